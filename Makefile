@@ -1,0 +1,64 @@
+# Everything a developer runs. Each target sets up what it needs; a second call is quick and needs no network.
+# PYTHON=python3.12 picks the interpreter that .venv is made from, VENV=… another folder (relative, without spaces).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
+# pytest's own: make test ARGS="-k journal -x"
+ARGS ?=
+
+.PHONY: help run demo test bench check format build clean distclean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/run.stamp ## set up and start the daemon on this folder, with demonstration hosts in .healer/demo
+	@$(ON_PATH) demo/run
+
+demo: $(VENV)/run.stamp ## with `make run` going on: break two things, watch them healed, see why
+	@$(ON_PATH) demo/demo
+
+test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
+	@$(ON_PATH) python -m pytest $(ARGS)
+
+bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
+	@$(ON_PATH) python bench/run.py
+
+check: $(VENV)/dev.stamp ## lint, format, types, imports
+	@status=0; \
+	for check in "ruff check" "ruff format --check" "mypy --strict healer sources controllers" "lint-imports --no-logo"; do \
+		echo "── $$check"; $(ON_PATH) $$check || status=1; \
+	done; exit $$status
+
+format: $(VENV)/dev.stamp ## put the code into its format and mend what ruff can mend
+	@$(ON_PATH) ruff check --fix --exit-zero
+	@$(ON_PATH) ruff format
+
+build: $(VENV)/dev.stamp ## make the wheel and the sdist in dist/
+	@$(ON_PATH) python -m build --no-isolation
+
+clean: ## remove what was built and cached (not .venv, not .healer)
+	@rm -rf build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+distclean: clean ## also remove the virtual environment
+	@rm -rf $(VENV)
+
+# A stamp is as old as the last installation; pyproject.toml is what an installation depends on.
+$(VENV)/run.stamp: EXTRAS = ansible,eda
+$(VENV)/dev.stamp: EXTRAS = dev
+$(VENV)/run.stamp $(VENV)/dev.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "error[python-missing]: $(PYTHON) is no Python >= 3.11; try  make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error[venv-missing]: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing auto-healer[$(EXTRAS)] into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The controllers that ship with healer: one file is one plugin."""

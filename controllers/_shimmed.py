@@ -1,0 +1,268 @@
+"""What controllers share that run a program on this machine under the shim (`healer.child`).
+
+A controller says what to run and what its end means; starting, following, cancelling and finding again after a crash of
+the daemon is the same for all of them and stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from healer import errors, model, plugins
+from healer.child import jobs
+
+RESULT_BYTES_MAX: Final = 64 << 10
+SUMMARY_CHARACTERS_MAX: Final = 300
+TAIL_BYTES: Final = RESULT_BYTES_MAX + 2
+ENVIRONMENT_TAKEN: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
+PATH_DEFAULT: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INTEGER_MAX: Final = 2**64
+
+
+class RefusedJob(errors.HealerError):
+    """the job cannot be started: {reason}"""
+
+    code = "refused-job"
+    status = 422
+
+
+class TokenUsed(errors.HealerError):
+    """an attempt with the token {token} was made before; a token is good for one"""
+
+    code = "token-used"
+    status = 409
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a child, with the word for it and one line about it."""
+
+    status: jobs.Status
+    state: model.EndState
+    summary: str
+
+
+Prepare = Callable[[model.Job, pathlib.Path], jobs.Spec]
+"""What to run; the folder exists and is private. Raises `RefusedJob`, and then nothing has happened."""
+
+Judge = Callable[[model.Job, pathlib.Path, Ended], model.Outcome]
+"""What the end of the child means; files with secrets that it alone needs are removed here."""
+
+Through = Callable[[plugins.Output], jobs.Output]
+"""What the child's output goes through on its way to the daemon."""
+
+
+class Children:
+    """The children of one controller. Why no base class: controllers stand in a folder that type checkers see apart."""
+
+    def __init__(self, prepare: Prepare, judge: Judge, through: Through = lambda output: output) -> None:
+        self.prepare = prepare
+        self.judge = judge
+        self.through = through
+
+    async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
+        """Do it, once under this token. Raises `TokenUsed` where it was begun before."""
+        folder = pathlib.Path(job.work_dir)
+        try:
+            await asyncio.to_thread(self._write, job, folder)
+        except TokenUsed:
+            raise
+        except errors.HealerError as error:
+            jobs.scrub(folder)
+            return model.Outcome("failed", one_line(error.message))
+        try:
+            process = jobs.start(folder)
+        except OSError as error:
+            jobs.scrub(folder)
+            return model.Outcome("failed", one_line(f"the shim cannot be started: {error}"))
+        return await self._follow(job, jobs.Follower(folder, self.through(output), process))
+
+    async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
+        """Take it up again after a crash; its output comes again from the beginning."""
+        return await self._follow(job, jobs.Follower(pathlib.Path(job.work_dir), self.through(output)))
+
+    async def find(self, job: model.Job) -> model.Found:
+        """What became of it. Where it was not begun, it never will be."""
+        folder = pathlib.Path(job.work_dir)
+        found = await asyncio.to_thread(jobs.look, folder)
+        if isinstance(found, jobs.Status):
+            return model.Found("ended", await asyncio.to_thread(self._judge, job, folder, found))
+        if found == "running":
+            return model.Found("running")
+        await asyncio.to_thread(jobs.scrub, folder)
+        if found == "absent":
+            return model.Found("absent", detail="it was never started")
+        return model.Found("unknown", detail=_left_behind(job))
+
+    def _write(self, job: model.Job, folder: pathlib.Path) -> None:
+        try:
+            jobs.make(folder)
+        except jobs.FolderUsed:
+            raise TokenUsed(token=job.token) from None
+        try:
+            jobs.write(folder, self.prepare(job, folder))
+        except (OSError, ValueError) as error:
+            raise RefusedJob(reason=str(error)) from error
+
+    async def _follow(self, job: model.Job, follower: jobs.Follower) -> model.Outcome:
+        try:
+            status = await follower.wait()
+        except asyncio.CancelledError:
+            await follower.stop(jobs.KILL_AFTER_S)
+            raise
+        except jobs.NeverStarted:
+            jobs.scrub(follower.folder)
+            return model.Outcome("failed", "the shim ended before it started anything")
+        except jobs.Lost:
+            jobs.scrub(follower.folder)
+            return model.Outcome("unknown", _left_behind(job))
+        return await asyncio.to_thread(self._judge, job, follower.folder, status)
+
+    def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
+        jobs.scrub(folder)
+        return self.judge(job, folder, Ended(status, *_word(status, folder)))
+
+
+def _word(status: jobs.Status, folder: pathlib.Path) -> tuple[model.EndState, str]:
+    if status.timed_out:
+        return "timed_out", f"ended by its deadline after {status.seconds:.1f} s"
+    if status.cancelled:
+        return "cancelled", f"cancelled after {status.seconds:.1f} s"
+    if status.error and status.exit_code is None and status.signal is None:
+        return "failed", one_line(f"it cannot be run: {status.error}")
+    if status.exit_code == 0:
+        return "succeeded", f"exit 0 after {status.seconds:.1f} s"
+    how = f"exit {status.exit_code}" if status.signal is None else f"killed by signal {status.signal}"
+    said = last_line(folder / "stderr") or last_line(folder / "stdout")
+    return "failed", one_line(f"{how}: {said}" if said else how)
+
+
+def _left_behind(job: model.Job) -> str:
+    pids = jobs.pids_with("HEALER_TOKEN", job.token)
+    alive = f"; of it still run: {', '.join(map(str, pids[:20]))}" if pids else ""
+    return f"the shim ended without saying how the job ended{alive}"
+
+
+# --- what the environment of a child is made of ---------------------------------------------------------------------
+
+
+def environment(job: model.Job) -> dict[str, str]:
+    """The few variables of ours that a child gets, the job's own, and what tells it which run it is.
+
+    Raises `RefusedJob` for a variable that cannot be one.
+    """
+    taken = {name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ}
+    made = {"PATH": PATH_DEFAULT, **taken}
+    for name, value in job.environment.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise RefusedJob(reason=f"{name!r} cannot be a variable of the environment")
+        made[name] = value
+    made |= {"HEALER_RUN_ID": job.run_id, "HEALER_TOKEN": job.token}
+    if job.dry_run:
+        made["HEALER_DRY_RUN"] = "1"
+    return made
+
+
+def reveal(value: Any) -> Any:
+    """JSON with each secret in it revealed; for what goes into a private file, and nowhere else."""
+    if isinstance(value, model.Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {str(key): reveal(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [reveal(inner) for inner in value]
+    return value
+
+
+def hide(value: Any) -> Any:
+    """JSON with each secret in it as its reference, for people."""
+    if isinstance(value, model.Secret):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): hide(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide(inner) for inner in value]
+    return value
+
+
+def inside(revision_dir: str, subject: str, folders: Sequence[str]) -> pathlib.Path:
+    """The file `subject` of the revision, which has to lie in one of `folders`, links followed. Raises `RefusedJob`."""
+    root = pathlib.Path(revision_dir).resolve()
+    allowed = [(root / folder).resolve() for folder in folders]
+    where = " or ".join(f"{folder}/" for folder in folders)
+    if "\0" in subject or pathlib.PurePath(subject).is_absolute():
+        raise RefusedJob(reason=f"{subject!r} has to be a path below {where}")
+    for candidate in (root / subject, *(root / folder / subject for folder in folders)):
+        path = candidate.resolve()
+        if path.is_file():
+            if any(path.is_relative_to(folder) for folder in allowed):
+                return path
+            raise RefusedJob(reason=f"{subject!r} leads out of {where}")
+    raise RefusedJob(reason=f"there is no file {subject!r} in {where}")
+
+
+# --- what output says -------------------------------------------------------------------------------------------------
+
+
+def one_line(text: str) -> str:
+    """The text as one printable line, cut to a bearable length."""
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return flat if len(flat) <= SUMMARY_CHARACTERS_MAX else flat[: SUMMARY_CHARACTERS_MAX - 1] + "…"
+
+
+def _tail(path: pathlib.Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - bytes_max))
+            return file.read(bytes_max)
+    except OSError:
+        return b""
+
+
+def last_line(path: pathlib.Path) -> str:
+    """The last line of a file that is not blank, at most 4 KiB of it; empty where there is none."""
+    lines = [line for line in _tail(path, 4096).splitlines() if line.strip()]
+    return lines[-1].decode("utf-8", "replace").strip() if lines else ""
+
+
+def result_of(path: pathlib.Path) -> Any:
+    """The last line that is not blank as JSON, or None where it is none that can be kept (size, numbers, text)."""
+    lines = _tail(path, TAIL_BYTES).rstrip().splitlines()
+    if not lines or len(lines[-1]) > RESULT_BYTES_MAX:
+        return None
+    return sound_json(lines[-1])
+
+
+def sound_json(raw: bytes) -> Any:
+    """JSON that the store can keep: no NaN, integers of 64 bits, no NUL, no half of a surrogate pair; else None."""
+    try:
+        value = json.loads(raw, parse_constant=_refuse, parse_int=_integer, parse_float=_number)
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return None
+    return None if "\\u0000" in text else value
+
+
+def _refuse(literal: str) -> Any:
+    raise ValueError(literal)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < _INTEGER_MAX:
+        raise ValueError(digits[:30])
+    return number
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(digits[:30])
+    return number

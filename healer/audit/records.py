@@ -1,0 +1,66 @@
+"""What an audit record is, and its canonical bytes.
+
+Canonical: keys sorted, no white space, ASCII keys, no floats, no integers beyond 2^53. Within those bounds orjson's sorted
+output equals RFC 8785 (JCS), so that an auditor can make the same bytes with any JCS library.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+INTEGER_MAX: Final = 2**53
+KINDS: Final = {
+    "start": "the daemon took the data directory",
+    "stop": "the daemon ended by itself",
+    "revision": "another set of rules holds from here on",
+    "decision": "a run was decided, or decided again",
+    "decisions": "a batch of internal actions was decided (count and digest)",
+    "intent": "an attempt is about to take effect",
+    "outcome": "an attempt ended",
+    "transition": "a run changed its state without an attempt",
+    "alert_expired": "an alert was closed since nothing was heard of it",
+    "delivery_conflict": "a delivery id came again with other bytes",
+    "quarantine": "a ruleset could not digest an event",
+    "key_created": "an API key was made",
+    "key_revoked": "an API key was withdrawn",
+    "override": "a request chose another controller than the mapping's",
+    "clock": "the wall clock stepped",
+    "pause": "the kill switch was seen",
+    "resume": "the kill switch was lifted",
+}
+
+
+def canonical(record: dict[str, Any]) -> bytes:
+    """The record's canonical bytes. Raises ValueError for what has no canonical form here (floats, large integers)."""
+    _check(record)
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+
+
+def _check(value: Any) -> None:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return
+    if kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise ValueError(f"the integer {value} is beyond 2^53")
+    elif kind is dict:
+        for key, inner in value.items():
+            if type(key) is not str or not key.isascii():
+                raise ValueError(f"the key {key!r} is not ASCII text")
+            _check(inner)
+    elif kind is list or kind is tuple:
+        for inner in value:
+            _check(inner)
+    else:
+        raise ValueError(f"{value!r} has no canonical form")
+
+
+def embed(value: Any) -> Any:
+    """`value` in a form that `canonical` takes: JSON of any kind as a text where it has floats, large integers or foreign keys."""
+    try:
+        _check(value)
+    except ValueError:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return value

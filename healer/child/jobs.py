@@ -1,0 +1,381 @@
+"""The job folder as the daemon sees it: made, started, followed, asked after a crash.
+
+A folder serves one attempt, once. The controllers that run something on this machine call this; the other side is
+`shim`. Everything is read from files, so a daemon that comes later knows as much as the one that started the child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from healer.child import shim
+
+OUTPUT_BYTES: Final = 1 << 20
+KILL_AFTER_S: Final = 10.0
+CANCEL_LIMIT_S: Final = 15.0
+"""How much longer than TERM's grace the end of a cancelled job is waited for."""
+
+_PIECE_BYTES: Final = 1 << 16
+_PAUSE_MIN_S: Final = 0.005
+_PAUSE_MAX_S: Final = 0.1
+_SHIM: Final = str(pathlib.Path(shim.__file__).resolve())
+
+Stream = Literal["stdout", "stderr"]
+Output = Callable[[Stream, bytes], None]
+
+# Held, so that none is forgotten while it runs; those that nobody waited for are reaped when the next one is started.
+_running: Final[list[subprocess.Popen[bytes]]] = []
+
+
+class FolderUsed(Exception):
+    """the folder has already served an attempt"""
+
+
+class Lost(Exception):
+    """the shim has ended and left no status: how the child ended cannot be known"""
+
+
+class NeverStarted(Exception):
+    """the child was not started and never will be"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spec:
+    """What the shim is to run. `env` is complete: nothing is inherited. `remove` names files with secrets."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str
+    timeout_s: float
+    stdin: bytes = b""
+    kill_after_s: float = KILL_AFTER_S
+    output_max_bytes: int = OUTPUT_BYTES
+    umask: int = 0o077
+    remove: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """How the child ended. Times are seconds since 1970; `error` says why it could not be started or ended."""
+
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+    cancelled: bool
+    truncated: bool
+    started_at: float
+    ended_at: float
+    error: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it took by the wall clock, never negative."""
+        return max(0.0, self.ended_at - self.started_at)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claim:
+    """Who claimed the folder: a shim, or a recovery that wanted it never to start (`pid` 0)."""
+
+    pid: int
+    started: int
+    boot_id: str
+
+    @property
+    def tombstone(self) -> bool:
+        """Whether it was claimed so that nothing starts."""
+        return self.pid == 0
+
+    def alive(self) -> bool:
+        """Whether that very shim still runs."""
+        try:
+            found = shim.Process(self.pid)
+        except OSError:
+            return False
+        return found.started == self.started and found.state not in "ZX" and self.boot_id == shim.boot_id()
+
+
+# --- making and starting ----------------------------------------------------------------------------------------------
+
+
+def make(folder: pathlib.Path) -> None:
+    """Make the folder (0700) for one attempt. Raises `FolderUsed` where one has been made or ruled out there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    try:
+        os.close(os.open(folder / "made", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise FolderUsed(str(folder)) from None
+    if (folder / "started").exists():
+        raise FolderUsed(str(folder))
+    _sync(folder.parent)
+
+
+def write(folder: pathlib.Path, spec: Spec) -> None:
+    """Put the job into its folder, readable by this user alone."""
+    for text in (*spec.argv, *spec.env, *spec.env.values(), spec.cwd):
+        if "\0" in text:
+            raise ValueError("an argument or a variable has a NUL")
+    if spec.stdin:
+        write_private(folder / "stdin", spec.stdin)
+    job = {**dataclasses.asdict(spec), "argv": list(spec.argv), "env": dict(spec.env), "remove": list(spec.remove)}
+    del job["stdin"]
+    write_private(folder / "job.json", json.dumps(job).encode())
+
+
+def write_private(path: pathlib.Path, content: bytes) -> None:
+    """Write a new file that only this user can read. Raises FileExistsError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def start(folder: pathlib.Path) -> subprocess.Popen[bytes]:
+    """Start the shim, in a session of its own, with nothing of ours.
+
+    Why not asyncio's subprocess: its transport kills the process when the loop or the object goes away.
+    """
+    _running[:] = [process for process in _running if process.poll() is None]
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", _SHIM, str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={},
+        start_new_session=True,
+    )
+    _running.append(process)
+    return process
+
+
+def _sync(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def read_status(folder: pathlib.Path) -> Status | None:
+    """How it ended, or None where there is no (sound) status."""
+    read = _read_object(folder / "status")
+    try:
+        return Status(**read) if read is not None else None
+    except TypeError:
+        return None
+
+
+def read_claim(folder: pathlib.Path) -> Claim | None:
+    """Who claimed the folder, or None where nobody has."""
+    read = _read_object(folder / "started")
+    if read is None:
+        return None
+    if read.get("tombstone"):
+        return Claim(0, 0, "")
+    try:
+        return Claim(int(read["pid"]), int(read["started"]), str(read["boot_id"]))
+    except (KeyError, TypeError, ValueError):
+        return Claim(-1, 0, "")
+
+
+def _read_object(path: pathlib.Path) -> dict[str, Any] | None:
+    try:
+        read = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def look(folder: pathlib.Path) -> Status | Literal["running", "absent", "unknown"]:
+    """What became of the attempt: its status, or that it runs, or that it never started, or that it cannot be said.
+
+    Where nobody has claimed the folder, this claims it: a shim that comes later ends without an effect, so `absent` is
+    certain from then on.
+    """
+    while True:
+        if status := read_status(folder):
+            return status
+        claim = read_claim(folder)
+        if claim is None:
+            if not place_tombstone(folder):
+                continue
+            return "absent"
+        if claim.tombstone:
+            return "absent"
+        if claim.alive():
+            return "running"
+        return read_status(folder) or "unknown"
+
+
+def place_tombstone(folder: pathlib.Path) -> bool:
+    """Claim the folder so that nothing starts in it any more; False if somebody was first. On disk when it returns."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = folder / f"started.tombstone.{os.getpid()}"
+    with temporary.open("wb") as file:
+        file.write(b'{"tombstone": true}')
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, folder / "started")
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    _sync(folder)
+    _sync(folder.parent)
+    return True
+
+
+def pids_with(name: str, value: str) -> list[int]:
+    """The processes of this user whose environment has `name=value`: what a lost shim may have left behind."""
+    wanted = f"{name}={value}".encode()
+    found = []
+    for process in shim.processes():
+        with contextlib.suppress(OSError):
+            if wanted in pathlib.Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+                found.append(process.pid)
+    return found
+
+
+def cancel(folder: pathlib.Path) -> None:
+    """Ask for the end: TERM, and KILL after the grace."""
+    (folder / "cancel").touch(mode=0o600)
+    claim = read_claim(folder)
+    if claim and claim.pid > 0 and claim.alive():
+        with contextlib.suppress(OSError):
+            os.kill(claim.pid, signal.SIGTERM)
+
+
+def scrub(folder: pathlib.Path, names: Sequence[str] = ()) -> None:
+    """Remove what holds secrets; the shim does so itself unless it was killed or never came."""
+    for name in ("stdin", "job.json.tmp", *names):
+        (folder / name).unlink(missing_ok=True)
+    job = _read_object(folder / "job.json")
+    if not job or not isinstance(job.get("env"), dict):
+        return
+    for name in job["remove"]:
+        (folder / name).unlink(missing_ok=True)
+    job["env"] = sorted(job["env"])
+    write_private(folder / "job.json.scrubbed", json.dumps(job).encode())
+    (folder / "job.json.scrubbed").replace(folder / "job.json")
+
+
+# --- following --------------------------------------------------------------------------------------------------------
+
+
+class _Tail:
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.at = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb", buffering=0) as file:
+            file.seek(self.at)
+            while piece := file.read(_PIECE_BYTES):
+                self.at += len(piece)
+                yield piece
+
+
+class Follower:
+    """Hands on the output of one job and waits for its end. `process` is given where this daemon started the shim."""
+
+    def __init__(self, folder: pathlib.Path, output: Output, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.folder = folder
+        self.output = output
+        self.process = process
+        self.tails: dict[Stream, _Tail] = {"stdout": _Tail(folder / "stdout"), "stderr": _Tail(folder / "stderr")}
+
+    async def wait(self) -> Status:
+        """Until the end. Raises `Lost`, or `NeverStarted` where the shim came too late or could not start."""
+        with _exit_of(self.process.pid if self.process else self._pid()) as gone:
+            pause_s = _PAUSE_MIN_S
+            while True:
+                alive = self._alive()
+                status = read_status(self.folder)  # before the output: what was written before the status is then there
+                moved = await self._hand_on()
+                if status:
+                    await self._reap(gone)
+                    return status
+                if not alive:
+                    raise Lost if self._was_started() else NeverStarted
+                pause_s = _PAUSE_MIN_S if moved else min(pause_s * 1.5, _PAUSE_MAX_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(gone.wait(), pause_s)
+
+    async def stop(self, grace_s: float) -> Status | None:
+        """Cancel the job and wait for its end, at most `grace_s` and `CANCEL_LIMIT_S` long."""
+        cancel(self.folder)
+        try:
+            return await asyncio.wait_for(self.wait(), grace_s + CANCEL_LIMIT_S)
+        except (TimeoutError, Lost, NeverStarted):
+            return None
+
+    def _pid(self) -> int:
+        claim = read_claim(self.folder)
+        return claim.pid if claim and claim.alive() else 0
+
+    def _alive(self) -> bool:
+        if self.process:
+            return self.process.poll() is None
+        claim = read_claim(self.folder)
+        return claim is not None and claim.alive()
+
+    def _was_started(self) -> bool:
+        return look(self.folder) != "absent"
+
+    async def _hand_on(self) -> bool:
+        moved = False
+        for stream, tail in self.tails.items():
+            for piece in tail.pieces():
+                self.output(stream, piece)
+                moved = True
+                await asyncio.sleep(0)
+        return moved
+
+    async def _reap(self, gone: asyncio.Event) -> None:
+        """The status is there a moment before the shim is gone."""
+        if self.process:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), _PAUSE_MAX_S)
+            self.process.poll()
+
+
+@contextlib.contextmanager
+def _exit_of(pid: int) -> Iterator[asyncio.Event]:
+    """An event that is set once the process has ended, if the kernel tells (else the pause between looks does)."""
+    gone = asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(pid) if pid > 0 else -1
+    except OSError:
+        descriptor = -1
+    if descriptor < 0:
+        yield gone
+        return
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(descriptor)
+        gone.set()
+
+    loop.add_reader(descriptor, ended)
+    try:
+        yield gone
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

@@ -1,0 +1,400 @@
+"""The shim: runs one child in a session of its own, so that the daemon's death does not touch it.
+
+Started as `python -I -S shim.py FOLDER` by `jobs.start`; both sides talk through files in FOLDER alone, never through a
+pipe or a terminal. Few modules are imported before the child runs: every one costs each action a millisecond or two.
+
+FOLDER/job.json   what to run (`jobs.Spec`); once it is read, secrets are taken out of it and FOLDER/stdin is removed
+FOLDER/started    the claim: who links it first decides; the loser exits with 75 and has done nothing
+FOLDER/stdout     and FOLDER/stderr: the child's output, up to a cap each
+FOLDER/cancel     asks for the end, as SIGTERM does
+FOLDER/status     how it ended; written whole or not at all
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any
+else:
+    import _signal as signal  # what `signal` lays enumerations over, which take 5 ms to import
+
+EXIT_CLAIMED = 75
+STATUS_BYTES = 4096
+LOOK_S = 0.25  # how often FOLDER/cancel is looked for
+SCAN_S = 0.02  # how often the processes are looked at while they are being ended
+LEFTOVERS_S = 2.0  # between TERM and KILL for what a child that ended by itself left in its group
+KILLED_S = 5.0  # how long a killed process may take to go (one that hangs in the kernel never does)
+DRAIN_S = 1.0  # how long output is read on when only a stranger to the group still holds the pipe
+
+
+class Process:
+    """One line of /proc/PID/stat."""
+
+    __slots__ = ("group", "parent", "pid", "session", "started", "state")
+
+    def __init__(self, pid: int) -> None:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib costs 6 ms
+            fields = file.read().rpartition(b")")[2].split()
+        self.pid = pid
+        self.state = fields[0].decode()
+        self.parent, self.group, self.session = int(fields[1]), int(fields[2]), int(fields[3])
+        self.started = int(fields[19])
+
+
+def processes() -> Iterator[Process]:
+    """Every process that is no zombie."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 - as above
+        if name.isdigit():
+            try:
+                found = Process(int(name))
+            except OSError:
+                continue  # gone meanwhile
+            if found.state not in "ZX":
+                yield found
+
+
+def boot_id() -> str:
+    """What tells this boot from the one before; pids and start times mean nothing beyond it."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+        return file.read().strip()
+
+
+def claim(content: str) -> bool:
+    """Link `content` as `started` of the current folder; False if somebody was first. On disk when it returns."""
+    temporary = f"started.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, content.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(temporary, "started")
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(temporary)  # noqa: PTH108
+    # After a power cut a claim that is gone would read as "never started".
+    folder = os.open(".", os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+    return True
+
+
+class Pipe:
+    """One output stream of the child: copied into its file up to the cap, then read and dropped."""
+
+    def __init__(self, name: str, bytes_max: int) -> None:
+        self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
+        self.file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.left = bytes_max
+        self.truncated = False
+        self.open = True
+
+    def pump(self) -> None:
+        """Copy what is there."""
+        piece = os.read(self.read_end, 1 << 16)
+        if not piece:
+            self.open = False
+            return
+        kept = piece[: self.left]
+        self.truncated = self.truncated or len(kept) < len(piece)
+        try:
+            while kept:
+                written = os.write(self.file, kept)
+                self.left -= written
+                kept = kept[written:]
+        except OSError:  # the disk is full: the child goes on, its output does not
+            self.left = 0
+            self.truncated = True
+
+
+class Shim:
+    """Runs the job of the current folder and says how it ended."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, Any] = {
+            "exit_code": None, "signal": None, "timed_out": False, "cancelled": False, "truncated": False,
+            "started_at": time.time(), "ended_at": 0.0, "error": "",
+        }  # fmt: skip
+        self.asked_to_end = False
+        self.pipes: list[Pipe] = []
+        self.child = 0
+        self.known: dict[int, int] = {}
+        self.wake_read, self.wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def listen(self) -> None:
+        """Wake up for the end of the child, and take SIGTERM as the wish to end it."""
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_term)
+        for ignored in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked_to_end = True
+
+    def run(self, job: dict[str, Any]) -> None:
+        """From the start of the child to the end of all that it left."""
+        self.pipes = [Pipe(name, int(job["output_max_bytes"])) for name in ("stdout", "stderr")]
+        began = time.monotonic()
+        self.start(job)
+        scrub(job)
+        kill_after_s = float(job["kill_after_s"])
+        stopped = self.follow(began + float(job["timeout_s"]), kill_after_s)
+        self.clear(stopped, min(kill_after_s, LEFTOVERS_S))
+        self.drain()
+        _, code = os.waitpid(self.child, 0)
+        code = os.waitstatus_to_exitcode(code)
+        self.status["signal" if code < 0 else "exit_code"] = abs(code)
+
+    def start(self, job: dict[str, Any]) -> None:
+        """Start the child. Raises OSError with what hinders it."""
+        errors_read, errors_write = os.pipe2(os.O_CLOEXEC)
+        self.child = os.fork()
+        if not self.child:
+            self._become(job, errors_write)
+        try:  # noqa: SIM105 - contextlib costs 2 ms
+            os.setpgid(self.child, self.child)
+        except OSError:
+            pass  # the child was quicker, and has done it itself
+        os.close(errors_write)
+        for pipe in self.pipes:
+            os.close(pipe.write_end)
+        number = os.read(errors_read, 16)
+        os.close(errors_read)
+        if number:
+            os.waitpid(self.child, 0)
+            self.child = 0
+            raise OSError(int(number), os.strerror(int(number)), job["argv"][0])
+
+    def _become(self, job: dict[str, Any], errors_write: int) -> None:
+        """In the child: become the program. Never returns."""
+        try:
+            os.setpgid(0, 0)
+            signal.set_wakeup_fd(-1)
+            for number in (
+                signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ,
+            ):  # fmt: skip
+                signal.signal(number, signal.SIG_DFL)
+            try:
+                given = os.open("stdin", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                os.unlink("stdin")  # noqa: PTH108
+            except FileNotFoundError:
+                given = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(given, 0)
+            os.dup2(self.pipes[0].write_end, 1)
+            os.dup2(self.pipes[1].write_end, 2)
+            os.chdir(job["cwd"])
+            os.umask(int(job["umask"]))
+            os.execvpe(job["argv"][0], job["argv"], job["env"])  # noqa: S606 - no shell is the point
+        except OSError as error:
+            os.write(errors_write, str(error.errno or 0).encode())
+        finally:
+            os._exit(127)
+
+    def follow(self, deadline: float, kill_after_s: float) -> bool:
+        """Copy output until the child has ended; end it when its time is up or somebody asks. True if it was ended."""
+        stopping_since = None
+        while not self.ended():
+            now = time.monotonic()
+            if stopping_since is None:
+                self.status["cancelled"] = self.asked_to_end or os.path.exists("cancel")  # noqa: PTH110
+                self.status["timed_out"] = not self.status["cancelled"] and now >= deadline
+                if self.status["cancelled"] or self.status["timed_out"]:
+                    stopping_since = now
+                    self.kill(signal.SIGTERM, whole_tree=True)
+                    continue
+                self.pump(min(LOOK_S, deadline - now))
+            elif now < stopping_since + kill_after_s:
+                self.pump(min(SCAN_S * 5, stopping_since + kill_after_s - now))
+            else:
+                self.kill(signal.SIGKILL, whole_tree=True)
+                self.pump(SCAN_S)
+        return stopping_since is not None
+
+    def clear(self, stopped: bool, kill_after_s: float) -> None:
+        """End what the child left: its group, and all that came of it if it was ended by us."""
+        began = time.monotonic()
+        number: int = signal.SIGTERM
+        while self.kill(number, whole_tree=stopped):
+            now = time.monotonic()
+            if now > began + kill_after_s + KILLED_S:
+                self.status["error"] = "processes are left that do not end"
+                return
+            number = signal.SIGKILL if now > began + kill_after_s else 0
+            self.pump(SCAN_S)
+
+    def drain(self) -> None:
+        """Take what output is left; a daemon that the child started and that holds the pipe is not waited for."""
+        end = time.monotonic() + DRAIN_S
+        while any(pipe.open for pipe in self.pipes) and (left := end - time.monotonic()) > 0:
+            self.pump(left)
+        self.status["truncated"] = any(pipe.truncated for pipe in self.pipes)
+
+    def kill(self, number: int, *, whole_tree: bool) -> int:
+        """Signal the child's group (or the whole tree below it, whatever sessions it made); how many there are."""
+        count = 0
+        for process in self.members(whole_tree=whole_tree):
+            try:
+                os.kill(process.pid, number)
+                count += 1
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                continue  # it has become somebody else's (setuid): not ours to end
+        return count
+
+    def members(self, *, whole_tree: bool) -> list[Process]:
+        """The processes that belong to the child. Those seen once are known later, when their parent is gone."""
+        everything = list(processes())
+        found = {p.pid: p for p in everything if p.group == self.child}
+        if not whole_tree:
+            return list(found.values())
+        own = os.getpid()
+        found |= {p.pid: p for p in everything if p.session == own or self.known.get(p.pid) == p.started}
+        grew = True
+        while grew:
+            more = {p.pid: p for p in everything if (p.parent in found or p.session in found) and p.pid not in found}
+            found |= more
+            grew = bool(more)
+        found.pop(own, None)
+        self.known |= {p.pid: p.started for p in found.values()}
+        return list(found.values())
+
+    def ended(self) -> bool:
+        """Whether the child has ended. It stays a zombie, so that its group's number is not given to another."""
+        return os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+    def pump(self, timeout_s: float) -> None:
+        """Wait at most so long for output or a signal, and copy output."""
+        poll = select.poll()
+        by_number = {pipe.read_end: pipe for pipe in self.pipes if pipe.open}
+        for number in (*by_number, self.wake_read):
+            poll.register(number, select.POLLIN)
+        for number, _event in poll.poll(max(0, int(timeout_s * 1000) + 1)):
+            if number == self.wake_read:
+                os.read(number, 4096)
+            else:
+                by_number[number].pump()
+
+
+def detach() -> None:
+    """A session of its own, nothing inherited, no core dumps (they would hold secrets)."""
+    os.umask(0o077)
+    try:  # noqa: SIM105 - as above
+        os.setsid()
+    except PermissionError:
+        pass  # already the leader of its own
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+class _Scanner:
+    """What the C scanner of `json` asks for; its Python side takes 3 ms to import, and comes once the child works."""
+
+    strict = True
+    object_hook = object_pairs_hook = parse_constant = None
+    parse_float = float
+    parse_int = int
+    memo: dict[str, str] = {}  # noqa: RUF012 - the scanner wants an attribute
+
+
+def read_job() -> dict[str, Any]:
+    """The job of the current folder."""
+    with open("job.json", encoding="utf-8") as file:  # noqa: PTH123
+        text = file.read()
+    job: dict[str, Any]
+    try:
+        import _json
+
+        scanner: Any = _Scanner
+        job, _ = _json.make_scanner(scanner)(text, 0)
+    except (ImportError, AttributeError, TypeError):  # another Python than CPython
+        import json
+
+        job = json.loads(text)
+    if type(job) is not dict:
+        raise ValueError("job.json is no object")
+    return job
+
+
+def scrub(job: dict[str, Any]) -> None:
+    """Take the values of the environment out of job.json: a secret lies on disk no longer than it has to."""
+    import json
+
+    descriptor = os.open("job.json.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.write(descriptor, json.dumps({**job, "env": sorted(job.get("env", {}))}).encode())
+    os.close(descriptor)
+    os.replace("job.json.tmp", "job.json")  # noqa: PTH105
+
+
+def remove(names: list[str]) -> None:
+    """Remove the files with secrets, wherever in the folder they lie."""
+    for name in ("stdin", *names):
+        try:  # noqa: SIM105 - contextlib costs 2 ms
+            os.unlink(name)  # noqa: PTH108
+        except OSError:
+            pass
+
+
+def reserve_status() -> int:
+    """The file that will be the status, with its space taken now: a disk that the child fills cannot hinder it."""
+    descriptor = os.open("status.tmp", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.write(descriptor, b" " * STATUS_BYTES)
+    return descriptor
+
+
+def write_status(descriptor: int, status: dict[str, Any]) -> None:
+    """Make the status seen, whole and on disk."""
+    import json
+
+    status["ended_at"] = time.time()
+    status["error"] = status["error"][:500]
+    os.pwrite(descriptor, json.dumps(status).encode(), 0)
+    os.fsync(descriptor)
+    os.rename("status.tmp", "status")  # noqa: PTH104
+    folder = os.open(".", os.O_RDONLY)
+    os.fsync(folder)
+
+
+def main(folder: str) -> int:
+    """Claim, run, tell. The exit code says only whether there is a status."""
+    detach()
+    os.chdir(folder)
+    own = Process(os.getpid())
+    if not claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}'):
+        return EXIT_CLAIMED
+    shim = Shim()
+    shim.listen()
+    descriptor = reserve_status()
+    job: dict[str, Any] = {}
+    try:
+        job = read_job()
+        shim.run(job)
+    except Exception as error:  # noqa: BLE001 - whatever it is, without a status nobody would learn how it ended
+        shim.status["error"] = f"{type(error).__name__}: {error}"
+        if shim.child:
+            shim.kill(signal.SIGKILL, whole_tree=True)
+        if job:
+            scrub(job)
+    remove(job.get("remove", []))
+    write_status(descriptor, shim.status)
+    return 0
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1]))  # at once: tidying up the interpreter takes milliseconds that somebody waits for

@@ -1,0 +1,170 @@
+"""Decide: reads the journal in order, lets the rules see each row, commits what it leads to (T2).
+
+A worker on the daemon's loop that never holds it longer than a slice. It meets the others through the store only: intake fills
+the journal, dispatch claims what is queued here. Its memory is void when a commit fails: then the process ends and starts anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import store, telemetry
+from healer.decide import evaluating, recovery, tail
+from healer.store import asking, deciding, journal
+
+__all__ = ["Decider", "evaluating", "recovery"]
+
+BATCH_ROWS: Final = 500
+SLICE_S: Final = 0.002
+LAG_ROWS: Final = 2_000
+LAG_S: Final = 1.0
+SNAPSHOT_ROWS: Final = 10_000
+SNAPSHOT_S: Final = 60.0
+REPLAY_BATCH: Final = 2_000
+_NEVER: Final = 1 << 62
+
+Heard = Callable[[deciding.Decided], None]
+Tick = Callable[[], Awaitable[Any]]
+
+
+class Decider:
+    """One worker over one part of the journal.
+
+    `rules(number)` gives the evaluator's rules of a revision by its number; `on_decided` hears of each commit that led to something;
+    `tick()` appends a tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
+    """
+
+    def __init__(
+        self, opened: store.Store, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf, *, position: int,
+        on_decided: Heard, tick: Tick, clock: Callable[[], int], monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._store = opened
+        self.evaluator = evaluator
+        self._revision = revision
+        self._standing_of = standing_of
+        self.position = position
+        self.committed_position = position
+        self.tail = tail.Tail(opened, position)
+        self._on_decided = on_decided
+        self._tick = tick
+        self._clock = clock
+        self._monotonic = monotonic
+        self._last_commit = self._last_snapshot = monotonic()
+        self._snapshot_position = position
+        self._next: dict[int, tuple[evaluating.Evaluator, int, asking.StandingOf]] = {}
+        self._look_us: int | None = None
+        self._stopping = False
+        self.last_at_us = 0
+
+    @property
+    def backlog(self) -> int:
+        """How many committed rows wait to be decided."""
+        return max(0, self.tail.committed - self.position)
+
+    def switch(self, seq: int, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf) -> None:
+        """From journal row `seq` on (a row `revision`) other rules hold."""
+        self._next[seq] = (evaluator, revision, standing_of)
+        self.tail.wake()
+
+    def look_at(self, when_us: int | None) -> None:
+        """A deferred run (of another worker's making) is to be looked at then."""
+        if when_us is not None and (self._look_us is None or when_us < self._look_us):
+            self._look_us = when_us
+            self.tail.wake()
+
+    async def run(self) -> None:
+        """Until `stop`: batches as they come, ticks as they are due."""
+        timer = asyncio.create_task(self._ticks())
+        try:
+            while not self._stopping:
+                rows = await self.tail.after(self.position, BATCH_ROWS)
+                if rows:
+                    await self._batch(rows)
+                elif self._lags():
+                    await self._wait(LAG_S)
+                    if not self._stopping and self.tail.committed <= self.position:
+                        await self._commit([], self.position, self.last_at_us)
+                else:
+                    await self._wait(None)
+        finally:
+            timer.cancel()
+
+    async def stop(self) -> None:
+        """End `run` after its batch; a snapshot then spares the next start the replay."""
+        self._stopping = True
+        self.tail.wake()
+
+    async def drain_snapshot(self) -> None:
+        """Commit the position with a snapshot; call after `run` has returned."""
+        await self._commit([], self.position, self.last_at_us, snapshot=True)
+
+    async def _wait(self, timeout_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.tail.wait(self.position)
+        except TimeoutError:
+            return
+
+    def _lags(self) -> bool:
+        return self.committed_position < self.position
+
+    async def _batch(self, rows: list[journal.Row]) -> None:
+        outcomes: list[deciding.Outcome] = []
+        started = self._monotonic()
+        position = self.position
+        for row in rows:
+            if row.seq in self._next:
+                if outcomes or position > self.committed_position:
+                    await self._commit(outcomes, position, self.last_at_us)
+                    outcomes = []
+                self.evaluator, self._revision, self._standing_of = self._next.pop(row.seq)
+            outcome = self.evaluator.evaluate(row)
+            position = row.seq
+            self.last_at_us = row.at_us
+            if outcome is not None:
+                outcomes.append(outcome)
+            if self._monotonic() - started > SLICE_S:
+                await asyncio.sleep(0)
+                started = self._monotonic()
+        telemetry.count("rows_decided", len(rows))
+        self.position = position
+        behind = position - self.committed_position
+        if outcomes or behind >= LAG_ROWS or self._monotonic() - self._last_commit > LAG_S:
+            await self._commit(outcomes, position, self.last_at_us)
+
+    async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
+        due = to - self._snapshot_position >= SNAPSHOT_ROWS or self._monotonic() - self._last_snapshot > SNAPSHOT_S
+        taken = None
+        if (snapshot or due) and to > self._snapshot_position:
+            taken = recovery.take(self.evaluator, to)
+            self._snapshot_position, self._last_snapshot = to, self._monotonic()
+        unit = deciding.Decide(self.committed_position, to, at_us, self._revision, outcomes, self._standing_of, taken)
+        decided: deciding.Decided = await self._store.submit(unit)
+        self.committed_position = to
+        self._last_commit = self._monotonic()
+        self._look_us = decided.next_look_us
+        for outcome in outcomes:
+            for ruleset, error in outcome.quarantined:
+                logger.bind(event=outcome.seq, ruleset=ruleset).error("event quarantined: {}", error)
+        if outcomes:
+            self._on_decided(decided)
+
+    async def _ticks(self) -> None:
+        """Append a tick row when something is due: a deferred run's look, an alert's ttl, a rule's deadline."""
+        while True:
+            due_us = min(self._look_us or _NEVER, self.evaluator.alerts.next_expiry_us() or _NEVER, self._deadline_us())
+            wait_s = min(max((due_us - self._clock()) / 1_000_000, 0.0), 1.0)
+            if due_us <= self._clock() and self.backlog == 0:
+                self._look_us = None
+                await self._tick()
+            else:
+                await asyncio.sleep(wait_s or 0.01)
+
+    def _deadline_us(self) -> int:
+        deadlines = [one.session.next_deadline() for one in self.evaluator.running.values()]
+        return min((round(at * 1_000_000) for at in deadlines if at is not None), default=_NEVER)

@@ -1,0 +1,262 @@
+"""A match's actions: internal ones become decisions and appended rows, effectful ones become questions for the gates.
+
+Arguments are rendered here, once, from what the operator wrote; event data goes in as values. What cannot be rendered, found or
+validated does not stop anything: it becomes a problem of the run, which gate `validity` shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from healer import engine, errors, model, policy, project, telemetry, templates
+from healer.store import asking, deciding, journal
+
+TARGETS_MAX: Final = 1000
+PLAYBOOK_EXTRA: Final = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
+Say = Callable[[str, str, Mapping[str, Any]], None]
+"""`say(level, message, fields)`: what an action tells people, after the commit."""
+
+
+@dataclasses.dataclass(slots=True)
+class Fired:
+    """One firing with where it comes from. `word`: what its event said of an alert."""
+
+    activation: str
+    ruleset_name: str
+    ruleset: engine.Ruleset
+    match: engine.Match
+    row: journal.Row
+    word: deciding.AlertWord | None
+    ordinal: int
+
+    @property
+    def rule(self) -> str:
+        """The rule's identity: activation/ruleset/rule."""
+        return f"{self.ruleset_name}/{self.match.rule.name}"
+
+
+def inner_source(ruleset_name: str) -> str:
+    """The source name of rows that internal actions append for a ruleset."""
+    return f"ruleset:{ruleset_name}"
+
+
+class Actor:
+    """Acts on firings under one revision."""
+
+    def __init__(self, revision: project.Revision, standing: project.Standing, say: Say) -> None:
+        self._revision = revision
+        self._standing = standing
+        self._say = say
+        self._mute_say = False
+
+    def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
+        """Add what the firing's actions lead to."""
+        variables = variables_of(fired.match)
+        for action in fired.match.rule.actions:
+            try:
+                args = templates.render(action.args, variables)
+                problem = None
+            except errors.TemplateError as error:
+                args, problem = dict(action.args), error.message
+            if action.name in project.EFFECTFUL:
+                outcome.results.append(self._ask(fired, action, args, problem))
+            else:
+                self._internal(fired, action, args, problem, outcome)
+
+    # --- internal actions -------------------------------------------------------------------------------------------
+
+    def _internal(
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, outcome: deciding.Outcome
+    ) -> None:
+        verdict, reason = "done", ""
+        depth, limit = fired.row.depth + 1, self._revision.settings.defaults.upstream.chain_depth
+        if problem is not None:
+            verdict, reason = "refused", "invalid_parameters"
+            self._say("WARNING", f"{fired.rule}: {action.name}: {problem}", {"rule": fired.rule})
+        elif self._standing.paused(fired.rule) is not None:
+            verdict, reason = "suppressed", "paused"
+        elif action.name in ("set_fact", "retract_fact", "post_event"):
+            if limit is not None and depth > limit:
+                verdict, reason = "refused", "chain_depth"
+                telemetry.count("decisions_chain_depth")
+            else:
+                outcome.appends.append(self._append(fired, action, args, depth))
+        else:
+            self._tell(fired, action, args)
+        outcome.results.append(deciding.Internal(fired.rule, action.index, action.name, verdict, reason))
+
+    def _append(self, fired: Fired, action: engine.Action, args: dict[str, Any], depth: int) -> journal.Row:
+        ruleset = args.get("ruleset") or fired.ruleset.name
+        source = inner_source(f"{fired.activation}/{ruleset}")
+        kind: model.JournalKind = "event"
+        body: dict[str, Any] = args.get("event") or {}
+        if action.name == "set_fact":
+            kind, body = "fact", args.get("fact") or {}
+        elif action.name == "retract_fact":
+            kind = "retract"
+            body = {"retract": args.get("fact") or {}, "partial": args.get("partial", True), "exclude_keys": ["meta"]}
+        return journal.Row(kind, source, orjson.dumps(body), data=body, actor=f"rule:{fired.rule}", depth=depth)
+
+    def _tell(self, fired: Fired, action: engine.Action, args: dict[str, Any]) -> None:
+        fields = {"rule": fired.rule, "event": fired.row.seq, "action": action.name}
+        if action.name == "debug":
+            msg = args.get("msg", args.get("var"))
+            for line in msg if isinstance(msg, list) else [msg]:
+                text = line if isinstance(line, str) else orjson.dumps(line if line is not None else fired.match.matches).decode()
+                self._say("INFO", text, fields)
+        elif action.name == "print_event":
+            option = orjson.OPT_INDENT_2 if args.get("pretty") else 0
+            shown = fired.match.matches.get("m", fired.match.matches)
+            for key in args.get("var_root", "").split(".") if isinstance(args.get("var_root"), str) else ():
+                shown = shown.get(key, shown) if isinstance(shown, dict) else shown
+            self._say("INFO", orjson.dumps(shown, option=option).decode(), fields)
+        elif action.name == "shutdown":
+            self._say("WARNING", f"activation {fired.activation} ends: {args.get('message', 'shutdown')}", fields)
+
+    # --- effectful actions --------------------------------------------------------------------------------------------
+
+    def _ask(self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None) -> asking.Ask:
+        problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": problem})] if problem else []
+        made = (self._catalog if action.name == "run_action" else self._upstream)(fired, action, args, problems)
+        made.conditions = [
+            test for event in list(fired.match.matches.values())[:1] for test in engine.tests_of(fired.match.rule, event)
+        ]
+        return made
+
+    def _catalog(
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem]
+    ) -> asking.Ask:
+        name = args.get("name") if isinstance(args.get("name"), str) else ""
+        entry = self._revision.catalog.entries.get(name or "")
+        if entry is None:
+            nearest = errors.nearest(name or "", self._revision.catalog.entries)
+            problems.append(policy.Problem("unknown_action", {"action": name, "nearest": nearest}))
+        controller = args.get("controller") or (entry.controller if entry else "") or self._revision.default_controller
+        spec = self._revision.controllers.get(controller)
+        parameters = self._parameters(entry, name, args.get("parameters"), problems)
+        targets = self._targets(entry, controller, args.get("target"), problems)
+        problems += self._standing.forbidden(controller, name or "", entry.kind if entry else "", targets)
+        limits = self._standing.limits(entry, spec)
+        lifecycle = fired.word is not None and fired.word.firing
+        word = fired.word
+        key = f"{word.source}\x1e{word.key}\x1e{word.cycle}" if word else f"e-{fired.row.seq}"
+        run = model.run_id(fired.activation, fired.ruleset.name, fired.match.rule.name, key, 0 if word else fired.ordinal, action.index)
+        candidate = policy.Candidate(
+            run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
+            event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")), mode=self._standing.mode,
+            lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth,
+        )  # fmt: skip
+        return asking.Ask(
+            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
+            kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra={},
+            idempotent=entry.idempotent if entry else False, severity=deciding.severity_rank(word.severity if word else "unknown"),
+            actor=_asker(fired), targets=targets,
+            alerts=[(word.source, word.key, word.cycle, word.firing)] if word else [], conditions=[],
+        )  # fmt: skip
+
+    def _parameters(self, entry: Any, name: str, given: Any, problems: list[policy.Problem]) -> dict[str, Any]:
+        given = {} if given is None else given
+        if entry is None or not isinstance(given, dict):
+            if entry is not None:
+                problems.append(policy.Problem("invalid_parameters", {"action": name, "detail": "parameters have to be a mapping"}))
+            return given if isinstance(given, dict) else {}
+        checked = entry.parameters_of(given)
+        if isinstance(checked, list):
+            problems.append(policy.Problem("invalid_parameters", {"action": name, "detail": "; ".join(checked)}))
+            return given
+        return dict(checked)
+
+    def _targets(self, entry: Any, controller: str, given: Any, problems: list[policy.Problem]) -> list[model.Target]:
+        names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+        if entry is not None and entry.target == "none":
+            return []
+        if not names:
+            where = self._revision.inventory_name(controller)
+            problems.append(policy.Problem("unknown_target", {"target": "(none given)", "inventory": where, "nearest": ""}))
+        return self._resolve(controller, names, problems)
+
+    def _resolve(self, controller: str, names: Sequence[Any], problems: list[policy.Problem]) -> list[model.Target]:
+        targets: dict[str, model.Target] = {}
+        for name in names[:TARGETS_MAX]:
+            found = self._revision.resolve_target(controller, name if isinstance(name, str) else repr(name))
+            if isinstance(found, model.Target):
+                targets[str(found)] = found
+                continue
+            where = self._revision.inventory_name(controller)
+            fields = {"target": str(name)[:200], "inventory": where, "nearest": found.nearest, "detail": found.reason}
+            shown = f"host:{name}"[:300]
+            targets[shown] = model.Target("host", str(name)[:290])
+            problems.append(policy.Problem("unknown_target", fields, target=shown))
+        if len(names) > TARGETS_MAX:
+            problems.append(policy.Problem("unknown_target", {"target": f"{len(names)} targets", "inventory": f"a limit of {TARGETS_MAX}"}))
+        return list(targets.values())
+
+    def _upstream(
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem]
+    ) -> asking.Ask:
+        """`run_playbook`, `run_module`: targets are job_args.limit, else event.meta.hosts, else the ruleset's hosts."""
+        name = str(args.get("name", ""))
+        controller = self._revision.ansible_controller
+        hosts = self._hosts(fired, args)
+        expanded, missing = self._revision.expand_hosts(controller, hosts)
+        kind = "playbook" if action.name == "run_playbook" else "module"
+        subject = name
+        if kind == "playbook":
+            found = self._revision.playbook(name)
+            if found is None:
+                problems.append(policy.Problem("unknown_action", {"action": name, "nearest": ""}))
+            subject = found or name
+        if missing:
+            fields = {"target": ", ".join(missing)[:200], "inventory": self._revision.inventory_name(controller), "nearest": ""}
+            problems.append(policy.Problem("unknown_target", fields))
+        problems += self._standing.forbidden(controller, name, kind, expanded)
+        run = model.run_id(
+            fired.activation, fired.ruleset.name, fired.match.rule.name, f"e-{fired.row.seq}", fired.ordinal, action.index
+        )
+        extra = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
+        module_args = args.get("module_args") if kind == "module" else None
+        extra["event"] = {key: value for key, value in fired.match.matches.items()}
+        candidate = policy.Candidate(
+            run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
+            targets=tuple(sorted({str(t) for t in expanded})), event_us=fired.row.at_us, limits=self._standing.upstream_limits(controller),
+            upstream=True, mode=self._standing.mode, problems=tuple(problems), depth=fired.row.depth,
+        )  # fmt: skip
+        return asking.Ask(
+            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
+            kind=kind, subject=subject, parameters=dict(module_args or args.get("extra_vars") or {}), extra=extra, idempotent=False,
+            severity=deciding.severity_rank(fired.word.severity if fired.word else "unknown"), actor=_asker(fired), targets=expanded,
+            alerts=[], conditions=[],
+        )  # fmt: skip
+
+    @staticmethod
+    def _hosts(fired: Fired, args: dict[str, Any]) -> list[str]:
+        job_args = args.get("job_args")
+        limit = job_args.get("limit") if isinstance(job_args, dict) else None
+        if isinstance(limit, str):
+            return [part for part in limit.replace(":", ",").split(",") if part]
+        for event in fired.match.matches.values():
+            meta = event.get("meta")
+            hosts = meta.get("hosts") if isinstance(meta, dict) else None
+            if isinstance(hosts, str):
+                return [hosts]
+            if isinstance(hosts, list) and hosts:
+                return [str(host) for host in hosts]
+        return [part for part in fired.ruleset.hosts.replace(":", ",").split(",") if part]
+
+
+def variables_of(match: engine.Match) -> dict[str, Any]:
+    """What an action's templates may name: `event` (and `fact`) for a single match, `events` always."""
+    variables: dict[str, Any] = {"events": match.matches, "facts": match.matches}
+    if len(match.matches) == 1:
+        (event,) = match.matches.values()
+        variables |= {"event": event, "fact": event}
+    return variables
+
+
+def _asker(fired: Fired) -> str:
+    """Who asked: the rule; for `POST /webhook` and by hand the one who sent the event."""
+    return fired.row.actor if fired.activation == project.HIDDEN_ACTIVATION else f"rule:{fired.rule}"

@@ -1,0 +1,104 @@
+"""Alerts as `decide` keeps them in memory: which fire, in which cycle, when each was last heard of.
+
+The store has the same in rows; memory counts only once they are committed, and is read from them at a start.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from healer.store import deciding
+
+TEXT_MAX: Final = 500
+KEY_MAX: Final = 512
+TTL_US: Final = 24 * 3600 * 1_000_000
+
+
+class _State:
+    __slots__ = ("cycle", "firing", "seen_us", "ttl_us")
+
+    def __init__(self, cycle: int, firing: bool, seen_us: int, ttl_us: int) -> None:
+        self.cycle = cycle
+        self.firing = firing
+        self.seen_us = seen_us
+        self.ttl_us = ttl_us
+
+
+class Alerts:
+    """All alerts by (source, key). `rows` as the statement `alerts_state` gives them."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._states: dict[tuple[str, str], _State] = {}
+        self._expiries: list[tuple[int, str, str]] = []
+        for row in rows:
+            state = _State(row["cycle"], row["status"] == "firing", row["seen_us"], row["ttl_us"])
+            self._states[(row["source"], row["key"])] = state
+            if state.firing:
+                heapq.heappush(self._expiries, (state.seen_us + state.ttl_us, row["source"], row["key"]))
+
+    def word(self, source: str, alert: Any, at_us: int, ttl_us: int) -> deciding.AlertWord | None:
+        """What an event's `alert` says, taken into memory; None where it has no lifecycle. Sets `alert['cycle']`."""
+        if not isinstance(alert, dict):
+            return None
+        key, status = alert.get("key"), alert.get("status")
+        if status not in ("firing", "resolved") or not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
+            return None
+        firing = status == "firing"
+        state = self._states.get((source, key))
+        if state is None:
+            state = self._states[(source, key)] = _State(0, False, at_us, ttl_us)
+        opens = firing and not state.firing
+        state.cycle += opens
+        alert["cycle"] = state.cycle
+        state.firing, state.seen_us, state.ttl_us = firing, at_us, ttl_us
+        if opens:
+            heapq.heappush(self._expiries, (at_us + ttl_us, source, key))
+        return deciding.AlertWord(
+            source, key, state.cycle, firing, opens, ttl_us, _text(alert, "name"), _text(alert, "target"), _text(alert, "severity"),
+            _text(alert, "summary"),
+        )  # fmt: skip
+
+    def peek(self, source: str, alert: Any) -> None:
+        """Replay: show the cycle to the rules without taking the word."""
+        if isinstance(alert, dict) and isinstance(alert.get("key"), str):
+            state = self._states.get((source, alert["key"]))
+            if state is not None:
+                alert["cycle"] = state.cycle
+
+    def next_expiry_us(self) -> int | None:
+        """When the next firing alert has been silent for its whole ttl; None while none fires."""
+        while self._expiries:
+            due_us, source, key = self._expiries[0]
+            state = self._states[(source, key)]
+            if not state.firing:
+                heapq.heappop(self._expiries)
+            elif state.seen_us + state.ttl_us > due_us:
+                heapq.heapreplace(self._expiries, (state.seen_us + state.ttl_us, source, key))
+            else:
+                return due_us
+        return None
+
+    def expire(self, at_us: int) -> list[tuple[str, str]]:
+        """Close those that were silent for their whole ttl at `at_us`, in order of their time."""
+        closed = []
+        while (due_us := self.next_expiry_us()) is not None and due_us <= at_us:
+            _, source, key = heapq.heappop(self._expiries)
+            self._states[(source, key)].firing = False
+            closed.append((source, key))
+        return closed
+
+    def heard(self, source: str, key: str, at_us: int) -> None:
+        """The other one of a redundant pair spoke of it: it lives on."""
+        state = self._states.get((source, key))
+        if state is not None and state.firing:
+            state.seen_us = max(state.seen_us, at_us)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+
+def _text(alert: Mapping[str, Any], name: str) -> str:
+    value = alert.get(name)
+    return value[:TEXT_MAX] if isinstance(value, str) else ""

@@ -1,0 +1,141 @@
+"""One journal row → what it leads to: the alerts it speaks of, the rules that it fires, what their actions ask for.
+
+Synchronous and deterministic: the same rows under the same rules give the same outcomes, which replay after a start rests on.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from healer import engine, telemetry
+from healer.decide import acting, alerts
+from healer.store import deciding, journal
+
+
+class Running:
+    """One ruleset at work."""
+
+    __slots__ = ("activation", "name", "ruleset", "session", "uses_meta")
+
+    def __init__(self, activation: str, compiled: engine.Compiled) -> None:
+        self.activation = activation
+        self.ruleset = compiled.ruleset
+        self.name = f"{activation}/{compiled.ruleset.name}"
+        self.session = engine.Session(compiled)
+        self.uses_meta = compiled.uses_meta
+
+
+class Evaluator:
+    """The rules of one revision with their memory. `routes`: source → rulesets that listen to it."""
+
+    def __init__(
+        self, uid: str, running: Iterable[Running], routes: Mapping[str, list[str]], known: alerts.Alerts, actor: acting.Actor,
+        ttl_us: Mapping[str, int], types: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.uid = uid
+        self.running = {one.name: one for one in running}
+        self.alerts = known
+        self.acting = actor
+        self.ended: set[str] = set()
+        self._ttl_us = ttl_us
+        self._types = types
+        self._routes = {source: [self.running[name] for name in names if name in self.running] for source, names in routes.items()}
+        for one in self.running.values():
+            self._routes[acting.inner_source(one.name)] = [one]
+        self._needs_meta = {source: any(one.uses_meta for one in found) for source, found in self._routes.items()}
+        self._iso: tuple[int, str] = (-1, "")
+
+    def evaluate(self, row: journal.Row, *, replay: bool = False) -> deciding.Outcome | None:
+        """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
+        outcome = deciding.Outcome(row.seq, row.at_us)
+        if row.kind == "tick":
+            self._tick(row, outcome, replay)
+        elif row.kind != "revision":
+            listening = self._routes.get(row.source)
+            if listening:
+                self._post(row, listening, outcome, replay)
+        return outcome if _has_something(outcome) else None
+
+    def _tick(self, row: journal.Row, outcome: deciding.Outcome, replay: bool) -> None:
+        if not replay:
+            outcome.expired = self.alerts.expire(row.at_us)
+            outcome.look = True
+
+    def _post(self, row: journal.Row, listening: list[Running], outcome: deciding.Outcome, replay: bool) -> None:
+        data = row.data if row.data is not None else orjson.loads(row.body or b"null")
+        if not isinstance(data, dict):
+            return
+        word = None
+        if row.kind == "event" and "alert" in data:
+            if replay:
+                self.alerts.peek(row.source, data["alert"])
+            else:
+                word = self.alerts.word(row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US))
+                if word is not None:
+                    outcome.alerts.append(word)
+        if self._needs_meta[row.source] and row.kind != "retract":
+            data["meta"] = self.meta(row, data)
+        now = row.at_us / 1_000_000
+        for one in listening:
+            if one.activation in self.ended:
+                continue
+            try:
+                self._one(one, row, data, now, word, outcome, replay)
+            except Exception as error:  # one ruleset's poison must not stop the others: the pair is quarantined and told
+                telemetry.count("events_quarantined")
+                outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
+
+    def _one(
+        self, one: Running, row: journal.Row, data: dict[str, Any], now: float, word: deciding.AlertWord | None,
+        outcome: deciding.Outcome, replay: bool,
+    ) -> None:  # fmt: skip
+        session = one.session
+        if row.kind == "event":
+            matches = session.post(data, now, row.seq)
+        elif row.kind == "fact":
+            matches = session.assert_fact(data, now, row.seq)
+        else:
+            matches = session.retract_fact(data["retract"], data["partial"], data["exclude_keys"], now, row.seq)
+        if not matches:
+            return
+        ordinals: dict[int, int] = {}
+        for match in matches:
+            ordinal = ordinals.get(match.rule.index, 0)
+            ordinals[match.rule.index] = ordinal + 1
+            if any(action.name == "shutdown" for action in match.rule.actions):
+                self.ended.add(one.activation)
+            if replay:
+                continue
+            for event in match.matches.values():
+                if "meta" not in event or not self._needs_meta[row.source]:
+                    event["meta"] = self.meta(row, event)
+            self.acting.act(acting.Fired(one.activation, one.name, one.ruleset, match, row, word, ordinal), outcome)
+
+    def meta(self, row: journal.Row, data: Mapping[str, Any]) -> dict[str, Any]:
+        """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what
+        the delivery brought (endpoint, headers, hosts)."""
+        if row.at_us != self._iso[0]:
+            moment = datetime.datetime.fromtimestamp(row.at_us / 1_000_000, datetime.UTC)
+            self._iso = (row.at_us, moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        uid = self.uid
+        made: dict[str, Any] = {}
+        own = data.get("meta")
+        if isinstance(own, dict):
+            made.update(own)
+        if row.meta:
+            made.update(orjson.loads(row.meta))
+        made["uuid"] = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
+        made["received_at"] = self._iso[1]
+        if row.kind == "fact":
+            made["source"] = {"name": "set_fact", "type": "internal"}
+        else:
+            made["source"] = {"name": row.source, "type": self._types.get(row.source, "internal")}
+        return made
+
+
+def _has_something(outcome: deciding.Outcome) -> bool:
+    return bool(outcome.results or outcome.alerts or outcome.look or outcome.appends or outcome.quarantined or outcome.expired)

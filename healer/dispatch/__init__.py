@@ -1,0 +1,223 @@
+"""Dispatch: claims queued attempts (T3), lets their controllers act, writes how they ended (T4), and finds what a crash left.
+
+A worker on the daemon's loop. Nothing here decides whether a run may start: the gates are asked inside the claim's transaction.
+An attempt's task holds only what is on disk anyway; if the daemon dies, the child goes on under its shim and is found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import pathlib
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import errors, model, plugins, secrets, store, telemetry
+from healer.dispatch import output
+from healer.store import asking, claiming, finishing
+from healer.store.transaction import loads
+
+__all__ = ["Dispatcher", "output"]
+
+CLAIM_MAX: Final = 20
+AT_ONCE_MAX: Final = 200
+_NEVER: Final = 1 << 62
+
+Ended = Callable[[str], Awaitable[None]]
+
+
+@dataclasses.dataclass(slots=True)
+class _Attempt:
+    token: str
+    run: str
+    number: int
+    job: model.Job
+    controller: plugins.Controller
+    live: output.Live
+
+
+class Dispatcher:
+    """One dispatcher a daemon. `controllers()` gives the controllers that hold now, `revision_dir(n)` the files of a revision."""
+
+    def __init__(
+        self, opened: store.Store, standing_of: asking.StandingOf, *, controllers: Callable[[], Mapping[str, plugins.Controller]],
+        revision_dir: Callable[[int], Awaitable[pathlib.Path]], work_dir: pathlib.Path, clock: Callable[[], int],
+        secret_values: Callable[[], list[str]], on_changed: Callable[[dict[str, str], int | None], None],
+    ) -> None:  # fmt: skip
+        self._store = opened
+        self.standing_of = standing_of
+        self._controllers = controllers
+        self._revision_dir = revision_dir
+        self._work_dir = work_dir
+        self._clock = clock
+        self._secret_values = secret_values
+        self._on_changed = on_changed
+        self._wake = asyncio.Event()
+        self._next_us = _NEVER
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, _Attempt] = {}
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._wake.set()
+
+    @property
+    def running(self) -> int:
+        """How many attempts are under way."""
+        return len(self._tasks)
+
+    def live_output(self, token: str, stream: output.Stream) -> bytes | None:
+        """What a running attempt has put out so far; None when it does not run here."""
+        attempt = self._attempts.get(token)
+        return attempt.live.so_far(stream) if attempt else None
+
+    async def run(self) -> None:
+        """Until `stop`: claim when woken or when the next attempt is due."""
+        while not self._stopping:
+            self._wake.clear()
+            free = AT_ONCE_MAX - len(self._tasks)
+            claims: claiming.Claims = await self._store.submit(claiming.Claim(min(free, CLAIM_MAX), self.standing_of))
+            for claimed in claims.claimed:
+                await self._start(claimed)
+            if claims.changed or claims.next_look_us is not None:
+                self._on_changed(claims.changed, claims.next_look_us)
+            self._next_us = claims.next_us or _NEVER
+            if not claims.claimed:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        wait_s = (self._next_us - self._clock()) / 1_000_000 if self._next_us != _NEVER else None
+        try:
+            async with asyncio.timeout(max(wait_s, 0.001) if wait_s is not None else None):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self, drain_s: float) -> int:
+        """Start nothing more, wait until what runs has ended or the time is over, then end it. How many had to be ended."""
+        self._stopping = True
+        self._wake.set()
+        tasks = list(self._tasks.values())
+        if not tasks:
+            return 0
+        _, pending = await asyncio.wait(tasks, timeout=drain_s)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        return len(pending)
+
+    # --- attempts -----------------------------------------------------------------------------------------------------
+
+    async def _start(self, claimed: claiming.Claimed) -> None:
+        attempt = await self._attempt(claimed.run, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s)
+        if attempt is not None:
+            logger.bind(run=attempt.run, action=attempt.job.action, controller=claimed.run["controller"], targets=claimed.targets).info(
+                "run starts: {} on {} by {}", attempt.job.action, ", ".join(claimed.targets) or "no target", claimed.run["controller"]
+            )
+            self._follow(attempt, attempt.controller.run)
+
+    async def _attempt(
+        self, row: asking.RunRow, number: int, token: str, targets: list[str], values: Mapping[str, Any], deadline_s: float
+    ) -> _Attempt | None:
+        """The attempt with its job; one whose controller cannot be had ends at once."""
+        controller = self._controllers().get(row["controller"])
+        if controller is None:
+            await self._end_at_once(row["id"], number, token, f"no controller is named {row['controller']!r} any more")
+            return None
+        job = model.Job(
+            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(loads(row["subject"])),
+            parameters=loads(row["parameters"]), targets=tuple(_target(name, values[name]) for name in targets), deadline_s=deadline_s,
+            revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
+            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=loads(row["extra"]),
+        )  # fmt: skip
+        maskers = {stream: secrets.Masker(self._secret_values()) for stream in ("stdout", "stderr")}
+        live = output.Live({name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()})
+        return _Attempt(token, row["id"], number, job, controller, live)
+
+    def _follow(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
+        self._attempts[attempt.token] = attempt
+        task = asyncio.create_task(self._effect(attempt, how), name=f"attempt {attempt.token}")
+        self._tasks[attempt.token] = task
+        task.add_done_callback(functools.partial(self._done, attempt))
+
+    def _done(self, attempt: _Attempt, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(attempt.token, None)
+        self._attempts.pop(attempt.token, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.bind(run=attempt.run).error("the outcome of {} could not be written: {}", attempt.token, error)
+        self._wake.set()
+
+    async def _effect(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
+        try:
+            outcome = await how(attempt.job, attempt.live.write)
+        except asyncio.CancelledError:
+            await self._finish(attempt, model.Outcome("cancelled", "ended by the daemon's stop"))
+            raise
+        except Exception as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
+            message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
+            outcome = model.Outcome("failed", f"the controller failed: {message}"[:2000])
+        await self._finish(attempt, outcome)
+
+    async def _finish(self, attempt: _Attempt, outcome: model.Outcome) -> None:
+        stdout, stderr = attempt.live.finish()
+        outcome = dataclasses.replace(outcome, truncated=outcome.truncated or attempt.live.truncated)
+        kept = finishing.Kept(await asyncio.to_thread(self._store.blobs.keep, stdout), await asyncio.to_thread(self._store.blobs.keep, stderr))
+        ours = await self._store.submit(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
+        log = logger.bind(run=attempt.run, action=attempt.job.action, state=outcome.state, exit_code=outcome.exit_code)
+        level = "INFO" if outcome.state == "succeeded" else "ERROR"
+        log.log(level, "run {}: {} ({:.1f} s)", outcome.state, outcome.summary, outcome.seconds)
+        if ours and outcome.state != "unknown":
+            await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
+
+    async def _end_at_once(self, run: str, number: int, token: str, why: str) -> None:
+        kept = finishing.Kept(self._store.blobs.keep(b""), self._store.blobs.keep(b""))
+        await self._store.submit(finishing.Finish(token, run, number, model.Outcome("failed", why), kept))
+        self._wake.set()
+
+    # --- after a start ------------------------------------------------------------------------------------------------
+
+    async def recover(self) -> dict[str, int]:
+        """Ask the controllers what became of the attempts that a crash left running. Counts by what was found."""
+        found: dict[str, int] = {}
+        for row in await self._store.reader.all("attempts_running"):
+            state = await self._recover_one(row)
+            found[state] = found.get(state, 0) + 1
+            telemetry.count(f"recovered_{state}")
+        return found
+
+    async def _recover_one(self, row: dict[str, Any]) -> str:
+        token, run, number = row["token"], row["run"], row["number"]
+        (run_row,) = await self._store.reader.select("SELECT * FROM run WHERE id = ?", [run])
+        values = {one["target"]: loads(one["value"]) for one in await self._store.reader.all("run_target_values", run)}
+        await self._store.submit(finishing.TakeUp(token, run, number))
+        left_s = max((row["deadline_us"] - row["started_us"]) / 1_000_000, 1.0)
+        attempt = await self._attempt(run_row, number, token, loads(row["targets"]), values, left_s)
+        if attempt is None:
+            return "failed"
+        try:
+            found = await attempt.controller.find(attempt.job)
+        except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
+            found = model.Found("unknown", None, f"{type(error).__name__}: {error}")
+        logger.bind(run=run).info("found {}: {} {}", token, found.state, found.detail)
+        if found.state == "absent":
+            await self._store.submit(finishing.TakeBack(token, run, number, found.detail))
+            await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
+        elif found.state in ("running", "ended"):
+            self._follow(attempt, attempt.controller.follow)
+        else:
+            await self._finish(attempt, model.Outcome("unknown", found.detail or "it cannot be said how it ended"))
+        return found.state
+
+
+def _subject(value: Any) -> str | tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else str(value)
+
+
+def _target(name: str, value: Mapping[str, Any]) -> model.Target:
+    kind, _, rest = name.partition(":")
+    return model.Target(kind, rest, value["inventory_name"], value["address"], tuple(value["groups"]), value["local"])

@@ -1,0 +1,164 @@
+"""A ruleset made ready to match: a function a rule, the index over them, and the digests that say what they mean.
+
+Callers: `session`, and the daemon, which compiles in slices so that its loop is never blocked for long.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Generator
+from typing import Any, Final
+
+from healer.engine import conditions, index, leaves, normal, rules
+
+RULES_IN_A_SLICE: Final = 20
+
+
+@dataclasses.dataclass(slots=True)
+class Branch:
+    """One pattern of a rule: the name of its match, and whether an event meets it."""
+
+    name: str
+    holds: leaves.Holds
+
+
+@dataclasses.dataclass(slots=True)
+class CompiledRule:
+    """One enabled rule. `branches` has one entry for a plain condition, several for `any`.
+
+    `absence` is the test of a rule that is only about absence (`is not defined` alone); such a rule has no branches.
+    `proven` is what is left to test of the first branch once the index has found the rule; None where nothing is left.
+    """
+
+    rule: rules.Rule
+    digest: str
+    branches: tuple[Branch, ...]
+    proven: leaves.Holds | None
+    absence: leaves.Holds | None = None
+    always_absent: bool = False
+    throttle_key: str = ""
+
+    def branch(self, event: dict[str, Any]) -> str | None:
+        """The name of the first branch that the event meets."""
+        for branch in self.branches:
+            if branch.holds(event):
+                return branch.name
+        return None
+
+
+@dataclasses.dataclass(slots=True)
+class Compiled:
+    """A compiled ruleset: shared by any number of sessions, never changed after it was made.
+
+    `digest` is the SHA-256 (hexadecimal) of what it means, whatever its texts and places; `uses_meta` says whether a
+    condition or group attribute reads `event.meta`; `rules` are all rules, disabled ones too; `live` the compiled ones.
+    """
+
+    ruleset: rules.Ruleset
+    digest: str
+    uses_meta: bool
+    live: tuple[CompiledRule, ...]
+    index: index.Index
+    tally: leaves.Tally
+    absences: tuple[int, ...]
+    throttled: bool
+
+    @property
+    def rules(self) -> tuple[rules.Rule, ...]:
+        """All rules in the order of the file."""
+        return self.ruleset.rules
+
+    @property
+    def name(self) -> str:
+        """The ruleset's name."""
+        return self.ruleset.name
+
+
+def compile(ruleset: rules.Ruleset) -> Compiled:  # noqa: A001 - the public name of the engine's API
+    """Compile at once; as `compile_in_slices`."""
+    slices = compile_in_slices(ruleset)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            made: Compiled = done.value
+            return made
+
+
+def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]:
+    """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
+    tally, found, live = leaves.Tally(), index.Index(), []
+    for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
+        made, ways = _compile_rule(rule, tally)
+        live.append(made)
+        if made.absence is None:
+            found.add(number, ways)
+        if number % RULES_IN_A_SLICE == RULES_IN_A_SLICE - 1:
+            yield
+    yield from found.freeze()
+    return Compiled(
+        ruleset=ruleset,
+        digest=_digest([[made.rule.name, made.digest] for made in live], ruleset),
+        uses_meta=any(_reads_meta(rule.rule) for rule in live),
+        live=tuple(live),
+        index=found,
+        tally=tally,
+        absences=tuple(number for number, rule in enumerate(live) if rule.absence is not None),
+        throttled=any(rule.rule.throttle for rule in live),
+    )
+
+
+def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, tuple[index.Gate, ...]]:
+    meant = conditions.meaning(rule.condition)
+    throttle = rule.throttle and [rule.throttle.kind, rule.throttle.window_us, rule.throttle.groups]
+    key = _hash([meant, rule.throttle.groups]) if rule.throttle else ""
+    digest = _hash([meant, throttle, [[action.name, action.args] for action in rule.actions]])
+    alone = conditions.absence(rule.condition)
+    if alone is not None:
+        return _absence_rule(rule, digest, alone, tally), ()
+    trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
+    branches = tuple(
+        Branch(pattern.name, leaves.condition(tree, tally))
+        for pattern, tree in zip(rule.condition.patterns, trees, strict=True)
+    )
+    ways = index.gates_of(trees[0] if len(trees) == 1 else normal.AnyOf(tuple(trees)))
+    proven: leaves.Holds | None = branches[0].holds
+    if len(trees) == 1 and len(ways) == 1 and index.exact(ways[0]):
+        proven = _left_over(trees[0], ways[0], tally)
+    return CompiledRule(rule, digest, branches, proven, throttle_key=key), ways
+
+
+def _absence_rule(rule: rules.Rule, digest: str, alone: conditions.Value, tally: leaves.Tally) -> CompiledRule:
+    negated = isinstance(rule.condition.patterns[0].test, conditions.Not)
+    present = leaves.leaf(conditions.Defined(alone, False), False, tally)
+    return CompiledRule(rule, digest, (), None, absence=present, always_absent=negated)
+
+
+def _left_over(tree: normal.Normal, gate: index.Gate, tally: leaves.Tally) -> leaves.Holds | None:
+    """What is left to test of a conjunction when the index has proven one of its parts."""
+    parts = tree.parts if isinstance(tree, normal.All) else (tree,)
+    left = [part for part in parts if not (isinstance(part, normal.Check) and index.gates_of(part) == (gate,))]
+    if not left:
+        return None
+    return leaves.condition(left[0] if len(left) == 1 else normal.All(tuple(left)), tally)
+
+
+def _reads_meta(rule: rules.Rule) -> bool:
+    groups = rule.throttle.groups if rule.throttle else ()
+    tests = [leaf.test for pattern in rule.condition.patterns for leaf in conditions.leaves(pattern.test)]
+    paths = [steps for test in tests for steps in conditions.paths(test)]
+    return any(steps and steps[0] == "meta" for steps in (*paths, *groups))
+
+
+def _digest(live: list[list[str]], ruleset: rules.Ruleset) -> str:
+    return _hash(
+        [ruleset.name, ruleset.hosts, ruleset.match_multiple_rules, ruleset.default_events_ttl_s,
+         ruleset.execution_strategy, live, [[s.name, s.type, s.args, s.filters] for s in ruleset.sources]]
+    )  # fmt: skip
+
+
+def _hash(meant: Any) -> str:
+    text = json.dumps(meant, sort_keys=True, ensure_ascii=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

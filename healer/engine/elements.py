@@ -1,0 +1,98 @@
+"""What an element of a list has to satisfy: `contains`, `in`, and the operators of `select` and `selectattr`.
+
+Caller: `leaves`. A scalar counts as a list of one everywhere here (measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from healer.engine import conditions, patterns, values
+
+Satisfies = Callable[[Any, Any], bool]
+Verdict = Callable[[Any, Any], bool | None]
+
+
+def contains(items: Any, item: Any) -> bool:
+    """Whether some element equals `item`; a text is a list of one, so there are no substrings."""
+    if isinstance(items, list):
+        return any(values.equal(one, item) for one in items)
+    return values.equal(items, item)
+
+
+def with_attribute(keys: values.Steps, satisfies: Satisfies) -> Verdict:
+    """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) where no map is."""
+
+    def verdict(element: Any, operand: Any) -> bool | None:
+        for key in keys:
+            if not isinstance(element, dict):
+                return None
+            element = element.get(key, values.MISSING)
+            if element is values.MISSING:
+                return False
+        return satisfies(element, operand)
+
+    return verdict
+
+
+def alone(found: Any, test: conditions.Select, operand: Any) -> bool | None:
+    """`selectattr` of something that is no list, where it differs from a list of one (measured).
+
+    A map that lacks the attribute is like an empty list, so neither `is` nor `is not` holds: that is the opposite of
+    what is looked for. A null has a null for each attribute.
+    """
+    if found is None:
+        if test.op in ("not in", "not contains"):
+            return False
+        return operation(test.op, test.operand)(None, operand)
+    element: Any = found
+    for key in test.steps or ():
+        if not isinstance(element, dict):
+            return None
+        element = element.get(key, values.MISSING)
+        if element is values.MISSING:
+            return test.negated
+    return None
+
+
+def operation(op: str, operand: conditions.Value) -> Satisfies:
+    """The function (element, operand) → bool of a `select` operator; `match`, too, looks anywhere in the text."""
+    if op in ("search", "match", "regex"):
+        pattern = values.java_text(operand.value) if isinstance(operand, conditions.Literal) else ""
+        find = patterns.finder(pattern, anchored=False)
+        return lambda element, _: element is not None and find(values.java_text(element))
+    return _OPERATIONS[op]
+
+
+def _differs(element: Any, operand: Any) -> bool:
+    if operand is None:
+        return True
+    return element is not None and not values.equal(element, operand)
+
+
+def _ordered(op: str) -> Satisfies:
+    def holds(element: Any, operand: Any) -> bool:
+        if operand is None:
+            return element is None  # measured, as odd as it is
+        found = values.kind(element)
+        if found != values.kind(operand) or found not in "nsb":
+            return False
+        if found == "n":
+            element, operand = values.double(element), values.double(operand)
+        if op in ("<", "<="):
+            return bool(element < operand or (op == "<=" and element == operand))
+        return bool(element > operand or (op == ">=" and element == operand))
+
+    return holds
+
+
+_OPERATIONS: Final[dict[str, Satisfies]] = {
+    "==": values.equal,
+    "!=": _differs,
+    **{op: _ordered(op) for op in ("<", "<=", ">", ">=")},
+    "in": lambda element, operand: contains(operand, element),
+    "not in": lambda element, operand: not contains(operand, element),
+    "contains": contains,
+    "not contains": lambda element, operand: not contains(element, operand),
+}

@@ -1,0 +1,125 @@
+"""Says for each rule of a ruleset what it would do with an event, test by test, and why it would not fire.
+
+Caller: `Session.explain`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
+`taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from healer.engine import conditions, leaves, normal, rules, throttles, values
+
+if TYPE_CHECKING:
+    from healer.engine import session
+
+
+def explain(of: session.Session, event: dict[str, Any], now: float) -> list[dict[str, Any]]:
+    """One entry a rule, in the order of the file."""
+    numbers = {made.rule.index: number for number, made in enumerate(of.compiled.live)}
+    taken_by: tuple[str, str] | None = None
+    told = []
+    for rule in of.compiled.rules:
+        entry = _entry(rule, event)
+        number = numbers.get(rule.index)
+        if number is None:
+            entry["reason"] = "disabled"
+        else:
+            taken_by = _verdict(of, number, event, now, entry, taken_by)
+        entry["fires"] = entry["reason"] == "fires"
+        told.append(entry)
+    return told
+
+
+def tests_of(rule: rules.Rule, event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each simple test of the rule's condition: its text and place, the values seen, whether it holds."""
+    return [
+        _test(rule, pattern, check, event) for pattern in rule.condition.patterns for check in _checks(pattern.test)
+    ]
+
+
+def _entry(rule: rules.Rule, event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rule": rule.name, "index": rule.index, "place": str(rule.place), "enabled": rule.enabled,
+        "fires": False, "reason": "no-match", "match": None, "taken_by": None, "tests": tests_of(rule, event), "throttle": None,
+    }  # fmt: skip
+
+
+def _checks(test: conditions.Test) -> list[normal.Check]:
+    waiting, found = [normal.normal(test)], []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, normal.Check):
+            found.append(node)
+        else:
+            waiting.extend(reversed(node.parts))
+    return found
+
+
+def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check, event: dict[str, Any]) -> dict[str, Any]:
+    holds = leaves.leaf(check.leaf.test, check.negated, leaves.Tally())(event)
+    return {
+        "pattern": pattern.name,
+        "text": check.leaf.text,
+        "place": f"{rule.place.file}:{check.leaf.line}:{check.leaf.column}",
+        "negated": check.negated,
+        "holds": holds,
+        "seen": [_seen(steps, event) for steps in conditions.paths(check.leaf.test)],
+    }
+
+
+def _seen(steps: values.Steps, event: dict[str, Any]) -> dict[str, Any]:
+    found = values.follow(event, steps)
+    if found is values.MISSING or found is values.BROKEN:
+        return {"path": path_text(steps), "missing": True}
+    return {"path": path_text(steps), "missing": False, "value": found}
+
+
+def path_text(steps: values.Steps) -> str:
+    """The path as it is written in a condition."""
+    text = "event"
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, str) and step.isidentifier():
+            text += f".{step}"
+        else:
+            text += f'["{step if isinstance(step, str) else step[0]}"]'
+    return text
+
+
+def _verdict(
+    of: session.Session, number: int, event: dict[str, Any], now: float, entry: dict[str, Any],
+    taken_by: tuple[str, str] | None,
+) -> tuple[str, str] | None:  # fmt: skip
+    """Fill in what the rule would do; returns who has the event after it: (rule, throttle key or nothing)."""
+    made = of.compiled.live[number]
+    everyone = of.compiled.ruleset.match_multiple_rules
+    if made.absence is not None:
+        fires = not of.begun and of.absent(number, event)
+        entry["reason"] = "absence" if not fires else "taken" if taken_by and not everyone else "fires"
+        entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
+        return taken_by or ((made.rule.name, "") if fires else None)
+    name = made.branch(event)
+    window = of.windows.by_rule.get(number)
+    if window is not None:
+        entry["throttle"] = _window(window, event, now)
+    if name is None:
+        return taken_by
+    entry["match"] = name
+    if taken_by and not (everyone and taken_by[1] in ("", made.throttle_key)):
+        entry["reason"], entry["taken_by"] = "taken", taken_by[0]
+        return taken_by
+    entry["reason"] = "throttled" if entry["throttle"] and entry["throttle"]["closed"] else "fires"
+    if window is None and taken_by:
+        return taken_by
+    return made.rule.name, made.throttle_key
+
+
+def _window(window: throttles.OnceWithin, event: dict[str, Any], now: float) -> dict[str, Any]:
+    """The state of the group's window; `until` is in seconds."""
+    key = window.group(event)
+    until_us = None if key is None else window.until_us(key)
+    closed = until_us is not None and round(now * 1_000_000) < until_us
+    return {"once_within": window.shown, "grouped": key is not None, "closed": closed,
+            "until": until_us / 1_000_000 if closed and until_us is not None else None}  # fmt: skip

@@ -1,0 +1,57 @@
+"""The facts a session remembers: set, retracted by pattern, bounded in number.
+
+Caller: `session`. Equal facts are two facts. Values are compared to the last type when one is retracted (1 is not 1.0).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final
+
+from healer.engine import values
+
+FACTS_MAX: Final = 100_000
+
+
+@dataclasses.dataclass(slots=True)
+class Fact:
+    """One stored fact: its body and the reference of the journal row that set it."""
+
+    body: dict[str, Any]
+    ref: int
+
+
+class Facts:
+    """All stored facts, oldest first."""
+
+    __slots__ = ("refused", "stored")
+
+    def __init__(self) -> None:
+        self.stored: list[Fact] = []
+        self.refused = 0
+
+    def store(self, body: dict[str, Any], ref: int) -> None:
+        """Keep a fact; beyond `FACTS_MAX` it is not kept, and counted."""
+        if len(self.stored) >= FACTS_MAX:
+            self.refused += 1
+            return
+        self.stored.append(Fact(body, ref))
+
+    def retract(self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> list[Fact]:
+        """Remove and return every fact that the pattern fits.
+
+        `partial`: the pattern's keys have to be there and the same. Else all keys have to be the same but `exclude_keys`.
+        """
+        gone = [fact for fact in self.stored if _fits(fact.body, pattern, partial, exclude_keys)]
+        if gone:
+            taken = {id(fact) for fact in gone}
+            self.stored = [fact for fact in self.stored if id(fact) not in taken]
+        return gone
+
+
+def _fits(body: dict[str, Any], pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> bool:
+    wanted = {key: value for key, value in pattern.items() if partial or key not in exclude_keys}
+    if not partial and len(wanted) != sum(key not in exclude_keys for key in body):
+        return False
+    return all(key in body and values.same(body[key], value) for key, value in wanted.items())

@@ -1,0 +1,168 @@
+"""Intake: events become journal rows; who delivered them is told only after the commit.
+
+Used by `web` (requests), `supervise` (sources) and the daemon (ticks). It bounds what is on its way and what waits to be decided,
+keeps large bodies as blobs first, and counts what a redundant pair of senders delivers twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from healer import errors, model, store, telemetry
+from healer.store import journal
+
+BYTES_IN_FLIGHT_MAX: Final = 64 << 20
+REPEAT_WINDOW_US: Final = 60_000_000
+REPEATS_MAX: Final = 100_000
+
+__all__ = ["Accepted", "Intake", "SeenAgain"]
+
+
+@dataclasses.dataclass(slots=True)
+class Accepted:
+    """What came of a delivery: ids are `e-` + position, of the old row where it was a duplicate."""
+
+    accepted: int
+    duplicates: int
+    ids: list[str]
+    positions: list[int]
+
+
+class SeenAgain:
+    """The other one of a redundant pair said the same: the alert was heard of, nothing is journaled."""
+
+    weight = 1
+
+    def __init__(self, source: str, key: str) -> None:
+        self.source = source
+        self.key = key
+
+    def apply(self, tx: Any) -> None:
+        """Move the alert's last word."""
+        tx.run("alert_touch", tx.now_us, self.source, self.key)
+
+
+class Intake:
+    """The one way in. `backlog` gives how many rows wait to be decided."""
+
+    def __init__(
+        self, opened: store.Store, clock: Callable[[], int], backlog: Callable[[], int], *, backlog_max: int = 1_000_000
+    ) -> None:
+        self._store = opened
+        self._clock = clock
+        self._backlog = backlog
+        self._backlog_max = backlog_max
+        self._in_flight = 0
+        self._repeats: dict[tuple[str, str], tuple[int, int]] = {}
+        self.stopped = False
+
+    async def take(
+        self,
+        source: str,
+        data: Sequence[tuple[Mapping[str, Any], bytes | None]],
+        *,
+        actor: str,
+        delivery: str = "",
+        meta: Mapping[str, Any] | None = None,
+        raw: bytes | None = None,
+        kind: model.JournalKind = "event",
+        repeats: Sequence[str] = (),
+        depth: int = 0,
+    ) -> Accepted:
+        """Journal `data`, (value, its JSON or None) each, and return after the commit.
+
+        `delivery`: the sender's id of the whole delivery. `raw`: the request that held several events, kept once. `repeats`: for each
+        event what identifies it between a redundant pair, '' for none. Raises `errors.BacklogFull`, `errors.StoreError`.
+        """
+        if self.stopped:
+            raise errors.Unavailable(reason="the daemon is stopping")
+        if (waiting := self._backlog()) > self._backlog_max:
+            telemetry.count("intake_refused_backlog")
+            raise errors.BacklogFull(backlog=waiting, limit=self._backlog_max)
+        text = orjson.dumps(meta).decode() if meta else None
+        rows: list[journal.Row | None] = []
+        size = len(raw or b"")
+        for at, (value, body) in enumerate(data):
+            if repeats and repeats[at] and self._is_repeat(source, repeats[at]):
+                rows.append(None)
+                continue
+            encoded = orjson.dumps(value) if body is None else body
+            size += len(encoded)
+            row = journal.Row(kind, source, encoded, data=value, actor=actor, meta=text, depth=depth)
+            if delivery:
+                row.delivery = delivery if at == 0 else f"{delivery}#{at}"
+                row.digest = hashlib.sha256(encoded).hexdigest()
+            rows.append(row)
+        if size + self._in_flight > BYTES_IN_FLIGHT_MAX and self._in_flight:
+            raise errors.Unavailable(reason="too much is on its way to the disk")
+        self._in_flight += size
+        try:
+            await self._commit([row for row in rows if row is not None], raw)
+        finally:
+            self._in_flight -= size
+        await self._seen_again(source, data, rows)
+        return self._accepted(source, rows, repeats)
+
+    async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
+        blobs: list[journal.Blob] = []
+        if raw is not None:
+            blobs.append(await self._keep(raw))
+            for row in rows:
+                row.raw_hash = blobs[0].hash
+        for row in rows:
+            if row.body is not None and len(row.body) > journal.INLINE_MAX:
+                blob = await self._keep(row.body)
+                blobs.append(blob)
+                row.body, row.body_hash = None, blob.hash
+        if rows:
+            await self._store.submit(journal.Append(rows, blobs))
+
+    async def _keep(self, data: bytes) -> journal.Blob:
+        if len(data) <= journal.INLINE_MAX or self._store.blobs.folder is None:
+            return self._store.blobs.keep(data)
+        return await asyncio.to_thread(self._store.blobs.keep, data)
+
+    def _is_repeat(self, source: str, repeat: str) -> bool:
+        """Whether the same word of the same source came less than a minute ago (the other one of a redundant pair)."""
+        now_us = self._clock()
+        seen = self._repeats.get((source, repeat))
+        return seen is not None and now_us - seen[0] < REPEAT_WINDOW_US
+
+    async def _seen_again(
+        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], rows: Sequence[journal.Row | None]
+    ) -> None:
+        for (value, _), row in zip(data, rows, strict=True):
+            alert = value.get("alert") if row is None else None
+            if isinstance(alert, Mapping) and isinstance(alert.get("key"), str):
+                await self._store.submit(SeenAgain(source, alert["key"]))
+
+    def _accepted(self, source: str, rows: Sequence[journal.Row | None], repeats: Sequence[str]) -> Accepted:
+        made = Accepted(0, 0, [], [])
+        for at, row in enumerate(rows):
+            if row is None:
+                made.duplicates += 1
+                made.positions.append(0)
+                made.ids.append(f"e-{self._repeats[(source, repeats[at])][1]}")
+                continue
+            if row.duplicate:
+                made.duplicates += 1
+            else:
+                made.accepted += 1
+            made.ids.append(f"e-{row.seq}")
+            made.positions.append(0 if row.duplicate else row.seq)
+            if repeats and repeats[at]:
+                self._remember(source, repeats[at], row.seq)
+        return made
+
+    def _remember(self, source: str, repeat: str, seq: int) -> None:
+        now_us = self._clock()
+        if len(self._repeats) >= REPEATS_MAX:
+            fresh = {name: seen for name, seen in self._repeats.items() if now_us - seen[0] < REPEAT_WINDOW_US}
+            self._repeats = fresh if len(fresh) < REPEATS_MAX else {}
+        self._repeats[(source, repeat)] = (now_us, seq)

@@ -1,0 +1,127 @@
+"""Strict JSON: what a strict reader and a lenient one would read differently is refused.
+
+Duplicate keys, NaN, numbers that do not fit, lone surrogates and NUL, too deep, too many values. The quick way: what orjson reads
+and writes back to the very same bytes has none of these (equal bytes, not equal length). Only other bodies take the slow way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+import orjson
+
+from healer import errors
+
+DEPTH_MAX: Final = 64
+NODES_MAX: Final = 50_000
+STRING_MAX: Final = 262_144
+_INT_MIN: Final = -(2**63)
+_INT_MAX: Final = 2**64 - 1
+
+
+def parse(body: bytes, *, depth_max: int = DEPTH_MAX, nodes_max: int = NODES_MAX, string_max: int = STRING_MAX) -> Any:
+    """The JSON value of `body`. Raises one of the `errors.RequestError`s that name what is wrong."""
+    try:
+        value = orjson.loads(body)
+        exact = orjson.dumps(value) == body
+    except orjson.JSONDecodeError as error:
+        return _slow(body, error, depth_max, nodes_max, string_max)
+    except TypeError:
+        exact = False
+    if not exact:
+        return _slow(body, None, depth_max, nodes_max, string_max)
+    if len(body) > string_max or b"\\u0000" in body or body.count(b"[") + body.count(b"{") > depth_max:
+        _bound(value, depth_max, nodes_max, string_max)
+    return value
+
+
+def lines(body: bytes) -> list[Any]:
+    """The values of NDJSON, blank lines left out. A mistake names its line (1-based)."""
+    values = []
+    for number, line in enumerate(body.split(b"\n"), 1):
+        text = line.strip(b" \t\r")
+        if text:
+            try:
+                values.append(parse(text))
+            except errors.RequestError as error:
+                raise errors.InvalidField(field=f"line {number}", detail=error.message) from error
+    return values
+
+
+def _slow(body: bytes, reason: orjson.JSONDecodeError | None, depth_max: int, nodes_max: int, string_max: int) -> Any:
+    """With the standard library, which lets us see pairs, constants and digits."""
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
+    except UnicodeDecodeError as error:
+        raise errors.BadText(detail=f"it is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise errors.NotJson(detail=f"{error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise errors.TooDeep(limit=depth_max) from error
+    _bound(value, depth_max, nodes_max, string_max)
+    if reason is not None and b"\\u" not in body:
+        raise errors.NotJson(detail=str(reason))
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise errors.DuplicateKey(key=key[:100])
+            seen.add(key)
+    return made
+
+
+def _constant(literal: str) -> NoReturn:
+    raise errors.NotANumber(literal=literal)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) <= 20 and _INT_MIN <= (number := int(digits)) <= _INT_MAX:
+        return number
+    raise errors.NumberTooLarge(number=digits[:40])
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise errors.NumberTooLarge(number=digits[:40])
+    return number
+
+
+def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> None:
+    """Depth, count, strings; without recursion."""
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    nodes = 0
+    while stack:
+        item, depth = stack.pop()
+        nodes += 1
+        if nodes > nodes_max:
+            raise errors.TooManyNodes(limit=nodes_max)
+        kind = type(item)
+        if kind is str:
+            _text(item, string_max)
+        elif kind is dict or kind is list:
+            if depth > depth_max:
+                raise errors.TooDeep(limit=depth_max)
+            if kind is dict:
+                for key in item:
+                    _text(key, string_max)
+            stack += [(inner, depth + 1) for inner in (item.values() if kind is dict else item)]
+
+
+def _text(text: str, string_max: int) -> None:
+    if len(text) > string_max:
+        raise errors.BadText(detail=f"a text has {len(text)} characters, the limit is {string_max}")
+    if "\x00" in text:
+        raise errors.BadText(detail="it has a NUL character")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise errors.BadText(detail="it has half of a surrogate pair") from error

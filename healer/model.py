@@ -1,0 +1,153 @@
+"""The nouns that several rooms share: frozen values, no behaviour beyond what their shape gives.
+
+Times are integer microseconds of journal time (`…_us`) where they are stored and compared; people's times (windows,
+silences) are not here. Everything is picklable, so that a child process can hand it over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+JournalKind = Literal["event", "fact", "retract", "tick", "revision"]
+
+RunState = Literal[
+    "planned", "suppressed", "refused", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded",
+    "failed", "timed_out", "cancelled", "unknown", "withdrawn", "rejected", "expired", "void", "simulated",
+]  # fmt: skip
+AttemptState = Literal["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "unknown", "withdrawn"]
+EndState = Literal["succeeded", "failed", "timed_out", "cancelled", "unknown"]
+
+Impact = Literal["low", "medium", "high"]
+Mode = Literal["active", "observe"]
+
+ENDED_STATES: Final = frozenset(
+    {"suppressed", "refused", "succeeded", "failed", "timed_out", "cancelled", "withdrawn", "rejected", "expired", "void", "simulated"}
+)
+ALERT_STATUSES: Final = ("firing", "resolved", "event", "unknown")
+ALERT_SEVERITIES: Final = ("critical", "error", "warning", "info", "unknown")
+
+
+class Secret:
+    """A value that must not be seen: it prints as its reference, and only `reveal()` gives it.
+
+    `reference` is what the operator wrote (`env:NAME`, `file:/run/secrets/x`).
+    """
+
+    __slots__ = ("_value", "reference")
+
+    def __init__(self, reference: str, value: str) -> None:
+        self.reference = reference
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value; call it at the moment of use and keep it nowhere."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({self.reference!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is never pickled")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What is healed: `kind:name`. `inventory_name` is what the inventory calls a host (what `--limit` takes)."""
+
+    kind: str
+    name: str
+    inventory_name: str = ""
+    address: str = ""
+    groups: tuple[str, ...] = ()
+    local: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt of one run, as a controller gets it: rendered values, never templates.
+
+    `kind` says which of the action's forms it is (`script`, `playbook`, `module`, `command`); `subject` is the file
+    (relative to `revision_dir`), the module's name, or the argv (a tuple) for `command`. `deadline_s` counts from the start
+    of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's actions have.
+    """
+
+    token: str
+    run_id: str
+    action: str
+    kind: Literal["script", "playbook", "module", "command"]
+    subject: str | tuple[str, ...]
+    parameters: Mapping[str, Any]
+    targets: tuple[Target, ...]
+    deadline_s: float
+    revision_dir: str
+    work_dir: str
+    dry_run: bool = False
+    idempotent: bool = False
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. `summary` is one line for people; `result` what the action itself reported (JSON)."""
+
+    state: EndState
+    summary: str
+    exit_code: int | None = None
+    result: Any = None
+    per_target: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    truncated: bool = False
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """What `find` says of an attempt after a crash.
+
+    `absent` is certain: it never started and never will under this token. `unknown`: it cannot be said.
+    """
+
+    state: Literal["running", "ended", "absent", "unknown"]
+    outcome: Outcome | None = None
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job would do: its targets as the controller sees them, the commands, and a diff where it can make one."""
+
+    targets: tuple[str, ...]
+    steps: tuple[str, ...]
+    diff: str = ""
+    exact: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a controller can be reached and used."""
+
+    ok: bool
+    detail: str
+
+
+def run_id(activation: str, ruleset: str, rule: str, key: str, ordinal: int, action_index: int) -> str:
+    """The id of the run of one action of one match: `r-` and 26 base-32 characters of a SHA-256.
+
+    `key` is the match's key with its cycles (see `decide`). The same match gives the same id, so that it cannot be made twice.
+    """
+    return "r-" + short_hash("\x1f".join((activation, ruleset, rule, key, str(ordinal), str(action_index))))
+
+
+_BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def short_hash(text: str) -> str:
+    """130 bits of SHA-256 as 26 characters of Crockford's base 32, lower case."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:17]) >> 6
+    return "".join(_BASE32[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,304 @@
+"""The contracts of sources, formats and controllers, and finding one by its name.
+
+One file is one plugin and the file's name is its name; nothing is registered. A plugin is imported only when something names
+it. Found in this order: built in (`healer.sources`, `healer.formats`, `healer.controllers`), the project's own folders,
+entry points of those names. Callers: `project` (checks), `supervise` (sources), `dispatch` (controllers).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import importlib
+import importlib.metadata
+import importlib.util
+import pathlib
+import re
+import sys
+import types
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import pydantic
+
+from healer import config, errors, model
+
+Kind = Literal["sources", "formats", "controllers"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_FOLDER_MODULES: Final = {"sources": "healer_project_sources", "controllers": "healer_project_controllers"}
+
+
+class Options(pydantic.BaseModel):
+    """The base of a plugin's options: unknown keys are errors, values are not coerced from other types."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+class SecretRef(Options):
+    """`{secret: "env:NAME"}` or `{secret: "file:PATH"}`: a reference, resolved at the moment of use."""
+
+    secret: Annotated[str, pydantic.StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+
+
+Duration = Annotated[float, pydantic.BeforeValidator(config.duration_s)]
+"""Seconds, written as `5 minutes` or `5m`."""
+
+Size = Annotated[int, pydantic.BeforeValidator(config.size_bytes)]
+"""Bytes, written as `2 MiB` or a whole number."""
+
+
+# --- sources --------------------------------------------------------------------------------------------------------------
+
+Emit = Callable[[Sequence[Mapping[str, Any]]], Awaitable[Sequence[int]]]
+"""`await emit(events)` gives their journal positions once all are on disk; several calls may be in flight.
+
+A position of 0 stands for an event that was a duplicate. An event is a JSON object; `meta` keys given are kept beside ours."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a source is given beside its options. `resolve` turns a secret reference into its value."""
+
+    name: str
+    project_dir: pathlib.Path
+    resolve: Callable[[SecretRef], model.Secret]
+    log: Callable[[str, str], None]
+    """`log(level, message)`"""
+
+
+class Source(abc.ABC):
+    """A source that the daemon runs as a task (a *pull* source)."""
+
+    Options: ClassVar[type[Options]]
+    resolves: ClassVar[bool] = False
+    """Whether its alerts are closed by a `resolved` event of its own."""
+
+    def __init__(self, options: Any, context: SourceContext) -> None:
+        self.options = options
+        self.context = context
+
+    @abc.abstractmethod
+    async def run(self, emit: Emit) -> None:
+        """Deliver events until cancelled. Returning means: no more will come. Raising means: start me again later."""
+
+
+class Push:
+    """A source that waits for requests on the daemon's own port: it has options and no task."""
+
+    Options: ClassVar[type[Options]]
+
+
+# --- formats --------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Element:
+    """One event of a webhook body. `repeat` names the delivery for senders that run as a redundant pair (else empty)."""
+
+    event: dict[str, Any]
+    repeat: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Format:
+    """How a sender's bodies become events: `read(body) → elements`; raises `errors.InvalidField` for a body not of it."""
+
+    name: str
+    resolves: bool
+    read: Callable[[Mapping[str, Any]], list[Element]]
+    fields: tuple[str, ...] = ()
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """What a probe saw: `value` against the threshold (None where the probe failed), and one line for people."""
+
+    ok: bool
+    value: float | None
+    detail: str
+
+
+# --- controllers ----------------------------------------------------------------------------------------------------------
+
+Output = Callable[[Literal["stdout", "stderr"], bytes], None]
+"""Called with each piece of output as it comes; never blocks."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ControllerContext:
+    """What a controller is given beside its options."""
+
+    name: str
+    resolve: Callable[[SecretRef], model.Secret]
+    log: Callable[[str, str], None]
+
+
+class Controller(abc.ABC):
+    """A named way to reach targets. One instance serves many jobs at once."""
+
+    Options: ClassVar[type[Options]]
+    kinds: ClassVar[frozenset[str]]
+    """Which of `model.Job.kind` it can do."""
+    needs_inventory: ClassVar[bool] = False
+
+    def __init__(self, options: Any, context: ControllerContext) -> None:
+        self.options = options
+        self.context = context
+
+    @abc.abstractmethod
+    async def check(self) -> model.Health:
+        """Whether it is usable now (tools there, hosts reachable)."""
+
+    @abc.abstractmethod
+    async def plan(self, job: model.Job) -> model.Plan:
+        """What `run` would do, without doing it."""
+
+    @abc.abstractmethod
+    async def run(self, job: model.Job, output: Output) -> model.Outcome:
+        """Do it, once under this token, and follow it to its end. Cancelling the task stops the work."""
+
+    @abc.abstractmethod
+    async def find(self, job: model.Job) -> model.Found:
+        """After a crash: what became of the job under its token."""
+
+    @abc.abstractmethod
+    async def follow(self, job: model.Job, output: Output) -> model.Outcome:
+        """Take up a job again that `find` says is running, and follow it to its end."""
+
+
+# --- finding one ----------------------------------------------------------------------------------------------------------
+
+
+class UnknownPlugin(errors.HealerError):
+    """no {what} is named {name!r}"""
+
+    code = "unknown-plugin"
+
+
+class BrokenPlugin(errors.HealerError):
+    """the {what} {name!r} ({where}) cannot be used: {reason}"""
+
+    code = "broken-plugin"
+
+
+def builtin_names(kind: Kind) -> list[str]:
+    """The names of the plugins that ship with healer, sorted."""
+    package = importlib.import_module(f"healer.{kind}")
+    return sorted(
+        path.stem for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py") if _NAME.fullmatch(path.stem)
+    )
+
+
+def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The plugins in the project's own folder, by name; a file that is the built-in one itself is left out."""
+    package = importlib.import_module(f"healer.{kind}")
+    builtin = {path.resolve() for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py")}
+    folder = project_dir / kind
+    found = {path.stem: path for path in sorted(folder.glob("*.py")) if _NAME.fullmatch(path.stem)} if folder.is_dir() else {}
+    return {name: path for name, path in found.items() if path.resolve() not in builtin}
+
+
+def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    """The plugins that installed packages offer, by name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=f"healer.{kind}")}
+
+
+def names(kind: Kind, project_dir: pathlib.Path | None = None) -> list[str]:
+    """All names that `find` knows."""
+    own = project_names(kind, project_dir) if project_dir else {}
+    return sorted({*builtin_names(kind), *own, *entry_points(kind)})
+
+
+def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> types.ModuleType | Any:
+    """The module (or the object of an entry point) of a plugin. Raises `UnknownPlugin` or `BrokenPlugin`."""
+    what = kind[:-1]
+    where = name
+    try:
+        if name in builtin_names(kind):
+            return importlib.import_module(f"healer.{kind}.{name}")
+        own = project_names(kind, project_dir) if project_dir else {}
+        if name in own:
+            where = str(own[name])
+            return _import_file(f"{_FOLDER_MODULES[kind]}.{name}", own[name])
+        points = entry_points(kind)
+        if name in points:
+            where = points[name].value
+            return points[name].load()
+    except ImportError as error:
+        raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
+    except Exception as error:  # a plugin is a stranger's code: whatever it raises at import is its mistake, told as such
+        raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
+    raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
+
+
+def _import_file(module_name: str, path: pathlib.Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- checking options -----------------------------------------------------------------------------------------------------
+
+
+def check_options(
+    document: config.Document, shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None, what: str
+) -> Any:
+    """Make `shape` of `value`; mistakes become diagnostics of the document, each where it stands, and None is given."""
+    if value is None:
+        value = {}
+    try:
+        return shape.model_validate(value)
+    except pydantic.ValidationError as error:
+        for mistake in error.errors(include_url=False):
+            at, message, hint = _explain(mistake, shape, value, mark)
+            document.error("options", f"{what}: {message}", at, hint)
+        return None
+
+
+def _explain(
+    mistake: Any, shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None
+) -> tuple[config.Mark | None, str, str]:
+    path = [part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part)]
+    shown = ".".join(str(part) for part in path)
+    at, holder = _mark_of(value, path, mark)
+    if mistake["type"] == "extra_forbidden":
+        known = list(shape.model_fields) if len(path) == 1 else []
+        return at, f"the key {path[-1]!r} is not known here", errors.nearest(str(path[-1]), known) or _list(known)
+    if mistake["type"] == "missing":
+        return at, f"the key {path[-1]!r} is missing", ""
+    message = mistake["msg"].removeprefix("Value error, ")
+    got = "" if isinstance(mistake.get("input"), dict | list) else f", got {mistake.get('input')!r}"
+    return at, f"{shown}: {message}{got}" if shown else message + got, ""
+
+
+def _list(known: Sequence[str]) -> str:
+    return f"known: {', '.join(known)}" if known else ""
+
+
+def _mark_of(value: Any, path: Sequence[Any], mark: config.Mark | None) -> tuple[config.Mark | None, Any]:
+    at = mark
+    for depth, part in enumerate(path):
+        last = depth == len(path) - 1
+        if isinstance(value, config.Map) and part in value.values_at:
+            at = value.keys_at[part] if last and isinstance(value[part], dict | list) else value.values_at[part]
+            value = value[part]
+        elif isinstance(value, config.Seq) and isinstance(part, int) and part < len(value):
+            at, value = value.items_at[part], value[part]
+        else:
+            break
+    return at, value
+
+
+def describe(shape: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """(name, default or `required`, description) of each option, for help and the reference page."""
+    for name, field in shape.model_fields.items():
+        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        yield name, default, field.description or ""

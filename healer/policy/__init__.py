@@ -1,0 +1,9 @@
+"""Whether a run may start: the gates in their one order, pure. `now` and everything seen are arguments.
+
+`store` calls it inside its transactions with what it read there; `explain` and `replay` call it with recorded values.
+"""
+
+from healer.policy.candidate import Candidate, Limits, Problem, Standing, View
+from healer.policy.pipeline import Decision, Verdict, decide, look_again, recheck
+
+__all__ = ["Candidate", "Decision", "Limits", "Problem", "Standing", "Verdict", "View", "decide", "look_again", "recheck"]

@@ -1,0 +1,95 @@
+"""What the gates are asked about (`Candidate`), the values that hold for it (`Limits`), and what was seen (`View`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from healer import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """The gates' values for one run, seconds and counts; None: the gate does not apply."""
+
+    max_age_s: float | None = None
+    defer_for_s: float | None = None
+    attempts: int | None = None
+    cooldown_s: float | None = None
+    concurrency_daemon: int | None = None
+    concurrency_controller: int | None = None
+    timeout_s: float = 600.0
+    chain_depth: int | None = None
+    lock_targets: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """For the run's row."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Limits:
+        """Back from the run's row; keys of a later version are left out."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: got for name, got in value.items() if name in known})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a run is not valid (gate 8): the reason code and the fields of its sentence. `target`: only that one is bad."""
+
+    code: str
+    fields: Mapping[str, Any]
+    target: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that a match (or a person) asks for, with everything that the rules and the catalog say about it."""
+
+    run: str
+    rule: str
+    action: str
+    controller: str
+    targets: tuple[str, ...]
+    event_us: int
+    limits: Limits
+    upstream: bool = False
+    enabled: bool = True
+    dry_run: bool = False
+    mode: model.Mode = "active"
+    lifecycle: bool = False
+    problems: tuple[Problem, ...] = ()
+    depth: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class View:
+    """What the rows say at the moment of asking. Each value that a gate looks at goes into the explanation."""
+
+    paused: Mapping[str, Any] | None = None
+    """scope, who, reason, since (text) of the pause that covers it."""
+    state: model.RunState | None = None
+    """The run's own state, if it exists."""
+    reason: str = ""
+    attempts_made: int = 0
+    resolved_us: int | None = None
+    """When all of its firing alerts had been resolved; None while one fires (or none is known)."""
+    deferred_us: int | None = None
+    """Since when a gate holds it; None: it was never deferred."""
+    last_ended: Mapping[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
+    """target → (end of the last effect of this action on it, the run)."""
+    locked_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """target → the run that works on it."""
+    running_daemon: int = 0
+    running_controller: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for a run at this moment beyond its rows: its rule, the mode, the pause that covers it, what is not valid."""
+
+    enabled: bool
+    mode: model.Mode
+    paused: Mapping[str, Any] | None = None
+    problems: tuple[Problem, ...] = ()

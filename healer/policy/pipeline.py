@@ -1,0 +1,120 @@
+"""Going through the gates: the first no decides; per-target noes leave their target out.
+
+In observe mode and for dry runs nothing waits: all gates are asked, the first no is kept as `would`, the run is simulated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from healer import model
+from healer.policy import gates, reasons
+from healer.policy.candidate import Candidate, View
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one gate said, as explanations keep it. `saw` has integers, texts and lists only (spans in ms)."""
+
+    gate: str
+    ok: bool
+    code: str
+    saw: Mapping[str, Any]
+    fields: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the run's explanation."""
+        made: dict[str, Any] = {"gate": self.gate, "ok": self.ok, "saw": _plain(self.saw)}
+        if not self.ok:
+            made |= {"code": self.code, "fields": _plain(self.fields)}
+        return made
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome for a run. `state` queued means: go; `reason` is '' then. `left_out`: target → its own no."""
+
+    state: model.RunState
+    reason: str
+    fields: Mapping[str, Any]
+    look_at_us: int | None
+    verdicts: tuple[Verdict, ...]
+    left_out: Mapping[str, gates.No] = dataclasses.field(default_factory=dict)
+    would: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The reason for people; empty when it goes."""
+        return reasons.sentence(self.reason, self.fields) if self.reason else ""
+
+
+def decide(candidate: Candidate, view: View, now_us: int) -> Decision:
+    """What becomes of a match's action now: queued, or the first no's outcome. Gate 15 (lock) never stops it here."""
+    return _go(candidate, view, now_us, frozenset(name for name, _ in gates.ORDER), waits=False)
+
+
+def look_again(candidate: Candidate, view: View, now_us: int) -> Decision:
+    """The same for a deferred run: `once` is not asked, since the run exists."""
+    return _go(candidate, view, now_us, frozenset(name for name, _ in gates.ORDER) - {"once"}, waits=False)
+
+
+def recheck(candidate: Candidate, view: View, now_us: int) -> Decision:
+    """Just before the effect: as `decide`, on fresh rows; a busy target or full places leave the run `queued` with that code."""
+    return _go(candidate, view, now_us, gates.RECHECKED, waits=True)
+
+
+def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *, waits: bool) -> Decision:
+    simulated = candidate.dry_run or candidate.mode == "observe"
+    verdicts: list[Verdict] = []
+    left_out: dict[str, gates.No] = {}
+    first: gates.No | None = None
+    for name, gate in gates.ORDER:
+        if name not in asked or (candidate.upstream and name not in gates.UPSTREAM):
+            continue
+        saw, noes = gate(candidate, view, now_us)
+        left_out |= {no.target: no for no in noes if no.target and no.target not in left_out}
+        stop = _stops(candidate, noes, left_out)
+        if name == "lock" and not waits:
+            stop = None
+        verdicts.append(Verdict(name, stop is None, stop.code if stop else "", saw, stop.fields if stop else {}))
+        if stop is not None:
+            first = first or stop
+            if not simulated or _final_anyway(name, stop):
+                return _decision(stop, verdicts, left_out, candidate)
+    if first is None:
+        return Decision("queued", "", {}, None, tuple(verdicts), left_out)
+    reason = "dry_run" if candidate.dry_run else "observe"
+    would = "" if first.code == reason else first.code
+    return Decision("simulated", reason, first.fields if not would else {}, None, tuple(verdicts), left_out, would)
+
+
+def _stops(candidate: Candidate, noes: list[gates.No], left_out: Mapping[str, gates.No]) -> gates.No | None:
+    """The no that stops the whole run: one that is about no target, or the first once every target is left out."""
+    for no in noes:
+        if not no.target:
+            return no
+    if noes and candidate.targets and all(target in left_out for target in candidate.targets):
+        return min(noes, key=lambda no: (no.look_at_us is None, no.look_at_us or 0))
+    return None
+
+
+def _final_anyway(gate: str, no: gates.No) -> bool:
+    """A duplicate is one in every mode: the run that is there keeps its state."""
+    return gate == "once" and no.code in ("duplicate", "attempts")
+
+
+def _decision(no: gates.No, verdicts: list[Verdict], left_out: Mapping[str, gates.No], candidate: Candidate) -> Decision:
+    outcome = reasons.REASONS[no.code].outcome or "queued"
+    return Decision(outcome, no.code, no.fields, no.look_at_us, tuple(verdicts), left_out)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return str(value)
+    return value

@@ -1,0 +1,83 @@
+"""The reason codes: for each its gate, the outcome, the sentence and the next step. Log, API, metrics, audit and page use these.
+
+A sentence's braces are filled from the verdict's fields; what is missing shows as `?`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+from healer import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reason:
+    """One way in which a gate says no. `outcome` is the state the run goes to; empty: it waits where it is."""
+
+    code: str
+    gate: str
+    outcome: model.RunState | None
+    sentence: str
+    next_step: str = ""
+
+
+_ALL: Final = (
+    Reason("paused", "kill switch", "deferred", "Paused by {who} since {since}: {reason}.", "healer resume {scope}"),
+    Reason("disabled", "kill switch", "suppressed", "The rule is switched off (enabled: false)."),
+    Reason(
+        "stale", "age", "suppressed", "The event was {age} old when it was decided; limit {max_age}.", "raise max_age: or defer_for:"
+    ),
+    Reason(
+        "duplicate", "once", "suppressed", "Already being healed by {run} in this firing ({state}).", "healer explain {run}"
+    ),
+    Reason("attempts", "once", "suppressed", "Tried {made} times in this firing; limit {limit}.", "healer runs --failed"),
+    Reason("resolved", "resolved", "withdrawn", "Resolved by itself {age} before the action."),
+    Reason("unknown_action", "validity", "refused", "No action is named {action}. {nearest}", "healer validate"),
+    Reason("unknown_target", "validity", "refused", "No target {target} in {inventory}. {nearest}", "healer validate"),
+    Reason("invalid_parameters", "validity", "refused", "The parameters of {action} are wrong: {detail}", "healer validate"),
+    Reason("controller_forbidden", "validity", "refused", "{controller} may not do this: {detail}", "healer validate"),
+    Reason("cooldown", "cooldown", "deferred", "{action} ran on {target} {ago} ago; again after {left}.", "cooldown:"),
+    Reason("chain", "chain", "suppressed", "The step before it ({run}) did not succeed.", "healer explain {run}"),
+    Reason("chain_depth", "chain", "refused", "Depth {depth}: this rule is fed by its own effect; limit {limit}."),
+    Reason("target_busy", "lock", None, "{run} is working on {target}.", "healer runs show {run}"),
+    Reason("concurrency", "lock", None, "{used} of {limit} places of {place} taken."),
+    Reason("observe", "mode", "simulated", "Would have run; nothing was touched (mode observe).", "set mode: active, then healer reload"),
+    Reason("dry_run", "mode", "simulated", "Would have run; nothing was touched (dry run)."),
+)
+
+REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in _ALL}
+
+
+class _Shown(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def sentence(code: str, fields: Mapping[str, Any]) -> str:
+    """The sentence of a code, filled in; the bare code for one that this version does not know."""
+    reason = REASONS.get(code)
+    return reason.sentence.format_map(_Shown(fields)).strip() if reason else code
+
+
+def next_step(code: str, fields: Mapping[str, Any]) -> str:
+    """What a person may do about it, or an empty string."""
+    reason = REASONS.get(code)
+    return reason.next_step.format_map(_Shown(fields)) if reason else ""
+
+
+def span(seconds: float) -> str:
+    """A span for people: `0.4 s`, `12 s`, `4 min`, `3 h 5 min`, `2 d 4 h`."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -1,0 +1,134 @@
+"""The key `condition` of a rule: a text, a Boolean, `any:` or `all:`; everything wrong with it stands in the document.
+
+Caller: `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from healer import config, errors, templates
+from healer.engine import conditions, values
+from healer.rulebook import fields, grammar, positions, words
+
+PATTERNS_MAX: Final = 500
+KINDS: Final = ("all", "any", "not_all")
+
+
+def read(document: config.Document, rule: config.Map, variables: Mapping[str, Any]) -> conditions.Condition | None:
+    """The condition, or None after saying why not."""
+    value, mark = rule["condition"], rule.values_at.get("condition")
+    if isinstance(value, bool):
+        leaf = conditions.Leaf(conditions.Constant(value), str(value).lower(), *(mark or (0, 0))[:2])
+        return conditions.Condition("all", (conditions.Pattern("m", False, leaf),))
+    if isinstance(value, str):
+        parsed = _parse(document, value, mark, variables)
+        return parsed and _warned(document, mark, _condition("all", [parsed]))
+    if isinstance(value, config.Map):
+        return _several(document, value, mark, variables)
+    fields.wrong_type(document, mark, "condition", value, "a text, true, false, or a mapping with any: or all:")
+    return None
+
+
+def _several(
+    document: config.Document, value: config.Map, mark: config.Mark | None, variables: Mapping[str, Any]
+) -> conditions.Condition | None:
+    found = [key for key in KINDS if key in value]
+    good = fields.keys(document, value, (*KINDS, "timeout"), (), "a condition")
+    for key in ("not_all", "timeout"):
+        if key in value:
+            fields.not_yet(document, value, key)
+            good = False
+    if len(found) != 1:
+        if good:
+            document.error("condition-kind", "a condition has one of any:, all:", mark)
+        return None
+    kind, items = found[0], value[found[0]]
+    at = value.values_at.get(kind)
+    if not isinstance(items, config.Seq) or not items:
+        fields.wrong_type(document, at, kind, items, "a list of conditions, at least one")
+        return None
+    if kind == "all" and len(items) > 1:
+        document.error("not-yet", "all: with several conditions (a join) is not there yet", value.keys_at.get(kind))
+        good = False
+    if len(items) > PATTERNS_MAX:
+        document.error("condition-size", f"{kind} has {len(items)} conditions, at most {PATTERNS_MAX} are taken", at)
+        return None
+    parsed = [_item(document, items, number, variables) for number in range(len(items))]
+    if not good or kind == "not_all" or any(one is None for one in parsed):
+        return None
+    made = _condition("any" if kind == "any" else "all", [one for one in parsed if one])
+    return _warned(document, items.items_at[0], made)
+
+
+def _item(
+    document: config.Document, items: config.Seq, number: int, variables: Mapping[str, Any]
+) -> grammar.Parsed | None:
+    item, mark = items[number], items.items_at[number]
+    if isinstance(item, str):
+        return _parse(document, item, mark, variables)
+    fields.wrong_type(document, mark, f"condition {number + 1}", item, "a text")
+    return None
+
+
+def _condition(kind: Any, parsed: list[grammar.Parsed]) -> conditions.Condition:
+    alone = len(parsed) == 1
+    return conditions.Condition(
+        kind,
+        tuple(
+            conditions.Pattern(one.name or ("m" if alone else f"m_{number}"), one.name is not None, one.test)
+            for number, one in enumerate(parsed)
+        ),
+    )
+
+
+def _warned(document: config.Document, mark: config.Mark | None, made: conditions.Condition) -> conditions.Condition:
+    if conditions.absence(made) is not None:
+        document.warning(
+            "trap-absence",
+            "a condition that is only about absence fires once, on the first event, with an empty match",
+            mark,
+            "join it with another test: event.x is not defined and event.y is defined",
+        )
+    return made
+
+
+def _parse(
+    document: config.Document, text: str, mark: config.Mark | None, variables: Mapping[str, Any]
+) -> grammar.Parsed | None:
+    where = positions.Positions(document, mark, text)
+    parser = grammar.Parser(text, lambda key: variable(variables, key), lambda part: filled(part, variables), where.at)
+    try:
+        parsed = parser.parse()
+    except words.Wrong as wrong:
+        document.error(wrong.code, wrong.message, where.mark(wrong.start, wrong.end), wrong.try_)
+        return None
+    for code, message, start, end, try_ in parsed.traps:
+        severity: errors.Severity = "hint" if code == "trap-contains" else "warning"
+        document.diagnostic(severity, code, message, where.mark(start, end), try_)
+    return parsed
+
+
+def variable(variables: Mapping[str, Any], key: str) -> Any:
+    """The value of `vars.<key>`; LookupError where it is missing (with the near name), TypeError where it is a map."""
+    value: Any = variables
+    for step in key.split("."):
+        if not isinstance(value, Mapping) or step not in value:
+            known = [str(name) for name in value] if isinstance(value, Mapping) else []
+            raise LookupError(errors.nearest(step, known))
+        value = value[step]
+    if isinstance(value, Mapping):
+        raise TypeError("a mapping; only texts, numbers, true, false, null and lists of these can be compared")
+    if isinstance(value, list | tuple):
+        if any(values.kind(item) not in "snbz" for item in value):
+            raise TypeError("a list with mappings or lists in it")
+        return list(value)
+    if values.kind(value) not in "snbz":
+        raise TypeError(f"of the type {type(value).__name__}")
+    return value
+
+
+def filled(text: str, variables: Mapping[str, Any]) -> str:
+    """A string literal with its templates rendered; the result is always a text."""
+    return values.java_text(templates.render(text, variables))

@@ -1,0 +1,107 @@
+"""The words of a condition: numbers, escapes in strings, paths, and advice for what is no word at all. Caller: `grammar`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from healer.engine import conditions, values
+
+DIGITS_MAX: Final = 400
+_ESCAPE: Final = re.compile(r"\\(?:([tnfr])|([0-7]{3}|0)|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))")
+_WHITE: Final = {"t": "\t", "n": "\n", "f": "\f", "r": "\r"}
+_STEP: Final = re.compile(r"\.([^\W\d]\w*)|\[(?:\"([^\"\n]*)\"|'([^'\n]*)'|([+-]?\d+))\]")
+
+
+class Wrong(Exception):
+    """A mistake in a condition, by offsets in its text."""
+
+    def __init__(self, code: str, message: str, start: int, end: int, try_: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.start, self.end, self.try_ = code, message, start, end, try_
+
+
+class Part(NamedTuple):
+    """A parsed piece: a value or a test of `engine.conditions`, a `calls.Call`, or a `Word`; and where it stands."""
+
+    node: Any
+    start: int
+    end: int
+
+
+class Word(str):
+    """A bare word: a string, or `defined` after `is`."""
+
+    __slots__ = ()
+
+
+def number(text: str) -> int | float:
+    """A number as Python's; one with too many digits for an integer becomes a double."""
+    if re.fullmatch(r"[+-]?\d+", text, re.ASCII) and len(text) <= DIGITS_MAX:
+        return int(text)
+    return float(text)
+
+
+def unescaped(text: str) -> str:
+    r"""The text of a string literal: \t \n \f \r, \0, \ooo, \xhh and \uhhhh mean a character, other backslashes stay."""
+    return _ESCAPE.sub(_character, text) if "\\" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    if found[1]:
+        return _WHITE[found[1]]
+    code = int(found[2], 8) if found[2] else int(found[3] or found[4], 16)
+    return found[0] if 0xD800 <= code <= 0xDFFF else chr(code)
+
+
+def path(text: str) -> conditions.Path | conditions.Nowhere | None:
+    """`event.a["b c"][0]` as a path; None where it names no field."""
+    prefix = re.match(r"events|event|facts|fact", text)
+    if not prefix:
+        return None
+    root, rest = prefix[0], text[prefix.end() :]
+    if not rest or (root in ("events", "facts") and rest[0] != "."):
+        return None
+    made = steps(rest)
+    if made is None or not isinstance(made[0], str):
+        return None
+    return conditions.Nowhere() if root == "facts" else conditions.Path(made)
+
+
+def steps(text: str) -> values.Steps | None:
+    """`.a["b c"][0]` as steps; None where the text is none."""
+    made: list[values.Step] = []
+    at = 0
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if not found or (found[4] and len(found[4]) > 18):
+            return None
+        made.append(_step(found, first=not made))
+        at = found.end()
+    return tuple(made) if made else None
+
+
+def _step(found: re.Match[str], *, first: bool) -> values.Step:
+    if found[4]:
+        return int(found[4])
+    if found[1]:
+        return found[1]
+    key = found[2] if found[2] is not None else found[3]
+    return key if first else (key,)
+
+
+def advice(word: str, text: str) -> str:
+    """What to do about a word that does not belong where it stands."""
+    if word in ("AND", "OR", "NOT", "IS"):
+        return f"write {word.lower()}"
+    if word in ("&", "|", "&&", "||"):
+        return "write and, or"
+    if word == "=":
+        return "write == to compare"
+    if word.startswith("_") or not word.isascii():
+        return "put quotes around the text"
+    if word == "[" and "[]" in text.replace(" ", ""):
+        return "a list needs at least one value"
+    if word in "'\"":
+        return "the text is not closed with the same quote on its line"
+    return ""

@@ -1,0 +1,127 @@
+"""The store: one port for everything that has to survive. SQLite on disk, or in memory as its twin for tests and simulations.
+
+`Store.open` takes what the data directory holds, counts the epoch up, and starts the writer. Who commits submits a unit
+(`journal.Append`, `deciding.Decide`, `claiming.Claim`, `finishing.Finish` …); who reads uses `reader`. No SQL, dialect or
+database path outside this room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import sqlite3
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from healer.store import blobs, connection, journal, reader, transaction, writer
+
+DATABASE = "healer.db"
+
+
+class Store:
+    """An open store. Make it with `Store.open`."""
+
+    def __init__(self, opened: sqlite3.Connection, uid: str, epoch: int, made: writer.Writer, path: pathlib.Path | None) -> None:
+        self.uid = uid
+        self.epoch = epoch
+        self.writer = made
+        self.path = path
+        self.blobs = blobs.Blobs(path.parent / "blobs" if path else None)
+        self.reader: reader.Reader = reader.DiskReader(path) if path else reader.MemoryReader(opened)
+        self.fresh = epoch == 1
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: pathlib.Path | None,
+        clock: Callable[[], int],
+        *,
+        loop: asyncio.AbstractEventLoop | None,
+        environment: str = "",
+        on_rows: writer.CommittedRows = lambda _: None,
+        on_fatal: Callable[[Exception], None] = lambda _: None,
+        batch_rows_max: int = writer.BATCH_ROWS_MAX,
+        memory: sqlite3.Connection | None = None,
+    ) -> Store:
+        """Open (and create, migrate) the store in `data_dir`; None: in memory. Raises `errors.StoreError`, `errors.NewerSchema`.
+
+        `memory`: a connection of an earlier in-memory store, to start again on what it committed (as after a crash).
+        """
+        path = data_dir / DATABASE if data_dir is not None else None
+        opened = memory or connection.open_writer(str(path) if path else connection.MEMORY)
+        uid, epoch = _begin(opened, clock())
+        wal = pathlib.Path(f"{path}-wal")
+        made = writer.Writer(
+            opened, epoch, environment, clock, loop=loop, on_rows=on_rows, on_fatal=on_fatal, batch_rows_max=batch_rows_max,
+            wal_bytes=(lambda: _size(wal)) if path else (lambda: 0),
+        )  # fmt: skip
+        return cls(opened, uid, epoch, made, path)
+
+    async def submit(self, unit: writer.Unit) -> Any:
+        """Commit a unit and give its result."""
+        return await self.writer.submit(unit)
+
+    async def rows_after(self, after: int, limit: int) -> list[journal.Row]:
+        """Journal rows after a position, in order, with their bodies."""
+        rows = []
+        for got in await self.reader.all("journal_after", 0, after, limit):
+            rows.append(await self.row_of(got))
+        return rows
+
+    async def rows_at(self, positions: Sequence[int]) -> list[journal.Row]:
+        """The journal rows at these positions."""
+        rows = []
+        for at in range(0, len(positions), journal.ROWS_PER_STATEMENT):
+            piece = list(positions[at : at + journal.ROWS_PER_STATEMENT])
+            for got in await self.reader.select(f"SELECT * FROM journal WHERE seq IN ({transaction.placeholders(piece)})", piece):
+                rows.append(await self.row_of(got))
+        return rows
+
+    async def row_of(self, got: dict[str, Any]) -> journal.Row:
+        """A journal row from its columns; a large body is read from its file."""
+        row = journal.Row(
+            got["kind"], got["source"], got["body"], actor=got["actor"], meta=got["meta"], depth=got["depth"], cause=got["cause"],
+            ordinal=got["ordinal"], body_hash=got["body_hash"], raw_hash=got["raw_hash"],
+        )  # fmt: skip
+        row.seq, row.at_us = got["seq"], got["at_us"]
+        if row.body is None and row.body_hash:
+            row.body = await self.blob(row.body_hash)
+        return row
+
+    async def blob(self, name: str) -> bytes | None:
+        """Content by its hash; None when it was trimmed or never was."""
+        found = await self.reader.all("blob_find", name)
+        if not found:
+            return None
+        try:
+            return await asyncio.to_thread(self.blobs.read, name, found[0]["data"])
+        except FileNotFoundError:
+            return None
+
+    async def close(self) -> None:
+        """Commit what is queued and close everything."""
+        await self.reader.close()
+        await asyncio.to_thread(self.writer.close)
+
+
+def _begin(opened: sqlite3.Connection, now_us: int) -> tuple[str, int]:
+    """(uid, epoch) of the data directory, the epoch counted up for this owner."""
+    opened.execute("BEGIN IMMEDIATE")
+    row = opened.execute("SELECT uid, epoch FROM instance").fetchone()
+    uid, epoch = (row[0], row[1] + 1) if row else (uuid.uuid4().hex, 1)
+    opened.execute(
+        "INSERT INTO instance (one, uid, epoch, created_us, pid, started_us) VALUES (1, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, pid = excluded.pid, started_us = excluded.started_us",
+        (uid, epoch, now_us, os.getpid(), now_us),
+    )
+    opened.execute("COMMIT")
+    return uid, epoch
+
+
+def _size(path: pathlib.Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

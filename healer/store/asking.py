@@ -1,0 +1,249 @@
+"""Asking the gates about one run inside a transaction, and writing what they said.
+
+Called by T2 for new matches and for deferred runs that are due. The view is built from rows read here and now, so that two
+transactions can never both pass the last place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from healer import model, policy, telemetry
+from healer.audit import records
+from healer.store.transaction import Transaction, dumps, loads, placeholders
+
+RunRow = dict[str, Any]
+
+
+StandingOf = Callable[[RunRow], policy.Standing]
+"""What holds for a run now, from its row: pure, called inside transactions."""
+
+
+@dataclasses.dataclass(slots=True)
+class Ask:
+    """A match's effectful action: the candidate for the gates and all that the run's row keeps."""
+
+    candidate: policy.Candidate
+    standing: policy.Standing
+    action_index: int
+    kind: str
+    subject: Any
+    parameters: dict[str, Any]
+    extra: dict[str, Any]
+    idempotent: bool
+    severity: int
+    actor: str
+    targets: Sequence[model.Target]
+    alerts: Sequence[tuple[str, str, int, bool]]
+    conditions: list[Any]
+
+
+def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int) -> tuple[str, int]:
+    """Decide, write the decision and the run. (the run's state, how many attempts were queued)"""
+    candidate = asked.candidate
+    held = tx.one("run_state", candidate.run)
+    view = view_of(tx, candidate, asked.standing, held)
+    decision = policy.decide(candidate, view, at_us)
+    telemetry.count(f"decisions_{decision.reason or decision.state}")
+    explanation = {
+        "conditions": asked.conditions,
+        "gates": [verdict.as_json() for verdict in decision.verdicts],
+        "would": decision.would,
+    }
+    text = dumps(explanation)
+    kept = decision.reason in ("duplicate", "attempts")
+    tx.connection.execute(
+        decision_statement(1),
+        (seq, n, tx.part, at_us, candidate.rule, asked.action_index, candidate.action, candidate.run, decision.state,
+         decision.reason, revision, text),
+    )  # fmt: skip
+    if kept:
+        return str(held[0]), 0
+    if held is None:
+        _insert_run(tx, asked, decision, seq, at_us, revision, text)
+    else:
+        _refresh(tx, asked, seq, revision)
+        _again(tx, candidate.run, str(held[0]), decision, at_us, text)
+    _targets(tx, asked, decision)
+    tx.audit(
+        "decision", actor=asked.actor, run=candidate.run, rule=candidate.rule, action=candidate.action, event=seq,
+        state=decision.state, reason=decision.reason or None, targets=list(candidate.targets), controller=candidate.controller,
+        parameters=records.embed(asked.parameters), dry_run=candidate.dry_run or None, revision=revision,
+        explanation=records.embed(explanation),
+    )  # fmt: skip
+    queued = decision.state == "queued"
+    if queued:
+        queue_attempt(tx, candidate.run, at_us)
+    return decision.state, int(queued)
+
+
+def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -> tuple[str, int]:
+    """Decide a deferred run again. An audit record only when it leaves `deferred` or its reason changes."""
+    row = run_row(tx, run)
+    standing = standing_of(row)
+    candidate = candidate_of(row, standing)
+    view = view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
+    decision = policy.look_again(candidate, view, at_us)
+    if decision.state == "deferred" and decision.reason == row["reason"]:
+        tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), run)
+        return "deferred", 0
+    explanation = loads(row["explanation"]) | {"gates": [verdict.as_json() for verdict in decision.verdicts], "would": decision.would}
+    _again(tx, run, row["state"], decision, at_us, dumps(explanation))
+    transition_audit(tx, row, decision)
+    if decision.state == "queued":
+        queue_attempt(tx, run, at_us)
+        return "queued", 1
+    return decision.state, 0
+
+
+def transition_audit(tx: Transaction, row: RunRow, decision: policy.Decision, actor: str = "daemon") -> None:
+    """The record of a run that changes without an attempt having ended."""
+    tx.audit(
+        "transition", actor=actor, run=row["id"], rule=row["rule"], action=row["action"], old=row["state"], state=decision.state,
+        reason=decision.reason or None, gates=records.embed([verdict.as_json() for verdict in decision.verdicts if not verdict.ok]),
+    )  # fmt: skip
+
+
+def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Standing, held: Any) -> policy.View:
+    """Read what the gates look at. `held` is (state, reason, deferred since) of the run, or None."""
+    attempts = tx.one("attempts_made", candidate.run)[0] if held is not None else 0
+    running = dict(tx.all("running_by_controller"))
+    state = held[0] if held is not None else None
+    return policy.View(
+        paused=standing.paused,
+        state=state,
+        reason=held[1] if held is not None else "",
+        attempts_made=attempts,
+        resolved_us=resolved_us(tx, candidate.run, candidate.lifecycle),
+        deferred_us=held[2] if held is not None and state == "deferred" else None,
+        last_ended=_last_ended(tx, candidate),
+        locked_by=_locked_by(tx, candidate.targets),
+        running_daemon=sum(running.values()),
+        running_controller=running.get(candidate.controller, 0),
+    )
+
+
+def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
+    """When the last of the run's firing alerts closed, None while one of them still fires in that cycle."""
+    if not lifecycle:
+        return None
+    open_, closed_us = tx.one("run_alerts_open", run)
+    return None if open_ or closed_us is None else int(closed_us)
+
+
+def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
+    if not candidate.limits.cooldown_s:
+        return {}
+    found = {}
+    for target in candidate.targets:
+        row = tx.one("last_ended", target, candidate.action)
+        if row is not None:
+            found[target] = (row[0], row[1])
+    return found
+
+
+def _locked_by(tx: Transaction, targets: Sequence[str]) -> dict[str, str]:
+    if not targets:
+        return {}
+    sql = f"SELECT target, run FROM lock WHERE target IN ({placeholders(targets)})"
+    return dict(tx.connection.execute(sql, list(targets)).fetchall())
+
+
+def run_row(tx: Transaction, run: str) -> RunRow:
+    """The run's row by column name."""
+    cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
+    return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True)) | {
+        "targets": [row[0] for row in tx.all("run_targets", run)],
+        "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
+    }
+
+
+def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
+    """The candidate again, from the run's row and what holds now."""
+    return policy.Candidate(
+        run=row["id"],
+        rule=row["rule"],
+        action=row["action"],
+        controller=row["controller"],
+        targets=tuple(row["targets"]),
+        event_us=row["event_us"],
+        limits=policy.Limits.from_json(loads(row["limits"])),
+        upstream=row["flavor"] == "upstream",
+        enabled=standing.enabled,
+        dry_run=bool(row["dry_run"]),
+        mode=standing.mode,
+        lifecycle=row["lifecycle"],
+        problems=standing.problems,
+        depth=row["depth"],
+    )
+
+
+def _insert_run(
+    tx: Transaction, asked: Ask, decision: policy.Decision, seq: int, at_us: int, revision: int, explanation: str
+) -> None:
+    candidate = asked.candidate
+    waits = decision.state == "deferred"
+    ended_us = at_us if decision.state in model.ENDED_STATES else None
+    tx.run(
+        "run_insert", candidate.run, decision.state, decision.reason, dumps(dict(decision.fields)), seq, candidate.rule,
+        candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
+        candidate.controller, dumps(asked.parameters), dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run),
+        dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
+        at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation,
+    )  # fmt: skip
+    for source, key, cycle, firing in asked.alerts:
+        tx.run("run_alert_insert", candidate.run, source, key, cycle, int(firing))
+
+
+def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int) -> None:
+    """A repeat decides again with what the rules say today: what was refused may have been mended by a reload."""
+    candidate = asked.candidate
+    tx.run(
+        "run_refresh", seq, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters), dumps(asked.extra),
+        int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
+        candidate.event_us, candidate.run,
+    )  # fmt: skip
+    tx.run("run_targets_clear", candidate.run)
+
+
+def _again(tx: Transaction, run: str, old: str, decision: policy.Decision, at_us: int, explanation: str) -> None:
+    waits = decision.state == "deferred"
+    ended_us = at_us if decision.state in model.ENDED_STATES else None
+    tx.must(
+        "run_decide_again", decision.state, decision.reason, dumps(dict(decision.fields)), at_us,
+        at_us if waits and old != "deferred" else None, int(waits), decision.look_at_us if waits else None, ended_us, explanation,
+        run, old,
+        what=run, old=old, new=decision.state,
+    )  # fmt: skip
+
+
+def _targets(tx: Transaction, asked: Ask, decision: policy.Decision) -> None:
+    for target in asked.targets:
+        name = str(target)
+        no = decision.left_out.get(name)
+        state, reason = ("left_out", no.code) if no else (decision.state, "")
+        value = dumps({
+            "inventory_name": target.inventory_name, "address": target.address, "groups": list(target.groups), "local": target.local,
+        })  # fmt: skip
+        detail = dumps(dict(no.fields)) if no else "{}"
+        tx.run("run_target_put", asked.candidate.run, name, value, asked.candidate.action, state, reason, detail)
+
+
+def queue_attempt(tx: Transaction, run: str, not_before_us: int) -> str:
+    """Queue the next attempt of a run on those of its targets that are not left out; its token."""
+    number = tx.one("attempt_last", run)[0] + 1
+    token = f"{run}-{number}"
+    targets = [row[0] for row in tx.all("run_targets_in", run)]
+    tx.run("attempt_insert", run, number, token, dumps(targets), not_before_us, run)
+    return token
+
+
+@functools.cache
+def decision_statement(rows: int) -> str:
+    """The multi-row INSERT into `decision`."""
+    columns = "seq, n, part, at_us, rule, action_index, action, run, outcome, reason, revision, explanation"
+    return f"INSERT INTO decision ({columns}) VALUES {','.join(['(?,?,?,?,?,?,?,?,?,?,?,?)'] * rows)}"
+

@@ -1,0 +1,109 @@
+"""T3: queued → running, with everything that must be on disk before an effect: state, lock, deadline, the audit's intent.
+
+The gates are asked again here, on rows read in this transaction: between the decision and now an alert may have been resolved, a
+target locked, a rule paused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from healer import policy, telemetry
+from healer.store import asking
+from healer.store.transaction import Transaction, dumps, loads
+
+SCAN_MAX = 500
+
+
+@dataclasses.dataclass(slots=True)
+class Claimed:
+    """One attempt that may take effect now."""
+
+    token: str
+    number: int
+    run: asking.RunRow
+    targets: list[str]
+    values: dict[str, Any]
+    """target → what the inventory said of it when it was decided."""
+    deadline_s: float
+
+
+@dataclasses.dataclass(slots=True)
+class Claims:
+    """What a claim brought. `changed`: run → new state, of those that may not start after all."""
+
+    claimed: list[Claimed]
+    changed: dict[str, str]
+    next_us: int | None
+    next_look_us: int | None
+
+
+class Claim:
+    """Claim up to `limit` attempts. `standing_of` says what holds for a run at this moment (pause, rule, mode, problems)."""
+
+    weight = 1
+
+    def __init__(self, limit: int, standing_of: asking.StandingOf) -> None:
+        self.limit = limit
+        self.standing_of = standing_of
+
+    def apply(self, tx: Transaction) -> Claims:
+        """Go through the queue by severity and age; each attempt is claimed, left where it is, or taken out with its run."""
+        claims = Claims([], {}, None, None)
+        for run, number, token in tx.all("attempts_due", tx.now_us, SCAN_MAX):
+            if len(claims.claimed) >= self.limit:
+                break
+            self._one(tx, run, number, token, claims)
+        claims.next_us = tx.one("attempt_next", tx.now_us)[0]
+        claims.next_look_us = tx.one("run_next_look")[0]
+        return claims
+
+    def _one(self, tx: Transaction, run: str, number: int, token: str, claims: Claims) -> None:
+        row = asking.run_row(tx, run)
+        standing = self.standing_of(row)
+        candidate = asking.candidate_of(row, standing)
+        targets = loads(tx.one("attempt_targets", run, number)[0])
+        candidate = dataclasses.replace(candidate, targets=tuple(targets))
+        view = asking.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
+        decision = policy.recheck(candidate, view, tx.now_us)
+        if decision.state != "queued":
+            _take_out(tx, row, number, decision)
+            claims.changed[run] = decision.state
+            return
+        if decision.reason:
+            tx.run("attempt_held", decision.reason, run, number)
+            return
+        claims.claimed.append(self._start(tx, row, number, token, candidate))
+
+    def _start(self, tx: Transaction, row: asking.RunRow, number: int, token: str, candidate: policy.Candidate) -> Claimed:
+        run, deadline_s = row["id"], candidate.limits.timeout_s
+        deadline_us = tx.now_us + round(deadline_s * 1_000_000)
+        tx.must("attempt_start", tx.now_us, deadline_us, tx.epoch, run, number, what=token, old="queued", new="running")
+        if row["state"] != "running":
+            tx.must("run_move", "running", "", "{}", tx.now_us, None, run, row["state"], what=run, old=row["state"], new="running")
+        if candidate.limits.lock_targets:
+            for target in candidate.targets:
+                tx.run("lock_take", target, token, run, tx.epoch, tx.now_us, deadline_us)
+        tx.audit(
+            "intent", actor=row["actor"], run=run, attempt=number, token=token, rule=row["rule"], action=row["action"],
+            controller=row["controller"], targets=list(candidate.targets), deadline_us=deadline_us, epoch=tx.epoch,
+        )  # fmt: skip
+        telemetry.count("attempts_started")
+        values = {target: loads(value) for target, value in tx.all("run_target_values", run)}
+        return Claimed(token, number, row, list(candidate.targets), values, deadline_s)
+
+
+def _take_out(tx: Transaction, row: asking.RunRow, number: int, decision: policy.Decision) -> None:
+    """The re-check said no: the attempt never happens, the run goes where the gate sends it."""
+    run, waits = row["id"], decision.state == "deferred"
+    tx.must("attempt_move", "withdrawn", tx.now_us, run, number, "queued", what=run, old="queued", new="withdrawn")
+    explanation = loads(row["explanation"]) | {"recheck": [verdict.as_json() for verdict in decision.verdicts]}
+    tx.must(
+        "run_decide_again", decision.state, decision.reason, dumps(dict(decision.fields)), tx.now_us,
+        tx.now_us if waits else None, 0, decision.look_at_us if waits else None, None if waits else tx.now_us, dumps(explanation),
+        run, row["state"],
+        what=run, old=row["state"], new=decision.state,
+    )  # fmt: skip
+    asking.transition_audit(tx, row, decision)
+    telemetry.count(f"rechecks_{decision.reason}")

@@ -1,0 +1,123 @@
+"""Opening SQLite the one way that is safe here, and bringing its schema up to date.
+
+One SQLite library in the process. The writer's connection writes and checkpoints; every other one is opened read-only.
+`wal_autocheckpoint = 0` since two connections that checkpoint at once can corrupt SQLite before 3.51.3. Why FULL: with group
+commit NORMAL is hardly faster, and an answered event must survive a power cut.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sqlite3
+from typing import Final
+
+from healer import errors
+from healer.policy import states
+from healer.store import names
+
+PAGE_BYTES: Final = 8192
+MEMORY: Final = ":memory:"
+UNSAFE_FILESYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
+STATEMENTS_CACHED: Final = 1200
+
+
+def open_writer(path: str) -> sqlite3.Connection:
+    """The one connection that writes. Creates and migrates. Raises `errors.StoreError`, `errors.NewerSchema`."""
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED, timeout=10
+        )
+        if path != MEMORY:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        _migrate(connection)
+    except sqlite3.Error as error:
+        raise errors.StoreError(reason=f"{path}: {error}") from error
+    return connection
+
+
+def open_reader(path: pathlib.Path) -> sqlite3.Connection:
+    """A read-only connection, for offline reading. Raises `errors.StoreError`."""
+    try:
+        connection = sqlite3.connect(reader_uri(path), uri=True, isolation_level=None, timeout=10, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+    except sqlite3.Error as error:
+        raise errors.StoreError(reason=f"{path}: {error}") from error
+    return connection
+
+
+def reader_uri(path: pathlib.Path) -> str:
+    """The URI of a read-only connection."""
+    return f"{path.resolve().as_uri()}?mode=ro"
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply the migrations that are missing, each in one transaction with its number."""
+    have = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    known = names.schema()
+    if have > known[-1][0]:
+        raise errors.NewerSchema(got=have, wanted=known[-1][0])
+    for number, script in known:
+        if number <= have:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(script):
+                connection.execute(statement)
+            if number == 1:
+                _fill_transitions(connection)
+            connection.execute(f"PRAGMA user_version = {number}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script; triggers hold semicolons, so SQLite itself says where one ends."""
+    found: list[str] = []
+    text = ""
+    for line in script.splitlines():
+        text += line + "\n"
+        if sqlite3.complete_statement(text):
+            found.append(text)
+            text = ""
+    return found
+
+
+def _fill_transitions(connection: sqlite3.Connection) -> None:
+    for table, relation in (("run_transition", states.RUN), ("attempt_transition", states.ATTEMPT)):
+        pairs = [(old, new) for old, news in relation.items() for new in news]
+        connection.execute(f"DELETE FROM {table}")
+        connection.executemany(f"INSERT INTO {table} (old, new) VALUES (?, ?)", pairs)
+
+
+def refuse_unsafe_filesystem(folder: pathlib.Path) -> None:
+    """Raise `errors.UnsafeFilesystem` for a network or user-space file system, on which locks and the log are not to be trusted."""
+    kind = filesystem_of(folder, pathlib.Path("/proc/self/mounts"))
+    if kind.split(".")[0] in UNSAFE_FILESYSTEMS:
+        raise errors.UnsafeFilesystem(path=folder, kind=kind, try_="a local data_dir:, or --unsafe-fs if you know what you do")
+
+
+def filesystem_of(folder: pathlib.Path, mounts: pathlib.Path) -> str:
+    """The type of the file system that holds `folder`, '' where it cannot be known."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    where = str(folder.resolve())
+    best, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ") if len(fields) > 2 else ""
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if point and inside and len(point) >= best:
+            best, kind = len(point), fields[2]
+    return kind

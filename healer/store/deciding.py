@@ -1,0 +1,234 @@
+"""T2: what the decided rows led to, in one transaction with the position.
+
+`decide` evaluated the rules on its loop; here the gates are asked, on rows read in this transaction, and everything is written:
+alerts, decisions, runs, first attempts, rows that internal actions append, the position. If the position is not where `decide`
+read from, somebody else decided: `Fenced`, and its memory is void.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from healer import errors, model, telemetry
+from healer.audit import records
+from healer.store import asking, journal
+from healer.store.transaction import Transaction, dumps
+
+
+@dataclasses.dataclass(slots=True)
+class AlertWord:
+    """What an event said of an alert. `opens`: it begins the cycle; a resolved word closes it."""
+
+    source: str
+    key: str
+    cycle: int
+    firing: bool
+    opens: bool
+    ttl_us: int
+    name: str
+    target: str
+    severity: str
+    summary: str
+
+
+@dataclasses.dataclass(slots=True)
+class Internal:
+    """A decision on an internal action (`none`, `debug`, `set_fact` …): no run, no gate but the kill switch's."""
+
+    rule: str
+    action_index: int
+    action: str
+    outcome: str = "done"
+    reason: str = ""
+    explanation: str | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """What one journal row led to, in the order in which it did."""
+
+    seq: int
+    at_us: int
+    alerts: list[AlertWord] = dataclasses.field(default_factory=list)
+    results: list[Internal | asking.Ask] = dataclasses.field(default_factory=list)
+    appends: list[journal.Row] = dataclasses.field(default_factory=list)
+    expired: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    look: bool = False
+    quarantined: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    facts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Snapshot:
+    """What the engine remembers after the last row of the unit."""
+
+    oldest: int
+    data: str
+
+
+@dataclasses.dataclass(slots=True)
+class Decided:
+    """What `decide` hears back."""
+
+    runs: dict[str, str]
+    """run id → its state now."""
+    queued: int
+    next_look_us: int | None
+
+
+class Decide:
+    """Rows (`after`, `to`] are decided. `revision` is the number of the rules' revision; `standing_of` as `asking.StandingOf`."""
+
+    def __init__(
+        self,
+        after: int,
+        to: int,
+        at_us: int,
+        revision: int,
+        outcomes: Sequence[Outcome],
+        standing_of: asking.StandingOf,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        self.after = after
+        self.to = to
+        self.at_us = at_us
+        self.revision = revision
+        self.outcomes = outcomes
+        self.standing_of = standing_of
+        self.snapshot = snapshot
+
+    @property
+    def weight(self) -> int:
+        """How many rows it counts for the size of a batch."""
+        return 1 + sum(len(outcome.results) for outcome in self.outcomes)
+
+    def apply(self, tx: Transaction) -> Decided:
+        """Move the position, or raise `errors.Fenced`; then write what came of each row, in order."""
+        if tx.run("position_move", self.to, self.at_us, tx.part, self.after) == 0:
+            raise errors.Fenced(got="another position", ours=self.after)
+        decided = Decided({}, 0, None)
+        internal: list[tuple[Any, ...]] = []
+        for outcome in self.outcomes:
+            self._row(tx, outcome, decided, internal)
+        if internal:
+            _write_internal(tx, internal)
+        if self.snapshot is not None:
+            snapshot = self.snapshot
+            tx.run("snapshot_insert", tx.part, self.to, self.revision, snapshot.oldest, snapshot.data, tx.now_us)
+            tx.run("snapshot_drop_older", tx.part, self.to)
+        decided.next_look_us = tx.one("run_next_look")[0]
+        return decided
+
+    def _row(self, tx: Transaction, outcome: Outcome, decided: Decided, internal: list[tuple[Any, ...]]) -> None:
+        for word in outcome.alerts:
+            _alert(tx, word, outcome)
+        for source, key in outcome.expired:
+            _expire(tx, source, key, outcome.at_us)
+        for n, result in enumerate(outcome.results):
+            if isinstance(result, Internal):
+                internal.append((
+                    outcome.seq, n, tx.part, outcome.at_us, result.rule, result.action_index, result.action, None,
+                    result.outcome, result.reason, self.revision, result.explanation,
+                ))  # fmt: skip
+                continue
+            state, new = asking.ask(tx, result, outcome.seq, n, outcome.at_us, self.revision)
+            decided.runs[result.candidate.run] = state
+            decided.queued += new
+        for ordinal, row in enumerate(outcome.appends):
+            _append(tx, row, outcome.seq, ordinal)
+        for ruleset, error in outcome.quarantined:
+            tx.run("quarantine_insert", outcome.seq, ruleset, error, tx.now_us)
+            tx.audit("quarantine", actor="daemon", event=outcome.seq, ruleset=ruleset, error=error)
+        if outcome.look or outcome.alerts:
+            self._look(tx, outcome, decided)
+
+    def _look(self, tx: Transaction, outcome: Outcome, decided: Decided) -> None:
+        """Runs that wait for a gate and are due, or whose alert was just resolved, are decided again."""
+        due = [row[0] for row in tx.all("run_due", outcome.at_us)] if outcome.look else []
+        for word in outcome.alerts:
+            if not word.firing:
+                due += [row[0] for row in tx.all("run_deferred_of_alert", word.source, word.key, word.cycle)]
+        for run in dict.fromkeys(due):
+            state, new = asking.look_again(tx, run, self.standing_of, outcome.at_us)
+            decided.runs[run] = state
+            decided.queued += new
+
+
+def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
+    if word.firing and word.opens:
+        tx.run(
+            "alert_open", word.source, word.key, word.cycle, outcome.at_us, outcome.at_us, word.ttl_us, outcome.seq, outcome.seq,
+            word.name, word.target, word.severity, word.summary,
+        )  # fmt: skip
+        telemetry.count("alerts_opened")
+    elif word.firing:
+        tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)
+    else:
+        tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key)
+        telemetry.count("alerts_resolved")
+
+
+def _expire(tx: Transaction, source: str, key: str, at_us: int) -> None:
+    if tx.run("alert_close", at_us, "ttl", 0, source, key):
+        tx.audit("alert_expired", actor="daemon", source=source, alert=key)
+
+
+def _append(tx: Transaction, row: journal.Row, cause: int, ordinal: int) -> None:
+    """A row of an internal action, at the tail; (cause, ordinal) is unique, so that replay appends it once."""
+    row.cause, row.ordinal = cause, ordinal
+    if tx.one("journal_caused", cause, ordinal) is None:
+        tx.last_seq += 1
+        row.seq, row.at_us = tx.last_seq, tx.now_us
+        journal.insert(tx, [row])
+
+
+def _write_internal(tx: Transaction, rows: list[tuple[Any, ...]]) -> None:
+    """Decision rows of internal actions in few statements, and one audit record with their count and digest."""
+    digest = hashlib.sha256()
+    for at in range(0, len(rows), journal.ROWS_PER_STATEMENT):
+        piece = rows[at : at + journal.ROWS_PER_STATEMENT]
+        tx.connection.execute(asking.decision_statement(len(piece)), [value for row in piece for value in row])
+    for row in rows:
+        digest.update(dumps(row[:2] + row[4:10]).encode())
+    tx.audit(
+        "decisions", actor="daemon", count=len(rows), first=rows[0][0], last=rows[-1][0], digest=digest.hexdigest(),
+    )  # fmt: skip
+
+
+def revision_number(tx: Transaction, revision_id: str, git: str) -> int:
+    """The number of a revision, given to it at its first use."""
+    tx.run("revision_insert", revision_id, tx.now_us, git)
+    return int(tx.one("revision_find", revision_id)[0])
+
+
+class UseRevision:
+    """Note that a revision holds from a journal row of its own on; the result is (row, number)."""
+
+    weight = 1
+
+    def __init__(self, revision_id: str, git: str, actor: str, difference: dict[str, Any]) -> None:
+        self.revision_id = revision_id
+        self.git = git
+        self.actor = actor
+        self.difference = difference
+
+    def apply(self, tx: Transaction) -> tuple[journal.Row, int]:
+        """Append the row `revision` and its audit record."""
+        number = revision_number(tx, self.revision_id, self.git)
+        body = dumps({"revision": self.revision_id, "n": number, "git": self.git}).encode()
+        row = journal.Row("revision", "healer", body, actor=self.actor, data={"revision": self.revision_id, "n": number})
+        journal.append_all(tx, [journal.Append([row])])
+        tx.audit(
+            "revision", actor=self.actor, revision=self.revision_id, git=self.git or None, event=row.seq,
+            difference=records.embed(self.difference),
+        )  # fmt: skip
+        return row, number
+
+
+def severity_rank(severity: str) -> int:
+    """0 critical … 4 unknown."""
+    return {name: rank for rank, name in enumerate(model.ALERT_SEVERITIES)}.get(severity, 4)
+

@@ -1,0 +1,146 @@
+"""The journal: rows, and T1, the transaction that accepts them.
+
+`Append` is what `intake` submits. All appends of one batch become one INSERT with many rows, since the GIL is taken again
+after each statement. A row with a delivery id that is known is not inserted: its position is the old one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from healer import model, telemetry
+
+if TYPE_CHECKING:
+    from healer.store.transaction import Transaction
+
+ROWS_PER_STATEMENT: Final = 500
+INLINE_MAX: Final = 4096
+"""Bodies and outputs up to this many bytes stand in the database, larger ones in files."""
+
+
+class Row:
+    """One journal row, on its way in or read back. `data` is the parsed body where somebody has it."""
+
+    __slots__ = (
+        "actor", "at_us", "body", "body_hash", "cause", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
+        "ordinal", "raw_hash", "seq", "source",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kind: model.JournalKind,
+        source: str,
+        body: bytes | None,
+        *,
+        data: Any = None,
+        actor: str = "",
+        meta: str | None = None,
+        depth: int = 0,
+        cause: int | None = None,
+        ordinal: int | None = None,
+        body_hash: str | None = None,
+        raw_hash: str | None = None,
+        delivery: str = "",
+        digest: str = "",
+    ) -> None:
+        self.kind = kind
+        self.source = source
+        self.body = body
+        self.data = data
+        self.actor = actor
+        self.meta = meta
+        self.depth = depth
+        self.cause = cause
+        self.ordinal = ordinal
+        self.body_hash = body_hash
+        self.raw_hash = raw_hash
+        self.delivery = delivery
+        self.digest = digest
+        self.seq = 0
+        self.at_us = 0
+        self.duplicate = False
+
+
+@dataclasses.dataclass(slots=True)
+class Blob:
+    """Content on its way in: `data` None when it already lies in the file of its hash."""
+
+    hash: str
+    size: int
+    data: bytes | None
+
+
+class Append:
+    """T1: accept rows. The result is the same rows with `seq` and `at_us` (of the old row where `duplicate`)."""
+
+    __slots__ = ("blobs", "rows")
+
+    def __init__(self, rows: Sequence[Row], blobs: Sequence[Blob] = ()) -> None:
+        self.rows = rows
+        self.blobs = blobs
+
+    @property
+    def weight(self) -> int:
+        """How many rows it brings to a batch."""
+        return len(self.rows)
+
+    def apply(self, tx: Transaction) -> Sequence[Row]:
+        """Alone, outside a merged batch (after its batch failed)."""
+        append_all(tx, [self])
+        return self.rows
+
+
+def append_all(tx: Transaction, units: Sequence[Append]) -> None:
+    """Insert the rows of all units, in order, in as few statements as can be."""
+    fresh: list[Row] = []
+    for unit in units:
+        for blob in unit.blobs:
+            tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
+        for row in unit.rows:
+            row.duplicate = False
+            if row.delivery and _known_delivery(tx, row):
+                continue
+            tx.last_seq += 1
+            row.seq, row.at_us = tx.last_seq, tx.now_us
+            if row.delivery:
+                tx.run("delivery_insert", row.source, row.delivery, row.seq, row.digest, tx.now_us)
+            fresh.append(row)
+    insert(tx, fresh)
+
+
+def insert(tx: Transaction, rows: Sequence[Row]) -> None:
+    """The multi-row INSERT itself; rows have their `seq` and `at_us`."""
+    for at in range(0, len(rows), ROWS_PER_STATEMENT):
+        piece = rows[at : at + ROWS_PER_STATEMENT]
+        values: list[Any] = []
+        for row in piece:
+            values += (
+                row.seq, tx.part, row.kind, row.source, row.at_us, row.depth, row.cause, row.ordinal, row.body, row.body_hash,
+                row.raw_hash, row.meta, row.actor,
+            )  # fmt: skip
+        tx.connection.execute(_statement(len(piece)), values)
+    tx.appended += rows
+
+
+@functools.cache
+def _statement(rows: int) -> str:
+    one = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    columns = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+    return f"INSERT INTO journal ({columns}) VALUES {','.join([one] * rows)}"
+
+
+def _known_delivery(tx: Transaction, row: Row) -> bool:
+    """Whether the id came before; then the row gets the old position, and other bytes under it are recorded."""
+    known = tx.one("delivery_find", row.source, row.delivery)
+    if known is None:
+        return False
+    row.seq, digest, row.at_us = known
+    row.duplicate = True
+    telemetry.count("deliveries_duplicate")
+    if digest != row.digest:
+        telemetry.count("deliveries_conflict")
+        tx.audit("delivery_conflict", actor=row.actor, source=row.source, delivery=row.delivery, event=row.seq, digest=row.digest)
+    return True

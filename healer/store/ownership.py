@@ -1,0 +1,61 @@
+"""Who owns a data directory: a lock file held with flock for the life of the process, and an epoch that only grows.
+
+The lock keeps two daemons apart; the epoch, compared in every guarded transaction, catches one that lost it all the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import time
+from typing import Final
+
+from healer import errors
+
+LOCK_FILE: Final = "lock"
+
+
+class Ownership:
+    """The lock on one data directory."""
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self.path = data_dir / LOCK_FILE
+        self._fd = -1
+
+    def take(self) -> None:
+        """Take the lock. Raises `errors.AlreadyRunning` when another process holds it."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(fd)
+            pid, since = holder(self.path.parent)
+            raise errors.AlreadyRunning(
+                data_dir=self.path.parent, pid=pid or "?", since=since,
+                try_="to look at it: healer status     to list runs: healer runs     to stand by for it: healer run --standby",
+            ) from error  # fmt: skip
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()} {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode(), 0)
+        self._fd = fd
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._fd >= 0
+
+    def release(self) -> None:
+        """Let go; the file stays (removing it would let two processes lock two files)."""
+        if self._fd >= 0:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def holder(data_dir: pathlib.Path) -> tuple[int, str]:
+    """(pid, since) as the holder wrote them; (0, '?') where nobody did."""
+    try:
+        pid, since = (data_dir / LOCK_FILE).read_text(encoding="ascii").split()
+        return int(pid), since
+    except (OSError, ValueError):
+        return 0, "?"

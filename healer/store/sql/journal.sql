@@ -1,0 +1,36 @@
+-- The journal, deliveries, blobs.
+
+-- name: journal_last
+-- The last position and its time; zeros for an empty journal.
+SELECT coalesce(max(seq), 0), coalesce(max(at_us), 0) FROM journal WHERE seq = (SELECT max(seq) FROM journal);
+
+-- name: journal_caused
+-- The row that a match appended, if it did so already.
+SELECT seq FROM journal WHERE cause = ? AND ordinal = ?;
+
+-- name: journal_after
+-- Rows after a position, in order.
+SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor
+FROM journal WHERE part = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- name: journal_one
+-- One row.
+SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor FROM journal WHERE seq = ?;
+
+-- name: journal_last_revision
+-- The last row that named the rules, up to a position.
+SELECT seq, body FROM journal WHERE kind = 'revision' AND seq <= ? ORDER BY seq DESC LIMIT 1;
+
+-- name: delivery_find
+-- What came under this id before.
+SELECT seq, digest, seen_us FROM delivery WHERE source = ? AND id = ?;
+
+-- name: delivery_insert
+INSERT INTO delivery (source, id, seq, digest, seen_us) VALUES (?, ?, ?, ?, ?);
+
+-- name: blob_insert
+-- Content is named by its hash: what is there is the same.
+INSERT INTO blob (hash, size, data, at_us) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING;
+
+-- name: blob_find
+SELECT size, data FROM blob WHERE hash = ?;

@@ -1,0 +1,269 @@
+"""The only code that commits: a thread that takes what has queued up, does it in one transaction, and wakes the waiters once.
+
+Group commit without a timer: a batch is what queued while the last commit was on its way to the disk. A unit that fails takes
+only itself back (savepoint). A failed commit fails its whole batch; an I/O error ends the writer for good, since after a failed
+fsync nobody knows what is on disk. With `loop=None` everything runs inline: that is how simulations and tests use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from healer import errors, telemetry
+from healer.store import journal
+from healer.store.transaction import Transaction
+
+BATCH_ROWS_MAX: Final = 2000
+CHECKPOINT_BYTES: Final = 16 << 20
+IDLE_S: Final = 2.0
+EPOCH_GUARD: Final = "SELECT epoch FROM instance"
+
+CommittedRows = Callable[[list[journal.Row]], None]
+
+
+class Unit(Protocol):
+    """What can be submitted: applied inside a transaction, alone within its savepoint."""
+
+    @property
+    def weight(self) -> int:
+        """How many rows it counts for the size of a batch."""
+        ...
+
+    def apply(self, tx: Transaction) -> Any:
+        """Do it; the result is what the submitter gets. Raising takes this unit back and nothing else."""
+        ...
+
+
+class Writer:
+    """Owns the writing connection. `clock` gives journal time in µs; `on_rows` hears of new journal rows after each commit."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        epoch: int,
+        environment: str,
+        clock: Callable[[], int],
+        *,
+        loop: asyncio.AbstractEventLoop | None,
+        on_rows: CommittedRows,
+        on_fatal: Callable[[Exception], None],
+        batch_rows_max: int = BATCH_ROWS_MAX,
+        wal_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.tx = Transaction(connection, epoch, environment)
+        self._clock = clock
+        self._loop = loop
+        self._on_rows = on_rows
+        self._on_fatal = on_fatal
+        self._batch_rows_max = batch_rows_max
+        self._wal_bytes = wal_bytes
+        self._queue: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._dead: Exception | None = None
+        self._thread: threading.Thread | None = None
+        if loop is not None:
+            self._thread = threading.Thread(target=self._work, name="healer-writer", daemon=True)
+            self._thread.start()
+
+    def submit(self, unit: Unit) -> asyncio.Future[Any]:
+        """Queue a unit; the future gives its result after the commit, or the reason why it did not happen."""
+        if self._loop is None:
+            return self._inline(unit)
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._dead is not None:
+            future.set_exception(errors.StoreError(reason=str(self._dead)))
+            return future
+        self._queue.put((unit, future))
+        return future
+
+    def now(self, unit: Unit) -> Any:
+        """Inline only: the unit's result, raising what it raised."""
+        ((result, error),) = self._batch([unit])
+        self._on_rows(self.tx.take_appended())
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        """Commit what is queued, end the thread, checkpoint, close the connection."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        if self._dead is None:
+            self._checkpoint("TRUNCATE")
+        self.tx.connection.close()
+        self._dead = self._dead or RuntimeError("the store is closed")
+
+    def _inline(self, unit: Unit) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_event_loop().create_future()
+        ((result, error),) = self._batch([unit])
+        self._settle([(future, result, error)], self.tx.take_appended())
+        return future
+
+    def _work(self) -> None:
+        """The thread: until None comes, or the disk fails."""
+        stop = False
+        while not stop:
+            taken, stop = self._take()
+            if not taken:
+                continue
+            results = self._batch([unit for unit, _ in taken])
+            settled = [(future, result, error) for (_, future), (result, error) in zip(taken, results, strict=True)]
+            self._tell(settled, self.tx.take_appended())
+            if self._dead is not None:
+                self._fail_queued()
+                return
+            if self._wal_bytes() > CHECKPOINT_BYTES:
+                self._checkpoint("PASSIVE")
+
+    def _take(self) -> tuple[list[tuple[Unit, asyncio.Future[Any]]], bool]:
+        """Wait for the first unit, then take all that is there, up to the cap. (units, whether to stop after them)"""
+        get = self._queue.get
+        try:
+            first = get(timeout=IDLE_S) if self._wal_bytes() > 0 else get()
+        except queue.Empty:
+            self._checkpoint("TRUNCATE")
+            first = get()
+        taken: list[tuple[Unit, asyncio.Future[Any]]] = []
+        rows = 0
+        while first is not None:
+            taken.append(first)
+            rows += first[0].weight
+            if rows >= self._batch_rows_max:
+                return taken, False
+            try:
+                first = self._queue.get_nowait()
+            except queue.Empty:
+                return taken, False
+        return taken, True
+
+    def _batch(self, units: Sequence[Unit]) -> list[tuple[Any, Exception | None]]:
+        """One transaction over the units; for each its result or its error."""
+        tx = self.tx
+        tx.now_us = max(tx.now_us, self._clock())
+        try:
+            tx.connection.execute("BEGIN IMMEDIATE")
+            (epoch,) = tx.connection.execute(EPOCH_GUARD).fetchone()
+            if epoch != tx.epoch:
+                raise errors.Fenced(got=epoch, ours=tx.epoch)
+            results = self._apply(units)
+            tx.write_head()
+            tx.connection.execute("COMMIT")
+        except (sqlite3.Error, errors.Fenced) as error:
+            return self._failed(units, error)
+        telemetry.count("store_commits")
+        telemetry.count("store_units", len(units))
+        return results
+
+    def _apply(self, units: Sequence[Unit]) -> list[tuple[Any, Exception | None]]:
+        appends = [unit for unit in units if isinstance(unit, journal.Append)]
+        merged = len(appends) > 1 and self._apply_merged(appends)
+        results: list[tuple[Any, Exception | None]] = []
+        for unit in units:
+            if merged and isinstance(unit, journal.Append):
+                results.append((unit.rows, None))
+            else:
+                results.append(self._apply_alone(unit))
+        return results
+
+    def _apply_merged(self, appends: list[journal.Append]) -> bool:
+        """All appends in one go; False (and nothing done) when one of them cannot be taken."""
+        mark = self.tx.mark()
+        connection = self.tx.connection
+        connection.execute("SAVEPOINT merged")
+        try:
+            journal.append_all(self.tx, appends)
+        except sqlite3.Error as error:
+            if _ends_batch(error):
+                raise
+            connection.execute("ROLLBACK TO merged")
+            connection.execute("RELEASE merged")
+            self.tx.back_to(mark)
+            telemetry.count("store_merges_undone")
+            return False
+        connection.execute("RELEASE merged")
+        return True
+
+    def _apply_alone(self, unit: Unit) -> tuple[Any, Exception | None]:
+        mark = self.tx.mark()
+        connection = self.tx.connection
+        connection.execute("SAVEPOINT unit")
+        try:
+            result = unit.apply(self.tx)
+        except Exception as error:  # whatever a unit raises is its submitter's, who gets it; its neighbours go on
+            if isinstance(error, sqlite3.Error) and _ends_batch(error):
+                raise
+            connection.execute("ROLLBACK TO unit")
+            connection.execute("RELEASE unit")
+            self.tx.back_to(mark)
+            return None, error
+        connection.execute("RELEASE unit")
+        return result, None
+
+    def _failed(self, units: Sequence[Unit], error: Exception) -> list[tuple[Any, Exception | None]]:
+        """The batch did not happen: take it back, tell all of its submitters, and end for good where the disk is not to be trusted."""
+        connection = self.tx.connection
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        passes = code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+        telemetry.count("store_batches_failed")
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self.tx.reload()
+        except sqlite3.Error as second:
+            error, passes = second, False
+        if isinstance(error, errors.Fenced):
+            self._dead = error
+            return [(None, error)] * len(units)
+        told = errors.StoreFull() if code == sqlite3.SQLITE_FULL else errors.StoreError(reason=str(error))
+        if not passes:
+            self._dead = error
+        return [(None, told)] * len(units)
+
+    def _tell(self, settled: list[tuple[asyncio.Future[Any], Any, Exception | None]], rows: list[journal.Row]) -> None:
+        """One wake-up a batch."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._settle, settled, rows)
+
+    def _settle(self, settled: list[tuple[asyncio.Future[Any], Any, Exception | None]], rows: list[journal.Row]) -> None:
+        if rows:
+            self._on_rows(rows)
+        for future, result, error in settled:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+        if self._dead is not None and self._loop is not None:
+            self._on_fatal(self._dead)
+
+    def _fail_queued(self) -> None:
+        waiting: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None:
+                waiting.append((item[1], None, errors.StoreError(reason=str(self._dead))))
+        self._tell(waiting, [])
+
+    def _checkpoint(self, how: str) -> None:
+        """Move the log into the database. A checkpoint that cannot finish (a reader is there) is tried again later."""
+        try:
+            self.tx.connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+        except sqlite3.Error:
+            telemetry.count("store_checkpoints_failed")
+
+
+def _ends_batch(error: sqlite3.Error) -> bool:
+    """Whether the whole transaction is lost: disk full, I/O error, corruption; a constraint is not."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)

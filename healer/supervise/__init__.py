@@ -1,0 +1,24 @@
+"""Keeps sources alive: finds what a rulebook names, runs it, starts it again when it fails, and says how it does.
+
+The daemon builds one `Supervisor` and hands it the sources of the current revision at each reload.
+"""
+
+from __future__ import annotations
+
+from healer.supervise.build import Builder
+from healer.supervise.eda import EdaSource, SourceDied
+from healer.supervise.find import Located, locate, locate_filter
+from healer.supervise.worker import Running, State, Status, Supervisor
+
+__all__ = [
+    "Builder",
+    "EdaSource",
+    "Located",
+    "Running",
+    "SourceDied",
+    "State",
+    "Status",
+    "Supervisor",
+    "locate",
+    "locate_filter",
+]

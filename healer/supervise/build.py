@@ -1,0 +1,59 @@
+"""From what the revision says of a source to something that runs: finds it, checks its options, gives it its context.
+
+The daemon makes one `Builder` a revision's project directory and hands its `build` to the `Supervisor`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+
+from healer import errors, plugins, secrets
+from healer.supervise import eda, find, worker
+
+
+class WrongOptions(errors.HealerError):
+    """the options of the source {name} are wrong: {detail}"""
+
+    code = "options"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Builder:
+    """`environ` is the daemon's own environment; `log(level, message)`."""
+
+    project_dir: pathlib.Path
+    secrets: secrets.Secrets
+    environ: Mapping[str, str]
+    log: Callable[[str, str], None]
+
+    def build(self, spec: worker.Running) -> worker.Runs:
+        """A source ready to run. Raises `plugins.UnknownPlugin`, `plugins.BrokenPlugin` or `WrongOptions`."""
+        located = find.locate(spec.type, self.project_dir)
+        if located.kind == "eda":
+            filters = [(find.locate_filter(name, self.project_dir), args) for name, args in spec.filters]
+            return eda.EdaSource(located, spec.args, filters, self.project_dir, self.log, self.environ, spec.env)
+        if located.kind == "push":
+            raise WrongOptions(name=spec.key, detail=f"{spec.type} waits for requests and has no task to run")
+        if spec.filters:
+            raise WrongOptions(
+                name=spec.key, detail=f"filters are for sources of event-driven Ansible, not {spec.type}"
+            )
+        return self._native(located.plugin, spec)
+
+    def _native(self, plugin: type[plugins.Source], spec: worker.Running) -> plugins.Source:
+        try:
+            options: Any = plugin.Options.model_validate({} if spec.args is None else spec.args)
+        except pydantic.ValidationError as error:
+            raise WrongOptions(name=spec.key, detail=str(error)) from error
+        context = plugins.SourceContext(
+            name=spec.key,
+            project_dir=self.project_dir,
+            resolve=lambda reference: self.secrets.resolve(reference.secret),
+            log=self.log,
+        )
+        return plugin(options, context)

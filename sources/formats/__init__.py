@@ -1,0 +1,1 @@
+"""The webhook formats that ship with healer: one file is one format."""

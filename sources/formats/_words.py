@@ -1,0 +1,105 @@
+"""The words that senders of alerts use, and what they mean here: shared by the formats beside this file.
+
+Tables, not rules: a reader must be able to say by hand what a body becomes. Nothing here reads a clock or the network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from healer import errors, model
+
+TEXT_MAX: Final = 1024
+"""Characters of a name, a target, a status or a key; longer ones are no names (a key is hashed instead)."""
+
+TARGET_LABELS: Final = (
+    "instance", "host", "hostname", "node", "nodename", "server", "device", "machine", "vm", "pod",
+)  # fmt: skip
+"""The labels that may name the target; the first that is there and not empty counts."""
+
+_SEVERITIES: Final = {
+    "critical": "critical crit fatal emergency emerg panic alert page disaster p1 sev0 sev1",
+    "error": "error err major high severe failed failure p2 sev2",
+    "warning": "warning warn minor average medium moderate p3 sev3",
+    "info": "info informational information notice normal low debug ok none p4 p5 sev4",
+}
+_STATUSES: Final = {
+    "firing": (
+        "firing alerting alert problem down critical crit error failed failure fail open opened triggered trigger"
+        " active activated warning warn bad unhealthy offline unreachable"
+    ),
+    "resolved": (
+        "resolved resolve ok recovered recovery up closed close normal cleared clear healthy online success passing"
+        " passed inactive deactivated"
+    ),
+    "unknown": "unknown nodata no_data no-data insufficient_data",
+}
+_SEVERITY_OF: Final = {word: severity for severity, words in _SEVERITIES.items() for word in words.split()}
+_STATUS_OF: Final = {word: status for status, words in _STATUSES.items() for word in words.split()}
+
+
+def severity(raw: str) -> str:
+    """One of `model.ALERT_SEVERITIES` for a sender's word, `unknown` for one that is not in the table."""
+    return _SEVERITY_OF.get(raw.strip().lower(), "unknown")
+
+
+def status(raw: str) -> str:
+    """One of `model.ALERT_STATUSES` for a sender's word; `event` for one that says nothing of a lifecycle."""
+    return _STATUS_OF.get(raw.strip().lower(), "event")
+
+
+def text(field: str, value: Any) -> str:
+    """The value as a name of bounded length; '' for null. Raises `errors.InvalidField`."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise errors.InvalidField(field=field, detail=f"text is wanted, got {kind(value)}")
+    if len(value) > TEXT_MAX:
+        raise errors.InvalidField(field=field, detail=f"at most {TEXT_MAX} characters are wanted, got {len(value)}")
+    return value
+
+
+def texts(field: str, value: Any) -> dict[str, str]:
+    """The value as an object of texts, {} for null (labels, annotations). Raises `errors.InvalidField`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise errors.InvalidField(field=field, detail=f"an object of texts is wanted, got {kind(value)}")
+    for key, item in value.items():
+        if not isinstance(item, str):
+            raise errors.InvalidField(field=f"{field}.{key}", detail=f"text is wanted, got {kind(item)}")
+    return dict(value)
+
+
+def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The sender's own alert with what was found beside it; what the sender says stands. Raises `errors.InvalidField`.
+
+    The four words that healer itself decides by have to be texts, whoever wrote them.
+    """
+    for word in ("name", "target", "status", "key"):
+        text(f"{field}.{word}", own.get(word))
+    return {**own, **{word: value for word, value in found.items() if own.get(word) is None}}
+
+
+def first(values: Mapping[str, Any], names: Iterable[str]) -> str:
+    """The first of the named values that is a text or a whole number and not empty, as text; else ''."""
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def digest(value: Any) -> str:
+    """A stable short hash of a JSON value: equal values give equal hashes, whatever the order of their keys."""
+    return model.short_hash(json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str))
+
+
+def kind(value: Any) -> str:
+    """What people call the JSON type of a value."""
+    names = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number", str: "text"}
+    return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -1,0 +1,58 @@
+"""Prometheus Alertmanager's webhook body, version 4, and the version 3 before it: each alert of the group is one event.
+
+Used by `healer.webhook: {format: alertmanager}`. The status of each alert counts, not that of the group: a group is
+`firing` while any of its alerts is. Shape: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from healer.formats import _words
+
+from healer import errors, plugins
+
+
+def read(body: Mapping[str, Any]) -> list[plugins.Element]:
+    """One element an alert: `event.alert` and `event.group` (the group's fields without its alerts, shared by all).
+
+    Raises `errors.InvalidField`, which names the path, for a body that is none of Alertmanager's.
+    """
+    if not isinstance(body, Mapping):
+        raise errors.InvalidField(field="body", detail=f"an object is wanted, got {_words.kind(body)}")
+    alerts = body.get("alerts")
+    if not isinstance(alerts, list):
+        got = "nothing" if alerts is None else _words.kind(alerts)
+        raise errors.InvalidField(field="alerts", detail=f"a list of alerts is wanted, got {got}")
+    group = {name: value for name, value in body.items() if name != "alerts"}
+    return [_element(f"alerts[{index}]", alert, group) for index, alert in enumerate(alerts)]
+
+
+def _element(field: str, alert: Any, group: dict[str, Any]) -> plugins.Element:
+    if not isinstance(alert, Mapping):
+        raise errors.InvalidField(field=field, detail=f"an object is wanted, got {_words.kind(alert)}")
+    labels = _words.texts(f"{field}.labels", alert.get("labels"))
+    notes = _words.texts(f"{field}.annotations", alert.get("annotations"))
+    times = [_words.text(f"{field}.{name}", alert.get(name)) for name in ("startsAt", "endsAt")]
+    status = _words.text(f"{field}.status", alert.get("status"))
+    if not status:
+        raise errors.InvalidField(field=f"{field}.status", detail="firing or resolved is wanted, got nothing")
+    key = _words.text(f"{field}.fingerprint", alert.get("fingerprint")) or _words.digest(labels)
+    raw = _words.first(labels, ("severity", "priority", "level"))
+    found = {
+        "name": _words.text(f"{field}.labels.alertname", labels.get("alertname")),
+        "target": _words.text(f"{field}.labels", _words.first(labels, _words.TARGET_LABELS)),
+        "severity": _words.severity(raw),
+        "severity_raw": raw,
+        "key": key,
+        "started_at": times[1] if status == "resolved" and times[1] else times[0],  # since when this status holds
+        "summary": _words.first(notes, ("summary", "title", "message", "description")),
+        "link": _words.text(f"{field}.generatorURL", alert.get("generatorURL")),
+        "labels": labels,
+    }
+    event = {"alert": _words.fill(field, alert, found), "group": group}
+    return plugins.Element(event, "|".join((key, status, *times)))
+
+
+FORMAT = plugins.Format("alertmanager", resolves=True, read=read, fields=("alert", "group"))

@@ -1,0 +1,81 @@
+"""Any JSON object as one event: the body under `payload`, and an alert made of the names that senders usually take.
+
+Used by `healer.webhook` without a `format`. The names are looked for at the top of the body (and before that in its own
+`alert` object, if it has one), in the order of the table, without regard to case, `_` and `-`. A body that has no word
+of a lifecycle gets the status `event`, so that nothing is opened that nobody would close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from healer.formats import _words
+
+from healer import errors, plugins
+
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "name": ("alertname", "name", "title", "check", "checkname", "rule", "rulename", "service", "eventtype", "type"),
+    "target": ("target", *_words.TARGET_LABELS, "resource"),
+    "status": ("status", "state", "alertstatus", "alertstate"),
+    "severity": ("severity", "level", "priority", "urgency"),
+    "key": ("key", "fingerprint", "dedupkey", "incidentkey", "incidentid", "alertid", "id"),
+    "started_at": ("startedat", "startsat", "starttime", "timestamp", "time", "createdat", "date"),
+    "summary": ("summary", "message", "description", "text", "title"),
+    "link": ("link", "url", "htmlurl", "generatorurl"),
+}
+
+
+def read(body: Mapping[str, Any]) -> list[plugins.Element]:
+    """One element. Raises `errors.InvalidField` for a name, target, status or key that cannot be one (too long)."""
+    if not isinstance(body, Mapping):
+        raise errors.InvalidField(field="body", detail=f"an object is wanted, got {_words.kind(body)}")
+    own = body.get("alert")
+    own = own if isinstance(own, Mapping) else {}
+    found = _found({**_plainly(body), **_plainly(own)}, body)
+    return [plugins.Element({"payload": body, "alert": _words.fill("alert", own, found)})]
+
+
+def _plainly(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level values by plain names: `alertName`, `alert-name` and `ALERT_NAME` are all `alertname`."""
+    plain: dict[str, Any] = {}
+    for name, value in values.items():
+        plain.setdefault(name.lower().replace("_", "").replace("-", ""), value)
+    return plain
+
+
+def _found(values: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    word = {name: _words.first(values, names) for name, names in NAMES.items()}
+    for name in ("name", "target", "status"):
+        _words.text(name, word[name])
+    raw = word["severity"] or word["status"]
+    labels = values.get("labels")
+    return {
+        "name": word["name"],
+        "target": word["target"],
+        "status": _words.status(word["status"]),
+        "severity": _words.severity(raw),
+        "severity_raw": raw,
+        "key": _key(word, body),
+        "started_at": word["started_at"],
+        "summary": word["summary"],
+        "link": word["link"],
+        "labels": _labels(labels) if isinstance(labels, Mapping) else {},
+    }
+
+
+def _key(word: Mapping[str, str], body: Mapping[str, Any]) -> str:
+    if word["key"]:
+        return word["key"] if len(word["key"]) <= _words.TEXT_MAX else str(_words.digest(word["key"]))
+    if word["name"] or word["target"]:
+        both = "/".join(part for part in (word["target"], word["name"]) if part)
+        return both if len(both) <= _words.TEXT_MAX else str(_words.digest(both))
+    return str(_words.digest(body))
+
+
+def _labels(values: Mapping[str, Any]) -> dict[str, str]:
+    plain = {name: _words.first(values, (name,)) for name in values}
+    return {name: value for name, value in plain.items() if value}
+
+
+FORMAT = plugins.Format("generic", resolves=False, read=read, fields=("payload", "alert"))

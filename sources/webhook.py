@@ -1,0 +1,56 @@
+"""`healer.webhook`: a path on the daemon's own port that takes JSON from alert senders. It has options and no task.
+
+The room `web` answers `POST /hooks/<path>` with these options; the body is read by the format named here. Who may send
+is always said: `auth` has no default, and an open path has to be written as `{none: true}`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import pydantic
+
+from healer import plugins
+
+MAX_BODY_DEFAULT: Final = 2 << 20
+MAX_BODY_LIMIT: Final = 16 << 20
+
+Path = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]{0,63}$")]
+MaxBody = Annotated[plugins.Size, pydantic.Field(ge=1, le=MAX_BODY_LIMIT)]
+Span = Annotated[plugins.Duration, pydantic.Field(gt=0)]
+HeaderName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+FormatName = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class Auth(plugins.Options):
+    """How a sender proves itself: exactly one of the keys."""
+
+    bearer: plugins.SecretRef | None = pydantic.Field(None, description="the token of `Authorization: Bearer …`")
+    none: Literal[True] | None = pydantic.Field(None, description="true: anybody who reaches the port may send")
+
+    @pydantic.model_validator(mode="after")
+    def _exactly_one(self) -> Auth:
+        if (self.bearer is None) == (self.none is None):
+            raise ValueError("exactly one of 'bearer: {secret: …}' and 'none: true' is wanted")
+        return self
+
+
+class WebhookOptions(plugins.Options):
+    """The options of `healer.webhook`."""
+
+    path: Path = pydantic.Field(description="the part of the URL after /hooks/")
+    auth: Auth = pydantic.Field(description="{bearer: {secret: …}} or {none: true}; always said")
+    format: FormatName = pydantic.Field("generic", description="how bodies become events")
+    max_body: MaxBody = pydantic.Field(MAX_BODY_DEFAULT, description="bytes a body may have, at most 16 MiB")
+    max_quiet: Span | None = pydantic.Field(None, description="without a delivery for so long it is shown as silent")
+    alert_ttl: Span | None = pydantic.Field(None, description="an alert that is not heard of for so long is closed")
+    delivery_id: HeaderName | None = pydantic.Field(None, description="the header that names a delivery")
+
+
+class Webhook(plugins.Push):
+    """The source itself: `web` reads its options."""
+
+    Options = WebhookOptions
+
+
+SOURCE = Webhook

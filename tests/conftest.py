@@ -1,0 +1,135 @@
+"""What every test may use: the shared references, waiting for a condition, and the rule about skipped tests.
+
+pytest loads it. A skipped test is a hole that nobody looks at; under CI=true each one fails the run unless
+`SKIPS_ALLOWED` names it with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import time
+from collections.abc import Awaitable, Callable
+
+import hypothesis
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+SKIPS_ALLOWED: dict[str, str] = {}
+"""Test id (or its beginning) → why it may be skipped in CI."""
+
+NO_SHARED = "HEALER_SHARED is set to nothing: the shared references are left out"
+
+# No deadline: how long an example takes says more about the machine than about the code.
+_slow = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("dev", deadline=None, suppress_health_check=_slow)
+hypothesis.settings.register_profile(
+    "ci", deadline=None, suppress_health_check=_slow, derandomize=True, print_blob=True
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+@pytest.fixture(scope="session")
+def repository() -> pathlib.Path:
+    """The root of this repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """The folder with reference payloads and models: $HEALER_SHARED, else `shared` beside the repository.
+
+    Set to nothing it is left out on purpose and the test is skipped; a folder that is named and missing is a failure.
+    """
+    named = os.environ.get("HEALER_SHARED")
+    if named == "":
+        pytest.skip(NO_SHARED)
+    folder = pathlib.Path(named) if named else REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.fail(
+            f"{folder} is no folder; set HEALER_SHARED to the shared references, or to nothing to leave them out"
+        )
+    return folder
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., None]:
+    """`wait_for(condition, timeout_s=30)`: blocks until `condition()` is true, for tests of real processes."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "") -> None:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                pytest.fail(f"waited {timeout_s} s in vain for {what or condition}")
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def wait_for_async() -> Callable[..., Awaitable[None]]:
+    """`await wait_for_async(condition, timeout_s=30)`: as `wait_for`, and the loop goes on meanwhile."""
+
+    async def wait(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "") -> None:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                pytest.fail(f"waited {timeout_s} s in vain for {what or condition}")
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+class SkipGuard:
+    """Collects what was skipped, and under CI=true makes the run fail for what is not on the list."""
+
+    def __init__(self) -> None:
+        self.unexpected: list[str] = []
+
+    def note(self, test: str, reason: str) -> None:
+        """One skipped test (or, at collection, file)."""
+        listed = any(test.startswith(prefix) for prefix in SKIPS_ALLOWED)
+        left_out = NO_SHARED in reason and os.environ.get("HEALER_SHARED") == ""
+        if not listed and not left_out:
+            self.unexpected.append(f"{test}: {reason}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Notes a skipped test; an expected failure also counts as skipped in pytest, and is none."""
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.note(report.nodeid, _reason(report.longrepr))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Notes a file that skipped itself whole."""
+        if report.skipped:
+            self.note(report.nodeid, _reason(report.longrepr))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fails a run that would have passed."""
+        if self.unexpected and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Says why, above pytest's closing line."""
+        if self.unexpected:
+            terminalreporter.section("skipped in CI, and not on the list in tests/conftest.py", red=True)
+            for line in self.unexpected:
+                terminalreporter.line(line)
+
+
+def _reason(longrepr: object) -> str:
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Puts the guard in place where a skip counts."""
+    if os.environ.get("CI") == "true":
+        config.pluginmanager.register(SkipGuard(), "skip-guard")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches a test (HEALER_SHARED is for the tests themselves)."""
+    for name in [name for name in os.environ if name.startswith("HEALER_") and name != "HEALER_SHARED"]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,216 @@
+"""The daemon's side of a job folder: start, follow, cancel, and what can be said after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from healer.child import jobs, shim
+
+WaitAsync = Callable[..., Awaitable[None]]
+Wait = Callable[..., None]
+ENV = {"PATH": "/usr/bin:/bin"}
+
+
+def python(program: str, timeout_s: float = 60.0, **given: object) -> jobs.Spec:
+    return jobs.Spec([sys.executable, "-c", program], {**ENV, "HEALER_TOKEN": "t-1"}, "/", timeout_s, **given)  # type: ignore[arg-type]
+
+
+class Heard:
+    """Collects output."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+
+    def __call__(self, stream: jobs.Stream, piece: bytes) -> None:
+        self.of[stream] += piece
+
+
+def prepared(folder: pathlib.Path, spec: jobs.Spec) -> pathlib.Path:
+    jobs.make(folder)
+    jobs.write(folder, spec)
+    return folder
+
+
+async def test_run_to_the_end(tmp_path: pathlib.Path) -> None:
+    folder = prepared(tmp_path / "j", python("import sys; print(sys.stdin.read()); sys.exit(4)", stdin=b"hello"))
+    heard = Heard()
+    process = jobs.start(folder)
+    status = await jobs.Follower(folder, heard, process).wait()
+    assert (status.exit_code, heard.of) == (4, {"stdout": b"hello\n", "stderr": b""})
+    assert process.returncode == 0, "the shim is reaped"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+async def test_large_output_arrives_whole_and_in_pieces(tmp_path: pathlib.Path) -> None:
+    folder = prepared(tmp_path / "j", python("import sys; sys.stdout.write('0123456789' * 50_000)"))
+    pieces: list[bytes] = []
+    await jobs.Follower(folder, lambda _stream, piece: pieces.append(piece), jobs.start(folder)).wait()
+    assert b"".join(pieces) == b"0123456789" * 50_000
+    assert max(map(len, pieces)) <= 1 << 16
+
+
+def test_folder_serves_once(tmp_path: pathlib.Path) -> None:
+    jobs.make(tmp_path / "j")
+    with pytest.raises(jobs.FolderUsed):
+        jobs.make(tmp_path / "j")
+
+
+def test_folder_that_was_ruled_out_is_not_made(tmp_path: pathlib.Path) -> None:
+    assert jobs.look(tmp_path / "j") == "absent"
+    with pytest.raises(jobs.FolderUsed):
+        jobs.make(tmp_path / "j")
+
+
+@pytest.mark.parametrize(("argv", "env"), [(["a\0b"], {}), (["a"], {"A": "\0"})])
+def test_nul_is_refused(tmp_path: pathlib.Path, argv: list[str], env: dict[str, str]) -> None:
+    jobs.make(tmp_path / "j")
+    with pytest.raises(ValueError, match="NUL"):
+        jobs.write(tmp_path / "j", jobs.Spec(argv, env, "/", 1.0))
+
+
+async def test_absent_is_certain(tmp_path: pathlib.Path) -> None:
+    """A shim that was on its way when the recovery looked starts nothing."""
+    folder = prepared(tmp_path / "j", python("open('/proc/self/stat')"))
+    assert jobs.look(folder) == "absent"
+    with pytest.raises(jobs.NeverStarted):
+        await jobs.Follower(folder, Heard(), jobs.start(folder)).wait()
+    assert not (folder / "stdout").exists()
+    assert jobs.look(folder) == "absent"
+
+
+async def test_race_of_claim_and_tombstone_has_one_winner(tmp_path: pathlib.Path) -> None:
+    for number in range(12):
+        folder = prepared(tmp_path / str(number), python("pass"))
+        process = jobs.start(folder)
+        for _ in range(number * 20):
+            os.stat(folder)
+        found = jobs.look(folder)
+        code = await asyncio.to_thread(process.wait, 60)
+        assert (code == shim.EXIT_CLAIMED) == (found == "absent")
+        assert (folder / "status").exists() == (found != "absent")
+
+
+async def test_followed_after_the_starter_was_killed(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
+    """kill -9 of the process that started the job: found running, followed to its end, which is success."""
+    folder = prepared(
+        tmp_path / "j",
+        python(f"import os, time\nprint('first', flush=True)\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nprint('second')"),
+    )  # fmt: skip
+    program = f"""
+import pathlib, sys, time
+from healer.child import jobs
+jobs.start(pathlib.Path({str(folder)!r}))
+time.sleep(120)
+"""
+    daemon = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    await wait_for_async(lambda: (folder / "stdout").exists() and (folder / "stdout").read_bytes())
+    os.killpg(daemon.pid, signal.SIGKILL)
+    daemon.wait(60)
+    assert jobs.look(folder) == "running"
+    heard = Heard()
+    following = asyncio.ensure_future(jobs.Follower(folder, heard).wait())
+    await wait_for_async(lambda: heard.of["stdout"])
+    (tmp_path / "go").touch()
+    status = await following
+    assert (status.exit_code, status.cancelled, heard.of["stdout"]) == (0, False, b"first\nsecond\n")
+    assert jobs.look(folder) == status
+
+
+async def test_lost_shim_is_unknown_and_its_child_is_named(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
+    folder = prepared(tmp_path / "j", python("import os, time; print(os.getpid(), flush=True); time.sleep(120)"))
+    process = jobs.start(folder)
+    following = asyncio.ensure_future(jobs.Follower(folder, Heard(), process).wait())
+    await wait_for_async(lambda: (folder / "stdout").exists() and (folder / "stdout").read_bytes())
+    process.kill()
+    with pytest.raises(jobs.Lost):
+        await following
+    child = int((folder / "stdout").read_bytes())
+    try:
+        assert jobs.look(folder) == "unknown"
+        assert jobs.pids_with("HEALER_TOKEN", "t-1") == [child]
+        assert jobs.pids_with("HEALER_TOKEN", "t-") == []
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+async def test_stop_ends_the_child(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
+    folder = prepared(tmp_path / "j", python("import time; print(1, flush=True); time.sleep(120)"))
+    heard = Heard()
+    follower = jobs.Follower(folder, heard, jobs.start(folder))
+    following = asyncio.ensure_future(follower.wait())
+    await wait_for_async(lambda: heard.of["stdout"])
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+    status = await follower.stop(10.0)
+    assert status
+    assert (status.cancelled, status.signal) == (True, signal.SIGTERM)
+    assert heard.of["stdout"] == b"1\n", "nothing is told twice"
+
+
+def claim(folder: pathlib.Path, **given: object) -> None:
+    (folder / "started").write_text(json.dumps(given))
+
+
+@pytest.mark.parametrize("wrong", ["pid", "started", "boot_id"])
+def test_claim_of_another_process_is_dead(tmp_path: pathlib.Path, wrong: str) -> None:
+    own = {"pid": os.getpid(), "started": shim.Process(os.getpid()).started, "boot_id": shim.boot_id()}
+    claim(tmp_path, **own)
+    assert jobs.look(tmp_path) == "running"
+    other = {"pid": 2**22 + 1, "started": 1, "boot_id": "another"}[wrong]
+    claim(tmp_path, **{**own, wrong: other})
+    assert jobs.look(tmp_path) == "unknown"
+
+
+@hypothesis.given(
+    st.binary(max_size=60) | st.from_regex(r'\{"pid": [0-9]{1,30}(, "started": "?[0-9]*"?)?\}').map(str.encode)
+)
+def test_any_content_of_a_claim_gives_an_answer(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("j")
+    (folder / "started").write_bytes(content)
+    assert jobs.look(folder) in ("unknown", "absent")
+
+
+@hypothesis.given(st.binary(max_size=60) | st.just(b'{"exit_code": 0}'))
+def test_any_content_of_a_status_gives_an_answer(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("j")
+    (folder / "status").write_bytes(content)
+    assert jobs.look(folder) == "absent"
+
+
+def test_scrub_removes_what_a_shim_that_never_came_left(tmp_path: pathlib.Path) -> None:
+    spec = jobs.Spec(["true"], {"T": "s3cret"}, "/", 1.0, b"s3cret", remove=["vars"])
+    folder = prepared(tmp_path / "j", spec)
+    (folder / "vars").write_text("s3cret")
+    jobs.scrub(folder)
+    jobs.scrub(folder)
+    assert [path.name for path in folder.iterdir() if b"s3cret" in path.read_bytes()] == []
+    assert json.loads((folder / "job.json").read_text())["env"] == ["T"]
+
+
+def test_argument_list_of_the_shim_shows_nothing(tmp_path: pathlib.Path, wait_for: Wait) -> None:
+    spec = python("import time; time.sleep(120)", stdin=b"s3cret")
+    folder = prepared(tmp_path / "j", jobs.Spec(spec.argv, {**spec.env, "T": "s3cret"}, "/", 60.0, b"s3cret"))
+    process = jobs.start(folder)
+    wait_for((folder / "stdout").exists)
+    shown = b"".join(path.read_bytes() for path in _command_lines())
+    jobs.cancel(folder)
+    process.wait(60)
+    assert str(folder).encode() in shown
+    assert b"s3cret" not in shown
+
+
+def _command_lines() -> list[pathlib.Path]:
+    return [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if path.exists()]

@@ -1,0 +1,62 @@
+"""The options of the push sources: what is refused, and what stands where nothing is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from healer.sources import api, source, webhook
+
+from healer import config, plugins
+
+OPEN = {"none": True}
+TOKEN = {"bearer": {"secret": "env:TOKEN"}}
+
+
+def mistakes(shape: Any, given: Any) -> str:
+    document = config.read_text("", "x.yml")
+    plugins.check_options(document, shape, given, None, "healer.webhook")
+    return " ".join(found.message for found in document.diagnostics)
+
+
+def test_defaults() -> None:
+    made = webhook.WebhookOptions.model_validate({"path": "am/eu-1", "auth": TOKEN})
+    assert (made.format, made.max_body, made.max_quiet, made.delivery_id) == ("generic", 2 << 20, None, None)
+    assert made.auth.bearer is not None
+    assert made.auth.bearer.secret == "env:TOKEN"
+
+
+def test_everything_said() -> None:
+    given = {"path": "a", "auth": OPEN, "format": "alertmanager", "max_body": "16 MiB", "max_quiet": "10 minutes"}
+    made = webhook.WebhookOptions.model_validate({**given, "alert_ttl": "7d", "delivery_id": "X-Delivery"})
+    assert (made.max_body, made.max_quiet, made.alert_ttl, made.auth.none) == (16 << 20, 600.0, 604800.0, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"path": "a"}, "'auth' is missing"),
+        ({"path": "a", "auth": {}}, "exactly one of"),
+        ({"path": "a", "auth": {**OPEN, **TOKEN}}, "exactly one of"),
+        ({"path": "a", "auth": {"none": False}}, "auth.none"),
+        ({"path": "a", "auth": {"bearer": "plain"}}, "auth.bearer"),
+        ({"path": "a", "auth": {"bearer": {"secret": "plain"}}}, "auth.bearer.secret"),
+        ({"path": "/a", "auth": OPEN}, "path"),
+        ({"path": "A", "auth": OPEN}, "path"),
+        ({"path": "a" * 65, "auth": OPEN}, "path"),
+        ({"path": "a\n", "auth": OPEN}, "path"),
+        ({"path": "a", "auth": OPEN, "max_body": "17 MiB"}, "max_body"),
+        ({"path": "a", "auth": OPEN, "max_quiet": "0s"}, "max_quiet"),
+        ({"path": "a", "auth": OPEN, "delivery_id": "X Y"}, "delivery_id"),
+        ({"path": "a", "auth": OPEN, "formt": "x"}, "'formt' is not known here"),
+    ],
+)
+def test_wrong_options_are_told(given: dict[str, Any], says: str) -> None:
+    assert says in mistakes(webhook.WebhookOptions, given)
+
+
+def test_api_and_source() -> None:
+    assert mistakes(api.ApiOptions, None) == ""
+    assert "is not known here" in mistakes(api.ApiOptions, {"x": 1})
+    assert mistakes(source.SourceOptions, {"name": "alertmanager"}) == ""
+    assert "'name' is missing" in mistakes(source.SourceOptions, None)

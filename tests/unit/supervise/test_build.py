@@ -1,0 +1,44 @@
+"""From a source of the revision to something that runs."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+
+from healer import secrets, supervise
+from healer.supervise import build
+
+
+def quiet(level: str, message: str) -> None:
+    """A log that nobody reads."""
+
+
+def builder(folder: pathlib.Path) -> supervise.Builder:
+    return supervise.Builder(folder, secrets.Secrets(folder, {}), {}, quiet)
+
+
+def test_native_source_gets_its_options(tmp_path: pathlib.Path) -> None:
+    spec = supervise.Running("a/b/c", "check", {"disk": {"path": "/"}, "interval": "5m"})
+    made: Any = builder(tmp_path).build(spec)
+    assert (made.options.interval, made.context.name) == (300.0, "a/b/c")
+
+
+def test_eda_source_gets_its_filters(tmp_path: pathlib.Path) -> None:
+    spec = supervise.Running("a/b/c", "range", {"limit": 1}, (("eda.builtin.noop", None),))
+    assert isinstance(builder(tmp_path).build(spec), supervise.EdaSource)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        (supervise.Running("k", "check", {"disk": {}}), "path"),
+        (supervise.Running("k", "check"), "exactly one of"),
+        (supervise.Running("k", "healer.api"), "has no task"),
+        (supervise.Running("k", "check", {"disk": {"path": "/"}}, (("noop", None),)), "filters are for"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path: pathlib.Path, spec: supervise.Running, says: str) -> None:
+    with pytest.raises(build.WrongOptions, match=says):
+        builder(tmp_path).build(spec)

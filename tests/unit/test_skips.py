@@ -1,0 +1,74 @@
+"""The rule about skipped tests in tests/conftest.py, shown on a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+CONFTEST = pathlib.Path(__file__).resolve().parents[1] / "conftest.py"
+SKIPPED = "import pytest\n\ndef test_x():\n    pytest.skip('no reason')\n"
+FILE_SKIPPED = "import pytest\npytest.skip('no reason', allow_module_level=True)\n"
+EXPECTED_FAILURE = "import pytest\n\n@pytest.mark.xfail\ndef test_x():\n    assert False\n"
+WANTS_SHARED = "def test_x(shared):\n    assert shared.is_dir()\n"
+
+
+def outcome(folder: pathlib.Path, test: str, **environment: str) -> tuple[int, str]:
+    """Exit code and output of pytest over one test file, in a folder that has our conftest."""
+    inner = folder / "repository" / "tests"
+    inner.mkdir(parents=True)
+    shutil.copy(CONFTEST, inner)
+    (inner / "test_one.py").write_text(test)
+    inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "HEALER_SHARED")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+        "-c",
+        os.devnull,
+        str(inner),
+    ]
+    done = subprocess.run(
+        command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("test", [SKIPPED, FILE_SKIPPED], ids=["test", "file"])
+def test_a_skip_fails_in_ci(test: str, tmp_path: pathlib.Path) -> None:
+    code, output = outcome(tmp_path, test, CI="true")
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert "not on the list" in output
+    assert "no reason" in output
+    assert "1 skipped" in output.splitlines()[-1]
+
+
+def test_a_skip_passes_elsewhere(tmp_path: pathlib.Path) -> None:
+    assert outcome(tmp_path, SKIPPED)[0] == pytest.ExitCode.OK
+
+
+def test_an_expected_failure_is_no_skip(tmp_path: pathlib.Path) -> None:
+    assert outcome(tmp_path, EXPECTED_FAILURE, CI="true")[0] == pytest.ExitCode.OK
+
+
+def test_shared_left_out_on_purpose_is_no_hole(tmp_path: pathlib.Path) -> None:
+    assert outcome(tmp_path, WANTS_SHARED, CI="true", HEALER_SHARED="")[0] == pytest.ExitCode.OK
+
+
+def test_shared_that_is_missing_fails(tmp_path: pathlib.Path) -> None:
+    code, output = outcome(tmp_path, WANTS_SHARED)
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert "set HEALER_SHARED" in output
+
+
+def test_shared_is_beside_the_repository(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "shared").mkdir()
+    assert outcome(tmp_path, WANTS_SHARED, CI="true")[0] == pytest.ExitCode.OK
