@@ -15,10 +15,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from healer.controllers import _shimmed
-
 from healer import model, plugins
 from healer.child import jobs
+from healer.controllers import _shimmed
 
 VALUE_BYTES_MAX: Final = 32 << 10
 VALUES_BYTES_MAX: Final = 512 << 10

@@ -181,7 +181,7 @@ class _Walk:
             value = self.loader.construct_object(node)
         except yaml.MarkedYAMLError as error:
             raise yaml.constructor.ConstructorError(None, None, error.problem, node.start_mark) from error
-        if isinstance(value, datetime.date):      # upstream keeps them; JSON has none: the text stands for it
+        if isinstance(value, datetime.date):  # upstream keeps them; JSON has none: the text stands for it
             return node.value
         return value
 

@@ -55,7 +55,9 @@ class Diagnostic:
             lines.append(number + self.text)
             pad = " " * (len(number) - 2 + max(self.place.column - 1, 0))
             caret = "^" * max(1, min(self.width, len(self.text) - self.place.column + 1))
-            lines.append(f"{pad[: len(number) - 2]}| {pad[len(number) - 2 :]}{caret}" + (f" {self.try_}" if self.try_ else ""))
+            lines.append(
+                f"{pad[: len(number) - 2]}| {pad[len(number) - 2 :]}{caret}" + (f" {self.try_}" if self.try_ else "")
+            )
         elif self.try_:
             lines.append(f"  try  {self.try_}")
         return "\n".join(lines)

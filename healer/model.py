@@ -24,7 +24,19 @@ Impact = Literal["low", "medium", "high"]
 Mode = Literal["active", "observe"]
 
 ENDED_STATES: Final = frozenset(
-    {"suppressed", "refused", "succeeded", "failed", "timed_out", "cancelled", "withdrawn", "rejected", "expired", "void", "simulated"}
+    {
+        "suppressed",
+        "refused",
+        "succeeded",
+        "failed",
+        "timed_out",
+        "cancelled",
+        "withdrawn",
+        "rejected",
+        "expired",
+        "void",
+        "simulated",
+    }
 )
 ALERT_STATUSES: Final = ("firing", "resolved", "event", "unknown")
 ALERT_SEVERITIES: Final = ("critical", "error", "warning", "info", "unknown")

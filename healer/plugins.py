@@ -189,7 +189,10 @@ def builtin_names(kind: Kind) -> list[str]:
     """The names of the plugins that ship with healer, sorted."""
     package = importlib.import_module(f"healer.{kind}")
     return sorted(
-        path.stem for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py") if _NAME.fullmatch(path.stem)
+        path.stem
+        for folder in package.__path__
+        for path in pathlib.Path(folder).glob("*.py")
+        if _NAME.fullmatch(path.stem)
     )
 
 
@@ -198,7 +201,11 @@ def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Pa
     package = importlib.import_module(f"healer.{kind}")
     builtin = {path.resolve() for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py")}
     folder = project_dir / kind
-    found = {path.stem: path for path in sorted(folder.glob("*.py")) if _NAME.fullmatch(path.stem)} if folder.is_dir() else {}
+    found = (
+        {path.stem: path for path in sorted(folder.glob("*.py")) if _NAME.fullmatch(path.stem)}
+        if folder.is_dir()
+        else {}
+    )
     return {name: path for name, path in found.items() if path.resolve() not in builtin}
 
 
@@ -230,7 +237,9 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
             return points[name].load()
     except ImportError as error:
         raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
-    except Exception as error:  # a plugin is a stranger's code: whatever it raises at import is its mistake, told as such
+    except (
+        Exception
+    ) as error:  # a plugin is a stranger's code: whatever it raises at import is its mistake, told as such
         raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
 
@@ -268,7 +277,7 @@ def _explain(
 ) -> tuple[config.Mark | None, str, str]:
     path = [part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part)]
     shown = ".".join(str(part) for part in path)
-    at, holder = _mark_of(value, path, mark)
+    at, _ = _mark_of(value, path, mark)
     if mistake["type"] == "extra_forbidden":
         known = list(shape.model_fields) if len(path) == 1 else []
         return at, f"the key {path[-1]!r} is not known here", errors.nearest(str(path[-1]), known) or _list(known)

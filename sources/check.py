@@ -13,9 +13,9 @@ import time
 from typing import Annotated, Any, Literal
 
 import pydantic
-from healer.sources import _level, _probes
 
 from healer import plugins
+from healer.sources import _level, _probes
 
 Percent = Annotated[float, pydantic.Field(gt=0, le=100)]
 Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]

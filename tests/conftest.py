@@ -124,6 +124,7 @@ def _reason(longrepr: object) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Puts the guard in place where a skip counts."""
+    asyncio.set_event_loop(None)  # else pytest-asyncio makes a loop that nobody closes
     if os.environ.get("CI") == "true":
         config.pluginmanager.register(SkipGuard(), "skip-guard")
 

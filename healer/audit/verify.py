@@ -91,7 +91,10 @@ class Verifier:
         if report.records != size:
             report.add(min(report.records, size), f"the head says {size} records, there are {report.records}")
         elif self._frontier.root() != root:
-            report.add(report.first_bad if report.first_bad is not None else 0, "the tree over the records has another root than the head")
+            report.add(
+                report.first_bad if report.first_bad is not None else 0,
+                "the tree over the records has another root than the head",
+            )
         if self._chain != chain and not report.findings:
             report.add(max(size - 1, 0), "the chain ends elsewhere than the head says")
         report.root = self._frontier.root().hex()

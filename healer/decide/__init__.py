@@ -87,7 +87,7 @@ class Decider:
                     await self._batch(rows)
                 elif self._lags():
                     await self._wait(LAG_S)
-                    if not self._stopping and self.tail.committed <= self.position:
+                    if self.tail.committed <= self.position:
                         await self._commit([], self.position, self.last_at_us)
                 else:
                     await self._wait(None)

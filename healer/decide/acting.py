@@ -16,7 +16,7 @@ from healer import engine, errors, model, policy, project, telemetry, templates
 from healer.store import asking, deciding, journal
 
 TARGETS_MAX: Final = 1000
-PLAYBOOK_EXTRA: Final = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
+PLAYBOOK_EXTRA: Final[tuple[str, ...]] = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
 Say = Callable[[str, str, Mapping[str, Any]], None]
 """`say(level, message, fields)`: what an action tells people, after the commit."""
 
@@ -106,13 +106,15 @@ class Actor:
         if action.name == "debug":
             msg = args.get("msg", args.get("var"))
             for line in msg if isinstance(msg, list) else [msg]:
-                text = line if isinstance(line, str) else orjson.dumps(line if line is not None else fired.match.matches).decode()
+                text = (
+                    line
+                    if isinstance(line, str)
+                    else orjson.dumps(line if line is not None else fired.match.matches).decode()
+                )
                 self._say("INFO", text, fields)
         elif action.name == "print_event":
             option = orjson.OPT_INDENT_2 if args.get("pretty") else 0
             shown = fired.match.matches.get("m", fired.match.matches)
-            for key in args.get("var_root", "").split(".") if isinstance(args.get("var_root"), str) else ():
-                shown = shown.get(key, shown) if isinstance(shown, dict) else shown
             self._say("INFO", orjson.dumps(shown, option=option).decode(), fields)
         elif action.name == "shutdown":
             self._say("WARNING", f"activation {fired.activation} ends: {args.get('message', 'shutdown')}", fields)
@@ -123,14 +125,16 @@ class Actor:
         problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": problem})] if problem else []
         made = (self._catalog if action.name == "run_action" else self._upstream)(fired, action, args, problems)
         made.conditions = [
-            test for event in list(fired.match.matches.values())[:1] for test in engine.tests_of(fired.match.rule, event)
+            test
+            for event in list(fired.match.matches.values())[:1]
+            for test in engine.tests_of(fired.match.rule, event)
         ]
         return made
 
     def _catalog(
         self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem]
     ) -> asking.Ask:
-        name = args.get("name") if isinstance(args.get("name"), str) else ""
+        name = str(args.get("name") or "")
         entry = self._revision.catalog.entries.get(name or "")
         if entry is None:
             nearest = errors.nearest(name or "", self._revision.catalog.entries)
@@ -144,7 +148,9 @@ class Actor:
         lifecycle = fired.word is not None and fired.word.firing
         word = fired.word
         key = f"{word.source}\x1e{word.key}\x1e{word.cycle}" if word else f"e-{fired.row.seq}"
-        run = model.run_id(fired.activation, fired.ruleset.name, fired.match.rule.name, key, 0 if word else fired.ordinal, action.index)
+        run = model.run_id(
+            fired.activation, fired.ruleset.name, fired.match.rule.name, key, 0 if word else fired.ordinal, action.index
+        )
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
             event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")), mode=self._standing.mode,
@@ -162,7 +168,9 @@ class Actor:
         given = {} if given is None else given
         if entry is None or not isinstance(given, dict):
             if entry is not None:
-                problems.append(policy.Problem("invalid_parameters", {"action": name, "detail": "parameters have to be a mapping"}))
+                problems.append(
+                    policy.Problem("invalid_parameters", {"action": name, "detail": "parameters have to be a mapping"})
+                )
             return given if isinstance(given, dict) else {}
         checked = entry.parameters_of(given)
         if isinstance(checked, list):
@@ -176,7 +184,9 @@ class Actor:
             return []
         if not names:
             where = self._revision.inventory_name(controller)
-            problems.append(policy.Problem("unknown_target", {"target": "(none given)", "inventory": where, "nearest": ""}))
+            problems.append(
+                policy.Problem("unknown_target", {"target": "(none given)", "inventory": where, "nearest": ""})
+            )
         return self._resolve(controller, names, problems)
 
     def _resolve(self, controller: str, names: Sequence[Any], problems: list[policy.Problem]) -> list[model.Target]:
@@ -192,7 +202,11 @@ class Actor:
             targets[shown] = model.Target("host", str(name)[:290])
             problems.append(policy.Problem("unknown_target", fields, target=shown))
         if len(names) > TARGETS_MAX:
-            problems.append(policy.Problem("unknown_target", {"target": f"{len(names)} targets", "inventory": f"a limit of {TARGETS_MAX}"}))
+            problems.append(
+                policy.Problem(
+                    "unknown_target", {"target": f"{len(names)} targets", "inventory": f"a limit of {TARGETS_MAX}"}
+                )
+            )
         return list(targets.values())
 
     def _upstream(
@@ -211,15 +225,24 @@ class Actor:
                 problems.append(policy.Problem("unknown_action", {"action": name, "nearest": ""}))
             subject = found or name
         if missing:
-            fields = {"target": ", ".join(missing)[:200], "inventory": self._revision.inventory_name(controller), "nearest": ""}
+            fields = {
+                "target": ", ".join(missing)[:200],
+                "inventory": self._revision.inventory_name(controller),
+                "nearest": "",
+            }
             problems.append(policy.Problem("unknown_target", fields))
         problems += self._standing.forbidden(controller, name, kind, expanded)
         run = model.run_id(
-            fired.activation, fired.ruleset.name, fired.match.rule.name, f"e-{fired.row.seq}", fired.ordinal, action.index
+            fired.activation,
+            fired.ruleset.name,
+            fired.match.rule.name,
+            f"e-{fired.row.seq}",
+            fired.ordinal,
+            action.index,
         )
-        extra = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
+        extra: dict[str, Any] = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
         module_args = args.get("module_args") if kind == "module" else None
-        extra["event"] = {key: value for key, value in fired.match.matches.items()}
+        extra["event"] = dict(fired.match.matches)
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in expanded})), event_us=fired.row.at_us, limits=self._standing.upstream_limits(controller),

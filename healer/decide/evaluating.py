@@ -43,7 +43,9 @@ class Evaluator:
         self.ended: set[str] = set()
         self._ttl_us = ttl_us
         self._types = types
-        self._routes = {source: [self.running[name] for name in names if name in self.running] for source, names in routes.items()}
+        self._routes = {
+            source: [self.running[name] for name in names if name in self.running] for source, names in routes.items()
+        }
         for one in self.running.values():
             self._routes[acting.inner_source(one.name)] = [one]
         self._needs_meta = {source: any(one.uses_meta for one in found) for source, found in self._routes.items()}
@@ -74,7 +76,9 @@ class Evaluator:
             if replay:
                 self.alerts.peek(row.source, data["alert"])
             else:
-                word = self.alerts.word(row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US))
+                word = self.alerts.word(
+                    row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US)
+                )
                 if word is not None:
                     outcome.alerts.append(word)
         if self._needs_meta[row.source] and row.kind != "retract":
@@ -85,7 +89,9 @@ class Evaluator:
                 continue
             try:
                 self._one(one, row, data, now, word, outcome, replay)
-            except Exception as error:  # one ruleset's poison must not stop the others: the pair is quarantined and told
+            except (
+                Exception
+            ) as error:  # one ruleset's poison must not stop the others: the pair is quarantined and told
                 telemetry.count("events_quarantined")
                 outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
 
@@ -138,4 +144,6 @@ class Evaluator:
 
 
 def _has_something(outcome: deciding.Outcome) -> bool:
-    return bool(outcome.results or outcome.alerts or outcome.look or outcome.appends or outcome.quarantined or outcome.expired)
+    return bool(
+        outcome.results or outcome.alerts or outcome.look or outcome.appends or outcome.quarantined or outcome.expired
+    )

@@ -49,7 +49,9 @@ async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: st
             await _put_back(opened, evaluator, one, state)
 
 
-async def _put_back(opened: store.Store, evaluator: evaluating.Evaluator, one: evaluating.Running, state: dict[str, Any]) -> None:
+async def _put_back(
+    opened: store.Store, evaluator: evaluating.Evaluator, one: evaluating.Running, state: dict[str, Any]
+) -> None:
     bodies: dict[int, dict[str, Any]] = {}
     for row in await opened.rows_at(sorted(set(refs_of(state)))):
         body = orjson.loads(row.body or b"{}")
@@ -63,11 +65,11 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
     None when no rules ever held here (a new data directory).
     """
     after, evaluator = 0, None
-    for row in await opened.reader.all("snapshot_newest", 0, position):
-        evaluator = await rules_of(row["id"])
+    for kept in await opened.reader.all("snapshot_newest", 0, position):
+        evaluator = await rules_of(kept["id"])
         if evaluator is not None:
-            await restore(opened, evaluator, row["data"])
-            after = row["seq"]
+            await restore(opened, evaluator, kept["data"])
+            after = kept["seq"]
     started = time.monotonic()
     while after < position:
         rows = await opened.rows_after(after, min(BATCH, position - after))
@@ -75,7 +77,9 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
             break
         for row in rows:
             if row.kind == "revision":
-                evaluator = await carry_over(opened, evaluator, await rules_of(orjson.loads(row.body or b"{}")["revision"]))
+                evaluator = await carry_over(
+                    opened, evaluator, await rules_of(orjson.loads(row.body or b"{}")["revision"])
+                )
             elif evaluator is not None:
                 evaluator.evaluate(row, replay=True)
             after = row.seq

@@ -114,15 +114,31 @@ class Dispatcher:
     # --- attempts -----------------------------------------------------------------------------------------------------
 
     async def _start(self, claimed: claiming.Claimed) -> None:
-        attempt = await self._attempt(claimed.run, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s)
+        attempt = await self._attempt(
+            claimed.run, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s
+        )
         if attempt is not None:
-            logger.bind(run=attempt.run, action=attempt.job.action, controller=claimed.run["controller"], targets=claimed.targets).info(
-                "run starts: {} on {} by {}", attempt.job.action, ", ".join(claimed.targets) or "no target", claimed.run["controller"]
+            logger.bind(
+                run=attempt.run,
+                action=attempt.job.action,
+                controller=claimed.run["controller"],
+                targets=claimed.targets,
+            ).info(
+                "run starts: {} on {} by {}",
+                attempt.job.action,
+                ", ".join(claimed.targets) or "no target",
+                claimed.run["controller"],
             )
             self._follow(attempt, attempt.controller.run)
 
     async def _attempt(
-        self, row: asking.RunRow, number: int, token: str, targets: list[str], values: Mapping[str, Any], deadline_s: float
+        self,
+        row: asking.RunRow,
+        number: int,
+        token: str,
+        targets: list[str],
+        values: Mapping[str, Any],
+        deadline_s: float,
     ) -> _Attempt | None:
         """The attempt with its job; one whose controller cannot be had ends at once."""
         controller = self._controllers().get(row["controller"])
@@ -135,8 +151,12 @@ class Dispatcher:
             revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
             dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=loads(row["extra"]),
         )  # fmt: skip
-        maskers = {stream: secrets.Masker(self._secret_values()) for stream in ("stdout", "stderr")}
-        live = output.Live({name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()})
+        maskers: dict[output.Stream, secrets.Masker] = {
+            stream: secrets.Masker(self._secret_values()) for stream in output.STREAMS
+        }
+        live = output.Live(
+            {name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()}
+        )
         return _Attempt(token, row["id"], number, job, controller, live)
 
     def _follow(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
@@ -152,7 +172,9 @@ class Dispatcher:
             logger.bind(run=attempt.run).error("the outcome of {} could not be written: {}", attempt.token, error)
         self._wake.set()
 
-    async def _effect(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
+    async def _effect(
+        self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]
+    ) -> None:
         try:
             outcome = await how(attempt.job, attempt.live.write)
         except asyncio.CancelledError:
@@ -166,7 +188,10 @@ class Dispatcher:
     async def _finish(self, attempt: _Attempt, outcome: model.Outcome) -> None:
         stdout, stderr = attempt.live.finish()
         outcome = dataclasses.replace(outcome, truncated=outcome.truncated or attempt.live.truncated)
-        kept = finishing.Kept(await asyncio.to_thread(self._store.blobs.keep, stdout), await asyncio.to_thread(self._store.blobs.keep, stderr))
+        kept = finishing.Kept(
+            await asyncio.to_thread(self._store.blobs.keep, stdout),
+            await asyncio.to_thread(self._store.blobs.keep, stderr),
+        )
         ours = await self._store.submit(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
         log = logger.bind(run=attempt.run, action=attempt.job.action, state=outcome.state, exit_code=outcome.exit_code)
         level = "INFO" if outcome.state == "succeeded" else "ERROR"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 Stream = Literal["stdout", "stderr"]
+STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 OUTPUT_MAX: Final = 1 << 20
 CUT: Final = b"\n[cut: more than 1 MiB]\n"
 

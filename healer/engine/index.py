@@ -57,10 +57,13 @@ def _leaf_gates(test: conditions.Simple, negated: bool) -> tuple[Gate, ...]:
         found = _member_gates(test)
         if found is not None:
             return found
-    elif isinstance(test, conditions.Search) and not (negated or test.negated):
-        if isinstance(test.value, conditions.Path):
-            operand = (test.pattern, test.anchored, test.ignorecase, test.multiline)
-            return (Gate(test.value.steps, "search", operand),)
+    elif (
+        isinstance(test, conditions.Search)
+        and not (negated or test.negated)
+        and isinstance(test.value, conditions.Path)
+    ):
+        operand = (test.pattern, test.anchored, test.ignorecase, test.multiline)
+        return (Gate(test.value.steps, "search", operand),)
     paths = [part.steps for part in test if isinstance(part, conditions.Path)]
     return (Gate(paths[0], "present"),) if paths else (ALWAYS,)  # a sum needs none of the paths in it
 

@@ -53,7 +53,9 @@ def _slow(body: bytes, reason: orjson.JSONDecodeError | None, depth_max: int, no
     """With the standard library, which lets us see pairs, constants and digits."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
+        value = json.loads(
+            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
+        )
     except UnicodeDecodeError as error:
         raise errors.BadText(detail=f"it is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:

@@ -6,4 +6,15 @@
 from healer.policy.candidate import Candidate, Limits, Problem, Standing, View
 from healer.policy.pipeline import Decision, Verdict, decide, look_again, recheck
 
-__all__ = ["Candidate", "Decision", "Limits", "Problem", "Standing", "Verdict", "View", "decide", "look_again", "recheck"]
+__all__ = [
+    "Candidate",
+    "Decision",
+    "Limits",
+    "Problem",
+    "Standing",
+    "Verdict",
+    "View",
+    "decide",
+    "look_again",
+    "recheck",
+]

@@ -46,7 +46,12 @@ def age(candidate: Candidate, view: View, now_us: int) -> Answer:
         waited_s = (now_us - view.deferred_us) / US
         saw: Saw = {"waited_ms": _ms(waited_s), "defer_for_ms": _ms(limits.defer_for_s)}
         if limits.defer_for_s is not None and waited_s > limits.defer_for_s:
-            fields = {"age": reasons.span(waited_s), "max_age": reasons.span(limits.defer_for_s), "waited": True, "gate": view.reason}
+            fields = {
+                "age": reasons.span(waited_s),
+                "max_age": reasons.span(limits.defer_for_s),
+                "waited": True,
+                "gate": view.reason,
+            }
             return saw, [No("stale", fields)]
         return saw, []
     old_s = max(0.0, (now_us - candidate.event_us) / US)

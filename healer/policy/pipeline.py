@@ -105,7 +105,9 @@ def _final_anyway(gate: str, no: gates.No) -> bool:
     return gate == "once" and no.code in ("duplicate", "attempts")
 
 
-def _decision(no: gates.No, verdicts: list[Verdict], left_out: Mapping[str, gates.No], candidate: Candidate) -> Decision:
+def _decision(
+    no: gates.No, verdicts: list[Verdict], left_out: Mapping[str, gates.No], candidate: Candidate
+) -> Decision:
     outcome = reasons.REASONS[no.code].outcome or "queued"
     return Decision(outcome, no.code, no.fields, no.look_at_us, tuple(verdicts), left_out)
 

@@ -27,23 +27,41 @@ _ALL: Final = (
     Reason("paused", "kill switch", "deferred", "Paused by {who} since {since}: {reason}.", "healer resume {scope}"),
     Reason("disabled", "kill switch", "suppressed", "The rule is switched off (enabled: false)."),
     Reason(
-        "stale", "age", "suppressed", "The event was {age} old when it was decided; limit {max_age}.", "raise max_age: or defer_for:"
+        "stale",
+        "age",
+        "suppressed",
+        "The event was {age} old when it was decided; limit {max_age}.",
+        "raise max_age: or defer_for:",
     ),
     Reason(
-        "duplicate", "once", "suppressed", "Already being healed by {run} in this firing ({state}).", "healer explain {run}"
+        "duplicate",
+        "once",
+        "suppressed",
+        "Already being healed by {run} in this firing ({state}).",
+        "healer explain {run}",
     ),
-    Reason("attempts", "once", "suppressed", "Tried {made} times in this firing; limit {limit}.", "healer runs --failed"),
+    Reason(
+        "attempts", "once", "suppressed", "Tried {made} times in this firing; limit {limit}.", "healer runs --failed"
+    ),
     Reason("resolved", "resolved", "withdrawn", "Resolved by itself {age} before the action."),
     Reason("unknown_action", "validity", "refused", "No action is named {action}. {nearest}", "healer validate"),
     Reason("unknown_target", "validity", "refused", "No target {target} in {inventory}. {nearest}", "healer validate"),
-    Reason("invalid_parameters", "validity", "refused", "The parameters of {action} are wrong: {detail}", "healer validate"),
+    Reason(
+        "invalid_parameters", "validity", "refused", "The parameters of {action} are wrong: {detail}", "healer validate"
+    ),
     Reason("controller_forbidden", "validity", "refused", "{controller} may not do this: {detail}", "healer validate"),
     Reason("cooldown", "cooldown", "deferred", "{action} ran on {target} {ago} ago; again after {left}.", "cooldown:"),
     Reason("chain", "chain", "suppressed", "The step before it ({run}) did not succeed.", "healer explain {run}"),
     Reason("chain_depth", "chain", "refused", "Depth {depth}: this rule is fed by its own effect; limit {limit}."),
     Reason("target_busy", "lock", None, "{run} is working on {target}.", "healer runs show {run}"),
     Reason("concurrency", "lock", None, "{used} of {limit} places of {place} taken."),
-    Reason("observe", "mode", "simulated", "Would have run; nothing was touched (mode observe).", "set mode: active, then healer reload"),
+    Reason(
+        "observe",
+        "mode",
+        "simulated",
+        "Would have run; nothing was touched (mode observe).",
+        "set mode: active, then healer reload",
+    ),
     Reason("dry_run", "mode", "simulated", "Would have run; nothing was touched (dry run)."),
 )
 

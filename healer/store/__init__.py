@@ -23,7 +23,9 @@ DATABASE = "healer.db"
 class Store:
     """An open store. Make it with `Store.open`."""
 
-    def __init__(self, opened: sqlite3.Connection, uid: str, epoch: int, made: writer.Writer, path: pathlib.Path | None) -> None:
+    def __init__(
+        self, opened: sqlite3.Connection, uid: str, epoch: int, made: writer.Writer, path: pathlib.Path | None
+    ) -> None:
         self.uid = uid
         self.epoch = epoch
         self.writer = made
@@ -75,7 +77,9 @@ class Store:
         rows = []
         for at in range(0, len(positions), journal.ROWS_PER_STATEMENT):
             piece = list(positions[at : at + journal.ROWS_PER_STATEMENT])
-            for got in await self.reader.select(f"SELECT * FROM journal WHERE seq IN ({transaction.placeholders(piece)})", piece):
+            for got in await self.reader.select(
+                f"SELECT * FROM journal WHERE seq IN ({transaction.placeholders(piece)})", piece
+            ):
                 rows.append(await self.row_of(got))
         return rows
 

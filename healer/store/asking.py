@@ -90,7 +90,10 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     if decision.state == "deferred" and decision.reason == row["reason"]:
         tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), run)
         return "deferred", 0
-    explanation = loads(row["explanation"]) | {"gates": [verdict.as_json() for verdict in decision.verdicts], "would": decision.would}
+    explanation = loads(row["explanation"]) | {
+        "gates": [verdict.as_json() for verdict in decision.verdicts],
+        "would": decision.would,
+    }
     _again(tx, run, row["state"], decision, at_us, dumps(explanation))
     transition_audit(tx, row, decision)
     if decision.state == "queued":
@@ -246,4 +249,3 @@ def decision_statement(rows: int) -> str:
     """The multi-row INSERT into `decision`."""
     columns = "seq, n, part, at_us, rule, action_index, action, run, outcome, reason, revision, explanation"
     return f"INSERT INTO decision ({columns}) VALUES {','.join(['(?,?,?,?,?,?,?,?,?,?,?,?)'] * rows)}"
-

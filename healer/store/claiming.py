@@ -76,12 +76,26 @@ class Claim:
             return
         claims.claimed.append(self._start(tx, row, number, token, candidate))
 
-    def _start(self, tx: Transaction, row: asking.RunRow, number: int, token: str, candidate: policy.Candidate) -> Claimed:
+    def _start(
+        self, tx: Transaction, row: asking.RunRow, number: int, token: str, candidate: policy.Candidate
+    ) -> Claimed:
         run, deadline_s = row["id"], candidate.limits.timeout_s
         deadline_us = tx.now_us + round(deadline_s * 1_000_000)
         tx.must("attempt_start", tx.now_us, deadline_us, tx.epoch, run, number, what=token, old="queued", new="running")
         if row["state"] != "running":
-            tx.must("run_move", "running", "", "{}", tx.now_us, None, run, row["state"], what=run, old=row["state"], new="running")
+            tx.must(
+                "run_move",
+                "running",
+                "",
+                "{}",
+                tx.now_us,
+                None,
+                run,
+                row["state"],
+                what=run,
+                old=row["state"],
+                new="running",
+            )
         if candidate.limits.lock_targets:
             for target in candidate.targets:
                 tx.run("lock_take", target, token, run, tx.epoch, tx.now_us, deadline_us)

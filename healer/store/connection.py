@@ -45,7 +45,9 @@ def open_writer(path: str) -> sqlite3.Connection:
 def open_reader(path: pathlib.Path) -> sqlite3.Connection:
     """A read-only connection, for offline reading. Raises `errors.StoreError`."""
     try:
-        connection = sqlite3.connect(reader_uri(path), uri=True, isolation_level=None, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(
+            reader_uri(path), uri=True, isolation_level=None, timeout=10, check_same_thread=False
+        )
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
     except sqlite3.Error as error:
@@ -103,7 +105,9 @@ def refuse_unsafe_filesystem(folder: pathlib.Path) -> None:
     """Raise `errors.UnsafeFilesystem` for a network or user-space file system, on which locks and the log are not to be trusted."""
     kind = filesystem_of(folder, pathlib.Path("/proc/self/mounts"))
     if kind.split(".")[0] in UNSAFE_FILESYSTEMS:
-        raise errors.UnsafeFilesystem(path=folder, kind=kind, try_="a local data_dir:, or --unsafe-fs if you know what you do")
+        raise errors.UnsafeFilesystem(
+            path=folder, kind=kind, try_="a local data_dir:, or --unsafe-fs if you know what you do"
+        )
 
 
 def filesystem_of(folder: pathlib.Path, mounts: pathlib.Path) -> str:

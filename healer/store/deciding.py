@@ -219,7 +219,9 @@ class UseRevision:
         """Append the row `revision` and its audit record."""
         number = revision_number(tx, self.revision_id, self.git)
         body = dumps({"revision": self.revision_id, "n": number, "git": self.git}).encode()
-        row = journal.Row("revision", "healer", body, actor=self.actor, data={"revision": self.revision_id, "n": number})
+        row = journal.Row(
+            "revision", "healer", body, actor=self.actor, data={"revision": self.revision_id, "n": number}
+        )
         journal.append_all(tx, [journal.Append([row])])
         tx.audit(
             "revision", actor=self.actor, revision=self.revision_id, git=self.git or None, event=row.seq,
@@ -231,4 +233,3 @@ class UseRevision:
 def severity_rank(severity: str) -> int:
     """0 critical … 4 unknown."""
     return {name: rank for rank, name in enumerate(model.ALERT_SEVERITIES)}.get(severity, 4)
-

@@ -48,7 +48,15 @@ class Finish:
         for blob in (self.kept.stdout, self.kept.stderr):
             tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
         ended = tx.run(
-            "attempt_end", outcome.state, tx.now_us, text, self.kept.stdout.hash, self.kept.stderr.hash, self.run, self.number, tx.epoch
+            "attempt_end",
+            outcome.state,
+            tx.now_us,
+            text,
+            self.kept.stdout.hash,
+            self.kept.stderr.hash,
+            self.run,
+            self.number,
+            tx.epoch,
         )
         row = asking.run_row(tx, self.run)
         self._audit(tx, row, "outcome" if ended else "late")
@@ -99,9 +107,31 @@ class TakeBack:
     def apply(self, tx: Transaction) -> str:
         """The new attempt's token."""
         row = asking.run_row(tx, self.run)
-        tx.must("attempt_move", "withdrawn", tx.now_us, self.run, self.number, "running", what=self.token, old="?", new="withdrawn")
+        tx.must(
+            "attempt_move",
+            "withdrawn",
+            tx.now_us,
+            self.run,
+            self.number,
+            "running",
+            what=self.token,
+            old="?",
+            new="withdrawn",
+        )
         tx.run("lock_release", self.token)
-        tx.must("run_move", "queued", "", "{}", tx.now_us, None, self.run, "running", what=self.run, old=row["state"], new="queued")
+        tx.must(
+            "run_move",
+            "queued",
+            "",
+            "{}",
+            tx.now_us,
+            None,
+            self.run,
+            "running",
+            what=self.run,
+            old=row["state"],
+            new="queued",
+        )
         tx.audit(
             "transition", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
             old="running", state="queued", detail=self.detail,
@@ -125,4 +155,3 @@ class TakeUp:
         tx.must("attempt_take_up", tx.epoch, self.run, self.number, what=self.token, old="?", new="running")
         tx.run("lock_take_up", tx.epoch, self.token)
         telemetry.count("attempts_taken_up")
-

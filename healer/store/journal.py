@@ -142,5 +142,12 @@ def _known_delivery(tx: Transaction, row: Row) -> bool:
     telemetry.count("deliveries_duplicate")
     if digest != row.digest:
         telemetry.count("deliveries_conflict")
-        tx.audit("delivery_conflict", actor=row.actor, source=row.source, delivery=row.delivery, event=row.seq, digest=row.digest)
+        tx.audit(
+            "delivery_conflict",
+            actor=row.actor,
+            source=row.source,
+            delivery=row.delivery,
+            event=row.seq,
+            digest=row.digest,
+        )
     return True

@@ -29,4 +29,6 @@ def load() -> dict[str, str]:
 def schema() -> list[tuple[int, str]]:
     """The numbered migrations in order: (number, script)."""
     files = importlib.resources.files("healer.store").joinpath("schema").iterdir()
-    return sorted((int(file.name.split("_")[0]), file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".sql"))
+    return sorted(
+        (int(file.name.split("_")[0]), file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".sql")
+    )

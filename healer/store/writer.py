@@ -231,7 +231,9 @@ class Writer:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._settle, settled, rows)
 
-    def _settle(self, settled: list[tuple[asyncio.Future[Any], Any, Exception | None]], rows: list[journal.Row]) -> None:
+    def _settle(
+        self, settled: list[tuple[asyncio.Future[Any], Any, Exception | None]], rows: list[journal.Row]
+    ) -> None:
         if rows:
             self._on_rows(rows)
         for future, result, error in settled:
@@ -266,4 +268,10 @@ class Writer:
 def _ends_batch(error: sqlite3.Error) -> bool:
     """Whether the whole transaction is lost: disk full, I/O error, corruption; a constraint is not."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
+    return code in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    )

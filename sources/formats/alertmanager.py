@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from healer.formats import _words
-
 from healer import errors, plugins
+from healer.formats import _words
 
 
 def read(body: Mapping[str, Any]) -> list[plugins.Element]:

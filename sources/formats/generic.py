@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from healer.formats import _words
-
 from healer import errors, plugins
+from healer.formats import _words
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "name": ("alertname", "name", "title", "check", "checkname", "rule", "rulename", "service", "eventtype", "type"),

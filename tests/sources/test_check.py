@@ -13,9 +13,9 @@ from typing import Any
 
 import aiohttp.web
 import pytest
-from healer.sources import _probes, check
 
 from healer import config, plugins
+from healer.sources import _probes, check
 
 
 def options(**given: Any) -> check.CheckOptions:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PLUGIN_MAY_IMPORT = ("healer.errors", "healer.model", "healer.plugins")
+PLUGIN_MAY_IMPORT = ("healer.child", "healer.child.jobs", "healer.errors", "healer.model", "healer.plugins")
 NEVER_IMPORTED = ("drools", "jpy", "psycopg")
 
 # Runs in a process of its own: imports whatever is there, as `healer version` and every plugin would, then looks.

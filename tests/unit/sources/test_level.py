@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import hypothesis
-from healer.sources import _level
 from hypothesis import strategies as st
 
 from healer import plugins
+from healer.sources import _level
 
 
 def good(value: float = 10.0) -> plugins.Reading:

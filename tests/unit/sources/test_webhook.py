@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from healer.sources import api, source, webhook
 
 from healer import config, plugins
+from healer.sources import api, source, webhook
 
 OPEN = {"none": True}
 TOKEN = {"bearer": {"secret": "env:TOKEN"}}

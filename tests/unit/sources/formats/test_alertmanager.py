@@ -9,10 +9,10 @@ from typing import Any
 
 import hypothesis
 import pytest
-from healer.formats import alertmanager
 from hypothesis import strategies as st
 
 from healer import errors
+from healer.formats import alertmanager
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -8,10 +8,10 @@ from typing import Any
 
 import hypothesis
 import pytest
-from healer.formats import generic
 from hypothesis import strategies as st
 
 from healer import errors
+from healer.formats import generic
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
