@@ -18,8 +18,7 @@ from loguru import logger
 
 from healer import errors, model, plugins, secrets, store, telemetry
 from healer.dispatch import output
-from healer.store import asking, claiming, finishing
-from healer.store.transaction import loads
+from healer.store import asking, claiming, finishing, transaction
 
 __all__ = ["Dispatcher", "output"]
 
@@ -146,10 +145,11 @@ class Dispatcher:
             await self._end_at_once(row["id"], number, token, f"no controller is named {row['controller']!r} any more")
             return None
         job = model.Job(
-            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(loads(row["subject"])),
-            parameters=loads(row["parameters"]), targets=tuple(_target(name, values[name]) for name in targets), deadline_s=deadline_s,
+            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
+            parameters=transaction.loads(row["parameters"]), targets=tuple(_target(name, values[name]) for name in targets),
+            deadline_s=deadline_s,
             revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
-            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=loads(row["extra"]),
+            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=transaction.loads(row["extra"]),
         )  # fmt: skip
         maskers: dict[output.Stream, secrets.Masker] = {
             stream: secrets.Masker(self._secret_values()) for stream in output.STREAMS
@@ -218,10 +218,13 @@ class Dispatcher:
     async def _recover_one(self, row: dict[str, Any]) -> str:
         token, run, number = row["token"], row["run"], row["number"]
         (run_row,) = await self._store.reader.select("SELECT * FROM run WHERE id = ?", [run])
-        values = {one["target"]: loads(one["value"]) for one in await self._store.reader.all("run_target_values", run)}
+        values = {
+            one["target"]: transaction.loads(one["value"])
+            for one in await self._store.reader.all("run_target_values", run)
+        }
         await self._store.submit(finishing.TakeUp(token, run, number))
         left_s = max((row["deadline_us"] - row["started_us"]) / 1_000_000, 1.0)
-        attempt = await self._attempt(run_row, number, token, loads(row["targets"]), values, left_s)
+        attempt = await self._attempt(run_row, number, token, transaction.loads(row["targets"]), values, left_s)
         if attempt is None:
             return "failed"
         try:

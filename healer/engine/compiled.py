@@ -119,30 +119,36 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, 
     if alone is not None:
         return _absence_rule(rule, digest, alone, tally), ()
     trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
-    branches = tuple(
-        Branch(pattern.name, leaves.condition(tree, tally))
-        for pattern, tree in zip(rule.condition.patterns, trees, strict=True)
-    )
     ways = index.gates_of(trees[0] if len(trees) == 1 else normal.AnyOf(tuple(trees)))
-    proven: leaves.Holds | None = branches[0].holds
-    if len(trees) == 1 and len(ways) == 1 and index.exact(ways[0]):
-        proven = _left_over(trees[0], ways[0], tally)
-    return CompiledRule(rule, digest, branches, proven, throttle_key=key), ways
+    names = [pattern.name for pattern in rule.condition.patterns]
+    if len(trees) == 1:
+        holds, proven = _whole_and_rest(trees[0], ways, tally)
+        return CompiledRule(rule, digest, (Branch(names[0], holds),), proven, throttle_key=key), ways
+    branches = tuple(Branch(name, leaves.condition(tree, tally)) for name, tree in zip(names, trees, strict=True))
+    return CompiledRule(rule, digest, branches, branches[0].holds, throttle_key=key), ways
+
+
+def _whole_and_rest(
+    tree: normal.Normal, ways: tuple[index.Gate, ...], tally: leaves.Tally
+) -> tuple[leaves.Holds, leaves.Holds | None]:
+    """The whole test, and what is left of a conjunction when the index has proven one of its parts (None: nothing)."""
+    if len(ways) != 1 or not index.exact(ways[0]):
+        whole = leaves.condition(tree, tally)
+        return whole, whole
+    parts = tree.parts if isinstance(tree, normal.All) else (tree,)
+    made = [leaves.condition(part, tally) for part in parts]
+    left = [
+        holds
+        for part, holds in zip(parts, made, strict=True)
+        if not (isinstance(part, normal.Check) and index.gates_of(part) == ways)
+    ]
+    return leaves.all_of(made), leaves.all_of(left) if left else None
 
 
 def _absence_rule(rule: rules.Rule, digest: str, alone: conditions.Value, tally: leaves.Tally) -> CompiledRule:
     negated = isinstance(rule.condition.patterns[0].test, conditions.Not)
     present = leaves.leaf(conditions.Defined(alone, False), False, tally)
     return CompiledRule(rule, digest, (), None, absence=present, always_absent=negated)
-
-
-def _left_over(tree: normal.Normal, gate: index.Gate, tally: leaves.Tally) -> leaves.Holds | None:
-    """What is left to test of a conjunction when the index has proven one of its parts."""
-    parts = tree.parts if isinstance(tree, normal.All) else (tree,)
-    left = [part for part in parts if not (isinstance(part, normal.Check) and index.gates_of(part) == (gate,))]
-    if not left:
-        return None
-    return leaves.condition(left[0] if len(left) == 1 else normal.All(tuple(left)), tally)
 
 
 def _reads_meta(rule: rules.Rule) -> bool:

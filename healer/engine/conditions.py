@@ -183,7 +183,7 @@ def paths(node: Any) -> list[values.Steps]:
 
 
 def absence(condition: Condition) -> Value | None:
-    """The value of the one test of a condition that is only about absence: `is not defined` or `not (… is not defined)` alone, unbound.
+    """The value that a condition which is only about absence looks at: `is not defined`, also under `not`, alone, unbound.
 
     Such a rule looks at the memory and not at the event at hand (it fires once with an empty match).
     """

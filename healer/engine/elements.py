@@ -22,7 +22,7 @@ def contains(items: Any, item: Any) -> bool:
 
 
 def with_attribute(keys: values.Steps, satisfies: Satisfies) -> Verdict:
-    """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) where no map is."""
+    """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) for no map."""
 
     def verdict(element: Any, operand: Any) -> bool | None:
         for key in keys:

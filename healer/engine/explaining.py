@@ -41,7 +41,8 @@ def tests_of(rule: rules.Rule, event: dict[str, Any]) -> list[dict[str, Any]]:
 def _entry(rule: rules.Rule, event: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule": rule.name, "index": rule.index, "place": str(rule.place), "enabled": rule.enabled,
-        "fires": False, "reason": "no-match", "match": None, "taken_by": None, "tests": tests_of(rule, event), "throttle": None,
+        "fires": False, "reason": "no-match", "match": None, "taken_by": None, "throttle": None,
+        "tests": tests_of(rule, event),
     }  # fmt: skip
 
 

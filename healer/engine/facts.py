@@ -41,7 +41,7 @@ class Facts:
     def retract(self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> list[Fact]:
         """Remove and return every fact that the pattern fits.
 
-        `partial`: the pattern's keys have to be there and the same. Else all keys have to be the same but `exclude_keys`.
+        `partial`: the pattern's keys have to be there and the same. Else all keys have to, but for `exclude_keys`.
         """
         gone = [fact for fact in self.stored if _fits(fact.body, pattern, partial, exclude_keys)]
         if gone:

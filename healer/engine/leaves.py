@@ -43,18 +43,17 @@ def condition(node: normal.Normal, tally: Tally) -> Holds:
     if isinstance(node, normal.Check):
         return leaf(node.leaf.test, node.negated, tally)
     parts = [condition(part, tally) for part in node.parts]
+    return all_of(parts) if isinstance(node, normal.All) else _any_of(parts)
+
+
+def all_of(parts: list[Holds]) -> Holds:
+    """A function that says whether all of them hold."""
+    if len(parts) == 1:
+        return parts[0]
     if len(parts) == 2:
-        return _pair(*parts, both=isinstance(node, normal.All))
-    return _every(parts) if isinstance(node, normal.All) else _some(parts)
-
-
-def _pair(first: Holds, second: Holds, *, both: bool) -> Holds:
-    if both:
+        first, second = parts
         return lambda event: first(event) and second(event)
-    return lambda event: first(event) or second(event)
 
-
-def _every(parts: list[Holds]) -> Holds:
     def holds(event: dict[str, Any]) -> bool:
         for part in parts:  # noqa: SIM110 - all() over a generator costs twice as much
             if not part(event):
@@ -64,7 +63,11 @@ def _every(parts: list[Holds]) -> Holds:
     return holds
 
 
-def _some(parts: list[Holds]) -> Holds:
+def _any_of(parts: list[Holds]) -> Holds:
+    if len(parts) == 2:
+        first, second = parts
+        return lambda event: first(event) or second(event)
+
     def holds(event: dict[str, Any]) -> bool:
         for part in parts:  # noqa: SIM110 - as above
             if part(event):

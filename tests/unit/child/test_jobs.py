@@ -95,7 +95,7 @@ async def test_race_of_claim_and_tombstone_has_one_winner(tmp_path: pathlib.Path
         folder = prepared(tmp_path / str(number), python("pass"))
         process = jobs.start(folder)
         for _ in range(number * 20):
-            os.stat(folder)
+            folder.stat()
         found = jobs.look(folder)
         code = await asyncio.to_thread(process.wait, 60)
         assert (code == shim.EXIT_CLAIMED) == (found == "absent")
@@ -104,10 +104,14 @@ async def test_race_of_claim_and_tombstone_has_one_winner(tmp_path: pathlib.Path
 
 async def test_followed_after_the_starter_was_killed(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     """kill -9 of the process that started the job: found running, followed to its end, which is success."""
-    folder = prepared(
-        tmp_path / "j",
-        python(f"import os, time\nprint('first', flush=True)\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nprint('second')"),
-    )  # fmt: skip
+    program = f"""
+import os, time
+print('first', flush=True)
+while not os.path.exists({str(tmp_path / "go")!r}):
+    time.sleep(0.01)
+print('second')
+"""
+    folder = prepared(tmp_path / "j", python(program))
     program = f"""
 import pathlib, sys, time
 from healer.child import jobs

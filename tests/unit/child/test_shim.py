@@ -88,7 +88,8 @@ import json, os, resource, signal, sys
 signals = [n for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN and n != signal.SIGPIPE]
 print(json.dumps({"argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd(), "umask": os.umask(0),
     "stdin": sys.stdin.read(), "fds": sorted(os.listdir("/proc/self/fd")),
-    "core": resource.getrlimit(resource.RLIMIT_CORE), "leader": os.getpgid(0) == os.getpid(), "session": os.getsid(0) == os.getppid(),
+    "core": resource.getrlimit(resource.RLIMIT_CORE), "leader": os.getpgid(0) == os.getpid(),
+    "session": os.getsid(0) == os.getppid(),
     "ignored": [int(n) for n in signals],
     "tty": os.isatty(0) or os.isatty(1), "blocked": [int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])]}))
 """
