@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -76,7 +75,7 @@ class Children:
             raise
         except errors.HealerError as error:
             jobs.scrub(folder)
-            return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
+            return model.Outcome("failed", one_line(error.message))
         try:
             process = jobs.start(folder)
         except OSError as error:
@@ -127,12 +126,7 @@ class Children:
 
     def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
         jobs.scrub(folder)
-        return self.judge(job, folder, ended(status, folder))
-
-
-def ended(status: jobs.Status, folder: pathlib.Path) -> Ended:
-    """The word for how a child ended, and a line about it."""
-    return Ended(status, *_word(status, folder))
+        return self.judge(job, folder, Ended(status, *_word(status, folder)))
 
 
 def _word(status: jobs.Status, folder: pathlib.Path) -> tuple[model.EndState, str]:
@@ -222,8 +216,7 @@ def one_line(text: str) -> str:
     return flat if len(flat) <= SUMMARY_CHARACTERS_MAX else flat[: SUMMARY_CHARACTERS_MAX - 1] + "…"
 
 
-def tail(path: pathlib.Path, bytes_max: int) -> bytes:
-    """The end of a file; nothing where it cannot be read."""
+def _tail(path: pathlib.Path, bytes_max: int) -> bytes:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -235,13 +228,13 @@ def tail(path: pathlib.Path, bytes_max: int) -> bytes:
 
 def last_line(path: pathlib.Path) -> str:
     """The last line of a file that is not blank, at most 4 KiB of it; empty where there is none."""
-    lines = [line for line in tail(path, 4096).splitlines() if line.strip()]
+    lines = [line for line in _tail(path, 4096).splitlines() if line.strip()]
     return lines[-1].decode("utf-8", "replace").strip() if lines else ""
 
 
 def result_of(path: pathlib.Path) -> Any:
     """The last line that is not blank as JSON, or None where it is none that can be kept (size, numbers, text)."""
-    lines = tail(path, TAIL_BYTES).rstrip().splitlines()
+    lines = _tail(path, TAIL_BYTES).rstrip().splitlines()
     if not lines or len(lines[-1]) > RESULT_BYTES_MAX:
         return None
     return sound_json(lines[-1])
@@ -270,6 +263,6 @@ def _integer(digits: str) -> int:
 
 def _number(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):
+    if number in (float("inf"), float("-inf")):
         raise ValueError(digits[:30])
     return number

@@ -1,7 +1,7 @@
 """One running ruleset: events and facts go in, firings come out. No clock, no I/O: `now` is an argument.
 
-Callers: `decide` (the journal in order), `healer.testing`, `explain`. The same calls give the same firings, whatever
-the hash seed. Semantics: an event fires the first rule that holds (all with `match_multiple_rules`), a fact fires all; an
+Callers: `decide` (the journal in order), `healer.testing`, `explain`. The same calls give the same firings, whatever the
+hash seed. Semantics: an event fires the first rule that holds (all with `match_multiple_rules`), a fact fires all; an
 event that a `once_within` rule meets is taken from every rule after it, fired or swallowed; a rule that lost an event
 to an earlier one has opened its window all the same (measured on the peer, kept).
 """
@@ -72,11 +72,7 @@ class Session:
         fired: list[matches.Match] = []
         for number in found:
             made = self._live[number]
-            name = made.only
-            if name is None:
-                name = made.branch(event)
-            elif made.proven is not None and not made.proven(event):
-                continue
+            name = self._name(made, event)
             if name is not None:
                 fired.append(matches.Match(made.rule, {name: event}, {name: ref}, now))
                 if not self._multiple:
@@ -85,11 +81,11 @@ class Session:
 
     @staticmethod
     def _name(made: compiled.CompiledRule, event: dict[str, Any]) -> str | None:
-        if made.only is None:
-            return made.branch(event)
-        return made.only if made.proven is None or made.proven(event) else None
+        if len(made.branches) == 1:
+            return made.branches[0].name if made.proven is None or made.proven(event) else None
+        return made.branch(event)
 
-    def _first(self, event: dict[str, Any], now: float, ref: int, found: Sequence[int]) -> list[matches.Match]:
+    def _first(self, event: dict[str, Any], now: float, ref: int, found: list[int]) -> list[matches.Match]:
         """The first event or fact ends the time in which a rule about absence can fire by itself."""
         self.begun = True
         absent = [number for number in self.compiled.absences if self.absent(number, event)]
@@ -104,7 +100,7 @@ class Session:
         return made.always_absent or not (present(event) or any(present(fact.body) for fact in self.facts.stored))
 
     def _post_throttled(
-        self, event: dict[str, Any], now: float, ref: int, found: Sequence[int], *, fact: bool = False
+        self, event: dict[str, Any], now: float, ref: int, found: list[int], *, fact: bool = False
     ) -> list[matches.Match]:
         """The general way: rules in the order of the file, with throttles and rules about absence among them."""
         fired: list[matches.Match] = []
@@ -162,7 +158,7 @@ class Session:
     def retract_fact(
         self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str], now: float, ref: int = 0
     ) -> list[matches.Match]:
-        """Forget the facts that fit the pattern; a rule about absence fires if the last that it looked for went."""
+        """Forget the facts that fit the pattern; a rule about absence fires if the last fact that it looked for went."""
         now = self.now = max(now, self.now)
         gone = self.facts.retract(pattern, partial, exclude_keys)
         fired: list[matches.Match] = []
@@ -184,7 +180,7 @@ class Session:
         return []
 
     def next_deadline(self) -> float | None:
-        """When the next rule fires by time alone (seconds), None if none waits. The end of a window is no deadline."""
+        """When the next rule fires by time alone, in seconds; None if none waits. The end of a window is no deadline."""
         return None
 
     def explain(self, event: dict[str, Any], now: float | None = None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Joins parsed pieces: values and an operator to a test, tests by `and`, `or`, `not`; refuses what cannot be joined.
+"""Joins parsed pieces: two values and an operator to a test, tests to `and`, `or`, `not`; and refuses what cannot be joined.
 
 Caller: `grammar`.
 """
