@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +76,7 @@ class Children:
             raise
         except errors.HealerError as error:
             jobs.scrub(folder)
-            return model.Outcome("failed", one_line(error.message))
+            return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
         try:
             process = jobs.start(folder)
         except OSError as error:
@@ -126,7 +127,12 @@ class Children:
 
     def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
         jobs.scrub(folder)
-        return self.judge(job, folder, Ended(status, *_word(status, folder)))
+        return self.judge(job, folder, ended(status, folder))
+
+
+def ended(status: jobs.Status, folder: pathlib.Path) -> Ended:
+    """The word for how a child ended, and a line about it."""
+    return Ended(status, *_word(status, folder))
 
 
 def _word(status: jobs.Status, folder: pathlib.Path) -> tuple[model.EndState, str]:
@@ -216,7 +222,8 @@ def one_line(text: str) -> str:
     return flat if len(flat) <= SUMMARY_CHARACTERS_MAX else flat[: SUMMARY_CHARACTERS_MAX - 1] + "…"
 
 
-def _tail(path: pathlib.Path, bytes_max: int) -> bytes:
+def tail(path: pathlib.Path, bytes_max: int) -> bytes:
+    """The end of a file; nothing where it cannot be read."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -228,13 +235,13 @@ def _tail(path: pathlib.Path, bytes_max: int) -> bytes:
 
 def last_line(path: pathlib.Path) -> str:
     """The last line of a file that is not blank, at most 4 KiB of it; empty where there is none."""
-    lines = [line for line in _tail(path, 4096).splitlines() if line.strip()]
+    lines = [line for line in tail(path, 4096).splitlines() if line.strip()]
     return lines[-1].decode("utf-8", "replace").strip() if lines else ""
 
 
 def result_of(path: pathlib.Path) -> Any:
     """The last line that is not blank as JSON, or None where it is none that can be kept (size, numbers, text)."""
-    lines = _tail(path, TAIL_BYTES).rstrip().splitlines()
+    lines = tail(path, TAIL_BYTES).rstrip().splitlines()
     if not lines or len(lines[-1]) > RESULT_BYTES_MAX:
         return None
     return sound_json(lines[-1])
@@ -263,6 +270,6 @@ def _integer(digits: str) -> int:
 
 def _number(digits: str) -> float:
     number = float(digits)
-    if number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise ValueError(digits[:30])
     return number

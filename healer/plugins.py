@@ -135,6 +135,7 @@ class ControllerContext:
     name: str
     resolve: Callable[[SecretRef], model.Secret]
     log: Callable[[str, str], None]
+    project_dir: pathlib.Path = pathlib.Path()
 
 
 class Controller(abc.ABC):

@@ -1,7 +1,7 @@
 """Sandboxed Jinja: rule names and conditions at load, arguments of actions at firing.
 
-Callers: `rulebook`, `decide`, `dispatch`, `notify`. Only text that an operator wrote is a template; event data is a value
-and never rendered, also not when it looks like a template. An argument that is exactly one `{{ expression }}` gives the
+Callers: `rulebook`, `decide`, `dispatch`, `notify`. Only text that an operator wrote is a template; event data is a
+value and never rendered, also not when it looks like a template. An argument that is exactly one `{{ expression }}` gives the
 expression's value unchanged; anything else gives a string (no literal evaluation, so a host named `None` stays one).
 Nothing here reads a file, the clock or a random number.
 """
@@ -107,7 +107,7 @@ def _text(source: str, variables: Mapping[str, Any]) -> Any:
         raise
     except RecursionError:
         raise errors.TemplateError(template=_shown(source), reason="it goes too deep") from None
-    except Exception as error:  # whatever an expression of the operator raises is a mistake in the template
+    except Exception as error:  # whatever an expression raises is a mistake in the template
         raise errors.TemplateError(template=_shown(source), reason=str(error) or type(error).__name__) from None
 
 

@@ -28,7 +28,8 @@ class Branch:
 class CompiledRule:
     """One enabled rule. `branches` has one entry for a plain condition, several for `any`.
 
-    `absence` is the test of a rule that is only about absence (`is not defined` alone); such a rule has no branches.
+    `only` is the name of its match where there is one branch. `absence` is the test of a rule that is only about absence
+    (`is not defined` alone); such a rule has no branches.
     `proven` is what is left to test of the first branch once the index has found the rule; None where nothing is left.
     """
 
@@ -36,6 +37,7 @@ class CompiledRule:
     digest: str
     branches: tuple[Branch, ...]
     proven: leaves.Holds | None
+    only: str | None
     absence: leaves.Holds | None = None
     always_absent: bool = False
     throttle_key: str = ""
@@ -123,9 +125,9 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, 
     names = [pattern.name for pattern in rule.condition.patterns]
     if len(trees) == 1:
         holds, proven = _whole_and_rest(trees[0], ways, tally)
-        return CompiledRule(rule, digest, (Branch(names[0], holds),), proven, throttle_key=key), ways
+        return CompiledRule(rule, digest, (Branch(names[0], holds),), proven, names[0], throttle_key=key), ways
     branches = tuple(Branch(name, leaves.condition(tree, tally)) for name, tree in zip(names, trees, strict=True))
-    return CompiledRule(rule, digest, branches, branches[0].holds, throttle_key=key), ways
+    return CompiledRule(rule, digest, branches, None, None, throttle_key=key), ways
 
 
 def _whole_and_rest(
@@ -148,7 +150,7 @@ def _whole_and_rest(
 def _absence_rule(rule: rules.Rule, digest: str, alone: conditions.Value, tally: leaves.Tally) -> CompiledRule:
     negated = isinstance(rule.condition.patterns[0].test, conditions.Not)
     present = leaves.leaf(conditions.Defined(alone, False), False, tally)
-    return CompiledRule(rule, digest, (), None, absence=present, always_absent=negated)
+    return CompiledRule(rule, digest, (), None, None, absence=present, always_absent=negated)
 
 
 def _reads_meta(rule: rules.Rule) -> bool:

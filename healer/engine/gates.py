@@ -57,8 +57,8 @@ class PathGates:
     def _freeze_patterns(self) -> Iterator[None]:
         grouped: list[tuple[str, list[int]]] = []
         for number, ((pattern, anchored, ignorecase, multiline), rules) in enumerate(self.needles.items()):
-            find = patterns.finder(pattern, anchored=anchored, ignorecase=ignorecase, multiline=multiline)
             if len(self.needles) < SET_OF_PATTERNS_MIN:
+                find = patterns.finder(pattern, anchored=anchored, ignorecase=ignorecase, multiline=multiline)
                 self.others.append((find, rules))
             else:
                 translated = patterns.translate(pattern, ignorecase=ignorecase, multiline=multiline)

@@ -7,7 +7,7 @@ An event pays for the paths it has and for the rules it finds. The rules found a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer.engine import conditions, gates, normal, values
@@ -74,6 +74,8 @@ def _compare_gates(test: conditions.Compare) -> tuple[Gate, ...] | None:
         left, right, op = right, left, _FLIPPED[op]
     if not (isinstance(left, conditions.Path) and isinstance(right, conditions.Literal)):
         return None
+    if values.may_break(left.steps):
+        return None
     if op == "==" and values.kind(right.value) in "snbz":
         return (Gate(left.steps, "equal", values.typed_key(_numbers_alike(right.value))),)
     if op in _THRESHOLDS and values.kind(right.value) == "n":
@@ -104,16 +106,32 @@ def exact(gate: Gate) -> bool:
     return gate.sort == "equal" and isinstance(gate.operand, str)
 
 
-class Index:
-    """The rules by their gates. `add` all, `freeze` (in slices), then `find`."""
+Find = Callable[[dict[str, Any]], Sequence[int]]
+_NOTHING: Final = ()
 
-    __slots__ = ("always", "by_steps", "flat", "heads")
+
+def _by_text(place: gates.PathGates) -> Find:
+    """`find` where all rules are filed under the texts of one path, the usual ruleset."""
+    get, texts = place.get, place.texts
+
+    def find(event: dict[str, Any]) -> Sequence[int]:
+        value = get(event)
+        return texts.get(value, _NOTHING) if type(value) is str else _NOTHING
+
+    return find
+
+
+class Index:
+    """The rules by their gates. `add` all, `freeze` (in slices), then `find`: the numbers of the rules, in order."""
+
+    __slots__ = ("always", "by_steps", "find", "flat", "heads")
 
     def __init__(self) -> None:
         self.always: list[int] = []
         self.by_steps: dict[values.Steps, gates.PathGates] = {}
         self.heads: dict[str, list[gates.PathGates]] = {}
         self.flat: tuple[gates.PathGates, ...] | None = None
+        self.find: Find = self.search
 
     def add(self, rule: int, ways: Iterable[Gate]) -> None:
         """File a rule (by its number) under its gates."""
@@ -134,8 +152,10 @@ class Index:
             self.heads.setdefault(str(steps[0]), []).append(place)
         if len(self.by_steps) <= FEW_HEADS:
             self.flat = tuple(self.by_steps.values())
+        if len(self.by_steps) == 1 and not self.always and self.flat and self.flat[0].simple:
+            self.find = _by_text(self.flat[0])
 
-    def find(self, event: dict[str, Any]) -> list[int]:
+    def search(self, event: dict[str, Any]) -> list[int]:
         """The numbers of the rules that the event could fire, in order."""
         found: list[int] = []
         if self.flat is not None:

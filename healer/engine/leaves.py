@@ -108,6 +108,11 @@ def value(node: conditions.Value) -> Evaluate:
     if isinstance(node, conditions.Nowhere):
         return lambda _: values.MISSING
     left, right, plus = value(node.left), value(node.right), node.op == "+"
+    if isinstance(node.left, conditions.Literal) and isinstance(node.left.value, str):
+        text = node.left.value
+        return lambda event: (
+            values.MISSING if (found := right(event)) is values.MISSING else arithmetic(plus, text, found)
+        )
     return lambda event: arithmetic(plus, left(event), right(event))
 
 
@@ -121,7 +126,7 @@ def arithmetic(plus: bool, left: Any, right: Any) -> Any:
     if left is None or left is values.MISSING:
         return right
     if right is None or right is values.MISSING:
-        return values.MISSING if right is values.MISSING and isinstance(left, str) else left
+        return left
     if isinstance(left, str) and plus:
         return left + values.java_text(right)
     if values.kind(left) != "n" or values.kind(right) != "n":

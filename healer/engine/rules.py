@@ -14,7 +14,7 @@ from healer.engine import conditions, values
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One source of a ruleset as written: `name` (its type where none is given), `type`, `args`, filters (type, args)."""
+    """One source of a ruleset as written: `name` (its type if none is given), `type`, `args`, filters (type, args)."""
 
     name: str
     type: str

@@ -1,7 +1,7 @@
 """One running ruleset: events and facts go in, firings come out. No clock, no I/O: `now` is an argument.
 
-Callers: `decide` (the journal in order), `healer.testing`, `explain`. The same calls give the same firings, whatever the
-hash seed. Semantics: an event fires the first rule that holds (all with `match_multiple_rules`), a fact fires all; an
+Callers: `decide` (the journal in order), `healer.testing`, `explain`. The same calls give the same firings, whatever
+the hash seed. Semantics: an event fires the first rule that holds (all with `match_multiple_rules`), a fact fires all; an
 event that a `once_within` rule meets is taken from every rule after it, fired or swallowed; a rule that lost an event
 to an earlier one has opened its window all the same (measured on the peer, kept).
 """
@@ -27,14 +27,14 @@ class Session:
         self.windows = throttles.Windows(
             {n: made.rule.throttle for n, made in enumerate(self.compiled.live) if made.rule.throttle is not None}
         )
-        self.begun = False
+        self.ready = set(self.compiled.absences)
         self.now: float = 0
         self._taken = False
         self._broken_before = -self.compiled.tally.broken
         self._multiple = self.compiled.ruleset.match_multiple_rules
         self._find = self.compiled.index.find
         self._live = self.compiled.live
-        self._plain = not self.windows
+        self._plain = not self.windows and not self.compiled.absences
 
     @property
     def counters(self) -> dict[str, int]:
@@ -63,16 +63,18 @@ class Session:
         else:
             self.now = now
         found = self._find(event)
-        if not self.begun:
-            return self._first(event, now, ref, found)
+        if not self._plain:
+            return self._post_in_order(event, now, ref, self._with_absences(event, found))
         if not found:
             return []
-        if not self._plain:
-            return self._post_throttled(event, now, ref, found)
         fired: list[matches.Match] = []
         for number in found:
             made = self._live[number]
-            name = self._name(made, event)
+            name = made.only
+            if name is None:
+                name = made.branch(event)
+            elif made.proven is not None and not made.proven(event):
+                continue
             if name is not None:
                 fired.append(matches.Match(made.rule, {name: event}, {name: ref}, now))
                 if not self._multiple:
@@ -81,15 +83,21 @@ class Session:
 
     @staticmethod
     def _name(made: compiled.CompiledRule, event: dict[str, Any]) -> str | None:
-        if len(made.branches) == 1:
-            return made.branches[0].name if made.proven is None or made.proven(event) else None
-        return made.branch(event)
+        if made.only is None:
+            return made.branch(event)
+        return made.only if made.proven is None or made.proven(event) else None
 
-    def _first(self, event: dict[str, Any], now: float, ref: int, found: list[int]) -> list[matches.Match]:
-        """The first event or fact ends the time in which a rule about absence can fire by itself."""
-        self.begun = True
-        absent = [number for number in self.compiled.absences if self.absent(number, event)]
-        return self._post_throttled(event, now, ref, list(heapq.merge(found, absent)))
+    def _with_absences(self, event: dict[str, Any], found: Sequence[int]) -> Sequence[int]:
+        """The rules found and those about absence whose turn it is, in the order of the file.
+
+        Such a rule has its turn with the first event, and again after an event that had the field was taken by a rule
+        (measured). The turn is over with this event, whoever gets it.
+        """
+        if not self.ready:
+            return found
+        absent = [number for number in sorted(self.ready) if self.absent(number, event)]
+        self.ready.clear()
+        return list(heapq.merge(found, absent))
 
     def absent(self, number: int, event: dict[str, Any]) -> bool:
         """Whether nothing in memory, nor the event, has what a rule about absence looks for."""
@@ -99,8 +107,8 @@ class Session:
             return False
         return made.always_absent or not (present(event) or any(present(fact.body) for fact in self.facts.stored))
 
-    def _post_throttled(
-        self, event: dict[str, Any], now: float, ref: int, found: list[int], *, fact: bool = False
+    def _post_in_order(
+        self, event: dict[str, Any], now: float, ref: int, found: Sequence[int], *, fact: bool = False
     ) -> list[matches.Match]:
         """The general way: rules in the order of the file, with throttles and rules about absence among them."""
         fired: list[matches.Match] = []
@@ -133,16 +141,19 @@ class Session:
                 fired.append(matches.Match(made.rule, {name: shown}, {name: ref}, now))
             taken = True
         self._taken = bool(taken_by)
+        if fired and not (everyone or taken_by) and fired[0].matches:
+            self.ready.update(number for number in self.compiled.absences if self._present(number, event))
         return fired
+
+    def _present(self, number: int, event: dict[str, Any]) -> bool:
+        present = self._live[number].absence
+        return present is not None and present(event)
 
     def assert_fact(self, fact: dict[str, Any], now: float, ref: int = 0) -> list[matches.Match]:
         """Set a fact: every rule that it meets fires; it is remembered if it meets any, and not taken by a throttle."""
         now = self.now = max(now, self.now)
         found = self._find(fact)
-        if not self.begun:
-            self.begun = True
-            found = list(heapq.merge(found, (n for n in self.compiled.absences if self.absent(n, fact))))
-        fired = self._post_throttled(fact, now, ref, found, fact=True)
+        fired = self._post_in_order(fact, now, ref, self._with_absences(fact, found), fact=True)
         if not self._taken and self.relevant(fact):
             self.facts.store(fact, ref)
         return fired
@@ -152,13 +163,12 @@ class Session:
         for number in self._find(fact):
             if self._name(self._live[number], fact) is not None:
                 return True
-        absences = (self._live[number].absence for number in self.compiled.absences)
-        return any(present is not None and present(fact) for present in absences)
+        return any(self._present(number, fact) for number in self.compiled.absences)
 
     def retract_fact(
         self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str], now: float, ref: int = 0
     ) -> list[matches.Match]:
-        """Forget the facts that fit the pattern; a rule about absence fires if the last fact that it looked for went."""
+        """Forget the facts that fit the pattern; a rule about absence fires if the last that it looked for went."""
         now = self.now = max(now, self.now)
         gone = self.facts.retract(pattern, partial, exclude_keys)
         fired: list[matches.Match] = []
@@ -169,7 +179,6 @@ class Session:
                 continue
             last = next((fact for fact in gone if present(fact.body)), None)
             if last is not None:
-                self.begun = True
                 fired.append(matches.Match(made.rule, {"m": last.body}, {"m": last.ref}, now))
         return fired
 
@@ -180,7 +189,7 @@ class Session:
         return []
 
     def next_deadline(self) -> float | None:
-        """When the next rule fires by time alone, in seconds; None if none waits. The end of a window is no deadline."""
+        """When the next rule fires by time alone (seconds), None if none waits. The end of a window is no deadline."""
         return None
 
     def explain(self, event: dict[str, Any], now: float | None = None) -> list[dict[str, Any]]:

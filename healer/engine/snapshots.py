@@ -21,29 +21,32 @@ def take(of: session.Session) -> dict[str, Any]:
         "format": FORMAT,
         "ruleset": of.compiled.digest,
         "now_us": max(of.windows.now_us, round(of.now * 1_000_000)),
-        "begun": of.begun,
+        "ready": [list(_identity(of, number)) for number in sorted(of.ready)],
         "facts": [fact.ref for fact in of.facts.stored],
         "windows": [
-            [of.compiled.live[number].rule.name, of.compiled.live[number].digest, window.snapshot()]
-            for number, window in of.windows.by_rule.items()
-            if window.open
+            [*_identity(of, number), window.snapshot()] for number, window in of.windows.by_rule.items() if window.open
         ],
         "counters": of.counters,
     }
+
+
+def _identity(of: session.Session, number: int) -> tuple[str, str]:
+    made = of.compiled.live[number]
+    return made.rule.name, made.digest
 
 
 def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[int], dict[str, Any]]) -> None:
     """Fill a fresh session from a snapshot. Raises ValueError for a format that this version does not know."""
     if snapshot.get("format") != FORMAT:
         raise ValueError(f"the snapshot has the format {snapshot.get('format')!r}, this version reads {FORMAT}")
-    into.begun = bool(snapshot["begun"])
     into.set_time(int(snapshot["now_us"]))
     into.set_counters(snapshot["counters"])
     for ref in snapshot["facts"]:
         body = fetch(ref)
         if into.relevant(body):
             into.facts.store(body, ref)
-    known = {(made.rule.name, made.digest): number for number, made in enumerate(into.compiled.live)}
+    known = {_identity(into, number): number for number in range(len(into.compiled.live))}
+    into.ready = {known[name, digest] for name, digest in snapshot["ready"] if (name, digest) in known}
     for name, digest, windows in snapshot["windows"]:
         number = known.get((name, digest))
         if number is not None:

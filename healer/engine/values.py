@@ -116,8 +116,8 @@ class Gathered(list[Any]):
 
 
 def may_break(steps: Steps) -> bool:
-    """Whether the path can be `BROKEN`: a negative index, or a list on the way."""
-    return len(steps) > 1
+    """Whether the path has a negative index, so that it is worth counting where it is `BROKEN`."""
+    return any(isinstance(step, int) and step < 0 for step in steps)
 
 
 def kind(value: Any) -> str:
@@ -158,7 +158,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def same(a: Any, b: Any, depth: int = 0) -> bool:
-    """Whether two values are the same to the last type (1 and 1.0 differ); nested deeper than `DEPTH_MAX` they are not."""
+    """Whether two values are the same to the last type (1 and 1.0 differ); deeper than `DEPTH_MAX` they are not."""
     if type(a) is not type(b) and (kind(a) != kind(b) or kind(a) not in "lmg"):
         return False
     if isinstance(a, dict):

@@ -1,7 +1,7 @@
 """The rulebook language: a YAML document → rulesets for the engine, or everything that is wrong with it and where.
 
-Callers: `project` and `healer.testing`. The language is ansible-rulebook's with four additions; what is not there yet is
-refused by name and line, never ignored.
+Callers: `project` and `healer.testing`. The language is ansible-rulebook's with four additions; what is not there yet
+is refused by name and line, never ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Joins parsed pieces: two values and an operator to a test, tests to `and`, `or`, `not`; and refuses what cannot be joined.
+"""Joins parsed pieces: values and an operator to a test, tests by `and`, `or`, `not`; refuses what cannot be joined.
 
 Caller: `grammar`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from healer import errors
 from healer.engine import conditions
 from healer.rulebook import calls, words
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _VALUES: Final = (conditions.Literal, conditions.Path, conditions.Nowhere, conditions.Arithmetic)
 _TESTS: Final = (conditions.Leaf, conditions.Not, conditions.And, conditions.Or)
 _NAME: Final = re.compile(r"(?:events|facts)\.([^\W\d]\w*)")
-MATCH_NAMES: Final = re.compile(r"m(?:_\d+)?")
+_AFTER_IS: Final = ("defined", "match", "search", "regex", "select", "selectattr")
 
 
 class Bound(tuple[Any, ...]):
@@ -120,12 +121,12 @@ def _joined(parser: grammar.Parser, op: str, left: words.Part, right: words.Part
 
 
 def _bound(parser: grammar.Parser, left: words.Part, right: words.Part) -> Bound:
+    if isinstance(right.node, Bound) or isinstance(left.node, Bound):
+        _wrong("condition-binding", "<< stands once, at the beginning of a condition", right)
     text = parser.text[left.start : left.end].strip()
     found = _NAME.fullmatch(text)
     if not found:
         _wrong("condition-binding", f"{text!r} cannot be bound", left, "write events.name << condition")
-    if isinstance(right.node, Bound) or isinstance(left.node, Bound):
-        _wrong("condition-binding", "<< stands once, at the beginning of a condition", right)
     return Bound((found[1], right))
 
 
@@ -155,10 +156,6 @@ def _is(left: words.Part, right: words.Part, is_not: bool) -> conditions.Simple:
         return conditions.Defined(subject, is_not)
     if isinstance(right.node, calls.Call):
         return calls.test(subject, right.node, is_not)
-    advice = "to compare write == or !="
-    _wrong(
-        "condition-is",
-        "after `is` stands defined, match(…), search(…), regex(…), select(…) or selectattr(…)",
-        right,
-        advice,
-    )
+    near = errors.nearest(str(right.node), _AFTER_IS) if isinstance(right.node, words.Word) else ""
+    message = "after `is` stands defined, match(…), search(…), regex(…), select(…) or selectattr(…)"
+    _wrong("condition-is", message, right, near or "to compare write == or !=")

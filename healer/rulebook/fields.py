@@ -60,7 +60,9 @@ def typed(document: config.Document, found: config.Map, key: str, kind: str, wha
 
 def wrong_type(document: config.Document, mark: config.Mark | None, what: str, got: Any, wanted: str) -> None:
     """Say that a value has the wrong type."""
-    document.error("wrong-type", f"{what} has to be {wanted}, got {shown(got)}", mark)
+    quotes = "a text" in wanted and isinstance(got, bool | int | float)  # YAML reads off, no, 1.0 as no texts
+    try_ = "put quotes around it" if quotes else ""
+    document.error("wrong-type", f"{what} has to be {wanted}, got {shown(got)}", mark, try_)
 
 
 def shown(value: Any) -> str:

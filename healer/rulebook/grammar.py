@@ -39,7 +39,7 @@ _LEVEL_OF_NOT: Final = 2
 
 
 class Parsed(NamedTuple):
-    """A condition: the name before `<<` (or None), the test, and the traps seen (code, message, start, end, what to do)."""
+    """A condition: the name before `<<` (or None), the test, the traps seen (code, message, start, end, what to do)."""
 
     name: str | None
     test: conditions.Test
@@ -47,7 +47,7 @@ class Parsed(NamedTuple):
 
 
 class Parser:
-    """One condition's text. `lookup` gives the value of `vars.…` (or raises LookupError, TypeError), `fill` renders text."""
+    """One condition's text. `lookup` gives the value of `vars.…` (LookupError, TypeError), `fill` renders text."""
 
     def __init__(
         self, text: str, lookup: Callable[[str], Any], fill: Callable[[str], str], at: Callable[[int], tuple[int, int]]

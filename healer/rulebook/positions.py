@@ -1,7 +1,7 @@
 """Finds where a piece of a condition stands in the file, also when YAML folded or quoted the text.
 
-Caller: `grammar`. YAML only changes white space and quotes, so the n-th visible character of the value is found by going
-through the source from the value's mark.
+Caller: `conditions`. YAML only changes white space and quotes, so the n-th visible character of the value is found by
+going through the source from the value's mark.
 """
 
 from __future__ import annotations

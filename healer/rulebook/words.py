@@ -1,4 +1,4 @@
-"""The words of a condition: numbers, escapes in strings, paths, and advice for what is no word at all. Caller: `grammar`."""
+"""The words of a condition: numbers, escapes in strings, paths, and advice for what is no word. Caller: `grammar`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def number(text: str) -> int | float:
 
 
 def unescaped(text: str) -> str:
-    r"""The text of a string literal: \t \n \f \r, \0, \ooo, \xhh and \uhhhh mean a character, other backslashes stay."""
+    r"""The text of a string literal: \t \n \f \r \0 \ooo \xhh \uhhhh mean a character, other backslashes stay."""
     return _ESCAPE.sub(_character, text) if "\\" in text else text
 
 

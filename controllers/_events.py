@@ -1,0 +1,134 @@
+"""What ansible-runner's callback leaves behind, read: the end of a playbook by host, its first failure, its data.
+
+The callback writes one file an event, and a mark for each into the output, which people should not see. The files hold
+what tasks returned, so they are removed once they are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+EVENTS_MAX: Final = 100_000
+FAILURES_MAX: Final = 1_000
+FILE_BYTES_MAX: Final = 4 << 20
+HELD_BYTES_MAX: Final = 8192
+
+_MARK: Final = re.compile(rb"\x1b\[K(?:[A-Za-z0-9+/=]+\x1b\[\d+D)+\x1b\[K")
+_MARK_BEGUN: Final = re.compile(
+    rb"\x1b(?:\[(?:K(?:[A-Za-z0-9+/=]+\x1b\[\d+D)*(?:[A-Za-z0-9+/=]+(?:\x1b(?:\[\d*)?)?|\x1b\[?)?)?)?\Z"
+)
+_COUNTS: Final = {"ok": "ok", "changed": "changed", "failures": "failures", "dark": "unreachable", "skipped": "skipped",
+                  "rescued": "rescued", "ignored": "ignored"}  # fmt: skip
+_FAILED: Final = ("runner_on_failed", "runner_on_unreachable")
+_RETURNED: Final = ("runner_on_ok", *_FAILED)
+
+
+class Unmarked:
+    """Takes the callback's marks out of a stream, wherever it is cut."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can be shown of the stream so far."""
+        text = _MARK.sub(b"", self._held + piece)
+        begun = _MARK_BEGUN.search(text)
+        if begun is None or len(text) - begun.start() > HELD_BYTES_MAX:
+            self._held = b""
+            return text
+        self._held = text[begun.start() :]
+        return text[: begun.start()]
+
+
+def unmarked(text: bytes) -> bytes:
+    """The whole of a text without marks."""
+    return _MARK.sub(b"", text)
+
+
+@dataclasses.dataclass(slots=True)
+class Report:
+    """The end of a playbook. `stats` is None where it did not get to its end."""
+
+    stats: dict[str, dict[str, int]] | None = None
+    data: Any = None
+    failures: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
+    """(host, task, message) in the order they came."""
+    returned: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def failed_hosts(self) -> set[str]:
+        """The hosts on which something failed, or that could not be reached."""
+        return {host for host, counts in (self.stats or {}).items() if counts["failures"] or counts["unreachable"]}
+
+    def first_failure(self) -> str:
+        """One line about the first failure and how many more there are; empty where there is none."""
+        if not self.failures:
+            return ""
+        host, task, message = self.failures[0]
+        more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
+        return f"{host}: {task}: {message}{more}"
+
+
+def read(folder: pathlib.Path, *, failures: bool, returned: bool) -> Report:
+    """Read the events in `folder`; what tasks failed, and what they returned, only where it is asked for."""
+    report = Report()
+    for kind, event in _events(folder, ("playbook_on_stats", *(_RETURNED if failures or returned else ()))):
+        data = event.get("event_data")
+        if not isinstance(data, dict):
+            continue
+        if kind == "playbook_on_stats":
+            report.stats, report.data = _stats(data), data.get("artifact_data")
+            continue
+        host, result = str(data.get("host")), data.get("res")
+        if returned and isinstance(result, dict):
+            report.returned[host] = {key: value for key, value in result.items() if key != "invocation"}
+        if kind in _FAILED and not data.get("ignore_errors") and len(report.failures) < FAILURES_MAX:
+            report.failures.append((host, str(data.get("task") or "?"), _message(result)))
+    return report
+
+
+def _events(folder: pathlib.Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of these kinds, oldest first. A file says its kind in its first bytes, so most are not parsed."""
+    try:
+        found = [(entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(folder) if entry.name.endswith(".json")]
+    except OSError:
+        return
+    heads = {f'{{"event": "{kind}"'.encode(): kind for kind in kinds}
+    for _, path in sorted(found)[-EVENTS_MAX:]:
+        with open(path, "rb") as file:  # noqa: PTH123 - thousands of them
+            begin = file.read(64)
+            kind = next((kind for head, kind in heads.items() if begin.startswith(head)), "")
+            rest = file.read(FILE_BYTES_MAX) if kind else b""
+        if kind:
+            try:
+                event = json.loads(begin + rest)
+            except ValueError:
+                continue
+            yield kind, event
+
+
+def _stats(data: dict[str, Any]) -> dict[str, dict[str, int]]:
+    processed = data.get("processed")
+    hosts = sorted(processed) if isinstance(processed, dict) else []
+    return {host: {ours: _count(data, theirs, host) for theirs, ours in _COUNTS.items()} for host in hosts}
+
+
+def _count(data: dict[str, Any], name: str, host: str) -> int:
+    counts = data.get(name)
+    count = counts.get(host, 0) if isinstance(counts, dict) else 0
+    return count if isinstance(count, int) else 0
+
+
+def _message(result: Any) -> str:
+    if not isinstance(result, dict):
+        return "failed"
+    for name in ("msg", "stderr", "module_stderr", "censored", "stdout"):
+        if result.get(name):
+            return str(result[name])
+    failed_items = [item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed")]
+    return _message(failed_items[0]) if failed_items else "failed"

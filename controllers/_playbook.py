@@ -1,0 +1,107 @@
+"""What `ansible` writes for ansible-playbook: variables, a playbook of one task, and the limit.
+
+Whatever an event had a say in is text to Ansible and never a template: each string is tagged `!unsafe`. Pure functions.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from healer import model
+from healer.controllers import _shimmed
+
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_MODULE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
+_HOST: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
+_NOT_A_HOST: Final = frozenset({"all", "ungrouped", "*"})
+_PLAIN: Final = re.compile(r"[ !#-\[\]-~]")  # printable ASCII but for " and \
+_WITH_CMD: Final = frozenset({"command", "shell", "script", "win_command", "win_shell"})
+
+
+def yaml_of(value: Any) -> str:
+    """JSON as YAML of one line, every string but the keys tagged `!unsafe`. Raises `RefusedJob` for what is no JSON."""
+    if isinstance(value, str):
+        return f"!unsafe {quoted(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _shimmed.RefusedJob(reason=f"{value!r} is no JSON number")
+        return f'!!float "{value!r}"'  # YAML 1.1 takes 1e+300 for a text
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{quoted(str(key))}: {yaml_of(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(yaml_of, value)) + "]"
+    raise _shimmed.RefusedJob(reason=f"{type(value).__name__} is no JSON")
+
+
+def quoted(text: str) -> str:
+    """The text between YAML's double quotes, all but plain ASCII escaped (YAML folds some Unicode line ends)."""
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise _shimmed.RefusedJob(reason="a text has half of a surrogate pair")
+    return '"' + "".join(c if _PLAIN.fullmatch(c) else f"\\U{ord(c):08x}" for c in text) + '"'
+
+
+def variables(*layers: Mapping[str, Any]) -> str:
+    """The file for `-e @file`; later layers win. Raises `RefusedJob` for a name that is no variable."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged |= layer
+    for name in merged:
+        if not VARIABLE.fullmatch(name):
+            raise _shimmed.RefusedJob(reason=f"{name!r} cannot be a variable of Ansible")
+    return yaml_of(merged) + "\n"
+
+
+def one_task(module: str, arguments: Mapping[str, Any], hosts: str) -> str:
+    """A playbook that calls one module. Raises `RefusedJob` for what is no module's name."""
+    if not _MODULE.fullmatch(module):
+        raise _shimmed.RefusedJob(reason=f"{module!r} is no name of a module")
+    given = dict(arguments)
+    if "_raw_params" in given:
+        raw = given.pop("_raw_params")
+        if module.rpartition(".")[2] not in _WITH_CMD:
+            # The module has free form alone; what else was given stands in `args`.
+            return _play(hosts, module, f'{quoted(module)}: {yaml_of(raw)}, "args": {yaml_of(given)}')
+        given["cmd"] = raw  # free form would look for key=value in it
+    return _play(hosts, module, f"{quoted(module)}: {yaml_of(given)}")
+
+
+def _play(hosts: str, module: str, call: str) -> str:
+    task = f'{{"name": {quoted(module)}, {call}}}'
+    return f'[{{"name": {quoted(module)}, "hosts": {quoted(hosts)}, "gather_facts": false, "tasks": [{task}]}}]\n'
+
+
+def limit(targets: Iterable[model.Target]) -> str:
+    """The value of --limit: the targets by their names, each a plain name. Raises `RefusedJob` for any other."""
+    return ",".join(host_name(target.inventory_name or target.name) for target in targets)
+
+
+def host_name(name: str) -> str:
+    """The name, if Ansible can take it for a host's name alone: no pattern, no option, no file. Raises `RefusedJob`."""
+    if name not in _NOT_A_HOST and (_is_address(name) or _HOST.fullmatch(name)):
+        return name
+    raise _shimmed.RefusedJob(reason=f"{name!r} cannot be the name of one host in --limit")
+
+
+def authored_limit(pattern: Any) -> str:
+    """A pattern that a rulebook's author wrote; no option and no file. Raises `RefusedJob`."""
+    parts = pattern if isinstance(pattern, list | tuple) else [pattern]
+    joined = ",".join(part.strip() for part in parts if isinstance(part, str))
+    pieces = joined.split(",")
+    if not joined or not joined.isprintable() or any(piece.strip().startswith(("-", "@")) for piece in pieces):
+        raise _shimmed.RefusedJob(reason=f"{pattern!r} cannot be a limit")
+    return joined
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return "%" not in name and ipaddress.ip_address(name).version in (4, 6)
+    except ValueError:
+        return False

@@ -1,0 +1,10 @@
+"""Static inventories of Ansible, read as Ansible reads them, and what a sender means by a name.
+
+`project` hands the texts of the files to `parse`; `decide` and `intake` resolve what events call a target. Why our own
+reading: every event asks, ansible-inventory takes half a second, and mistakes have to be shown where they stand. Pure.
+"""
+
+from healer.inventory.files import parse
+from healer.inventory.names import Host, Inventory, Refusal
+
+__all__ = ["Host", "Inventory", "Refusal", "parse"]

@@ -1,0 +1,134 @@
+"""What a sender means by a name: the hosts of an inventory, and the index that tells which one a text stands for."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from healer import errors, model
+
+TEXT_MAX: Final = 512
+NEAREST_OF_MAX: Final = 2_000
+CANDIDATES_MAX: Final = 10
+OPAQUE_KINDS: Final = ("k8s", "aap", "url")
+
+_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]+)):(\d{1,5})")
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Host:
+    """A host as Ansible sees it. `address` is ansible_host, else the name; `groups` lack `all` and `ungrouped`."""
+
+    name: str
+    address: str
+    port: int | None = None
+    groups: tuple[str, ...] = ()
+    connection: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a text is no target; `nearest` is a hint for people, `candidates` what it could mean if that is several."""
+
+    reason: str
+    nearest: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class Inventory:
+    """Hosts by name, groups (with all that lie below them) by name, and the index that `resolve` looks in."""
+
+    def __init__(self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]]) -> None:
+        self.hosts = hosts
+        self.groups = groups
+        self._names = _index((_fold(host.name), host.name) for host in hosts.values())
+        self._others = _index((key, host.name) for host in hosts.values() for key in _other_names(host))
+        self._short = _index(
+            (_fold(name.partition(".")[0]), name) for name in hosts if "." in name and not address_of(name)
+        )
+
+    def resolve(self, text: str) -> model.Target | Refusal:
+        """The one target that an event's `text` means: by name, alias, address or short name, case of ASCII aside.
+
+        A port is dropped. Groups, patterns and what is ambiguous are refused: an event names one thing or none.
+        """
+        if not text or len(text) > TEXT_MAX or not text.isprintable() or " " in text:
+            return Refusal("a target is a name without spaces and control characters, at most 512 long")
+        kind, colon, rest = text.partition(":")
+        if colon and kind in OPAQUE_KINDS:
+            sound = rest.startswith(("http://", "https://")) if kind == "url" else "/" in rest.strip("/")
+            return model.Target(kind, rest) if sound else Refusal(f"{text!r} is no {kind} target")
+        if kind == "group" and colon:
+            return Refusal("an event may not name a group")
+        return self._host(rest if kind == "host" and colon and not rest.isdigit() else text)
+
+    def _host(self, text: str) -> model.Target | Refusal:
+        name = _without_port(text)
+        if found := _pattern(name):
+            return Refusal(f"{text!r} {found}; an event names one host")
+        meant = self._meant(name)
+        if not meant and name in self.groups:
+            return Refusal(f"{text!r} is a group; an event names one host")
+        if not meant:
+            known = list(self.hosts) if len(self.hosts) <= NEAREST_OF_MAX and len(name) <= 100 else []
+            return Refusal(f"{text!r} is no host of the inventory", errors.nearest(name, known))
+        if len(meant) > 1:
+            shown = tuple(sorted(meant)[:CANDIDATES_MAX])
+            return Refusal(f"{text!r} may mean {len(meant)} hosts: {', '.join(shown)}", "", shown)
+        host = self.hosts[meant.pop()]
+        if host.name in self.groups:
+            return Refusal(f"{host.name!r} is the name of a host and of a group; Ansible would take both")
+        return model.Target("host", host.name, host.name, host.address, host.groups, host.connection == "local")
+
+    def _meant(self, name: str) -> set[str]:
+        plain = _fold(name.removesuffix("."))
+        named = self._names.get(plain, {})
+        strong = {*([name] if name in named else named), *self._others.get(address_of(name) or plain, {})}
+        return strong or set(self._short.get(plain, {}))
+
+
+def _index(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, None]]:
+    made: dict[str, dict[str, None]] = {}
+    for key, name in pairs:
+        made.setdefault(key, {})[name] = None
+    return made
+
+
+def _fold(text: str) -> str:
+    """Lower case of ASCII letters alone (RFC 4343): a Kelvin sign is no K."""
+    return text.translate(_LOWER)
+
+
+def address_of(text: str) -> str:
+    """An IP address in its one spelling, or nothing."""
+    try:
+        return "" if "%" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
+
+
+def _other_names(host: Host) -> Iterator[str]:
+    for name in (*host.aliases, host.address, host.name):
+        if address := address_of(name):
+            yield address
+        elif name != host.name and "{{" not in name:
+            yield _fold(name)
+
+
+def _without_port(text: str) -> str:
+    found = _PORT.fullmatch(text)
+    if found:
+        return found[1] or found[2]
+    return text[1:-1] if text.startswith("[") and address_of(text.strip("[]")) else text
+
+
+def _pattern(name: str) -> str:
+    if name.startswith(("-", "@", "!", "&", "~")) or any(c in name for c in "*?,[]{}"):
+        return "is a pattern or an option"
+    return "stands for every host" if _fold(name) in ("all", "ungrouped") else ""

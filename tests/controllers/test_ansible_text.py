@@ -1,0 +1,72 @@
+"""What `ansible` writes for Ansible and reads from it, as text: names, YAML, events, marks."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from healer import model
+from healer.controllers import _events, _playbook, _shimmed
+
+
+@pytest.mark.parametrize("name", ["web01", "web-1.example.org", "10.0.0.1", "fe80::1", "w_1", "höst"])
+def test_names_of_hosts_get_into_the_limit(name: str) -> None:
+    assert _playbook.host_name(name) == name
+
+
+@pytest.mark.parametrize("pattern", ["-x", "web,@/etc/passwd", "", [], ["a", "-b"], 3, "a\nb"])
+def test_limit_of_an_author_is_no_option_and_no_file(pattern: Any) -> None:
+    with pytest.raises(_shimmed.RefusedJob):
+        _playbook.authored_limit(pattern)
+
+
+def test_marks_are_taken_out_wherever_the_stream_is_cut() -> None:
+    mark = b"\x1b[KeyJ1dWlkIjog\x1b[12DImExIn0=\x1b[8D\x1b[K"
+    text = b"a" + mark + b"TASK [x]" + mark + b"\n\x1b[31mred\x1b[0m \x1b[Kkept\n"
+    wanted = b"aTASK [x]\n\x1b[31mred\x1b[0m \x1b[Kkept\n"
+    assert _events.unmarked(text) == wanted
+    for cut in range(len(text)):
+        stream = _events.Unmarked()
+        assert stream.feed(text[:cut]) + stream.feed(text[cut:]) == wanted
+    single = _events.Unmarked()
+    assert b"".join(single.feed(text[n : n + 1]) for n in range(len(text))) == wanted
+
+
+def test_yaml_is_what_was_given() -> None:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+    value = {"a b": [1, -2.5, 1e300, 1e-7, True, None, "x\0\x7f\n", "1", "no", "é\U0001f4a9\ufeff"], "": {}}
+    assert yaml.load(_playbook.yaml_of(value), Loader) == value
+    for wrong in (float("nan"), "\ud800", {1}, model.Secret("env:A", "x")):
+        with pytest.raises(_shimmed.RefusedJob):
+            _playbook.yaml_of({"a": wrong})
+
+
+@pytest.mark.parametrize("name", ["a-b", "1a", "", "é", "a.b", "{{ x }}"])
+def test_names_that_are_no_variables_are_refused(name: str) -> None:
+    with pytest.raises(_shimmed.RefusedJob):
+        _playbook.variables({name: 1})
+
+
+@pytest.mark.parametrize("name", ["a b", "", "a..b", "a: {b: c}", "é", "../x"])
+def test_names_that_are_no_modules_are_refused(name: str) -> None:
+    with pytest.raises(_shimmed.RefusedJob):
+        _playbook.one_task(name, {}, "all")
+
+
+def test_broken_event_files_are_passed_over(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "1-partial.json").write_text('{"event": "playbook_on_stats", "event_data": {')
+    (tmp_path / "2-partial.json").write_text('{"event": "playbook_on_stats", "event_data": []}')
+    (tmp_path / "3-partial.json").write_bytes(b"\xff")
+    assert _events.read(tmp_path, failures=True, returned=True) == _events.Report()
+    data = {"processed": {"a": 1}, "ok": {"a": "x"}, "dark": {"a": 1}, "failures": 3}
+    (tmp_path / "4-partial.json").write_text(json.dumps({"event": "playbook_on_stats", "event_data": data}))
+    report = _events.read(tmp_path, failures=True, returned=True)
+    assert report.failed_hosts() == {"a"}

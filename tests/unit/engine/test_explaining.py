@@ -1,0 +1,86 @@
+"""`explain` says for each rule what it would do and why, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healer import engine, testing
+
+BOOK = """
+- name: s
+  hosts: all
+  sources: []
+  rules:
+    - name: idle
+      condition: event.a == 1
+      action: {none: }
+      enabled: false
+    - name: disk
+      condition: event.a == 1 and not (event.labels.host == "x")
+      action: {none: }
+      throttle: {once_within: 10 seconds, group_by_attributes: [event.h]}
+    - name: later
+      condition: event.a is defined
+      action: {none: }
+"""
+
+
+def session() -> engine.Session:
+    return engine.Session(testing.load(BOOK)[0])
+
+
+def test_each_simple_test_has_its_text_place_value_and_verdict() -> None:
+    told = session().explain({"a": 1, "labels": {"host": "x"}})[1]
+    assert (told["rule"], told["reason"], told["fires"]) == ("disk", "no-match", False)
+    assert [(test["text"], test["place"], test["negated"], test["holds"], test["seen"]) for test in told["tests"]] == [
+        ("event.a == 1", "<text>:11:18", False, True, [{"path": "event.a", "missing": False, "value": 1}]),
+        (
+            'event.labels.host == "x"',
+            "<text>:11:40",
+            True,
+            False,
+            [{"path": "event.labels.host", "missing": False, "value": "x"}],
+        ),
+    ]
+
+
+def test_reasons() -> None:
+    made, event = session(), {"a": 1, "h": "w", "labels": {"host": "y"}}
+    assert [(one["rule"], one["reason"], one["taken_by"]) for one in made.explain(event)] == [
+        ("idle", "disabled", None),
+        ("disk", "fires", None),
+        ("later", "taken", "disk"),
+    ]
+    made.post(event, 5)
+    throttled = made.explain(event, 7)[1]
+    assert (throttled["reason"], throttled["throttle"]) == (
+        "throttled",
+        {"once_within": "10 SECONDS", "grouped": True, "closed": True, "until": 15.0},
+    )
+    assert made.explain(event, 15)[1]["reason"] == "fires"
+
+
+def test_what_is_missing_is_said() -> None:
+    (seen,) = session().explain({})[2]["tests"][0]["seen"]
+    assert seen == {"path": "event.a", "missing": True}
+
+
+EVENTS = st.fixed_dictionaries(
+    {}, optional={"a": st.integers(0, 2), "h": st.sampled_from("wx"), "labels": st.just({"host": "y"})}
+)
+
+
+@given(st.lists(st.tuples(EVENTS, st.integers(0, 8)), max_size=10))
+def test_what_it_says_is_what_happens_and_it_changes_nothing(steps: list[tuple[dict[str, Any], int]]) -> None:
+    made, now = session(), 0
+    for event, wait in steps:
+        now += wait
+        before = json.dumps(made.snapshot())
+        told = json.loads(json.dumps(made.explain(event, now)))
+        assert json.dumps(made.snapshot()) == before
+        fired = [match.rule.name for match in made.post(event, now)]
+        assert [one["rule"] for one in told if one["fires"]] == fired

@@ -1,0 +1,56 @@
+"""Windows: their bound and their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healer import errors
+from healer.engine import rules, throttles
+
+SECOND_US = 1_000_000
+
+
+def windows(window_s: int = 10) -> throttles.Windows:
+    place = errors.Place("x")
+    throttle = rules.Throttle("once_within", window_s * SECOND_US, "10 SECONDS", (("h",),), ("h",), place)
+    return throttles.Windows({0: throttle, 3: throttle})
+
+
+def at(made: throttles.Windows, second: float, group: Any, number: int = 0) -> bool:
+    made.advance(round(second * SECOND_US))
+    return made.passes(number, {"h": group}, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from([0, 3])), max_size=40))
+def test_windows_are_what_a_table_of_last_firings_says(steps: list[tuple[int, str, int]]) -> None:
+    made, last, now = windows(), {}, 0
+    for wait, group, number in steps:
+        now += wait
+        wanted = now - last.get((group, number), -100) >= 10
+        if wanted:
+            last[group, number] = now
+        assert at(made, now, group, number) is wanted
+    assert made.open == sum(now - then < 10 for then in last.values())
+
+
+def test_what_is_over_is_forgotten() -> None:
+    made = windows()
+    for number in range(100):
+        at(made, 0, number)
+    assert made.open == 100
+    made.advance(10 * SECOND_US)
+    assert (made.open, made.by_rule[0].open, made.ending) == (0, {}, [])
+
+
+def test_the_number_of_groups_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles, "GROUPS_MAX", 3)
+    made = windows()
+    for group in "abcd":
+        assert at(made, 0, group)
+    assert (made.open, made.evicted) == (3, 1)
+    assert at(made, 1, "a")
+    assert not at(made, 1, "d")

@@ -1,0 +1,206 @@
+"""Whole rulebooks: what upstream's schema takes is taken, what it refuses is refused with every mistake at once."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+from typing import Any
+
+import ansible_rulebook
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healer import config, engine, rulebook
+
+BOOK: dict[str, Any] = {
+    "name": "web",
+    "hosts": "all",
+    "sources": [{"ansible.eda.range": {"limit": 5}, "filters": [{"eda.builtin.noop": None}]}],
+    "rules": [{"name": "r", "condition": "event.i == 1", "action": {"debug": {"msg": "x"}}}],
+}
+
+
+def read(book: Any, variables: dict[str, Any] | None = None) -> tuple[config.Document, list[engine.Ruleset]]:
+    text = book if isinstance(book, str) else yaml.safe_dump(book, sort_keys=False)
+    document = config.read_text(text, "r.yml")
+    return document, rulebook.parse(document, variables or {})
+
+
+def codes(book: Any, variables: dict[str, Any] | None = None) -> list[str]:
+    return [found.code for found in read(book, variables)[0].diagnostics]
+
+
+def changed(**keys: Any) -> list[dict[str, Any]]:
+    return [{**copy.deepcopy(BOOK), **keys}]
+
+
+def with_rule(**keys: Any) -> list[dict[str, Any]]:
+    rule = {**BOOK["rules"][0], **keys}
+    return changed(rules=[{key: value for key, value in rule.items() if value != "absent"}])
+
+
+def test_a_rulebook_becomes_rulesets() -> None:
+    document, (found,) = read(changed(default_events_ttl="5 minutes", match_multiple_rules=True))
+    assert document.ok
+    assert (found.name, found.hosts, found.default_events_ttl_s, found.match_multiple_rules) == (
+        "web",
+        "all",
+        300,
+        True,
+    )
+    assert found.execution_strategy == "sequential"
+    (source,) = found.sources
+    assert (source.name, source.type, source.args) == ("ansible.eda.range", "ansible.eda.range", {"limit": 5})
+    assert source.filters == (("eda.builtin.noop", {}),)
+    (rule,) = found.rules
+    assert (rule.name, rule.enabled, rule.throttle, rule.index) == ("r", True, None, 0)
+    assert (rule.actions[0].name, rule.actions[0].args) == ("debug", {"msg": "x"})
+
+
+def test_the_default_life_of_an_event_is_two_hours() -> None:
+    assert read(changed())[1][0].default_events_ttl_s == 7200
+
+
+@pytest.mark.parametrize(
+    ("book", "code"),
+    [
+        ("", "wrong-type"), ("[]", "wrong-type"), ("a: 1", "wrong-type"), ("- 5", "wrong-type"),
+        (changed(hosts=["a"]), "wrong-type"), (changed(name=5), "wrong-type"), (changed(name="  "), "empty-name"),
+        (changed(rules={}), "wrong-type"), (changed(rules=[1]), "wrong-type"), (changed(sources={}), "wrong-type"),
+        (changed(sources=["x"]), "wrong-type"), (changed(sources=[{"name": "n"}]), "source-type"),
+        (changed(sources=[{"a": None, "b": None}]), "source-type"), (changed(sources=[{"a": 5}]), "wrong-type"),
+        (changed(sources=[{"a": None, "filters": ["x"]}]), "wrong-type"), (changed(hots="all"), "unknown-key"),
+        (changed(execution_strategy="fast"), "wrong-type"), (changed(default_events_ttl="5m"), "wrong-type"),
+        (changed(default_events_ttl="5 milliseconds"), "wrong-type"), (changed(gather_facts=True), "not-yet"),
+        (changed(policy={}), "not-yet"), (changed(match_multiple_rules="yes"), "wrong-type"),
+        ([{"name": "x"}], "missing-key"), ([BOOK, BOOK], "duplicate-name"), (changed(rules=BOOK["rules"] * 2), "duplicate-name"),
+        (with_rule(name=""), "empty-name"), (with_rule(name="{{ nope }}"), "template"), (with_rule(enabled="no"), "wrong-type"),
+        (with_rule(lock="x"), "not-yet"), (with_rule(policy={}), "not-yet"), (with_rule(condition=5), "wrong-type"),
+        (with_rule(action="absent"), "missing-key"), (with_rule(actions=[]), "action-twice"),
+        (with_rule(action={"debg": None}), "unknown-action"), (with_rule(action={"run_job_template": {}}), "not-yet"),
+        (with_rule(action={}), "action-shape"), (with_rule(action={"none": None, "debug": None}), "action-shape"),
+        (with_rule(action={"run_playbook": {}}), "missing-key"), (with_rule(action={"run_playbook": None}), "wrong-type"),
+        (with_rule(action={"run_playbook": {"name": "x", "extra": 1}}), "unknown-key"),
+        (with_rule(action={"run_playbook": {"name": "x", "verbosity": True}}), "wrong-type"),
+        (with_rule(action={"run_playbook": {"name": "x", "lock": "l"}}), "not-yet"),
+        (with_rule(action={"shutdown": {"kind": "later"}}), "wrong-type"), (with_rule(action={"debug": {"msg": [1]}}), "wrong-type"),
+        (with_rule(action={"debug": {"msg": "a", "var": "b"}}), "action-shape"),
+        (with_rule(action={"run_action": {"target": "x"}}), "missing-key"),
+        (with_rule(action={"run_action": {"name": "x", "targets": "y"}}), "unknown-key"),
+        (with_rule(throttle={"once_within": "10s", "group_by_attributes": []}), "wrong-type"),
+        (with_rule(throttle={"once_within": "10 seconds"}), "missing-key"),
+        (with_rule(throttle={"once_after": "10 seconds", "group_by_attributes": []}), "not-yet"),
+        (with_rule(throttle={"accumulate_within": "1 hour", "threshold": 2, "group_by_attributes": []}), "not-yet"),
+        (with_rule(condition={"all": ["event.a == 1", "event.b == 1"]}), "not-yet"),
+        (with_rule(condition={"not_all": ["event.a == 1"], "timeout": "1 second"}), "not-yet"),
+        (with_rule(condition={"all": ["event.a == 1"], "timeout": "1 second"}), "not-yet"),
+        (with_rule(condition={"any": []}), "wrong-type"), (with_rule(condition={}), "condition-kind"),
+        (with_rule(condition={"any": [True]}), "wrong-type"), (with_rule(condition={"some": []}), "unknown-key"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_mistake_has_its_code(book: Any, code: str) -> None:
+    document, _ = read(book)
+    assert code in [found.code for found in document.diagnostics if found.severity == "error"]
+    assert all(found.place.file == "r.yml" for found in document.diagnostics)
+
+
+def test_every_mistake_is_said_at_once_where_it_stands() -> None:
+    document, found = read("""
+- name: web
+  hosts: all
+  sorces: []
+  sources: []
+  rules:
+    - name: one
+      condition: event.a = 1
+      action: {run_playbok: {name: x}}
+    - name: two
+      condition: >
+        event.a == 1 and
+        event.b is serch("x")
+      actions:
+        - debug: {mesg: x}
+      throttle: {once_within: 10 second, group_by_attributes: [event.a]}
+""")
+    assert [(one.code, one.place.line, one.place.column, one.try_) for one in document.diagnostics] == [
+        ("unknown-key", 4, 3, "did you mean 'sources'?"),
+        ("condition-syntax", 8, 26, "write == to compare"),
+        ("unknown-action", 9, 16, "did you mean 'run_playbook'?"),
+        ("condition-is", 13, 20, "did you mean 'search'?"),
+        ("unknown-key", 15, 19, "did you mean 'msg'?"),
+    ]
+    assert found == []
+
+
+def test_traps_are_warnings_and_do_not_stop() -> None:
+    document, found = read(with_rule(condition="event.a == 1 or event.b == 1 and event.c is defined"))
+    assert [(one.severity, one.code) for one in document.diagnostics] == [("warning", "trap-precedence")]
+    assert document.ok
+    assert len(found) == 1
+    assert codes(with_rule(condition="event.a is not defined")) == ["trap-absence"]
+
+
+SCHEMA = json.loads(
+    (pathlib.Path(ansible_rulebook.__file__).parent / "schema" / "ruleset_schema.json").read_text("utf-8")
+)
+SCALARS = st.sampled_from(
+    [None, True, 1, 1.5, "", "x", "1 second", [], {}, ["x"], {"name": "x"}, "sequential", {"fact": {}}]
+)
+KEYS = st.sampled_from(
+    ["name", "hosts", "sources", "rules", "condition", "action", "actions", "enabled", "throttle", "filters", "debug", "none",
+     "set_fact", "fact", "event", "post_event", "run_playbook", "retract_fact", "partial", "shutdown", "delay", "var", "msg",
+     "print_event", "pretty", "once_within", "group_by_attributes", "any", "verbosity", "extra_vars", "default_events_ttl",
+     "match_multiple_rules", "execution_strategy", "bogus", "run_module", "module_args"]
+)  # fmt: skip
+
+
+def mutated(data: st.DataObject) -> Any:
+    """A good rulebook with some of its parts replaced, removed or added."""
+    rule = {**BOOK["rules"][0], "throttle": {"once_within": "1 second", "group_by_attributes": ["a"]}}
+    book: Any = [{**copy.deepcopy(BOOK), "rules": [copy.deepcopy(rule)]}]
+    for _ in range(data.draw(st.integers(1, 3))):
+        node, parents = book, []
+        while isinstance(node, dict | list) and node and (not parents or data.draw(st.booleans())):
+            key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else list(range(len(node)))))
+            parents.append((node, key))
+            node = node[key]
+        if not parents:
+            return book
+        holder, key = parents[-1]
+        if isinstance(holder, dict) and data.draw(st.booleans()):
+            holder[data.draw(KEYS)] = copy.deepcopy(data.draw(SCALARS))
+        elif isinstance(holder, dict) and data.draw(st.booleans()):
+            del holder[key]
+        else:
+            holder[key] = copy.deepcopy(data.draw(SCALARS))
+    return book
+
+
+STRICTER = {"not-yet", "source-type", "empty-name", "duplicate-name", "template", "throttle-condition"}
+
+
+@given(st.data())
+def test_structure_is_refused_where_upstreams_schema_refuses_it(data: st.DataObject) -> None:
+    book = mutated(data)
+    document, _ = read(book)
+    errors = [found.code for found in document.diagnostics if found.severity == "error"]
+    if jsonschema.Draft7Validator(SCHEMA).is_valid(book):
+        structural = ("condition", "wrong-type", "regex", "vars")
+        assert all(code in STRICTER or code.startswith(structural) for code in errors), errors
+    else:
+        assert errors
+
+
+@given(
+    st.recursive(
+        SCALARS | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4)
+    )
+)
+def test_any_yaml_gives_rulesets_or_diagnostics(value: Any) -> None:
+    for book in (value, [value], changed(rules=[value]), with_rule(condition=value), with_rule(action=value)):
+        document, found = read(yaml.safe_dump(book, sort_keys=False))
+        assert found or not document.ok

@@ -1,0 +1,79 @@
+"""Sandboxed Jinja."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healer import errors, templates
+
+VARIABLES = {
+    "x": 1,
+    "host": "None",
+    "n": "1_000",
+    "l": [1, "{{ x }}"],
+    "m": {"a": {"b": 2}},
+    "evil": "{{ x }}",
+    "neg": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("{{ x }}", 1), ("{{x}}", 1), ("{{- x -}}", 1), ("{{ -neg }}", -3), ("{{ x }} ", "1 "), ("a{{ x }}", "a1"),
+        ("{{ x }}{{ x }}", "11"), ("{{ host }}", "None"), ("{{ n }}", "1_000"), ("{{ l }}", [1, "{{ x }}"]), ("{{ m.a }}", {"b": 2}),
+        ("{{ evil }}", "{{ x }}"), ("{{ '{{ x }}' }}", "{{ x }}"), ("plain", "plain"), ("{% if x %}y{% endif %}", "y"),
+        ("{{ l | length }}", 2), ("{{ x == 1 }}", True), ("{{ 'a-b' | replace('-', '+') }}", "a+b"), ("{{ '}}' }}", "}}"),
+    ],
+)  # fmt: skip
+def test_one_expression_keeps_its_value_and_the_rest_is_text(source: str, wanted: Any) -> None:
+    got = templates.render(source, VARIABLES)
+    assert got == wanted
+    assert type(got) is type(wanted)
+
+
+def test_lists_and_mappings_are_gone_through_and_results_are_not_rendered_again() -> None:
+    value = {"a": ["{{ evil }}", {"b": "x{{ x }}"}], "{{ x }}": 5, "c": None}
+    assert templates.render(value, VARIABLES) == {"a": ["{{ x }}", {"b": "x1"}], "{{ x }}": 5, "c": None}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ nope }}", "a{{ nope }}", "{{ m.nope.b }}", "{{", "{{ x.__class__ }}", "{{ l.append(1) }}", "{{ 'a' * 10**7 }}",
+        "{{ l | random }}", "{{ '%9999999d' % x }}", "{{ 'a'.ljust(10**8) }}", "{{ '{:>99999999}'.format(1) }}",
+        "{{ 9 ** 99999 }}", "{% for i in range(10**9) %}a{% endfor %}", "{{ x | center(10**8) }}", "{{ 1 / 0 }}",
+        "{% include 'x' %}", "{{ lipsum() }}", "{{ ('ab' * 9999) | replace('a', 'c' * 9999) }}",
+        "{% for i in range(9999) %}{{ 'a' * 9999 }}{% endfor %}", "{{ ().__class__.__bases__ }}",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_not_safe_or_too_large_is_an_error(source: str) -> None:
+    with pytest.raises(errors.TemplateError) as caught:
+        templates.render(source, VARIABLES)
+    assert caught.value.fields["reason"]
+
+
+def test_syntax_can_be_checked_without_values() -> None:
+    templates.check("{{ event.a.b }}")
+    for bad in ("{{", "{{ x | nofilter }}", "{% for %}"):
+        with pytest.raises(errors.TemplateError):
+            templates.check(bad)
+
+
+@given(st.text(alphabet="{}%# x|()'-+*.l~[]0", max_size=20))
+def test_any_text_renders_or_is_an_error(source: str) -> None:
+    with contextlib.suppress(errors.TemplateError):
+        templates.render(source, VARIABLES)
+
+
+def test_deep_values_are_refused() -> None:
+    value: Any = "{{ x }}"
+    for _ in range(100):
+        value = [value]
+    with pytest.raises(errors.TemplateError):
+        templates.render(value, VARIABLES)
