@@ -1,9 +1,6 @@
-"""`healer version`. It imports nothing that it does not print."""
+"""`healer version`."""
 
 from __future__ import annotations
-
-import json
-import platform
 
 import click
 
@@ -11,10 +8,6 @@ import healer
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
+def command() -> None:
     """Print the version."""
-    if as_json:
-        click.echo(json.dumps({"version": healer.__version__, "python": platform.python_version()}))
-    else:
-        click.echo(f"healer {healer.__version__}")
+    click.echo(f"healer {healer.__version__}")
