@@ -1,46 +1,166 @@
-"""The command line: one file a command, imported only when it is named, so that it starts fast."""
+"""The command line. One file a command; `healer/cli/<name>.py` is imported only when its command is named.
+
+Why lazily: `healer version` must be quick, and a command that only asks the daemon needs none of the daemon's libraries.
+What goes wrong is turned into text and an exit code here, in one place, so that no traceback reaches a user.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
+import io
+import os
 import sys
-from typing import Any
+import types
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
 from healer import errors
 
-COMMANDS = {
-    "audit": "look at the audit and verify it",
-    "replay": "evaluate a rulebook offline on a virtual clock",
-    "version": "print the version",
+EXIT_INTERRUPTED: Final = 130
+DEBUG_VARIABLE: Final = "HEALER_DEBUG"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A command as the help lists it; it lives in the file of its name, or in `file`."""
+
+    group: str
+    summary: str
+    acts: str = "no"
+    file: str = ""
+    hidden: bool = False
+
+
+GROUPS: Final = {
+    "start": "Start",
+    "look": "Look",
+    "ask": "Ask",
+    "check": "Check",
+    "access": "Access",
+    "act": "Act",
+}
+
+COMMANDS: Final = {
+    "init": Entry("start", "write a small working project"),
+    "run": Entry("start", "run the daemon on a project directory"),
+    "serve": Entry("start", "the same", file="run"),
+    "reload": Entry("start", "take the files of the project again: all of them, or none"),
+    "status": Entry("look", "how the daemon is and what it did lately"),
+    "alerts": Entry("look", "what fires, and what was resolved"),
+    "runs": Entry("look", "the actions that ran, wait, or were refused"),
+    "audit": Entry("look", "the record of who did what; verify it offline"),
+    "version": Entry("look", "print the version"),
+    "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
+    "validate": Entry("check", "every mistake in a project, with file:line:column"),
+    "replay": Entry("check", "evaluate a rulebook alone, offline, on a virtual clock", hidden=True),
+    "keys": Entry("access", "make, list and revoke API keys", acts="changes who may act"),
+    "send": Entry("act", "send events as a source would", acts="YES; asks when the mode is active, --yes else"),
 }
 
 
 class Commands(click.Group):
-    """Loads `healer/cli/<name>.py` when its command is named; that file's `command` is it."""
+    """Finds commands by name, lists them by group, and turns what goes wrong into text and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, sorted."""
-        return sorted(COMMANDS)
+        """All names, in the order of the help."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, or None for a name that is not known."""
-        if cmd_name not in COMMANDS:
+        """Import the command; None for a name that is not known."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        found: Any = importlib.import_module(f"healer.cli.{cmd_name}")
-        return found.command  # type: ignore[no-any-return]
+        found: click.Command = importlib.import_module(f"{__name__}.{entry.file or cmd_name}").command
+        found.epilog = f"Group: {entry.group}. Acts on the world: {entry.acts}."
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name for one that is not known."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = errors.nearest(args[0], COMMANDS) or "healer --help lists them"
+            raise click.UsageError(f"no command is named {ascii(args[0])[:80]}; {near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The groups, with the column whether a command acts on the world."""
+        shown = {name: entry for name, entry in COMMANDS.items() if not entry.hidden}
+        names = max(len(name) for name in shown)
+        texts = max(len(entry.summary) for entry in shown.values())
+        formatter.write(f"\n{'Commands:':<{names + texts + 4}}  acts on the world\n")
+        for group, title in GROUPS.items():
+            formatter.write(f"\n{title}\n")
+            for name, entry in shown.items():
+                if entry.group == group:
+                    formatter.write(f"  {name:<{names}}  {entry.summary:<{texts}}  {entry.acts}\n")
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and exit: 0 fine, 1 found something, 2 wrong use, 3 no daemon, 4 not allowed, 130 interrupted."""
+        try:
+            code = super().main(*args, **{"prog_name": "healer", **extra, "standalone_mode": False})
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort as error:
+            interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+            sys.exit(EXIT_INTERRUPTED if interrupted else errors.EXIT_FOUND)
+        except errors.HealerError as error:
+            _complain(str(error))
+            sys.exit(error.exit_code)
+        except OSError as error:
+            _complain(f"error[unreadable]: {error.filename or 'file'}: {error.strerror or error}")
+            sys.exit(errors.EXIT_USAGE)
+        sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+class Lists(click.Group):
+    """A command with subcommands whose `list` may be left out: `healer runs --failed`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` where no subcommand stands."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def _complain(text: str) -> None:
+    from healer.cli import terminal
+
+    for line in text.splitlines():
+        click.echo(terminal.clean(line), err=True)
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """What nobody foresaw: one line, and how to see more."""
+    if os.environ.get(DEBUG_VARIABLE) or not issubclass(kind, Exception):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _complain(f"error[internal]: {kind.__name__}: {' '.join(str(error).split())[:300]}")
+    _complain(
+        f"  try  {DEBUG_VARIABLE}=1 healer …  shows where it happened; this is a mistake of healer, please report it"
+    )
+
+
+@click.group("healer", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140})
 def cli() -> None:
-    """auto-healer: an event-driven rules engine that repairs infrastructure."""
+    """auto-healer: takes alerts, finds the rule, runs the action, and proves what it did."""
 
 
 def main() -> None:
-    """Run a command; an error of ours is printed as text, with its exit code."""
-    try:
-        cli(prog_name="healer")
-    except errors.HealerError as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.exit_code)
+    """The entry point `healer`."""
+    sys.excepthook = _unexpected
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(io.UnsupportedOperation):
+                stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding shows \xb7 for ·
+    cli.main(prog_name="healer")
+
+
+def environment() -> Mapping[str, str]:
+    """The environment, named so that tests see where commands read it."""
+    return os.environ

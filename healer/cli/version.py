@@ -1,6 +1,9 @@
-"""`healer version`."""
+"""`healer version`. It imports nothing that it does not print."""
 
 from __future__ import annotations
+
+import json
+import platform
 
 import click
 
@@ -8,6 +11,10 @@ import healer
 
 
 @click.command()
-def command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
     """Print the version."""
-    click.echo(f"healer {healer.__version__}")
+    if as_json:
+        click.echo(json.dumps({"version": healer.__version__, "python": platform.python_version()}))
+    else:
+        click.echo(f"healer {healer.__version__}")

@@ -30,6 +30,7 @@ _NEVER: Final = 1 << 62
 
 Heard = Callable[[deciding.Decided], None]
 Tick = Callable[[], Awaitable[Any]]
+Switch = Callable[[evaluating.Evaluator], Awaitable[evaluating.Evaluator]]
 
 
 class Decider:
@@ -56,7 +57,7 @@ class Decider:
         self._monotonic = monotonic
         self._last_commit = self._last_snapshot = monotonic()
         self._snapshot_position = position
-        self._next: dict[int, tuple[evaluating.Evaluator, int, asking.StandingOf]] = {}
+        self._next: dict[int, tuple[Switch, int, asking.StandingOf]] = {}
         self._look_us: int | None = None
         self._stopping = False
         self.last_at_us = 0
@@ -66,9 +67,9 @@ class Decider:
         """How many committed rows wait to be decided."""
         return max(0, self.tail.committed - self.position)
 
-    def switch(self, seq: int, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf) -> None:
-        """From journal row `seq` on (a row `revision`) other rules hold."""
-        self._next[seq] = (evaluator, revision, standing_of)
+    def switch(self, seq: int, make: Switch, revision: int, standing_of: asking.StandingOf) -> None:
+        """From journal row `seq` on (a row `revision`) other rules hold: `make(old)` gives them with the memory that they keep."""
+        self._next[seq] = (make, revision, standing_of)
         self.tail.wake()
 
     def look_at(self, when_us: int | None) -> None:
@@ -122,7 +123,8 @@ class Decider:
                 if outcomes or position > self.committed_position:
                     await self._commit(outcomes, position, self.last_at_us)
                     outcomes = []
-                self.evaluator, self._revision, self._standing_of = self._next.pop(row.seq)
+                make, self._revision, self._standing_of = self._next.pop(row.seq)
+                self.evaluator = await make(self.evaluator)
             outcome = self.evaluator.evaluate(row)
             position = row.seq
             self.last_at_us = row.at_us

@@ -242,7 +242,6 @@ class Actor:
         )
         extra: dict[str, Any] = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
         module_args = args.get("module_args") if kind == "module" else None
-        extra["event"] = dict(fired.match.matches)
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in expanded})), event_us=fired.row.at_us, limits=self._standing.upstream_limits(controller),

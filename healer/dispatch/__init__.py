@@ -66,6 +66,11 @@ class Dispatcher:
         self._wake.set()
 
     @property
+    def tokens(self) -> set[str]:
+        """The attempts that are followed here."""
+        return set(self._tasks)
+
+    @property
     def running(self) -> int:
         """How many attempts are under way."""
         return len(self._tasks)

@@ -107,6 +107,8 @@ def value(node: conditions.Value) -> Evaluate:
         return lambda _: constant
     if isinstance(node, conditions.Nowhere):
         return lambda _: values.MISSING
+    if node.right == conditions.Literal(None):
+        return value(node.left)
     left, right, plus = value(node.left), value(node.right), node.op == "+"
     if isinstance(node.left, conditions.Literal) and isinstance(node.left.value, str):
         text = node.left.value

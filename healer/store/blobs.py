@@ -52,3 +52,8 @@ class Blobs:
         if self.folder is None:
             raise FileNotFoundError(name)
         return (self.folder / name).read_bytes()
+
+    def forget(self, name: str) -> None:
+        """Remove the file of content that no row names any more, where there is one."""
+        if self.folder is not None:
+            (self.folder / name).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 from healer import errors, model, telemetry
 from healer.audit import records
 from healer.store import asking, journal
-from healer.store.transaction import Transaction, dumps
+from healer.store.transaction import Transaction, dumps, loads
 
 
 @dataclasses.dataclass(slots=True)
@@ -228,6 +228,11 @@ class UseRevision:
             difference=records.embed(self.difference),
         )  # fmt: skip
         return row, number
+
+
+def revision_of(body: bytes) -> str:
+    """The id that a journal row `revision` names."""
+    return str(loads(body)["revision"])
 
 
 def severity_rank(severity: str) -> int:

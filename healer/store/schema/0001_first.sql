@@ -39,7 +39,11 @@ CREATE TABLE journal (                       -- all that can change a firing, in
     meta TEXT,                               -- JSON beside what `meta` always has
     actor TEXT NOT NULL
 );
+CREATE INDEX journal_time ON journal (at_us);
 CREATE UNIQUE INDEX journal_cause ON journal (cause, ordinal) WHERE cause IS NOT NULL;
+
+CREATE INDEX journal_body ON journal (body_hash) WHERE body_hash IS NOT NULL;
+CREATE INDEX journal_raw ON journal (raw_hash) WHERE raw_hash IS NOT NULL;
 
 CREATE TABLE delivery (                      -- ids that senders gave, so that a second delivery starts nothing
     source TEXT NOT NULL,
@@ -193,7 +197,11 @@ CREATE TABLE attempt (                       -- what is claimed, started, found,
 ) WITHOUT ROWID;
 CREATE INDEX attempt_queue ON attempt (severity, not_before_us) WHERE state = 'queued';
 CREATE INDEX attempt_running ON attempt (controller) WHERE state = 'running';
+CREATE INDEX attempt_started ON attempt (started_us) WHERE started_us IS NOT NULL;
 CREATE INDEX attempt_open ON attempt (state) WHERE state IN ('running', 'unknown');
+
+CREATE INDEX attempt_stdout ON attempt (stdout_hash) WHERE stdout_hash IS NOT NULL;
+CREATE INDEX attempt_stderr ON attempt (stderr_hash) WHERE stderr_hash IS NOT NULL;
 
 CREATE TABLE lock (                          -- one effect a target at a time
     target TEXT PRIMARY KEY,

@@ -1,0 +1,12 @@
+"""The catalog: every action that exists, with what it takes, where it runs and what it may do; pure.
+
+`project` builds it from `actions.yaml` and the metadata beside playbooks and scripts; `decide`, `dispatch` and `web` read
+it. Parameters are JSON Schema (draft 2020-12), checked when loaded, so that a wrong schema is found by `validate` and not
+at night.
+"""
+
+from healer.catalog.building import Written, build
+from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
+from healer.catalog.schemas import mistakes
+
+__all__ = ["FOLDERS", "KINDS", "Catalog", "Entry", "Kind", "Written", "build", "mistakes"]

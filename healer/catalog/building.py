@@ -1,0 +1,228 @@
+"""Actions as written → the catalog, or what is wrong with them and where. Caller: `project`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+import pydantic
+
+from healer import config, errors, model, plugins
+from healer.catalog import schemas
+from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
+
+ENTRIES_MAX: Final = 10_000
+PARAMETERS_MAX: Final = 200
+NOT_YET: Final = (
+    "retries", "verify", "escalate", "oc", "http", "job_template", "approval", "blast_radius", "rate_limit", "breaker",
+    "windows", "settle", "flapping", "storm", "policy",
+)  # fmt: skip
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
+EventType = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$")]
+Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
+Count = Annotated[int, pydantic.Field(ge=1, le=10_000)]
+
+
+class EntryShape(plugins.Options):
+    """One action as it is written in `actions.yaml` or beside its file."""
+
+    playbook: Text | None = pydantic.Field(None, description="a file below playbooks/")
+    script: Text | None = pydantic.Field(None, description="a file below scripts/")
+    module: Text | None = pydantic.Field(None, description="an Ansible module by its full name")
+    command: list[Text] | None = pydantic.Field(None, description="a program and its arguments; no shell", min_length=1)
+    description: str = pydantic.Field("", description="one sentence for people", max_length=2000)
+    controller: Text | None = pydantic.Field(None, description="of controllers.yaml; else the default one")
+    parameters: dict[str, Any] = pydantic.Field({}, description="JSON Schema of each; what is not here is refused")
+    required: list[str] = pydantic.Field([], description="parameters that have to be given")
+    payload_parameters: list[str] | None = pydantic.Field(None, description="what an event may set; else all")
+    target: Literal["required", "none"] = pydantic.Field("required", description="whether it works on hosts")
+    timeout: Annotated[Span, pydantic.Field(gt=0)] | None = pydantic.Field(None, description="then it is ended")
+    idempotent: bool = pydantic.Field(False, description="may run again when it is unknown how it ended")
+    impact: model.Impact | None = pydantic.Field(None, description="low, medium or high; absent: high")
+    tags: list[Text] = pydantic.Field([], description="words that policies select by")
+    events: list[EventType] = pydantic.Field([], description="event types of POST /webhook that start it")
+    max_age: Span | None = pydantic.Field(None, description="oldest event that it acts on")
+    defer_for: Span | None = pydantic.Field(None, description="how long it may wait for a gate")
+    cooldown: Span | None = pydantic.Field(None, description="on one target, from the end of the last run")
+    attempts: Count | None = pydantic.Field(None, description="most attempts while an alert fires")
+    concurrency: Count | None = pydantic.Field(None, description="starts only below so many runs on its controller")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """One action as written: its mapping and where it stands. `kind` and `subject` where the file beside it implies them."""
+
+    name: str
+    document: config.Document
+    value: Any
+    mark: config.Mark | None
+    kind: Kind | None = None
+    subject: str = ""
+
+
+def build(written: Sequence[Written]) -> Catalog:
+    """The catalog of these actions; mistakes become diagnostics of their documents. Of two with one name the first counts."""
+    entries: dict[str, Entry] = {}
+    by_event: dict[str, str] = {}
+    for one in written[:ENTRIES_MAX]:
+        if one.name in entries:
+            continue
+        entry = _entry(one)
+        if entry is not None:
+            entries[entry.name] = entry
+            _events(one, entry, entries, by_event)
+    if len(written) > ENTRIES_MAX:
+        last = written[ENTRIES_MAX]
+        last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark)
+    return Catalog(entries, by_event)
+
+
+def _entry(one: Written) -> Entry | None:
+    document, value = one.document, one.value
+    before = len(document.diagnostics)
+    if not NAME.fullmatch(one.name):
+        document.error("name", f"{one.name!r} is no name of an action", one.mark, "letters, digits, _ . - (at most 64)")
+    if not isinstance(value, config.Map):
+        document.error("wrong-type", f"the action {one.name!r} has to be a mapping", one.mark)
+        return None
+    for key in NOT_YET:
+        if key in value:
+            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
+    shape = plugins.check_options(document, EntryShape, without(value, NOT_YET), one.mark, f"the action {one.name!r}")
+    kind = _kind(one, value)
+    if isinstance(value.get("parameters"), config.Map):
+        _parameters(document, value["parameters"])
+    _lists(document, value)
+    if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
+        return None
+    return _made(one, kind, shape)
+
+
+def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
+    subject = getattr(shape, kind) or one.subject
+    if kind in FOLDERS:
+        folder = FOLDERS[kind] + "/"
+        subject = subject if subject.startswith(folder) else folder + subject
+    return Entry(
+        name=one.name,
+        kind=kind,
+        subject=tuple(subject) if kind == "command" else subject,
+        place=one.document.place(one.mark),
+        description=shape.description,
+        controller=shape.controller or "",
+        parameters=plain(shape.parameters),
+        required=tuple(shape.required),
+        payload_parameters=tuple(shape.parameters if shape.payload_parameters is None else shape.payload_parameters),
+        target=shape.target,
+        timeout_s=shape.timeout,
+        idempotent=shape.idempotent,
+        impact=shape.impact or "high",
+        impact_declared=shape.impact is not None,
+        tags=tuple(shape.tags),
+        events=tuple(shape.events),
+        max_age_s=shape.max_age,
+        defer_for_s=shape.defer_for,
+        cooldown_s=shape.cooldown,
+        attempts=shape.attempts,
+        concurrency=shape.concurrency,
+    )
+
+
+def _kind(one: Written, value: config.Map) -> Kind | None:
+    given = [kind for kind in KINDS if kind in value]
+    if len(given) == 1 or (not given and one.kind):
+        return given[0] if given else one.kind
+    if not any(key in value for key in NOT_YET):
+        mark = value.keys_at.get(given[1]) if given else one.mark
+        message = f"the action {one.name!r} needs exactly one of {', '.join(KINDS)}, got {', '.join(given) or 'none'}"
+        one.document.error("action-kind", message, mark)
+    return None
+
+
+def _lists(document: config.Document, value: config.Map) -> None:
+    declared = value.get("parameters")
+    declared = declared if isinstance(declared, config.Map) else {}
+    for key in ("required", "payload_parameters"):
+        names = value.get(key)
+        if not isinstance(names, config.Seq):
+            continue
+        for index, name in enumerate(names):
+            if isinstance(name, str) and name not in declared:
+                near = errors.nearest(name, (known for known in declared if isinstance(known, str)))
+                message = f"{key}: the parameter {name!r} is not declared"
+                document.error("unknown-parameter", message, names.items_at[index], near)
+
+
+def _events(one: Written, entry: Entry, entries: Mapping[str, Entry], by_event: dict[str, str]) -> None:
+    items = one.value.get("events")
+    for index, event in enumerate(entry.events):
+        if event in by_event:
+            first = entries[by_event[event]].place
+            message = f"the event type {event!r} starts {by_event[event]!r} already ({first})"
+            one.document.error("duplicate-event-type", message, items.items_at[index])
+        else:
+            by_event[event] = entry.name
+
+
+def _parameters(document: config.Document, parameters: config.Map) -> None:
+    if len(parameters) > PARAMETERS_MAX:
+        document.error("too-many", f"more than {PARAMETERS_MAX} parameters", parameters.mark)
+        return
+    for name, schema in parameters.items():
+        at = parameters.keys_at.get(name)
+        if not isinstance(name, str) or not _PARAMETER.fullmatch(name):
+            document.error("name", f"{name!r} is no name of a parameter", at, "letters, digits and _ (at most 64)")
+        elif not isinstance(schema, config.Map):
+            wanted = "a JSON Schema is wanted, like {type: string}"
+            document.error("schema", f"the parameter {name!r}: {wanted}", parameters.values_at.get(name))
+        else:
+            _schema(document, name, schema, at)
+
+
+def _schema(document: config.Document, name: str, schema: config.Map, mark: config.Mark | None) -> None:
+    found = list(schemas.unfit(schema, schema, ()))
+    found = found or list(schemas.schema_mistakes(json.dumps(plain(schema), sort_keys=True)))
+    for steps, message in found:
+        document.error("schema", f"the parameter {name!r}: {message}", mark_at(schema, steps, mark))
+    if not found and "default" in schema:
+        for path, message in schemas.mistakes(plain(schema), plain(schema["default"])):
+            at = schema.values_at.get("default")
+            document.error(
+                "schema", f"the parameter {name!r}: its default is wrong{path and ' at ' + path}: {message}", at
+            )
+
+
+def without(value: config.Map, keys: Sequence[str]) -> config.Map:
+    """The mapping without some keys, its marks kept."""
+    made = config.Map(value.mark)
+    made.update({key: inner for key, inner in value.items() if key not in keys})
+    made.keys_at, made.values_at = value.keys_at, value.values_at
+    return made
+
+
+def mark_at(value: Any, path: Sequence[Any], mark: config.Mark | None) -> config.Mark | None:
+    """Where the value at a path stands, or as near to it as the file goes."""
+    for part in path:
+        if isinstance(value, config.Map) and part in value:
+            mark, value = value.values_at.get(part, mark), value[part]
+        elif isinstance(value, config.Seq) and isinstance(part, int) and part < len(value):
+            mark, value = value.items_at[part], value[part]
+        else:
+            break
+    return mark
+
+
+def plain(value: Any) -> Any:
+    """The value without marks: dictionaries with texts as keys, and lists."""
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value

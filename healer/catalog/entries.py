@@ -1,0 +1,89 @@
+"""One action of the catalog, and all of them: frozen, picklable. Made by `building`."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from healer import errors, model
+from healer.catalog import schemas
+
+Kind = Literal["script", "playbook", "module", "command"]
+
+KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command")
+FOLDERS: Final[Mapping[Kind, str]] = {"playbook": "playbooks", "script": "scripts"}
+PROBLEMS_MAX: Final = 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One action. `subject`: its file relative to the project, the module's name, or the argument list of a command.
+
+    Spans are seconds, None where the entry does not say. `controller` is '' for the default one. `parameters` are JSON
+    Schemas by name. `impact_declared` is false where it is high because nothing was said.
+    """
+
+    name: str
+    kind: Kind
+    subject: str | tuple[str, ...]
+    place: errors.Place
+    description: str = ""
+    controller: str = ""
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    payload_parameters: tuple[str, ...] = ()
+    target: Literal["required", "none"] = "required"
+    timeout_s: float | None = None
+    idempotent: bool = False
+    impact: model.Impact = "high"
+    impact_declared: bool = False
+    tags: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    max_age_s: float | None = None
+    defer_for_s: float | None = None
+    cooldown_s: float | None = None
+    attempts: int | None = None
+    concurrency: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that the entry means; where it stands does not count."""
+        meaning = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "place"}
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+    def parameters_of(self, given: Mapping[str, Any]) -> dict[str, Any] | list[str]:
+        """The parameters with defaults filled in, or all problems with them, each naming its path."""
+        problems = [self._undeclared(name) for name in given if name not in self.parameters]
+        made: dict[str, Any] = {}
+        for name, schema in self.parameters.items():
+            if name in given:
+                made[name] = given[name]
+                problems += [f"{name}{path}: {message}" for path, message in schemas.mistakes(schema, given[name])]
+            elif isinstance(schema, Mapping) and "default" in schema:
+                made[name] = copy.deepcopy(schema["default"])
+            elif name in self.required:
+                problems.append(f"{name}: is required")
+        return problems[:PROBLEMS_MAX] if problems else made
+
+    def payload_of(self, given: Mapping[str, Any]) -> dict[str, Any] | list[str]:
+        """As `parameters_of`, for what an event brings: only `payload_parameters` may be set."""
+        kept = [name for name in given if name in self.parameters and name not in self.payload_parameters]
+        problems = [f"{name}: may not be set by an event" for name in kept]
+        made = self.parameters_of(given)
+        return (problems + (made if isinstance(made, list) else []))[:PROBLEMS_MAX] if problems else made
+
+    def _undeclared(self, name: object) -> str:
+        near = errors.nearest(str(name), self.parameters)
+        return f"{schemas.short(str(name))}: is not declared{', ' + near if near else ''}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Catalog:
+    """All actions by name, and the action of each event type."""
+
+    entries: Mapping[str, Entry] = dataclasses.field(default_factory=dict)
+    by_event: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,48 @@
+"""`healer alerts`: what fires and what was resolved, with the runs that it led to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from healer.cli import client, location, tables, terminal
+
+
+@click.command()
+@location.options
+@click.option("--status", type=click.Choice(["firing", "resolved"]))
+@click.option("--source", help="Of this source")
+@click.option("--name", help="Of this name")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@location.JSON
+def command(
+    where: location.Where, status: str | None, source: str | None, name: str | None, limit: int, as_json: bool
+) -> None:
+    """What fires, what was resolved, and what was done about it."""
+    query = {"status": status, "source": source, "name": name}
+    items, more = client.Client(where).items(f"{client.API}/alerts", query, limit)
+    if as_json:
+        terminal.echo_json(items)
+        return
+    if not items:
+        terminal.note("no alerts")
+        return
+    for line in tables.lines(("status", "alert", "target", "severity", "since", "seen", "runs"), [_row(item) for item in items],
+                             width=terminal.width(), right=(5,)):  # fmt: skip
+        terminal.echo(line)
+    if more:
+        terminal.note(f"there are more:  healer alerts --limit {limit * 4}")
+
+
+def _row(item: dict[str, Any]) -> list[tables.Cell]:
+    opened = item.get("closed") if item.get("status") == "resolved" and item.get("closed") else item.get("opened")
+    runs = [
+        f"{terminal.short(run.get('id') or '?')} {run.get('state', '')}".strip()
+        for run in item.get("runs") or ()
+        if isinstance(run, dict)
+    ]
+    return [
+        tables.state(item.get("status", "?")), str(item.get("name") or item.get("key") or "?"), str(item.get("target") or ""),
+        str(item.get("severity") or ""), terminal.when(opened), f"{item.get('times') or 1}×", ", ".join(runs) or "none",
+    ]  # fmt: skip

@@ -1,0 +1,286 @@
+"""Asking the daemon: HTTP over its control socket, or over TCP with a key. Callers: every command that needs a daemon.
+
+The standard library's client, since a command must start quickly. A control socket's path may be longer than the 107
+bytes that `connect` takes, so it is reached through a descriptor of its folder (proc(5)). Answers are bounded.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
+
+import click
+
+from healer import errors
+from healer.cli import location
+
+API: Final = "/api/v1"
+SOCKET: Final = "control.sock"
+TIMEOUT_S: Final = 30.0
+ANSWER_BYTES_MAX: Final = 64 << 20
+PAGE: Final = 500
+
+Query = Mapping[str, str | int | None]
+
+
+class Refused(errors.HealerError):
+    """{detail}
+
+    What the daemon answered: a problem of RFC 9457. `problem` is that object.
+    """
+
+    code = "refused"
+
+    def __init__(self, problem: Mapping[str, Any], status: int, try_: str = "") -> None:
+        self.problem = problem
+        self.http_status = status
+        detail = problem.get("detail") or problem.get("title") or f"the daemon answered {status}"
+        super().__init__(str(problem.get("try") or try_), detail=detail)
+
+    def __str__(self) -> str:
+        lines = [_diagnostic(item) for item in _list(self.problem.get("errors"))]
+        lines.append(f"error[{self.problem.get('code') or self.code}]: {self.message}")
+        if near := _list(self.problem.get("near")) + _list(self.problem.get("candidates")):
+            lines.append("  near " + ", ".join(str(one) for one in near[:10]))
+        if self.try_:
+            lines.append(f"  try  {self.try_}")
+        return "\n".join(lines)
+
+
+class WrongInput(Refused):
+    """{detail}
+
+    A request that no daemon would take.
+    """
+
+    exit_code = errors.EXIT_USAGE
+
+
+class NotAllowed(Refused):
+    """{detail}
+
+    Without a key, or with one that lacks the permission.
+    """
+
+    exit_code = errors.EXIT_FORBIDDEN
+
+
+class Client:
+    """Requests to one daemon, one connection each (a command makes few)."""
+
+    def __init__(self, where: location.Where, timeout_s: float | None = TIMEOUT_S) -> None:
+        self.where = where
+        self._timeout_s = timeout_s
+        self._prefix = _parts(where.url).path.rstrip("/") if where.url else ""
+
+    def get(self, path: str, query: Query | None = None) -> Any:
+        """The JSON of a resource. Raises `Refused`, `errors.NotRunning`."""
+        return self.ask("GET", path, query)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        bearer: str | None = None,
+    ) -> Any:
+        """One request, its answer as JSON. `bearer` stands for the key. Raises `Refused`, `errors.NotRunning`."""
+        answer = self._request(method, path, query, body, {"Content-Type": content_type}, self._timeout_s, bearer)
+        try:
+            return _json(self._read(answer), answer.status)
+        finally:
+            answer.close()
+
+    def items(self, path: str, query: Query, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Up to `limit` items of a list, page by page, and whether there are more."""
+        found: list[dict[str, Any]] = []
+        after: str | int | None = None
+        while True:
+            page = self.get(path, {**query, "limit": min(PAGE, limit - len(found)), "after": after})
+            got = (
+                [item for item in _list(page.get("items")) if isinstance(item, dict)] if isinstance(page, dict) else []
+            )
+            found += got
+            after = page.get("next") if isinstance(page, dict) else None
+            if after is None or not got or len(found) >= limit:
+                return found[:limit], after is not None
+
+    def stream(self, path: str, query: Query | None = None, *, endless: bool = False) -> Iterator[bytes]:
+        """The body of an answer in pieces as they come; `endless`: for as long as it takes."""
+        answer = self._request("GET", path, query, None, {}, None if endless else self._timeout_s)
+        try:
+            while piece := self._guard(lambda: answer.read1(1 << 16)):
+                yield piece
+        finally:
+            answer.close()
+
+    def _request(
+        self, method: str, path: str, query: Query | None, body: bytes | None, headers: Mapping[str, str], timeout_s: float | None,
+        bearer: str | None = None,
+    ) -> http.client.HTTPResponse:  # fmt: skip
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        target = self._prefix + path + ("?" + urllib.parse.urlencode(asked) if asked else "")
+        sent = {"Accept": "application/json", "User-Agent": "healer-cli", "Connection": "close"}
+        if body is not None:
+            sent |= headers
+        if bearer or (self.where.url and self.where.key):
+            sent["Authorization"] = f"Bearer {_printable(bearer or self.where.key)}"
+
+        def send() -> http.client.HTTPResponse:
+            connection = _connection(self.where, timeout_s)
+            try:
+                connection.request(method, target, body=body, headers=sent)
+                return connection.getresponse()
+            except BaseException:
+                connection.close()
+                raise
+
+        answer: http.client.HTTPResponse = self._guard(send)
+        if answer.status >= 300:
+            self._refuse(answer)
+        return answer
+
+    def _read(self, answer: http.client.HTTPResponse) -> bytes:
+        data: bytes = self._guard(lambda: answer.read(ANSWER_BYTES_MAX + 1))
+        if len(data) > ANSWER_BYTES_MAX:
+            raise Refused(
+                {"code": "answer", "detail": f"the answer is larger than {ANSWER_BYTES_MAX} bytes"}, answer.status
+            )
+        return data
+
+    def _refuse(self, answer: http.client.HTTPResponse) -> NoReturn:
+        data = self._read(answer)
+        answer.close()
+        try:
+            problem = json.loads(data)
+        except (ValueError, RecursionError):
+            problem = None
+        if not isinstance(problem, dict):
+            problem = {"detail": f"{self.where} answered {answer.status} {answer.reason}; is that healer?"}
+        retry = answer.headers.get("Retry-After", "")
+        raise _kind(answer.status)(problem, answer.status, _advice(answer.status, retry, self.where))
+
+    def _guard(self, do: Any) -> Any:
+        """What can go wrong on a connection, said as what it means."""
+        try:
+            return do()
+        except PermissionError as error:
+            detail = f"{self.where} may not be opened by this user"
+            advice = "the user that runs the daemon, or a key:  --url URL with HEALER_KEY"
+            raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice) from error
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+            raise errors.NotRunning("healer run", where=self.where) from error
+        except TimeoutError as error:
+            raise errors.NotRunning(where=f"{self.where} within {self._timeout_s:g} s") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise errors.NotRunning(
+                where=f"{self.where} ({' '.join(str(error).split()) or type(error).__name__})"
+            ) from error
+
+
+class _ControlConnection(http.client.HTTPConnection):
+    """Connects to the control socket of a data directory."""
+
+    def __init__(self, data_dir: os.PathLike[str], timeout_s: float | None) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._data_dir = data_dir
+
+    def connect(self) -> None:
+        """As `HTTPConnection.connect`, over the socket."""
+        folder = os.open(self._data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.settimeout(self.timeout)
+            made.connect(f"/proc/self/fd/{folder}/{SOCKET}")
+        except BaseException:
+            made.close()
+            raise
+        finally:
+            os.close(folder)
+        self.sock = made
+
+
+def _connection(where: location.Where, timeout_s: float | None) -> http.client.HTTPConnection:
+    if not where.url:
+        return _ControlConnection(where.data_dir, timeout_s)
+    parts = _parts(where.url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+
+def _parts(url: str) -> urllib.parse.SplitResult:
+    """The parts of a URL that can be asked. Raises `click.UsageError`."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and url.isascii()
+            and url.isprintable()
+        ):
+            return parts
+    except ValueError:
+        pass  # a port that is no number, an address that is none
+    raise click.UsageError(f"a URL like https://healer.example.org:8080 is wanted, got {ascii(url)[:120]}")
+
+
+def _printable(key: str) -> str:
+    if not (key.isascii() and key.isprintable()):
+        raise click.UsageError("the key has characters that no key has; keys look like hlr_7f3k2m_…")
+    return key
+
+
+def listed(page: Any) -> list[dict[str, Any]]:
+    """The items of a page, or of a bare list."""
+    return [item for item in _list(page.get("items") if isinstance(page, dict) else page) if isinstance(item, dict)]
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path."""
+    return urllib.parse.quote(text, safe="")
+
+
+def _kind(status: int) -> type[Refused]:
+    if status in (401, 403):
+        return NotAllowed
+    return WrongInput if status in (400, 405, 413, 415) else Refused
+
+
+def _advice(status: int, retry: str, where: location.Where) -> str:
+    if status == 401 and where.url:
+        return "HEALER_KEY=hlr_…  (made with: healer keys create NAME --role ROLE)"
+    return f"again in {retry} s" if status in (429, 503) and retry.isdigit() else ""
+
+
+def _json(data: bytes, status: int) -> Any:
+    try:
+        return json.loads(data) if data else None
+    except (ValueError, RecursionError) as error:
+        raise Refused({"code": "answer", "detail": "the answer is no JSON; is that healer?"}, status) from error
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _diagnostic(item: Any) -> str:
+    """A diagnostic of the answer as `healer validate` prints one."""
+    if not isinstance(item, dict):
+        return str(item)
+    at = (item.get("line"), item.get("column"))
+    line, column = (number if isinstance(number, int) else 0 for number in at)
+    place = errors.Place(str(item.get("file") or "?"), line, column)
+    severity: errors.Severity = item["severity"] if item.get("severity") in ("error", "warning", "hint") else "error"
+    code, message = str(item.get("code", "error")), str(item.get("message", ""))
+    return str(errors.Diagnostic(code, message, place, severity, try_=str(item.get("try") or "")))

@@ -1,0 +1,85 @@
+"""API keys while no daemon runs: writes them into the store itself, under the lock of the data directory.
+
+Caller: `healer keys`. With the lock held no daemon can start, so that there are never two writers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import pwd
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from healer import errors, store
+from healer.store import connection, keys, names, ownership
+from healer.web import auth
+
+
+class WrongKey(errors.InvalidField):
+    """{field}: {detail}"""
+
+    exit_code = errors.EXIT_USAGE
+
+
+class Keystore:
+    """The keys of one data directory."""
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self._data_dir = data_dir
+
+    def create(self, name: str, role: str) -> dict[str, Any]:
+        """Make a key; the row with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
+        key_id, key = auth.make_key()
+        with self._open() as opened:
+            try:
+                row = opened.writer.now(keys.CreateKey(key_id, auth.digest(key), name, role, actor=_actor()))
+            except errors.InvalidField as error:
+                raise WrongKey(error.try_, **error.fields) from error
+        return {**row, "key": key}
+
+    def list(self) -> list[dict[str, Any]]:
+        """The keys without their hashes. Only reads: a data directory that is not there is not made. Raises `errors.StoreError`."""
+        path = self._data_dir / store.DATABASE
+        if not path.is_file():
+            return []
+        with contextlib.closing(connection.open_reader(path)) as opened:
+            try:
+                cursor = opened.execute(names.load()["keys_all"], (keys.LISTED_MAX,))
+            except sqlite3.Error as error:
+                raise errors.StoreError(reason=f"{path}: {error}") from error
+            columns = [column[0] for column in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return [{name: value for name, value in row.items() if name != "hash"} for row in rows]
+
+    def revoke(self, key_id: str) -> None:
+        """Withdraw a key. Raises `errors.NotFound`."""
+        with self._open() as opened:
+            opened.writer.now(keys.RevokeKey(key_id, actor=_actor()))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[store.Store]:
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = ownership.Ownership(self._data_dir)
+        owner.take()
+        try:
+            opened = store.Store.open(self._data_dir, lambda: time.time_ns() // 1000, loop=None)
+            try:
+                yield opened
+            finally:
+                opened.writer.close()
+        except sqlite3.Error as error:
+            raise errors.StoreError(reason=f"{self._data_dir}: {error}") from error
+        finally:
+            owner.release()
+
+
+def _actor() -> str:
+    """Who asks, by user id: `LOGNAME` is what a user may set, so it is not asked."""
+    try:
+        return f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"os:{os.getuid()}"

@@ -1,0 +1,112 @@
+"""Which daemon a command means: the options `--project --data-dir --url --key` and what stands for them in the environment.
+
+The data directory is, in this order: `--data-dir`, `HEALER_DATA_DIR`, `data_dir` of the project's `healer.yaml`, `.healer`
+in the project. A daemon elsewhere is named by `--url` or `HEALER_URL`, with a key. Callers: commands that ask a daemon.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import click
+
+from healer import cli
+
+DATA_DIR: Final = ".healer"
+SETTINGS: Final = ("healer.yaml", "healer.yml")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Where:
+    """A daemon: the control socket of a data directory, or a URL with a key."""
+
+    data_dir: pathlib.Path
+    url: str = ""
+    key: str = dataclasses.field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return self.url or str(self.data_dir / "control.sock")
+
+
+def find(
+    project: pathlib.Path | None,
+    data_dir: pathlib.Path | None,
+    url: str | None,
+    key: str | None,
+    environ: Mapping[str, str],
+) -> Where:
+    """The daemon that options and environment name. An option stands above the environment, a folder above HEALER_URL."""
+    if not url and project is None and data_dir is None:
+        url = environ.get("HEALER_URL")
+    return Where(data_dir_of(project, data_dir, environ), url or "", key or environ.get("HEALER_KEY", ""))
+
+
+def data_dir_of(
+    project: pathlib.Path | None, data_dir: pathlib.Path | None, environ: Mapping[str, str]
+) -> pathlib.Path:
+    """The data directory, as the daemon finds it. Reads only that one key of `healer.yaml`; a file with mistakes is for `healer validate` to judge."""
+    if data_dir is not None:
+        return data_dir
+    root = project or pathlib.Path()
+    named = environ.get("HEALER_DATA_DIR") or _from_settings(root) or DATA_DIR
+    return root / pathlib.Path(named)
+
+
+def _from_settings(root: pathlib.Path) -> str | None:
+    for name in SETTINGS:
+        if (root / name).is_file():
+            from healer import config
+
+            value = config.read_file(root / name, name).value
+            found = value.get("data_dir") if isinstance(value, dict) else None
+            return found if isinstance(found, str) and found and "\0" not in found else None
+    return None
+
+
+PROJECT: Final = click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    metavar="DIR",
+    help="The project directory [default: .]",
+)
+DATA: Final = click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=pathlib.Path), metavar="DIR",
+    help="The daemon's data directory [default: HEALER_DATA_DIR, data_dir of healer.yaml, .healer]",
+)  # fmt: skip
+URL: Final = click.option(
+    "--url", metavar="URL", help="A daemon elsewhere: http(s)://HOST[:PORT] [default: HEALER_URL]"
+)
+KEY: Final = click.option(
+    "--key",
+    metavar="KEY",
+    help="The API key for --url; better in HEALER_KEY, since a command line can be seen by others",
+)
+
+
+def options(function: Function) -> Function:
+    """The four options; the command gets them as one argument `where`."""
+
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        project: pathlib.Path | None,
+        data_dir: pathlib.Path | None,
+        url: str | None,
+        key: str | None,
+        **rest: Any,
+    ) -> Any:
+        return function(*args, where=find(project, data_dir, url, key, cli.environment()), **rest)
+
+    made: Any = wrapped
+    for option in (KEY, URL, DATA, PROJECT):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
+
+
+JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,0 +1,42 @@
+"""`healer run` (also `serve`): start the daemon. The daemon's own libraries are imported only once this command runs."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
+
+
+@click.command()
+@click.option("--project", type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path), default=pathlib.Path(), metavar="DIR",
+              help="The project directory [default: .]")  # fmt: skip
+@click.option("--host", help="Address to listen on [default: server.host, 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on [default: server.port, 8080]; 0 takes a free one"
+)
+@click.option(
+    "--data-dir", type=FOLDER, metavar="DIR", help="Where the daemon keeps what it knows [default: data_dir, .healer]"
+)
+@click.option(
+    "--mode", type=click.Choice(["active", "observe"]), help="observe decides and reports, and touches nothing"
+)
+@click.option("--standby", is_flag=True, help="Wait until the daemon that owns the data directory ends, then take over")
+@click.option(
+    "--unsafe-fs", is_flag=True, help="Start on a network file system all the same; the store may be damaged there"
+)
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
+def command(
+    project: pathlib.Path, host: str | None, port: int | None, data_dir: pathlib.Path | None, mode: str | None, standby: bool,
+    unsafe_fs: bool, log_level: str | None,
+) -> int:  # fmt: skip
+    """Run the daemon on a project directory until it is told to stop (Ctrl-C, SIGTERM)."""
+    from healer import daemon
+
+    return daemon.main(
+        daemon.StartOptions(
+            project=project, data_dir=data_dir, host=host, port=port, mode=mode, standby=standby, unsafe_fs=unsafe_fs,
+            log_level=log_level,
+        )
+    )  # fmt: skip

@@ -1,0 +1,177 @@
+"""`healer runs`: list, and one of them in full with its output."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from healer import cli
+from healer.cli import client, explanation, location, tables, terminal
+
+STATES = (
+    "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
+    "unknown", "refused", "suppressed", "withdrawn", "rejected", "expired", "void", "simulated",
+)  # fmt: skip
+
+
+@click.group(cls=cli.Lists)
+def command() -> None:
+    """The actions that ran, wait, or were refused, and why. `list` may be left out."""
+
+
+@command.command("list")
+@location.options
+@click.option("--state", type=click.Choice(STATES), metavar="STATE", help="One of: " + ", ".join(STATES))
+@click.option("--failed", is_flag=True, help="Those that failed or took too long")
+@click.option("--unknown", is_flag=True, help="Those of which nobody knows how they ended")
+@click.option("--rule", help="activation/ruleset/rule")
+@click.option("--action")
+@click.option("--target")
+@click.option("--since", metavar="TIME", callback=terminal.as_moment, help="Not before: a span ('2h') or a time")
+@click.option("--until", metavar="TIME", callback=terminal.as_moment, help="Not after")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@location.JSON
+def list_(
+    where: location.Where, state: str | None, failed: bool, unknown: bool, rule: str | None, action: str | None, target: str | None,
+    since: str | None, until: str | None, limit: int, as_json: bool,
+) -> None:  # fmt: skip
+    """The runs, newest first."""
+    if sum(map(bool, (state, failed, unknown))) > 1:
+        raise click.UsageError("only one of --state, --failed and --unknown can hold")
+    query: dict[str, str | int | None] = {
+        "state": "unknown" if unknown else state, "failed": 1 if failed else None, "rule": rule, "action": action, "target": target,
+        "since": since, "until": until,
+    }  # fmt: skip
+    items, more = client.Client(where).items(f"{client.API}/runs", query, limit)
+    if as_json:
+        terminal.echo_json(items)
+        return
+    if not items:
+        terminal.note("no runs")
+        return
+    for line in tables.lines(("run", "state", "when", "rule", "action", "on", "why"), [_row(item) for item in items],
+                             width=terminal.width()):  # fmt: skip
+        terminal.echo(line)
+    if more:
+        terminal.note(f"there are more:  --limit {limit * 4}")
+
+
+def _row(item: dict[str, Any]) -> list[tables.Cell]:
+    return [
+        str(item.get("short") or item.get("id") or "?"), (_state(item), terminal.COLOURS.get(str(item.get("state")))),
+        terminal.when(item.get("created")), str(item.get("rule") or ""), str(item.get("action") or ""), _targets(item), _why(item),
+    ]  # fmt: skip
+
+
+def _why(item: dict[str, Any]) -> str:
+    """Why it is in its state: the reason's sentence, else what the last attempt said. A code alone is no sentence."""
+    last = item.get("last")
+    said = last.get("summary") if isinstance(last, dict) else ""
+    sentence = explanation.why(item)
+    return terminal.clean(said or "") if sentence == item.get("reason") == "unverified" or not sentence else sentence
+
+
+def _state(item: dict[str, Any]) -> str:
+    """The state; a success that nobody verified says so."""
+    unverified = item.get("state") == "succeeded" and item.get("reason") == "unverified"
+    return "succeeded (unverified)" if unverified else str(item.get("state") or "?")
+
+
+def _targets(item: dict[str, Any]) -> str:
+    """Those that it acts on; the ones left out stand below, each with its reason."""
+    targets = item["targets"] if isinstance(item.get("targets"), list) else []
+    left_in = [one for one in targets if not isinstance(one, dict) or one.get("state") != "left_out"]
+    return ", ".join(str(one.get("target", "?") if isinstance(one, dict) else one) for one in left_in)
+
+
+def _left_out(item: dict[str, Any]) -> Iterator[str]:
+    targets = item["targets"] if isinstance(item.get("targets"), list) else []
+    for one in targets:
+        if isinstance(one, dict) and one.get("state") == "left_out":
+            yield f"  {'left out':<10}  {terminal.clean(one.get('target') or '?')}: {explanation.why(one)}"
+
+
+@command.command("show")
+@click.argument("run", metavar="ID")
+@location.options
+@click.option("--output", is_flag=True, help="Only what it printed")
+@click.option("--follow", is_flag=True, help="What it prints, for as long as it runs")
+@click.option("--stderr", is_flag=True, help="With --output or --follow: what it printed to standard error")
+@click.option("--attempt", type=click.IntRange(1), help="With --output: which attempt [default: the last]")
+@location.JSON
+def show(
+    where: location.Where, run: str, output: bool, follow: bool, stderr: bool, attempt: int | None, as_json: bool
+) -> None:
+    """One run in full; ID may be the beginning of its id."""
+    asked = client.Client(where)
+    path = f"{client.API}/runs/{client.segment(run)}"
+    if output or follow:
+        query = {"stream": "stderr" if stderr else None, "attempt": attempt, "follow": 1 if follow else None}
+        for line in lines_of(asked.stream(f"{path}/output", query, endless=follow)):
+            click.echo(terminal.clean_lines(line), nl=False)
+        return
+    found = asked.get(path)
+    if as_json:
+        terminal.echo_json(found)
+        return
+    for line in _in_full(found if isinstance(found, dict) else {}):
+        terminal.echo(line)
+
+
+def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Whole lines out of pieces of bytes, so that no escape sequence is cut in two; a line of 64 KiB goes as it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    held = ""
+    for piece in pieces:
+        held += decoder.decode(piece)
+        *whole, held = held.split("\n")
+        yield from (line + "\n" for line in whole)
+        if len(held) > 1 << 16:
+            yield held
+            held = ""
+    held += decoder.decode(b"", final=True)
+    if held:
+        yield held
+
+
+def _in_full(run: dict[str, Any]) -> Iterator[str]:
+    state = _state(run)
+    dry = " · dry run" if run.get("dry_run") else ""
+    yield f"{terminal.clean(run.get('id') or '?')}  {terminal.paint(terminal.clean(state), terminal.COLOURS.get(str(run.get('state'))))}{dry}"
+    if sentence := _why(run):
+        yield f"  {'why':<10}  {sentence}"
+    if step := explanation.next_step(run):
+        yield f"  {'next':<10}  {step}"
+    for name in ("rule", "action", "controller", "actor", "event"):
+        if run.get(name):
+            yield f"  {name:<10}  {terminal.clean(run[name])}"
+    yield f"  {'on':<10}  {terminal.clean(_targets(run)) or '(no target)'}"
+    yield from _left_out(run)
+    if run.get("parameters"):
+        yield f"  {'parameters':<10}  {terminal.one_line_json(run['parameters'])}"
+    yield f"  {'made':<10}  {terminal.when(run.get('created'))}"
+    if run.get("ended"):
+        yield f"  {'ended':<10}  {terminal.when(run['ended'])}"
+    yield from _attempts(run.get("attempts"))
+    told = run.get("explanation")
+    if isinstance(told, dict):
+        yield from explanation.condition_lines(told.get("conditions"))
+        yield from explanation.gate_lines(told.get("gates"))
+
+
+def _attempts(attempts: Any) -> Iterator[str]:
+    if not isinstance(attempts, list):
+        return
+    for attempt in attempts:
+        if not isinstance(attempt, dict):
+            continue
+        outcome = attempt.get("outcome")
+        said = outcome.get("summary") if isinstance(outcome, dict) else attempt.get("summary")
+        took = outcome.get("seconds") if isinstance(outcome, dict) else attempt.get("seconds")
+        span = f" in {terminal.span(took)}" if isinstance(took, int | float) else ""
+        state = terminal.clean(attempt.get("state") or "?")
+        text = said or attempt.get("held_sentence") or ""
+        yield f"  attempt {attempt.get('number') or '?'}   {state}{span}: {terminal.clean(text)}".rstrip(": ")

@@ -1,0 +1,240 @@
+"""`healer send`: gives events to a running daemon the way their source would. It is the command that acts on the world."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from healer import errors
+from healer.cli import client, location, terminal
+
+BYTES_MAX: Final = 256 << 20
+BATCH_BYTES: Final = 1 << 20
+BATCH_LINES: Final = 1000
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+
+
+class NotEvents(errors.HealerError):
+    """{name} {detail}"""
+
+    code = "not-json"
+    exit_code = errors.EXIT_USAGE
+
+
+class NotConfirmed(errors.HealerError):
+    """the mode is active, so that {what} may start actions, and there is no terminal to ask on"""
+
+    code = "not-confirmed"
+    exit_code = errors.EXIT_USAGE
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Events:
+    """What a file holds: one JSON document, or a document a line (`lines` empty for the former)."""
+
+    document: bytes
+    count: int
+    lines: tuple[bytes, ...] = ()
+    elements: tuple[bytes, ...] = ()
+    """The elements of an array, each as JSON."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listener:
+    """A source that takes what is sent, and the path of its requests."""
+
+    name: str
+    path: str
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=pathlib.Path))
+@location.options
+@click.option("--hook", metavar="PATH", help="POST /hooks/PATH: the body in the form of that source")
+@click.option("--source", metavar="NAME", help="To the source of this name")
+@click.option("--token", metavar="TOKEN", help="With --hook: what the source wants as `Authorization: Bearer` [default: HEALER_HOOK_TOKEN]",
+              envvar="HEALER_HOOK_TOKEN")  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask")
+@location.JSON
+def command(
+    file: pathlib.Path,
+    where: location.Where,
+    hook: str | None,
+    source: str | None,
+    token: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Send the events of FILE (- is standard input): one JSON object, an array, or an object a line.
+
+    They may start actions: asks on a terminal when the daemon's mode is active.
+    """
+    if hook and source:
+        raise click.UsageError("either --hook or --source")
+    events = read(_bytes(file), "standard input" if str(file) == "-" else str(file))
+    asked = client.Client(where)
+    status = asked.get(f"{client.API}/status") if not (hook and yes) else {}
+    status = status if isinstance(status, dict) else {}
+    to = Listener(hook, f"/hooks/{_hook_path(hook)}") if hook else listener(status, source)
+    if not yes:
+        _ask(status, events.count, to)
+    told = _sum(_deliver(asked, events, to, token))
+    if as_json:
+        terminal.echo_json(told)
+        return
+    duplicates = f", {told['duplicates']} known already" if told["duplicates"] else ""
+    ids = [terminal.clean(one) for one in told["ids"]]
+    terminal.echo(f"accepted {told['accepted']} event{'' if told['accepted'] == 1 else 's'}{duplicates}: {', '.join(ids[:10])}"
+                  + (f" and {len(ids) - 10} more" if len(ids) > 10 else ""))  # fmt: skip
+    if ids:
+        terminal.note(f"  why and what then:  healer explain {ids[0]}")
+
+
+def _deliver(asked: client.Client, events: Events, to: Listener, token: str | None) -> list[dict[str, Any]]:
+    """The answers of all requests. Where one is refused, what was taken before it is said, since it will not be taken back."""
+    answers: list[dict[str, Any]] = []
+    try:
+        for body, kind in bodies(events, to):
+            answer = asked.ask("POST", to.path, body=body, content_type=kind, bearer=token)
+            answers.append(answer if isinstance(answer, dict) else {})
+    except errors.HealerError as error:
+        if isinstance(error, client.NotAllowed) and to.path.startswith("/hooks/"):
+            terminal.note("a hook wants its source's own token:  --token TOKEN, or HEALER_HOOK_TOKEN")
+        if answers:
+            terminal.note(f"{_sum(answers)['accepted']} events were accepted before this")
+        raise
+    return answers
+
+
+def _bytes(file: pathlib.Path) -> bytes:
+    if str(file) == "-":
+        data = sys.stdin.buffer.read(BYTES_MAX + 1)
+    else:
+        with file.open("rb") as opened:
+            data = opened.read(BYTES_MAX + 1)
+    if len(data) > BYTES_MAX:
+        raise NotEvents("send it in pieces", name=file, detail=f"is larger than {BYTES_MAX} bytes")
+    return data
+
+
+def read(data: bytes, name: str) -> Events:
+    """What the bytes hold. The daemon checks strictly; here only what they are. Raises `NotEvents`."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        raise NotEvents("a JSON object, an array, or an object a line", name=name, detail="is empty")
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise NotEvents(name=name, detail="is nested too deep") from None
+    except ValueError as error:
+        return _lines(data, name, error)
+    elements = tuple(json.dumps(one).encode() for one in value) if isinstance(value, list) else ()
+    return Events(data, len(value) if isinstance(value, list) else 1, elements=elements)
+
+
+def _lines(data: bytes, name: str, whole: ValueError) -> Events:
+    lines = [(number, line.strip()) for number, line in enumerate(data.split(b"\n"), 1) if line.strip()]
+    for number, line in lines:
+        try:
+            json.loads(line)
+        except (ValueError, RecursionError) as error:
+            first = number == lines[0][0]
+            place, said = (name, whole) if first else (f"{name}:{number}", error)
+            raise NotEvents(name=place, detail=f"is no JSON: {terminal.clean(said)}") from None
+    return Events(data, len(lines), lines=tuple(line for _, line in lines))
+
+
+def bodies(events: Events, to: Listener) -> Iterator[tuple[bytes, str]]:
+    """The requests: (body, content type). A hook takes one delivery a request; `POST /events` takes many events in one."""
+    if to.path.startswith("/hooks/"):
+        for one in events.lines or events.elements or (events.document,):
+            yield one, JSON
+    elif not events.lines:
+        yield events.document, JSON
+    else:
+        yield from ((body, NDJSON) for body in _batches(events.lines))
+
+
+def _batches(lines: tuple[bytes, ...]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        if held and (size + len(line) > BATCH_BYTES or len(held) >= BATCH_LINES):
+            yield b"\n".join(held) + b"\n"
+            held, size = [], 0
+        held.append(line)
+        size += len(line) + 1
+    yield b"\n".join(held) + b"\n"
+
+
+def listener(status: dict[str, Any], wanted: str | None) -> Listener:
+    """Who takes the events: the source that is named, else the only one. Raises `click.UsageError` with those that there are."""
+    there = list(dict.fromkeys(_listeners(status)))
+    if wanted is not None:
+        found = [one for one in there if one.name == wanted]
+        if not found:
+            names = [one.name for one in there]
+            raise click.UsageError(
+                f"no source {wanted!a} takes what is sent; {errors.nearest(wanted, names) or _named(names)}"
+            )
+        return found[0]
+    if not there or any(one.path == "/events" for one in there):
+        return Listener("healer.api", "/events")  # where nobody listens the daemon says so, and what to do
+    if len(there) == 1:
+        return there[0]
+    if terminal.can_ask():
+        names = [one.name for one in there]
+        chosen = click.prompt("To which source", type=click.Choice(names), err=True)
+        return there[names.index(chosen)]
+    raise click.UsageError(f"several sources take what is sent; --source NAME, {_named([one.name for one in there])}")
+
+
+def _listeners(status: dict[str, Any]) -> Iterator[Listener]:
+    sources = status.get("sources")
+    for source in sources if isinstance(sources, list) else ():
+        if not isinstance(source, dict):
+            continue
+        name = terminal.clean(source.get("name") or "?")
+        if source.get("type") == "healer.api":
+            yield Listener(name, "/events")
+        elif source.get("type") == "healer.webhook" and isinstance(source.get("path"), str):
+            yield Listener(name, f"/hooks/{_hook_path(source['path'])}")
+
+
+def _named(names: list[str]) -> str:
+    return f"there are: {', '.join(names)}" if names else "there is none"
+
+
+def _hook_path(path: str) -> str:
+    """The path of a hook, quoted; one that climbs would be another route."""
+    if not set(path.strip("/").split("/")).isdisjoint({"", ".", ".."}):
+        raise click.UsageError(f"a path like alertmanager or team/alerts is wanted, got {path[:80]!a}")
+    return "/".join(client.segment(part) for part in path.strip("/").split("/"))
+
+
+def _ask(status: dict[str, Any], count: int, to: Listener) -> None:
+    """Ask before something may act. Without a terminal there is nobody to ask, and --yes has to say it."""
+    if status.get("mode", "active") != "active":
+        return
+    what = f"{count} event{'' if count == 1 else 's'} to {to.name}"
+    if not terminal.can_ask():
+        raise NotConfirmed("--yes", what=what)
+    click.confirm(f"The mode is ACTIVE: {what} may start actions. Send?", abort=True, err=True)
+
+
+def _sum(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    ids: list[Any] = []
+    for answer in answers:
+        ids += answer["ids"] if isinstance(answer.get("ids"), list) else []
+    totals = {
+        name: sum(answer[name] for answer in answers if isinstance(answer.get(name), int))
+        for name in ("accepted", "duplicates")
+    }
+    return {**totals, "ids": ids}

@@ -1,0 +1,115 @@
+"""The files of a new project: small, valid, working, and without effect until its owner says so (`mode: observe`).
+
+Caller: `healer init`. They are texts in a module, not data files, so that they are in every installation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXECUTABLE: Final = frozenset({"scripts/clean_disk.sh"})
+
+FILES: Final[dict[str, str]] = {
+    "healer.yaml": """\
+environment: dev        # a label on decisions, notifications and the audit
+mode: observe           # decides and reports, touches nothing; `mode: active` and `healer reload` let it act
+
+# The policy that every team wants first:
+#
+# policies:
+#   - name: production needs a person
+#     select: {environment: [prod], impact: [medium, high]}
+#     approval: {any: [{name: on call, roles: [oncall], approve: 1, reject: 1}], expires: 30 minutes, then: page}
+""",
+    "actions.yaml": """\
+# What may be done. A rule names an action here; what is not declared here cannot be asked for.
+# scripts/clean_disk.meta.yml declares one more, beside its script.
+actions:
+  show_disk:
+    command: [df, -P, /]
+    description: Show how full the root file system is
+    target: none
+    timeout: 30 seconds
+    idempotent: true
+    impact: low
+    events: [show_disk]          # POST /webhook {"event_type": "show_disk"} starts it, no rule needed
+""",
+    "controllers.yaml": """\
+# How targets are reached.
+controllers:
+  local: {type: local, inventory: inventory/}
+default: local
+""",
+    "inventory/hosts.yml": """\
+# What may be healed. An event's target that is not here is refused.
+all:
+  hosts:
+    localhost: {ansible_connection: local}
+""",
+    "rulebooks/disk.yml": """\
+- name: disk
+  hosts: all
+  sources:
+    - healer.api: {}             # the events of POST /events and `healer send`
+  rules:
+    - name: disk is full
+      condition: event.alert.name == "DiskFull" and event.alert.status == "firing"
+      throttle:
+        once_within: 5 minutes
+        group_by_attributes: [event.alert.target]
+      action:
+        run_action:
+          name: clean_disk
+          target: "{{ event.alert.target }}"
+          parameters: {keep_days: 7}
+""",
+    "scripts/clean_disk.sh": """\
+#!/bin/sh
+# Removes files that have not changed for some days from one folder. Parameters: see clean_disk.meta.yml.
+set -eu
+folder=$HEALER_PARAM_FOLDER
+days=$HEALER_PARAM_KEEP_DAYS
+
+if [ ! -d "$folder" ]; then
+    echo "$folder is not there: nothing to remove"
+    echo '{"removed": 0}'
+    exit 0
+fi
+count=$(find "$folder" -xdev -type f -mtime "+$days" -print | wc -l)
+if [ "${HEALER_DRY_RUN:-0}" = 1 ]; then
+    echo "would remove $count files from $folder"
+else
+    find "$folder" -xdev -type f -mtime "+$days" -delete
+    echo "removed $count files from $folder"
+fi
+echo "{\\"removed\\": $count}"
+""",
+    "scripts/clean_disk.meta.yml": """\
+description: Remove files that have not changed for some days from one folder
+parameters:                      # JSON Schema of each
+  folder: {type: string, pattern: "^/var/tmp/[a-z0-9_-]{1,64}$", default: /var/tmp/healer-example}
+  keep_days: {type: integer, minimum: 1, maximum: 3650, default: 7}
+payload_parameters: [keep_days]  # what an event may set
+target: required
+timeout: 1 minute
+idempotent: true                 # may be run again when it is unknown how it ended
+impact: low
+tags: [disk]
+""",
+    "examples/disk_full.json": """\
+{
+  "alert": {
+    "name": "DiskFull",
+    "target": "localhost",
+    "key": "example-disk-full",
+    "status": "firing",
+    "severity": "warning",
+    "summary": "/ is 96 % full"
+  }
+}
+""",
+    ".gitignore": """\
+.healer/
+logs/
+""",
+}

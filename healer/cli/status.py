@@ -1,0 +1,154 @@
+"""`healer status`: how the daemon is, what waits, and what each rule did in the last minutes and why not more."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+
+from healer.cli import client, location, tables, terminal
+
+WATCH_S: Final = 2.0
+CLEAR: Final = "\x1b[H\x1b[2J"
+NAMES_SHOWN: Final = 6
+RUN_WORDS: Final = {
+    "running": "running", "verifying": "verifying", "queued": "queued", "awaiting_approval": "waiting for a person",
+    "deferred": "deferred", "unknown": "unknown → healer runs --unknown",
+}  # fmt: skip
+
+
+@click.command()
+@location.options
+@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C")
+@click.option(
+    "--interval", type=click.FloatRange(0.2, 3600), default=WATCH_S, show_default=True, help="Seconds between two looks"
+)
+@location.JSON
+def command(where: location.Where, watch: bool, interval: float, as_json: bool) -> None:
+    """How the daemon is, and what it did in the last minutes."""
+    asked = client.Client(where)
+    while True:
+        found = asked.get(f"{client.API}/status")
+        if watch and terminal.is_terminal():
+            click.echo(CLEAR, nl=False)
+        if as_json:
+            terminal.echo_json(found)
+        else:
+            for line in in_full(found if isinstance(found, dict) else {}, terminal.width()):
+                terminal.echo(line)
+        if not watch:
+            return
+        time.sleep(interval)
+
+
+def in_full(status: Mapping[str, Any], width: int | None) -> Iterator[str]:
+    """The status as lines. What the daemon does not tell is left out."""
+    yield _title(status, width)
+    yield from _paused(status.get("paused"))
+    yield from _counts(status)
+    yield from _rules(status, width)
+    yield from _sources(status)
+    yield from _audit(status.get("audit"))
+
+
+def _title(status: Mapping[str, Any], width: int | None) -> str:
+    state = str(status.get("state") or "ok")
+    parts = [
+        f"healer {status.get('version') or '?'}", status.get("environment"), str(status.get("mode") or "").upper(),
+        state.upper() if state not in ("ok", "paused") else "", f"revision {status['revision']}" if status.get("revision") else "",
+        f"up {terminal.span(status['uptime_s'])}" if _is_number(status.get("uptime_s")) else "",
+    ]  # fmt: skip
+    left = " · ".join(terminal.clean(part) for part in parts if part)
+    now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
+    right = terminal.local(now).partition(" ")[2]
+    space = (width or 100) - terminal.columns(left) - len(right)
+    return left + " " * max(2, space) + right
+
+
+def _paused(pauses: Any) -> Iterator[str]:
+    for pause in _mappings(pauses):
+        scope, who = terminal.clean(pause.get("scope") or "everything"), terminal.clean(pause.get("who") or "?")
+        reason = f' "{terminal.clean(pause["reason"])}"' if pause.get("reason") else ""
+        yield terminal.paint("PAUSED", "red") + f"   {scope} by {who} since {terminal.when(pause.get('since'))}{reason}"
+
+
+def _counts(status: Mapping[str, Any]) -> Iterator[str]:
+    alerts, window = status.get("alerts"), terminal.span(_window_s(status))
+    if isinstance(alerts, Mapping):
+        opened = f" (+{_number(alerts['opened'])} in {window})" if alerts.get("opened") else ""
+        resolved = (
+            f" · {_number(alerts['resolved'])} resolved in {window}" if alerts.get("resolved") is not None else ""
+        )
+        yield f"alerts   {_number(alerts.get('firing', 0))} firing{opened}{resolved}"
+    runs = status.get("runs")
+    if isinstance(runs, Mapping):
+        waiting = [f"{_number(runs[word])} {text}" for word, text in RUN_WORDS.items() if runs.get(word)]
+        yield "runs     " + (" · ".join(waiting) or "none running, none waiting")
+    if status.get("backlog"):
+        yield f"backlog  {_number(status['backlog'])} events wait to be decided"
+
+
+def _rules(status: Mapping[str, Any], width: int | None) -> Iterator[str]:
+    rows: list[list[tables.Cell]] = []
+    for rule in _mappings(status.get("rules")):
+        why_not = rule.get("why_not")
+        reasons = (
+            [f"{code} {_number(count)}" for code, count in why_not.items()] if isinstance(why_not, Mapping) else []
+        )
+        numbers = [_number(rule.get(name) or 0) if rule.get(name) or name in ("fired", "acted") else ""
+                   for name in ("fired", "acted", "healed", "failed")]  # fmt: skip
+        rows.append([f"  {terminal.clean(rule.get('rule') or '?')}", *numbers, ", ".join(reasons)])
+    if rows:
+        head = (f"last {terminal.span(_window_s(status))}", "fired", "acted", "healed", "failed", "why not")
+        yield from tables.lines(head, rows, width=width, right=(1, 2, 3, 4))
+
+
+def _sources(status: Mapping[str, Any]) -> Iterator[str]:
+    now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
+    shown = [_source(source, now) for source in _mappings(status.get("sources"))]
+    if shown:
+        more = f" · and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
+        trouble_first = sorted(shown, key=lambda pair: not pair[0])
+        yield "sources  " + " · ".join(text for _, text in trouble_first[:NAMES_SHOWN]) + more
+
+
+def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, str]:
+    """(whether it needs somebody, its text)"""
+    name, state = terminal.clean(source.get("name") or "?"), str(source.get("state") or "")
+    last = terminal.moment(source.get("last_event"))
+    ago = terminal.span(max(0.0, (now - last).total_seconds())) if last else ""
+    if source.get("silent"):
+        limit = source.get("max_quiet_s")
+        at_most = f" (max {terminal.span(float(limit))})" if _is_number(limit) and limit is not None else ""
+        return True, terminal.paint(f"{name} SILENT" + (f" for {ago}" if ago else "") + at_most, "red")
+    if state in ("failed", "ended"):
+        detail = f": {terminal.clean(source['error'])}" if source.get("error") else ""
+        return state == "failed", terminal.paint(f"{name} {state}{detail}", "red" if state == "failed" else None)
+    return False, f"{name} {ago} ago" if ago else f"{name} nothing yet"
+
+
+def _audit(audit: Any) -> Iterator[str]:
+    if isinstance(audit, Mapping) and isinstance(audit.get("size"), int):
+        anchored = audit.get("anchored")
+        yield f"audit    {_number(audit['size'])} records" + (
+            f", anchored to {_number(anchored)}" if isinstance(anchored, int) else ", none anchored"
+        )
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _window_s(status: Mapping[str, Any]) -> float:
+    return float(status["window_s"]) if _is_number(status.get("window_s")) else 600.0
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else terminal.clean(value)

@@ -1,0 +1,58 @@
+"""Tables that fit the terminal, and are cut nowhere when they go into a file. Callers: the commands that list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from healer.cli import terminal
+
+GAP: Final = "  "
+COLUMN_MIN: Final = 8
+
+Cell = str | tuple[str, str | None]
+"""Text from anywhere (it is cleaned here), or text with the colour of its whole cell."""
+
+
+def lines(
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int | None = None, right: Sequence[int] = ()
+) -> list[str]:
+    """The lines of a table; `width`: the columns that there are (None: as many as it takes); `right`: numbers, by column."""
+    texts = [[terminal.clean(_text(cell)) for cell in row] for row in rows]
+    sizes = [max(terminal.columns(text) for text in column) for column in zip(head, *texts, strict=True)]
+    if width is not None:
+        sizes = _fit(sizes, width)
+    made = [_line(list(head), sizes, right, [None] * len(head))]
+    for row, text in zip(rows, texts, strict=True):
+        made.append(_line(text, sizes, right, [cell[1] if isinstance(cell, tuple) else None for cell in row]))
+    return made
+
+
+def state(word: object) -> Cell:
+    """A state's cell, in its colour."""
+    return str(word), terminal.COLOURS.get(str(word))
+
+
+def _text(cell: Cell) -> str:
+    return cell[0] if isinstance(cell, tuple) else cell
+
+
+def _fit(sizes: list[int], width: int) -> list[int]:
+    """Make the widest columns narrower until all fit, none narrower than `COLUMN_MIN`."""
+    sizes = [min(size, width) for size in sizes]
+    while sum(sizes) + len(GAP) * (len(sizes) - 1) > width:
+        widest = max(range(len(sizes)), key=sizes.__getitem__)
+        if sizes[widest] <= COLUMN_MIN:
+            break
+        sizes[widest] -= 1
+    return sizes
+
+
+def _line(texts: list[str], sizes: list[int], right: Sequence[int], colours: Sequence[str | None]) -> str:
+    cells = []
+    for at, (text, size, colour) in enumerate(zip(texts, sizes, colours, strict=True)):
+        shown = terminal.cut(text, size)
+        space = " " * (size - terminal.columns(shown))
+        painted = terminal.paint(shown, colour)
+        cells.append(space + painted if at in right else painted + (space if at < len(sizes) - 1 else ""))
+    return GAP.join(cells).rstrip()

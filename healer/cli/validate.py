@@ -1,0 +1,88 @@
+"""`healer validate`: reads a project as the daemon would, and shows every mistake at once."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from healer import cli, errors
+from healer.cli import terminal
+
+ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
+
+
+@click.command()
+@click.argument(
+    "folder",
+    metavar="[DIR]",
+    default=pathlib.Path(),
+    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+)
+@click.option("--strict", is_flag=True, help="Warnings count as errors")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: pathlib.Path, strict: bool, as_json: bool) -> int:
+    """Show every mistake in the project DIR [default: .], with file:line:column."""
+    from healer import project
+
+    begun = time.monotonic()
+    loaded = project.load(folder, cli.environment(), {})
+    took_s = time.monotonic() - begun
+    diagnostics = sorted(
+        loaded.diagnostics, key=lambda one: (ORDER[one.severity], one.place.file, one.place.line, one.place.column)
+    )
+    bad = [one for one in diagnostics if one.severity == "error" or (strict and one.severity == "warning")]
+    ok = loaded.revision is not None and not bad
+    if as_json:
+        counted = counts(loaded.revision, folder) if loaded.revision is not None else None
+        terminal.echo_json({"ok": ok, "counts": counted, "diagnostics": [one.as_json() for one in diagnostics]})
+        return errors.EXIT_OK if ok else errors.EXIT_FOUND
+    for one in diagnostics:
+        for line in str(one).splitlines():
+            terminal.echo(terminal.clean(line))
+    if ok:
+        terminal.echo(f"ok: {', '.join(_amounts(counts(loaded.revision, folder)))} ({took_s:.1f} s)")
+        return errors.EXIT_OK
+    terminal.note(_verdict(diagnostics, strict))
+    return errors.EXIT_FOUND
+
+
+def counts(revision: Any, folder: pathlib.Path) -> dict[str, int]:
+    """How much of everything there is; what the daemon makes itself (the catalog's events) does not count."""
+    own = [one for one in revision.activations if not one.hidden]
+    rulesets = [ruleset for activation in own for ruleset in activation.rulesets]
+    return {
+        "rulebooks": len({one.file for one in own}),
+        "rules": sum(len(ruleset.rules) for ruleset in rulesets),
+        "actions": len(revision.catalog.entries),
+        "controllers": len(revision.controllers),
+        "tests": _tests(folder),
+    }
+
+
+def _tests(folder: pathlib.Path) -> int:
+    """The files in rulebooks/ that hold tests: a mapping with `tests:`, which is no rulebook."""
+    found = 0
+    for path in sorted((folder / "rulebooks").rglob("*.y*ml")):
+        if path.suffix in (".yml", ".yaml") and path.is_file():
+            with path.open("rb") as file:
+                found += any(line.startswith(b"tests:") for line in file)
+    return found
+
+
+def _amounts(counted: dict[str, int]) -> list[str]:
+    words = {"rulebooks": "rulebook", "rules": "rule", "actions": "action", "controllers": "controller"}
+    amounts = [f"{counted[many]} {one if counted[many] == 1 else many}" for many, one in words.items()]
+    return [*amounts, f"{counted['tests']} tests' file{'' if counted['tests'] == 1 else 's'}"]
+
+
+def _verdict(diagnostics: Sequence[errors.Diagnostic], strict: bool) -> str:
+    amounts = []
+    for severity in ("error", "warning"):
+        amount = sum(one.severity == severity for one in diagnostics)
+        if amount or severity == "error":
+            amounts.append(f"{amount} {severity}{'' if amount == 1 else 's'}")
+    return f"error[configuration]: {', '.join(amounts)}" + (" (--strict: warnings count)" if strict else "")

@@ -1,0 +1,83 @@
+"""The sinks of the log: JSON lines in files with rotation and retention, readable lines on a terminal.
+
+Where the folder cannot be written (a read-only checkout), `<data_dir>/logs` takes its place; in a container there is only stdout.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from loguru import logger
+
+from healer import project
+
+FILE: Final = "healer.log"
+_TERMINAL: Final = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
+
+
+def configure(
+    settings: project.Settings,
+    base: pathlib.Path,
+    data_dir: pathlib.Path,
+    level: str | None,
+    mask: Callable[[str], str],
+) -> str:
+    """Set the sinks up; where the files lie, '' for nowhere. `mask` takes secrets out of a line."""
+    logger.remove()
+    wanted = level or settings.log.level
+    colored = sys.stderr.isatty()
+    logger.add(_to_stderr(mask), level=wanted, format=_TERMINAL, colorize=colored, backtrace=False, diagnose=False)
+    folder = _folder(settings, base, data_dir)
+    if folder is None:
+        return ""
+    logger.add(
+        folder / FILE, level=wanted, format=_json_line(mask), rotation=settings.log.rotation,
+        retention=datetime.timedelta(seconds=settings.log.retention), colorize=False, backtrace=False, diagnose=False, encoding="utf-8",
+    )  # fmt: skip
+    return str(folder)
+
+
+def _folder(settings: project.Settings, base: pathlib.Path, data_dir: pathlib.Path) -> pathlib.Path | None:
+    inside = os.environ.get("container")  # noqa: SIM112 - podman's and systemd's own spelling
+    if inside or pathlib.Path("/.dockerenv").exists():
+        return None
+    for folder in (base / settings.log.dir, data_dir / "logs"):
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def _to_stderr(mask: Callable[[str], str]) -> Callable[[Any], None]:
+    def write(message: Any) -> None:
+        sys.stderr.write(mask(str(message)))
+
+    return write
+
+
+def _json_line(mask: Callable[[str], str]) -> Callable[[Any], str]:
+    """A formatter that gives one JSON object a record; loguru formats what it returns, so braces and tags are kept out of it."""
+
+    def line(record: Any) -> str:
+        made = {
+            "time": record["time"].astimezone(datetime.UTC).isoformat(timespec="microseconds"),
+            "level": record["level"].name,
+            "message": record["message"],
+            "where": f"{record['name']}:{record['line']}",
+            **record["extra"],
+        }
+        if record["exception"] is not None:
+            made["exception"] = repr(record["exception"].value)
+        record["extra"]["_json"] = mask(orjson.dumps(made, default=str).decode())
+        return "{extra[_json]}\n"
+
+    return line

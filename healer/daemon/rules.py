@@ -1,0 +1,73 @@
+"""From a revision to rules at work: compiled rulesets with their routes, and the controllers that the revision names."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import engine, model, plugins, project, store, supervise
+from healer.decide import acting, alerts, evaluating
+
+SLICE_S: Final = 0.002
+Resolve = Callable[[plugins.SecretRef], model.Secret]
+
+
+async def evaluator(
+    opened: store.Store, revision: project.Revision, standing: project.Standing, known: alerts.Alerts
+) -> evaluating.Evaluator:
+    """The revision's rules, empty, compiled in slices so that a reload never holds the loop."""
+    running = []
+    started = time.monotonic()
+    for activation, ruleset in revision.rulesets():
+        work = engine.compile_in_slices(ruleset)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                running.append(evaluating.Running(activation.name, done.value))
+                break
+            if time.monotonic() - started > SLICE_S:
+                await asyncio.sleep(0)
+                started = time.monotonic()
+    sources = revision.sources.values()
+    ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
+    types = {one.name: one.type for one in sources}
+    return evaluating.Evaluator(
+        opened.uid, running, revision.routes(), known, acting.Actor(revision, standing, say), ttl_us, types
+    )
+
+
+def say(level: str, message: str, fields: Mapping[str, Any]) -> None:
+    """What an action tells people goes to the log."""
+    logger.bind(**fields).log(level, "{}", message)
+
+
+def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolve) -> dict[str, plugins.Controller]:
+    """An instance of each controller. Their options were checked when the revision was made."""
+    made: dict[str, plugins.Controller] = {}
+    for name, spec in revision.controllers.items():
+        found = plugins.find("controllers", spec.type, files)
+        plugin: Any = getattr(found, "CONTROLLER", found)
+        context = plugins.ControllerContext(name=name, resolve=resolve, log=_log(name), project_dir=files)
+        made[name] = plugin(plugin.Options.model_validate(dict(spec.options)), context)
+    return made
+
+
+def _log(name: str) -> Callable[[str, str], None]:
+    return lambda level, message: logger.bind(controller=name).log(level, "{}", message)
+
+
+def sources(revision: project.Revision) -> list[supervise.Running]:
+    """What the supervisor is to keep alive, push sources included (it only watches whether they are silent)."""
+    return [
+        supervise.Running(
+            key=one.name, type=one.type, args=dict(one.args), filters=tuple((name, dict(args)) for name, args in one.filters),
+            code=one.code, push=one.kind == "push", max_quiet_s=one.max_quiet_s,
+        )
+        for one in revision.sources.values()
+    ]  # fmt: skip

@@ -1,0 +1,370 @@
+"""One running daemon: every worker with its wiring, from the first row read to the last one written."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import pathlib
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final
+
+from loguru import logger
+
+import healer
+from healer import (
+    decide,
+    dispatch,
+    errors,
+    explain,
+    intake,
+    model,
+    plugins,
+    project,
+    retain,
+    secrets,
+    store,
+    supervise,
+    telemetry,
+)
+from healer.daemon import banner, clock, logs, rules, standing, status
+from healer.decide import alerts, evaluating, recovery
+from healer.store import deciding, notes, ownership
+from healer.web import auth, control, keyfiles, routes, services, serving
+
+PAUSE_LOOK_S: Final = 0.5
+HEALER: Final = "healer"
+
+
+class Daemon:
+    """Made once a process; `run` is its life."""
+
+    def __init__(
+        self, revision: project.Revision, base: pathlib.Path, data_dir: pathlib.Path, owned: ownership.Ownership,
+        overrides: Mapping[str, Any], log_level: str | None,
+    ) -> None:  # fmt: skip
+        self.base = base
+        self.data_dir = data_dir
+        self.revision = revision
+        self.clock = clock.JournalClock()
+        self.pause = standing.PauseFile(data_dir)
+        self.secrets = secrets.Secrets(base, os.environ)
+        self.started_us = self.clock()
+        self.port = 0
+        self._owned = owned
+        self._overrides = dict(overrides)
+        self._log_level = log_level
+        self._revealed: dict[str, str] = {}
+        self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
+        self._state: services.State = "starting"
+        self._end: asyncio.Event = asyncio.Event()
+        self._exit_code = 0
+        self._fatal = False
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._reloading = asyncio.Lock()
+        self._soon: set[asyncio.Task[Any]] = set()
+        self._masker = secrets.Masker([])
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Start, serve until `end`, stop. Raises `errors.StartError` and others when it cannot start."""
+        loop = asyncio.get_running_loop()
+        logs.configure(self.revision.settings, self.base, self.data_dir, self._log_level, self._mask)
+        self.files = await asyncio.to_thread(project.publish, self.revision, self.data_dir)
+        self.store = store.Store.open(
+            self.data_dir,
+            self.clock,
+            loop=loop,
+            environment=self.revision.settings.environment,
+            on_rows=self._on_rows,
+            on_fatal=self._on_fatal,
+        )
+        try:
+            await self._start()
+        except BaseException:
+            await self.store.close()
+            raise
+        await self._end.wait()
+        await self._stop()
+        return self._exit_code
+
+    def end(self, code: int) -> None:
+        """Ask it to stop; a second time does nothing more."""
+        self._exit_code = self._exit_code or code
+        self._end.set()
+
+    async def _start(self) -> None:
+        settings = self.revision.settings
+        await self.store.submit(
+            notes.Note("start", "daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
+        )
+        await self._start_deciding()
+        self.intake = intake.Intake(
+            self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max
+        )
+        await asyncio.to_thread((self.data_dir / "work").mkdir, 0o700, True, True)
+        self.controllers = rules.controllers(self.revision, self.files, self._resolve)
+        self.dispatcher = dispatch.Dispatcher(
+            self.store, self._of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
+            work_dir=self.data_dir / "work", clock=self.clock, secret_values=lambda: list(self._revealed.values()),
+            on_changed=lambda _, look_us: self.decider.look_at(look_us),
+        )  # fmt: skip
+        builder = supervise.Builder(self.base, self.secrets, os.environ, _log)
+        self.supervisor = supervise.Supervisor(builder.build, self._emit_for, lambda: self.clock() / 1_000_000, _log)
+        await self._serve()
+        self._work("decide", self.decider.run())
+        found = await self.dispatcher.recover()
+        if found:
+            logger.info(
+                "attempts that were under way: {}",
+                ", ".join(f"{count} {what}" for what, count in sorted(found.items())),
+            )
+        running = {row["token"] for row in await self.store.reader.all("attempts_running")}
+        await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
+        self._work("dispatch", self.dispatcher.run())
+        self._work("pause", self._watch_pause())
+        self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self.data_dir).run())
+        await self.supervisor.replace(rules.sources(self.revision))
+        self._state = "ok"
+        scope = " on this machine only" if not self.revision.beyond_local() else ""
+        shown = banner.lines(self.revision, self.base, settings.server.host, self.port, self._standing.mode, scope)
+        print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
+        logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
+            "ready on port {}", self.port
+        )
+
+    async def _start_deciding(self) -> None:
+        """Rules as they stood, then from a row of its own on the rules of today."""
+        (at,) = await self.store.reader.all("position_find", 0)
+        known = alerts.Alerts(await self.store.reader.all("alerts_state"))
+        old = await recovery.recover(self.store, at["seq"], functools.partial(self._rules_of, known=known))
+        rows = await self.store.reader.all("journal_last_revision", 1 << 62)
+        last = deciding.revision_of(rows[0]["body"]) if rows else ""
+        number = await self.store.submit(notes.RevisionNumber(last)) or 0
+        if old is None:
+            old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
+        self.decider = decide.Decider(
+            self.store,
+            old,
+            number,
+            self._of_run,
+            position=at["seq"],
+            on_decided=self._on_decided,
+            tick=self._tick,
+            clock=self.clock,
+        )
+        self.decider.tail.committed = (
+            await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
+        )[0]["seq"]
+        if last != self.revision.id:
+            await self._use(self.revision, "daemon", {"before": last or None})
+
+    async def _serve(self) -> None:
+        settings = self.revision.settings
+        keys = auth.Keys(self.store.reader)
+        admin = os.environ.get("HEALER_ADMIN_KEY_FILE")
+        file = self.base / settings.keys.file if settings.keys.file else None
+        await keys.load(keyfiles.read(pathlib.Path(admin) if admin else None, file))
+        self.services = services.Services(
+            store=self.store, intake=self.intake, revision=lambda: self.revision, secrets=self.secrets, gate=auth.Gate(keys),
+            status=self._status, reload=self.reload, explain=self._explain, live_output=self._live_output, state=self.shown_state,
+            ready=self._ready, clock=self.clock, heard=self.supervisor.heard,
+        )  # fmt: skip
+        self._listening = serving.Listening(routes.build(self.services))
+        await self._listening.start()
+        self.port = await self._listening.tcp(settings.server.host, settings.server.port)
+        path = self.base / settings.control.socket if settings.control.socket else self.data_dir / control.NAME
+        self._control = control.ControlSocket(path, self._owned, settings.control.group)
+        await self._listening.unix(self._control.socket)
+
+    async def _stop(self) -> None:
+        """Take no more, let run what runs for a while, keep the rest for the next start."""
+        self._state = "stopping"
+        logger.info("stopping")
+        self.intake.stopped = True
+        await self._listening.stop_accepting()
+        await self.supervisor.stop()
+        if self._fatal:
+            # The disk is not to be trusted: nothing more is written. What runs goes on under its shim and is found again.
+            os._exit(self._exit_code or 1)
+        ended = await self.dispatcher.stop(self.revision.settings.drain)
+        await self.decider.stop()
+        for task in self._tasks:
+            if task.get_name() != "decide":
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.decider.drain_snapshot()
+        await self.store.submit(notes.Note("stop", "daemon", ended=ended or None, position=self.decider.position))
+        await self._listening.stop()
+        self._control.close()
+        await self.store.close()
+        logger.info("stopped")
+
+    def _work(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        """A worker that must not end by itself: if it does, the daemon ends, and starts anew from its rows."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._worker_ended)
+
+    def _worker_ended(self, task: asyncio.Task[Any]) -> None:
+        if self._end.is_set() or task.cancelled():
+            return
+        error = task.exception()
+        logger.opt(exception=error).critical("the worker {} ended: {}", task.get_name(), error)
+        self._fatal = True
+        self.end(1)
+
+    def _on_fatal(self, error: Exception) -> None:
+        if not self._fatal:
+            self._fatal = True
+            logger.critical("the store failed and the daemon ends: {}", error)
+            self.end(1)
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+
+    async def _rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
+        revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
+        if revision is None:
+            return None
+        return await rules.evaluator(
+            self.store, revision, standing.Standing(revision, self.pause, self._standing.mode), known
+        )
+
+    async def _old_revision(self, revision_id: str) -> project.Revision | None:
+        folder = self.data_dir / project.REVISIONS / revision_id
+        if not folder.is_dir():
+            return None
+        return (await asyncio.to_thread(project.load, folder, {}, None)).revision
+
+    async def _use(self, revision: project.Revision, actor: str, difference: dict[str, Any]) -> None:
+        git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
+        row, number = await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference))
+        made = standing.Standing(revision, self.pause, revision.settings.mode)
+
+        async def switch(old: evaluating.Evaluator) -> evaluating.Evaluator:
+            new = await rules.evaluator(self.store, revision, made, old.alerts)
+            return await recovery.carry_over(self.store, old, new) or new
+
+        self._standing = made
+        self.decider.switch(row.seq, switch, number, made.of_run)
+
+    def _of_run(self, row: Mapping[str, Any]) -> Any:
+        return self._standing.of_run(row)
+
+    async def _revision_dir(self, number: int) -> pathlib.Path:
+        (row,) = await self.store.reader.select("SELECT id FROM revision WHERE n = ?", [number])
+        return self.data_dir / project.REVISIONS / str(row["id"])
+
+    def reload_soon(self) -> None:
+        """SIGHUP."""
+        task = asyncio.create_task(self._reload_logged())
+        self._soon.add(task)
+        task.add_done_callback(self._soon.discard)
+
+    async def _reload_logged(self) -> None:
+        try:
+            await self.reload("os:signal")
+        except errors.HealerError as error:
+            logger.error("reload refused: {}", error)
+
+    async def reload(self, actor: str) -> dict[str, Any]:
+        """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`."""
+        async with self._reloading:
+            loaded = await project.load_in_child(self.base, os.environ, self._overrides, publish_to=self.data_dir)
+            if loaded.revision is None or loaded.published is None:
+                telemetry.count("reloads_refused")
+                raise errors.ConfigurationError(loaded.diagnostics)
+            new, old = loaded.revision, self.revision
+            warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
+            if new.id == old.id and new.settings == old.settings:
+                return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
+            changed = status.difference(old, new)
+            self.controllers = rules.controllers(new, loaded.published, self._resolve)
+            self.files, self.revision = loaded.published, new
+            await self._use(new, actor, changed)
+            await self.supervisor.replace(rules.sources(new))
+            logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
+            return {"revision": new.id, "short": new.short, "changed": changed, "diagnostics": warnings}
+
+    # --- what the workers need of each other -----------------------------------------------------------------------------
+
+    def _on_rows(self, rows: list[store.journal.Row]) -> None:
+        if decider := getattr(self, "decider", None):
+            decider.tail.feed(rows)
+
+    def _on_decided(self, decided: deciding.Decided) -> None:
+        if decided.queued:
+            self.dispatcher.wake()
+
+    async def _tick(self) -> None:
+        await self.intake.take(HEALER, [({}, b"{}")], actor="daemon", kind="tick")
+
+    def _emit_for(self, source: str) -> plugins.Emit:
+        async def emit(events: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+            taken = await self.intake.take(source, [(event, None) for event in events], actor=f"source:{source}")
+            return taken.positions
+
+        return emit
+
+    def _resolve(self, reference: plugins.SecretRef) -> model.Secret:
+        secret = self.secrets.resolve(reference.secret)
+        if self._revealed.get(secret.reference) != secret.reveal():
+            self._revealed[secret.reference] = secret.reveal()
+            self._masker = secrets.Masker(list(self._revealed.values()))
+        return secret
+
+    def _mask(self, line: str) -> str:
+        return self._masker.whole(line.encode()).decode("utf-8", "replace") if self._revealed else line
+
+    def _live_output(self, token: str, stream: str) -> bytes | None:
+        return self.dispatcher.live_output(token, "stdout" if stream == "stdout" else "stderr")
+
+    async def _watch_pause(self) -> None:
+        """Notice the kill switch coming and going: both are in the audit, and what it held is looked at again."""
+        paused = self.pause()
+        while True:
+            now = self.pause()
+            if (now is None) != (paused is None):
+                await self._pause_changed(now)
+            paused = now
+            await asyncio.sleep(PAUSE_LOOK_S)
+
+    async def _pause_changed(self, now: dict[str, Any] | None) -> None:
+        await self.store.submit(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
+        logger.warning("paused: {}", now["reason"]) if now else logger.warning("resumed")
+        if now is None:
+            await self.store.submit(notes.Wake("paused"))
+            await self._tick()
+            self.dispatcher.wake()
+
+    # --- what it says of itself ---------------------------------------------------------------------------------------------
+
+    def shown_state(self) -> services.State:
+        return "paused" if self._state == "ok" and self.pause() else self._state
+
+    def _ready(self) -> tuple[bool, str]:
+        if self._state != "ok":
+            return False, self._state
+        return True, ""
+
+    async def _status(self) -> dict[str, Any]:
+        return await status.of(self)
+
+    async def _explain(self, asked: str, rule: str | None) -> dict[str, Any]:
+        return await explain.explain(self.store, self._revision_of, asked, rule)
+
+    async def _revision_of(self, number: int) -> project.Revision | None:
+        rows = await self.store.reader.select("SELECT id FROM revision WHERE n = ?", [number])
+        if not rows or rows[0]["id"] == self.revision.id:
+            return self.revision
+        return await self._old_revision(str(rows[0]["id"]))
+
+
+def _log(level: str, message: str) -> None:
+    logger.log(level, "{}", message)
+
+
+def _nobody() -> Any:
+    """Acts for rules before there are any."""
+    return None

@@ -1,0 +1,89 @@
+"""What holds right now: the rules of the current revision, the mode, and the kill switch (`<data_dir>/PAUSE`).
+
+`decide` asks it for new matches, the writer's transactions for runs that wait. Immutable but for the file it looks at.
+"""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from healer import model, policy, project
+
+PAUSE_FILE: Final = "PAUSE"
+REASON_MAX: Final = 300
+
+
+class PauseFile:
+    """The kill switch that works with a dead API: while the file is there, nothing new starts; its text is the reason."""
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self.path = data_dir / PAUSE_FILE
+
+    def __call__(self) -> dict[str, Any] | None:
+        """The pause as its reason's sentence takes it; None while there is none."""
+        try:
+            seconds = self.path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        except OSError:
+            seconds = 0.0  # there, but not to be looked at: fail closed
+        since = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            reason = self.path.read_text(encoding="utf-8", errors="replace")[:REASON_MAX].strip()
+        except OSError:
+            reason = ""
+        return {
+            "scope": "--all",
+            "who": f"the file {self.path.name}",
+            "since": since,
+            "reason": reason or "no reason given",
+        }
+
+
+class Standing:
+    """`project.Standing` for one revision."""
+
+    def __init__(self, revision: project.Revision, pause: PauseFile, mode: model.Mode) -> None:
+        self.revision = revision
+        self.mode: model.Mode = mode
+        self._pause = pause
+        self._enabled = {
+            f"{activation.name}/{ruleset.name}/{rule.name}": rule.enabled
+            for activation, ruleset in revision.rulesets()
+            for rule in ruleset.rules
+        }
+
+    def paused(self, rule: str) -> Mapping[str, Any] | None:
+        """The pause that covers a rule."""
+        return self._pause()
+
+    def forbidden(
+        self, controller: str, action: str, kind: str, targets: Sequence[model.Target]
+    ) -> list[policy.Problem]:
+        """Why a controller may not do it."""
+        return self.revision.forbidden(controller, action, kind, targets)
+
+    def limits(self, entry: Any, controller: Any) -> policy.Limits:
+        """The gates' values for a catalog action."""
+        return self.revision.limits(entry, controller)
+
+    def upstream_limits(self, controller: str) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions."""
+        return self.revision.upstream_limits(controller)
+
+    def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:
+        """What the gates see for a new match."""
+        return policy.Standing(True, self.mode, self._pause(), problems)
+
+    def of_run(self, row: Mapping[str, Any]) -> policy.Standing:
+        """What the gates see for a run that waits: its rule and its action may have gone with a reload."""
+        problems: tuple[policy.Problem, ...] = ()
+        if row["flavor"] == "catalog" and row["action"] not in self.revision.catalog.entries:
+            problems = (policy.Problem("unknown_action", {"action": row["action"], "nearest": ""}),)
+        elif row["controller"] not in self.revision.controllers:
+            detail = f"no controller is named {row['controller']!r} any more"
+            problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
+        return policy.Standing(self._enabled.get(row["rule"], False), self.mode, self._pause(), problems)

@@ -1,0 +1,113 @@
+"""What `healer status` and `/api/v1/status` show, and what a reload changed."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import healer
+from healer import project, telemetry
+
+if TYPE_CHECKING:
+    from healer.daemon import running
+
+WINDOW_S: Final = 600
+
+
+async def of(daemon: running.Daemon) -> dict[str, Any]:
+    """The status of a running daemon."""
+    now_us = daemon.clock()
+    read = daemon.store.reader
+    since_us = now_us - WINDOW_S * 1_000_000
+    revision, pause = daemon.revision, daemon.pause()
+    (alerts,) = await read.all("status_alerts", since_us, since_us)
+    (audit,) = await read.all("audit_head")
+    return {
+        "version": healer.__version__,
+        "environment": revision.settings.environment,
+        "mode": revision.settings.mode,
+        "state": daemon.shown_state(),
+        "revision": revision.short,
+        "revision_id": revision.id,
+        "git": None if revision.git is None else {"commit": revision.git.commit, "clean": revision.git.clean},
+        "started": _iso(daemon.started_us),
+        "uptime_s": (now_us - daemon.started_us) // 1_000_000,
+        "now": _iso(now_us),
+        "window_s": WINDOW_S,
+        "paused": [pause] if pause else [],
+        "alerts": {"firing": alerts["firing"], "opened": alerts["opened"] or 0, "resolved": alerts["resolved"] or 0},
+        "runs": {row["state"]: row["n"] for row in await read.all("status_runs")},
+        "backlog": daemon.decider.backlog,
+        "position": daemon.decider.position,
+        "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
+        "sources": [
+            {
+                "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
+                "last_event": _iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
+            }
+            for one in daemon.supervisor.status()
+        ],
+        "audit": {"size": audit["size"], "root": bytes(audit["root"]).hex(), "anchored": None},
+        "counters": telemetry.read(),
+    }  # fmt: skip
+
+
+def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By rule: how often it fired, acted, healed, failed, and why not more."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in decisions:
+        one = found.setdefault(
+            row["rule"], {"rule": row["rule"], "fired": 0, "acted": 0, "healed": 0, "failed": 0, "why_not": {}}
+        )
+        one["fired"] += row["n"]
+        if row["reason"]:
+            one["why_not"][row["reason"]] = one["why_not"].get(row["reason"], 0) + row["n"]
+    for row in outcomes:
+        one = found.setdefault(
+            row["rule"], {"rule": row["rule"], "fired": 0, "acted": 0, "healed": 0, "failed": 0, "why_not": {}}
+        )
+        one["acted"] += row["n"]
+        kind = (
+            "healed"
+            if row["state"] == "succeeded"
+            else "failed"
+            if row["state"] in ("failed", "timed_out", "unknown")
+            else ""
+        )
+        if kind:
+            one[kind] += row["n"]
+    return sorted(found.values(), key=lambda one: -one["fired"])
+
+
+def difference(old: project.Revision, new: project.Revision) -> dict[str, Any]:
+    """What a reload changed: files, and rules whose windows start anew (`activation/ruleset/rule`)."""
+    before, after = old.files, new.files
+    rules_before = {f"{a.name}/{rs.name}/{rule.name}": rule for a, rs in old.rulesets() for rule in rs.rules}
+    rules_after = {f"{a.name}/{rs.name}/{rule.name}": rule for a, rs in new.rulesets() for rule in rs.rules}
+    changed = [
+        name
+        for name, rule in rules_after.items()
+        if name in rules_before
+        and (rule.condition, rule.throttle) != (rules_before[name].condition, rules_before[name].throttle)
+    ]
+    return {
+        "files": {
+            "added": sorted(after.keys() - before.keys()),
+            "removed": sorted(before.keys() - after.keys()),
+            "changed": sorted(path for path in after.keys() & before.keys() if after[path] != before[path]),
+        },
+        "rules": {
+            "added": sorted(rules_after.keys() - rules_before.keys()),
+            "removed": sorted(rules_before.keys() - rules_after.keys()),
+            "restarted": sorted(changed),
+        },
+        "mode": {"before": old.settings.mode, "after": new.settings.mode}
+        if old.settings.mode != new.settings.mode
+        else None,
+    }
+
+
+def _iso(us: int | float | None) -> str | None:
+    if us is None:
+        return None
+    return datetime.datetime.fromtimestamp(us / 1_000_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,127 @@
+"""Why: for an event, each rule that could have seen it, with each condition's value and each gate's verdict.
+
+Conditions of the past are evaluated again on the stored event under the revision that decided it; verdicts of gates are those
+that were stored then. Used by `web` and the command line.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import orjson
+
+from healer import engine, errors, project, store
+from healer.policy import reasons
+from healer.store import journal
+
+RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
+RULES_MAX: Final = 2_000
+
+
+async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule: str | None) -> dict[str, Any]:
+    """Explain an event (`e-12`), a run (`r-…`) or `latest`. `rule`: only that one (its identity, or its last part).
+
+    Raises `errors.NotFound`.
+    """
+    seq = await _position(opened, asked)
+    rows = await opened.reader.all("journal_one", seq)
+    if not rows:
+        raise errors.NotFound(what=f"the event e-{seq}")
+    row = await opened.row_of(rows[0])
+    decisions = await opened.reader.all("decisions_of", seq)
+    number = decisions[0]["revision"] if decisions else (await opened.reader.all("revision_at", seq))[0]["n"]
+    told: dict[str, dict[str, Any]] = {}
+    for decision in decisions:
+        told.setdefault(decision["rule"], _fired(decision)) if not asked.startswith("r-") or decision[
+            "run"
+        ] == asked else None
+    data = orjson.loads(row.body or b"null")
+    if isinstance(data, dict) and not asked.startswith("r-"):
+        _others(await revision_of(number or 0), row, data, told)
+    shown = [one for name, one in told.items() if rule is None or rule in (name, name.rpartition("/")[2])]
+    if asked.startswith("r-"):
+        await _of_run(opened, asked, shown)
+    event = {
+        "id": f"e-{seq}",
+        "kind": row.kind,
+        "source": row.source,
+        "received_at_us": row.at_us,
+        "actor": row.actor,
+        "event": data,
+    }
+    return {"event": event | {"received_at": _iso(row.at_us)}, "rules": shown[:RULES_MAX]}
+
+
+async def _position(opened: store.Store, asked: str) -> int:
+    if asked.startswith("e-"):
+        return int(asked[2:])
+    if asked == "latest":
+        rows = await opened.reader.all("decision_latest")
+        if not rows:
+            raise errors.NotFound(what="a decision", try_="healer send FILE")
+        return int(rows[0]["seq"])
+    rows = await opened.reader.select("SELECT seq FROM run WHERE id = ?", [asked])
+    if not rows:
+        raise errors.NotFound(what=f"the run {asked}")
+    return int(rows[0]["seq"])
+
+
+def _fired(decision: dict[str, Any]) -> dict[str, Any]:
+    """A rule that fired: its conditions and gates as they were stored."""
+    held = orjson.loads(decision["explanation"]) if decision["explanation"] else {}
+    gates = [_gate(verdict) for verdict in held.get("gates", [])]
+    fields: dict[str, Any] = next((gate["fields"] for gate in gates if gate.get("code") == decision["reason"]), {})
+    return {
+        "rule": decision["rule"], "fired": True, "action": decision["action"], "outcome": decision["outcome"],
+        "reason": decision["reason"], "sentence": reasons.sentence(decision["reason"], fields) if decision["reason"] else "",
+        "next_step": reasons.next_step(decision["reason"], fields), "would": held.get("would") or None,
+        "conditions": held.get("conditions", []), "gates": gates, "run": decision["run"], "state": decision["state"],
+    }  # fmt: skip
+
+
+def _gate(verdict: dict[str, Any]) -> dict[str, Any]:
+    code, fields = verdict.get("code", ""), verdict.get("fields", {})
+    return verdict | {
+        "fields": fields,
+        "sentence": reasons.sentence(code, fields) if code else "",
+        "next_step": reasons.next_step(code, fields) if code else "",
+    }
+
+
+def _others(
+    revision: project.Revision | None, row: journal.Row, data: dict[str, Any], told: dict[str, dict[str, Any]]
+) -> None:
+    """The rules of every ruleset that heard of the event; those that fired get their conditions where none were stored."""
+    if revision is None:
+        return
+    listening = set(revision.routes().get(row.source, [])) | {row.source.removeprefix("ruleset:")}
+    for activation, ruleset in revision.rulesets():
+        name = f"{activation.name}/{ruleset.name}"
+        if name not in listening:
+            continue
+        for entry in engine.Session(ruleset).explain(data, row.at_us / 1_000_000):
+            rule = f"{name}/{entry['rule']}"
+            if rule in told:
+                told[rule]["conditions"] = told[rule]["conditions"] or entry["tests"]
+                continue
+            reason = entry["reason"] if entry["reason"] != "fires" else "throttled"
+            told[rule] = {
+                "rule": rule, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
+                "conditions": entry["tests"], "gates": [], "run": None, "state": None,
+            }  # fmt: skip
+
+
+async def _of_run(opened: store.Store, run: str, shown: list[dict[str, Any]]) -> None:
+    """For a run: the gates as they stand in its own row, which a later look may have changed."""
+    (row,) = await opened.reader.select("SELECT state, reason, detail, explanation FROM run WHERE id = ?", [run])
+    held = orjson.loads(row["explanation"])
+    for one in shown:
+        one["gates"] = [_gate(verdict) for verdict in held.get("recheck") or held.get("gates", [])]
+        one["conditions"] = held.get("conditions", [])
+        one["state"], one["reason"] = row["state"], row["reason"]
+
+
+def _iso(us: int) -> str:
+    return datetime.datetime.fromtimestamp(us / 1_000_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

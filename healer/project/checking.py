@@ -1,0 +1,269 @@
+"""What no file can say alone: whether the names in one file are there in another, and values fit. Caller: `loading`.
+
+Works on the files as written, not on what was parsed, so that all mistakes are told at once and each where it stands. A
+value with a template in it is known only when an event comes, so it is not checked here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from healer import catalog, config, errors, inventory, model, templates
+from healer.catalog import building
+from healer.project import revision, sources, targets
+from healer.project.controllers import Controller, Controllers
+from healer.project.settings import Settings
+from healer.project.tree import Tree
+
+UNGATED: Final = ("run_playbook", "run_module")
+
+
+@dataclasses.dataclass(slots=True)
+class Checker:
+    """Everything that rulebooks may name. `action_names` also has those whose own entry is wrong."""
+
+    tree: Tree
+    settings: Settings
+    actions: catalog.Catalog
+    action_names: frozenset[str]
+    controllers: Controllers
+    inventories: Mapping[str, inventory.Inventory]
+    incomplete: frozenset[str]
+    """Inventories whose hosts are not all known here."""
+    hostname: str
+
+    # --- the catalog and the controllers ------------------------------------------------------------------------------
+
+    def entry(self, one: catalog.Written) -> None:
+        """An action against the files and the controllers."""
+        entry = self.actions.entries.get(one.name)
+        if entry is None or not isinstance(one.value, config.Map):
+            return
+        value, document = one.value, one.document
+        at = value.values_at.get(entry.kind) or one.mark
+        if entry.kind in catalog.FOLDERS and entry.subject not in self.tree.files:
+            folder = catalog.FOLDERS[entry.kind]
+            near = errors.nearest(str(entry.subject), self.tree.names(folder))
+            document.error("no-file", f"there is no file {entry.subject}", at, near)
+        if entry.kind == "module" and not all(part.isidentifier() for part in str(entry.subject).split(".")):
+            document.error("module", f"{entry.subject!r} is no name of a module", at, "like ansible.builtin.service")
+        self._controller_of(document, entry, value.values_at.get("controller") or at)
+        if not entry.impact_declared:
+            message = f"the action {one.name!r} does not say its impact; it counts as high"
+            document.diagnostic("hint", "no-impact", message, one.mark, "impact: low, medium or high")
+
+    def _controller_of(self, document: config.Document, entry: catalog.Entry, at: config.Mark | None) -> None:
+        name = entry.controller or self.controllers.default
+        spec = self._spec(document, name, at)
+        if spec is not None and entry.kind not in spec.kinds:
+            able = [known for known, one in self.controllers.by_name.items() if entry.kind in one.kinds]
+            message = f"the controller {name!r} (type {spec.type}) cannot run a {entry.kind}"
+            hint = f"controller: {able[0]}" if able else "list one that can in controllers.yaml, like {type: ansible}"
+            document.error("controller_forbidden", message, at, hint)
+
+    def _spec(self, document: config.Document, name: str, at: config.Mark | None) -> Controller | None:
+        spec = self.controllers.by_name.get(name)
+        if spec is None and name not in self.controllers.broken:
+            near = errors.nearest(name, self.controllers.by_name)
+            document.error("unknown_controller", f"no controller is named {name!r}", at, near)
+        return spec
+
+    def controller(self, document: config.Document, spec: Controller, value: config.Map) -> None:
+        """The bounds of a controller against the catalog and its inventory."""
+        for key, known in (("actions", self.action_names), ("targets", None)):
+            items = value.get(key)
+            if not isinstance(items, config.Seq):
+                continue
+            for index, name in enumerate(items):
+                at = items.items_at[index]
+                if known is not None:
+                    if name not in known:
+                        message = f"no action is named {name!r}"
+                        document.error("unknown_action", message, at, errors.nearest(str(name), known))
+                elif isinstance(name, str):
+                    self._bound(document, spec, name, at)
+
+    def _bound(self, document: config.Document, spec: Controller, name: str, at: config.Mark | None) -> None:
+        hosts = self.inventories.get(spec.inventory, targets.EMPTY)
+        if spec.inventory in self.incomplete:
+            return
+        if name.startswith("group:"):
+            group = name.removeprefix("group:")
+            if group not in hosts.groups:
+                message = f"no group {group!r} in {spec.inventory or 'this machine'}"
+                document.error("unknown_target", message, at, errors.nearest(group, hosts.groups))
+        else:
+            self._target(document, spec, name, at)
+
+    # --- rules ------------------------------------------------------------------------------------------------------------
+
+    def ruleset(self, document: config.Document, value: config.Map, names: frozenset[str], *, lifecycle: bool) -> None:
+        """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts."""
+        rules = value.get("rules")
+        for rule in rules if isinstance(rules, config.Seq) else ():
+            if not isinstance(rule, config.Map):
+                continue
+            effectful = False
+            for name, action in _actions(rule):
+                effectful |= name in revision.EFFECTFUL
+                if isinstance(action[name], config.Map):
+                    self._action(document, name, action, names)
+            if effectful and not lifecycle and "throttle" not in rule and rule.get("enabled") is not False:
+                at = rule.values_at.get("name") or rule.mark
+                message = (
+                    "each event that matches acts: no source tells when an alert is over, and no throttle holds it"
+                )
+                document.warning(
+                    "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
+                )
+
+    def _action(self, document: config.Document, name: str, action: config.Map, names: frozenset[str]) -> None:
+        args: config.Map = action[name]
+        _templates(document, args)
+        if name == "run_action":
+            self._run_action(document, args, action.keys_at.get(name))
+        elif name in UNGATED:
+            message = f"{name} passes hardly any gate: no age, no cooldown, no lock of its target"
+            document.warning(
+                "ungated-action", message, action.keys_at.get(name), "run_action with an entry of actions.yaml"
+            )
+            self._upstream(document, name, args, action.keys_at.get(name))
+        elif name in ("set_fact", "retract_fact", "post_event"):
+            ruleset = args.get("ruleset")
+            if isinstance(ruleset, str) and not templates.is_template(ruleset) and ruleset not in names:
+                message = f"no ruleset of this file is named {ruleset!r}"
+                document.error(
+                    "unknown-ruleset", message, args.values_at.get("ruleset"), errors.nearest(ruleset, names)
+                )
+
+    def _upstream(self, document: config.Document, name: str, args: config.Map, at: config.Mark | None) -> None:
+        if (
+            not any("playbook" in spec.kinds for spec in self.controllers.by_name.values())
+            and not self.controllers.broken
+        ):
+            message = f"no controller can do {name}"
+            document.error("controller_forbidden", message, at, "list one in controllers.yaml, like {type: ansible}")
+        book = args.get("name")
+        if name != "run_playbook" or not isinstance(book, str) or templates.is_template(book):
+            return
+        if revision.playbook(self.tree.files, book) is None:
+            near = errors.nearest(book, (p for path in self.tree.names("playbooks") for p in (path, path[10:])))
+            document.error("no-file", f"there is no playbook {book!r}", args.values_at.get("name"), near)
+
+    def _run_action(self, document: config.Document, args: config.Map, at: config.Mark | None) -> None:
+        for mark in sources.secrets_in(args.get("parameters")):
+            message = "a secret cannot be a parameter in a rulebook"
+            document.error("inline-secret", message, mark, "give it to the controller, in controllers.yaml")
+        name = args.get("name")
+        if not isinstance(name, str) or templates.is_template(name):
+            return
+        if name not in self.action_names:
+            near = errors.nearest(name, self.action_names) or "`healer actions` lists them"
+            document.error("unknown_action", f"no action is named {name!r}", args.values_at.get("name"), near)
+        entry = self.actions.entries.get(name)
+        if entry is not None:
+            self._parameters(document, entry, args, at)
+            self._place_of_work(document, entry, args, at)
+
+    def _parameters(
+        self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
+    ) -> None:
+        given = args.get("parameters", {})
+        if not isinstance(given, Mapping):
+            return
+        for name in given:
+            if name not in entry.parameters:
+                mark = given.keys_at.get(name) if isinstance(given, config.Map) else at
+                message = f"the action {entry.name!r} declares no parameter {name!r}"
+                near = (
+                    errors.nearest(str(name), entry.parameters) or f"declared: {', '.join(entry.parameters) or 'none'}"
+                )
+                document.error("invalid_parameters", message, mark, near)
+            elif isinstance(given, config.Map) and not (
+                _has_template(given[name]) or any(sources.secrets_in(given[name]))
+            ):
+                mark = given.values_at.get(name)
+                for path, message in catalog.mistakes(entry.parameters[name], building.plain(given[name])):
+                    document.error("invalid_parameters", f"{name}{path}: {message}", mark)
+        for name in entry.required:
+            schema = entry.parameters.get(name)
+            if name not in given and not (isinstance(schema, Mapping) and "default" in schema):
+                mark = args.keys_at.get("parameters") or at
+                document.error("invalid_parameters", f"the action {entry.name!r} needs the parameter {name!r}", mark)
+
+    def _place_of_work(
+        self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
+    ) -> None:
+        named = args.get("controller")
+        if isinstance(named, str) and templates.is_template(named):
+            return
+        written = isinstance(named, str) and bool(named)
+        name = str(named) if written else entry.controller or self.controllers.default
+        mark = args.values_at.get("controller") if written else at
+        spec = self._spec(document, name, mark) if written else self.controllers.by_name.get(name)
+        if entry.target == "required" and "target" not in args:
+            document.error("unknown_target", f"the action {entry.name!r} needs a target", at, "target: {{ event.… }}")
+        if spec is None:
+            return
+        for problem in targets.forbidden(spec, entry.name, entry.kind if written else "", ()):
+            document.error("controller_forbidden", f"{name}: {problem.fields['detail']}", mark)
+        if entry.target == "required":
+            for text, where in _texts(args, "target"):
+                self._target(document, spec, text, where, action=entry.name)
+
+    def _target(
+        self, document: config.Document, spec: Controller, text: str, at: config.Mark | None, *, action: str = ""
+    ) -> None:
+        if templates.is_template(text) or spec.inventory in self.incomplete:
+            return
+        hosts = self.inventories.get(spec.inventory, targets.EMPTY)
+        found = targets.resolve(spec, hosts, self.hostname, text)
+        if not isinstance(found, model.Target):
+            where = spec.inventory or "this machine"
+            message = f"no target {text!r} for the controller {spec.name} ({where}): {found.reason}"
+            document.error("unknown_target", message, at, found.nearest)
+        elif action:
+            for problem in targets.forbidden(spec, action, "", [found]):
+                if problem.target:
+                    document.error("controller_forbidden", f"{spec.name}: {problem.fields['detail']}", at)
+
+
+def _actions(rule: config.Map) -> Iterator[tuple[str, config.Map]]:
+    """The actions of a rule as written: (name, the mapping it stands in)."""
+    listed = rule.get("actions")
+    items = [rule.get("action"), *(listed if isinstance(listed, config.Seq) else ())]
+    for item in items:
+        if isinstance(item, config.Map) and len(item) == 1 and isinstance(next(iter(item)), str):
+            yield next(iter(item)), item
+
+
+def _texts(args: config.Map, key: str) -> Iterator[tuple[str, config.Mark | None]]:
+    value = args.get(key)
+    if isinstance(value, str):
+        yield value, args.values_at.get(key)
+    elif isinstance(value, config.Seq):
+        yield from ((text, value.items_at[index]) for index, text in enumerate(value) if isinstance(text, str))
+
+
+def _templates(document: config.Document, value: Any) -> None:
+    """Say where a template cannot be read."""
+    marks = value.values_at if isinstance(value, config.Map) else {}
+    for key, inner in value.items() if isinstance(value, config.Map) else enumerate(value):
+        if isinstance(inner, config.Map | config.Seq):
+            _templates(document, inner)
+        elif isinstance(inner, str) and templates.is_template(inner):
+            try:
+                templates.check(inner)
+            except errors.TemplateError as error:
+                at = marks.get(key) if isinstance(value, config.Map) else value.items_at[key]
+                document.error("template", error.message, at)
+
+
+def _has_template(value: Any) -> bool:
+    if isinstance(value, str):
+        return templates.is_template(value)
+    if isinstance(value, Mapping):
+        return any(map(_has_template, value.values()))
+    return isinstance(value, list) and any(map(_has_template, value))

@@ -1,0 +1,205 @@
+"""`controllers.yaml`: the named ways to reach targets, each checked with its plugin. Caller: `loading`.
+
+Without the file there is one controller, `local`. Keys that every type has (`targets actions concurrency tags`) are read
+here, all others are the plugin's own options.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import pydantic
+
+from healer import config, errors, plugins
+from healer.catalog import building
+
+CONTROLLERS_MAX: Final = 1000
+INVENTORY: Final = "inventory"
+"""The folder that a controller without `inventory:` takes, where it is there."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_COMMON: Final = ("targets", "actions", "concurrency", "tags")
+Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=300)]
+
+
+class Common(plugins.Options):
+    """The keys that any controller may have."""
+
+    targets: list[Name] = pydantic.Field(default=[])
+    actions: list[Name] = pydantic.Field(default=[])
+    concurrency: Annotated[int, pydantic.Field(ge=1, le=10_000)] | None = None
+    tags: list[Name] = pydantic.Field(default=[])
+
+
+class _Inventory(plugins.Options):
+    inventory: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1000)] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Controller:
+    """One controller as written. `options` are plain values for the plugin's `Options`; secrets in them are references.
+
+    `kinds` of `model.Job` that it can do. `inventory`: its path in the project, '' for none. `targets` (`group:x` or
+    names) and `actions` bound it where they are not empty.
+    """
+
+    name: str
+    type: str
+    kinds: frozenset[str]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inventory: str = ""
+    targets: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    concurrency: int | None = None
+    tags: tuple[str, ...] = ()
+    place: errors.Place = dataclasses.field(default_factory=lambda: errors.Place("controllers.yaml"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Controllers:
+    """All of them, which one is the default, which names are wrong, and where each `inventory:` stands."""
+
+    by_name: Mapping[str, Controller]
+    default: str
+    broken: frozenset[str] = frozenset()
+    inventories_at: Mapping[str, config.Mark | None] = dataclasses.field(default_factory=dict)
+
+
+def read(document: config.Document | None, project: Project) -> Controllers:
+    """The controllers of a file (None: there is none); mistakes become its diagnostics."""
+    local = Controller("local", "local", project.kinds("local"), inventory=project.default_inventory)
+    alone = Controllers({"local": local}, "local")
+    if document is None or (document.ok and document.value is None):
+        return alone
+    value = document.value
+    if not isinstance(value, config.Map):
+        if document.ok:
+            document.error("wrong-type", "controllers.yaml has to be a mapping", getattr(value, "mark", (1, 1, 1)))
+        return alone
+    for key in value:
+        if key not in ("controllers", "default"):
+            near = errors.nearest(str(key), ("controllers", "default")) or "known: controllers, default"
+            document.error("unknown-key", f"controllers.yaml has no key {key!r}", value.keys_at.get(key), near)
+    listed = value.get("controllers")
+    if listed is not None and (not isinstance(listed, config.Map) or len(listed) > CONTROLLERS_MAX):
+        message = f"controllers has to be a mapping of at most {CONTROLLERS_MAX} names"
+        document.error("wrong-type", message, value.keys_at.get("controllers"))
+        return alone
+    if not listed:
+        return alone
+    found = {str(name): _one(document, listed, name, project) for name in listed}
+    made = {name: spec for name, spec in found.items() if spec is not None}
+    marks = {name: catalog_mark(listed[name]) for name in made}
+    return Controllers(made, _default(document, value, found), frozenset(found) - frozenset(made), marks)
+
+
+def catalog_mark(value: Any) -> config.Mark | None:
+    """Where a controller says its inventory."""
+    return value.values_at.get("inventory") if isinstance(value, config.Map) else None
+
+
+class Project:
+    """What reading controllers needs of the project: its plugins, each found once, and its default inventory.
+
+    `find(kind, name)` is `plugins.find` for this project.
+    """
+
+    def __init__(self, find: Callable[[plugins.Kind, str], Any], default_inventory: str) -> None:
+        self._find = find
+        self.default_inventory = default_inventory
+        self._found: dict[str, type[plugins.Controller] | errors.HealerError] = {}
+
+    def plugin(self, type_name: str) -> type[plugins.Controller]:
+        """The class of a type. Raises `plugins.UnknownPlugin` or `plugins.BrokenPlugin`."""
+        found = self._found.get(type_name)
+        if found is None:
+            try:
+                found = self._class(type_name)
+            except errors.HealerError as error:
+                found = error
+            self._found[type_name] = found
+        if isinstance(found, errors.HealerError):
+            raise found
+        return found
+
+    def _class(self, type_name: str) -> type[plugins.Controller]:
+        module = self._find("controllers", type_name)
+        plugin = getattr(module, "CONTROLLER", module)
+        if isinstance(plugin, type) and issubclass(plugin, plugins.Controller):
+            return plugin
+        where = str(getattr(module, "__file__", type_name))
+        reason = "CONTROLLER is no Controller class"
+        raise plugins.BrokenPlugin(what="controller", name=type_name, where=where, reason=reason)
+
+    def kinds(self, type_name: str) -> frozenset[str]:
+        """Which kinds of jobs a type can do."""
+        return frozenset(self.plugin(type_name).kinds)
+
+
+def _one(document: config.Document, listed: config.Map, name: Any, project: Project) -> Controller | None:
+    value, at = listed[name], listed.keys_at.get(name)
+    before = len(document.diagnostics)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        document.error("name", f"{name!r} is no name of a controller", at, "letters, digits, _ . - (at most 64)")
+    if not isinstance(value, config.Map) or not isinstance(value.get("type"), str):
+        mark = value.values_at.get("type", at) if isinstance(value, config.Map) else at
+        document.error("wrong-type", f"the controller {name!r} has to be a mapping with a type", mark, "{type: local}")
+        return None
+    try:
+        plugin = project.plugin(value["type"])
+    except plugins.UnknownPlugin as error:
+        document.error("unknown-controller-type", error.message, value.values_at.get("type"), error.try_)
+        return None
+    except errors.HealerError as error:
+        document.error(error.code, error.message, value.values_at.get("type"), error.try_)
+        return None
+    rest = building.without(value, ("type", *_COMMON))
+    what = f"the controller {name!r}"
+    common = plugins.check_options(
+        document, Common, building.without(value, [k for k in value if k not in _COMMON]), at, what
+    )
+    only = building.without(rest, [key for key in rest if key != "inventory"])
+    where = plugins.check_options(document, _Inventory, only, at, what)
+    if "inventory" not in plugin.Options.model_fields:
+        rest = building.without(rest, ("inventory",))
+    elif where is None:
+        return None
+    options = plugins.check_options(document, plugin.Options, rest, at, what)
+    if common is None or where is None or options is None or _wrong(document, before):
+        return None
+    return Controller(
+        name, value["type"], project.kinds(value["type"]), building.plain(rest),
+        _path(where.inventory) or project.default_inventory,
+        tuple(common.targets), tuple(common.actions), common.concurrency, tuple(common.tags), document.place(at),
+    )  # fmt: skip
+
+
+def _wrong(document: config.Document, before: int) -> bool:
+    return any(one.severity == "error" for one in document.diagnostics[before:])
+
+
+def _path(text: str | None) -> str:
+    return (
+        "/".join(part for part in (text or "").split("/") if part not in ("", "."))
+        if text and text[0] != "/"
+        else text or ""
+    )
+
+
+def _default(document: config.Document, value: config.Map, found: Mapping[str, Any]) -> str:
+    default = value.get("default")
+    if default is None:
+        if len(found) > 1 and "default" not in value:
+            message = "default is missing: which controller do actions use that name none?"
+            document.error("missing-key", message, value.mark, f"default: {next(iter(found))}")
+        return next(iter(found))
+    if not isinstance(default, str) or default not in found:
+        mark = value.values_at.get("default")
+        document.error(
+            "unknown_controller", f"no controller is named {default!r}", mark, errors.nearest(str(default), found)
+        )
+        return next(iter(found))
+    return default

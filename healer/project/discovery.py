@@ -1,0 +1,113 @@
+"""Actions as they are written: in `actions.yaml`, and in metadata beside a playbook or a script. Caller: `loading`.
+
+Only a file with metadata is an action: a role's `main.yml` or a library beside it is none. An entry of `actions.yaml` wins
+over metadata of its name, with a note.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from healer import catalog, config, errors
+from healer.project.tree import Tree
+
+META: Final = (".meta.yml", ".meta.yaml")
+_PLAYBOOK: Final = (".yml", ".yaml")
+_NO_SCRIPT: Final = re.compile(r"[._].*|README.*|.*\.(md|txt|rst|json|ya?ml|cfg|ini|j2)", re.DOTALL)
+
+
+def is_metadata(path: str) -> bool:
+    """Whether a path of the project is metadata beside an action."""
+    return path.startswith(("playbooks/", "scripts/")) and path.endswith(META)
+
+
+def written(tree: Tree, actions: config.Document | None) -> tuple[list[catalog.Written], list[config.Document]]:
+    """Every action as written, those of `actions.yaml` first, and the documents of the metadata."""
+    found = list(_listed(actions)) if actions is not None else []
+    names = {one.name for one in found}
+    documents = []
+    for kind, folder in catalog.FOLDERS.items():
+        for path in tree.names(folder):
+            if is_metadata(path):
+                document = tree.document(path)
+                documents.append(document)
+                one = _beside(tree, document, kind)
+                if one is not None and one.name in names:
+                    _taken(document, one, next(known for known in found if known.name == one.name))
+                elif one is not None:
+                    names.add(one.name)
+                    found.append(one)
+    return found, documents
+
+
+def _listed(document: config.Document) -> Iterator[catalog.Written]:
+    value = document.value
+    if value is None:
+        return
+    if not isinstance(value, config.Map):
+        document.error("wrong-type", "actions.yaml has to be a mapping", getattr(value, "mark", (1, 1, 1)))
+        return
+    for key in value:
+        if key != "actions":
+            near = errors.nearest(str(key), ("actions",)) or "known: actions"
+            document.error("unknown-key", f"actions.yaml has no key {key!r}", value.keys_at.get(key), near)
+    actions = value.get("actions")
+    if actions is not None and not isinstance(actions, config.Map):
+        document.error("wrong-type", "actions has to be a mapping of names", value.keys_at.get("actions"))
+    elif actions is not None:
+        for name in actions:
+            yield catalog.Written(str(name), document, actions[name], actions.keys_at.get(name))
+
+
+def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalog.Written | None:
+    path = pathlib.PurePosixPath(document.file)
+    name = path.name.removesuffix(META[0]).removesuffix(META[1])
+    other = str(path.parent / (name + META[1]))
+    if path.name.endswith(META[0]) and other in tree.files:
+        document.error("both-endings", f"{other} is there too; one of them has to go", None)
+        return None
+    files = [one for one in _files(tree, path.parent, name) if kind != "playbook" or one.endswith(_PLAYBOOK)]
+    names_kind = isinstance(document.value, config.Map) and any(key in document.value for key in catalog.KINDS)
+    if len(files) != 1 and not names_kind:
+        message = f"there is no {kind} {name} beside it" if not files else f"it may be of {' or '.join(files)}"
+        document.error("no-action-file" if not files else "ambiguous-file", message, None)
+        return None
+    mark = document.value.mark if isinstance(document.value, config.Map) else (1, 1, 1)
+    if document.value is None and document.ok:
+        document.value = config.Map((1, 1, 1))
+    return catalog.Written(name, document, document.value, mark, kind, files[0] if len(files) == 1 else "")
+
+
+def _files(tree: Tree, folder: pathlib.PurePosixPath, name: str) -> list[str]:
+    """The files of a folder that have a name, whatever their one ending."""
+    found = []
+    for path in tree.names(str(folder)):
+        other = pathlib.PurePosixPath(path)
+        if other.parent == folder and name in (other.name, other.stem) and not is_metadata(path):
+            found.append(path)
+    return found
+
+
+def _taken(document: config.Document, one: catalog.Written, first: catalog.Written) -> None:
+    where = first.document.place(first.mark)
+    if is_metadata(first.document.file):
+        document.error("duplicate-name", f"the action {one.name!r} is there already ({where})", one.mark)
+    else:
+        document.diagnostic("hint", "shadowed", f"the action {one.name!r} of {where} counts, not this one", one.mark)
+
+
+def without_metadata(tree: Tree, found: catalog.Catalog) -> Iterator[errors.Diagnostic]:
+    """A hint for each playbook and script that no action names."""
+    used = {entry.subject for entry in found.entries.values()}
+    for kind, folder in catalog.FOLDERS.items():
+        for path in tree.names(folder):
+            name = path.removeprefix(folder + "/")
+            looks = name.endswith(_PLAYBOOK) if kind == "playbook" else not _NO_SCRIPT.fullmatch(name)
+            if "/" not in name and looks and not is_metadata(path) and path not in used:
+                stem = path.rpartition(".")[0] or path
+                message = f"no action runs this {kind}"
+                try_ = f"describe it in actions.yaml or {stem}.meta.yml if rules should run it"
+                yield errors.Diagnostic("no-metadata", message, errors.Place(path), "hint", try_=try_)

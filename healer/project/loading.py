@@ -1,0 +1,264 @@
+"""A project directory → one checked revision, or everything that is wrong with it and where.
+
+Callers: the daemon (start, reload through `child`), `healer validate`. Nothing here raises for a mistake of an operator. The
+order: read the files once, then settings, controllers with their inventories, the catalog, shared sources, rulebooks; each is
+checked against what came before it, and all that can be checked is, whatever else is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import json
+import os
+import pathlib
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from healer import catalog, config, errors, inventory, plugins
+from healer.project import (
+    books,
+    checking,
+    controllers,
+    discovery,
+    events,
+    folders,
+    git,
+    revision,
+    settings,
+    sources,
+    tree,
+)  # fmt: skip
+
+MANIFEST: Final = ".revision.json"
+"""Stands in a published revision; names the commit that it came from."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """What `load` gives: a revision where there is no error. `published`: where it was copied to, if that was asked."""
+
+    revision: revision.Revision | None
+    diagnostics: tuple[errors.Diagnostic, ...]
+    published: pathlib.Path | None = None
+
+    @property
+    def errors(self) -> int:
+        """How many diagnostics are errors."""
+        return sum(one.severity == "error" for one in self.diagnostics)
+
+
+def load(project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
+    """Read and check a project.
+
+    `environ`: of it the variables `HEALER_…` are settings. `overrides`: flags by their place in `healer.yaml` with dots
+    (`{"server.port": 8081, "mode": "active"}`), None for one that was not given.
+    """
+    with without_collecting():
+        return _Loading(project_dir, environ, overrides or {}).load()
+
+
+@contextlib.contextmanager
+def without_collecting() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile: what is made stays, so that each look at all of it is lost time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Loading:
+    """One reading of one directory."""
+
+    def __init__(self, project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+        self._environ = environ
+        self._overrides = overrides
+        self._inventory_paths = {controllers.INVENTORY}
+        self.tree = tree.Tree(project_dir, self._kept)
+        self._documents: list[config.Document] = []
+        self._more: list[errors.Diagnostic] = []
+        self._incomplete: set[str] = set()
+        self._hostname = socket.gethostname()
+
+    def load(self) -> Loaded:
+        self.tree.scan()
+        found = self._revision()
+        diagnostics = [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
+        unique = dict.fromkeys(sorted(diagnostics, key=lambda d: (d.place.file, d.place.line, d.place.column)))
+        failed = any(one.severity == "error" for one in unique)
+        whole = None if failed else dataclasses.replace(found, diagnostics=tuple(unique))
+        return Loaded(whole, tuple(unique))
+
+    def _revision(self) -> revision.Revision:
+        main = self._document("healer")
+        read = settings.read(main, self._environ, self._overrides)
+        self._more += [*read.diagnostics, *folders.mistakes(self.tree)]
+        project = controllers.Project(self._find, self._default_inventory())
+        control = self._document("controllers")
+        control_by = controllers.read(control, project)
+        inventories = self._inventories(control, control_by)
+        actions = self._document("actions")
+        written, metadata = discovery.written(self.tree, actions)
+        self._documents += metadata
+        found = catalog.build(written)
+        checker = checking.Checker(
+            self.tree, read.settings, found, frozenset(one.name for one in written), control_by, inventories,
+            frozenset(self._incomplete), self._hostname,
+        )  # fmt: skip
+        self._check(checker, written, control)
+        self._more += discovery.without_metadata(self.tree, found)
+        all_sources = sources.Sources(self.tree)
+        if main is not None:
+            all_sources.share(main)
+        activations = self._activations(checker, all_sources, read.settings)
+        hidden = events.activation(found, actions or config.Document("actions.yaml", ""))
+        if hidden is not None:
+            activations.append(hidden[0])
+            all_sources.found[hidden[1].name] = hidden[1]
+        if not written and len(activations) == (hidden is not None):
+            message = "no rulebook and no action: events are taken, and nothing is done about them"
+            self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
+        return revision.Revision(
+            tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
+            control_by.default, inventories, tuple(activations), all_sources.found, self.tree.files, self._hostname,
+        )  # fmt: skip
+
+    # --- files ------------------------------------------------------------------------------------------------------------
+
+    def _kept(self, path: str) -> bool:
+        if path in tree.FILES or books.is_book(path) or discovery.is_metadata(path):
+            return not path.endswith(".cfg")
+        return any(path == one or path.startswith(one + "/") for one in self._inventory_paths)
+
+    def _document(self, name: str) -> config.Document | None:
+        """One of the files at the top, whichever ending it has."""
+        there = [path for path in (f"{name}.yaml", f"{name}.yml") if path in self.tree.files]
+        if not there:
+            return None
+        document = self.tree.document(there[0])
+        if len(there) > 1:
+            document.error("both-endings", f"{there[1]} is there too; one of them has to go", None)
+        self._documents.append(document)
+        return document
+
+    def _find(self, kind: plugins.Kind, name: str) -> Any:
+        return plugins.find(kind, name, self.tree.root)
+
+    def _git(self) -> git.Git | None:
+        """Of a published revision the commit that it was published from; else that of the repository."""
+        try:
+            noted = json.loads((self.tree.root / MANIFEST).read_bytes())["git"]
+            return git.Git(str(noted["commit"]), bool(noted["clean"])) if noted else None
+        except (OSError, ValueError, KeyError, TypeError):
+            counted = {path.split("/", 1)[0] for path in self.tree.files} | set(tree.FOLDERS) | set(tree.FILES)
+            return git.read(self.tree.root, sorted(counted))
+
+    # --- inventories ------------------------------------------------------------------------------------------------------
+
+    def _default_inventory(self) -> str:
+        return controllers.INVENTORY if any(self.tree.names(controllers.INVENTORY)) else ""
+
+    def _inventories(
+        self, document: config.Document | None, found: controllers.Controllers
+    ) -> dict[str, inventory.Inventory]:
+        made: dict[str, inventory.Inventory] = {}
+        for name, spec in found.by_name.items():
+            path = spec.inventory
+            if not path or path in made:
+                continue
+            at = found.inventories_at.get(name) or (
+                (spec.place.line, spec.place.column, 1) if spec.place.line else None
+            )
+            files = self._inventory_files(document or config.Document("controllers.yaml", ""), path, at)
+            made[path], mistakes = inventory.parse(files)
+            self._more += mistakes
+            if any(one.code == "dynamic-inventory" for one in mistakes):
+                self._incomplete.add(path)
+        return made
+
+    def _inventory_files(self, document: config.Document, path: str, at: config.Mark | None) -> dict[str, str]:
+        if path.startswith("/") or ".." in path.split("/") or path == "." or "\0" in path:
+            message = f"the inventory {path!r} has to be a file or folder of its own in the project"
+            document.error("path-escapes", message, at)
+            self._incomplete.add(path)
+            return {}
+        if not any(one == path or one.startswith(path + "/") for one in self.tree.files):
+            self._inventory_paths.add(path)
+            if os.path.lexists(self.tree.root / path):
+                self.tree.add(path)
+        there = [one for one in self.tree.files if one == path or one.startswith(path + "/")]
+        if not there:
+            document.error("no-inventory", f"there is no inventory {path!r}", at)
+            self._incomplete.add(path)
+        return {one: text for one in there if (text := self._inventory_text(one)) is not None}
+
+    def _inventory_text(self, path: str) -> str | None:
+        raw = self.tree.content(path)
+        if raw is None:
+            return None
+        if self.tree.files[path].executable and not raw.startswith(b"#!"):
+            return "#!"  # Ansible runs whatever is executable, so its text says nothing
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            message = f"the file is not UTF-8 (byte {error.start + 1})"
+            self._more.append(errors.Diagnostic("unreadable", message, errors.Place(path)))
+            return None
+
+    # --- checks across files ----------------------------------------------------------------------------------------------
+
+    def _check(
+        self, checker: checking.Checker, written: Iterable[catalog.Written], control: config.Document | None
+    ) -> None:
+        for one in written:
+            checker.entry(one)
+        listed = control.value.get("controllers") if control and isinstance(control.value, config.Map) else None
+        for name, spec in checker.controllers.by_name.items():
+            value = listed.get(name) if isinstance(listed, config.Map) else None
+            if control is not None and isinstance(value, config.Map):
+                checker.controller(control, spec, value)
+
+    def _activations(
+        self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings
+    ) -> list[revision.Activation]:
+        made: list[revision.Activation] = []
+        identities: dict[str, errors.Place] = {}
+        for book in books.read(self.tree):
+            document = book.document
+            self._documents.append(document)
+            written = list(book.written())
+            names = frozenset(name for name, _ in written)
+            for name, value in written:
+                lifecycle = all_sources.of_ruleset(document, value, book.activation, name)
+                checker.ruleset(document, value, names, lifecycle=lifecycle)
+                _identity(document, f"{book.activation}/{name}", value, identities)
+            _windows(book, read.retention.journal)
+            made.append(revision.Activation(book.activation, document.file, tuple(book.rulesets)))
+        return made
+
+
+def _identity(document: config.Document, identity: str, value: config.Map, known: dict[str, errors.Place]) -> None:
+    """`a/b` with a ruleset `c` and `a` with a ruleset `b/c` would be one."""
+    mark = value.values_at.get("name")
+    place = document.place(mark)
+    first = known.setdefault(identity, place)
+    if first.file != place.file:
+        document.error("duplicate-name", f"{identity!r} is the ruleset of another file already ({first})", mark)
+
+
+def _windows(book: books.Book, journal_s: float) -> None:
+    """What is remembered longer than the journal is kept could not be rebuilt after a restart."""
+    limit = f"longer than the journal is kept (retention.journal, {journal_s / 86400:g} days)"
+    for ruleset in book.rulesets:
+        if ruleset.default_events_ttl_s > journal_s:
+            mark = (ruleset.place.line, ruleset.place.column, 1)
+            book.document.error("window-too-long", f"default_events_ttl is {limit}", mark)
+        for rule in ruleset.rules:
+            if rule.throttle is not None and rule.throttle.window_us > journal_s * 1_000_000:
+                mark = (rule.throttle.place.line, rule.throttle.place.column, 1)
+                book.document.error("window-too-long", f"the window of the rule {rule.name!r} is {limit}", mark)

@@ -1,0 +1,206 @@
+"""A revision: everything that one state of a project's files means, checked, under one id. Frozen, plain values, picklable.
+
+Made by `loading`; read by all workers. Runs name the revision that they were decided under, and run from its files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from healer import engine, errors, inventory, model, policy
+from healer.catalog import entries
+from healer.project import targets
+from healer.project.controllers import Controller
+from healer.project.git import Git
+from healer.project.settings import Settings
+from healer.project.tree import File
+
+EFFECTFUL: Final = frozenset({"run_action", "run_playbook", "run_module"})
+"""The actions that touch the world: they become runs and pass the gates."""
+
+HIDDEN_ACTIVATION: Final = "healer"
+"""The activation of the rules that the catalog's `events:` make."""
+
+SHORT: Final = 7
+UPSTREAM_TIMEOUT_S: Final = 86_400.0
+"""ansible-rulebook ends no playbook of its own accord; a child without any end would be worse than a late one."""
+_ESCAPING: Final = re.compile(r"(^|/)\.\.(/|$)|^/|\x00")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """One source instance. `name` is its own within the daemon, and the source name of its journal rows.
+
+    `kind`: `pull` runs as a task (ours), `eda` in a child, `push` waits for requests. `args` and `filters` are plain values as
+    written. `options` are the checked ones of a built-in push source, else None. `resolves`: its alerts are closed by itself.
+    `subscribers`: (activation, ruleset). `code` changes with the plugin's own files. Spans are seconds.
+    """
+
+    name: str
+    type: str
+    kind: Literal["pull", "eda", "push"]
+    args: Mapping[str, Any]
+    filters: tuple[tuple[str, Mapping[str, Any]], ...]
+    place: errors.Place
+    options: Any = None
+    resolves: bool = False
+    shared: bool = False
+    subscribers: tuple[tuple[str, str], ...] = ()
+    code: str = ""
+    max_quiet_s: float | None = None
+    alert_ttl_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Activation:
+    """One rulebook switched on under a name. `hidden`: made of the catalog's `events:`, with no file of its own."""
+
+    name: str
+    file: str
+    rulesets: tuple[engine.Ruleset, ...]
+    hidden: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Revision:
+    """One checked state of a project. `inventories` by the path that controllers name; `files` are all that count.
+
+    `project_dir` and `hostname` are where it was read; they are no part of `id`.
+    """
+
+    id: str
+    project_dir: pathlib.Path
+    git: Git | None
+    settings: Settings
+    catalog: entries.Catalog
+    controllers: Mapping[str, Controller]
+    default_controller: str
+    inventories: Mapping[str, inventory.Inventory]
+    activations: tuple[Activation, ...]
+    sources: Mapping[str, Source]
+    files: Mapping[str, File]
+    hostname: str = ""
+    diagnostics: tuple[errors.Diagnostic, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The id as people see it."""
+        return self.id[:SHORT]
+
+    @property
+    def ansible_controller(self) -> str:
+        """The controller of `run_playbook` and `run_module`: the default one if it can, else the first that can."""
+        default = self.controllers.get(self.default_controller)
+        if default is not None and "playbook" in default.kinds:
+            return self.default_controller
+        return next(
+            (name for name, spec in self.controllers.items() if "playbook" in spec.kinds), self.default_controller
+        )
+
+    def rulesets(self) -> Iterator[tuple[Activation, engine.Ruleset]]:
+        """Every ruleset with its activation."""
+        for activation in self.activations:
+            for ruleset in activation.rulesets:
+                yield activation, ruleset
+
+    def find_rule(self, activation: str, ruleset: str, rule: str) -> engine.Rule | None:
+        """The rule of an identity `activation/ruleset/rule`."""
+        for one, found in self.rulesets():
+            if one.name == activation and found.name == ruleset:
+                return next((known for known in found.rules if known.name == rule), None)
+        return None
+
+    def routes(self) -> dict[str, list[str]]:
+        """Source → the rulesets (`activation/ruleset`) that listen to it."""
+        return {name: [f"{a}/{r}" for a, r in source.subscribers] for name, source in self.sources.items()}
+
+    # --- targets --------------------------------------------------------------------------------------------------------
+
+    def hosts(self, controller: str) -> inventory.Inventory:
+        """The inventory of a controller; empty where it has none."""
+        spec = self.controllers.get(controller)
+        return self.inventories.get(spec.inventory, targets.EMPTY) if spec else targets.EMPTY
+
+    def inventory_name(self, controller: str) -> str:
+        """What people call the inventory of a controller."""
+        spec = self.controllers.get(controller)
+        return "any inventory" if spec is None else spec.inventory or "this machine"
+
+    def resolve_target(self, controller: str, text: str) -> model.Target | inventory.Refusal:
+        """The target that a text means for a controller, or why it means none."""
+        spec = self.controllers.get(controller)
+        if spec is None:
+            reason = f"no controller is named {controller!r}"
+            return inventory.Refusal(reason, errors.nearest(controller, self.controllers))
+        return targets.resolve(spec, self.hosts(controller), self.hostname, text)
+
+    def expand_hosts(self, controller: str, hosts: Sequence[str]) -> tuple[list[model.Target], list[str]]:
+        """The hosts of names and groups, and the names that are neither."""
+        spec = self.controllers.get(controller)
+        if spec is None:
+            return [], list(hosts)
+        return targets.expand(spec, self.hosts(controller), self.hostname, hosts)
+
+    def playbook(self, name: str) -> str | None:
+        """The file of a playbook, relative to the revision's folder; below playbooks/ or as written."""
+        return playbook(self.files, name)
+
+    def beyond_local(self) -> list[str]:
+        """The controllers that reach beyond this machine, sorted."""
+        specs = self.controllers.items()
+        return sorted(name for name, spec in specs if not targets.is_local(spec, self.hosts(name)))
+
+    # --- the gates' values ------------------------------------------------------------------------------------------------
+
+    def limits(self, entry: entries.Entry | None, controller: Controller | None) -> policy.Limits:
+        """The gates' values for a catalog action: what the entry names, else the defaults."""
+        shipped = self.settings.defaults.run_action
+        places = (controller and controller.concurrency) or shipped.concurrency.controller
+        if entry is not None and entry.concurrency is not None:
+            places = min(places or entry.concurrency, entry.concurrency)
+        return policy.Limits(
+            max_age_s=_named(entry and entry.max_age_s, shipped.max_age),
+            defer_for_s=_named(entry and entry.defer_for_s, shipped.defer_for),
+            attempts=_named(entry and entry.attempts, shipped.attempts),
+            cooldown_s=_named(entry and entry.cooldown_s, shipped.cooldown),
+            concurrency_daemon=shipped.concurrency.daemon,
+            concurrency_controller=places,
+            timeout_s=_named(entry and entry.timeout_s, shipped.timeout) or shipped.timeout,
+            chain_depth=shipped.chain_depth,
+        )
+
+    def upstream_limits(self, controller: str) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions: they act as they acted."""
+        upstream, spec = self.settings.defaults.upstream, self.controllers.get(controller)
+        return policy.Limits(
+            concurrency_daemon=upstream.concurrency.daemon,
+            concurrency_controller=spec.concurrency if spec else None,
+            timeout_s=UPSTREAM_TIMEOUT_S,
+            chain_depth=upstream.chain_depth,
+            lock_targets=False,
+        )
+
+    def forbidden(self, controller: str, action: str, kind: str, on: Sequence[model.Target]) -> list[policy.Problem]:
+        """Why a controller may not do it; empty: it may."""
+        spec = self.controllers.get(controller)
+        if spec is None:
+            detail = f"no controller is named {controller!r}"
+            return [policy.Problem("controller_forbidden", {"controller": controller, "detail": detail})]
+        return targets.forbidden(spec, action, kind, on)
+
+
+def _named(value: Any, shipped: Any) -> Any:
+    return shipped if value is None else value
+
+
+def playbook(files: Mapping[str, File], name: str) -> str | None:
+    """The path of a playbook among the files of a revision, as `run_playbook` and the catalog may name it."""
+    if not name or _ESCAPING.search(name):
+        return None
+    plain = posixpath.normpath(name)
+    return next((path for path in (plain, f"playbooks/{plain}") if path in files), None)

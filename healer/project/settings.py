@@ -1,0 +1,193 @@
+"""`healer.yaml`: how the daemon runs. Read whole, every mistake at once; flags and the environment go before the file.
+
+Caller: `loading`. A value of the environment is named after its place (`HEALER_SERVER__PORT` is `port` under `server`); a
+mistake in it is told with the variable's name where the file's would stand. Secrets are references only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
+
+import pydantic
+
+from healer import config, errors, model, plugins
+from healer.catalog import building
+from healer.project import shipped
+
+NOT_YET: Final = ("activations", "roles", "principals", "policies", "inhibit", "notifications", "secrets", "heartbeat")
+PREFIX: Final = "HEALER_"
+BODY_LIMIT: Final = 16 << 20
+OTHER_VARIABLES: Final = (
+    "ADMIN_KEY_FILE", "DATA_DIR", "DEBUG", "DRY_RUN", "KEY", "PARAM_", "PORT", "PROJECT", "RUN_ID", "SERVICE_", "SHARED",
+    "TARGET", "TOKEN", "URL",
+)  # fmt: skip
+"""Variables that others read, or that Kubernetes sets for a service of this name; `DATA_DIR` is a setting as well."""
+
+Host = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,255}$")]
+Path = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00-\x1f]{1,1000}$")]
+Label = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Group = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$")]
+
+
+class Server(plugins.Options):
+    """Where the daemon listens; port 0 takes any free one."""
+
+    host: Host = "127.0.0.1"
+    port: Annotated[int, pydantic.Field(ge=0, le=65535)] = 8080
+
+
+class Log(plugins.Options):
+    """Logs as JSON lines; `rotation` in bytes, `retention` in seconds."""
+
+    dir: Path = "logs"
+    level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    rotation: Annotated[plugins.Size, pydantic.Field(ge=10_000)] = 100_000_000
+    retention: Annotated[plugins.Duration, pydantic.Field(ge=60)] = 30 * 86400.0
+
+
+class Keys(plugins.Options):
+    """A file of key hashes, for containers."""
+
+    file: Path | None = None
+
+
+class Control(plugins.Options):
+    """The socket of the local shell; '' is `control.sock` in the data directory. `group` may use it too."""
+
+    socket: Path | Literal[""] = ""
+    group: Group | None = None
+
+
+class Settings(plugins.Options):
+    """All of `healer.yaml`. `sources` as written: name → {type: options}. Spans are seconds, sizes bytes."""
+
+    environment: Label = "dev"
+    mode: model.Mode = "active"
+    server: Server = Server()
+    data_dir: Path = ".healer"
+    reload: Literal["manual"] = "manual"
+    log: Log = Log()
+    retention: shipped.Retention = shipped.Retention()
+    keys: Keys = Keys()
+    control: Control = Control()
+    sources: dict[str, Any] = pydantic.Field(default={})
+    defaults: shipped.Defaults = shipped.Defaults()
+    storm: shipped.Storm = shipped.Storm()
+    backlog_max: Annotated[int, pydantic.Field(ge=100, le=100_000_000)] = 100_000
+    body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
+    drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
+
+
+def read(document: config.Document | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Read:
+    """The settings of a file (None: there is none) under the environment and the flags.
+
+    `overrides` are flags by their place with dots (`server.port`). Mistakes stand in the document and in `Read.diagnostics`;
+    where there are any the values that were right still hold, so that the rest can be checked.
+    """
+    settings = _file(document) if document is not None else Settings()
+    found: list[errors.Diagnostic] = []
+    for place, path, value in (*_variables(environ, found), *_flags(overrides)):
+        settings = _put(settings, place, path, value, found)
+    return Read(settings, found)
+
+
+class Read:
+    """What `read` gives."""
+
+    __slots__ = ("diagnostics", "settings")
+
+    def __init__(self, settings: Settings, diagnostics: list[errors.Diagnostic]) -> None:
+        self.settings = settings
+        self.diagnostics = diagnostics
+
+
+def _file(document: config.Document) -> Settings:
+    value = document.value
+    if not isinstance(value, config.Map):
+        if value is not None:
+            mark = getattr(value, "mark", None) or (1, 1, 1)
+            document.error("wrong-type", f"healer.yaml has to be a mapping, got {type(value).__name__}", mark)
+        return Settings()
+    refused = list(NOT_YET)
+    for key in NOT_YET:
+        if key in value:
+            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
+    if value.get("reload") == "on_change":
+        document.error("not-yet", "reload: on_change is not there yet", value.values_at.get("reload"), "reload: manual")
+        refused.append("reload")
+    kept = _empty_sections(building.without(value, refused))
+    for key in list(kept):
+        # A section that is wrong is left out, so that the others still hold while the rest is checked.
+        alone = building.without(kept, [other for other in kept if other != key])
+        if plugins.check_options(document, Settings, alone, value.mark, "healer.yaml") is None:
+            kept = building.without(kept, [key])
+    made: Settings = Settings.model_validate(kept)
+    return made
+
+
+def _empty_sections(value: config.Map) -> config.Map:
+    """A section whose lines are all comments reads as nothing: it means its defaults."""
+    made = building.without(value, ())
+    for key in ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm"):
+        if key in made and made[key] is None:
+            made[key] = {}
+    return made
+
+
+def _variables(environ: Mapping[str, str], found: list[errors.Diagnostic]) -> Iterator[tuple[str, list[str], str]]:
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        path = name.removeprefix(PREFIX).lower().split("__")
+        if len(path) > 1 or path[0] in Settings.model_fields:
+            yield name, path, environ[name]
+        elif not name.removeprefix(PREFIX).startswith(OTHER_VARIABLES):
+            near = errors.nearest(name, (PREFIX + field.upper() for field in Settings.model_fields))
+            if near:
+                message = "no setting has this name; the variable is left out"
+                found.append(errors.Diagnostic("unknown-variable", message, errors.Place(name), "warning", try_=near))
+
+
+def _flags(overrides: Mapping[str, Any]) -> Iterator[tuple[str, list[str], Any]]:
+    for name, value in overrides.items():
+        if value is not None:
+            yield "--" + name.split(".")[-1].replace("_", "-"), name.split("."), value
+
+
+def _put(settings: Settings, place: str, path: list[str], value: Any, found: list[errors.Diagnostic]) -> Settings:
+    """The settings with one value changed, or unchanged after saying what is wrong."""
+    shapes: list[plugins.Options] = [settings]
+    for depth, name in enumerate(path):
+        fields = type(shapes[-1]).model_fields
+        inner = getattr(shapes[-1], name, None) if name in fields else None
+        last = depth == len(path) - 1
+        if name not in fields or (last == isinstance(inner, plugins.Options)) or name == "sources":
+            known = fields if name not in fields else ()
+            message = f"no setting is named {'.'.join(path)!r} that a variable or flag could set"
+            found.append(errors.Diagnostic("options", message, errors.Place(place), try_=errors.nearest(name, known)))
+            return settings
+        if not last and isinstance(inner, plugins.Options):
+            shapes.append(inner)
+    made = _checked(type(shapes[-1]), path[-1], value, place, found)
+    if made is None:
+        return settings
+    inner = getattr(made, path[-1])
+    for shape, name in zip(reversed(shapes), reversed(path), strict=True):
+        inner = shape.model_copy(update={name: inner})
+    return inner if isinstance(inner, Settings) else settings
+
+
+def _checked(
+    shape: type[plugins.Options], name: str, value: Any, place: str, found: list[errors.Diagnostic]
+) -> plugins.Options | None:
+    """The shape with this one value, all others as shipped; None after saying what is wrong."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        value = building.plain(config.read_text(value, place).value)
+    try:
+        return shape.model_validate({name: value}, strict=False)  # a variable is a text, also where a number is wanted
+    except pydantic.ValidationError as error:
+        for mistake in error.errors(include_url=False):
+            message = f"{mistake['msg'].removeprefix('Value error, ')}, got {value!r}"
+            found.append(errors.Diagnostic("options", message, errors.Place(place)))
+        return None

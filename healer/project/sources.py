@@ -1,0 +1,292 @@
+"""The sources of a project: those that `healer.yaml` shares and those of rulebooks, each checked with its plugin.
+
+Caller: `loading`. What a rulebook calls `healer.source: {name: x}` subscribes its ruleset to the shared source; every other
+one is an instance of its own, named `activation/ruleset/name`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from healer import config, errors, plugins
+from healer.catalog import building
+from healer.project import locating, tree
+from healer.project.revision import Source
+
+API: Final = "healer.api"
+EVENTS: Final = "healer.events"
+SHARED: Final = "healer.source"
+LIFECYCLES: Final = ("ansible.eda.alertmanager", "eda.builtin.alertmanager", "alertmanager")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NATIVE: Final = re.compile(r"healer\.[a-z]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """One source as written, found sound: what of it does not depend on who listens."""
+
+    source: Source
+    path: str = ""
+    """Of a webhook."""
+
+
+class Sources:
+    """Collects all sources of a project. `found`: by name, those that are right."""
+
+    def __init__(self, files: tree.Tree) -> None:
+        self._tree = files
+        project_dir = self._project_dir = files.root
+        self._collections = (str(project_dir / "collections"), *locating.COLLECTIONS)
+        self._located: dict[str, locating.Located | errors.HealerError] = {}
+        self._filters: dict[str, pathlib.Path | errors.HealerError] = {}
+        self._formats: dict[str, plugins.Format | errors.HealerError] = {}
+        self._paths: dict[str, errors.Place] = {}
+        self._shared: dict[str, Checked | None] = {}
+        self.found: dict[str, Source] = {}
+
+    # --- those of healer.yaml -------------------------------------------------------------------------------------------
+
+    def share(self, document: config.Document) -> None:
+        """Take `sources` of `healer.yaml`."""
+        listed = document.value.get("sources") if isinstance(document.value, config.Map) else None
+        if not isinstance(listed, config.Map):
+            return
+        for name, value in listed.items():
+            at = listed.keys_at.get(name)
+            before = len(document.diagnostics)
+            if not isinstance(name, str) or not _NAME.fullmatch(name) or _NATIVE.match(name):
+                message = f"{name!r} is no name of a source"
+                document.error(
+                    "name", message, at, "letters, digits, _ . - (at most 64), not healer.… which names ours"
+                )
+            checked = self._item(document, value, at, shared=True)
+            sound = checked is not None and all(one.severity != "error" for one in document.diagnostics[before:])
+            self._shared[str(name)] = checked if sound else None
+            if checked is not None and sound:
+                self.found[name] = dataclasses.replace(checked.source, name=name, shared=True)
+
+    # --- those of rulebooks -----------------------------------------------------------------------------------------------
+
+    def of_ruleset(self, document: config.Document, ruleset: config.Map, activation: str, name: str) -> bool:
+        """Take the sources of one ruleset; whether one of them has a lifecycle of its own."""
+        items = ruleset.get("sources")
+        resolves = False
+        if not isinstance(items, config.Seq):
+            return resolves
+        for index, item in enumerate(items):
+            checked = self._item(document, item, items.items_at[index])
+            if checked is None:
+                resolves = True  # what it is will be known once it is right: no complaint before
+                continue
+            resolves |= checked.source.resolves
+            self._subscribe(document, item, checked, (activation, name))
+        return resolves
+
+    def _subscribe(
+        self, document: config.Document, item: config.Map, checked: Checked, subscriber: tuple[str, str]
+    ) -> None:
+        source = checked.source
+        if source.type == API:
+            source = dataclasses.replace(source, name=API, shared=True)
+        elif not source.shared:
+            wanted = item.get("name")
+            own = "/".join((*subscriber, wanted if isinstance(wanted, str) and wanted else source.type))
+            number = 2
+            name = own
+            while name in self.found:
+                name, number = f"{own}-{number}", number + 1
+            source = dataclasses.replace(source, name=name)
+        known = self.found.get(source.name, source)
+        if subscriber not in known.subscribers:
+            known = dataclasses.replace(known, subscribers=(*known.subscribers, subscriber))
+        self.found[source.name] = known
+
+    # --- checking one -----------------------------------------------------------------------------------------------------
+
+    def _item(
+        self, document: config.Document, item: Any, mark: config.Mark | None, *, shared: bool = False
+    ) -> Checked | None:
+        if not isinstance(item, config.Map):
+            if shared:
+                document.error("wrong-type", "a source is a mapping: {type: options}", mark)
+            return None
+        types = [key for key in item if key not in ("name", "filters")]
+        if len(types) != 1 or not isinstance(types[0], str):
+            if shared:
+                shown = ", ".join(map(str, types)) or "none"
+                document.error("source-type", f"a source has exactly one type, got {shown}", mark)
+            return None
+        name, at = types[0], item.keys_at.get(types[0])
+        if name == SHARED:
+            return self._reference(document, item, shared=shared)
+        if name == EVENTS:
+            document.error("unknown-source", f"{EVENTS} is for the catalog's events: and listed nowhere", at)
+            return None
+        located = self._locate(document, name, at)
+        return None if located is None else self._options(document, item, located, at, shared=shared)
+
+    def _reference(self, document: config.Document, item: config.Map, *, shared: bool) -> Checked | None:
+        at = item.keys_at.get(SHARED)
+        if shared:
+            document.error("source-type", f"{SHARED} is for rulebooks: it names a source of this file", at)
+            return None
+        args = item[SHARED]
+        options = plugins.check_options(document, locating.options(SHARED), args, at, SHARED)
+        if options is None:
+            return None
+        mark = args.values_at.get("name", at) if isinstance(args, config.Map) else at
+        if options.name not in self._shared:
+            near = errors.nearest(options.name, self._shared)
+            known = "healer.yaml shares " + (", ".join(sorted(self._shared)) or "none (sources:)")
+            document.error("unknown-source", f"healer.yaml has no source {options.name!r}", mark, near or known)
+            return None
+        if item.get("filters"):
+            document.error("filters", f"{SHARED} takes no filters here: they belong to the shared source", mark)
+            return None
+        return self._shared[options.name] and Checked(self.found[options.name])
+
+    def _locate(self, document: config.Document, name: str, at: config.Mark | None) -> locating.Located | None:
+        if name not in self._located:
+            try:
+                self._located[name] = locating.locate(name, self._project_dir, self._collections)
+            except errors.HealerError as error:
+                self._located[name] = error
+        found = self._located[name]
+        if isinstance(found, locating.Located):
+            return found
+        if isinstance(found, plugins.UnknownPlugin):
+            hint = "  ".join(part for part in (found.try_, "`healer sources` lists them") if part)
+            document.error("unknown-source", f"no source is named {name!r}", at, hint)
+        else:
+            document.error(found.code, found.message, at, found.try_)
+        return None
+
+    def _options(
+        self,
+        document: config.Document,
+        item: config.Map,
+        located: locating.Located,
+        at: config.Mark | None,
+        *,
+        shared: bool,
+    ) -> Checked | None:
+        args = item[located.name]
+        if not shared:
+            _inline_secrets(document, args)
+        filters = self._filters_of(document, item, located)
+        options: Any = None
+        if located.kind != "eda":
+            options = plugins.check_options(document, located.plugin.Options, args, at, located.name)
+            if options is None:
+                return None
+        if filters is None:
+            return None
+        checked = Source(
+            "", located.name, _KINDS[located.kind], building.plain(args) or {}, filters, document.place(at),
+            options=options if located.kind == "push" and locating.is_builtin(located.plugin) else None,
+            resolves=self._resolves(document, located, args, options, at),
+            code=self._code(located, [name for name, _ in filters]),
+            max_quiet_s=getattr(options, "max_quiet", None), alert_ttl_s=getattr(options, "alert_ttl", None),
+        )  # fmt: skip
+        path = getattr(options, "path", "") if located.kind == "push" else ""
+        if path:
+            mark = args.values_at.get("path", at) if isinstance(args, config.Map) else at
+            if path in self._paths:
+                message = f"the path {path!r} is taken by another webhook ({self._paths[path]})"
+                document.error("duplicate-path", message, mark)
+                return None
+            self._paths[path] = document.place(mark)
+        return Checked(checked, path)
+
+    def _resolves(
+        self, document: config.Document, located: locating.Located, args: Any, options: Any, at: config.Mark | None
+    ) -> bool:
+        if located.kind == "eda":
+            return located.name in LIFECYCLES
+        name = getattr(options, "format", None)
+        if located.kind == "native" or not isinstance(name, str):
+            return bool(getattr(located.plugin, "resolves", False))
+        if name not in self._formats:
+            try:
+                self._formats[name] = locating.format_of(name)
+            except errors.HealerError as error:
+                self._formats[name] = error
+        found = self._formats[name]
+        if isinstance(found, errors.HealerError):
+            mark = args.values_at.get("format", at) if isinstance(args, config.Map) else at
+            code = "unknown-format" if isinstance(found, plugins.UnknownPlugin) else found.code
+            document.error(code, found.message, mark, found.try_)
+            return True  # not known: no further complaint rests on it
+        return found.resolves
+
+    def _filters_of(
+        self, document: config.Document, item: config.Map, located: locating.Located
+    ) -> tuple[tuple[str, Mapping[str, Any]], ...] | None:
+        listed = item.get("filters")
+        if listed is None:
+            return ()
+        if located.kind != "eda":
+            message = f"filters are for sources of event-driven Ansible, not for {located.name}"
+            document.error("filters", message, item.keys_at.get("filters"))
+            return None
+        made, good = [], isinstance(listed, config.Seq)
+        for one in listed if isinstance(listed, config.Seq) else ():
+            if not isinstance(one, config.Map) or len(one) != 1:
+                good = False
+                continue
+            name = next(iter(one))
+            good &= self._filter(document, str(name), one.keys_at.get(name))
+            made.append((str(name), building.plain(one[name]) if isinstance(one[name], config.Map) else {}))
+        return tuple(made) if good else None
+
+    def _filter(self, document: config.Document, name: str, at: config.Mark | None) -> bool:
+        if name not in self._filters:
+            try:
+                self._filters[name] = locating.locate_filter(name, self._project_dir, self._collections)
+            except errors.HealerError as error:
+                self._filters[name] = error
+        found = self._filters[name]
+        if isinstance(found, errors.HealerError):
+            document.error("unknown-filter", f"no filter is named {name!r}", at, found.try_)
+            return False
+        return True
+
+    def _code(self, located: locating.Located, filters: list[str]) -> str:
+        """A hash of the project's own files that the source runs; '' where it has none."""
+        own = [located.path] if located.path else []
+        own += [path for name in filters if isinstance(path := self._filters.get(name), pathlib.Path)]
+        if located.plugin is not None and not locating.is_builtin(located.plugin):
+            own += [path] if (path := locating.file_of(located.plugin)) else []
+        known = self._tree.files
+        mine = [known[name].sha256 for path in own if (name := self._relative(path)) in known]
+        return hashlib.sha256("".join(mine).encode()).hexdigest() if mine else ""
+
+    def _relative(self, path: pathlib.Path) -> str:
+        return path.relative_to(self._project_dir).as_posix() if path.is_relative_to(self._project_dir) else ""
+
+
+_KINDS: Final[Mapping[str, Any]] = {"native": "pull", "pull": "pull", "push": "push", "eda": "eda"}
+
+
+def _inline_secrets(document: config.Document, args: Any) -> None:
+    for mark in secrets_in(args):
+        message = "a secret's name stands in a rulebook, so whoever may change rules may send it elsewhere"
+        document.warning("inline-secret", message, mark, "share the source in healer.yaml: healer.source: {name: …}")
+
+
+def secrets_in(value: Any) -> Iterator[config.Mark | None]:
+    """Where a `{secret: …}` stands in a value."""
+    if isinstance(value, config.Map):
+        for key, inner in value.items():
+            if key == "secret" and isinstance(inner, str) and len(value) == 1:
+                yield value.keys_at.get(key)
+            else:
+                yield from secrets_in(inner)
+    elif isinstance(value, config.Seq):
+        for inner in value:
+            yield from secrets_in(inner)

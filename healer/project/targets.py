@@ -1,0 +1,90 @@
+"""What a controller's targets are: the hosts of its inventory, and this machine for the controller `local`.
+
+Callers: `checking` (names written in rulebooks) and `revision` (names that events bring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from healer import inventory, model, policy
+from healer.project.controllers import Controller
+
+THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+EMPTY: Final = inventory.Inventory({}, {})
+_LOCALHOST: Final = model.Target("host", "localhost", "localhost", "127.0.0.1", (), local=True)
+
+
+def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str) -> model.Target | inventory.Refusal:
+    """The target that a text means for a controller.
+
+    `localhost` needs no inventory (Ansible has it implicitly); for `local` this machine's own name means the same, so that
+    one lock holds for all its spellings.
+    """
+    found = hosts.resolve(text)
+    if isinstance(found, model.Target) or found.candidates:
+        return found
+    own = (
+        (*THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
+        if spec.type == "local"
+        else ("localhost",)
+    )
+    name = text.removeprefix("host:").lower()
+    if name and name in own:
+        return _LOCALHOST
+    host, colon, port = name.rpartition(":")
+    if colon and port.isascii() and port.isdecimal() and host.strip("[]") in own and host:
+        return _LOCALHOST
+    return found
+
+
+def expand(
+    spec: Controller, hosts: inventory.Inventory, hostname: str, names: Sequence[str]
+) -> tuple[list[model.Target], list[str]]:
+    """The hosts of names and groups as operators write them (`all`, `web`, `web01`), and the names that are neither."""
+    targets: dict[str, model.Target] = {}
+    missing: list[str] = []
+    for name in names:
+        members: Iterable[str] = hosts.groups.get(name, ())
+        found = [
+            resolve(spec, hosts, hostname, member) for member in members or ([] if name in hosts.groups else [name])
+        ]
+        kept = [one for one in found if isinstance(one, model.Target)]
+        if not kept or len(kept) < len(found):
+            missing.append(name)
+        targets |= {str(one): one for one in kept}
+    return list(targets.values()), missing
+
+
+def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.Target]) -> list[policy.Problem]:
+    """Why a controller may not do an action (a kind of `model.Job`) on targets; empty: it may."""
+    problems = []
+    if kind and kind not in spec.kinds:
+        detail = f"a controller of type {spec.type} cannot run a {kind}"
+        problems.append(policy.Problem("controller_forbidden", {"controller": spec.name, "detail": detail}))
+    if spec.actions and action not in spec.actions:
+        detail = f"its actions are {', '.join(spec.actions[:5])}"
+        problems.append(policy.Problem("controller_forbidden", {"controller": spec.name, "detail": detail}))
+    for target in targets:
+        if spec.targets and not _listed(spec, target):
+            detail = f"{target} is not of its targets {', '.join(spec.targets[:5])}"
+            fields = {"controller": spec.name, "detail": detail}
+            problems.append(policy.Problem("controller_forbidden", fields, target=str(target)))
+    return problems
+
+
+def _listed(spec: Controller, target: model.Target) -> bool:
+    names = (str(target), target.name, target.inventory_name, *(f"group:{group}" for group in target.groups))
+    return any(name in spec.targets for name in names)
+
+
+def is_local(spec: Controller, hosts: inventory.Inventory) -> bool:
+    """Whether everything that the controller reaches is this machine."""
+    if spec.type == "local":
+        return True
+    connections = {host.connection or ("local" if host.name == "localhost" else "") for host in hosts.hosts.values()}
+    return spec.kinds <= _ANSIBLE and bool(connections) and connections == {"local"}
+
+
+_ANSIBLE: Final = frozenset({"playbook", "module"})

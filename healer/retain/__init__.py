@@ -1,0 +1,78 @@
+"""Retain: keeps the data directory from growing for ever. Small deletions, one at a time, so that no commit waits long for them.
+
+Nothing is deleted that something still refers to: the journal is trimmed below the oldest row that a snapshot, an open run or an
+undecided row needs; content goes when no row names it; revisions when no journal row is left that was decided under them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import shutil
+from collections.abc import Callable
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import store, telemetry
+from healer.store import trimming
+
+EVERY_S: Final = 60.0
+PAUSE_S: Final = 0.05
+US: Final = 1_000_000
+
+
+class Retainer:
+    """One a daemon. `retention` has `journal`, `runs`, `output` in seconds."""
+
+    def __init__(self, opened: store.Store, retention: Any, clock: Callable[[], int], data_dir: pathlib.Path) -> None:
+        self._store = opened
+        self._retention = retention
+        self._clock = clock
+        self._data_dir = data_dir
+
+    async def run(self) -> None:
+        """Until cancelled: a round each minute."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            removed = await self.once()
+            if removed:
+                logger.bind(**removed).info(
+                    "trimmed: {}", ", ".join(f"{count} {what}" for what, count in removed.items())
+                )
+
+    async def once(self) -> dict[str, int]:
+        """One round; how much of each went."""
+        now_us = self._clock()
+        removed: dict[str, int] = {}
+        for what, unit in (
+            ("events", trimming.TrimJournal(now_us - round(self._retention.journal * US))),
+            ("deliveries", trimming.TrimDeliveries(now_us - trimming.DELIVERIES_US)),
+            ("outputs", trimming.TrimOutputs(now_us - round(self._retention.output * US))),
+            ("runs", trimming.TrimRuns(now_us - round(self._retention.runs * US))),
+        ):
+            while count := await self._store.submit(unit):
+                removed[what] = removed.get(what, 0) + count
+                telemetry.count(f"trimmed_{what}", count)
+                if count < trimming.ROWS:
+                    break
+                await asyncio.sleep(PAUSE_S)
+        if files := await self._contents():
+            removed["contents"] = files
+        return removed
+
+    async def _contents(self) -> int:
+        """Content that no row names any more: the rows first, then the files."""
+        names: list[str] = await self._store.submit(trimming.TrimBlobs())
+        for name in names:
+            await asyncio.to_thread(self._store.blobs.forget, name)
+        return len(names)
+
+
+async def forget_work(data_dir: pathlib.Path, tokens: set[str]) -> int:
+    """At a start: job folders of attempts that have ended (a crash came between the outcome and the clean-up)."""
+    folder = data_dir / "work"
+    gone = [path for path in sorted(folder.iterdir()) if path.name not in tokens] if folder.is_dir() else []
+    for path in gone:
+        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+    return len(gone)

@@ -1,0 +1,14 @@
+-- What `explain` reads.
+
+-- name: decisions_of
+SELECT d.rule, d.action, d.run, d.outcome, d.reason, d.revision, d.explanation, r.state
+FROM decision d LEFT JOIN run r ON r.id = d.run WHERE d.seq = ? ORDER BY d.n;
+
+-- name: decision_latest
+-- Of a run if there is one, else the last of all.
+SELECT seq FROM decision ORDER BY seq DESC LIMIT 1;
+
+-- name: revision_at
+-- The revision that held at a position.
+SELECT coalesce((SELECT r.n FROM journal j JOIN revision r ON r.id = json_extract(CAST(j.body AS TEXT), '$.revision')
+                 WHERE j.kind = 'revision' AND j.seq <= ? ORDER BY j.seq DESC LIMIT 1), 0) AS n;

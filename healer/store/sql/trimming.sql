@@ -1,0 +1,50 @@
+-- Deleting what its time is over for.
+
+-- name: journal_oldest_needed
+-- The oldest row that a snapshot, an open run, a quarantine or the position needs; rows before it may go.
+SELECT min(seq) FROM (
+    SELECT seq FROM position
+    UNION ALL SELECT oldest FROM snapshot
+    UNION ALL SELECT min(seq) FROM run WHERE state IN ('deferred', 'awaiting_approval', 'queued', 'running', 'verifying', 'unknown')
+    UNION ALL SELECT min(seq) FROM quarantine
+) WHERE seq IS NOT NULL;
+
+-- name: journal_trim
+DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq < ? AND at_us < ? AND kind <> 'revision' ORDER BY seq LIMIT ?);
+
+-- name: decision_trim
+DELETE FROM decision WHERE (seq, n) IN (SELECT seq, n FROM decision WHERE seq < ? AND at_us < ? ORDER BY seq LIMIT ?);
+
+-- name: delivery_trim
+DELETE FROM delivery WHERE (source, id) IN (SELECT source, id FROM delivery WHERE seen_us < ? LIMIT ?);
+
+-- name: output_trim
+UPDATE attempt SET stdout_hash = NULL, stderr_hash = NULL
+WHERE (run, number) IN (SELECT run, number FROM attempt WHERE ended_us < ? AND stdout_hash IS NOT NULL LIMIT ?);
+
+-- name: runs_over
+SELECT id FROM run WHERE ended_us < ? ORDER BY created_us LIMIT ?;
+
+-- name: attempt_forget
+DELETE FROM attempt WHERE run = ?;
+
+-- name: run_target_forget
+DELETE FROM run_target WHERE run = ?;
+
+-- name: run_alert_forget
+DELETE FROM run_alert WHERE run = ?;
+
+-- name: run_forget
+DELETE FROM run WHERE id = ?;
+
+-- name: blob_trim
+-- Content older than an hour (somebody may be about to name it) that nothing names.
+DELETE FROM blob WHERE hash IN (
+    SELECT b.hash FROM blob b
+    WHERE b.at_us < ?
+      AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.body_hash = b.hash)
+      AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.raw_hash = b.hash)
+      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.stdout_hash = b.hash)
+      AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.stderr_hash = b.hash)
+    LIMIT ?
+) RETURNING hash;

@@ -1,0 +1,78 @@
+"""Units that delete what its time is over for, a bounded number of rows each. Callers: `retain`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from healer.store.transaction import Transaction
+
+ROWS: Final = 2_000
+DELIVERIES_US: Final = 7 * 86_400 * 1_000_000
+
+
+class TrimJournal:
+    """Journal rows (with their decisions) before a time that nothing needs any more."""
+
+    weight = 1
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many rows went."""
+        oldest = tx.one("journal_oldest_needed")[0]
+        tx.run("decision_trim", oldest, self.before_us, ROWS)
+        return tx.run("journal_trim", oldest, self.before_us, ROWS)
+
+
+class TrimDeliveries:
+    """Delivery ids; kept for a time of their own, whatever the journal keeps."""
+
+    weight = 1
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many ids went."""
+        return tx.run("delivery_trim", self.before_us, ROWS)
+
+
+class TrimOutputs:
+    """What attempts printed; the attempt itself stays."""
+
+    weight = 1
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many attempts lost their output."""
+        return tx.run("output_trim", self.before_us, ROWS)
+
+
+class TrimRuns:
+    """Runs that ended long ago, with their targets, alerts and attempts. Their audit records stay."""
+
+    weight = 1
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many runs went."""
+        runs = [row[0] for row in tx.all("runs_over", self.before_us, ROWS // 10)]
+        for run in runs:
+            for name in ("attempt_forget", "run_target_forget", "run_alert_forget", "run_forget"):
+                tx.run(name, run)
+        return len(runs)
+
+
+class TrimBlobs:
+    """Content that no row names. The names of those that lie in files."""
+
+    weight = 1
+
+    def apply(self, tx: Transaction) -> list[str]:
+        """Delete the rows; the files are the caller's."""
+        return [row[0] for row in tx.all("blob_trim", tx.now_us - 3_600_000_000, ROWS)]

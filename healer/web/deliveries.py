@@ -1,0 +1,62 @@
+"""What a delivery says of itself in its headers: its id (so that a second one starts nothing), and what may be journaled of the rest.
+
+Used by `ingest` and `hooks`. No header that holds a credential or proves one reaches the journal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+from healer import errors
+
+ID_MAX: Final = 256
+HEADERS_MAX: Final = 50
+VALUE_MAX: Final = 1024
+ALL_MAX: Final = 8 << 10
+KEY_HEADER: Final = "Idempotency-Key"
+SENDERS_HEADERS: Final = (
+    KEY_HEADER, "X-GitHub-Delivery", "X-Gitlab-Event-UUID", "webhook-id", "svix-id", "X-Amz-Sns-Message-Id",
+)  # fmt: skip
+_ID: Final = re.compile(rf"[ -~]{{1,{ID_MAX}}}")
+_SECRET: Final = re.compile(
+    r"auth|cookie|signature|token|secret|password|passwd|credential|session|api-?key|access-?key|jwt|hmac|x-hub|-key$"
+)
+
+
+def named_by(request: web.BaseRequest, wanted: str | None, names: tuple[str, ...] = SENDERS_HEADERS) -> str:
+    """The delivery's id: of the header `wanted`, else of the first known one, else a CloudEvents source and id; '' for none.
+
+    Raises `errors.InvalidField` for one that cannot be kept.
+    """
+    headers = request.headers
+    for name in (wanted,) if wanted else names:
+        values = headers.getall(name, ())
+        if len(values) > 1:
+            raise errors.InvalidField(field=name, detail="the header is there twice")
+        if values and values[0]:
+            if not _ID.fullmatch(values[0]):
+                raise errors.InvalidField(field=name, detail=f"1 to {ID_MAX} printable ASCII characters are wanted")
+            return values[0]
+    if not wanted and "ce-id" in headers:
+        made = f"{headers.get('ce-source', '')}#{headers['ce-id']}"
+        return made if _ID.fullmatch(made) else ""
+    return ""
+
+
+def headers_of(request: web.BaseRequest) -> dict[str, str]:
+    """The headers that a rule may see: lower case, without credentials, as many and as long as can be kept."""
+    kept: dict[str, str] = {}
+    room = ALL_MAX
+    for name, value in request.headers.items():
+        lower = name.lower()
+        if _SECRET.search(lower) or lower in kept:
+            continue
+        text = value[:VALUE_MAX].encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
+        room -= len(lower) + len(text)
+        if room < 0 or len(kept) >= HEADERS_MAX:
+            break
+        kept[lower] = text
+    return kept

@@ -1,0 +1,98 @@
+"""`/alerts`, `/events/{id}`, `/audit`, `/explain/{id}`: what happened, and why."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from healer import access, errors, store
+from healer.store import reads
+from healer.web import answers, queries, shapes
+from healer.web.services import Services
+
+ALERT_STATUSES: Final = ("firing", "resolved")
+
+
+async def alerts(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """The list, the newest opening first."""
+    query = queries.Query(request, "status", "source", "name", "limit", "after")
+    limit = query.limit()
+    wanted = reads.AlertFilter(query.word("status", ALERT_STATUSES), query.text("source"), query.text("name"))
+    after = query.after(int, str, str)
+    place = (after[0], after[1], after[2]) if after else None
+    found = await reads.alerts(services.store.reader, wanted, place, limit)
+    last = found[-1] if len(found) == limit else None
+    following = queries.cursor(last["opened_us"], last["source"], last["key"]) if last else None
+    return answers.page([shapes.alert(row) for row in found], following)
+
+
+async def event(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """One journal row and what was decided on it."""
+    read = services.store.reader
+    seq = reads.event_position(request.match_info["id"])
+    found = await read.all("journal_one", seq)
+    if not found:
+        raise errors.NotFound(what=f"the event e-{seq}")
+    row = found[0]
+    return answers.json({
+        "id": f"e-{seq}",
+        "kind": row["kind"],
+        "source": row["source"],
+        "received_at": queries.iso(row["at_us"]),
+        "actor": row["actor"],
+        "depth": row["depth"],
+        "cause": None if row["cause"] is None else f"e-{row['cause']}",
+        "event": await _body(services.store, row),
+        "meta": None if row["meta"] is None else orjson.Fragment(row["meta"]),
+        "raw": row["raw_hash"],
+        "decided": await reads.decided_to(read) >= seq,
+        "decisions": [shapes.decision(one) for one in await read.all("decisions_of_event", seq)],
+        "quarantined": await read.all("quarantined_of_event", seq),
+    })  # fmt: skip
+
+
+async def _body(opened: store.Store, row: dict[str, Any]) -> Any:
+    """The event; None where its content was trimmed."""
+    body = row["body"]
+    if body is None and row["body_hash"]:
+        body = await opened.blob(row["body_hash"])
+    return None if body is None else orjson.loads(body)
+
+
+async def audit(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """The records themselves, in the very text that the hashes cover, oldest first (`order=desc`: newest first)."""
+    query = queries.Query(request, "from", "to", "actor", "action", "kind", "run", "after", "limit", "order")
+    now_us, limit, read = services.clock(), query.limit(), services.store.reader
+    run = query.text("run")
+    if run and not reads.RUN_ID_WHOLE.fullmatch(run):  # a whole id may be of a run that was trimmed: its records stay
+        run = await reads.find_run(read, run)
+    wanted = reads.AuditFilter(
+        actor=query.text("actor"), action=query.text("action"), kind=query.text("kind"),
+        run=run, from_us=query.time_us("from", now_us), to_us=query.time_us("to", now_us),
+    )  # fmt: skip
+    newest_first = query.word("order", ("asc", "desc")) == "desc"
+    after = query.number("after", 0, 10**17)
+    found = await reads.audit(read, wanted, after, limit, newest_first=newest_first)
+    following = str(found[-1]["seq"]) if len(found) == limit else None
+    return answers.page([orjson.Fragment(row["record"]) for row in found], following)
+
+
+async def audit_head(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """How large the audit is, its tree hash and the end of its chain, hex."""
+    queries.Query(request)
+    head = await reads.audit_head(services.store.reader)
+    return answers.json({"size": head["size"], "root": bytes(head["root"]).hex(), "chain": bytes(head["chain"]).hex()})
+
+
+async def explain(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """Why an event led to what it did, or did not."""
+    rule = queries.Query(request, "rule").text("rule")
+    given = request.match_info["id"]
+    if given != "latest":
+        if given.startswith("e-"):
+            reads.event_position(given)
+        else:
+            given = await reads.find_run(services.store.reader, given)
+    return answers.json(await services.explain(given, rule or None))

@@ -1,0 +1,83 @@
+"""The one place where what handlers raise becomes an answer. `routes.build` puts it around every request.
+
+Our own errors say what they are; aiohttp's (no such route, wrong method) get the same shape; anything else is a mistake of ours: it
+is logged with an id, and the sender sees the id and nothing of the inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import http_exceptions, web
+from loguru import logger
+
+from healer import errors, telemetry
+from healer.web import answers, tally
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+FRESH: Final = web.AppKey("fresh", dict[object, asyncio.TimerHandle])
+"""Connections that brought no request yet, each with the timer that ends it; `serving` puts them in, the first request takes them out."""
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Around every request, also those that no route takes."""
+    fresh = request.app[FRESH]
+    if fresh and (timer := fresh.pop(request.protocol, None)) is not None:
+        timer.cancel()
+    try:
+        return await handler(request)
+    except errors.HealerError as error:
+        return _known(request, error)
+    except web.HTTPException as error:
+        return _of_aiohttp(request, error)
+    except (web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:
+        return answers.problem_of(errors.RequestError(detail=f"it cannot be read: {error}"[:300]))
+    except ConnectionError:
+        raise  # the sender went away: there is nobody to answer
+    except Exception as error:  # noqa: BLE001 - outermost: whatever it is, the daemon goes on and the sender gets an answer
+        return _unknown(request, error)
+
+
+def _known(request: web.Request, error: errors.HealerError) -> web.StreamResponse:
+    answer = answers.problem_of(error)
+    level = "WARNING" if answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "DEBUG"
+    method, path = tally.one_line(request.method), tally.one_line(request.path)
+    logger.bind(method=method, path=path, status=answer.status, code=error.code).log(
+        level, "{} {} answered {}: {}", method, path, answer.status, tally.one_line(error.message)
+    )
+    if answer.status in (
+        http.HTTPStatus.TOO_MANY_REQUESTS,
+        http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        http.HTTPStatus.REQUEST_TIMEOUT,
+    ):
+        answer.force_close()
+    return answer
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    if isinstance(error, web.HTTPNotFound):
+        return answers.problem_of(
+            errors.NotFound("docs/api.md lists the routes", what=f"the path {request.path[:200]!r}")
+        )
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        wanted = ", ".join(sorted(error.allowed_methods))
+        return answers.problem_of(errors.MethodNotAllowed(method=request.method[:40], wanted=wanted))
+    if error.status >= http.HTTPStatus.BAD_REQUEST:
+        return answers.problem("http", error.status, error.reason)
+    raise error
+
+
+def _unknown(request: web.Request, error: Exception) -> web.StreamResponse:
+    known_as = secrets.token_hex(6)
+    telemetry.count("requests_failed")
+    logger.bind(error_id=known_as, method=tally.one_line(request.method), path=tally.one_line(request.path)).opt(
+        exception=error
+    ).error("a request failed by a mistake of the program (id {})", known_as)
+    detail = f"something went wrong here, not in the request; the log has it under the id {known_as}"
+    return answers.problem("internal", http.HTTPStatus.INTERNAL_SERVER_ERROR, detail, id=known_as)

@@ -1,0 +1,150 @@
+"""The one table of routes: method, path, who may, what it takes, who answers. The app, `docs/api.md` and the tests are made of it.
+
+A route that is not here does not exist, and none is here without saying who may use it. Everything but hooks is also below
+`/api/v1`, for programs that want a fixed version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+
+from aiohttp import web
+
+from healer import access, errors
+from healer.web import hooks, ingest, lookups, operations, problems, runs, webhook
+from healer.web.services import Services
+
+PUBLIC: Final = "public"
+"""No key is needed."""
+SOURCE: Final = "the source's own"
+"""The source's `auth` decides."""
+VERSIONED: Final = "/api/v1"
+
+Handler = Callable[[web.Request, Services, access.Principal], Awaitable[web.StreamResponse]]
+Body = Literal["", "json", "events", "source"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Route:
+    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC` or `SOURCE`. `body`: what a request carries."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    permission: str
+    handler: Handler
+    summary: str
+    body: Body = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it is answered."""
+        return (self.path,) if self.permission == SOURCE else (self.path, VERSIONED + self.path)
+
+
+def table() -> tuple[Route, ...]:
+    """All routes. Handlers with a memory of their own (who waits, which hooks there are) are made anew with each call."""
+    return (
+        Route("GET", "/health", PUBLIC, operations.health, "how the daemon does in one word, and its version"),
+        Route("GET", "/livez", PUBLIC, operations.alive, "whether the process answers"),
+        Route("GET", "/readyz", PUBLIC, operations.ready, "whether events are taken: 200 or 503"),
+        Route("POST", "/events", "events.write", ingest.events, "one event, an array of them, or NDJSON", "events"),
+        Route(
+            "POST",
+            "/webhook",
+            "events.write",
+            webhook.Webhook().answer,
+            "one event of a type that an action lists",
+            "json",
+        ),
+        Route(
+            "POST",
+            "/hooks/{path:.+}",
+            SOURCE,
+            hooks.Hooks().answer,
+            "a delivery to the webhook source of that path",
+            "source",
+        ),
+        Route("GET", "/runs", "runs.read", runs.index, "runs, newest first"),
+        Route("GET", "/runs/{id}", "runs.read", runs.show, "one run in full"),
+        Route(
+            "GET",
+            "/runs/{id}/output",
+            "runs.read",
+            runs.Output().answer,
+            "what an attempt printed; follows it with ?follow=1",
+        ),
+        Route("GET", "/alerts", "alerts.read", lookups.alerts, "alerts, the newest opening first"),
+        Route("GET", "/events/{id}", "events.read", lookups.event, "one event and what was decided on it"),
+        Route("GET", "/audit", "audit.read", lookups.audit, "audit records, oldest first"),
+        Route("GET", "/audit/head", "audit.read", lookups.audit_head, "size, tree hash and chain of the audit"),
+        Route(
+            "GET",
+            "/explain/{id}",
+            "runs.read",
+            lookups.explain,
+            "why an event or a run went as it did; `latest` for the last",
+        ),
+        Route("GET", "/status", "status.read", operations.status, "what `healer status` shows"),
+        Route("POST", "/reload", "reload", operations.reload, "read the project again"),
+        Route("POST", "/keys", "keys.admin", operations.create_key, "make an API key, shown this once", "json"),
+        Route("GET", "/keys", "keys.admin", operations.list_keys, "the API keys, without what they are"),
+        Route("DELETE", "/keys/{id}", "keys.admin", operations.revoke_key, "revoke an API key"),
+    )
+
+
+def build(services: Services) -> web.Application:
+    """The app with every route of the table, each behind its permission."""
+    app = web.Application(middlewares=[problems.middleware])
+    app[problems.FRESH] = {}
+    for route in table():
+        guarded = _guarded(route, services)
+        for path in route.paths:
+            app.router.add_route(route.method, path, guarded)
+            if route.permission == PUBLIC:
+                app.router.add_route("HEAD", path, guarded)
+    return app
+
+
+def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler behind its permission. A request without a valid key is answered as late as the throttle says."""
+    handler, permission = route.handler, route.permission
+
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        return await handler(request, services, access.NOBODY)
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        gate = services.gate
+        try:
+            caller = gate.caller(request)
+        except errors.Unauthorized as error:
+            services.tally.refused(route.path, error.code, error.message)
+            await gate.throttle.wait()
+            raise
+        if permission not in caller.permissions:
+            refusal = errors.Forbidden(actor=caller.actor, permission=permission)
+            services.tally.refused(route.path, refusal.code, refusal.message)
+            raise refusal
+        return await handler(request, services, caller)
+
+    if permission in (PUBLIC, SOURCE):
+        return admitted
+    if permission not in access.PERMISSIONS:
+        raise ValueError(f"{route.method} {route.path} asks for the permission {permission!r}, which is none")
+    return guarded
+
+
+def describe() -> str:
+    """The table as docs/api.md shows it."""
+    kinds = {
+        "": "",
+        "json": "JSON object",
+        "events": "JSON object, array, NDJSON",
+        "source": "JSON, by the source's format",
+    }
+    lines = ["| Method | Path | Permission | Body | What |", "| --- | --- | --- | --- | --- |"]
+    for route in table():
+        path = route.path.replace("{path:.+}", "{path}")
+        lines.append(f"| {route.method} | `{path}` | {route.permission} | {kinds[route.body]} | {route.summary} |")
+    return "\n".join(lines) + "\n"

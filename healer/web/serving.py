@@ -1,0 +1,131 @@
+"""Listening: the app on a TCP port and on the control socket, with a limit on everything a connection can hold.
+
+The daemon uses it as its last step of starting and its first of stopping. aiohttp has no limit on connections and none on how
+long one may take to send its first header, so both are kept here, around its protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from typing import Any, Final
+
+from aiohttp import web
+from loguru import logger
+
+from healer import errors, telemetry
+from healer.web import problems
+
+CONNECTIONS_MAX: Final = 2048
+CONTROL_CONNECTIONS_MAX: Final = 128
+BACKLOG: Final = 1024
+LINE_MAX: Final = 8190
+HEADERS_MAX: Final = 100
+KEEPALIVE_S: Final = 75.0
+HEADERS_S: Final = 10.0
+LINGER_S: Final = 2.0
+_FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class _Refused(asyncio.Protocol):
+    """A connection too many: told so and closed."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        telemetry.count("connections_refused")
+        if isinstance(transport, asyncio.Transport):
+            transport.write(_FULL)
+        transport.close()
+
+
+class _Quiet(logging.Handler):
+    """What aiohttp says of requests that are no HTTP: counted, and seen at DEBUG; anybody can make as many as they like."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        telemetry.count("requests_malformed")
+        logger.debug("http: {} {}", record.getMessage()[:300], record.exc_info[1] if record.exc_info else "")
+
+
+def _quiet() -> logging.Logger:
+    made = logging.Logger("healer.http")
+    made.addHandler(_Quiet())
+    return made
+
+
+class Listening:
+    """The app, served. `headers_s`: how long a new connection may take until its first request is there."""
+
+    def __init__(
+        self, app: web.Application, *, connections_max: int = CONNECTIONS_MAX, headers_s: float = HEADERS_S
+    ) -> None:
+        self._app = app
+        self._connections_max = connections_max
+        self._headers_s = headers_s
+        self._open: dict[str, int] = {}
+        self._servers: list[asyncio.AbstractServer] = []
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_quiet(), keepalive_timeout=KEEPALIVE_S, max_line_size=LINE_MAX, max_field_size=LINE_MAX,
+            max_headers=HEADERS_MAX, lingering_time=LINGER_S, auto_decompress=False, shutdown_timeout=5.0,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        """Make the app ready; nothing listens yet."""
+        await self._runner.setup()
+
+    async def tcp(self, host: str, port: int) -> int:
+        """Listen on a port (0: any); the port. Raises `errors.PortInUse`, `errors.StartError`."""
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(self._factory(self._connections_max), host, port, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                try_ = "--port N, or server: {port: N} in healer.yaml"
+                raise errors.PortInUse(try_, host=host, port=port, by="") from error
+            raise errors.StartError(reason=f"{host}:{port}: {error.strerror or error}") from error
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def unix(self, bound: socket.socket) -> None:
+        """Listen on the bound control socket."""
+        # Places of its own beyond those of the port: a flood there must not lock out the local shell.
+        make = self._factory(self._connections_max + CONTROL_CONNECTIONS_MAX)
+        server = await asyncio.get_running_loop().create_unix_server(make, sock=bound, backlog=CONTROL_CONNECTIONS_MAX)
+        self._servers.append(server)
+
+    async def stop_accepting(self) -> None:
+        """Take no new connections; what runs goes on."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    async def stop(self) -> None:
+        """End it all: no new connections, a short while for answers that are under way."""
+        await self.stop_accepting()
+        for timer in self._app[problems.FRESH].values():
+            timer.cancel()
+        self._app[problems.FRESH].clear()
+        await self._runner.cleanup()
+
+    def _factory(self, connections_max: int) -> Any:
+        """Makes the protocol of a new connection: aiohttp's, or the one that refuses."""
+        served = self._runner.server
+        assert served is not None  # noqa: S101 - start() comes first
+        loop = asyncio.get_running_loop()
+        fresh = self._app[problems.FRESH]
+
+        def make() -> asyncio.BaseProtocol:
+            if len(served.connections) >= connections_max:
+                return _Refused()
+            protocol = served()
+            fresh[protocol] = loop.call_later(self._headers_s, _end_if_fresh, fresh, protocol)
+            return protocol
+
+        return make
+
+
+def _end_if_fresh(fresh: dict[object, asyncio.TimerHandle], protocol: web.RequestHandler) -> None:
+    """The time is over and no request came."""
+    if fresh.pop(protocol, None) is not None and protocol.transport is not None:
+        telemetry.count("connections_silent")
+        protocol.transport.abort()

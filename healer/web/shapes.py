@@ -1,0 +1,169 @@
+"""How rows of the store look in the API. Pure: columns in, JSON objects out.
+
+Used by the handlers of runs, alerts and events. Sentences come from the one table of reasons, so that API, log and page agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from healer.policy import reasons
+from healer.web.queries import iso
+
+SHORT: Final = 8
+"""Characters of a run id that are shown: enough to be unique among millions, and any prefix is taken."""
+
+
+def run(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A run as lists show it, of a row of `reads.runs`."""
+    detail = _object(row["detail"])
+    reason = row["reason"]
+    return {
+        "id": row["id"],
+        "short": row["id"][:SHORT],
+        "state": row["state"],
+        "reason": reason,
+        "sentence": reasons.sentence(reason, detail) if reason else str(detail.get("summary", "")),
+        "next_step": reasons.next_step(reason, detail) if reason else "",
+        "rule": row["rule"],
+        "action": row["action"],
+        "controller": row["controller"],
+        "targets": row["targets"],
+        "parameters": _json(row["parameters"]),
+        "dry_run": bool(row["dry_run"]),
+        "actor": row["actor"],
+        "event": f"e-{row['seq']}",
+        "created": iso(row["created_us"]),
+        "changed": iso(row["changed_us"]),
+        "ended": iso(row["ended_us"]),
+        "attempts": row["attempts"],
+        "last": _last(row["last"]),
+    }
+
+
+def _last(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    outcome = _object(row["outcome"])
+    return {"state": row["state"], "summary": outcome.get("summary", ""), "seconds": outcome.get("seconds")}
+
+
+def run_in_full(
+    row: Mapping[str, Any], attempts: list[dict[str, Any]], targets: list[dict[str, Any]], events: list[int]
+) -> dict[str, Any]:
+    """One run with all that belongs to it, of a row of `reads.run`."""
+    return run(row) | {
+        "kind": row["kind"],
+        "subject": _json(row["subject"]),
+        "idempotent": bool(row["idempotent"]),
+        "revision": row["revision_id"],
+        "limits": _json(row["limits"]),
+        "depth": row["depth"],
+        "deferred_since": iso(row["deferred_us"]),
+        "look_at": iso(row["look_at_us"]),
+        "explanation": _json(row["explanation"]),
+        "attempts": [attempt(one) for one in attempts],
+        "targets": [target(one) for one in targets],
+        "events": [f"e-{seq}" for seq in events],
+    }
+
+
+def attempt(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One attempt of a run."""
+    outcome = _object(row["outcome"])
+    return {
+        "number": row["number"],
+        "token": row["token"],
+        "state": row["state"],
+        "targets": _json(row["targets"]),
+        "controller": row["controller"],
+        "held": row["held"],
+        "held_sentence": reasons.sentence(row["held"], {}) if row["held"] else "",
+        "not_before": iso(row["not_before_us"]),
+        "started": iso(row["started_us"]),
+        "deadline": iso(row["deadline_us"]),
+        "ended": iso(row["ended_us"]),
+        "summary": outcome.get("summary", ""),
+        "exit_code": outcome.get("exit_code"),
+        "result": outcome.get("result"),
+        "per_target": outcome.get("per_target", {}),
+        "seconds": outcome.get("seconds"),
+        "truncated": bool(outcome.get("truncated")),
+        "has_output": row["stdout_hash"] is not None,
+    }
+
+
+def target(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One target of a run, with its own verdict."""
+    detail = _object(row["detail"])
+    return {
+        "target": row["target"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "sentence": reasons.sentence(row["reason"], detail) if row["reason"] else "",
+        "ended": iso(row["ended_us"]),
+    } | {name: value for name, value in _object(row["value"]).items() if name != "local"}
+
+
+def alert(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One alert, of a row of `reads.alerts`."""
+    return {
+        "source": row["source"],
+        "key": row["key"],
+        "cycle": row["cycle"],
+        "status": row["status"],
+        "name": row["name"],
+        "target": row["target"],
+        "severity": row["severity"],
+        "summary": row["summary"],
+        "opened": iso(row["opened_us"]),
+        "seen": iso(row["seen_us"]),
+        "closed": iso(row["closed_us"]),
+        "closed_by": row["closed_by"],
+        "times": row["times"],
+        "runs": row["runs"],
+    }
+
+
+def decision(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a match of an event came to."""
+    fields: Mapping[str, Any] = {}
+    for verdict in _object(row["explanation"]).get("gates", []):
+        if verdict.get("code") == row["reason"]:
+            fields = verdict.get("fields", {})
+    reason = row["reason"]
+    return {
+        "rule": row["rule"],
+        "action": row["action"],
+        "action_index": row["action_index"],
+        "run": row["run"],
+        "outcome": row["outcome"],
+        "reason": reason,
+        "sentence": reasons.sentence(reason, fields) if reason else "",
+        "next_step": reasons.next_step(reason, fields) if reason else "",
+        "at": iso(row["at_us"]),
+    }
+
+
+def key(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One API key; never its hash."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "role": row["role"],
+        "created": iso(row["created_us"]),
+        "created_by": row["created_by"],
+        "revoked": iso(row["revoked_us"]),
+    }
+
+
+def _json(text: str | bytes | None) -> Any:
+    return None if text is None else orjson.loads(text)
+
+
+def _object(text: str | bytes | None) -> dict[str, Any]:
+    value = _json(text)
+    return value if isinstance(value, dict) else {}

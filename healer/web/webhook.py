@@ -1,0 +1,147 @@
+"""`POST /webhook`: one event for the action that the catalog maps its type to. Checked before it is taken, so that a program that
+calls hears at once what is wrong; `?wait=30s` answers with what came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from typing import Annotated, Any, Final
+
+import pydantic
+from aiohttp import web
+
+from healer import access, config, errors, model
+from healer.store import reads, transaction
+from healer.web import answers, bodies, deliveries, queries, shapes
+from healer.web.services import Revision, Services
+
+SOURCE: Final = "healer.events"
+WAIT_MAX_S: Final = 300.0
+WAITERS_MAX: Final = 64
+LOOK_FIRST_S: Final = 0.02
+LOOK_MAX_S: Final = 0.5
+
+Word = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024)]
+
+
+class Asked(pydantic.BaseModel):
+    """The body."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    event_type: Word
+    target: Name | None = None
+    parameters: dict[str, Any] = {}
+    controller_override: Word | None = None
+    dry_run: bool = False
+
+
+class Override:
+    """The audit's record that a request chose another controller than its mapping; written before the event is."""
+
+    weight = 1
+
+    def __init__(self, actor: str, event_type: str, action: str, controller: str) -> None:
+        self.actor = actor
+        self.event_type = event_type
+        self.action = action
+        self.controller = controller
+
+    def apply(self, tx: transaction.Transaction) -> None:
+        """Append the record."""
+        tx.audit(
+            "override", actor=self.actor, event_type=self.event_type, action=self.action, controller=self.controller
+        )
+
+
+class Webhook:
+    """The handler; it counts who waits."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+    async def answer(self, request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+        """202 after the commit, or 200 with the runs after `?wait`."""
+        wait_s = _wait_s(request)
+        asked = await bodies.document(request, Asked)
+        action = _check(services.revision(), asked, caller)
+        if wait_s is not None and self.waiting >= WAITERS_MAX:
+            raise errors.Unavailable("send it without ?wait", reason=f"{WAITERS_MAX} requests wait already")
+        if asked.controller_override is not None:
+            await services.store.submit(Override(caller.actor, asked.event_type, action, asked.controller_override))
+        event: dict[str, Any] = {"event_type": asked.event_type, "target": asked.target, "parameters": asked.parameters}
+        if asked.controller_override is not None:
+            event["controller_override"] = asked.controller_override
+        if asked.dry_run:
+            event["dry_run"] = True
+        delivery = deliveries.named_by(request, deliveries.KEY_HEADER)
+        taken = await services.intake.take(SOURCE, [(event, None)], actor=caller.actor, delivery=delivery)
+        services.tally.took(SOURCE, taken.accepted, taken.duplicates)
+        services.heard(SOURCE, 1)
+        made = {
+            "accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids, "event_type": asked.event_type,
+            "action": action,
+        }  # fmt: skip
+        if wait_s is None:
+            return answers.json(made, 202)
+        self.waiting += 1
+        try:
+            runs, pending = await _outcome(services, reads.event_position(taken.ids[0]), wait_s)
+        finally:
+            self.waiting -= 1
+        return answers.json(made | {"results": runs} | ({"pending": True} if pending else {}))
+
+
+def _wait_s(request: web.Request) -> float | None:
+    text = queries.Query(request, "wait").text("wait")
+    if not text:
+        return None
+    try:
+        return min(config.duration_s(text), WAIT_MAX_S)
+    except ValueError as error:
+        raise errors.InvalidField(field="wait", detail=str(error)) from None
+
+
+def _check(revision: Revision, asked: Asked, caller: access.Principal) -> str:
+    """The action's name. Raises what is wrong with the request, before anything is kept."""
+    catalog = revision.catalog
+    action = catalog.by_event.get(asked.event_type)
+    if action is None:
+        near = difflib.get_close_matches(asked.event_type, list(catalog.by_event), n=3, cutoff=0.6)
+        try_ = f"did you mean {near[0]!r}?" if near else "list it under events: of an action"
+        raise errors.UnknownEventType(try_, event_type=asked.event_type, near=near)
+    if asked.controller_override is not None:
+        if "controllers.override" not in caller.permissions:
+            raise errors.Forbidden(actor=caller.actor, permission="controllers.override")
+        if asked.controller_override not in revision.controllers:
+            try_ = errors.nearest(asked.controller_override, revision.controllers)
+            raise errors.UnknownController(try_, controller=asked.controller_override)
+    entry = catalog.entries[action]
+    problems = entry.payload_of(asked.parameters)
+    if isinstance(problems, list):
+        raise errors.InvalidParameters(
+            action=action,
+            detail="; ".join(problems),
+            problems=[{"field": "parameters", "detail": text} for text in problems],
+        )
+    if entry.target == "required" and asked.target is None:
+        raise errors.InvalidField(field="target", detail=f"the action {action} works on a target, and none is given")
+    return str(action)
+
+
+async def _outcome(services: Services, seq: int, wait_s: float) -> tuple[list[dict[str, Any]], bool]:
+    """(the runs that the event led to, whether something of it is still open)"""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait_s
+    pause_s = LOOK_FIRST_S
+    read = services.store.reader
+    while True:
+        decided = await reads.decided_to(read) >= seq
+        runs = await reads.runs_by_id(read, await reads.runs_of_event(read, seq)) if decided else []
+        pending = not decided or any(run["state"] not in model.ENDED_STATES for run in runs)
+        if not pending or loop.time() >= end or services.state() == "stopping":
+            return [shapes.run(run) for run in runs], pending
+        await asyncio.sleep(max(0.001, min(pause_s, end - loop.time())))
+        pause_s = min(pause_s * 1.5, LOOK_MAX_S)

@@ -1,0 +1,161 @@
+"""The read side against a plain model: filters and pages give what going through all rows by hand gives."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer import errors, store
+from healer.store import reads
+
+STATES = ("failed", "succeeded", "refused")
+run_rows = st.lists(
+    st.fixed_dictionaries({
+        "id": st.text("ab", min_size=1, max_size=4).map(lambda text: "r-" + text),
+        "state": st.sampled_from(STATES),
+        "rule": st.sampled_from(["a/b/c", "a/b/bc", "x/c/c"]),
+        "created_us": st.integers(0, 4),
+        "targets": st.lists(st.sampled_from(["host:web1", "host:web1:80", "pod:web1"]), max_size=2, unique=True),
+    }),
+    max_size=12,
+    unique_by=lambda row: row["id"],
+)  # fmt: skip
+
+
+def open_store(rows: list[dict[str, Any]]) -> store.Store:
+    kept = store.Store.open(None, lambda: 5_000_000, loop=None)
+    kept.writer.now(Do(lambda tx: seed(tx, rows)))
+    return kept
+
+
+class Do:
+    weight = 1
+
+    def __init__(self, apply: Any) -> None:
+        self.apply = apply
+
+
+def seed(tx: Any, rows: list[dict[str, Any]]) -> None:
+    tx.run("revision_insert", "f" * 64, 0, "")
+    for row in rows:
+        tx.run(
+            "run_insert", row["id"], row["state"], "", "{}", 1, row["rule"], "note", 0, "catalog", "command", "[]", "local", "{}", "{}",
+            0, 0, "{}", 4, 0, "x", 1, 0, row["created_us"], row["created_us"], None, None, None, "{}",
+        )  # fmt: skip
+        for target in row["targets"]:
+            tx.run("run_target_put", row["id"], target, "{}", "note", row["state"], "", "{}")
+
+
+@hypothesis.given(
+    run_rows,
+    st.lists(st.sampled_from(STATES), max_size=2),
+    st.sampled_from(["", "c", "b/c", "a/b/c", "bc"]),
+    st.sampled_from(["", "web1", "host:web1", "web1:80", "80"]),
+    st.one_of(st.none(), st.integers(0, 4)),
+    st.one_of(st.none(), st.integers(0, 4)),
+    st.integers(1, 4),
+)
+def test_filters_and_pages_give_what_a_model_gives(
+    rows: list[dict[str, Any]],
+    states: list[str],
+    rule: str,
+    target: str,
+    since: int | None,
+    until: int | None,
+    limit: int,
+) -> None:
+    kept = open_store(rows)
+    wanted = reads.RunFilter(states, rule, "", target, since, until)
+
+    async def pages() -> list[str]:
+        seen: list[str] = []
+        after = None
+        while True:
+            page = await reads.runs(kept.reader, wanted, after, limit)
+            seen += [row["id"] for row in page]
+            if len(page) < limit:
+                return seen
+            after = (page[-1]["created_us"], page[-1]["id"])
+
+    expected = [
+        row["id"]
+        for row in sorted(rows, key=lambda row: (-row["created_us"], row["id"]))
+        if (not states or row["state"] in states)
+        and (not rule or row["rule"] == rule or row["rule"].endswith("/" + rule))
+        and (not target or any(one == target or one.partition(":")[2] == target for one in row["targets"]))
+        and (since is None or row["created_us"] >= since)
+        and (until is None or row["created_us"] < until)
+    ]
+    assert asyncio.run(pages()) == expected
+    kept.writer.close()
+
+
+@hypothesis.given(run_rows, st.text("ab", min_size=1, max_size=5))
+def test_a_beginning_finds_what_a_model_finds(rows: list[dict[str, Any]], prefix: str) -> None:
+    kept = open_store(rows)
+    ids = sorted(row["id"] for row in rows if row["id"].startswith("r-" + prefix))
+    if "r-" + prefix in ids or len(ids) == 1:
+        assert asyncio.run(reads.find_run(kept.reader, prefix)) == ids[0]
+    else:
+        with pytest.raises(errors.Ambiguous if ids else errors.NotFound) as caught:
+            asyncio.run(reads.find_run(kept.reader, prefix))
+        if ids:
+            assert caught.value.fields["near"] == ids[: reads.CANDIDATES_MAX]
+    kept.writer.close()
+
+
+@hypothesis.given(st.lists(st.integers(0, 3), max_size=20), st.integers(-1, 60), st.integers(-1, 60))
+def test_the_audit_by_time_is_what_going_through_it_gives(steps: list[int], low: int, high: int) -> None:
+    now = [1]
+    kept = store.Store.open(None, lambda: now[0], loop=None)
+    for step in steps:
+        now[0] += step
+        kept.writer.now(Do(lambda tx: tx.audit("start", actor="daemon")))
+    times = [at for (at,) in kept.writer.tx.connection.execute("SELECT at_us FROM audit ORDER BY seq")]
+    found = asyncio.run(reads.audit(kept.reader, reads.AuditFilter(from_us=low, to_us=high), None, 100))
+    assert [row["seq"] for row in found] == [seq for seq, at in enumerate(times) if low <= at < high]
+    kept.writer.close()
+
+
+@pytest.mark.parametrize("given", ["e-1", "e-0", "e-999999999999999999"])
+def test_an_event_id_is_a_position(given: str) -> None:
+    assert reads.event_position(given) == int(given[2:])
+
+
+@pytest.mark.parametrize("given", ["", "e-", "1", "E-1", "e-1 ", "e-" + "9" * 19, "e-١", "r-a"])
+def test_what_is_no_event_id(given: str) -> None:
+    with pytest.raises(errors.NotFound):
+        reads.event_position(given)
+
+
+async def test_many_alerts_get_their_runs_in_pieces() -> None:
+    kept = open_store([{"id": "r-a", "state": "failed", "rule": "a/b/c", "created_us": 1, "targets": []}])
+
+    def apply(tx: Any) -> None:
+        for number in range(250):
+            tx.run("alert_open", "am", f"k{number:03}", 2, 7, 7, 1, 1, 1, "n", "t", "critical", "s")
+            tx.run("run_alert_insert", "r-a", "am", f"k{number:03}", 2 if number % 2 else 1, 1)
+
+    kept.writer.now(Do(apply))
+    found = await reads.alerts(kept.reader, reads.AlertFilter(), None, 500)
+    assert [row["key"] for row in found] == [f"k{number:03}" for number in range(250)]
+    assert [bool(row["runs"]) for row in found] == [
+        bool(number % 2) for number in range(250)
+    ]  # only those of the present cycle
+    kept.writer.close()
+
+
+async def test_a_run_that_is_not_there_and_an_attempt_that_is_not_there() -> None:
+    kept = open_store([{"id": "r-a", "state": "failed", "rule": "a/b/c", "created_us": 1, "targets": ["host:web1"]}])
+    with pytest.raises(errors.NotFound):
+        await reads.run(kept.reader, "r-b")
+    assert (await reads.run(kept.reader, "r-a"))["targets"] == ["host:web1"]
+    assert await reads.attempt(kept.reader, "r-a", None) is None
+    assert await reads.attempt(kept.reader, "r-a", 1) is None
+    assert await reads.runs_by_id(kept.reader, []) == []
+    assert await reads.decided_to(kept.reader) == 0
+    kept.writer.close()

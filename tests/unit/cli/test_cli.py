@@ -1,0 +1,207 @@
+"""The command line as a whole: its help, lazy loading, exit codes, and that no traceback is seen."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+
+from healer import cli, errors
+
+HEAVY = (
+    "aiohttp",
+    "pydantic",
+    "ansible",
+    "ansible_rulebook",
+    "uvloop",
+    "orjson",
+    "jinja2",
+    "loguru",
+    "yaml",
+    "sqlite3",
+    "asyncio",
+)
+SHOWN = [name for name, entry in cli.COMMANDS.items() if not entry.hidden]
+
+
+def python(
+    *args: str, env: dict[str, str] | None = None, cwd: pathlib.Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def test_help_lists_every_command_in_its_group_with_whether_it_acts(healer):
+    shown = healer("--help").stdout
+    assert "acts on the world" in shown
+    lines = shown.splitlines()
+    for group, title in cli.GROUPS.items():
+        below = lines[lines.index(title) + 1 :]
+        block = below[: below.index("")] if "" in below else below
+        wanted = [name for name, entry in cli.COMMANDS.items() if entry.group == group and not entry.hidden]
+        assert [line.split()[0] for line in block] == wanted
+        for line in block:
+            assert line.endswith(cli.COMMANDS[line.split()[0]].acts)
+    assert not any(line.strip().startswith("replay") for line in lines)
+
+
+def test_only_what_acts_says_so():
+    assert [name for name, entry in cli.COMMANDS.items() if entry.acts.startswith("YES")] == ["send"]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_of_every_command_names_its_group(healer, name):
+    done = healer(name, "--help")
+    assert done.exit_code == 0
+    assert f"Group: {cli.COMMANDS[name].group}. Acts on the world: {cli.COMMANDS[name].acts}." in " ".join(
+        done.stdout.split()
+    )
+
+
+def test_every_group_has_a_title():
+    assert {entry.group for entry in cli.COMMANDS.values()} == set(cli.GROUPS)
+
+
+@pytest.mark.parametrize("args", [["version"], ["--help"]])
+def test_version_and_help_import_nothing_heavy(args):
+    code = f"import sys; from healer import cli\ntry:\n    cli.cli.main({args!r})\nexcept SystemExit:\n    pass\n"
+    done = python("-W", "error", "-c", code + f"print('heavy:', *[name for name in {HEAVY!r} if name in sys.modules])")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+@pytest.mark.parametrize("name", ["status", "alerts", "runs", "explain", "reload", "send", "keys", "audit"])
+def test_a_command_that_asks_a_daemon_imports_none_of_its_libraries(name):
+    heavy = [name for name in HEAVY if name not in ("asyncio", "yaml")]
+    code = f"import sys; from healer import cli; cli.cli.get_command(None, {name!r})\n"
+    code += "from healer.cli import client, location\nlocation.data_dir_of(None, None, {})\n"
+    done = python("-c", code + f"print('heavy:', *[name for name in {heavy!r} if name in sys.modules])")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+def test_unknown_command_names_the_nearest(healer):
+    done = healer("statsu")
+    assert done.exit_code == 2
+    assert "did you mean 'status'?" in done.stderr
+
+
+def test_unknown_option_is_wrong_use(healer):
+    assert healer("version", "--nope").exit_code == 2
+
+
+def test_no_command_is_wrong_use_and_shows_the_help(healer):
+    done = healer()
+    assert done.exit_code == 2
+    assert "acts on the world" in done.output
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command()
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (errors.UnknownAction(action="x"), 1, "error[unknown_action]"),
+        (errors.PortInUse(host="h", port=1, by=""), 2, "error[port-in-use]"),
+        (errors.NotRunning("healer run", where="there"), 3, "try  healer run"),
+        (errors.Forbidden(actor="a", permission="p"), 4, "error[forbidden]"),
+        (PermissionError(13, "Permission denied", "f"), 2, "error[unreadable]: f: Permission denied"),
+        (KeyboardInterrupt(), 130, ""),
+        (click.Abort(), 1, ""),
+    ],
+)
+def test_what_goes_wrong_becomes_text_and_a_code(healer, monkeypatch, error, code, text):
+    monkeypatch.setattr(cli.Commands, "get_command", lambda *_: raising(error))
+    done = healer("version")
+    assert done.exit_code == code
+    assert text in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_text_of_an_error_steers_no_terminal(healer, monkeypatch):
+    monkeypatch.setattr(
+        cli.Commands, "get_command", lambda *_: raising(errors.UnknownAction(action="\x1b[2J\u202egone"))
+    )
+    assert not {"\x1b", "\u202e"} & set(healer("version").stderr)
+
+
+BROKEN = "import sys; from healer import cli; cli.Commands.get_command = lambda *_: 1 / 0; sys.argv = ['healer', 'version']; cli.main()"
+
+
+def test_the_unforeseen_is_one_line_with_a_hint():
+    done = python("-c", BROKEN)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[internal]: ZeroDivisionError: division by zero\n  try  HEALER_DEBUG=1")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback():
+    assert "Traceback" in python("-c", BROKEN, env={"HEALER_DEBUG": "1"}).stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    code = "import os, sys; from healer import cli; sys.argv = ['healer', '--help']; cli.main()"
+    read, write = os.pipe()
+    os.close(read)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True) as done:
+        os.close(write)
+        _, told = done.communicate(timeout=60)
+    assert told == ""
+
+
+def test_interrupted_is_130(tmp_path, wait_for):
+    code = (
+        "import sys, signal, click; from healer import cli\n"
+        "@click.command()\ndef wait():\n    print('here', flush=True)\n    signal.pause()\n"
+        "cli.Commands.get_command = lambda *_: wait\nsys.argv = ['healer', 'version']; cli.main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "here\n"
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+
+
+def test_another_encoding_is_no_error():
+    done = python("-m", "healer", "--help", env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+
+
+def test_every_command_has_its_heading_in_the_docs(repository):
+    lines = (repository / "docs/commands.md").read_text("utf-8").splitlines()
+    headings = {line.removeprefix("## ") for line in lines if line.startswith("## ")}
+    assert [name for name in cli.COMMANDS if name != "serve" and f"healer {name}" not in headings] == []
+
+
+def test_every_option_stands_in_the_docs(repository):
+    text = (repository / "docs/commands.md").read_text("utf-8")
+    missing = []
+    for name in cli.COMMANDS:
+        command = cli.cli.get_command(None, name)
+        inner = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+        for one in inner:
+            for param in one.params:
+                missing += [f"{name} {opt}" for opt in param.opts if opt.startswith("--") and f"`{opt}" not in text]
+    assert missing == []

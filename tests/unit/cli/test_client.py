@@ -1,0 +1,239 @@
+"""Asking a daemon: over the control socket and over TCP, and what its refusals and its absence become."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import socket
+import threading
+
+import click
+import pytest
+
+from healer import errors
+from healer.cli import client, location
+
+
+def over(where: location.Where, **more: float) -> client.Client:
+    return client.Client(where, **more)
+
+
+@pytest.fixture
+def asked(daemon):
+    return over(location.Where(daemon.data_dir))
+
+
+def test_control_socket(daemon, asked):
+    daemon["GET /x"] = {"a": 1}
+    assert asked.get("/x", {"q": "a b/ü", "none": None, "n": 3}) == {"a": 1}
+    assert daemon.requests[0].query == {"q": "a b/ü", "n": "3"}
+    assert "authorization" not in daemon.requests[0].headers
+
+
+def test_path_of_the_socket_may_be_long(daemon, tmp_path):
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.parent.mkdir()
+    deep.symlink_to(daemon.data_dir)
+    daemon["GET /x"] = 1
+    assert over(location.Where(deep)).get("/x") == 1
+
+
+def test_tcp_with_a_key_and_a_prefix(daemon):
+    daemon["GET /behind/proxy/x"] = 1
+    assert over(location.Where(pathlib.Path(), daemon.url + "/behind/proxy/", "hlr_a_b")).get("/x") == 1
+    assert daemon.requests[0].headers["authorization"] == "Bearer hlr_a_b"
+
+
+def test_the_environment_names_daemon_and_key(healer, daemon):
+    daemon["GET /api/v1/alerts"] = {"items": [], "next": None}
+    assert healer("alerts", env={"HEALER_URL": daemon.url, "HEALER_KEY": "hlr_a_b"}).exit_code == 0
+    assert daemon.requests[0].headers["authorization"] == "Bearer hlr_a_b"
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:80", "http://", "http://h:x", "http://[::1", "file:///etc"])
+def test_a_url_that_is_none(healer, url):
+    done = healer("status", "--url", url)
+    assert done.exit_code == 2
+    assert "a URL like" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["a\nb", "ü", "a\x00"])
+def test_a_key_that_is_none(daemon, key):
+    with pytest.raises(click.UsageError):
+        over(location.Where(pathlib.Path(), daemon.url, key)).get("/x")
+
+
+def no_folder(folder: pathlib.Path) -> pathlib.Path:
+    return folder / "nothing"
+
+
+def no_socket(folder: pathlib.Path) -> pathlib.Path:
+    return folder
+
+
+def stale_socket(folder: pathlib.Path) -> pathlib.Path:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "control.sock"))
+    return folder
+
+
+def a_file(folder: pathlib.Path) -> pathlib.Path:
+    (folder / "file").write_text("")
+    return folder / "file"
+
+
+@pytest.mark.parametrize("make", [no_folder, no_socket, stale_socket, a_file])
+def test_no_daemon(healer, tmp_path, make):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    done = (
+        healer("runs", "--project", tmp_path / "none") if make is a_file else healer("runs", "--data-dir", make(folder))
+    )
+    assert done.exit_code == 3
+    assert "error[not-running]: no daemon answers at" in done.stderr
+    assert "healer run" in done.stderr
+
+
+def test_no_daemon_at_a_url(healer):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        done = healer("status", "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert done.exit_code == 3
+
+
+def test_name_that_does_not_resolve(healer):
+    assert healer("status", "--url", "http://nowhere.invalid").exit_code == 3
+
+
+def test_socket_of_another_user(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(client.NotAllowed) as caught:
+        over(location.Where(tmp_path)).get("/x")
+    assert caught.value.exit_code == 4
+
+
+def test_an_answer_that_takes_too_long(daemon):
+    go_on = threading.Event()
+    daemon["GET /x"] = lambda _: (go_on.wait(30), {})[1]
+    with pytest.raises(errors.NotRunning, match=r"within 0\.2 s"):
+        over(location.Where(daemon.data_dir), timeout_s=0.2).get("/x")
+    go_on.set()
+
+
+def test_a_connection_that_is_closed_without_an_answer(tmp_path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(tmp_path / "control.sock"))
+        made.listen()
+
+        def hang_up() -> None:
+            taken, _ = made.accept()
+            taken.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(errors.NotRunning):
+            over(location.Where(tmp_path)).get("/x")
+        thread.join()
+
+
+PROBLEMS = [
+    (400, "not-json", 2), (401, "unauthorized", 4), (403, "forbidden", 4), (404, "not-found", 1), (405, "method-not-allowed", 2),
+    (409, "ambiguous", 1), (413, "too-large", 2), (415, "content-type", 2), (422, "configuration", 1), (429, "too-many", 1),
+    (500, "internal", 1), (503, "backlog_full", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "code", "exit_code"), PROBLEMS)
+def test_problems(ask, daemon, status, code, exit_code):
+    daemon["GET /api/v1/runs"] = status, {"status": status, "code": code, "detail": "it is so", "try": "this"}
+    done = ask("runs")
+    assert done.exit_code == exit_code
+    assert done.stderr == f"error[{code}]: it is so\n  try  this\n"
+
+
+def test_retry_after_is_shown(ask, daemon):
+    daemon["GET /api/v1/runs"] = 503, {"code": "backlog_full", "detail": "not now"}
+    assert "try  again in 7 s" in ask("runs").stderr
+
+
+def test_near_names_and_candidates_are_shown(ask, daemon):
+    daemon["GET /api/v1/runs/r-7"] = 409, {"code": "ambiguous", "detail": "two", "near": ["r-7a", "r-7b"]}
+    assert "near r-7a, r-7b" in ask("runs", "show", "r-7").stderr
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b"[" * 100_000, b'"x"', b"\xff"])
+@pytest.mark.parametrize("status", [404, 502])
+def test_a_refusal_that_is_no_problem_document(ask, daemon, status, body):
+    daemon["GET /api/v1/runs"] = status, body
+    done = ask("runs")
+    assert done.exit_code == 1
+    assert f"answered {status}" in done.stderr
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[" * 100_000, b"\xff\xfe"])
+def test_an_answer_that_is_no_json(ask, daemon, body):
+    daemon["GET /api/v1/status"] = 200, body
+    done = ask("status")
+    assert done.exit_code == 1
+    assert "error[answer]" in done.stderr
+
+
+def test_a_redirect_is_not_followed(ask, daemon):
+    daemon["GET /api/v1/status"] = 302, b""
+    assert ask("status").exit_code == 1
+
+
+def test_an_answer_is_bounded(ask, daemon, monkeypatch):
+    monkeypatch.setattr(client, "ANSWER_BYTES_MAX", 10)
+    daemon["GET /api/v1/status"] = {"x": "y" * 100}
+    assert "larger than 10 bytes" in ask("status").stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        1,
+        "x",
+        {"items": None},
+        {"items": [1, None, []]},
+        {"items": [{}]},
+        [{}],
+        {"rules": [{}], "event": 5},
+    ],
+)
+@pytest.mark.parametrize("command", [["status"], ["alerts"], ["runs"], ["audit", "list"], ["explain", "--latest"], ["runs", "show", "x"],
+                                     ["keys"], ["reload"]])  # fmt: skip
+def test_an_answer_of_another_shape_raises_nothing(ask, daemon, command, body):
+    for route in ("GET /api/v1/status", "GET /api/v1/alerts", "GET /api/v1/runs", "GET /api/v1/audit", "GET /api/v1/explain/latest",
+                  "GET /api/v1/runs/x", "GET /api/v1/keys", "POST /api/v1/reload"):  # fmt: skip
+        daemon[route] = body
+    assert ask(*command).exit_code == 0
+
+
+def test_pages_are_followed_up_to_the_limit(daemon, asked):
+    def page(request: object) -> object:
+        query = daemon.requests[-1].query
+        start = int(query.get("after", "0"))
+        upto = min(start + int(query["limit"]), 1200)
+        return {"items": [{"n": n} for n in range(start, upto)], "next": str(upto) if upto < 1200 else None}
+
+    daemon["GET /list"] = page
+    items, more = asked.items("/list", {}, 700)
+    assert ([item["n"] for item in items], more) == (list(range(700)), True)
+    items, more = asked.items("/list", {}, 5000)
+    assert (len(items), more) == (1200, False)
+
+
+def test_a_cursor_that_leads_nowhere_ends(daemon, asked):
+    daemon["GET /list"] = {"items": [], "next": "again"}
+    assert asked.items("/list", {}, 10) == ([], True)
+
+
+def test_segment():
+    assert client.segment("a/../b?c") == "a%2F..%2Fb%3Fc"

@@ -1,0 +1,132 @@
+"""`healer keys`: through the daemon, and into the store where none runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import re
+import sqlite3
+
+import pytest
+
+from healer import store
+from healer.store import ownership
+
+KEY = "hlr_7f3k2m_" + "a" * 40
+
+
+def test_create_prints_the_key_alone(ask, daemon):
+    daemon["POST /api/v1/keys"] = {"id": "7f3k2m", "key": KEY, "name": "ci", "role": "ci"}
+    done = ask("keys", "create", "ci", "--role", "ci")
+    assert done.stdout == KEY + "\n"
+    assert "7f3k2m" in done.stderr
+    assert KEY not in done.stderr
+    assert json.loads(daemon.requests[0].body) == {"name": "ci", "role": "ci"}
+
+
+def test_create_wants_a_role(ask):
+    assert ask("keys", "create", "ci").exit_code == 2
+
+
+def test_an_answer_without_a_key(ask, daemon):
+    daemon["POST /api/v1/keys"] = {"id": "7f3k2m"}
+    assert ask("keys", "create", "ci", "--role", "ci").exit_code == 1
+
+
+def test_list(ask, daemon):
+    daemon["GET /api/v1/keys"] = {"items": [{"id": "7f3k2m", "name": "ci", "role": "ci", "created": "2026-03-01T02:07:12Z",
+                                             "created_by": "os:root", "revoked": None}], "next": None}  # fmt: skip
+    for args in (["keys"], ["keys", "list"]):
+        assert ask(*args).stdout.splitlines()[1] == "7f3k2m  ci    ci    2026-03-01 03:07:12 +01:00  os:root"
+
+
+def test_revoke(ask, daemon):
+    daemon["DELETE /api/v1/keys/7f3k2m"] = {}
+    assert ask("keys", "revoke", "7f3k2m").stdout == "revoked 7f3k2m\n"
+    assert ask("keys", "revoke", "nothere").exit_code == 1
+
+
+# --- no daemon --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(healer, tmp_path):
+    """A command on a data directory that no daemon owns."""
+
+    def run(*args, **more):
+        return healer(*args, "--data-dir", tmp_path / "own", **more)
+
+    return run
+
+
+def test_without_a_daemon_keys_are_written_into_the_store(alone, tmp_path):
+    made = alone("keys", "create", "ci", "--role", "operator")
+    assert made.exit_code == 0, made.stderr
+    key = made.stdout.strip()
+    key_id = re.fullmatch(r"hlr_([a-z2-7]{6,10})_[a-z2-7]{32,}", key)[1]
+    with sqlite3.connect(tmp_path / "own" / store.DATABASE) as opened:
+        (row,) = opened.execute("SELECT id, hash, name, role, revoked_us FROM api_key").fetchall()
+    opened.close()
+    assert row == (key_id, hashlib.sha256(key.encode()).hexdigest(), "ci", "operator", None)
+    listed = alone("keys", "list").stdout
+    assert key_id in listed
+    assert key not in listed
+    assert row[1] not in listed + alone("keys", "--json").stdout
+    assert alone("keys", "revoke", key_id).exit_code == 0
+    assert json.loads(alone("keys", "--json").stdout)[0]["revoked_us"] is not None
+    assert alone("audit", "verify").exit_code == 0
+
+
+def test_listing_makes_nothing(alone, tmp_path):
+    done = alone("keys", "list")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no keys" in done.stderr
+    assert not (tmp_path / "own").exists()
+
+
+def test_it_says_where_a_key_was_written(alone, tmp_path):
+    assert f"no daemon runs; written into {tmp_path / 'own'}" in alone("keys", "create", "ci", "--role", "ci").stderr
+
+
+def test_its_audit_says_who(alone, tmp_path):
+    alone("keys", "create", "ci", "--role", "ci", env={"LOGNAME": "mallory", "USER": "mallory"})
+    with sqlite3.connect(tmp_path / "own" / store.DATABASE) as opened:
+        records = [json.loads(text) for (text,) in opened.execute("SELECT record FROM audit")]
+    opened.close()
+    (record,) = [record for record in records if record["kind"] == "key_created"]
+    assert record["actor"].startswith("os:")
+    assert "mallory" not in record["actor"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [(["create", "ci", "--role", "odd"], 2), (["create", "a b", "--role", "ci"], 2), (["revoke", "x"], 1)],
+)
+def test_refused_without_a_daemon(alone, args, code):
+    done = alone("keys", *args)
+    assert done.exit_code == code
+    assert done.stderr.startswith("error[")
+    assert done.stdout == ""
+
+
+def test_never_beside_a_process_that_owns_the_directory(alone, tmp_path):
+    (tmp_path / "own").mkdir()
+    owner = ownership.Ownership(tmp_path / "own")
+    owner.take()
+    done = alone("keys", "create", "ci", "--role", "ci")
+    owner.release()
+    assert done.exit_code == 2
+    assert "error[already-running]" in done.stderr
+    assert not (tmp_path / "own" / store.DATABASE).exists()
+
+
+def test_a_directory_that_cannot_be_made(healer, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert healer("keys", "create", "ci", "--role", "ci", "--project", tmp_path / "file").exit_code == 2
+
+
+def test_a_daemon_elsewhere_is_not_replaced_by_a_store_here(healer, tmp_path):
+    done = healer("keys", "create", "ci", "--role", "ci", "--url", "http://nowhere.invalid")
+    assert done.exit_code == 3
+    assert list(pathlib.Path().iterdir()) == []

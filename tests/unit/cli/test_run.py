@@ -1,0 +1,76 @@
+"""`healer run`: its options become the daemon's start options."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+import types
+
+import pytest
+
+from healer import errors
+
+
+@dataclasses.dataclass
+class Options:
+    """The contract of `healer.daemon.StartOptions`."""
+
+    project: pathlib.Path
+    data_dir: pathlib.Path | None
+    host: str | None
+    port: int | None
+    mode: str | None
+    standby: bool
+    unsafe_fs: bool
+    log_level: str | None
+
+
+@pytest.fixture
+def started(monkeypatch):
+    seen = []
+    module = types.ModuleType("healer.daemon")
+    module.StartOptions = Options
+    module.main = lambda options: seen.append(options) or 0
+    monkeypatch.setitem(sys.modules, "healer.daemon", module)
+    monkeypatch.setattr("healer.daemon", module, raising=False)
+    return seen
+
+
+@pytest.mark.parametrize("name", ["run", "serve"])
+def test_nothing_given(healer, started, name):
+    assert healer(name).exit_code == 0
+    assert started == [Options(pathlib.Path(), None, None, None, None, False, False, None)]
+
+
+def test_everything_given(healer, started, tmp_path):
+    args = ["--project", tmp_path, "--data-dir", tmp_path / "d", "--host", "::1", "--port", "0", "--mode", "observe", "--standby",
+            "--unsafe-fs", "--log-level", "debug"]  # fmt: skip
+    assert healer("run", *args).exit_code == 0
+    assert started == [Options(tmp_path, tmp_path / "d", "::1", 0, "observe", True, True, "DEBUG")]
+
+
+@pytest.mark.parametrize(
+    "args", [["--port", "65536"], ["--port", "x"], ["--mode", "dry"], ["--project", "nothing"], ["extra"]]
+)
+def test_wrong_use(healer, started, args):
+    assert healer("run", *args).exit_code == 2
+    assert started == []
+
+
+def test_the_daemons_exit_code_is_ours(healer, started, monkeypatch):
+    monkeypatch.setattr(sys.modules["healer.daemon"], "main", lambda _: 1)
+    assert healer("run").exit_code == 1
+
+
+def test_a_start_that_fails(healer, started, monkeypatch):
+    def taken(_: object) -> int:
+        raise errors.PortInUse("healer serve --port 8081", host="127.0.0.1", port=8080, by=" by java (pid 812)")
+
+    monkeypatch.setattr(sys.modules["healer.daemon"], "main", taken)
+    done = healer("run")
+    assert done.exit_code == 2
+    assert (
+        done.stderr
+        == "error[port-in-use]: 127.0.0.1:8080 is taken by java (pid 812)\n  try  healer serve --port 8081\n"
+    )

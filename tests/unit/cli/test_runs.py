@@ -1,0 +1,128 @@
+"""`healer runs`: the list, one run in full, its output."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from healer.cli import runs
+
+RUN = {
+    "id": "r-7f3k2mabcdefghjkmnpqrstvwx", "short": "r-7f3k2m", "state": "deferred", "reason": "cooldown",
+    "sentence": "clean_disk ran on host:web1 40 s ago; again after 9 min.", "next_step": "cooldown:", "rule": "disk/disk/disk is full",
+    "action": "clean_disk", "controller": "local", "targets": ["host:web1"], "parameters": {"keep_days": 7}, "dry_run": False,
+    "actor": "rule:disk/disk/disk is full", "event": "e-12", "created": "2026-03-01T02:07:12.000000Z", "ended": None, "attempts": 1,
+    "last": None,
+}  # fmt: skip
+DONE = RUN | {"state": "succeeded", "reason": "unverified", "sentence": "", "next_step": "", "ended": "2026-03-01T02:07:14Z",
+              "last": {"state": "succeeded", "summary": "exit 0", "seconds": 1.5}}  # fmt: skip
+
+
+def test_table(ask, daemon):
+    daemon["GET /api/v1/runs"] = {"items": [RUN, DONE], "next": None}
+    head, first, second = ask("runs").stdout.splitlines()
+    assert head.split() == ["run", "state", "when", "rule", "action", "on", "why"]
+    assert first.startswith(
+        "r-7f3k2m  deferred                2026-03-01 03:07:12 +01:00  disk/disk/disk is full  clean_disk  host:web1"
+    )
+    assert first.endswith("clean_disk ran on host:web1 40 s ago; again after 9 min.")
+    assert "succeeded (unverified)" in second
+
+
+@pytest.mark.parametrize(
+    ("args", "query"),
+    [
+        (["list"], {}),
+        (["--state", "deferred"], {"state": "deferred"}),
+        (["--failed"], {"failed": "1"}),
+        (["list", "--unknown"], {"state": "unknown"}),
+        (["--rule", "a/b/c", "--action", "x", "--target", "web1"], {"rule": "a/b/c", "action": "x", "target": "web1"}),
+        (["--since", "2026-03-01T03:00", "--until", "2026-03-01T04:00"],
+         {"since": "2026-03-01T02:00:00.000000Z", "until": "2026-03-01T03:00:00.000000Z"}),
+    ],
+)  # fmt: skip
+def test_filters(ask, daemon, args, query):
+    daemon["GET /api/v1/runs"] = {"items": [], "next": None}
+    assert ask("runs", *args).exit_code == 0
+    assert daemon.requests[0].query == {"limit": "50", **query}
+
+
+@pytest.mark.parametrize("args", [["--failed", "--unknown"], ["--state", "failed", "--failed"], ["--state", "odd"], ["--since", "soon"],
+                                  ["--limit", "0"]])  # fmt: skip
+def test_wrong_use(ask, args):
+    assert ask("runs", *args).exit_code == 2
+
+
+FULL = RUN | {
+    "attempts": [{"number": 1, "state": "failed", "outcome": {"summary": "exit 4", "seconds": 0.5}}, {"number": 2, "state": "running"}],
+    "targets": [{"target": "host:web1", "state": "deferred"}],
+    "explanation": {
+        "conditions": [{"text": "event.x == 1", "holds": True, "seen": [{"path": "event.x", "missing": False, "value": 1}]}],
+        "gates": [{"gate": "age", "ok": True, "saw": {}}],
+    },
+}  # fmt: skip
+
+GOLDEN = """\
+r-7f3k2mabcdefghjkmnpqrstvwx  deferred
+  why         clean_disk ran on host:web1 40 s ago; again after 9 min.
+  next        cooldown:
+  rule        disk/disk/disk is full
+  action      clean_disk
+  controller  local
+  actor       rule:disk/disk/disk is full
+  event       e-12
+  on          host:web1
+  parameters  {"keep_days": 7}
+  made        2026-03-01 03:07:12 +01:00
+  attempt 1   failed in 0.5 s: exit 4
+  attempt 2   running
+  conditions
+    yes  event.x == 1                                    event.x = 1
+  gates
+    yes  age
+"""
+
+
+def test_one_in_full(ask, daemon):
+    daemon["GET /api/v1/runs/r-7f3"] = FULL
+    assert ask("runs", "show", "r-7f3").stdout == GOLDEN
+    assert json.loads(ask("runs", "show", "r-7f3", "--json").stdout) == FULL
+
+
+def test_an_id_is_one_segment(ask, daemon):
+    ask("runs", "show", "../keys?x")
+    assert daemon.requests[0].path == "/api/v1/runs/..%2Fkeys%3Fx"
+
+
+@pytest.mark.parametrize(
+    ("args", "query"),
+    [
+        (["--output"], {}),
+        (["--output", "--stderr", "--attempt", "2"], {"stream": "stderr", "attempt": "2"}),
+        (["--follow"], {"follow": "1"}),
+    ],
+)
+def test_output(ask, daemon, args, query):
+    daemon["GET /api/v1/runs/r-7f3/output"] = 200, "one\n\x1b[31mtwo\x1b[0m ü\ta\u202e\r\nend".encode()
+    done = ask("runs", "show", "r-7f3", *args)
+    assert done.stdout == "one\ntwo ü\ta\\u202e\nend"
+    assert daemon.requests[0].query == query
+
+
+def test_lines_are_whole_however_the_pieces_fall():
+    data = "ä\x1b[31mb\nfeuer 火\n".encode() + b"\xff"
+    for size in range(1, len(data) + 1):
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
+        assert list(runs.lines_of(pieces)) == ["ä\x1b[31mb\n", "feuer 火\n", "\ufffd"]
+
+
+def test_an_endless_line_is_let_go():
+    first = next(runs.lines_of([b"x" * 70_000, b"y"]))
+    assert len(first) == 70_000
+
+
+def test_a_run_that_is_not_there(ask):
+    done = ask("runs", "show", "r-none")
+    assert done.exit_code == 1
+    assert "error[not-found]" in done.stderr

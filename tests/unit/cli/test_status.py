@@ -1,0 +1,107 @@
+"""`healer status`: the golden picture, what is left out, watching."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from healer.cli import status as command
+from healer.cli import terminal
+
+STATUS = {
+    "version": "0.1.0", "environment": "prod", "mode": "active", "state": "paused", "revision": "3f2a9c1",
+    "now": "2026-03-01T02:07:12.000000Z", "uptime_s": 12 * 86400 + 4 * 3600, "window_s": 600,
+    "paused": [{"scope": "rule web/restart", "who": "ana", "since": "2026-03-01T02:05:00Z", "reason": "restarts healthy nodes"}],
+    "alerts": {"firing": 2041, "opened": 1988, "resolved": 1959},
+    "runs": {"running": 6, "awaiting_approval": 3, "deferred": 312, "unknown": 1, "succeeded": 5000},
+    "backlog": 1200,
+    "rules": [
+        {"rule": "web/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"cooldown": 988, "target_busy": 175}},
+        {"rule": "disk/disk full", "fired": 38, "acted": 38, "healed": 37, "failed": 1, "why_not": {}},
+        {"rule": "pods/crashloop", "fired": 872, "acted": 0, "healed": 0, "failed": 0, "why_not": {"paused": 872}},
+    ],
+    "sources": [
+        {"name": "alertmanager", "type": "healer.webhook", "state": "running", "last_event": "2026-03-01T02:07:11.800000Z"},
+        {"name": "watchdog", "type": "check", "state": "running", "last_event": None},
+        {"name": "sqs", "type": "x", "state": "running", "silent": True, "last_event": "2026-03-01T00:00:00Z", "max_quiet_s": 1800},
+        {"name": "range", "type": "range", "state": "failed", "error": "no such host"},
+    ],
+    "audit": {"size": 88161, "anchored": None},
+}  # fmt: skip
+
+GOLDEN = """\
+healer 0.1.0 · prod · ACTIVE · revision 3f2a9c1 · up 12 d 4 h                        03:07:12 +01:00
+PAUSED   rule web/restart by ana since 2026-03-01 03:05:00 +01:00 "restarts healthy nodes"
+alerts   2,041 firing (+1,988 in 10 min) · 1,959 resolved in 10 min
+runs     6 running · 3 waiting for a person · 312 deferred · 1 unknown → healer runs --unknown
+backlog  1,200 events wait to be decided
+last 10 min       fired  acted  healed  failed  why not
+  web/restart     1,204     41       9      32  cooldown 988, target_busy 175
+  disk/disk full     38     38      37       1
+  pods/crashloop    872      0                  paused 872
+sources  sqs SILENT for 2 h 7 min (max 30 min) · range failed: no such host · alertmanager 0.2 s ago · watchdog nothing yet
+audit    88,161 records, none anchored
+"""
+
+
+def test_golden(ask, daemon):
+    daemon["GET /api/v1/status"] = STATUS
+    assert ask("status").stdout == GOLDEN
+
+
+def test_json(ask, daemon):
+    daemon["GET /api/v1/status"] = STATUS
+    assert json.loads(ask("status", "--json").stdout) == STATUS
+
+
+def test_what_the_daemon_does_not_tell_is_left_out(ask, daemon):
+    daemon["GET /api/v1/status"] = {"version": "0.1.0", "mode": "observe", "now": "2026-03-01T02:07:12Z"}
+    (line,) = ask("status").stdout.splitlines()
+    assert line.startswith("healer 0.1.0 · OBSERVE ")
+    assert line.endswith("03:07:12 +01:00")
+
+
+def test_nothing_runs(ask, daemon):
+    daemon["GET /api/v1/status"] = {"runs": {"running": 0, "succeeded": 3}, "alerts": {"firing": 0}}
+    shown = ask("status").stdout
+    assert "runs     none running, none waiting" in shown
+    assert "alerts   0 firing" in shown
+
+
+def test_fits_a_terminal():
+    wide = STATUS | {"rules": [{"rule": "r" * 300, "fired": 1, "acted": 1, "why_not": {"c" * 50: 1}}]}
+    table = [line for line in command.in_full(wide, 80) if "rrr" in line]
+    assert len(table) == 1
+    assert terminal.columns(table[0]) <= 80
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\u202e", 5, None, [], {"a": 1}, -1.5, True])
+def test_no_value_raises_or_steers(evil):
+    def put(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: put(inner) for key, inner in value.items()}
+        return [put(inner) for inner in value] if isinstance(value, list) else evil
+
+    for found in (put(STATUS), dict.fromkeys(STATUS, evil)):
+        assert isinstance(found, dict)
+        for line in command.in_full(found, 100):
+            plain = line.replace("\x1b[31m", "").replace("\x1b[0m", "")
+            assert not {"\x1b", "\u202e"} & set(plain)
+
+
+def test_watch_looks_again_until_it_is_stopped(ask, daemon, monkeypatch):
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.time, "sleep", sleep)
+    daemon["GET /api/v1/status"] = STATUS
+    done = ask("status", "--watch", "--interval", "5")
+    assert done.exit_code == 130
+    assert slept == [5.0, 5.0, 5.0]
+    assert done.stdout == GOLDEN * 3
+    assert "\x1b" not in done.stdout

@@ -1,0 +1,82 @@
+"""`healer validate`: one line on success, every mistake else, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from healer.cli import starter
+
+NO_BRAKE = starter.FILES["rulebooks/disk.yml"].replace(
+    "      throttle:\n        once_within: 5 minutes\n        group_by_attributes: [event.alert.target]\n", ""
+)
+
+
+@pytest.fixture
+def project(tmp_path):
+    for name, text in starter.FILES.items():
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "p" / name).write_text(text)
+    return tmp_path / "p"
+
+
+def test_success_is_one_line(healer, project):
+    (project / "rulebooks/disk_test.yml").write_text("tests: []\n")
+    done = healer("validate", project)
+    assert done.exit_code == 0, done.output
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(r"ok: 1 rulebook, 1 rule, 2 actions, 1 controller, 1 tests' file \(\d+\.\d s\)", last)
+
+
+def test_the_folder_is_this_one_by_default(healer, project, monkeypatch):
+    monkeypatch.chdir(project)
+    assert healer("validate").exit_code == 0
+
+
+def test_mistakes_of_all_files_stand_with_their_places(healer, project):
+    (project / "healer.yaml").write_text("mode: observ\n")
+    (project / "rulebooks/disk.yml").write_text(starter.FILES["rulebooks/disk.yml"].replace("clean_disk", "clean_dsk"))
+    done = healer("validate", project)
+    assert done.exit_code == 1
+    assert re.search(r"^healer\.yaml:1:7: error\[", done.stdout, re.MULTILINE)
+    assert re.search(r"^rulebooks/disk\.yml:13:\d+: error\[unknown_action\]", done.stdout, re.MULTILINE)
+    assert "did you mean 'clean_disk'?" in done.stdout
+    assert done.stderr.startswith("error[configuration]: 2 errors")
+    assert "ok:" not in done.stdout
+
+
+def test_json(healer, project):
+    told = json.loads(healer("validate", project, "--json").stdout)
+    assert told["ok"] is True
+    assert told["counts"] == {"rulebooks": 1, "rules": 1, "actions": 2, "controllers": 1, "tests": 0}
+    (project / "healer.yaml").write_text("mode: observ\n")
+    done = healer("validate", project, "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told["ok"] is False
+    (one,) = [one for one in told["diagnostics"] if one["severity"] == "error"]
+    assert (one["file"], one["line"]) == ("healer.yaml", 1)
+
+
+def test_warnings_count_when_they_shall(healer, project):
+    (project / "rulebooks/disk.yml").write_text(NO_BRAKE)
+    done = healer("validate", project)
+    assert done.exit_code == 0
+    assert "warning[no-brake]" in done.stdout
+    done = healer("validate", project, "--strict")
+    assert done.exit_code == 1
+    assert "(--strict: warnings count)" in done.stderr
+
+
+def test_text_of_files_steers_no_terminal(healer, project):
+    (project / "healer.yaml").write_text('"\\e[2J\u202emode": 1\n')
+    done = healer("validate", project)
+    assert done.exit_code == 1
+    assert not {"\x1b", "\u202e"} & set(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("folder", ["nothing", "healer.yaml"])
+def test_no_folder(healer, project, folder):
+    assert healer("validate", project / folder).exit_code == 2

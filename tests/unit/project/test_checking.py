@@ -1,0 +1,138 @@
+"""Each kind of mistake across files, with its exact place: nothing else may be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SOURCES = "  - healer.source: {name: am}\n"
+
+
+def book(rule: str = "", sources: str = SOURCES, more: str = "") -> dict[str, str]:
+    """A rulebook with one rule (or none), indented as it has to be."""
+    rules = "".join(f"  {line}\n" for line in rule.splitlines()) or "    []\n"
+    text = f"- name: web\n  hosts: all\n  sources:\n{_in(sources)}  rules:\n{rules}{more}"
+    return {"rulebooks/team/web.yml": text}
+
+
+def _in(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+def act(action: str, *, name: str = "down", rest: str = "") -> str:
+    """A rule with one action."""
+    return f"""\
+- name: {name}
+  condition: event.alert.name == "Down"
+  action: {{{action}}}
+{rest}"""
+
+
+def ran(args: str) -> dict[str, str]:
+    """A rulebook with one rule that runs a catalog action."""
+    return book(act(f"run_action: {{{args}}}"))
+
+
+CASES: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("sound", {}, []),
+    ("unknown source", book(sources="  - ⟦kafak: {topic: alerts}\n"), ["unknown-source"]),
+    ("unknown native source", book(sources="  - ⟦healer.webhok: {path: x}\n"), ["unknown-source"]),
+    ("events is no source", book(sources="  - ⟦healer.events: {}\n"), ["unknown-source"]),
+    ("option of a source", book(sources="  - check: {⟦proces: {name: x}}\n"), ["options"]),
+    ("missing option", book(sources="  - ⟦healer.webhook: {auth: {none: true}}\n"), ["options"]),
+    ("shared source that is not", book(sources="  - healer.source: {name: ⟦ma}\n"), ["unknown-source"]),
+    ("option of healer.source", book(sources="  - healer.source: {name: am, x: ⟦1}\n"), ["options"]),
+    ("unknown filter", book(sources="  - range: {limit: 3}\n    filters: [{⟦json_filtr: {}}]\n"), ["unknown-filter"]),
+    ("filter of our own", book(sources="  - check: {process: {name: x}}\n    ⟦filters: [{json_filter: {}}]\n"), ["filters"]),
+    ("unknown format", {"healer.yaml": "sources:\n  am: {healer.webhook: {path: a, format: ⟦alertmanger, auth: {none: true}}}\n"},
+     ["unknown-format"]),
+    ("webhook path twice", book(sources="  - healer.webhook: {path: ⟦am, auth: {none: true}}\n"), ["duplicate-path"]),
+    ("secret in a source", book(sources='  - healer.webhook: {path: x, auth: {bearer: {⟦secret: "env:A"}}}\n'), ["inline-secret"]),
+    ("name of a shared source", {"healer.yaml": "sources:\n  am: {check: {process: {name: x}}}\n  ⟦healer.x: {healer.api: {}}\n"}, ["name"]),
+    ("reference in healer.yaml", {"healer.yaml": "sources:\n  am: {check: {process: {name: x}}}\n  b: {⟦healer.source: {name: am}}\n"},
+     ["source-type"]),
+    ("two types", {"healer.yaml": "sources:\n  am: {check: {process: {name: x}}}\n  ⟦b: {healer.api: {}, check: {process: {name: x}}}\n"}, ["source-type"]),
+    ("unknown action", ran("name: ⟦restrat, target: web01"), ["unknown_action"]),
+    ("templated action", ran('name: "{{ event.action }}"'), []),
+    ("undeclared parameter", ran("name: restart, target: web01, parameters: {service: x, ⟦sevice: y}"), ["invalid_parameters"]),
+    ("missing parameter", ran("name: restart, target: web01, ⟦parameters: {wait_s: 3}"), ["invalid_parameters"]),
+    ("no parameters", book(act("⟦run_action: {name: restart, target: web01}")), ["invalid_parameters"]),
+    ("mistyped parameter", ran("name: restart, target: web01, parameters: {service: ⟦3}"), ["invalid_parameters"]),
+    ("templated parameter", ran('name: restart, target: web01, parameters: {service: "{{ event.n }}"}'), []),
+    ("secret in a parameter", ran('name: restart, target: web01, parameters: {service: {⟦secret: "env:X"}}'), ["inline-secret"]),
+    ("unknown controller", ran("name: restart, target: web01, parameters: {service: x}, controller: ⟦siet"), ["unknown_controller"]),
+    ("controller of another kind", ran("name: restart, parameters: {service: x}, target: localhost, controller: ⟦here"),
+     ["controller_forbidden"]),
+    ("unknown target", ran("name: restart, target: ⟦web99, parameters: {service: x}"), ["unknown_target"]),
+    ("unknown target of several", ran("name: restart, target: [web01, ⟦web99], parameters: {service: x}"), ["unknown_target"]),
+    ("templated target", ran('name: restart, target: "{{ event.host }}", parameters: {service: x}'), []),
+    ("a group as target", ran("name: restart, target: ⟦group:web, parameters: {service: x}"), ["unknown_target"]),
+    ("no target", book(act("⟦run_action: {name: restart, parameters: {service: x}}")), ["unknown_target"]),
+    ("broken template", ran('name: restart, target: ⟦"{{ event.", parameters: {service: x}'), ["template"]),
+    ("ungated", book(act("⟦run_playbook: {name: restart.yml}")), ["ungated-action"]),
+    ("no playbook", book(act("⟦run_playbook: {name: ⟦restrat.yml}")), ["ungated-action", "no-file"]),
+    ("playbook that escapes", book(act("⟦run_playbook: {name: ⟦../restart.yml}")), ["ungated-action", "no-file"]),
+    ("playbook by its path", book(act("⟦run_playbook: {name: playbooks/restart.yml}")), ["ungated-action"]),
+    ("unknown ruleset", book(act("post_event: {ruleset: ⟦wbe, event: {a: 1}}")), ["unknown-ruleset"]),
+    ("no brake", book(act("run_action: {name: restart, target: web01, parameters: {service: x}}", name="⟦down"),
+                      sources="  - healer.source: {name: plain}\n"), ["no-brake"]),
+    ("a throttle brakes", book(act("run_action: {name: restart, target: web01, parameters: {service: x}}",
+     rest="  throttle: {once_within: 5 minutes, group_by_attributes: [event.host]}\n"),
+     sources="  - healer.source: {name: plain}\n"), []),
+    ("debug needs no brake", book(act("debug: {msg: x}"), sources="  - healer.source: {name: plain}\n"), []),
+    ("rule twice", book(act("debug: {msg: x}") + act("debug: {msg: x}", name="⟦down")), ["duplicate-name"]),
+    ("not YAML", {"rulebooks/team/web.yml": "- name: [a\nb⟦: {\n"}, ["yaml"]),
+    ("window too long", {**book(act("debug: {}", rest="  ⟦throttle: {once_within: 40 days, group_by_attributes: [a]}\n"))},
+     ["window-too-long"]),
+    ("both endings", {"rulebooks/team/web.yaml": "[]"}, ["both-endings", "wrong-type"]),
+    ("reserved name", {"rulebooks/healer.yml": "- name: x\n  hosts: all\n  sources: []\n  rules: []\n"}, ["reserved-name"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "codes"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_mistakes_stand_where_they_are(changes: dict[str, Any], codes: list[str], told: Any, marked: Any) -> None:
+    found = told(changes)
+    if "both-endings" in codes or "reserved-name" in codes:  # about files, not about what stands in them
+        assert sorted(code for _, code in found) == sorted(codes)
+        return
+    assert found == sorted(zip(marked(changes), codes, strict=True))
+
+
+CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
+    ("no playbook", {"actions.yaml": "actions:\n  restart: {playbook: ⟦restrat.yml, impact: low}\n"}, ["no-file"]),
+    ("no script", {"actions.yaml": "actions:\n  restart: {script: ⟦x.sh, controller: here, impact: low}\n"}, ["no-file"]),
+    ("no controller", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, controller: ⟦siet}\n"}, ["unknown_controller"]),
+    ("wrong controller", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, controller: ⟦here}\n"},
+     ["controller_forbidden"]),
+    ("wrong default controller", {"actions.yaml": "actions:\n  restart: {script: ⟦clean.sh}\n"}, ["controller_forbidden"]),
+    ("module", {"actions.yaml": "actions:\n  restart: {module: ⟦a b}\n"}, ["module"]),
+    ("unknown key at the top", {"actions.yaml": "⟦action: {}\nactions:\n  restart: {playbook: restart.yml}\n"}, ["unknown-key"]),
+    ("not a mapping", {"actions.yaml": "⟦actions: []\n"}, ["wrong-type"]),
+    ("not yet", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, ⟦retries: {times: 2}}\n"}, ["not-yet"]),
+    ("metadata of nothing", {"scripts/disk.meta.yml": "impact: low\n"}, ["no-action-file"]),
+    ("metadata of two", {"scripts/clean.py": ""}, ["ambiguous-file"]),
+    ("actions of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, actions: [restart, ⟦x]}\n"
+                                 "  here: {type: local}\ndefault: site\n"}, ["unknown_action"]),
+    ("targets of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, targets: [group:web, ⟦group:wbe, ⟦db1]}\n"
+                                 "  here: {type: local}\ndefault: site\n"}, ["unknown_target", "unknown_target"]),
+    ("a target that is not the controller's", {
+        "controllers.yaml": "controllers:\n  site: {type: ansible, targets: [web02]}\n  here: {type: local}\ndefault: site\n",
+        **ran("name: restart, target: ⟦web01, parameters: {service: x}")}, ["controller_forbidden"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "codes"), [case[1:] for case in CATALOG], ids=[case[0] for case in CATALOG])
+def test_mistakes_of_the_catalog(changes: dict[str, str], codes: list[str], told: Any, marked: Any) -> None:
+    quiet = {} if "rulebooks/team/web.yml" in changes else {"rulebooks/team/web.yml": None}
+    found = told({**quiet, **changes})
+    if any(code.endswith("-file") and code != "no-file" for code in codes):
+        assert [code for _, code in found] == codes
+        return
+    assert found == sorted(zip(marked(changes), codes, strict=True))
+
+
+def test_dynamic_inventories_leave_targets_open(told: Any) -> None:
+    """What a program would list is not known, so that no name can be called unknown."""
+    changes = {"inventory/hosts": None, "inventory/cloud": "#!/bin/sh\necho\n"}
+    assert told({**changes, **ran("name: restart, target: web99, parameters: {service: x}")}) == []

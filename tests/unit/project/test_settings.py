@@ -1,0 +1,159 @@
+"""`healer.yaml`, the environment and flags: which one counts, and where each mistake is told."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from healer import config
+from healer.project import settings, shipped
+
+
+def read(
+    text: str, environ: dict[str, str] | None = None, flags: dict[str, Any] | None = None
+) -> tuple[Any, list[Any]]:
+    document = config.read_text(text, "healer.yaml")
+    found = settings.read(document, environ or {}, flags or {})
+    return found.settings, [*document.diagnostics, *found.diagnostics]
+
+
+def test_no_file_means_what_ships() -> None:
+    found = settings.read(None, {}, {}).settings
+    assert (found.environment, found.mode, found.server.host, found.server.port) == ("dev", "active", "127.0.0.1", 8080)
+    assert (found.data_dir, found.reload, found.log.dir, found.retention.journal) == (
+        ".healer",
+        "manual",
+        "logs",
+        30 * 86400,
+    )
+    gates = found.defaults.run_action
+    assert (gates.max_age, gates.defer_for, gates.settle, gates.attempts, gates.cooldown) == (900, 7200, 0, 3, 600)
+    assert (gates.rate_limit, gates.timeout, gates.chain_depth) == (shipped.Rate(30, 3600), 600, 3)
+    assert (gates.blast_radius.targets, gates.blast_radius.at_least, gates.blast_radius.or_) == ("20%", 1, 5)
+    assert (gates.concurrency.daemon, gates.concurrency.controller, gates.concurrency.target) == (20, 10, 1)
+    assert (found.defaults.upstream.concurrency.daemon, found.defaults.upstream.chain_depth) == (20, 10)
+    assert (found.storm.matches, found.storm.calm) == (shipped.Rate(200, 60), 300)
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_a_file_whose_sections_are_comments_is_fine() -> None:
+    found, told = read("server:\nstorm:\ndefaults:\nlog:\n  # nothing\n")
+    assert told == []
+    assert found == settings.Settings()
+
+
+def test_flag_before_environment_before_file() -> None:
+    text, environ = "server: {port: 1}\nmode: observe\n", {"HEALER_SERVER__PORT": "2", "HEALER_MODE": "active"}
+    assert read(text)[0].server.port == 1
+    assert read(text, environ)[0].server.port == 2
+    assert read(text, environ, {"server.port": 3})[0].server.port == 3
+    assert read(text, environ, {"server.port": None, "mode": "observe"})[0].mode == "observe"
+
+
+def test_environment_reaches_every_depth() -> None:
+    environ = {
+        "HEALER_DEFAULTS__RUN_ACTION__COOLDOWN": "5m",
+        "HEALER_DEFAULTS__RUN_ACTION__APPROVAL_EXCLUDE": "[requester, author]",
+        "HEALER_LOG__ROTATION": "1 MiB",
+        "HEALER_BACKLOG_MAX": "1000",
+        "HEALER_DATA_DIR": "/var/lib/healer",
+    }
+    found, told = read("", environ)
+    assert told == []
+    assert found.defaults.run_action.cooldown == 300
+    assert found.defaults.run_action.approval_exclude == ["requester", "author"]
+    assert (found.log.rotation, found.backlog_max, found.data_dir) == (1 << 20, 1000, "/var/lib/healer")
+    assert found.server == settings.Server()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("HEALER_SERVER__PORT", "x", "integer"),
+        ("HEALER_SERVER__PORT", "70000", "65535"),
+        ("HEALER_SERVER__PROT", "1", "server.prot"),
+        ("HEALER_SERVER", "1", "server"),
+        ("HEALER_SERVER__PORT__X", "1", "server.port.x"),
+        ("HEALER_NOTHING__X", "1", "nothing.x"),
+        ("HEALER_MODE", "activ", "'activ'"),
+        ("HEALER_RETENTION__JOURNAL", "5 parsecs", "duration"),
+        ("HEALER_SOURCES__AM", "{}", "sources.am"),
+        ("HEALER_LOG__DIR", "{a", "None"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(name: str, value: str, part: str) -> None:
+    found, told = read("", {name: value})
+    assert [(d.place.file, d.severity) for d in told] == [(name, "error")]
+    assert part in told[0].message
+    assert found == settings.Settings()
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = {"HEALER_URL": "x", "HEALER_KEY": "x", "HEALER_ADMIN_KEY_FILE": "x", "HEALER_PARAM_MODE": "x", "PATH": "x"}
+    kubernetes = {"HEALER_PORT_8080_TCP_ADDR": "10.0.0.1", "HEALER_SERVICE_HOST": "10.0.0.1"}
+    assert read("", {**others, **kubernetes})[1] == []
+
+
+def test_a_variable_that_is_nearly_a_setting_warns() -> None:
+    (told,) = read("", {"HEALER_MOD": "observe"})[1]
+    assert (told.severity, told.code, told.place.file) == ("warning", "unknown-variable", "HEALER_MOD")
+    assert "HEALER_MODE" in told.try_
+
+
+def test_a_wrong_flag_is_told_by_its_name() -> None:
+    assert [str(d.place) for d in read("", {}, {"server.port": -1})[1]] == ["--port"]
+    assert [str(d.place) for d in read("", {}, {"data_dir": ""})[1]] == ["--data-dir"]
+
+
+@pytest.mark.parametrize("key", ["activations", "roles", "principals", "policies", "inhibit", "notifications"])
+def test_what_comes_later_is_refused_by_name(key: str) -> None:
+    (told,) = read(f"mode: observe\n{key}: []\n")[1]
+    assert (told.code, told.place.line, told.place.column) == ("not-yet", 2, 1)
+    assert key in told.message
+
+
+def test_all_mistakes_at_once_and_the_rest_holds() -> None:
+    text = "mode: activ\nserver: {port: x, hots: y}\nenvironment: prod\nreload: on_change\npolicy: {}\ndata_dir: 3\n"
+    found, told = read(text)
+    assert sorted((d.code, d.place.line) for d in told) == [
+        ("not-yet", 4), ("options", 1), ("options", 2), ("options", 2), ("options", 5), ("options", 6),
+    ]  # fmt: skip
+    assert (found.environment, found.server.port) == ("prod", 8080)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "just words", "- a"])
+def test_not_a_mapping(text: str) -> None:
+    assert [d.code for d in read(text)[1]] == ["wrong-type"]
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        "rate_limit: 5 per decade", "rate_limit: 0 per hour", "blast_radius: {targets: 101%}", "attempts: 0",
+        "blast_radius: {targets: -1}", "approval: maybe", "approval: {any: [{name: x}]}", "breaker: {failures: true}",
+        "concurrency: {target: 2}", "approval_exclude: [nobody]", "timeout: 0s", "unknown: 1",
+    ],
+)  # fmt: skip
+def test_shapes_of_gates_are_checked(gates: str) -> None:
+    told = read(f"defaults:\n  run_action:\n    {gates}\n")[1]
+    assert told
+    assert all((d.code, d.place.line) == ("options", 3) for d in told)
+
+
+def test_gates_of_later_are_kept_and_a_gate_can_be_switched_off() -> None:
+    text = """\
+defaults:
+  run_action:
+    cooldown:
+    rate_limit: 5 per 10 minutes
+    approval: {any: [{name: one, roles: [approver]}], expires: 5m}
+    blast_radius: {targets: 3, or: 2}
+"""
+    found, told = read(text)
+    gates = found.defaults.run_action
+    assert told == []
+    assert (gates.cooldown, gates.rate_limit, gates.blast_radius.or_) == (None, shipped.Rate(5, 600), 2)
+    assert gates.approval.any[0].approve == 1
+    assert shipped.as_written(gates.blast_radius)["or"] == 2

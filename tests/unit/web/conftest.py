@@ -1,0 +1,259 @@
+"""A room `web` with everything real but the workers: a store on disk, the real intake, the real app on a real port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import io
+import pathlib
+import types
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from healer import access, catalog, errors, intake, plugins, secrets, store
+from healer.store import keys as stored
+from healer.web import auth, routes, serving
+from healer.web.services import Services
+
+NOW_US = 1_790_000_000_000_000
+AM_TOKEN = "a-token-of-alertmanager"
+
+
+@dataclasses.dataclass
+class Room:
+    """The room and how to talk to it."""
+
+    services: Services = dataclasses.field(init=False)
+    listening: serving.Listening = dataclasses.field(init=False)
+    session: aiohttp.ClientSession = dataclasses.field(init=False)
+    port: int = 0
+    revision: Any = None
+    keys: dict[str, str] = dataclasses.field(default_factory=dict)
+    reloads: list[str] = dataclasses.field(default_factory=list)
+    live: dict[tuple[str, str], bytes] = dataclasses.field(default_factory=dict)
+    slept: list[float] = dataclasses.field(default_factory=list)
+    state: str = "ok"
+    backlog: int = 0
+    reload_error: errors.HealerError | None = None
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def ask(self, method: str, path: str, key: str | None = "admin", **more: Any) -> tuple[int, Any]:
+        """(status, JSON or text) of a request with the key of a role."""
+        headers = dict(more.pop("headers", {}))
+        if isinstance(more.get("data"), bytes) and len(more["data"]) > 1 << 19:
+            more["data"] = io.BytesIO(more["data"])
+        if key is not None:
+            headers["Authorization"] = f"Bearer {self.keys.get(key, key)}"
+        async with self.session.request(method, self.url(path), headers=headers, **more) as answer:
+            return answer.status, await (answer.json() if "json" in answer.content_type else answer.text())
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """What the journal holds."""
+        return await self.services.store.reader.all("journal_after", 0, 0, 10_000)
+
+    async def records(self) -> list[dict[str, Any]]:
+        """What the audit holds."""
+        return await self.services.store.reader.all("audit_chunk", 0, 10_000)
+
+
+def source(kind: str, **options: Any) -> Any:
+    """A source of the revision, its options as the plugin's own class."""
+    shape = plugins.find("sources", kind.removeprefix("healer.")).SOURCE.Options
+    return types.SimpleNamespace(type=kind, options=shape.model_validate(options), subscribers=[("web", "alerts")])
+
+
+def revision() -> Any:
+    """A project with one action, three sources and two controllers."""
+    place = errors.Place("actions.yaml", 1)
+    restart = catalog.Entry(
+        "restart_service", "script", "scripts/restart.sh", place,
+        parameters={"service": {"type": "string"}, "force": {"type": "boolean", "default": False}, "internal": {"type": "string"}},
+        required=("service",), payload_parameters=("service", "force"), events=("service.down",),
+    )  # fmt: skip
+    note = catalog.Entry("note", "command", ("true",), place, target="none", events=("note.made",))
+    return types.SimpleNamespace(
+        settings=None,
+        catalog=catalog.Catalog(
+            {"restart_service": restart, "note": note}, {"service.down": "restart_service", "note.made": "note"}
+        ),
+        controllers={"local": None, "ansible": None},
+        sources={
+            "healer.api": source("healer.api"),
+            "healer.events": types.SimpleNamespace(type="healer.events", options=None, subscribers=[("healer", "events")]),
+            "am": source(
+                "healer.webhook", path="alertmanager", format="alertmanager", auth={"bearer": {"secret": "env:AM_TOKEN"}}
+            ),
+            "open": source("healer.webhook", path="open/door", auth={"none": True}, max_body=1000),
+            "locked": source("healer.webhook", path="locked", auth={"bearer": {"secret": "env:NOT_SET"}}),
+        },
+    )  # fmt: skip
+
+
+class Clock:
+    """Microseconds that only grow: one more with each look."""
+
+    def __init__(self) -> None:
+        self.now_us = NOW_US
+
+    def __call__(self) -> int:
+        self.now_us += 1
+        return self.now_us
+
+
+async def make_keys(kept: store.Store) -> dict[str, str]:
+    """A key of each role."""
+    made = {}
+    for role in access.ROLES:
+        key_id, made[role] = auth.make_key()
+        await kept.submit(stored.CreateKey(key_id, auth.digest(made[role]), role, role, actor="test"))
+    return made
+
+
+def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, folder: pathlib.Path) -> Services:
+    """Services whose other rooms answer what the room says."""
+
+    async def reload(actor: str) -> dict[str, Any]:
+        room.reloads.append(actor)
+        if room.reload_error is not None:
+            raise room.reload_error
+        return {"revision": "a" * 64, "short": "aaaaaaa", "changed": {}}
+
+    async def status() -> dict[str, Any]:
+        return {"mode": "active"}
+
+    async def explain(given: str, rule: str | None) -> dict[str, Any]:
+        return {"event": given, "rules": [rule]}
+
+    return Services(
+        store=kept,
+        intake=intake.Intake(kept, clock, lambda: room.backlog, backlog_max=10),
+        revision=lambda: room.revision,
+        secrets=secrets.Secrets(folder, {"AM_TOKEN": AM_TOKEN}),
+        gate=gate,
+        status=status,
+        reload=reload,
+        explain=explain,
+        live_output=lambda token, stream: room.live.get((token, stream)),
+        state=lambda: room.state,  # type: ignore[arg-type,return-value]
+        ready=lambda: (room.state == "ok", "" if room.state == "ok" else room.state),
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def open_room(tmp_path: pathlib.Path) -> Callable[..., Any]:
+    """Makes a room: `async with open_room() as room`; arguments are those of `serving.Listening`."""
+
+    @contextlib.asynccontextmanager
+    async def opened(**more: Any) -> AsyncIterator[Room]:
+        room = Room(revision=revision())
+
+        async def sleep(seconds: float) -> None:
+            room.slept.append(seconds)
+            await asyncio.sleep(0)
+
+        data_dir = tmp_path / "data"
+        data_dir.mkdir()
+        clock = Clock()
+        kept = store.Store.open(data_dir, clock, loop=asyncio.get_running_loop())
+        room.keys = await make_keys(kept)
+        gate = auth.Gate(auth.Keys(kept.reader), auth.Throttle(sleep=sleep))
+        await gate.keys.load()
+        room.services = make_services(room, kept, gate, clock, tmp_path)
+        room.listening = serving.Listening(routes.build(room.services), **more)
+        await room.listening.start()
+        room.port = await room.listening.tcp("127.0.0.1", 0)
+        room.session = aiohttp.ClientSession()
+        try:
+            yield room
+        finally:
+            await room.session.close()
+            await room.listening.stop()
+            room.services.tally.write()
+            await kept.close()
+
+    return opened
+
+
+@pytest.fixture
+async def room(open_room: Callable[..., Any]) -> AsyncIterator[Room]:
+    """The room."""
+    async with open_room() as made:
+        yield made
+
+
+class Seed:
+    """`await seed(room, id, state, …)` puts a run with its decision into the store."""
+
+    async def __call__(self, room: Room, run_id: str, state: str, **more: Any) -> None:
+        """`seq`, `rule`, `action`, `targets`, `reason`, `detail`, `created_us`, `attempts` ([(state, outcome, stdout)])."""
+        await room.services.store.submit(_Do(lambda tx: _seed(tx, run_id, state, more)))
+
+    async def decided(self, room: Room, seq: int) -> None:
+        """The journal is decided up to here."""
+        await room.services.store.submit(_Do(lambda tx: tx.connection.execute("UPDATE position SET seq = ?", (seq,))))
+
+    async def move(self, room: Room, run_id: str, state: str) -> None:
+        """The run (and its last attempt) goes to another state."""
+
+        def apply(tx: Any) -> None:
+            tx.connection.execute("UPDATE run SET state = ? WHERE id = ?", (state, run_id))
+            tx.connection.execute("UPDATE attempt SET state = ? WHERE run = ? AND state = 'running'", (state, run_id))
+
+        await room.services.store.submit(_Do(apply))
+
+    async def do(self, room: Room, apply: Callable[[Any], Any]) -> None:
+        """Anything inside a transaction."""
+        await room.services.store.submit(_Do(apply))
+
+
+class _Do:
+    weight = 1
+
+    def __init__(self, apply: Callable[[Any], Any]) -> None:
+        self.apply = apply
+
+
+def _seed(tx: Any, run_id: str, state: str, more: dict[str, Any]) -> None:
+    seq, rule, action = (
+        more.get("seq", 1),
+        more.get("rule", "web/alerts/restart"),
+        more.get("action", "restart_service"),
+    )
+    at_us, reason = more.get("created_us", tx.now_us), more.get("reason", "")
+    tx.run("revision_insert", "f" * 64, at_us, "")
+    (revision_n,) = tx.one("revision_find", "f" * 64)
+    tx.run(
+        "run_insert", run_id, state, reason, more.get("detail", "{}"), seq, rule, action, 0, "catalog", "script",
+        '"scripts/restart.sh"', "local", '{"service":"nginx"}', "{}", 1, 0, "{}", 2, 0, "rule:" + rule, revision_n, at_us, at_us,
+        at_us, None, None, None, '{"conditions":[],"gates":[]}',
+    )  # fmt: skip
+    for name in more.get("targets", ["host:web1"]):
+        tx.run("run_target_put", run_id, name, '{"inventory_name":"web1"}', action, state, "", "{}")
+    for number, (attempt_state, outcome, stdout) in enumerate(more.get("attempts", []), 1):
+        token = f"{run_id}-{number}"
+        tx.run("attempt_insert", run_id, number, token, '["host:web1"]', at_us, run_id)
+        tx.connection.execute(
+            "UPDATE attempt SET state = ?, outcome = ?, stdout_hash = ? WHERE token = ?",
+            ("running" if attempt_state != "queued" else "queued", outcome, stdout, token),
+        )
+        if attempt_state not in ("queued", "running"):
+            tx.connection.execute("UPDATE attempt SET state = ? WHERE token = ?", (attempt_state, token))
+    (n,) = tx.connection.execute("SELECT count(*) FROM decision WHERE seq = ?", (seq,)).fetchone()
+    tx.connection.execute(
+        "INSERT INTO decision (seq, n, part, at_us, rule, action_index, action, run, outcome, reason, revision, explanation)"
+        " VALUES (?, ?, 0, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+        (seq, n, at_us, rule, action, run_id, state, reason, revision_n, more.get("explanation", '{"gates":[]}')),
+    )
+
+
+@pytest.fixture
+def seed() -> Seed:
+    """Puts runs into a room's store."""
+    return Seed()

@@ -1,0 +1,215 @@
+"""Keys, the header they come in, the brake on guessing, and the peers of the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import pathlib
+import pwd
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer import access
+from healer.store import ownership
+from healer.web import auth, control
+
+
+def test_a_key_looks_like_one_and_is_kept_as_its_hash() -> None:
+    key_id, key = auth.make_key()
+    assert auth._KEY.fullmatch(key)
+    assert auth.key_id_of(key) == key_id
+    assert len(key.split("_")[2]) >= 32
+    assert auth.digest(key) == hashlib.sha256(key.encode()).hexdigest()
+    assert auth.key_id_of("hunter2") == ""
+
+
+def test_two_keys_are_two() -> None:
+    assert len({auth.make_key() for _ in range(100)}) == 100
+
+
+@hypothesis.given(st.text(), st.text())
+def test_secrets_are_the_same_when_they_are_equal(given: str, wanted: str) -> None:
+    assert auth.same(given, wanted) == (given == wanted)
+    assert auth.same(given, given)
+
+
+async def raw(room: Any, text: bytes) -> bytes:
+    """The answer to bytes as they are."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+    writer.write(text)
+    answer = await asyncio.wait_for(reader.read(65536), 20)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [b"Authorization: "],
+        [b"Authorization: Bearer"],
+        [b"Authorization: Bearer "],
+        [b"Authorization: Bearer  KEY"],
+        [b"Authorization: Basic KEY"],
+        [b"Authorization: KEY"],
+        [b"Authorization: Bearer KEY", b"Authorization: Bearer KEY"],
+        [b"Authorization: Bearer KEY", b"authorization: Bearer other"],
+        [b"Authorization: Bearer KEY,KEY"],
+        [b"Authorization: Bearer KEY x"],
+        [b"Authorization: Bearer \xc3\xa4\xff"],
+        [b"Authorization: Bearer " + b"a" * 5000],
+        [b"X-Api-Key: KEY"],
+    ],
+)
+async def test_any_other_form_of_the_header_is_refused(room: Any, headers: list[bytes]) -> None:
+    key = room.keys["admin"].encode()
+    lines = b"\r\n".join(header.replace(b"KEY", key) for header in headers)
+    answer = await raw(room, b"GET /runs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + lines + b"\r\n\r\n")
+    assert answer.split(b" ", 2)[1] in (b"401", b"400"), answer
+
+
+async def test_the_scheme_is_taken_in_any_case(room: Any) -> None:
+    async with room.session.get(room.url("/runs"), headers={"authorization": f"bearer {room.keys['admin']}"}) as answer:
+        assert answer.status == 200
+
+
+async def test_a_key_cut_anywhere_is_refused(room: Any) -> None:
+    key = room.keys["admin"]
+    for length in range(1, len(key), 7):
+        assert (await room.ask("GET", "/runs", key[:length]))[0] == 401
+    assert (await room.ask("GET", "/runs", key + "a"))[0] == 401
+    assert (await room.ask("GET", "/runs", key.upper()))[0] == 401
+    assert (await room.ask("GET", "/runs", key))[0] == 200
+
+
+async def test_a_refusal_says_how_to_authenticate(room: Any) -> None:
+    async with room.session.get(room.url("/runs")) as answer:
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_wrong_keys_wait_once_there_were_some(room: Any) -> None:
+    for _ in range(auth.AT_ONCE_MAX):
+        await room.ask("GET", "/runs", "wrong")
+    assert room.slept == []
+    for _ in range(3):
+        assert (await room.ask("GET", "/runs", "wrong"))[0] == 401
+    assert room.slept == [auth.DELAY_S] * 3
+    assert (await room.ask("GET", "/runs"))[0] == 200
+    assert len(room.slept) == 3
+
+
+async def test_where_too_many_wait_the_rest_hears_so_at_once() -> None:
+    go = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await go.wait()
+
+    brake = auth.Throttle(waiting_max=2, at_once_max=0, sleep=sleep)
+    waiters = [asyncio.ensure_future(brake.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(auth.TooManyFailures):
+        await brake.wait()
+    go.set()
+    await asyncio.gather(*waiters)
+    assert brake.waiting == 0
+    await brake.wait()
+
+
+async def test_too_many_failures_are_429_and_close_the_connection(room: Any) -> None:
+    room.services.gate.throttle = auth.Throttle(waiting_max=0, at_once_max=0)
+    async with room.session.get(room.url("/runs")) as answer:
+        assert answer.status == 429
+        assert "Retry-After" in answer.headers
+        assert answer.headers["Connection"] == "close"
+    assert (await room.ask("GET", "/runs"))[0] == 200
+
+
+async def test_the_brake_lets_go_with_time() -> None:
+    slept = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    brake = auth.Throttle(at_once_max=2, sleep=sleep)
+    for _ in range(4):
+        await brake.wait()
+    assert len(slept) == 2
+    brake._recent_at -= 60
+    await brake.wait()
+    assert len(slept) == 2
+
+
+async def test_a_file_key_is_valid_beside_the_stored_ones(room: Any) -> None:
+    keys = room.services.gate.keys
+    await keys.load({auth.digest("x" * 20): access.Principal.of("key:file", "readonly")})
+    assert (await room.ask("GET", "/runs", "x" * 20))[0] == 200
+    assert (await room.ask("GET", "/runs"))[0] == 200
+    await keys.load()
+    assert (await room.ask("GET", "/runs", "x" * 20))[0] == 200
+    await keys.load({})
+    assert (await room.ask("GET", "/runs", "x" * 20))[0] == 401
+
+
+async def over_socket(path: pathlib.Path, method: str, url: str, **more: Any) -> tuple[int, Any]:
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        connector = aiohttp.UnixConnector(control.reach(folder, path.name))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, "http://healer" + url, **more) as answer,
+        ):
+            return answer.status, await answer.json()
+    finally:
+        os.close(folder)
+
+
+async def test_the_local_shell_needs_no_key(room: Any, tmp_path: pathlib.Path) -> None:
+    owned = ownership.Ownership(tmp_path)
+    owned.take()
+    bound = control.ControlSocket(tmp_path / "control.sock", owned)
+    await room.listening.unix(bound.socket)
+    status, made = await over_socket(bound.path, "POST", "/keys", json={"name": "ci", "role": "ci"})
+    assert status == 201
+    assert made["created_by"] == f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    assert (await over_socket(bound.path, "GET", "/runs", headers={"Authorization": "Bearer wrong"}))[0] == 401
+    room.services.gate._local_uids = frozenset({os.getuid() + 1})
+    status, body = await over_socket(bound.path, "GET", "/runs")
+    assert (status, body["code"]) == (403, "forbidden")
+    key = room.keys["readonly"]
+    assert (await over_socket(bound.path, "GET", "/runs", headers={"Authorization": f"Bearer {key}"}))[0] == 200
+    await room.listening.stop_accepting()
+    bound.close()
+    owned.release()
+
+
+def test_the_peer_is_known_on_uvloop_too(open_room: Callable[..., Any], tmp_path: pathlib.Path) -> None:
+    import uvloop
+
+    async def check() -> tuple[int, Any]:
+        async with open_room() as room:
+            owned = ownership.Ownership(tmp_path)
+            owned.take()
+            bound = control.ControlSocket(tmp_path / "control.sock", owned)
+            await room.listening.unix(bound.socket)
+            answer = await over_socket(bound.path, "GET", "/keys")
+            assert (await room.ask("GET", "/keys", None))[0] == 401
+            await room.listening.stop_accepting()
+            bound.close()
+            owned.release()
+            return answer
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        status, body = runner.run(check())
+    assert status == 200
+    assert {one["role"] for one in body["items"]} == set(access.ROLES)
+
+
+async def test_a_connection_of_the_port_is_no_local_shell(room: Any) -> None:
+    assert (await room.ask("GET", "/status", None))[0] == 401

@@ -1,0 +1,102 @@
+"""The control socket: its mode, its address, and what lies in its place."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pathlib
+import socket
+import stat
+
+import pytest
+
+from healer import errors
+from healer.store import ownership
+from healer.web import control
+
+
+@pytest.fixture
+def owned(tmp_path: pathlib.Path) -> ownership.Ownership:
+    """The lock of the folder."""
+    made = ownership.Ownership(tmp_path)
+    made.take()
+    return made
+
+
+def test_only_its_owner_may_use_it(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    before = os.umask(0)
+    try:
+        bound = control.ControlSocket(tmp_path / "control.sock", owned)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "control.sock").stat().st_mode) == 0o600
+    bound.close()
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_group_may_be_let_in(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    name = grp.getgrgid(os.getgid()).gr_name
+    bound = control.ControlSocket(tmp_path / "control.sock", owned, name)
+    found = (tmp_path / "control.sock").stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, os.getgid())
+    bound.close()
+    with pytest.raises(errors.StartError, match="no group"):
+        control.ControlSocket(tmp_path / "control.sock", owned, "no-such-group")
+
+
+def test_a_folder_may_lie_deep(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    deep = tmp_path / ("x" * 200)
+    deep.mkdir()
+    bound = control.ControlSocket(deep / "control.sock", owned)
+    bound.socket.listen()
+    folder = os.open(deep, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(control.reach(folder))
+    os.close(folder)
+    bound.close()
+
+
+def test_without_the_lock_nothing_is_touched(tmp_path: pathlib.Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        other.bind(control.reach(folder))
+        os.close(folder)
+        with pytest.raises(errors.StartError, match="nobody does"):
+            control.ControlSocket(tmp_path / "control.sock", ownership.Ownership(tmp_path))
+        assert (tmp_path / "control.sock").exists()
+
+
+def test_a_stale_socket_is_replaced(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    first = control.ControlSocket(tmp_path / "control.sock", owned)
+    first.socket.close()
+    second = control.ControlSocket(tmp_path / "control.sock", owned)
+    second.close()
+    os.close(first._folder)
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_what_is_no_socket_is_left_alone(tmp_path: pathlib.Path, owned: ownership.Ownership, what: str) -> None:
+    path = tmp_path / "control.sock"
+    if what == "file":
+        path.write_text("precious")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "lock")
+    with pytest.raises(errors.StartError, match="no socket"):
+        control.ControlSocket(path, owned)
+    assert path.exists()
+
+
+def test_a_folder_that_is_not_there(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    with pytest.raises(errors.StartError, match="nothing"):
+        control.ControlSocket(tmp_path / "nothing" / "control.sock", owned)
+
+
+def test_no_descriptor_is_left_open(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    before = len(list(pathlib.Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        control.ControlSocket(tmp_path / "control.sock", owned).close()
+        with pytest.raises(errors.StartError):
+            control.ControlSocket(tmp_path / "control.sock", owned, "no-such-group")
+    assert len(list(pathlib.Path("/proc/self/fd").iterdir())) == before

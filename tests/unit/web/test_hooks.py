@@ -1,0 +1,177 @@
+"""`POST /hooks/<path>`: who may deliver, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import types
+from typing import Any
+
+import orjson
+import pytest
+
+from healer.web import hooks
+
+AM_TOKEN = "a-token-of-alertmanager"
+
+GROUP = {
+    "version": "4",
+    "status": "firing",
+    "groupLabels": {"alertname": "Down"},
+    "alerts": [
+        {
+            "status": status,
+            "labels": {"alertname": "Down", "instance": f"web{number}:9100"},
+            "annotations": {},
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": f"f{number}",
+        }
+        for number, status in ((1, "firing"), (2, "resolved"))
+    ],
+}
+
+
+async def test_each_alert_of_a_group_is_an_event(room: Any) -> None:
+    status, made = await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP)
+    assert (status, made) == (202, {"accepted": 2, "duplicates": 0, "ids": ["e-1", "e-2"]})
+    first, second = await room.rows()
+    assert (first["source"], first["actor"]) == ("am", "source:am")
+    event = orjson.loads(first["body"])
+    assert event["alert"]["key"] == "f1"
+    assert "alerts" not in event["group"]
+    assert first["raw_hash"] == second["raw_hash"] is not None
+    assert json.loads(await room.services.store.blob(first["raw_hash"])) == GROUP
+
+
+async def test_the_other_one_of_a_pair_counts_as_duplicate(room: Any) -> None:
+    await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP)
+    assert await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP) == (
+        202,
+        {"accepted": 0, "duplicates": 2, "ids": ["e-1", "e-2"]},
+    )
+    assert len(await room.rows()) == 2
+
+
+async def test_a_generic_body_is_one_event_with_its_headers(room: Any) -> None:
+    headers = {
+        "X-Hub-Signature-256": "sha256=1", "X-Gitlab-Token": "t", "Cookie": "c=1", "X-Api-Key": "k", "X-Kind": "disk",
+        "Authorization": "Bearer secret", "Proxy-Authorization": "p",
+    }  # fmt: skip
+    status, _ = await room.ask("POST", "/hooks/open/door", None, json={"name": "Disk", "host": "web1"}, headers=headers)
+    assert status == 202
+    (row,) = await room.rows()
+    meta = orjson.loads(row["meta"])
+    assert meta["endpoint"] == "open/door"
+    assert meta["headers"]["x-kind"] == "disk"
+    assert not {
+        "authorization",
+        "cookie",
+        "x-api-key",
+        "x-gitlab-token",
+        "x-hub-signature-256",
+        "proxy-authorization",
+    } & set(meta["headers"])
+    assert orjson.loads(row["body"])["payload"] == {"name": "Disk", "host": "web1"}
+    assert row["raw_hash"] is None
+
+
+async def test_no_credential_reaches_the_disk(room: Any, tmp_path: pathlib.Path) -> None:
+    await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP, headers={"X-Extra-Signature": "planted-canary"})
+    await room.ask("POST", "/hooks/alertmanager", "planted-canary-2", json=GROUP)
+    secrets = [AM_TOKEN.encode(), b"planted-canary", *(key.encode() for key in room.keys.values())]
+    found = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert b"web1:9100" in found
+    assert [secret for secret in secrets if secret in found] == []
+
+
+@pytest.mark.parametrize("length", range(len(AM_TOKEN)))
+async def test_a_token_cut_anywhere_is_refused(room: Any, length: int) -> None:
+    status, answer = await room.ask("POST", "/hooks/alertmanager", AM_TOKEN[:length] or None, json=GROUP)
+    assert (status, answer["code"]) == (401, "unauthorized")
+    assert await room.rows() == []
+
+
+@pytest.mark.parametrize("key", ["admin", AM_TOKEN + "x", AM_TOKEN.upper()])
+async def test_another_token_is_refused(room: Any, key: str) -> None:
+    assert (await room.ask("POST", "/hooks/alertmanager", key, json=GROUP))[0] == 401
+    assert await room.rows() == []
+
+
+@pytest.mark.parametrize("token", [None, AM_TOKEN, "None", ""])
+async def test_while_its_secret_cannot_be_read_everyone_is_refused(room: Any, token: str | None) -> None:
+    assert (await room.ask("POST", "/hooks/locked", token, json={}))[0] == 401
+    assert await room.rows() == []
+
+
+@pytest.mark.parametrize(
+    "path", ["none", "open", "open/door/x", "open/door/", "../events", "a" * 3000, "%2e%2e", "%00", "ä"]
+)
+async def test_an_unknown_path_is_not_found(room: Any, path: str) -> None:
+    status, _ = await room.ask("POST", f"/hooks/{path}", None, json=GROUP)
+    assert status in (404, 401)
+    assert await room.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"x", {}, 400, "not-json"),
+        (b"[]", {}, 400, "not-an-object"),
+        (b'{"a":1,"a":1}', {}, 400, "duplicate-key"),
+        (b'{"a":"' + b"x" * 1000 + b'"}', {}, 413, "too-large"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "content-type"),
+        (b"{}", {"Content-Encoding": "gzip"}, 415, "content-type"),
+        (b"{}", {"Idempotency-Key": "ä"}, 400, "invalid-field"),
+    ],
+)
+async def test_bad_input_has_a_code(room: Any, body: bytes, headers: dict[str, str], status: int, code: str) -> None:
+    got, answer = await room.ask(
+        "POST", "/hooks/open/door", None, data=body, headers={"Content-Type": "application/json"} | headers
+    )
+    assert (got, answer["code"]) == (status, code)
+    assert await room.rows() == []
+
+
+async def test_a_body_of_another_format_names_what_is_wrong(room: Any) -> None:
+    status, answer = await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json={"alerts": [{"status": 5}]})
+    assert (status, answer["code"]) == (400, "invalid-field")
+    assert "alerts[0]" in answer["detail"]
+
+
+async def test_no_alerts_are_no_events(room: Any) -> None:
+    assert (await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json={"alerts": []}))[1]["accepted"] == 0
+
+
+@pytest.mark.parametrize("header", ["Idempotency-Key", "X-GitHub-Delivery", "webhook-id", "ce-id"])
+async def test_a_delivery_is_known_by_its_header(room: Any, header: str) -> None:
+    for accepted in (1, 0):
+        _, made = await room.ask("POST", "/hooks/open/door", None, json={"a": 1}, headers={header: "d1"})
+        assert made["accepted"] == accepted
+
+
+async def test_a_source_names_its_own_header(room: Any) -> None:
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"delivery_id": "X-Mine"})
+    for headers, accepted in (
+        ({"X-Mine": "1"}, 1),
+        ({"X-Mine": "1"}, 0),
+        ({"webhook-id": "1"}, 1),
+        ({"webhook-id": "1"}, 1),
+    ):
+        _, made = await room.ask("POST", "/hooks/open/door", None, json={"a": 1}, headers=headers)
+        assert made["accepted"] == accepted
+
+
+async def test_another_revision_has_other_hooks(room: Any) -> None:
+    known = hooks.Hooks()
+    assert known.find(room.revision, "open/door").source == "open"
+    other = types.SimpleNamespace(sources={"new": room.revision.sources["open"]})
+    assert known.find(other, "open/door").source == "new"
+
+
+async def test_a_format_that_does_not_exist_leaves_the_other_hooks(room: Any) -> None:
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"format": "nothing"})
+    assert (await room.ask("POST", "/hooks/open/door", None, json={}))[0] == 404
+    assert (await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP))[0] == 202

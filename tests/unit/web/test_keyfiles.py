@@ -1,0 +1,85 @@
+"""Keys in files: what is read, and every mistake with its line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer import errors
+from healer.web import auth, keyfiles
+
+HASH = hashlib.sha256(b"x").hexdigest()
+
+
+def test_both_files_are_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "admin").write_text("a" * 40 + "\n")
+    (tmp_path / "keys").write_text(f"# who\nci ci {HASH}\n\n  ana.b operator {'0' * 64} # laptop\n")
+    found = keyfiles.read(tmp_path / "admin", tmp_path / "keys")
+    assert {(one.actor, one.role) for one in found.values()} == {
+        ("key:admin", "admin"),
+        ("key:ci", "ci"),
+        ("key:ana.b", "operator"),
+    }
+    assert found[auth.digest("x")].role == "ci"
+    assert found[auth.digest("a" * 40)].permissions >= {"keys.admin"}
+
+
+def test_no_files_are_no_keys() -> None:
+    assert keyfiles.read(None, None) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("ci ci", "three words"),
+        (f"ci ci {HASH} more", "three words"),
+        (f"ci opperator {HASH}", "did you mean 'operator'?"),
+        ("ci ci hlr_abc_def", "SHA-256"),
+        (f"c/i ci {HASH}", "cannot be a name"),
+        (f"ci ci {HASH[:-1]}", "64 hexadecimal"),
+    ],
+)
+def test_each_mistake_has_its_line(tmp_path: pathlib.Path, line: str, says: str) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"ok ci {HASH}\n{line}\nbad\n")
+    with pytest.raises(errors.ConfigurationError) as caught:
+        keyfiles.read(None, path)
+    first, second = caught.value.diagnostics
+    assert (first.place.line, second.place.line) == (2, 3)
+    assert says in str(first)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "short", "a" * 600, "two words of a key that is long enough", "a" * 30 + "\n" + "b" * 30]
+)
+def test_an_admin_key_that_is_none(tmp_path: pathlib.Path, text: str) -> None:
+    (tmp_path / "admin").write_text(text)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        keyfiles.read(tmp_path / "admin", None)
+    assert not text or text not in str(caught.value)
+
+
+def test_what_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "bytes").write_bytes(b"\xff" * 30)
+    (tmp_path / "large").write_bytes(b"#" * (keyfiles.BYTES_MAX + 1))
+    for name in ("nothing", "pipe", "bytes", "large", "."):
+        for admin, keys in ((tmp_path / name, None), (None, tmp_path / name)):
+            with pytest.raises(errors.ConfigurationError, match="cannot be read"):
+                keyfiles.read(admin, keys)
+
+
+@hypothesis.given(data=st.binary(max_size=300))
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_keys_or_mistakes(tmp_path: pathlib.Path, data: bytes) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(data)
+    try:
+        assert all(len(digest) == 64 for digest in keyfiles.read(None, path))
+    except errors.ConfigurationError as error:
+        assert error.diagnostics  # noqa: PT017 - either is right

@@ -1,0 +1,150 @@
+"""`/alerts`, `/events/{id}`, `/audit`, `/explain/{id}`."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+import pytest
+
+from healer.audit import tree
+
+RUN = "r-" + "a" * 26
+
+
+async def opened(seed: Any, room: Any, key: str, at_us: int, *, source: str = "am", name: str = "Down") -> None:
+    def apply(tx: Any) -> None:
+        tx.run("alert_open", source, key, 1, at_us, at_us, 10, 1, 1, name, "web1", "critical", "it is down")
+
+    await seed.do(room, apply)
+
+
+async def test_alerts_with_their_runs(room: Any, seed: Any) -> None:
+    await opened(seed, room, "one", 1_000_000)
+    await opened(seed, room, "two", 2_000_000, name="Disk")
+    await opened(seed, room, "three", 2_000_000, source="other")
+    await seed(room, RUN, "failed")
+
+    def apply(tx: Any) -> None:
+        tx.run("run_alert_insert", RUN, "am", "one", 1, 1)
+        tx.run("alert_close", 3_000_000, "resolved", 1, "am", "two")
+
+    await seed.do(room, apply)
+    _, body = await room.ask("GET", "/alerts")
+    assert [alert["key"] for alert in body["items"]] == ["two", "three", "one"]
+    assert body["items"][2]["runs"] == [{"id": RUN, "state": "failed"}]
+    assert body["items"][0] == {
+        "source": "am", "key": "two", "cycle": 1, "status": "resolved", "name": "Disk", "target": "web1", "severity": "critical",
+        "summary": "it is down", "opened": "1970-01-01T00:00:02.000000Z", "seen": "1970-01-01T00:00:02.000000Z",
+        "closed": "1970-01-01T00:00:03.000000Z", "closed_by": "resolved", "times": 1, "runs": [],
+    }  # fmt: skip
+    for query, found in (
+        ("status=firing", 2),
+        ("status=resolved", 1),
+        ("source=other", 1),
+        ("name=Disk", 1),
+        ("name=x", 0),
+    ):
+        assert len((await room.ask("GET", f"/alerts?{query}"))[1]["items"]) == found
+    assert (await room.ask("GET", "/alerts?status=open"))[0] == 400
+    seen, after = [], ""
+    while True:
+        _, body = await room.ask("GET", f"/alerts?limit=1{after}")
+        seen += [alert["key"] for alert in body["items"]]
+        if not body["next"]:
+            break
+        after = f"&after={body['next']}"
+    assert seen == ["two", "three", "one"]
+
+
+async def test_an_event_and_what_came_of_it(room: Any, seed: Any) -> None:
+    await room.ask("POST", "/events", json={"a": 1, "meta": {"b": 2}})
+    await seed(
+        room, RUN, "refused", reason="unknown_target",
+        explanation='{"gates":[{"gate":"validity","ok":false,"code":"unknown_target","fields":{"target":"w","inventory":"i","nearest":""}}]}',
+    )  # fmt: skip
+    status, body = await room.ask("GET", "/events/e-1")
+    assert status == 200
+    assert body["event"] == {"a": 1, "client_meta": {"b": 2}}
+    assert (body["id"], body["source"], body["kind"], body["actor"]) == ("e-1", "healer.api", "event", "key:admin")
+    assert (body["decided"], body["cause"], body["depth"]) == (False, None, 0)
+    (decision,) = body["decisions"]
+    assert (decision["run"], decision["outcome"], decision["sentence"]) == (RUN, "refused", "No target w in i.")
+
+
+async def test_a_large_event_is_read_from_its_file(room: Any) -> None:
+    await room.ask("POST", "/events", json={"a": "x" * 10_000})
+    assert (await room.ask("GET", "/events/e-1"))[1]["event"] == {"a": "x" * 10_000}
+
+
+@pytest.mark.parametrize("given", ["e-2", "e-", "1", "e-0", "e-99999999999999999999999", "e--1", "e-1x", "r-a", "%00"])
+async def test_an_event_that_is_none(room: Any, given: str) -> None:
+    status, body = await room.ask("GET", f"/events/{given}")
+    assert (status, body["code"]) == (404, "not-found")
+
+
+async def test_the_audit_is_given_in_the_text_that_the_hashes_cover(room: Any) -> None:
+    await room.ask("POST", "/keys", json={"name": "x", "role": "ci"})
+    async with room.session.get(
+        room.url("/audit"), headers={"Authorization": f"Bearer {room.keys['auditor']}"}
+    ) as answer:
+        text = await answer.read()
+    stored = [row["record"].encode() for row in await room.records()]
+    assert all(record in text for record in stored)
+    items = json.loads(text)["items"]
+    assert [item["seq"] for item in items] == list(range(len(stored)))
+    _, head = await room.ask("GET", "/audit/head")
+    frontier = tree.Frontier()
+    for record in stored:
+        frontier.append(tree.leaf_hash(record))
+    assert (head["size"], head["root"]) == (len(stored), frontier.root().hex())
+
+
+async def test_the_audit_is_filtered_and_paged(room: Any) -> None:
+    await room.ask("POST", "/keys", json={"name": "x", "role": "ci"})
+    size = len(await room.records())
+
+    async def seqs(query: str) -> list[int]:
+        status, body = await room.ask("GET", f"/audit?{query}")
+        assert status == 200, body
+        return [item["seq"] for item in body["items"]]
+
+    everything = list(range(size))
+    assert await seqs("") == everything
+    assert await seqs("order=desc") == everything[::-1]
+    assert await seqs("actor=key:admin") == [size - 1]
+    assert await seqs("kind=key_created&limit=2") == [0, 1]
+    assert await seqs("kind=nothing") == []
+    assert await seqs("action=x") == []
+    assert await seqs("after=1&limit=2") == [2, 3]
+    assert await seqs("after=3&order=desc&limit=2") == [2, 1]
+    assert (await room.ask("GET", "/audit?limit=2"))[1]["next"] == "1"
+    assert await seqs("from=2000-01-01T00:00:00Z") == everything
+    assert await seqs("to=2000-01-01T00:00:00Z") == []
+    times = [json.loads(row["record"])["at_us"] for row in await room.records()]
+    at = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(microseconds=times[2])
+    stamp = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    assert await seqs(f"from={stamp}") == [seq for seq in everything if times[seq] >= times[2]]
+    assert await seqs(f"to={stamp}") == [seq for seq in everything if times[seq] < times[2]]
+    for query in ("after=x", "order=up", "kinds=x", "after=-1", "from=x"):
+        assert (await room.ask("GET", f"/audit?{query}"))[0] == 400
+
+
+async def test_the_audit_of_a_run(room: Any, seed: Any) -> None:
+    await seed(room, RUN, "failed")
+    await seed.do(room, lambda tx: tx.audit("decision", actor="rule:x", run=RUN, action="note"))
+    _, body = await room.ask("GET", "/audit?run=a")
+    assert [item["run"] for item in body["items"]] == [RUN]
+    assert (await room.ask("GET", "/audit?run=b"))[0] == 404
+    trimmed = "r-" + "c" * 26
+    await seed.do(room, lambda tx: tx.audit("decision", actor="rule:x", run=trimmed, action="note"))
+    assert len((await room.ask("GET", f"/audit?run={trimmed}"))[1]["items"]) == 1
+
+
+async def test_explaining_is_routed_with_the_whole_id(room: Any, seed: Any) -> None:
+    await seed(room, RUN, "failed")
+    assert (await room.ask("GET", "/explain/a?rule=x"))[1] == {"event": RUN, "rules": ["x"]}
+    assert (await room.ask("GET", "/explain/e-5"))[1]["event"] == "e-5"
+    assert (await room.ask("GET", "/explain/latest"))[1] == {"event": "latest", "rules": [None]}
+    assert (await room.ask("GET", "/explain/e-x"))[0] == 404

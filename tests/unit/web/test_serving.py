@@ -1,0 +1,80 @@
+"""Listening: ports that are taken, connections too many, connections that say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from healer import errors
+from healer.web import routes, serving
+
+
+async def test_a_port_that_is_taken(room: Any) -> None:
+    other = serving.Listening(routes.build(room.services))
+    await other.start()
+    with pytest.raises(errors.PortInUse) as caught:
+        await other.tcp("127.0.0.1", room.port)
+    assert str(room.port) in caught.value.message
+    assert "--port" in caught.value.try_
+    await other.stop()
+    assert (await room.ask("GET", "/health"))[0] == 200
+
+
+async def test_an_address_that_is_not_ours(room: Any) -> None:
+    with pytest.raises(errors.StartError):
+        await room.listening.tcp("192.0.2.1", 0)
+
+
+async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -> None:
+    async with open_room(connections_max=2, headers_s=60) as room:
+        held = [await asyncio.open_connection("127.0.0.1", room.port) for _ in range(2)]
+        await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+        answer = await asyncio.wait_for(reader.read(), 20)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After" in answer
+        writer.close()
+        for _, one in held:
+            one.close()
+            await one.wait_closed()
+        assert (await room.ask("GET", "/health"))[0] == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTT", b"GET /health HTTP/1.1\r\nHost: x\r\nA: "])
+async def test_a_connection_without_a_request_is_ended(open_room: Callable[..., Any], sent: bytes) -> None:
+    async with open_room(headers_s=0.05) as room:
+        reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+        writer.write(sent)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
+async def test_a_connection_with_one_is_kept(open_room: Callable[..., Any], wait_for_async: Any) -> None:
+    async with open_room(headers_s=0.05) as room:
+        reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+        silent, other = await asyncio.open_connection("127.0.0.1", room.port)
+        request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write(request)
+        assert b" 200 " in await reader.readline()
+        with contextlib.suppress(ConnectionResetError):
+            await asyncio.wait_for(silent.read(), 20)  # its time is over, and so would be that of the first
+        await reader.readuntil(b"}")
+        writer.write(request)
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), 20)
+        writer.close()
+        other.close()
+
+
+async def test_after_the_stop_nobody_is_heard(open_room: Callable[..., Any]) -> None:
+    async with open_room() as room:
+        await room.listening.stop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", room.port))

@@ -1,0 +1,45 @@
+"""Rows as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from healer.web import shapes
+
+RUN: dict[str, Any] = {
+    "id": "r-" + "a" * 26, "state": "succeeded", "reason": "", "detail": '{"summary":"3 services restarted"}', "seq": 7,
+    "rule": "a/b/c", "action": "x", "controller": "local", "targets": [], "parameters": '{"password":"env:PASSWORD"}', "dry_run": 0,
+    "actor": "rule:a/b/c", "created_us": 1, "changed_us": 2, "ended_us": None, "attempts": 0, "last": None,
+}  # fmt: skip
+
+
+def test_without_a_reason_the_sentence_is_the_summary() -> None:
+    shown = shapes.run(RUN)
+    assert (shown["sentence"], shown["next_step"], shown["ended"], shown["dry_run"]) == (
+        "3 services restarted",
+        "",
+        None,
+        False,
+    )
+
+
+def test_secrets_stay_references() -> None:
+    assert shapes.run(RUN)["parameters"] == {"password": "env:PASSWORD"}
+
+
+def test_a_code_of_another_version_is_shown_bare() -> None:
+    assert shapes.run(RUN | {"reason": "of_tomorrow", "detail": "{}"})["sentence"] == "of_tomorrow"
+
+
+def test_a_field_that_is_missing_is_no_failure() -> None:
+    assert "?" in shapes.run(RUN | {"reason": "cooldown", "detail": "{}"})["sentence"]
+    assert "?" in shapes.decision({
+        "rule": "r", "action": "a", "action_index": 0, "run": None, "outcome": "refused", "reason": "cooldown", "at_us": 1,
+        "explanation": None,
+    })["sentence"]  # fmt: skip
+
+
+def test_a_key_is_shown_without_its_hash() -> None:
+    row = {"id": "a", "hash": "h", "name": "n", "role": "ci", "created_us": 1, "created_by": "x", "revoked_us": None}
+    assert "hash" not in shapes.key(row)
+    assert "h" not in shapes.key(row).values()
