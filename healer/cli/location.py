@@ -50,7 +50,10 @@ def find(
 def data_dir_of(
     project: pathlib.Path | None, data_dir: pathlib.Path | None, environ: Mapping[str, str]
 ) -> pathlib.Path:
-    """The data directory, as the daemon finds it. Reads only that one key of `healer.yaml`; a file with mistakes is for `healer validate` to judge."""
+    """The data directory, as the daemon finds it.
+
+    Reads only that one key of `healer.yaml`; a file with mistakes is for `healer validate` to judge.
+    """
     if data_dir is not None:
         return data_dir
     root = project or pathlib.Path()

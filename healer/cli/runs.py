@@ -140,7 +140,8 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
 def _in_full(run: dict[str, Any]) -> Iterator[str]:
     state = _state(run)
     dry = " · dry run" if run.get("dry_run") else ""
-    yield f"{terminal.clean(run.get('id') or '?')}  {terminal.paint(terminal.clean(state), terminal.COLOURS.get(str(run.get('state'))))}{dry}"
+    shown = terminal.paint(terminal.clean(state), terminal.COLOURS.get(str(run.get("state"))))
+    yield f"{terminal.clean(run.get('id') or '?')}  {shown}{dry}"
     if sentence := _why(run):
         yield f"  {'why':<10}  {sentence}"
     if step := explanation.next_step(run):
