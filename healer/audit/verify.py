@@ -69,6 +69,8 @@ class Verifier:
         try:
             record: Any = orjson.loads(data)
             canonical = records.canonical(record)
+            if not isinstance(record, dict):
+                raise TypeError
         except (ValueError, TypeError):
             report.add(seq, "it is no canonical JSON")
             return

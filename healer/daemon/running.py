@@ -13,6 +13,7 @@ from loguru import logger
 
 import healer
 from healer import (
+    access,
     decide,
     dispatch,
     errors,
@@ -163,9 +164,7 @@ class Daemon:
     async def _serve(self) -> None:
         settings = self.revision.settings
         keys = auth.Keys(self.store.reader)
-        admin = os.environ.get("HEALER_ADMIN_KEY_FILE")
-        file = self.base / settings.keys.file if settings.keys.file else None
-        await keys.load(keyfiles.read(pathlib.Path(admin) if admin else None, file))
+        await keys.load(self._file_keys(self.revision))
         self.services = services.Services(
             store=self.store, intake=self.intake, revision=lambda: self.revision, secrets=self.secrets, gate=auth.Gate(keys),
             status=self._status, reload=self.reload, explain=self._explain, live_output=self._live_output, state=self.shown_state,
@@ -249,6 +248,12 @@ class Daemon:
         self._standing = made
         self.decider.switch(row.seq, switch, number, made.of_run)
 
+    def _file_keys(self, revision: project.Revision) -> dict[str, access.Principal]:
+        """The keys that stand in files. Raises `errors.ConfigurationError`."""
+        admin = os.environ.get("HEALER_ADMIN_KEY_FILE")
+        file = self.base / revision.settings.keys.file if revision.settings.keys.file else None
+        return keyfiles.read(pathlib.Path(admin) if admin else None, file)
+
     def _of_run(self, row: Mapping[str, Any]) -> Any:
         return self._standing.of_run(row)
 
@@ -276,6 +281,7 @@ class Daemon:
                 telemetry.count("reloads_refused")
                 raise errors.ConfigurationError(loaded.diagnostics)
             new, old = loaded.revision, self.revision
+            await self.services.gate.keys.load(self._file_keys(new))
             warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
             if new.id == old.id and new.settings == old.settings:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}

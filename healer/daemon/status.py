@@ -44,12 +44,21 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
             {
                 "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
                 "last_event": _iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
+                **_push(revision, one.key),
             }
             for one in daemon.supervisor.status()
         ],
         "audit": {"size": audit["size"], "root": bytes(audit["root"]).hex(), "anchored": None},
         "counters": telemetry.read(),
     }  # fmt: skip
+
+
+def _push(revision: project.Revision, name: str) -> dict[str, Any]:
+    """What the revision says of a source: how long it may be silent, and where a webhook is answered."""
+    source = revision.sources.get(name)
+    if source is None:
+        return {}
+    return {"max_quiet_s": source.max_quiet_s, "path": getattr(source.options, "path", None)}
 
 
 def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:

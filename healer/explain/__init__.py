@@ -58,9 +58,9 @@ async def _position(opened: store.Store, asked: str) -> int:
     if asked.startswith("e-"):
         return int(asked[2:])
     if asked == "latest":
-        rows = await opened.reader.all("decision_latest")
+        rows = await opened.reader.all("event_latest")
         if not rows:
-            raise errors.NotFound(what="a decision", try_="healer send FILE")
+            raise errors.NotFound(what="an event", try_="healer send FILE")
         return int(rows[0]["seq"])
     rows = await opened.reader.select("SELECT seq FROM run WHERE id = ?", [asked])
     if not rows:

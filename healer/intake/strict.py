@@ -31,7 +31,11 @@ def parse(body: bytes, *, depth_max: int = DEPTH_MAX, nodes_max: int = NODES_MAX
         exact = False
     if not exact:
         return _slow(body, None, depth_max, nodes_max, string_max)
-    if len(body) > string_max or b"\\u0000" in body or body.count(b"[") + body.count(b"{") > depth_max:
+    if (
+        len(body) > min(string_max, 2 * nodes_max)
+        or b"\\u0000" in body
+        or body.count(b"[") + body.count(b"{") > depth_max
+    ):
         _bound(value, depth_max, nodes_max, string_max)
     return value
 

@@ -19,7 +19,7 @@ NOT_YET: Final = ("activations", "roles", "principals", "policies", "inhibit", "
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
 OTHER_VARIABLES: Final = (
-    "ADMIN_KEY_FILE", "DATA_DIR", "DEBUG", "DRY_RUN", "KEY", "PARAM_", "PORT", "PROJECT", "RUN_ID", "SERVICE_", "SHARED",
+    "ADMIN_KEY_FILE", "DATA_DIR", "DEBUG", "DRY_RUN", "HOOK_TOKEN", "KEY", "PARAM_", "PORT", "PROJECT", "RUN_ID", "SERVICE_", "SHARED",
     "TARGET", "TOKEN", "URL",
 )  # fmt: skip
 """Variables that others read, or that Kubernetes sets for a service of this name; `DATA_DIR` is a setting as well."""

@@ -5,6 +5,7 @@ A reader takes a few rows at a time and holds no transaction between two calls, 
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 import sqlite3
 from typing import Any, Protocol
@@ -37,6 +38,7 @@ class DiskReader:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
         self._sql = names.load()
+        self._opening = asyncio.Lock()
 
     async def all(self, name: str, *parameters: Any) -> list[dict[str, Any]]:
         """As `Reader.all`."""
@@ -51,6 +53,10 @@ class DiskReader:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     async def _open(self) -> aiosqlite.Connection:
+        async with self._opening:
+            return self._connection or await self._connect()
+
+    async def _connect(self) -> aiosqlite.Connection:
         if self._connection is None:
             opened = await aiosqlite.connect(connection.reader_uri(self._path), uri=True, isolation_level=None)
             await opened.execute("PRAGMA query_only = ON")

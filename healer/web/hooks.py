@@ -16,7 +16,9 @@ from healer.intake import strict
 from healer.web import auth, bodies, deliveries, ingest
 from healer.web.services import Revision, Services
 
-TYPES: Final = ("healer.webhook", "webhook")
+TYPE: Final = "healer.webhook"
+"""A bare `webhook` is ansible-rulebook's, which listens on a port of its own."""
+
 TAKEN: Final = (bodies.JSON, bodies.CLOUDEVENTS)
 
 
@@ -63,7 +65,7 @@ class Hooks:
 def _hooks(revision: Revision) -> list[tuple[str, Hook]]:
     made = []
     for name, spec in revision.sources.items():
-        if spec.type not in TYPES:
+        if spec.type != TYPE:
             continue
         try:
             form = plugins.find("formats", spec.options.format).FORMAT

@@ -4,9 +4,9 @@
 SELECT d.rule, d.action, d.run, d.outcome, d.reason, d.revision, d.explanation, r.state
 FROM decision d LEFT JOIN run r ON r.id = d.run WHERE d.seq = ? ORDER BY d.n;
 
--- name: decision_latest
--- Of a run if there is one, else the last of all.
-SELECT seq FROM decision ORDER BY seq DESC LIMIT 1;
+-- name: event_latest
+-- The newest event that came from outside: why something happened, or why nothing did.
+SELECT seq FROM journal WHERE kind IN ('event', 'fact', 'retract') AND cause IS NULL ORDER BY seq DESC LIMIT 1;
 
 -- name: revision_at
 -- The revision that held at a position.

@@ -73,7 +73,7 @@ def write(tmp_path: pathlib.Path) -> Write:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sound() -> dict[str, str]:
     """The files of the sound project."""
     return dict(SOUND)

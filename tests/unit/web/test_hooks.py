@@ -175,3 +175,8 @@ async def test_a_format_that_does_not_exist_leaves_the_other_hooks(room: Any) ->
     found.options = found.options.model_copy(update={"format": "nothing"})
     assert (await room.ask("POST", "/hooks/open/door", None, json={}))[0] == 404
     assert (await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json=GROUP))[0] == 202
+
+
+async def test_the_webhook_of_ansible_rulebook_is_no_hook(room: Any) -> None:
+    room.revision.sources["eda"] = types.SimpleNamespace(type="webhook", options=None, subscribers=[("a", "b")])
+    assert (await room.ask("POST", "/hooks/open/door", None, json={}))[0] == 202

@@ -1,0 +1,251 @@
+"""A whole project: what a revision holds, and that nothing an operator writes raises."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healer import engine, model, project, templates
+
+
+def load(write: Any, **changes: Any) -> project.Revision:
+    loaded = project.load(write(changes), {})
+    assert loaded.revision is not None, loaded.diagnostics
+    return loaded.revision
+
+
+def test_an_empty_folder_is_a_project(tmp_path: pathlib.Path) -> None:
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None
+    assert [(d.severity, d.code) for d in loaded.diagnostics] == [("warning", "empty-project")]
+    assert (loaded.revision.activations, dict(loaded.revision.sources)) == ((), {})
+
+
+def test_what_a_revision_holds(write: Any) -> None:
+    revision = load(write)
+    assert [(one.name, one.file, one.hidden) for one in revision.activations] == [
+        ("team/web", "rulebooks/team/web.yml", False), ("healer", "actions.yaml", True),
+    ]  # fmt: skip
+    assert sorted(revision.catalog.entries) == ["clean", "restart"]
+    assert revision.short == revision.id[:7]
+    assert revision.beyond_local() == ["site"]
+    rule = revision.find_rule("team/web", "web", "down")
+    assert rule is not None
+    assert rule.actions[0].name == "run_action"
+    assert revision.find_rule("team/web", "web", "nope") is None
+    assert revision.playbook("restart.yml") == revision.playbook("playbooks/restart.yml") == "playbooks/restart.yml"
+    assert [revision.playbook(name) for name in ("", "../x", "/etc/passwd", "x.yml")] == [None] * 4
+
+
+def test_sources_have_one_name_each_and_know_who_listens(write: Any) -> None:
+    other = """\
+- name: a
+  hosts: all
+  sources:
+    - healer.source: {name: am}
+    - healer.api: {}
+    - range: {limit: 1}
+    - range: {limit: 2}
+    - {name: mine, check: {process: {name: x}}}
+    - healer.webhook: {path: own, auth: {none: true}, max_quiet: 5m, alert_ttl: 1h}
+  rules: []
+"""
+    found = load(write, **{"rulebooks/other.yml": other}).sources
+    assert {name: (one.type, one.kind, one.subscribers) for name, one in found.items()} == {
+        "am": ("healer.webhook", "push", (("other", "a"), ("team/web", "web"))),
+        "plain": ("healer.webhook", "push", ()),
+        "healer.api": ("healer.api", "push", (("other", "a"), ("team/web", "web"))),
+        "team/web/web/range": ("range", "eda", (("team/web", "web"),)),
+        "other/a/range": ("range", "eda", (("other", "a"),)),
+        "other/a/range-2": ("range", "eda", (("other", "a"),)),
+        "other/a/mine": ("check", "pull", (("other", "a"),)),
+        "other/a/healer.webhook": ("healer.webhook", "push", (("other", "a"),)),
+        "healer.events": ("healer.events", "push", (("healer", "events"),)),
+    }
+    assert found["team/web/web/range"].filters == (("json_filter", {}),)
+    assert (found["am"].shared, found["am"].resolves, found["am"].options.path) == (True, True, "am")
+    hook = found["other/a/healer.webhook"]
+    assert (hook.max_quiet_s, hook.alert_ttl_s, hook.shared, hook.resolves) == (300, 3600, False, False)
+
+
+def test_a_source_of_the_project_changes_with_its_file(write: Any) -> None:
+    book = "- name: a\n  hosts: all\n  sources: [{mine: {}}]\n  rules: []\n"
+    text = "async def main(queue, args):\n    pass\n"
+    one = load(write, **{"rulebooks/a.yml": book, "sources/mine.py": text}).sources["a/a/mine"]
+    other = load(write, **{"rulebooks/a.yml": book, "sources/mine.py": text + "\n"}).sources["a/a/mine"]
+    assert one.kind == "eda"
+    assert one.code != other.code != ""
+
+
+def test_events_of_the_catalog_become_rules(write: Any) -> None:
+    revision = load(write)
+    rule = revision.find_rule("healer", "events", "service_down")
+    (ruleset,) = revision.activations[-1].rulesets
+    assert rule is not None
+    session = engine.Session(ruleset)
+    event = {"event_type": "service_down", "target": "web01", "parameters": {"service": "nginx"}, "dry_run": True}
+    assert [match.rule.name for match in session.post(dict(event), 0)] == ["service_down"]
+    assert session.post({"event_type": "other"}, 0) == []
+    rendered = templates.render(rule.actions[0].args, {"event": event})
+    assert rendered == {
+        "name": "restart", "target": "web01", "parameters": {"service": "nginx"}, "controller": "", "dry_run": True,
+    }  # fmt: skip
+    bare = templates.render(rule.actions[0].args, {"event": {"event_type": "service_down"}})
+    assert (bare["target"], bare["parameters"], bare["dry_run"]) == ("", {}, False)
+
+
+def test_targets(write: Any) -> None:
+    revision = load(write)
+    found = revision.resolve_target("site", "web01:9100")
+    assert isinstance(found, model.Target)
+    assert (str(found), found.groups) == ("host:web01", ("web",))
+    assert not isinstance(revision.resolve_target("site", "web9"), model.Target)
+    assert not isinstance(revision.resolve_target("nope", "web01"), model.Target)
+    assert revision.inventory_name("site") == "inventory"
+    targets, missing = revision.expand_hosts("site", ["web", "web02", "localhost", "db"])
+    assert [str(one) for one in targets] == ["host:web01", "host:web02", "host:web03", "host:localhost"]
+    assert missing == ["db"]
+    assert revision.expand_hosts("nope", ["web"]) == ([], ["web"])
+
+
+@pytest.mark.parametrize("text", ["localhost", "127.0.0.1", "[::1]:9100", "LOCALHOST:22", "host:localhost", "HOSTNAME"])
+def test_this_machine_has_one_name(write: Any, text: str) -> None:
+    revision = load(write)
+    found = revision.resolve_target("here", revision.hostname if text == "HOSTNAME" else text)
+    assert isinstance(found, model.Target)
+    assert (str(found), found.local) == ("host:localhost", True)
+
+
+def test_limits_are_the_entrys_else_the_defaults(write: Any) -> None:
+    text = "actions: {restart: {playbook: restart.yml, impact: low, cooldown: 5s, attempts: 1, concurrency: 4}}"
+    settings = "defaults: {run_action: {max_age: }}\n"
+    revision = load(write, **{"actions.yaml": text, "healer.yaml": settings, "rulebooks/team/web.yml": None})
+    limits = revision.limits(revision.catalog.entries["restart"], revision.controllers["site"])
+    assert (limits.cooldown_s, limits.attempts, limits.max_age_s, limits.defer_for_s) == (5, 1, None, 7200)
+    assert (limits.concurrency_controller, limits.concurrency_daemon, limits.timeout_s) == (4, 20, 600)
+    assert revision.limits(None, None).concurrency_controller == 10
+    upstream = revision.upstream_limits("site")
+    assert (upstream.cooldown_s, upstream.lock_targets, upstream.concurrency_daemon, upstream.chain_depth) == (
+        None,
+        False,
+        20,
+        10,
+    )
+
+
+def test_what_a_controller_may_not_do(write: Any) -> None:
+    text = "controllers: {site: {type: ansible, targets: [group:web], actions: [restart]}, here: {type: local}}\ndefault: site\n"
+    hosts = "[web]\nweb01\n[db]\ndb1\n"
+    revision = load(write, **{"controllers.yaml": text, "inventory/hosts": hosts})
+    targets, _ = revision.expand_hosts("site", ["web01", "db1"])
+    found = revision.forbidden("site", "restart", "playbook", targets)
+    assert [(one.code, one.target) for one in found] == [("controller_forbidden", "host:db1")]
+    assert revision.forbidden("site", "clean", "script", [])[0].fields["controller"] == "site"
+    assert len(revision.forbidden("site", "clean", "script", [])) == 2
+    assert revision.forbidden("nope", "x", "script", [])
+
+
+def test_tests_of_rulebooks_are_no_activations(write: Any) -> None:
+    revision = load(write, **{"rulebooks/team/web_test.yml": "rulebook: web.yml\ntests: []\n"})
+    assert [one.name for one in revision.activations] == ["team/web", "healer"]
+
+
+def test_files_in_the_wrong_folder(told: Any) -> None:
+    found = told(
+        {
+            "controllers/web.yaml": "",
+            "sources/x.yml": "",
+            "rulebooks/x.py": "",
+            "sources/check.py": "",
+            "sources/mine.py": "",
+        }
+    )
+    assert [(place[0], code) for place, code in found] == [
+        ("controllers/web.yaml", "wrong-folder"), ("rulebooks/x.py", "wrong-folder"),
+        ("sources/check.py", "plugin-shadows"), ("sources/x.yml", "wrong-folder"),
+    ]  # fmt: skip
+
+
+def test_rulesets_of_two_files_cannot_be_one(told: Any) -> None:
+    book = "- name: {}\n  hosts: all\n  sources: []\n  rules: []\n"
+    found = told({"rulebooks/a.yml": book.format("b/c"), "rulebooks/a/b.yml": book.format("c")})
+    assert found == [(("rulebooks/a/b.yml", 1, 9), "duplicate-name")]
+
+
+def test_hints_are_told_aside(write: Any) -> None:
+    loaded = project.load(write({"playbooks/other.yml": "[]", "scripts/lib.txt": "", "actions.yaml": "actions:\n  clean: {command: [x], controller: here}\n",
+                                 "rulebooks/team/web.yml": None}), {})  # fmt: skip
+    assert loaded.errors == 0
+    assert sorted((d.place.file, d.code) for d in loaded.diagnostics if d.severity == "hint") == [
+        ("actions.yaml", "no-impact"), ("playbooks/other.yml", "no-metadata"), ("playbooks/restart.yml", "no-metadata"),
+        ("scripts/clean.meta.yml", "shadowed"), ("scripts/clean.sh", "no-metadata"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_not_utf8(told: Any) -> None:
+    assert told({"healer.yaml": b"mode: observe\nenvironment: \xff\n", "rulebooks/team/web.yml": None}) == [
+        (("healer.yaml", 2, 1), "unreadable")
+    ]
+
+
+NAMES = (
+    "healer.yaml", "healer.yml", "actions.yaml", "controllers.yaml", "rulebooks/a.yml", "scripts/clean.meta.yml", "inventory/hosts",
+    "inventory/more.yml", "sources/mine.py", "controllers/mine.py",
+)  # fmt: skip
+WORDS = st.sampled_from(
+    ["actions", "controllers", "sources", "rules", "name", "condition", "action", "run_action", "debug", "type", "local", "ansible", "inventory", "default", "healer.source", "healer.webhook", "check", "range", "parameters", "playbook", "script", "events", "target", "x", "3", "true", "null", "{}", "[]", "~", ".nan", "2020-01-01", "a{{b}}", "'*'", "&a", "*a", "<<"]
+)  # fmt: skip
+TREES = st.recursive(
+    WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ", ".join(items) + "]")
+        | st.lists(st.tuples(WORDS, inner), max_size=3).map(
+            lambda pairs: "{" + ", ".join(f"{a}: {b}" for a, b in pairs) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+TEXTS = (
+    st.binary(max_size=60)
+    | TREES.map(str.encode)
+    | st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace"))
+)
+
+
+@given(files=st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=4))
+def test_any_bytes_give_diagnostics_never_an_exception(files: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        loaded = project.load(pathlib.Path(folder), {})
+        assert (loaded.revision is None) == (loaded.errors > 0)
+        assert all(str(one) and one.code and one.place.file for one in loaded.diagnostics)
+
+
+@given(text=st.sampled_from(["healer.yaml", "actions.yaml", "controllers.yaml", "rulebooks/team/web.yml"]),
+       at=st.integers(0, 400), other=TREES)  # fmt: skip
+def test_a_sound_file_with_a_piece_replaced(sound: dict[str, str], text: str, at: int, other: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in sound.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            words = content.split(" ")
+            if name == text:
+                words[at % len(words)] = other
+            path.write_text(" ".join(words))
+            path.chmod(0o755 if name.endswith(".sh") else 0o644)
+        loaded = project.load(pathlib.Path(folder), {})
+        assert (loaded.revision is None) == (loaded.errors > 0)
+
+
+def test_the_environment_of_the_process_is_not_read(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "HEALER_MODE", "observe")
+    assert load(write).settings.mode == "active"
