@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import os
 import pathlib
 import signal
@@ -50,6 +51,7 @@ def main(options: StartOptions) -> int:
     sys.setswitchinterval(SWITCH_S)  # else a thread that computes starves the writer
     os.umask(0o077)
     base = options.project.resolve()
+    gc.disable()  # parsing and compiling make much that lives for ever; `running` freezes it
     loaded = project.load(base, os.environ, options.overrides())
     if loaded.revision is None:
         raise errors.ConfigurationError(loaded.diagnostics)

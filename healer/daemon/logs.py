@@ -1,6 +1,6 @@
 """The sinks of the log: JSON lines in files with rotation and retention, readable lines on a terminal.
 
-Where the folder cannot be written (a read-only checkout), `<data_dir>/logs` takes its place; in a container there is only stdout.
+Where the folder cannot be written (a read-only checkout), `<data_dir>/logs` takes its place; in a container only the terminal is left.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def configure(
 
 
 def _folder(settings: project.Settings, base: pathlib.Path, data_dir: pathlib.Path) -> pathlib.Path | None:
-    inside = os.environ.get("container")  # noqa: SIM112 - podman's and systemd's own spelling
-    if inside or pathlib.Path("/.dockerenv").exists():
-        return None
+    inside = os.environ.get("container") or pathlib.Path("/.dockerenv").exists()  # noqa: SIM112 - podman's own spelling
     for folder in (base / settings.log.dir, data_dir / "logs"):
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -54,6 +52,8 @@ def _folder(settings: project.Settings, base: pathlib.Path, data_dir: pathlib.Pa
             continue
         if os.access(folder, os.W_OK):
             return folder
+        if inside:
+            return None
     return None
 
 

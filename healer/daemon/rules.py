@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ async def evaluator(
     opened: store.Store, revision: project.Revision, standing: project.Standing, known: alerts.Alerts
 ) -> evaluating.Evaluator:
     """The revision's rules, empty, compiled in slices so that a reload never holds the loop."""
+    collecting = gc.isenabled()
+    gc.disable()  # else a full collection over what is being compiled stops the loop for long
     running = []
     started = time.monotonic()
     for activation, ruleset in revision.rulesets():
@@ -34,6 +37,9 @@ async def evaluator(
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
                 started = time.monotonic()
+    if collecting:
+        gc.freeze()
+        gc.enable()
     sources = revision.sources.values()
     ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
     types = {one.name: one.type for one in sources}

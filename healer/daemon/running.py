@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import pathlib
 from collections.abc import Coroutine, Mapping, Sequence
@@ -34,7 +35,6 @@ from healer.store import deciding, notes, ownership
 from healer.web import auth, control, keyfiles, routes, services, serving
 
 PAUSE_LOOK_S: Final = 0.5
-HEALER: Final = "healer"
 
 
 class Daemon:
@@ -97,13 +97,15 @@ class Daemon:
 
     async def _start(self) -> None:
         settings = self.revision.settings
+        self.clock.not_before(self.store.writer.tx.now_us)
         await self.store.submit(
             notes.Note("start", "daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
         )
         await self._start_deciding()
         self.intake = intake.Intake(
-            self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max
-        )
+            self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
+            heard=self.decider.evaluator.alerts.heard,
+        )  # fmt: skip
         await asyncio.to_thread((self.data_dir / "work").mkdir, 0o700, True, True)
         self.controllers = rules.controllers(self.revision, self.files, self._resolve)
         self.dispatcher = dispatch.Dispatcher(
@@ -127,7 +129,11 @@ class Daemon:
         self._work("pause", self._watch_pause())
         self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self.data_dir).run())
         await self.supervisor.replace(rules.sources(self.revision))
+        if self.pause() is None and await self.store.submit(notes.Wake("paused")):
+            await self._tick()  # the switch was lifted while nobody was here to see it
         self._state = "ok"
+        gc.freeze()
+        gc.enable()
         scope = " on this machine only" if not self.revision.beyond_local() else ""
         shown = banner.lines(self.revision, self.base, settings.server.host, self.port, self._standing.mode, scope)
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
@@ -304,7 +310,7 @@ class Daemon:
             self.dispatcher.wake()
 
     async def _tick(self) -> None:
-        await self.intake.take(HEALER, [({}, b"{}")], actor="daemon", kind="tick")
+        await self.intake.tick()
 
     def _emit_for(self, source: str) -> plugins.Emit:
         async def emit(events: Sequence[Mapping[str, Any]]) -> Sequence[int]:
@@ -334,6 +340,11 @@ class Daemon:
             if (now is None) != (paused is None):
                 await self._pause_changed(now)
             paused = now
+            if step_us := self.clock.stepped():
+                logger.warning(
+                    "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
+                )
+                await self.store.submit(notes.Note("clock", "daemon", step_us=step_us))
             await asyncio.sleep(PAUSE_LOOK_S)
 
     async def _pause_changed(self, now: dict[str, Any] | None) -> None:

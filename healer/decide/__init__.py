@@ -14,7 +14,7 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import store, telemetry
-from healer.decide import evaluating, recovery, tail
+from healer.decide import evaluating, poison, recovery, tail
 from healer.store import asking, deciding, journal
 
 __all__ = ["Decider", "evaluating", "recovery"]
@@ -80,9 +80,12 @@ class Decider:
 
     async def run(self) -> None:
         """Until `stop`: batches as they come, ticks as they are due."""
-        timer = asyncio.create_task(self._ticks())
+        timer = asyncio.create_task(self._ticks(), name="ticks")
+        timer.add_done_callback(lambda _: self.tail.wake())
         try:
             while not self._stopping:
+                if timer.done():
+                    timer.result()
                 rows = await self.tail.after(self.position, BATCH_ROWS)
                 if rows:
                     await self._batch(rows)
@@ -146,7 +149,7 @@ class Decider:
             taken = recovery.take(self.evaluator, to)
             self._snapshot_position, self._last_snapshot = to, self._monotonic()
         unit = deciding.Decide(self.committed_position, to, at_us, self._revision, outcomes, self._standing_of, taken)
-        decided: deciding.Decided = await self._store.submit(unit)
+        decided = await poison.submit(self._store, unit)
         self.committed_position = to
         self._last_commit = self._monotonic()
         self._look_us = decided.next_look_us

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import orjson
 from loguru import logger
 
 from healer import errors, model, plugins, secrets, store, telemetry
@@ -183,7 +184,9 @@ class Dispatcher:
         try:
             outcome = await how(attempt.job, attempt.live.write)
         except asyncio.CancelledError:
-            await self._finish(attempt, model.Outcome("cancelled", "ended by the daemon's stop"))
+            found = await attempt.controller.find(attempt.job)
+            ended = found.outcome if found.state == "ended" else None
+            await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
             raise
         except Exception as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
             message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
@@ -192,7 +195,11 @@ class Dispatcher:
 
     async def _finish(self, attempt: _Attempt, outcome: model.Outcome) -> None:
         stdout, stderr = attempt.live.finish()
-        outcome = dataclasses.replace(outcome, truncated=outcome.truncated or attempt.live.truncated)
+        masker = secrets.Masker(self._secret_values())
+        outcome = dataclasses.replace(
+            outcome, truncated=outcome.truncated or attempt.live.truncated, summary=masker.whole(outcome.summary.encode()).decode(),
+            result=orjson.loads(masker.whole(orjson.dumps(outcome.result, default=str))),
+        )  # fmt: skip
         kept = finishing.Kept(
             await asyncio.to_thread(self._store.blobs.keep, stdout),
             await asyncio.to_thread(self._store.blobs.keep, stderr),

@@ -52,7 +52,13 @@ class Intake:
     """The one way in. `backlog` gives how many rows wait to be decided."""
 
     def __init__(
-        self, opened: store.Store, clock: Callable[[], int], backlog: Callable[[], int], *, backlog_max: int = 1_000_000
+        self,
+        opened: store.Store,
+        clock: Callable[[], int],
+        backlog: Callable[[], int],
+        *,
+        backlog_max: int = 1_000_000,
+        heard: Callable[[str, str, int], None] = lambda _source, _key, _at_us: None,
     ) -> None:
         self._store = opened
         self._clock = clock
@@ -60,7 +66,12 @@ class Intake:
         self._backlog_max = backlog_max
         self._in_flight = 0
         self._repeats: dict[tuple[str, str], tuple[int, int]] = {}
+        self._heard = heard
         self.stopped = False
+
+    async def tick(self) -> None:
+        """Journal a tick of the daemon's own; no limit holds it back, since it is what lets waiting runs go on."""
+        await self._store.submit(journal.Append([journal.Row("tick", "healer", b"{}", data={}, actor="daemon")]))
 
     async def take(
         self,
@@ -141,6 +152,7 @@ class Intake:
             alert = value.get("alert") if row is None else None
             if isinstance(alert, Mapping) and isinstance(alert.get("key"), str):
                 await self._store.submit(SeenAgain(source, alert["key"]))
+                self._heard(source, alert["key"], self._clock())
 
     def _accepted(self, source: str, rows: Sequence[journal.Row | None], repeats: Sequence[str]) -> Accepted:
         made = Accepted(0, 0, [], [])

@@ -26,7 +26,11 @@ def run(row: Mapping[str, Any]) -> dict[str, Any]:
         "short": row["id"][:SHORT],
         "state": row["state"],
         "reason": reason,
-        "sentence": reasons.sentence(reason, detail) if reason else str(detail.get("summary", "")),
+        "sentence": str(detail["summary"])
+        if "summary" in detail
+        else reasons.sentence(reason, detail)
+        if reason
+        else "",
         "next_step": reasons.next_step(reason, detail) if reason else "",
         "rule": row["rule"],
         "action": row["action"],
