@@ -13,7 +13,7 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench check format build clean distclean
+.PHONY: help run demo test bench crash check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,9 @@ test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
 
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py
+
+crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (2 minutes)
+	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q -s tests/acceptance/test_kills.py
 
 check: $(VENV)/dev.stamp ## lint, format, types, imports
 	@status=0; \

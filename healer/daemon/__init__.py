@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import uvloop
 
-from healer import errors, project
+from healer import errors, project, store
 from healer.daemon import running, standing
 from healer.store import connection, ownership
 
@@ -109,9 +109,7 @@ def _refuse_first_start_active(revision: project.Revision, data_dir: pathlib.Pat
     """A clone of the operations repository on a laptop must not start healing production by itself."""
     if revision.settings.mode != "active" or options.mode == "active" or os.environ.get("HEALER_MODE") == "active":
         return
-    from healer import store
-
-    if (data_dir / store.DATABASE).exists():
+    if store.decided_before(data_dir):
         return
     beyond = revision.beyond_local()
     if beyond:

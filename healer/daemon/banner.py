@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import healer
 from healer import project
 
+DEMONSTRATION: Final = "HEALER_PROJECT_DEMONSTRATION"
+"""Set by what starts the daemon on demonstration hosts: the folder that they lie in. It changes these lines and nothing else."""
 
-def lines(revision: project.Revision, base: pathlib.Path, host: str, port: int, mode: str, scope: str) -> Iterator[str]:
-    """The banner of product.md. `scope` says what an active daemon acts on where that is worth saying."""
-    shown = "OBSERVE (decides and reports, touches nothing)" if mode == "observe" else f"ACTIVE{scope}"
+EXAMPLE: Final = "examples/disk_full.json"
+
+
+def lines(
+    revision: project.Revision, base: pathlib.Path, host: str, port: int, mode: str, environ: Mapping[str, str]
+) -> Iterator[str]:
+    """The banner of product.md, line by line."""
+    demonstration = environ.get(DEMONSTRATION, "")
+    shown = "OBSERVE (decides and reports, touches nothing)"
+    if mode != "observe":
+        shown = f"ACTIVE{_scope(revision, demonstration)}"
     own = [activation for activation in revision.activations if not activation.hidden]
     files = len({activation.file for activation in own})
     rules = sum(len(ruleset.rules) for activation in own for ruleset in activation.rulesets)
@@ -24,14 +35,25 @@ def lines(revision: project.Revision, base: pathlib.Path, host: str, port: int, 
     )
     local = host in ("127.0.0.1", "::1", "localhost")
     reach = "this machine only; --host 0.0.0.0 to let others send" if local else "reachable by others"
-    yield f"  listening on http://{host}:{port} · {reach}"
+    yield f"  listening on http://{f'[{host}]' if ':' in host else host}:{port} · {reach}"
     yield "  shell commands on this host need no key. For others:  healer keys create ci --role operator"
     yield ""
-    yield "  try:   healer send FILE                 an event"
-    yield "         healer alerts                    what it made of it"
-    yield "         healer explain --latest          why"
+    if demonstration:
+        yield "  try:   make demo"
+    else:
+        example = EXAMPLE if (base / EXAMPLE).is_file() else "FILE"
+        yield f"  try:   {'healer send ' + example:<43}  an event"
+        yield f"         {'healer alerts':<43}  what it made of it"
+        yield f"         {'healer explain --latest':<43}  why"
     if mode == "observe":
         yield "  then:  set  mode: active  in healer.yaml, and  healer reload"
+
+
+def _scope(revision: project.Revision, demonstration: str) -> str:
+    """What an active daemon acts on, where that is little enough to be worth saying."""
+    if revision.beyond_local():
+        return ""
+    return f" on the demonstration hosts in {demonstration} only" if demonstration else " on this machine only"
 
 
 def _count(number: int, noun: str) -> str:

@@ -134,8 +134,7 @@ class Daemon:
         self._state = "ok"
         gc.freeze()
         gc.enable()
-        scope = " on this machine only" if not self.revision.beyond_local() else ""
-        shown = banner.lines(self.revision, self.base, settings.server.host, self.port, self._standing.mode, scope)
+        shown = banner.lines(self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ)
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
         logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
             "ready on port {}", self.port
@@ -148,7 +147,9 @@ class Daemon:
         old = await recovery.recover(self.store, at["seq"], functools.partial(self._rules_of, known=known))
         rows = await self.store.reader.all("journal_last_revision", 1 << 62)
         last = deciding.revision_of(rows[0]["body"]) if rows else ""
-        number = await self.store.submit(notes.RevisionNumber(last)) or 0
+        rows = await self.store.reader.all("journal_last_revision", at["seq"])
+        held = deciding.revision_of(rows[0]["body"]) if rows else ""
+        number = await self.store.submit(notes.RevisionNumber(held)) or 0
         if old is None:
             old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
         self.decider = decide.Decider(
@@ -160,6 +161,7 @@ class Daemon:
             on_decided=self._on_decided,
             tick=self._tick,
             clock=self.clock,
+            use=self._rules_from,
         )
         self.decider.tail.committed = (
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
@@ -244,15 +246,19 @@ class Daemon:
 
     async def _use(self, revision: project.Revision, actor: str, difference: dict[str, Any]) -> None:
         git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
-        row, number = await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference))
-        made = standing.Standing(revision, self.pause, revision.settings.mode)
+        await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference))
+        self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
 
-        async def switch(old: evaluating.Evaluator) -> evaluating.Evaluator:
-            new = await rules.evaluator(self.store, revision, made, old.alerts)
-            return await recovery.carry_over(self.store, old, new) or new
-
-        self._standing = made
-        self.decider.switch(row.seq, switch, number, made.of_run)
+    async def _rules_from(self, revision_id: str, old: evaluating.Evaluator) -> decide.Used | None:
+        """What holds from a journal row `revision` on, with the memory that unchanged rules keep."""
+        revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
+        number = await self.store.submit(notes.RevisionNumber(revision_id))
+        if revision is None or number is None:
+            logger.error("the files of revision {} are gone; its rules cannot hold", revision_id)
+            return None
+        made = standing.Standing(revision, self.pause, self.revision.settings.mode)
+        new = await rules.evaluator(self.store, revision, made, old.alerts)
+        return decide.Used(await recovery.carry_over(self.store, old, new) or new, number, made.of_run)
 
     def _file_keys(self, revision: project.Revision) -> dict[str, access.Principal]:
         """The keys that stand in files. Raises `errors.ConfigurationError`."""

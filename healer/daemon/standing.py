@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,17 +31,30 @@ class PauseFile:
             return None
         except OSError:
             seconds = 0.0  # there, but not to be looked at: fail closed
-        since = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
-            reason = self.path.read_text(encoding="utf-8", errors="replace")[:REASON_MAX].strip()
-        except OSError:
-            reason = ""
+            since = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        except (OverflowError, ValueError, OSError):
+            since = datetime.datetime.fromtimestamp(0, datetime.UTC)
         return {
             "scope": "--all",
             "who": f"the file {self.path.name}",
-            "since": since,
-            "reason": reason or "no reason given",
+            "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "reason": self._reason() or "no reason given",
         }
+
+    def _reason(self) -> str:
+        """Its beginning on one line; a pipe or a folder of that name pauses too, and must not hold the daemon."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        try:
+            text = os.read(descriptor, 4 * REASON_MAX).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        finally:
+            os.close(descriptor)
+        return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:REASON_MAX]
 
 
 class Standing:

@@ -7,6 +7,7 @@ the journal, dispatch claims what is queued here. Its memory is void when a comm
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,7 +18,7 @@ from healer import store, telemetry
 from healer.decide import evaluating, poison, recovery, tail
 from healer.store import asking, deciding, journal
 
-__all__ = ["Decider", "evaluating", "recovery"]
+__all__ = ["Decider", "Used", "evaluating", "recovery"]
 
 BATCH_ROWS: Final = 500
 SLICE_S: Final = 0.002
@@ -30,19 +31,29 @@ _NEVER: Final = 1 << 62
 
 Heard = Callable[[deciding.Decided], None]
 Tick = Callable[[], Awaitable[Any]]
-Switch = Callable[[evaluating.Evaluator], Awaitable[evaluating.Evaluator]]
+Use = Callable[[str, evaluating.Evaluator], Awaitable["Used | None"]]
+"""(id of a revision, the evaluator until now) → what holds from its row on; None when its files are gone: all stays as it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Used:
+    """The rules of a revision with the memory that they keep, its number, and what holds for its runs."""
+
+    evaluator: evaluating.Evaluator
+    revision: int
+    standing_of: asking.StandingOf
 
 
 class Decider:
     """One worker over one part of the journal.
 
-    `rules(number)` gives the evaluator's rules of a revision by its number; `on_decided` hears of each commit that led to something;
-    `tick()` appends a tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
+    `use` gives the rules of a revision when its row comes, also of one that a crash left undecided; `on_decided` hears of each commit
+    that led to something; `tick()` appends a tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
     """
 
     def __init__(
         self, opened: store.Store, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf, *, position: int,
-        on_decided: Heard, tick: Tick, clock: Callable[[], int], monotonic: Callable[[], float] = time.monotonic,
+        on_decided: Heard, tick: Tick, clock: Callable[[], int], use: Use | None = None, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._store = opened
         self.evaluator = evaluator
@@ -57,7 +68,7 @@ class Decider:
         self._monotonic = monotonic
         self._last_commit = self._last_snapshot = monotonic()
         self._snapshot_position = position
-        self._next: dict[int, tuple[Switch, int, asking.StandingOf]] = {}
+        self._use = use
         self._look_us: int | None = None
         self._stopping = False
         self.last_at_us = 0
@@ -66,11 +77,6 @@ class Decider:
     def backlog(self) -> int:
         """How many committed rows wait to be decided."""
         return max(0, self.tail.committed - self.position)
-
-    def switch(self, seq: int, make: Switch, revision: int, standing_of: asking.StandingOf) -> None:
-        """From journal row `seq` on (a row `revision`) other rules hold: `make(old)` gives them with the memory that they keep."""
-        self._next[seq] = (make, revision, standing_of)
-        self.tail.wake()
 
     def look_at(self, when_us: int | None) -> None:
         """A deferred run (of another worker's making) is to be looked at then."""
@@ -122,12 +128,11 @@ class Decider:
         started = self._monotonic()
         position = self.position
         for row in rows:
-            if row.seq in self._next:
+            if row.kind == "revision":
                 if outcomes or position > self.committed_position:
                     await self._commit(outcomes, position, self.last_at_us)
                     outcomes = []
-                make, self._revision, self._standing_of = self._next.pop(row.seq)
-                self.evaluator = await make(self.evaluator)
+                await self._switch(row)
             outcome = self.evaluator.evaluate(row)
             position = row.seq
             self.last_at_us = row.at_us
@@ -141,6 +146,14 @@ class Decider:
         behind = position - self.committed_position
         if outcomes or behind >= LAG_ROWS or self._monotonic() - self._last_commit > LAG_S:
             await self._commit(outcomes, position, self.last_at_us)
+
+    async def _switch(self, row: journal.Row) -> None:
+        """From this row on other rules hold."""
+        used = await self._use(deciding.revision_of(row.body or b""), self.evaluator) if self._use else None
+        if used is None:
+            telemetry.count("revisions_not_found")
+            return
+        self.evaluator, self._revision, self._standing_of = used.evaluator, used.revision, used.standing_of
 
     async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
         due = to - self._snapshot_position >= SNAPSHOT_ROWS or self._monotonic() - self._last_snapshot > SNAPSHOT_S

@@ -25,6 +25,7 @@ __all__ = ["Dispatcher", "output"]
 
 CLAIM_MAX: Final = 20
 AT_ONCE_MAX: Final = 200
+RESULT_TEXT_MAX: Final = 4_000
 _NEVER: Final = 1 << 62
 
 Ended = Callable[[str], Awaitable[None]]
@@ -61,6 +62,7 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._attempts: dict[str, _Attempt] = {}
         self._stopping = False
+        self._claiming = asyncio.Lock()
 
     def wake(self) -> None:
         """There may be something to claim."""
@@ -83,12 +85,15 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Until `stop`: claim when woken or when the next attempt is due."""
-        while not self._stopping:
+        while True:
             self._wake.clear()
-            free = AT_ONCE_MAX - len(self._tasks)
-            claims: claiming.Claims = await self._store.submit(claiming.Claim(min(free, CLAIM_MAX), self.standing_of))
-            for claimed in claims.claimed:
-                await self._start(claimed)
+            async with self._claiming:  # `stop` must see what a claim on its way brings
+                if self._stopping:
+                    return
+                free = AT_ONCE_MAX - len(self._tasks)
+                claims: claiming.Claims = await self._store.submit(claiming.Claim(min(free, CLAIM_MAX), self.standing_of))
+                for claimed in claims.claimed:
+                    await self._start(claimed)
             if claims.changed or claims.next_look_us is not None:
                 self._on_changed(claims.changed, claims.next_look_us)
             self._next_us = claims.next_us or _NEVER
@@ -107,7 +112,8 @@ class Dispatcher:
         """Start nothing more, wait until what runs has ended or the time is over, then end it. How many had to be ended."""
         self._stopping = True
         self._wake.set()
-        tasks = list(self._tasks.values())
+        async with self._claiming:
+            tasks = list(self._tasks.values())
         if not tasks:
             return 0
         _, pending = await asyncio.wait(tasks, timeout=drain_s)
@@ -184,7 +190,7 @@ class Dispatcher:
         try:
             outcome = await how(attempt.job, attempt.live.write)
         except asyncio.CancelledError:
-            found = await attempt.controller.find(attempt.job)
+            found = await _found(attempt.controller, attempt.job)
             ended = found.outcome if found.state == "ended" else None
             await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
             raise
@@ -197,8 +203,8 @@ class Dispatcher:
         stdout, stderr = attempt.live.finish()
         masker = secrets.Masker(self._secret_values())
         outcome = dataclasses.replace(
-            outcome, truncated=outcome.truncated or attempt.live.truncated, summary=masker.whole(outcome.summary.encode()).decode(),
-            result=orjson.loads(masker.whole(orjson.dumps(outcome.result, default=str))),
+            outcome, truncated=outcome.truncated or attempt.live.truncated, summary=_masked(masker, outcome.summary),
+            result=_masked_result(masker, outcome.result),
         )  # fmt: skip
         kept = finishing.Kept(
             await asyncio.to_thread(self._store.blobs.keep, stdout),
@@ -239,10 +245,7 @@ class Dispatcher:
         attempt = await self._attempt(run_row, number, token, transaction.loads(row["targets"]), values, left_s)
         if attempt is None:
             return "failed"
-        try:
-            found = await attempt.controller.find(attempt.job)
-        except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
-            found = model.Found("unknown", None, f"{type(error).__name__}: {error}")
+        found = await _found(attempt.controller, attempt.job)
         logger.bind(run=run).info("found {}: {} {}", token, found.state, found.detail)
         if found.state == "absent":
             await self._store.submit(finishing.TakeBack(token, run, number, found.detail))
@@ -252,6 +255,25 @@ class Dispatcher:
         else:
             await self._finish(attempt, model.Outcome("unknown", found.detail or "it cannot be said how it ended"))
         return found.state
+
+
+async def _found(controller: plugins.Controller, job: model.Job) -> model.Found:
+    try:
+        return await controller.find(job)
+    except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
+        return model.Found("unknown", None, f"{type(error).__name__}: {error}")
+
+
+def _masked(masker: secrets.Masker, text: str) -> str:
+    return masker.whole(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _masked_result(masker: secrets.Masker, result: Any) -> Any:
+    """A result with secrets masked; as a text where it is no JSON (a controller is a stranger's code)."""
+    try:
+        return orjson.loads(masker.whole(orjson.dumps(result, default=str)))
+    except (TypeError, ValueError):
+        return _masked(masker, repr(result)[:RESULT_TEXT_MAX])
 
 
 def _subject(value: Any) -> str | tuple[str, ...]:

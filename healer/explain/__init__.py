@@ -14,7 +14,7 @@ import orjson
 
 from healer import engine, errors, project, store
 from healer.policy import reasons
-from healer.store import journal
+from healer.store import journal, reads
 
 RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 RULES_MAX: Final = 2_000
@@ -56,7 +56,7 @@ async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule
 
 async def _position(opened: store.Store, asked: str) -> int:
     if asked.startswith("e-"):
-        return int(asked[2:])
+        return reads.event_position(asked)
     if asked == "latest":
         rows = await opened.reader.all("event_latest")
         if not rows:

@@ -97,11 +97,11 @@ class Intake:
             telemetry.count("intake_refused_backlog")
             raise errors.BacklogFull(backlog=waiting, limit=self._backlog_max)
         text = orjson.dumps(meta).decode() if meta else None
-        rows: list[journal.Row | None] = []
+        rows: list[journal.Row | int] = []  # an int: the position of the same word, less than a minute ago
         size = len(raw or b"")
         for at, (value, body) in enumerate(data):
-            if repeats and repeats[at] and self._is_repeat(source, repeats[at]):
-                rows.append(None)
+            if repeats and repeats[at] and (seen := self._seen(source, repeats[at])) is not None:
+                rows.append(seen)
                 continue
             encoded = orjson.dumps(value) if body is None else body
             size += len(encoded)
@@ -114,7 +114,7 @@ class Intake:
             raise errors.Unavailable(reason="too much is on its way to the disk")
         self._in_flight += size
         try:
-            await self._commit([row for row in rows if row is not None], raw)
+            await self._commit([row for row in rows if isinstance(row, journal.Row)], raw)
         finally:
             self._in_flight -= size
         await self._seen_again(source, data, rows)
@@ -139,28 +139,27 @@ class Intake:
             return self._store.blobs.keep(data)
         return await asyncio.to_thread(self._store.blobs.keep, data)
 
-    def _is_repeat(self, source: str, repeat: str) -> bool:
-        """Whether the same word of the same source came less than a minute ago (the other one of a redundant pair)."""
-        now_us = self._clock()
+    def _seen(self, source: str, repeat: str) -> int | None:
+        """Where the same word of the same source came less than a minute ago (the other one of a redundant pair)."""
         seen = self._repeats.get((source, repeat))
-        return seen is not None and now_us - seen[0] < REPEAT_WINDOW_US
+        return seen[1] if seen is not None and self._clock() - seen[0] < REPEAT_WINDOW_US else None
 
     async def _seen_again(
-        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], rows: Sequence[journal.Row | None]
+        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], rows: Sequence[journal.Row | int]
     ) -> None:
         for (value, _), row in zip(data, rows, strict=True):
-            alert = value.get("alert") if row is None else None
+            alert = value.get("alert") if isinstance(row, int) else None
             if isinstance(alert, Mapping) and isinstance(alert.get("key"), str):
                 await self._store.submit(SeenAgain(source, alert["key"]))
                 self._heard(source, alert["key"], self._clock())
 
-    def _accepted(self, source: str, rows: Sequence[journal.Row | None], repeats: Sequence[str]) -> Accepted:
+    def _accepted(self, source: str, rows: Sequence[journal.Row | int], repeats: Sequence[str]) -> Accepted:
         made = Accepted(0, 0, [], [])
         for at, row in enumerate(rows):
-            if row is None:
+            if isinstance(row, int):
                 made.duplicates += 1
                 made.positions.append(0)
-                made.ids.append(f"e-{self._repeats[(source, repeats[at])][1]}")
+                made.ids.append(f"e-{row}")
                 continue
             if row.duplicate:
                 made.duplicates += 1

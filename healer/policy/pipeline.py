@@ -44,6 +44,14 @@ class Decision:
     left_out: Mapping[str, gates.No] = dataclasses.field(default_factory=dict)
     would: str = ""
 
+    def target_state(self, target: str) -> tuple[str, str, Mapping[str, Any]]:
+        """(state, reason, fields) of one target: left out by its own no, unless the whole run only waits for that no's end."""
+        no = self.left_out.get(target)
+        if no is None:
+            return self.state, "", {}
+        waits = self.state == "deferred" and reasons.REASONS[no.code].outcome == "deferred"
+        return "deferred" if waits else "left_out", no.code, no.fields
+
     @property
     def sentence(self) -> str:
         """The reason for people; empty when it goes."""

@@ -54,7 +54,7 @@ class Retainer:
             while count := await self._store.submit(unit):
                 removed[what] = removed.get(what, 0) + count
                 telemetry.count(f"trimmed_{what}", count)
-                if count < trimming.ROWS:
+                if count < unit.at_most:
                     break
                 await asyncio.sleep(PAUSE_S)
         if files := await self._contents():
@@ -63,10 +63,18 @@ class Retainer:
 
     async def _contents(self) -> int:
         """Content that no row names any more: the rows first, then the files."""
-        names: list[str] = await self._store.submit(trimming.TrimBlobs())
+        gone = 0
+        while names := await self._store.submit(trimming.TrimBlobs()):
+            await asyncio.to_thread(self._forget, names)
+            gone += len(names)
+            if len(names) < trimming.TrimBlobs.at_most:
+                break
+            await asyncio.sleep(PAUSE_S)
+        return gone
+
+    def _forget(self, names: list[str]) -> None:
         for name in names:
-            await asyncio.to_thread(self._store.blobs.forget, name)
-        return len(names)
+            self._store.blobs.forget(name)
 
 
 async def forget_work(data_dir: pathlib.Path, tokens: set[str]) -> int:

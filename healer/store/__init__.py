@@ -129,3 +129,16 @@ def _size(path: pathlib.Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def decided_before(data_dir: pathlib.Path) -> bool:
+    """Whether a daemon ever decided here (making keys before the first start is no such thing)."""
+    if not (data_dir / DATABASE).exists():
+        return False
+    opened = connection.open_reader(data_dir / DATABASE)
+    try:
+        return bool(opened.execute("SELECT EXISTS (SELECT 1 FROM revision)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        opened.close()

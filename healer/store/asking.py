@@ -95,6 +95,7 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
         "would": decision.would,
     }
     _again(tx, run, row["state"], decision, at_us, dumps(explanation))
+    targets_again(tx, candidate, decision)
     transition_audit(tx, row, decision)
     if decision.state == "queued":
         queue_attempt(tx, run, at_us)
@@ -159,7 +160,7 @@ def run_row(tx: Transaction, run: str) -> RunRow:
     """The run's row by column name."""
     cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
     return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True)) | {
-        "targets": [row[0] for row in tx.all("run_targets", run)],
+        "targets": [row[0] for row in tx.all("run_targets_in", run)],
         "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
     }
 
@@ -226,13 +227,20 @@ def _again(tx: Transaction, run: str, old: str, decision: policy.Decision, at_us
 def _targets(tx: Transaction, asked: Ask, decision: policy.Decision) -> None:
     for target in asked.targets:
         name = str(target)
-        no = decision.left_out.get(name)
-        state, reason = ("left_out", no.code) if no else (decision.state, "")
+        state, reason, fields = decision.target_state(name)
         value = dumps({
             "inventory_name": target.inventory_name, "address": target.address, "groups": list(target.groups), "local": target.local,
         })  # fmt: skip
-        detail = dumps(dict(no.fields)) if no else "{}"
-        tx.run("run_target_put", asked.candidate.run, name, value, asked.candidate.action, state, reason, detail)
+        tx.run(
+            "run_target_put", asked.candidate.run, name, value, asked.candidate.action, state, reason, dumps(dict(fields)),
+        )  # fmt: skip
+
+
+def targets_again(tx: Transaction, candidate: policy.Candidate, decision: policy.Decision) -> None:
+    """What a later look says of each target; who is left out now stays out of this run."""
+    for target in candidate.targets:
+        state, reason, fields = decision.target_state(target)
+        tx.run("run_target_verdict", state, reason, dumps(dict(fields)), candidate.run, target)
 
 
 def queue_attempt(tx: Transaction, run: str, not_before_us: int) -> str:

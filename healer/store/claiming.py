@@ -74,6 +74,8 @@ class Claim:
         if decision.reason:
             tx.run("attempt_held", decision.reason, run, number)
             return
+        if decision.left_out:
+            candidate = _leave_out(tx, candidate, number, decision)
         claims.claimed.append(self._start(tx, row, number, token, candidate))
 
     def _start(
@@ -106,6 +108,16 @@ class Claim:
         telemetry.count("attempts_started")
         values = {target: loads(value) for target, value in tx.all("run_target_values", run)}
         return Claimed(token, number, row, list(candidate.targets), values, deadline_s)
+
+
+def _leave_out(
+    tx: Transaction, candidate: policy.Candidate, number: int, decision: policy.Decision
+) -> policy.Candidate:
+    """A gate says no to some of the targets only: the attempt goes without them."""
+    asking.targets_again(tx, candidate, decision)
+    kept = tuple(target for target in candidate.targets if target not in decision.left_out)
+    tx.run("attempt_targets_set", dumps(list(kept)), candidate.run, number)
+    return dataclasses.replace(candidate, targets=kept)
 
 
 def _take_out(tx: Transaction, row: asking.RunRow, number: int, decision: policy.Decision) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from healer.store.transaction import Transaction
 
 ROWS: Final = 2_000
+RUNS: Final = 200
 DELIVERIES_US: Final = 7 * 86_400 * 1_000_000
 
 
@@ -14,6 +15,7 @@ class TrimJournal:
     """Journal rows (with their decisions) before a time that nothing needs any more."""
 
     weight = 1
+    at_most: ClassVar[int] = ROWS
 
     def __init__(self, before_us: int) -> None:
         self.before_us = before_us
@@ -29,6 +31,7 @@ class TrimDeliveries:
     """Delivery ids; kept for a time of their own, whatever the journal keeps."""
 
     weight = 1
+    at_most: ClassVar[int] = ROWS
 
     def __init__(self, before_us: int) -> None:
         self.before_us = before_us
@@ -42,6 +45,7 @@ class TrimOutputs:
     """What attempts printed; the attempt itself stays."""
 
     weight = 1
+    at_most: ClassVar[int] = ROWS
 
     def __init__(self, before_us: int) -> None:
         self.before_us = before_us
@@ -55,13 +59,14 @@ class TrimRuns:
     """Runs that ended long ago, with their targets, alerts and attempts. Their audit records stay."""
 
     weight = 1
+    at_most: ClassVar[int] = RUNS
 
     def __init__(self, before_us: int) -> None:
         self.before_us = before_us
 
     def apply(self, tx: Transaction) -> int:
         """How many runs went."""
-        runs = [row[0] for row in tx.all("runs_over", self.before_us, ROWS // 10)]
+        runs = [row[0] for row in tx.all("runs_over", self.before_us, RUNS)]
         for run in runs:
             for name in ("attempt_forget", "run_target_forget", "run_alert_forget", "run_forget"):
                 tx.run(name, run)
@@ -72,6 +77,7 @@ class TrimBlobs:
     """Content that no row names. The names of those that lie in files."""
 
     weight = 1
+    at_most: ClassVar[int] = ROWS
 
     def apply(self, tx: Transaction) -> list[str]:
         """Delete the rows; the files are the caller's."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import pathlib
 import socket
 from typing import Any, Final
 
@@ -80,8 +81,8 @@ class Listening:
             server = await loop.create_server(self._factory(self._connections_max), host, port, backlog=BACKLOG)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                try_ = "--port N, or server: {port: N} in healer.yaml"
-                raise errors.PortInUse(try_, host=host, port=port, by="") from error
+                try_ = f"healer run --port {_next(port)}, or server: {{port: {_next(port)}}} in healer.yaml"
+                raise errors.PortInUse(try_, host=host, port=port, by=holder(port)) from error
             raise errors.StartError(reason=f"{host}:{port}: {error.strerror or error}") from error
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
@@ -129,3 +130,36 @@ def _end_if_fresh(fresh: dict[object, asyncio.TimerHandle], protocol: web.Reques
     if fresh.pop(protocol, None) is not None and protocol.transport is not None:
         telemetry.count("connections_silent")
         protocol.transport.abort()
+
+
+def _next(port: int) -> int:
+    return port + 1 if port < 0xFFFF else port - 1
+
+
+def holder(port: int, proc: pathlib.Path = pathlib.Path("/proc")) -> str:
+    """Who listens on a port, as it stands in a message: ` by java (pid 812)`; '' where /proc does not say.
+
+    Of another user's process only the user can be known, unless this is root.
+    """
+    found = _listening(port, proc)
+    for folder in proc.glob("[0-9]*") if found else ():
+        try:
+            if any(f"{link.readlink()}" in found for link in (folder / "fd").iterdir()):
+                return f" by {(folder / 'comm').read_text(errors='replace').strip()} (pid {folder.name})"
+        except OSError:
+            continue  # it has ended meanwhile, or is not ours to look at
+    return next((f" by a process of the user with id {uid}" for uid in found.values()), "")
+
+
+def _listening(port: int, proc: pathlib.Path) -> dict[str, str]:
+    """The sockets that listen on a port (proc(5), net/tcp): `socket:[inode]` → uid."""
+    found: dict[str, str] = {}
+    for table in ("net/tcp", "net/tcp6"):
+        try:
+            lines = (proc / table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if len(fields) > 9 and fields[3] == "0A" and fields[1].endswith(f":{port:04X}"):
+                found[f"socket:[{fields[9]}]"] = fields[7]
+    return found

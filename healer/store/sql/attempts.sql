@@ -15,6 +15,9 @@ SELECT min(not_before_us) FROM attempt WHERE state = 'queued' AND not_before_us 
 -- name: attempt_targets
 SELECT targets FROM attempt WHERE run = ? AND number = ?;
 
+-- name: attempt_targets_set
+UPDATE attempt SET targets = ? WHERE run = ? AND number = ? AND state = 'queued';
+
 -- name: attempt_held
 UPDATE attempt SET held = ? WHERE run = ? AND number = ? AND state = 'queued';
 

@@ -105,8 +105,8 @@ INSERT INTO run_target (run, target, value, action, state, reason, detail, ended
 ON CONFLICT (run, target) DO UPDATE SET value = excluded.value, state = excluded.state, reason = excluded.reason,
     detail = excluded.detail;
 
--- name: run_targets
-SELECT target FROM run_target WHERE run = ? ORDER BY target;
+-- name: run_target_verdict
+UPDATE run_target SET state = ?, reason = ?, detail = ? WHERE run = ? AND target = ?;
 
 -- name: run_targets_in
 SELECT target FROM run_target WHERE run = ? AND state <> 'left_out' ORDER BY target;

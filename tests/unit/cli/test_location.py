@@ -48,13 +48,14 @@ def test_the_environment_is_read_as_the_daemon_reads_it(tmp_path):
     assert location.data_dir_of(tmp_path, None, {"HEALER_DATA_DIR": "below"}) == tmp_path / "below"
 
 
-def test_a_url_of_the_environment_holds_unless_a_folder_is_named(tmp_path):
+def test_a_url_of_the_environment_holds_unless_a_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     environ = {"HEALER_URL": "http://h", "HEALER_KEY": "k"}
     assert location.find(None, None, None, None, environ).url == "http://h"
     assert location.find(None, tmp_path, None, None, environ).url == ""
     assert location.find(tmp_path, None, None, None, environ).url == ""
     assert location.find(None, None, "http://other", "mine", environ) == location.Where(
-        HERE / ".healer", "http://other", "mine"
+        location.find(None, None, None, None, {}).data_dir, "http://other", "mine"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import pathlib
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +22,22 @@ async def test_a_port_that_is_taken(room: Any) -> None:
     with pytest.raises(errors.PortInUse) as caught:
         await other.tcp("127.0.0.1", room.port)
     assert str(room.port) in caught.value.message
-    assert "--port" in caught.value.try_
+    assert f"(pid {os.getpid()})" in caught.value.message
+    assert f"--port {room.port + 1}" in caught.value.try_
     await other.stop()
     assert (await room.ask("GET", "/health"))[0] == 200
+
+
+def test_who_holds_a_port_is_read_from_proc(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "net").mkdir()
+    sockets = "  sl  local_address …\n   0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 1001 0 4711 1\n"
+    (tmp_path / "net" / "tcp").write_text(sockets)
+    assert serving.holder(8080, tmp_path) == " by a process of the user with id 1001"
+    assert serving.holder(8081, tmp_path) == ""
+    (tmp_path / "812" / "fd").mkdir(parents=True)
+    (tmp_path / "812" / "comm").write_text("java\n")
+    (tmp_path / "812" / "fd" / "7").symlink_to("socket:[4711]")
+    assert serving.holder(8080, tmp_path) == " by java (pid 812)"
 
 
 async def test_an_address_that_is_not_ours(room: Any) -> None:

@@ -1,0 +1,98 @@
+"""What is measured, and what each measure has to reach: the one list that the measuring, the report and its test share.
+
+It imports nothing of this folder, so that a test can load it alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from typing import Final, Literal
+
+Sense = Literal["at least", "at most", "reported"]
+Verdict = Literal["met", "missed", "reported"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of the table. `limit` is in `unit` (× for ratios); None where the limit comes out of the run itself, or none is set."""
+
+    name: str
+    what: str
+    unit: str
+    sense: Sense = "reported"
+    limit: float | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Result:
+    """What was measured of a bar: its samples in the bar's unit, in the order they were taken; the median counts."""
+
+    name: str
+    samples: Sequence[float]
+    note: str = ""
+    limit: float | None = None
+    """Goes before the bar's own."""
+
+    @property
+    def got(self) -> float:
+        """The median; NaN where the measure failed."""
+        return statistics.median(self.samples) if self.samples else float("nan")
+
+
+def judge(bar: Bar, result: Result | None) -> Verdict:
+    """What became of the bar. A measure that failed or was not taken is a miss where something has to be reached."""
+    if bar.sense == "reported":
+        return "reported"
+    limit = limit_of(bar, result)
+    if result is None or not result.samples or limit is None:
+        return "missed"
+    return "met" if (result.got >= limit if bar.sense == "at least" else result.got <= limit) else "missed"
+
+
+def limit_of(bar: Bar, result: Result | None) -> float | None:
+    """The limit that holds for this result."""
+    return bar.limit if result is None or result.limit is None else result.limit
+
+
+BARS: Final = (
+    Bar("durable-ratio", "durable `POST /events`, no rule matches: requests/s ÷ baseline", "×", "at least", 0.85),
+    Bar("durable-p99", "the same: p99 ÷ baseline's", "×"),
+    Bar("firing-ratio", "10 rules, 1 % of events fire `none`: requests/s ÷ baseline", "×", "at least", 0.65),
+    Bar("firing-p99", "the same: p99 ÷ baseline's", "×", "at most", 2.5),
+    Bar("firing-backlog", "the same: until all is decided after the last answer", "s", "at most", 1.0),
+    Bar("all-firing-ratio", "10 rules, every event fires `none`: requests/s ÷ baseline", "×"),
+    Bar("all-firing-p99", "the same: p99 ÷ baseline's", "×"),
+    Bar("all-firing-backlog", "the same: until all is decided after the last answer", "s"),
+    Bar(
+        "batching-ratio",
+        "durable `POST /events` ÷ the same with the batch cap set to 1: requests/s",
+        "×",
+        "at least",
+        8.0,
+    ),
+    Bar("reload-p99", "p99 while 5,000 changed rules are reloaded in a loop ÷ p99 without", "×", "at most", 3.0),
+    Bar("reload-time", "one of these reloads, under that load", "s"),
+    Bar("ready", "daemon: from its start to 200 of `/readyz`", "s", "at most", 1.5),
+    Bar("ready-rss", "daemon: resident memory once ready", "MB", "at most", 150.0),
+    Bar("version", "`healer version`", "s", "at most", 0.2),
+    Bar(
+        "memory",
+        "resident memory after the last event (bar: that after a tenth of them + 10 % + 5 MB)",
+        "MB",
+        "at most",
+    ),
+    Bar("memory-rate", "the same: events/s, 500 a request, journaled and decided", "events/s"),
+    Bar("writer-1", "writer alone, 1 waiting", "appends/s"),
+    Bar("writer-16", "writer alone, 16 waiting", "appends/s"),
+    Bar("writer-64", "writer alone, 64 waiting", "appends/s"),
+    Bar("writer-128", "writer alone, 128 waiting", "appends/s"),
+    Bar("writer-raw", "the same rows by plain sqlite3, 100 a transaction, no event loop", "rows/s"),
+    Bar("engine-10", "parse + match ÷ parse (orjson), 10 rules", "×"),
+    Bar("engine-10000", "parse + match ÷ parse (orjson), 10,000 rules", "×"),
+    Bar("load-5000", "reading and checking a project of 5,000 rules", "s"),
+    Bar("shim-exec", "controller `local`: from the call to the child's exec, above a bare spawn", "ms"),
+    Bar("shim-whole", "controller `local`: `/bin/true` as a whole, above a bare run", "ms"),
+    Bar("ansible", "controller `ansible`: a playbook, above bare `ansible-playbook`", "ms", "at most", 100.0),
+)

@@ -1,0 +1,78 @@
+"""Whether memory stays where it is: a million events through one daemon with ten rules, retention at work all the while."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import pathlib
+import time
+from typing import Final
+
+import bars
+import daemons
+import projects
+
+EVENTS: Final = 1_000_000
+FIRST: Final = 0.1
+"""The share of them after which memory is looked at first."""
+ARRAY: Final = 500
+SENDERS: Final = 4
+HOT_EVERY: Final = 100
+SETTLED_S: Final = 2.0
+
+
+def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
+    """Resident memory after a tenth of the events and after all of them."""
+    total = round(EVENTS * scale)
+    first = round(total * FIRST)
+    projects.write(folder, projects.TEN)
+    with daemons.running(folder, "retaining") as daemon:
+        started = time.perf_counter()
+        _post(daemon, first)
+        took_s = time.perf_counter() - started
+        time.sleep(SETTLED_S)
+        before_mb = daemon.rss_mb()
+        started = time.perf_counter()
+        _post(daemon, total - first)
+        took_s += time.perf_counter() - started
+        time.sleep(SETTLED_S)
+        after_mb = daemon.rss_mb()
+        trimmed = daemon.status()["counters"].get("trimmed_events", 0)
+    note = (
+        f"{before_mb:.1f} MB after {first:,} events, {after_mb:.1f} MB after {total:,}; {trimmed:,} trimmed meanwhile"
+    )
+    return [
+        bars.Result("memory", [after_mb], note, limit=before_mb * 1.1 + 5),
+        bars.Result("memory-rate", [total / took_s]),
+    ]
+
+
+def _post(daemon: daemons.Daemon, events: int) -> None:
+    """Arrays over a few connections, until all is decided."""
+    array = [projects.event("cold" if number % HOT_EVERY else "hot") for number in range(ARRAY)]
+    body = json.dumps(array).encode()
+    requests = events // ARRAY
+    shares = [requests // SENDERS + (number < requests % SENDERS) for number in range(SENDERS)]
+    with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
+        for done in [pool.submit(_send, daemon.port, body, share) for share in shares]:
+            done.result()
+    daemon.decided_s()
+
+
+def _send(port: int, body: bytes, requests: int) -> None:
+    """One connection; a 503 (too much waits) is sent again a little later."""
+    headers = {"Authorization": f"Bearer {projects.KEY}", "Content-Type": "application/json"}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        left = requests
+        while left:
+            connection.request("POST", "/events", body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status == 503:
+                time.sleep(0.05)
+            elif answer.status == 202:
+                left -= 1
+            else:
+                raise daemons.MeasureFailedError(f"{answer.status}: {text[:500]!r}")

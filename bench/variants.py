@@ -1,0 +1,64 @@
+"""The daemon with one thing changed, to compare with: `python variants.py NAME run --project DIR …`. Caller: `daemons.py`.
+
+Each variant is the shipped daemon, image and all, with one method replaced before it starts; nothing of it is in the product.
+
+- `baseline`: the journal's append is a counter. Handler, authentication, strict parse and answer are as ever; no row is
+  written and `decide` sees none.
+- `single`: the writer's batch cap is 1, one transaction a request.
+- `retaining`: the journal is trimmed to a few seconds, every few seconds, so that retention has its work within minutes.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from healer import retain, store
+from healer.store import journal
+
+KEPT_S: Final = 5.0
+
+
+def baseline() -> None:
+    """Count instead of committing."""
+    submit = store.Store.submit
+    counted = 1 << 20
+
+    async def count(self: store.Store, unit: Any) -> Any:
+        nonlocal counted
+        if not isinstance(unit, journal.Append):
+            return await submit(self, unit)
+        for row in unit.rows:
+            counted += 1
+            row.seq = counted
+        return unit.rows
+
+    store.Store.submit = count  # type: ignore[method-assign]
+
+
+def single() -> None:
+    """One request a transaction."""
+    store.Store.open = functools.partial(store.Store.open, batch_rows_max=1)  # type: ignore[method-assign]
+
+
+def retaining() -> None:
+    """A short memory, and a round of retention as often."""
+    retain.EVERY_S = KEPT_S  # type: ignore[misc]
+    make = retain.Retainer.__init__
+
+    def shortened(self: retain.Retainer, opened: store.Store, retention: Any, *rest: Any) -> None:
+        make(self, opened, retention.model_copy(update={"journal": KEPT_S}), *rest)
+
+    retain.Retainer.__init__ = shortened  # type: ignore[method-assign]
+
+
+VARIANTS: Final[dict[str, Callable[[], None]]] = {"baseline": baseline, "single": single, "retaining": retaining}
+
+
+if __name__ == "__main__":
+    from healer import cli
+
+    VARIANTS[sys.argv.pop(1)]()
+    sys.exit(cli.main())

@@ -1,0 +1,265 @@
+"""`make run` and `make demo` for real: a copy of this project, the daemon, curl, the script, ansible-playbook, kill -9."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+PROJECT = (
+    "healer.yaml", "actions.yaml", "controllers.yaml", "inventory", "rulebooks", "playbooks", "scripts", "examples", "demo",
+)  # fmt: skip
+SERVICE = "playbooks/files/demonstration_service.py"
+PATIENCE_S = 120
+
+Wait = Callable[..., None]
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Demonstration:
+    """A copy of the project with all of its own: folder, home, port."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.folder, self.home, self.port = root / "project", root / "home", free_port()
+        self.home.mkdir()
+        self.folder.mkdir()
+        for name in PROJECT:
+            source = REPOSITORY / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, self.folder / name)
+        path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "PORT": str(self.port)}
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A process in the project's folder. Its output goes to a file, so that nothing waits for a reader."""
+        with (self.folder.parent / f"{pathlib.Path(command[0]).name}.log").open("a") as log:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT, text=True
+            )
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """A command that ends by itself."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def ready(self) -> bool:
+        """Whether the daemon takes events."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return int(answer.status) == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, newest first; none while no daemon answers."""
+        done = self.run("healer", "runs", "--json")
+        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
+        return found
+
+    def files(self) -> dict[str, tuple[int, int]]:
+        """Every file outside of .healer/demo, with size and time of change."""
+        found = {}
+        for top in (self.folder, self.home):
+            for path in top.rglob("*"):
+                if not path.is_relative_to(self.folder / ".healer/demo") and path != self.folder / ".healer":
+                    known = path.lstat()
+                    found[str(path)] = (
+                        known.st_size if path.is_file() else 0,
+                        known.st_mtime_ns if path.is_file() else 0,
+                    )
+        return found
+
+    def end(self) -> None:
+        """No service of it stays behind."""
+        for folder in (self.folder / ".healer/demo/hosts").glob("*/services/*"):
+            self.run(sys.executable, SERVICE, "stop", str(folder))
+
+
+@contextlib.contextmanager
+def daemon(made: Demonstration, wait_for: Wait) -> Iterator[subprocess.Popen[str]]:
+    """`demo/run`, which becomes the daemon; ended by SIGTERM."""
+    process = made.start("demo/run")
+    try:
+        wait_for(lambda: made.ready() or process.poll() is not None, PATIENCE_S, "the daemon is ready")
+        assert process.poll() is None, (made.folder.parent / "run.log").read_text()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def made(tmp_path: pathlib.Path) -> Iterator[Demonstration]:
+    """A demonstration that leaves no process behind."""
+    found = Demonstration(tmp_path)
+    yield found
+    found.end()
+
+
+def healed_by(runs: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """(action, state, attempts), sorted."""
+    return sorted((run["action"], run["state"], run["attempts"]) for run in runs)
+
+
+ONCE = [("clean_disk", "succeeded", 1), ("restart_service", "refused", 0), ("restart_service", "succeeded", 1)]
+
+
+def test_the_demonstration_heals_also_through_a_kill(made: Demonstration, wait_for: Wait) -> None:
+    before = made.files()
+    with daemon(made, wait_for) as first:
+        log = (made.folder.parent / "run.log").read_text()
+        assert "mode ACTIVE on the demonstration hosts in .healer/demo only" in log
+        assert "try:   make demo" in log
+        told = made.run("demo/demo")
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "ok, pid" in told.stdout
+        assert "No target web99:9100" in told.stdout
+        assert healed_by(made.runs()) == ONCE
+
+        second = made.start("demo/demo")
+        wait_for(
+            lambda: any(run["action"] == "restart_service" and run["state"] == "running" for run in made.runs()),
+            PATIENCE_S,
+            "the second restart runs",
+        )
+        first.kill()
+        first.wait()
+    with daemon(made, wait_for):
+        assert second.wait(PATIENCE_S) == 0, (made.folder.parent / "demo.log").read_text()
+        assert healed_by(made.runs()) == sorted(ONCE * 2)
+        assert made.run("healer", "alerts", "--status", "firing", "--json").stdout.strip() == "[]"
+        verified = made.run("healer", "audit", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert made.files() == before
+
+
+def test_without_a_daemon_it_says_so(made: Demonstration) -> None:
+    told = made.run("demo/demo")
+    assert told.returncode == 3
+    assert "make run" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("request_", "action"),
+    [
+        ({"event_type": "service_down", "target": "web01", "parameters": {"service": "shop"}}, "restart_service"),
+        ({"event_type": "disk_full", "target": "web01", "parameters": {"limit_mib": 1}}, "clean_disk"),
+        ({"event_type": "health_check", "target": "web02"}, "check_health"),
+        ({"event_type": "show_disk"}, "show_disk"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_sample_is_started_by_its_event_type(
+    made: Demonstration, wait_for: Wait, request_: dict[str, Any], action: str
+) -> None:
+    with daemon(made, wait_for):
+        key = made.run("healer", "keys", "create", "test", "--role", "operator").stdout.strip()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{made.port}/webhook?wait=60s", json.dumps(request_).encode(),
+            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            (result,) = json.load(answer)["results"]
+        assert (result["action"], result["state"]) == (action, "succeeded"), result
+
+
+def test_the_project_has_no_mistake_and_no_warning(made: Demonstration) -> None:
+    told = made.run("healer", "validate", "--strict")
+    assert told.returncode == 0
+    assert told.stdout.startswith("ok:"), told.stdout + told.stderr
+    assert len((told.stdout + told.stderr).splitlines()) == 1
+
+
+# --- the scripts by themselves --------------------------------------------------------------------------------------------
+
+
+def clean(cwd: pathlib.Path, folder: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """scripts/clean_disk.sh as the controller calls it, with a limit of 1 MiB."""
+    environment = {
+        "PATH": os.environ["PATH"], "HEALER_TARGET": "localhost", "HEALER_PARAM_FOLDER": folder, "HEALER_PARAM_LIMIT_MIB": "1", **more,
+    }  # fmt: skip
+    script = [REPOSITORY / "scripts/clean_disk.sh"]
+    return subprocess.run(script, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def full(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with three files of 600 KiB; the oldest has a hostile name."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    for age, name in enumerate(["new", "older", "-rf oldest\n$(date)"]):
+        path = folder / name
+        path.write_bytes(bytes(600 << 10))
+        os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+    return folder
+
+
+def test_clean_disk_removes_the_oldest_until_it_fits(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    done = clean(tmp_path, str(full))
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in full.iterdir()] == ["new"]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "removed": 2,
+        "before_bytes": 3 * (600 << 10),
+        "left_bytes": 600 << 10,
+    }
+
+
+def test_clean_disk_removes_nothing_in_a_dry_run(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    done = clean(tmp_path, str(full), HEALER_DRY_RUN="1")
+    assert done.returncode == 0
+    assert done.stdout.count("would remove") == 2
+    assert len(list(full.iterdir())) == 3
+
+
+def test_clean_disk_follows_no_link(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "link").symlink_to(full)
+    done = clean(tmp_path, str(tmp_path / "link"))
+    assert done.returncode == 1
+    assert "nothing is removed" in done.stderr
+    assert len(list(full.iterdir())) == 3
+
+
+@pytest.mark.parametrize("target", ["web01", "localhost,web01"])
+def test_clean_disk_never_takes_this_machine_for_another(
+    full: pathlib.Path, tmp_path: pathlib.Path, target: str
+) -> None:
+    done = clean(tmp_path, str(full), HEALER_TARGET=target)
+    assert done.returncode == 1
+    assert "nothing is removed" in done.stderr
+    assert len(list(full.iterdir())) == 3
+
+
+def test_check_health_fails_for_what_does_not_answer(tmp_path: pathlib.Path) -> None:
+    parameters = {"url": f"http://127.0.0.1:{free_port()}/", "timeout_s": 5}
+    command = [sys.executable, REPOSITORY / "scripts/check_health.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, input=json.dumps(parameters), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["healthy"] is False

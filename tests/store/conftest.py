@@ -1,0 +1,113 @@
+"""A store with a clock that a test turns, and the units as short calls."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from healer import model, policy, store
+from healer.audit import verify
+from healer.store import asking, claiming, deciding, finishing, journal
+
+S = 1_000_000
+START_US = 100 * S
+LIMITS = policy.Limits(max_age_s=900, attempts=3, cooldown_s=600, timeout_s=10, concurrency_daemon=20)
+
+
+class Kit:
+    """One store, everything inline, `now_us` turned by hand."""
+
+    def __init__(self, folder: pathlib.Path | None) -> None:
+        self.now_us = START_US
+        self.standing = policy.Standing(enabled=True, mode="active")
+        self.store = store.Store.open(folder, lambda: self.now_us, loop=None, environment="test")
+        self.revision = 0
+        self.position = 0
+
+    @property
+    def connection(self) -> Any:
+        """The writing connection."""
+        return self.store.writer.tx.connection
+
+    def do(self, unit: Any) -> Any:
+        """Commit a unit."""
+        return self.store.writer.now(unit)
+
+    def rows(self, sql: str, *parameters: Any) -> list[Any]:
+        """What a statement reads."""
+        return list(self.connection.execute(sql, parameters))
+
+    def append(self, *rows: journal.Row) -> Sequence[journal.Row]:
+        """Journal rows; without any, one plain event."""
+        made: Sequence[journal.Row] = self.do(journal.Append(rows or [journal.Row("event", "s", b"{}")]))
+        return made
+
+    def asked(self, key: str, *targets: str, limits: policy.Limits = LIMITS, **more: Any) -> asking.Ask:
+        """A match's question for the gates. `more`: fields of the candidate, and `alerts`."""
+        alerts = more.pop("alerts", [])
+        run, names = model.run_id("a", "b", "c", key, 0, 0), targets or ("host:web1",)
+        made = {"event_us": self.now_us, "limits": limits} | more
+        candidate = policy.Candidate(run, "a/b/c", "clean", "here", tuple(names), **made)
+        hosts = [model.Target("host", name[5:], name[5:]) for name in names]
+        return asking.Ask(
+            candidate, self.standing, 0, "script", "scripts/x.sh", {}, {}, False, 4, "rule:a/b/c", hosts, alerts, []
+        )
+
+    def decide(self, *results: Any, **more: Any) -> deciding.Decided:
+        """One more journal row, decided with these results. `more`: fields of the outcome, and `snapshot`."""
+        snapshot = more.pop("snapshot", None)
+        if not self.revision:
+            row, self.revision = self.do(deciding.UseRevision("f" * 64, "", "daemon", {}))
+            self.position = row.seq
+            self.do(deciding.Decide(row.seq - 1, row.seq, self.now_us, self.revision, [], lambda _: self.standing))
+        (row,) = self.append()
+        outcome = deciding.Outcome(row.seq, self.now_us, results=list(results), **more)
+        unit = deciding.Decide(
+            self.position, row.seq, self.now_us, self.revision, [outcome], lambda _: self.standing, snapshot
+        )
+        decided: deciding.Decided = self.do(unit)
+        self.position = row.seq
+        return decided
+
+    def claim(self, limit: int = 20) -> claiming.Claims:
+        """T3."""
+        claims: claiming.Claims = self.do(claiming.Claim(limit, lambda _: self.standing))
+        return claims
+
+    def finish(self, claimed: claiming.Claimed, state: model.EndState = "succeeded", output: bytes = b"out") -> bool:
+        """T4."""
+        kept = finishing.Kept(self.store.blobs.keep(output), self.store.blobs.keep(b""))
+        outcome = model.Outcome(state, state, 0)
+        return bool(self.do(finishing.Finish(claimed.token, claimed.run["id"], claimed.number, outcome, kept)))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """All audit records."""
+        return [json.loads(text) for (text,) in self.rows("SELECT record FROM audit ORDER BY seq")]
+
+    def verify(self) -> verify.Report:
+        """What verification says of the audit."""
+        verifier = verify.Verifier()
+        verifier.feed(self.rows("SELECT seq, record, chain FROM audit ORDER BY seq"))
+        return verifier.finish(*self.rows("SELECT size, root, chain FROM audit_head")[0])
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.writer.close()
+
+
+@pytest.fixture
+def make_kit() -> Callable[[pathlib.Path | None], Kit]:
+    """`make_kit(folder)`; None: in memory."""
+    return Kit
+
+
+@pytest.fixture(params=["disk", "memory"])
+def kit(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[Kit]:
+    """On disk and in memory."""
+    made = Kit(tmp_path if request.param == "disk" else None)
+    yield made
+    made.close()

@@ -1,0 +1,71 @@
+"""Canonical bytes against the plain way of making them, and what has none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer.audit import records
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+keys = st.text(st.characters(codec="ascii"), max_size=8)
+integers = st.integers(-records.INTEGER_MAX, records.INTEGER_MAX)
+allowed = st.recursive(
+    st.one_of(st.none(), st.booleans(), integers, texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=4)),
+    max_leaves=20,
+)
+any_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
+    max_leaves=20,
+)
+
+
+def plainly(value: Any) -> bytes:
+    """JCS within the bounds, by the standard library: it escapes DEL no more than JCS does, and sorts ASCII keys alike."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@hypothesis.given(st.dictionaries(keys, allowed, max_size=6))
+def test_canonical_is_sorted_and_tight(record: dict[str, Any]) -> None:
+    assert records.canonical(record) == plainly(record)
+
+
+@hypothesis.given(st.dictionaries(keys, allowed, max_size=6))
+def test_canonical_is_a_fixed_point(record: dict[str, Any]) -> None:
+    data = records.canonical(record)
+    assert records.canonical(json.loads(data)) == data
+
+
+@pytest.mark.parametrize("value", [
+    1.0, 0.5, float("nan"), 2**53 + 1, -(2**53) - 1, {"ü": 1}, {1: 2}, [{"é": 0}], {"a": [1, [2.5]]}, b"bytes", {1, 2}, object(),
+])  # fmt: skip
+def test_what_has_no_canonical_form(value: Any) -> None:
+    with pytest.raises(ValueError):
+        records.canonical({"value": value})
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), True, "ü\n\x7f\u2028", ["a", None], ("a", 1), {}])
+def test_what_has_one(value: Any) -> None:
+    assert records.canonical({"value": value})
+
+
+@hypothesis.given(any_json)
+def test_embedding_gives_what_canonical_takes_and_loses_nothing(value: Any) -> None:
+    shown = records.embed(value)
+    records.canonical({"value": shown})
+    assert shown == value if not isinstance(shown, str) or isinstance(value, str) else json.loads(shown) == value
+
+
+def test_what_needs_no_text_stays_as_it_is() -> None:
+    assert records.embed({"a": [1, "x"]}) == {"a": [1, "x"]}
+    assert records.embed({"load": 0.5}) == '{"load":0.5}'
+
+
+def test_each_kind_says_what_it_is() -> None:
+    assert all(kind.isascii() and meaning for kind, meaning in records.KINDS.items())

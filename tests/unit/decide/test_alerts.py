@@ -1,0 +1,152 @@
+"""Alerts in memory: cycles, words, and what was silent for its whole time; against the rows that the store keeps of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer.decide import alerts
+
+S = 1_000_000
+TTL = 60 * S
+
+
+def said(status: str, key: str = "k", **more: Any) -> dict[str, Any]:
+    return {"key": key, "status": status, "name": "Disk", "target": "web1", "severity": "critical", "summary": "full"} | more
+
+
+def test_each_opening_is_a_cycle() -> None:
+    known, seen = alerts.Alerts(), []
+    for status in ("firing", "firing", "resolved", "resolved", "firing"):
+        alert = said(status)
+        word = known.word("am", alert, S, TTL)
+        assert word is not None
+        seen.append((word.cycle, word.firing, word.opens, alert["cycle"]))
+    assert seen == [
+        (1, True, True, 1), (1, True, False, 1), (1, False, False, 1), (1, False, False, 1), (2, True, True, 2),
+    ]  # fmt: skip
+
+
+def test_what_resolves_before_it_fired_is_a_word_of_cycle_0() -> None:
+    word = alerts.Alerts().word("am", said("resolved"), S, TTL)
+    assert word is not None
+    assert (word.cycle, word.opens) == (0, False)
+
+
+def test_an_alert_is_its_sources_own() -> None:
+    known = alerts.Alerts()
+    for source in ("one", "other"):
+        word = known.word(source, said("firing"), S, TTL)
+        assert word is not None
+        assert (word.source, word.cycle, word.opens) == (source, 1, True)
+    assert len(known) == 2
+
+
+@pytest.mark.parametrize("alert", [
+    None, [], "x", {}, {"status": "firing"}, said("event"), said("unknown"), said("firing", key=""), said("firing", key="k" * 513),
+    said("firing", key=1), said("FIRING"), said("firing", key=None),
+])  # fmt: skip
+def test_what_has_no_lifecycle_is_no_word(alert: Any) -> None:
+    known = alerts.Alerts()
+    assert known.word("am", alert, S, TTL) is None
+    assert len(known) == 0
+    assert not isinstance(alert, dict) or "cycle" not in alert
+
+
+def test_what_people_read_is_text_and_short() -> None:
+    word = alerts.Alerts().word("am", said("firing", name="x" * 10_000, target=5, severity=None, summary=["a"]), S, TTL)
+    assert word is not None
+    assert (len(word.name), word.target, word.severity, word.summary) == (500, "", "", "")
+
+
+def test_what_was_silent_for_its_whole_time_is_closed_at_it() -> None:
+    known = alerts.Alerts()
+    known.word("am", said("firing"), S, TTL)
+    assert known.next_expiry_us() == S + TTL
+    assert known.expire(S + TTL - 1) == []
+    assert known.expire(S + TTL) == [("am", "k")]
+    assert (known.expire(10 * TTL), known.next_expiry_us()) == ([], None)
+    word = known.word("am", said("firing"), 2 * TTL, TTL)
+    assert word is not None
+    assert (word.cycle, word.opens) == (2, True)
+
+
+def test_each_word_and_the_other_one_of_a_pair_move_the_end() -> None:
+    known = alerts.Alerts()
+    known.word("am", said("firing"), S, TTL)
+    known.word("am", said("firing"), 11 * S, TTL)
+    assert known.next_expiry_us() == 11 * S + TTL
+    known.heard("am", "k", 21 * S)
+    known.heard("am", "k", 5 * S)
+    known.heard("am", "nobody", 99 * S)
+    assert known.next_expiry_us() == 21 * S + TTL
+    known.word("am", said("resolved"), 22 * S, TTL)
+    known.heard("am", "k", 23 * S)
+    assert known.next_expiry_us() is None
+
+
+def test_a_start_goes_on_from_the_rows() -> None:
+    rows = [
+        {"source": "am", "key": "a", "cycle": 3, "status": "firing", "seen_us": S, "ttl_us": TTL},
+        {"source": "am", "key": "b", "cycle": 2, "status": "resolved", "seen_us": S, "ttl_us": TTL},
+    ]
+    known = alerts.Alerts(rows)
+    assert known.next_expiry_us() == S + TTL
+    words = [known.word("am", said("firing", key), 2 * S, TTL) for key in "ab"]
+    assert [(word.cycle, word.opens) for word in words if word] == [(3, False), (3, True)]
+
+
+def test_replay_shows_the_cycle_and_takes_no_word() -> None:
+    known = alerts.Alerts()
+    known.word("am", said("firing"), S, TTL)
+    for alert in (said("resolved"), None, {"key": 5}, said("firing", "other")):
+        known.peek("am", alert)
+        assert not isinstance(alert, dict) or alert.get("cycle") == (1 if alert["key"] == "k" else None)
+    assert known.next_expiry_us() == S + TTL
+
+
+class Model:
+    """Alerts the plain way: everything is looked through each time."""
+
+    def __init__(self) -> None:
+        self.states: dict[tuple[str, str], list[Any]] = {}
+
+    def word(self, source: str, key: str, firing: bool, at_us: int, ttl_us: int) -> tuple[int, bool]:
+        state = self.states.setdefault((source, key), [0, False, 0, 0])
+        opens = firing and not state[1]
+        state[:] = [state[0] + opens, firing, at_us, ttl_us]
+        return state[0], opens
+
+    def expire(self, at_us: int) -> set[tuple[str, str]]:
+        over = {name for name, (_, firing, seen_us, ttl_us) in self.states.items() if firing and seen_us + ttl_us <= at_us}
+        for name in over:
+            self.states[name][1] = False
+        return over
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("word"), st.sampled_from("ab"), st.sampled_from("xyz"), st.booleans(), st.integers(1, 20)),
+        st.tuples(st.just("wait"), st.integers(0, 15)),
+    ),
+    max_size=40,
+)
+
+
+@hypothesis.given(steps)
+def test_alerts_are_as_a_plain_model_says(given: list[Any]) -> None:
+    known, plain, now_us = alerts.Alerts(), Model(), 0
+    for step in given:
+        if step[0] == "wait":
+            now_us += step[1]
+            assert set(known.expire(now_us)) == plain.expire(now_us)
+            continue
+        _, source, key, firing, ttl_us = step
+        word = known.word(source, said("firing" if firing else "resolved", key), now_us, ttl_us)
+        assert word is not None
+        assert (word.cycle, word.opens) == plain.word(source, key, firing, now_us, ttl_us)
+        due = [seen + ttl for _, on, seen, ttl in plain.states.values() if on]
+        assert known.next_expiry_us() == (min(due) if due else None)

@@ -1,0 +1,203 @@
+"""Intake: told after the commit, bounded, large bodies aside, and a redundant pair of senders counted once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from healer import errors, intake, store
+from healer.store import journal
+
+S = 1_000_000
+
+
+class Kit:
+    """An intake over a store in memory, or on disk with a folder; its clock and backlog are set by hand."""
+
+    def __init__(self, folder: pathlib.Path | None = None, **more: Any) -> None:
+        self.now_us = 100 * S
+        self.backlog = 0
+        self.heard: list[tuple[str, str, int]] = []
+        self.store = store.Store.open(folder, lambda: self.now_us, loop=None)
+        self.intake = intake.Intake(
+            self.store, lambda: self.now_us, lambda: self.backlog, heard=lambda *told: self.heard.append(told), **more
+        )
+
+    async def take(self, *data: Any, **more: Any) -> intake.Accepted:
+        return await self.intake.take(
+            more.pop("source", "am"), [(one, None) for one in data], actor=more.pop("actor", "key:ci"), **more
+        )
+
+    def rows(self, sql: str = "SELECT seq, kind, source, body, actor FROM journal ORDER BY seq") -> list[Any]:
+        return list(self.store.writer.tx.connection.execute(sql))
+
+
+@pytest.fixture
+def kit() -> Iterator[Kit]:
+    made = Kit()
+    yield made
+    made.store.writer.close()
+
+
+def alert(key: str = "k") -> dict[str, Any]:
+    return {"alert": {"key": key, "status": "firing"}}
+
+
+async def test_what_is_taken_is_a_row_of_its_own(kit: Kit) -> None:
+    taken = await kit.take({"a": 1}, {"b": [True]})
+    assert taken == intake.Accepted(2, 0, ["e-1", "e-2"], [1, 2])
+    assert kit.rows() == [(1, "event", "am", b'{"a":1}', "key:ci"), (2, "event", "am", b'{"b":[true]}', "key:ci")]
+
+
+async def test_the_bytes_that_came_are_the_bytes_that_are_kept(kit: Kit) -> None:
+    await kit.intake.take("am", [({"a": 1.0}, b'{ "a": 1.0 }')], actor="x", meta={"endpoint": "/am"}, depth=2)
+    assert kit.rows("SELECT body, meta, depth FROM journal") == [(b'{ "a": 1.0 }', '{"endpoint":"/am"}', 2)]
+
+
+async def test_nothing_is_a_delivery_too(kit: Kit) -> None:
+    assert await kit.take() == intake.Accepted(0, 0, [], [])
+
+
+@pytest.mark.parametrize(("backlog", "refused"), [(9, False), (10, False), (11, True)])
+async def test_the_backlog_is_bounded(backlog: int, refused: bool) -> None:
+    kit = Kit(backlog_max=10)
+    kit.backlog = backlog
+    if refused:
+        with pytest.raises(errors.BacklogFull) as caught:
+            await kit.take({})
+        assert (caught.value.status, caught.value.fields) == (503, {"backlog": 11, "limit": 10})
+    else:
+        await kit.take({})
+    await kit.intake.tick()  # what lets waiting runs go on is held back by nothing
+    assert [row[1] for row in kit.rows()] == ["tick"] if refused else ["event", "tick"]
+    kit.store.writer.close()
+
+
+async def test_nothing_is_taken_while_it_stops(kit: Kit) -> None:
+    kit.intake.stopped = True
+    with pytest.raises(errors.Unavailable, match="stopping"):
+        await kit.take({})
+    assert kit.rows() == []
+
+
+async def test_what_is_on_its_way_is_bounded(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BYTES_IN_FLIGHT_MAX", 100)
+    kept = store.Store.open(tmp_path, lambda: 1, loop=asyncio.get_running_loop())
+    taking = intake.Intake(kept, lambda: 1, lambda: 0)
+    large = {"x": "y" * 200}
+    first = asyncio.create_task(taking.take("s", [(large, None)], actor="x"))  # alone it may be larger than the bound
+    await asyncio.sleep(0)
+    with pytest.raises(errors.Unavailable, match="on its way"):
+        await taking.take("s", [({}, None)], actor="x")
+    assert (await first).accepted == 1
+    assert (await taking.take("s", [(large, None)], actor="x")).accepted == 1
+    await kept.close()
+
+
+async def test_what_failed_is_on_its_way_no_more(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BYTES_IN_FLIGHT_MAX", 3)
+    for _ in range(3):
+        with pytest.raises(Exception, match="NOT NULL"):
+            await kit.take({}, source=None)
+    assert (await kit.take({"a": 1})).ids == ["e-1"]
+
+
+async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Kit) -> None:
+    first = await kit.take({"a": 1}, {"a": 2}, delivery="d")
+    again = await kit.take({"a": 1}, {"a": 2}, delivery="d")
+    assert (again.accepted, again.duplicates, again.ids, again.positions) == (0, 2, first.ids, [0, 0])
+    assert kit.rows("SELECT id, digest FROM delivery ORDER BY id") == [
+        ("d", hashlib.sha256(b'{"a":1}').hexdigest()), ("d#1", hashlib.sha256(b'{"a":2}').hexdigest()),
+    ]  # fmt: skip
+
+
+async def test_without_an_id_nothing_is_made_up(kit: Kit) -> None:
+    await kit.take({"a": 1})
+    assert (await kit.take({"a": 1})).accepted == 1
+    assert kit.rows("SELECT * FROM delivery") == []
+
+
+async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Kit) -> None:
+    assert (await kit.take(alert(), repeats=["w"])).ids == ["e-1"]
+    kit.now_us += 60 * S - 1
+    again = await kit.take(alert(), repeats=["w"])
+    assert (again.accepted, again.duplicates, again.ids, again.positions) == (0, 1, ["e-1"], [0])
+    assert kit.heard == [("am", "k", kit.now_us)]
+    kit.now_us += 1
+    assert (await kit.take(alert(), repeats=["w"])).ids == ["e-2"]
+
+
+async def test_a_word_is_its_sources_own_and_an_empty_one_is_none(kit: Kit) -> None:
+    await kit.take(alert(), repeats=["w"])
+    assert (await kit.take(alert(), repeats=["w"], source="other")).accepted == 1
+    for _ in range(2):
+        assert (await kit.take(alert(), repeats=[""])).accepted == 1
+
+
+async def test_new_and_known_in_one_delivery(kit: Kit) -> None:
+    await kit.take(alert("a"), repeats=["a"])
+    taken = await kit.take(alert("a"), alert("b"), repeats=["a", "b"])
+    assert (taken.accepted, taken.duplicates, taken.ids, taken.positions) == (1, 1, ["e-1", "e-2"], [0, 2])
+
+
+async def test_the_alert_of_a_known_word_was_heard_of(kit: Kit) -> None:
+    tx = kit.store.writer.tx
+    tx.run("alert_open", "am", "k", 1, 5, 5, 10, 1, 1, "n", "t", "critical", "s")
+    await kit.take(alert(), repeats=["w"])
+    kit.now_us += S
+    await kit.take(alert(), repeats=["w"])
+    assert kit.rows("SELECT seen_us, times FROM alert") == [(101 * S, 1)]
+
+
+@pytest.mark.parametrize("event", [{}, {"alert": None}, {"alert": []}, {"alert": {"key": 1}}])
+async def test_a_known_word_without_an_alert_is_only_counted(kit: Kit, event: Any) -> None:
+    await kit.take(event, repeats=["w"])
+    assert (await kit.take(event, repeats=["w"])).duplicates == 1
+    assert kit.heard == []
+
+
+async def test_words_are_forgotten_when_there_are_too_many(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "REPEATS_MAX", 3)
+    for name in "abc":
+        await kit.take(alert(), repeats=[name])
+    kit.now_us += 61 * S
+    await kit.take(alert(), repeats=["d"])
+    for name in "efgh":
+        await kit.take(alert(), repeats=[name])
+    assert len(kit.intake._repeats) <= 3
+    assert (await kit.take(alert(), repeats=["h"])).duplicates == 1
+
+
+async def test_a_word_that_is_forgotten_meanwhile_is_answered_all_the_same(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "REPEATS_MAX", 1)
+    await kit.take(alert(), repeats=["a"])
+    taken = await kit.take(alert(), alert("b"), alert("c"), repeats=["a", "b", "c"])
+    assert (taken.duplicates, taken.ids) == (1, ["e-1", "e-2", "e-3"])
+
+
+async def test_large_bodies_and_requests_are_kept_aside(tmp_path: pathlib.Path) -> None:
+    kit = Kit(tmp_path)
+    small, large = {"x": "y" * (journal.INLINE_MAX - 8)}, {"x": "y" * (journal.INLINE_MAX - 7)}
+    assert len(orjson.dumps(small)) == journal.INLINE_MAX
+    raw = b"[" + orjson.dumps(small) + b"," + orjson.dumps(large) + b"]"
+    await kit.take(small, large, raw=raw)
+    name, request = hashlib.sha256(orjson.dumps(large)).hexdigest(), hashlib.sha256(raw).hexdigest()
+    assert kit.rows("SELECT body, body_hash, raw_hash FROM journal ORDER BY seq") == [
+        (orjson.dumps(small), None, request), (None, name, request),
+    ]  # fmt: skip
+    assert {path.name for path in (tmp_path / "blobs").iterdir()} == {name, request}
+    rows = await kit.store.rows_after(0, 10)
+    assert [orjson.loads(row.body or b"") for row in rows] == [small, large]
+    await kit.store.close()
+
+
+async def test_a_refused_request_leaves_no_row(kit: Kit) -> None:
+    with pytest.raises(TypeError):
+        await kit.take({"x": 1}, {"x": 2**70})
+    assert kit.rows() == []

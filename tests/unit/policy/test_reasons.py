@@ -1,0 +1,87 @@
+"""The reason codes: each belongs to a gate, its sentence is filled by what the gate says, and spans are readable."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from healer import policy
+from healer.policy import gates, reasons
+
+S = 1_000_000
+NOW = 10_000 * S
+GATES = dict(gates.ORDER)
+
+
+def fields_of(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def candidate(**more: object) -> policy.Candidate:
+    limits = policy.Limits(
+        max_age_s=1, defer_for_s=1, attempts=0, cooldown_s=600, concurrency_daemon=0, concurrency_controller=0, chain_depth=0
+    )
+    made: dict[str, object] = {"event_us": 0, "lifecycle": True, "depth": 5} | more
+    return policy.Candidate("r-1", "a/b/c", "clean", "here", ("host:a",), limits=limits, **made)  # type: ignore[arg-type]
+
+
+PAUSE = {"scope": "--all", "who": "ana", "since": "03:05", "reason": "release"}
+VALIDITY = {
+    "unknown_action": {"action": "x", "nearest": ""},
+    "unknown_target": {"target": "t", "inventory": "i", "nearest": ""},
+    "invalid_parameters": {"action": "x", "detail": "d"},
+    "controller_forbidden": {"controller": "c", "detail": "d"},
+}
+PROBLEMS = tuple(policy.Problem(code, fields) for code, fields in VALIDITY.items())
+
+
+def said() -> dict[str, gates.No]:
+    """Every no that the gates can say by themselves."""
+    found: dict[str, gates.No] = {}
+    for view in (
+        policy.View(paused=PAUSE), policy.View(state="failed", attempts_made=1), policy.View(state="running", resolved_us=1),
+        policy.View(last_ended={"host:a": (NOW, "r-2")}, locked_by={"host:a": "r-3"}, deferred_us=0),
+    ):  # fmt: skip
+        for change in ({}, {"enabled": False}, {"mode": "observe"}, {"dry_run": True}, {"problems": PROBLEMS}):
+            for gate in GATES.values():
+                found |= {no.code: no for no in gate(candidate(**change), view, NOW)[1]}
+    return found
+
+
+def test_each_code_belongs_to_a_gate_and_is_said_by_it() -> None:
+    assert {reason.gate for reason in reasons.REASONS.values()} == set(GATES)
+    assert set(reasons.REASONS) - set(said()) == {"chain"}  # the step before it: no gate looks at steps yet
+
+
+@pytest.mark.parametrize("code", sorted(set(reasons.REASONS) - {"chain"}))
+def test_the_fields_of_a_sentence_are_said_by_the_gate(code: str) -> None:
+    reason, no = reasons.REASONS[code], said()[code]
+    missing = (fields_of(reason.sentence) | fields_of(reason.next_step)) - set(no.fields)
+    assert missing == set()
+    assert "?" not in reasons.sentence(code, no.fields) + reasons.next_step(code, no.fields)
+
+
+def test_a_sentence_is_one_and_its_next_step_is_short() -> None:
+    for reason in reasons.REASONS.values():
+        assert reason.sentence[0].isupper() or reason.sentence.startswith("{")
+        assert reason.sentence.endswith((".", "{nearest}", "{detail}"))
+        assert len(reason.next_step) < 60
+
+
+def test_what_is_missing_shows_and_an_unknown_code_is_itself() -> None:
+    assert reasons.sentence("stale", {}) == "The event was ? old when it was decided; limit ?."
+    assert (reasons.sentence("of_a_later_version", {}), reasons.next_step("of_a_later_version", {})) == ("of_a_later_version", "")
+
+
+def test_event_data_in_a_field_is_no_format() -> None:
+    told = reasons.sentence("unknown_target", {"target": "{0.__class__}", "inventory": "{x}", "nearest": ""})
+    assert told == "No target {0.__class__} in {x}."
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0, "0.0 s"), (0.44, "0.4 s"), (12, "12 s"), (99.4, "99 s"), (100, "2 min"), (240, "4 min"), (5940, "99 min"), (6000, "1 h 40 min"),
+    (7200, "2 h"), (11100, "3 h 5 min"), (172_800, "2 d"), (187_200, "2 d 4 h"),
+])  # fmt: skip
+def test_spans(seconds: float, text: str) -> None:
+    assert reasons.span(seconds) == text
