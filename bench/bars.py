@@ -79,7 +79,7 @@ BARS: Final = (
     Bar("version", "`healer version`", "s", "at most", 0.2),
     Bar(
         "memory",
-        "resident memory after the last event (bar: that after a tenth of them + 10 % + 5 MB)",
+        "resident memory after 1,000,000 events (bar: that after 100,000 + 10 % + 5 MB)",
         "MB",
         "at most",
     ),

@@ -15,8 +15,9 @@ import daemons
 import projects
 
 EVENTS: Final = 1_000_000
-FIRST: Final = 0.1
-"""The share of them after which memory is looked at first."""
+FIRST: Final = 100_000
+QUICK_EVENTS: Final = 200_000
+"""Fewer would say nothing: the buffers have to be full when memory is looked at first."""
 ARRAY: Final = 500
 SENDERS: Final = 4
 HOT_EVERY: Final = 100
@@ -24,9 +25,8 @@ SETTLED_S: Final = 2.0
 
 
 def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
-    """Resident memory after a tenth of the events and after all of them."""
-    total = round(EVENTS * scale)
-    first = round(total * FIRST)
+    """Resident memory after the first events and after all of them."""
+    total, first = (EVENTS, FIRST) if scale >= 1 else (QUICK_EVENTS, FIRST)
     projects.write(folder, projects.TEN)
     with daemons.running(folder, "retaining") as daemon:
         started = time.perf_counter()
@@ -52,7 +52,7 @@ def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
 def _post(daemon: daemons.Daemon, events: int) -> None:
     """Arrays over a few connections, until all is decided."""
     array = [projects.event("cold" if number % HOT_EVERY else "hot") for number in range(ARRAY)]
-    body = json.dumps(array).encode()
+    body = json.dumps(array, separators=projects.COMPACT).encode()
     requests = events // ARRAY
     shares = [requests // SENDERS + (number < requests % SENDERS) for number in range(SENDERS)]
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:

@@ -89,7 +89,7 @@ def _measured(name: str, folder: pathlib.Path, scale: float) -> dict[str, bars.R
     try:
         found = {result.name: result for result in measure(folder, scale)}
     except Exception as error:  # noqa: BLE001 - outermost: what fails is a miss, and the other measures go on
-        reason = f"failed: {type(error).__name__}: {error}".replace("\n", " ")
+        reason = f"failed: {type(error).__name__}: {error}".replace("\n", " ").replace(f"{REPOSITORY}/", "")
         print(f"  {reason}", file=sys.stderr)
         return {bar: bars.Result(bar, [], reason) for bar in expected}
     for result in found.values():

@@ -35,23 +35,23 @@ def baseline() -> None:
             row.seq = counted
         return unit.rows
 
-    store.Store.submit = count  # type: ignore[method-assign]
+    store.Store.submit = count
 
 
 def single() -> None:
     """One request a transaction."""
-    store.Store.open = functools.partial(store.Store.open, batch_rows_max=1)  # type: ignore[method-assign]
+    store.Store.open = functools.partial(store.Store.open, batch_rows_max=1)
 
 
 def retaining() -> None:
     """A short memory, and a round of retention as often."""
-    retain.EVERY_S = KEPT_S  # type: ignore[misc]
+    retain.EVERY_S = KEPT_S
     make = retain.Retainer.__init__
 
     def shortened(self: retain.Retainer, opened: store.Store, retention: Any, *rest: Any) -> None:
         make(self, opened, retention.model_copy(update={"journal": KEPT_S}), *rest)
 
-    retain.Retainer.__init__ = shortened  # type: ignore[method-assign]
+    retain.Retainer.__init__ = shortened
 
 
 VARIANTS: Final[dict[str, Callable[[], None]]] = {"baseline": baseline, "single": single, "retaining": retaining}
@@ -61,4 +61,4 @@ if __name__ == "__main__":
     from healer import cli
 
     VARIANTS[sys.argv.pop(1)]()
-    sys.exit(cli.main())
+    cli.main()

@@ -48,6 +48,13 @@ async def evaluator(
     )
 
 
+def digests(of: evaluating.Evaluator) -> dict[str, str]:
+    """Rule (`activation/ruleset/rule`) → digest of what it means."""
+    return {
+        f"{one.name}/{made.rule.name}": made.digest for one in of.running.values() for made in one.session.compiled.live
+    }
+
+
 def say(level: str, message: str, fields: Mapping[str, Any]) -> None:
     """What an action tells people goes to the log."""
     logger.bind(**fields).log(level, "{}", message)

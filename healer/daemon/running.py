@@ -8,7 +8,7 @@ import gc
 import os
 import pathlib
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from loguru import logger
 
@@ -29,12 +29,10 @@ from healer import (
     supervise,
     telemetry,
 )
-from healer.daemon import banner, clock, logs, rules, standing, status
+from healer.daemon import banner, clock, logs, rules, standing, status, watching
 from healer.decide import alerts, evaluating, recovery
 from healer.store import deciding, notes, ownership
 from healer.web import auth, control, keyfiles, routes, services, serving
-
-PAUSE_LOOK_S: Final = 0.5
 
 
 class Daemon:
@@ -65,6 +63,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._soon: set[asyncio.Task[Any]] = set()
         self._masker = secrets.Masker([])
+        self._prepared: dict[str, evaluating.Evaluator] = {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -126,11 +125,9 @@ class Daemon:
         running = {row["token"] for row in await self.store.reader.all("attempts_running")}
         await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
         self._work("dispatch", self.dispatcher.run())
-        self._work("pause", self._watch_pause())
+        self._work("watch", watching.Watch(self.store, self.pause, self.clock, self._look_again).run())
         self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self.data_dir).run())
         await self.supervisor.replace(rules.sources(self.revision))
-        if self.pause() is None and await self.store.submit(notes.Wake("paused")):
-            await self._tick()  # the switch was lifted while nobody was here to see it
         self._state = "ok"
         gc.freeze()
         gc.enable()
@@ -257,7 +254,7 @@ class Daemon:
             logger.error("the files of revision {} are gone; its rules cannot hold", revision_id)
             return None
         made = standing.Standing(revision, self.pause, self.revision.settings.mode)
-        new = await rules.evaluator(self.store, revision, made, old.alerts)
+        new = self._prepared.pop(revision_id, None) or await rules.evaluator(self.store, revision, made, old.alerts)
         return decide.Used(await recovery.carry_over(self.store, old, new) or new, number, made.of_run)
 
     def _file_keys(self, revision: project.Revision) -> dict[str, access.Principal]:
@@ -297,7 +294,10 @@ class Daemon:
             warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
             if new.id == old.id and new.settings == old.settings:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
-            changed = status.difference(old, new)
+            made = standing.Standing(new, self.pause, new.settings.mode)
+            prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
+            changed = status.difference(old, new, rules.digests(self.decider.evaluator), rules.digests(prepared))
+            self._prepared = {new.id: prepared}
             self.controllers = rules.controllers(new, loaded.published, self._resolve)
             self.files, self.revision = loaded.published, new
             await self._use(new, actor, changed)
@@ -314,6 +314,11 @@ class Daemon:
     def _on_decided(self, decided: deciding.Decided) -> None:
         if decided.queued:
             self.dispatcher.wake()
+
+    async def _look_again(self) -> None:
+        """Runs that wait may go on."""
+        await self._tick()
+        self.dispatcher.wake()
 
     async def _tick(self) -> None:
         await self.intake.tick()
@@ -337,29 +342,6 @@ class Daemon:
 
     def _live_output(self, token: str, stream: str) -> bytes | None:
         return self.dispatcher.live_output(token, "stdout" if stream == "stdout" else "stderr")
-
-    async def _watch_pause(self) -> None:
-        """Notice the kill switch coming and going: both are in the audit, and what it held is looked at again."""
-        paused = self.pause()
-        while True:
-            now = self.pause()
-            if (now is None) != (paused is None):
-                await self._pause_changed(now)
-            paused = now
-            if step_us := self.clock.stepped():
-                logger.warning(
-                    "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
-                )
-                await self.store.submit(notes.Note("clock", "daemon", step_us=step_us))
-            await asyncio.sleep(PAUSE_LOOK_S)
-
-    async def _pause_changed(self, now: dict[str, Any] | None) -> None:
-        await self.store.submit(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
-        logger.warning("paused: {}", now["reason"]) if now else logger.warning("resumed")
-        if now is None:
-            await self.store.submit(notes.Wake("paused"))
-            await self._tick()
-            self.dispatcher.wake()
 
     # --- what it says of itself ---------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import healer
@@ -88,27 +89,22 @@ def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> l
     return sorted(found.values(), key=lambda one: -one["fired"])
 
 
-def difference(old: project.Revision, new: project.Revision) -> dict[str, Any]:
-    """What a reload changed: files, and rules whose windows start anew (`activation/ruleset/rule`)."""
-    before, after = old.files, new.files
-    rules_before = {f"{a.name}/{rs.name}/{rule.name}": rule for a, rs in old.rulesets() for rule in rs.rules}
-    rules_after = {f"{a.name}/{rs.name}/{rule.name}": rule for a, rs in new.rulesets() for rule in rs.rules}
-    changed = [
-        name
-        for name, rule in rules_after.items()
-        if name in rules_before
-        and (rule.condition, rule.throttle) != (rules_before[name].condition, rules_before[name].throttle)
-    ]
+def difference(
+    old: project.Revision, new: project.Revision, before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a reload changes: files, and rules. `before`, `after`: rule (`activation/ruleset/rule`) → digest of what it means; one
+    that means something else now starts its windows anew."""
+    files, files_now = old.files, new.files
     return {
         "files": {
-            "added": sorted(after.keys() - before.keys()),
-            "removed": sorted(before.keys() - after.keys()),
-            "changed": sorted(path for path in after.keys() & before.keys() if after[path] != before[path]),
+            "added": sorted(files_now.keys() - files.keys()),
+            "removed": sorted(files.keys() - files_now.keys()),
+            "changed": sorted(path for path in files_now.keys() & files.keys() if files_now[path] != files[path]),
         },
         "rules": {
-            "added": sorted(rules_after.keys() - rules_before.keys()),
-            "removed": sorted(rules_before.keys() - rules_after.keys()),
-            "restarted": sorted(changed),
+            "added": sorted(after.keys() - before.keys()),
+            "removed": sorted(before.keys() - after.keys()),
+            "restarted": sorted(name for name, digest in after.items() if before.get(name, digest) != digest),
         },
         "mode": {"before": old.settings.mode, "after": new.settings.mode}
         if old.settings.mode != new.settings.mode

@@ -97,7 +97,8 @@ class Decider:
                     await self._batch(rows)
                 elif self._lags():
                     await self._wait(LAG_S)
-                    if self.tail.committed <= self.position:
+                    late = self._monotonic() - self._last_commit >= LAG_S
+                    if late and self.tail.committed <= self.position:
                         await self._commit([], self.position, self.last_at_us)
                 else:
                     await self._wait(None)

@@ -52,8 +52,9 @@ class Alerts:
         opens = firing and not state.firing
         state.cycle += opens
         alert["cycle"] = state.cycle
+        sooner = at_us + ttl_us < state.seen_us + state.ttl_us  # a reload may have made the time shorter
         state.firing, state.seen_us, state.ttl_us = firing, at_us, ttl_us
-        if opens:
+        if opens or (firing and sooner):
             heapq.heappush(self._expiries, (at_us + ttl_us, source, key))
         return deciding.AlertWord(
             source, key, state.cycle, firing, opens, ttl_us, _text(alert, "name"), _text(alert, "target"), _text(alert, "severity"),

@@ -91,7 +91,9 @@ class Dispatcher:
                 if self._stopping:
                     return
                 free = AT_ONCE_MAX - len(self._tasks)
-                claims: claiming.Claims = await self._store.submit(claiming.Claim(min(free, CLAIM_MAX), self.standing_of))
+                claims: claiming.Claims = await self._store.submit(
+                    claiming.Claim(min(free, CLAIM_MAX), self.standing_of)
+                )
                 for claimed in claims.claimed:
                     await self._start(claimed)
             if claims.changed or claims.next_look_us is not None:

@@ -92,9 +92,12 @@ def compile(ruleset: rules.Ruleset) -> Compiled:  # noqa: A001 - the public name
 def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]:
     """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
     tally, found, live = leaves.Tally(), index.Index(), []
+    digest, uses_meta = hashlib.sha256(_head(ruleset)), False
     for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
         made, ways = _compile_rule(rule, tally)
         live.append(made)
+        digest.update(json.dumps([rule.name, made.digest]).encode())
+        uses_meta = uses_meta or _reads_meta(rule)
         if made.absence is None:
             found.add(number, ways)
         if number % RULES_IN_A_SLICE == RULES_IN_A_SLICE - 1:
@@ -102,8 +105,8 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
     yield from found.freeze()
     return Compiled(
         ruleset=ruleset,
-        digest=_digest([[made.rule.name, made.digest] for made in live], ruleset),
-        uses_meta=any(_reads_meta(rule.rule) for rule in live),
+        digest=digest.hexdigest(),
+        uses_meta=uses_meta,
         live=tuple(live),
         index=found,
         tally=tally,
@@ -160,13 +163,17 @@ def _reads_meta(rule: rules.Rule) -> bool:
     return any(steps and steps[0] == "meta" for steps in (*paths, *groups))
 
 
-def _digest(live: list[list[str]], ruleset: rules.Ruleset) -> str:
-    return _hash(
+def _head(ruleset: rules.Ruleset) -> bytes:
+    """What a ruleset means beside its rules."""
+    return _text(
         [ruleset.name, ruleset.hosts, ruleset.match_multiple_rules, ruleset.default_events_ttl_s,
-         ruleset.execution_strategy, live, [[s.name, s.type, s.args, s.filters] for s in ruleset.sources]]
+         ruleset.execution_strategy, [[s.name, s.type, s.args, s.filters] for s in ruleset.sources]]
     )  # fmt: skip
 
 
+def _text(meant: Any) -> bytes:
+    return json.dumps(meant, sort_keys=True, ensure_ascii=True, default=str, separators=(",", ":")).encode()
+
+
 def _hash(meant: Any) -> str:
-    text = json.dumps(meant, sort_keys=True, ensure_ascii=True, default=str, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(meant)).hexdigest()

@@ -117,7 +117,8 @@ class Intake:
             await self._commit([row for row in rows if isinstance(row, journal.Row)], raw)
         finally:
             self._in_flight -= size
-        await self._seen_again(source, data, rows)
+        if repeats:
+            await self._seen_again(source, data, rows)
         return self._accepted(source, rows, repeats)
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:

@@ -24,20 +24,25 @@ def parse(body: bytes, *, depth_max: int = DEPTH_MAX, nodes_max: int = NODES_MAX
     """The JSON value of `body`. Raises one of the `errors.RequestError`s that name what is wrong."""
     try:
         value = orjson.loads(body)
-        exact = orjson.dumps(value) == body
+        exact = orjson.dumps(value) == body or _as_python_writes(value, body)
     except orjson.JSONDecodeError as error:
         return _slow(body, error, depth_max, nodes_max, string_max)
     except TypeError:
         exact = False
     if not exact:
         return _slow(body, None, depth_max, nodes_max, string_max)
-    if (
-        len(body) > min(string_max, 2 * nodes_max)
-        or b"\\u0000" in body
-        or body.count(b"[") + body.count(b"{") > depth_max
-    ):
+    containers = body.count(b"[") + body.count(b"{")
+    # Each value but the first follows a comma or an opening bracket; what stands in texts only makes the count larger.
+    if len(body) > string_max or b"\\u0000" in body or body.count(b",") + containers >= nodes_max:
         _bound(value, depth_max, nodes_max, string_max)
+    elif containers > depth_max:
+        _bound_depth(value, depth_max)
     return value
+
+
+def _as_python_writes(value: Any, body: bytes) -> bool:
+    """The same proof for the separators that Python's own `json` writes, which many senders use."""
+    return b": " in body and json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") == body
 
 
 def lines(body: bytes) -> list[Any]:
@@ -119,6 +124,21 @@ def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> None:
                 for key in item:
                     _text(key, string_max)
             stack += [(inner, depth + 1) for inner in (item.values() if kind is dict else item)]
+
+
+def _bound_depth(value: Any, depth_max: int) -> None:
+    """Depth alone: only containers are looked at."""
+    level = [value]
+    for _ in range(depth_max):
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if type(item) is dict else item)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    raise errors.TooDeep(limit=depth_max)
 
 
 def _text(text: str, string_max: int) -> None:

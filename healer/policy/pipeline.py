@@ -59,8 +59,14 @@ class Decision:
 
 
 def decide(candidate: Candidate, view: View, now_us: int) -> Decision:
-    """What becomes of a match's action now: queued, or the first no's outcome. Gate 15 (lock) never stops it here."""
-    return _go(candidate, view, now_us, frozenset(name for name, _ in gates.ORDER), waits=False)
+    """What becomes of a match's action now: queued, or the first no's outcome. Gate 15 (lock) never stops it here.
+
+    A run that is there and is not to be tried again stays what it is, whatever an earlier gate would say of a new one: a pause
+    must not defer what has succeeded.
+    """
+    _, noes = gates.once(candidate, view, now_us)
+    asked = frozenset({"once"} if noes else (name for name, _ in gates.ORDER))
+    return _go(candidate, view, now_us, asked, waits=False)
 
 
 def look_again(candidate: Candidate, view: View, now_us: int) -> Decision:

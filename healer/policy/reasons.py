@@ -45,7 +45,13 @@ _ALL: Final = (
     ),
     Reason("resolved", "resolved", "withdrawn", "Resolved by itself {age} before the action."),
     Reason("unknown_action", "validity", "refused", "No action is named {action}. {nearest}", "healer validate"),
-    Reason("unknown_target", "validity", "refused", "No target {target} in {inventory}. {nearest}", "add it to the inventory, or mend the alert's target"),
+    Reason(
+        "unknown_target",
+        "validity",
+        "refused",
+        "No target {target} in {inventory}. {nearest}",
+        "add it to the inventory, or mend the alert's target",
+    ),
     Reason(
         "invalid_parameters", "validity", "refused", "The parameters of {action} are wrong: {detail}", "healer validate"
     ),

@@ -181,6 +181,22 @@ def test_what_runs_goes_on_and_what_is_queued_does_not(daemon: Any, switch: Any,
     wait_for(lambda: daemon.states() == ["succeeded", "succeeded"], 60, "the second to go on")
 
 
+def test_a_repeat_of_what_is_healed_is_a_duplicate_also_while_paused(
+    daemon: Any, switch: Any, wait_for: WaitFor
+) -> None:
+    daemon.start()
+    daemon.ready()
+    begun(daemon, "h1", wait_for)
+    wait_for(lambda: daemon.states() == ["succeeded"], 60, "the run to end")
+    switch.write_text("a good reason\n")
+    event = daemon.break_host("h1")
+    wait_for(lambda: daemon.get(f"/events/{event}")[1]["decided"], 60, "the decision")
+    answer = daemon.get(f"/events/{event}")[1]
+    assert [decision["reason"] for decision in answer["decisions"]] == ["duplicate"]
+    assert answer["quarantined"] == []
+    assert daemon.states() == ["succeeded"]
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_pause_outlives_the_daemon_and_its_end_is_seen_later(
     daemon: Any, switch: Any, wait_for: WaitFor, how: str

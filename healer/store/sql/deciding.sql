@@ -82,6 +82,10 @@ SELECT id FROM run WHERE state = 'deferred' AND look_at_us <= ? ORDER BY severit
 -- An act ended what held them: look at them with the next tick.
 UPDATE run SET look_at_us = ? WHERE state = 'deferred' AND reason = ?;
 
+-- name: run_held
+-- Whether a deferred run waits for an act to end what a reason names.
+SELECT id FROM run WHERE state = 'deferred' AND look_at_us IS NULL AND reason = ? LIMIT 1;
+
 -- name: run_deferred_of_alert
 SELECT r.id FROM run_alert a JOIN run r ON r.id = a.run
 WHERE a.source = ? AND a.key = ? AND a.cycle <= ? AND a.firing = 1 AND r.state = 'deferred';

@@ -1,0 +1,64 @@
+"""Watches what changes outside of any request: the kill switch coming and going, and steps of the wall clock.
+
+Both are in the audit. What the switch held is looked at again when it is lifted, also when that happened while nobody was here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import store
+from healer.daemon import clock, standing
+from healer.store import notes
+
+LOOK_S: Final = 0.5
+REASON: Final = "paused"
+
+
+class Watch:
+    """One a daemon. `look_again()` lets runs that wait be decided again."""
+
+    def __init__(
+        self,
+        opened: store.Store,
+        pause: standing.PauseFile,
+        time: clock.JournalClock,
+        look_again: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._store = opened
+        self._pause = pause
+        self._clock = time
+        self._look_again = look_again
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        paused = self._pause()
+        while True:
+            now = self._pause()
+            if (now is None) != (paused is None):
+                await self._changed(now)
+            elif now is None and await self._store.reader.all("run_held", REASON):
+                await self._resume()  # the switch came and went between two looks, or a decision saw it that came late
+            paused = now
+            if step_us := self._clock.stepped():
+                logger.warning(
+                    "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
+                )
+                await self._store.submit(notes.Note("clock", "daemon", step_us=step_us))
+            await asyncio.sleep(LOOK_S)
+
+    async def _changed(self, now: dict[str, Any] | None) -> None:
+        await self._store.submit(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
+        if now is None:
+            logger.warning("resumed")
+            await self._resume()
+        else:
+            logger.warning("paused: {}", now["reason"])
+
+    async def _resume(self) -> None:
+        await self._store.submit(notes.Wake(REASON))
+        await self._look_again()

@@ -1,0 +1,158 @@
+"""One journal row in, what it leads to out: routes, meta, poison of one ruleset, the end of an activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from healer.store import deciding
+
+S = 1_000_000
+TWO = """\
+- name: one
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: r, condition: event.a == 1, action: {none: {}}}
+- name: two
+  hosts: all
+  sources: [{healer.api: {}}, {healer.source: {name: am}}]
+  rules:
+    - {name: r, condition: event.a == 1, action: {none: {}}}
+"""
+AM = {"healer.yaml": "sources: {am: {healer.webhook: {path: am, auth: {none: true}}}}\n"}
+
+
+def rules(outcome: deciding.Outcome) -> list[str]:
+    return [one.rule for one in outcome.results if isinstance(one, deciding.Internal)]
+
+
+def test_a_row_reaches_the_rulesets_that_listen_to_its_source(make: Any) -> None:
+    kit = make(text=TWO, files=AM)
+    assert rules(kit.post({"a": 1})) == ["act/one/r", "act/two/r"]
+    assert rules(kit.post({"a": 1}, source="am")) == ["act/two/r"]
+    assert rules(kit.post({"a": 1}, source="ruleset:act/one")) == ["act/one/r"]
+    assert rules(kit.post({"a": 1}, source="nobody")) == []
+    assert rules(kit.post({"a": 2})) == []
+
+
+@pytest.mark.parametrize("body", [[1], "x", None, 5])
+def test_what_is_no_object_leads_to_nothing(make: Any, body: Any) -> None:
+    assert make("r | event.a == 1 | action: {none: {}}").post(body).results == []
+
+
+def test_a_row_read_back_is_parsed(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    row = kit.row({"a": 1})
+    row.data = None
+    assert rules(kit.evaluator.evaluate(row)) == ["act/rs/r"]
+
+
+def test_meta_is_made_of_the_row_and_not_of_what_a_client_says(make: Any) -> None:
+    kit = make('r | event.meta.source.name == "healer.api" | action: {debug: {msg: "{{ event.meta }}"}}')
+    outcome = kit.post({"meta": {"hosts": "web01", "uuid": "mine", "source": {"name": "other"}}}, meta='{"endpoint":"/x"}')
+    assert rules(outcome) == ["act/rs/r"]
+    row = kit.row({})
+    meta = kit.evaluator.meta(row, {"meta": {"hosts": "web01", "uuid": "mine", "source": {"name": "other"}}})
+    assert meta["source"] == {"name": "healer.api", "type": "healer.api"}
+    assert (meta["hosts"], meta["received_at"]) == ("web01", "1970-01-01T00:16:40.000000Z")
+    uid = kit.store.uid
+    assert meta["uuid"] == f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
+
+
+def test_meta_differs_by_row_and_is_the_same_again(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    one, other = kit.row({}), kit.row({})
+    kit.now_us += 1
+    made = [kit.evaluator.meta(row, {})["uuid"] for row in (one, other, one)]
+    assert made[0] == made[2] != made[1]
+
+
+def test_a_fact_is_said_to_be_ours(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    meta = kit.evaluator.meta(kit.row({}, kind="fact", source="ruleset:act/rs"), {})
+    assert meta["source"] == {"name": "set_fact", "type": "internal"}
+
+
+def test_rules_may_look_at_meta_only_where_one_does(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    data = {"a": 1}
+    kit.evaluator.running["act/rs"].session.post = lambda *args: []
+    kit.post(data)
+    assert data == {"a": 1}
+
+
+def test_one_rulesets_poison_is_told_and_the_others_go_on(make: Any) -> None:
+    kit = make(text=TWO, files=AM)
+
+    def poison(*args: Any) -> Any:
+        raise RecursionError("too deep " + "x" * 5000)
+
+    kit.evaluator.running["act/one"].session.post = poison
+    outcome = kit.post({"a": 1})
+    assert rules(outcome) == ["act/two/r"]
+    ((name, error),) = outcome.quarantined
+    assert (name, error[:24], len(error)) == ("act/one", "RecursionError: too deep", 1000)
+
+
+def test_an_alert_is_a_word_with_its_cycle(make: Any) -> None:
+    kit = make('r | event.alert.cycle == 2 | action: {none: {}}')
+    for status, fired in (("firing", []), ("resolved", []), ("firing", ["act/rs/r"])):
+        outcome = kit.post({"alert": {"key": "k", "status": status, "name": "Disk"}})
+        assert [(word.key, word.firing) for word in outcome.alerts] == [("k", status == "firing")]
+        assert rules(outcome) == fired
+
+
+def test_the_time_to_live_of_an_alert_is_its_sources(make: Any) -> None:
+    files = {"healer.yaml": "sources: {am: {healer.webhook: {path: am, auth: {none: true}, alert_ttl: 1 minute}}}\n"}
+    kit = make(text=TWO, files=files)
+    (word,) = kit.post({"alert": {"key": "k", "status": "firing"}}, source="am").alerts
+    assert word.ttl_us == 60 * S
+    kit.now_us += 60 * S
+    outcome = kit.post({}, kind="tick", source="healer")
+    assert (outcome.expired, outcome.look) == ([("am", "k")], True)
+
+
+def test_a_fact_is_no_word_of_an_alert(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    assert kit.post({"alert": {"key": "k", "status": "firing"}}, kind="fact", source="ruleset:act/rs").alerts == []
+
+
+def test_a_tick_always_looks_and_a_revision_leads_to_nothing(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    assert kit.post({}, kind="tick", source="healer").look
+    assert kit.evaluator.evaluate(kit.row({}, kind="revision", source="healer")) is None
+    assert kit.evaluator.evaluate(kit.row({}, kind="tick", source="healer"), replay=True) is None
+
+
+def test_facts_are_set_and_retracted_by_their_rows(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {none: {}}")
+    source = "ruleset:act/rs"
+    assert rules(kit.post({"a": 1}, kind="fact", source=source)) == ["act/rs/r"]
+    assert len(kit.evaluator.running["act/rs"].session.facts.stored) == 1
+    kit.post({"retract": {"a": 1}, "partial": True, "exclude_keys": []}, kind="retract", source=source)
+    assert list(kit.evaluator.running["act/rs"].session.facts.stored) == []
+
+
+def test_replay_moves_the_memory_and_nothing_else(make: Any) -> None:
+    kit = make("r | event.a == 1 | throttle: {once_within: 10 seconds, group_by_attributes: [event.h]}, action: {debug: {}}")
+    assert kit.evaluator.evaluate(kit.row({"a": 1, "h": "x"}), replay=True) is None
+    assert rules(kit.post({"a": 1, "h": "x"})) == []
+    assert rules(kit.post({"a": 1, "h": "y"})) == ["act/rs/r"]
+    assert len(kit.said) == 1
+
+
+def test_the_end_of_an_activation_is_the_end_of_all_its_rulesets(make: Any) -> None:
+    text = TWO.replace("action: {none: {}}", 'action: {shutdown: {message: "enough"}}', 1)
+    kit = make(text=text, files=AM)
+    assert rules(kit.post({"a": 1})) == ["act/one/r"]
+    assert kit.evaluator.ended == {"act"}
+    assert rules(kit.post({"a": 1}, source="am")) == []
+    assert kit.said == [("WARNING", "activation act ends: enough")]
+
+
+def test_matches_of_one_rule_in_one_row_are_counted(make: Any) -> None:
+    kit = make("r | event.a == 1 | action: {run_action: {name: plain}}", "s | event.a == 1 | action: {run_action: {name: plain}}", more="match_multiple_rules: true")
+    asks = kit.asks({"a": 1})
+    assert len({ask.candidate.run for ask in asks}) == 2
