@@ -30,8 +30,9 @@ test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py
 
-crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (2 minutes)
-	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q -s tests/acceptance/test_kills.py
+crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (1 minute)
+	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py
+	@cat docs/kill-report.md
 
 check: $(VENV)/dev.stamp ## lint, format, types, imports
 	@status=0; \

@@ -313,12 +313,6 @@ class AlreadyRunning(StartError):
     code = "already-running"
 
 
-class WrongFolder(StartError):
-    """{path}: {reason}"""
-
-    code = "wrong-folder"
-
-
 class FirstStartActive(StartError):
     """the data directory {data_dir} is new, the mode is active, and {controllers} reach beyond this machine"""
 

@@ -17,6 +17,8 @@ WORDS: Final = {
     "taken": "the event went to an earlier rule",
     "throttled": "its throttle is closed",
     "disabled": "it is switched off (enabled: false)",
+    "not-decided-yet": "it has not been decided yet",
+    "quarantined": "the event was set aside: the ruleset could not digest it",
     "absence": "it is about what is not there",
 }
 """Why a rule did not fire, in words."""

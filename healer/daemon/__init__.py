@@ -56,6 +56,9 @@ def main(options: StartOptions) -> int:
     if loaded.revision is None:
         raise errors.ConfigurationError(loaded.diagnostics)
     revision = loaded.revision
+    for one in loaded.diagnostics:
+        if one.severity == "warning":
+            print(one, file=sys.stderr)  # noqa: T201 - for whoever starts it
     data_dir = base / revision.settings.data_dir
     _make_data_dir(data_dir)
     if not options.unsafe_fs:

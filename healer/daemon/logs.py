@@ -6,6 +6,7 @@ Where the folder cannot be written (a read-only checkout), `<data_dir>/logs` tak
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import pathlib
 import sys
@@ -18,7 +19,7 @@ from loguru import logger
 from healer import project
 
 FILE: Final = "healer.log"
-_TERMINAL: Final = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
+_TERMINAL: Final = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[_shown]}\n{exception}"
 
 
 def configure(
@@ -32,7 +33,7 @@ def configure(
     logger.remove()
     wanted = level or settings.log.level
     colored = sys.stderr.isatty()
-    logger.add(_to_stderr(mask), level=wanted, format=_TERMINAL, colorize=colored, backtrace=False, diagnose=False)
+    logger.add(_to_stderr(mask), level=wanted, format=_readable, colorize=colored, backtrace=False, diagnose=False)
     folder = _folder(settings, base, data_dir)
     if folder is None:
         return ""
@@ -64,6 +65,20 @@ def _to_stderr(mask: Callable[[str], str]) -> Callable[[Any], None]:
     return write
 
 
+def _readable(record: Any) -> str:
+    """A line for a terminal. What senders wrote may neither move its cursor nor look like a line of ours."""
+    lines = "".join(one if one.isprintable() or one == "\n" else "?" for one in record["message"]).split("\n")
+    record["extra"]["_shown"] = "\n    ".join(lines)
+    return _TERMINAL
+
+
+def _dumped(made: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(made, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError):  # a lone surrogate, a number beyond 64 bits: an odd line is better than none
+        return json.dumps(made, default=str, skipkeys=True)
+
+
 def _json_line(mask: Callable[[str], str]) -> Callable[[Any], str]:
     """A formatter that gives one JSON object a record; loguru formats what it returns, so braces and tags are kept out of it."""
 
@@ -73,11 +88,10 @@ def _json_line(mask: Callable[[str], str]) -> Callable[[Any], str]:
             "level": record["level"].name,
             "message": record["message"],
             "where": f"{record['name']}:{record['line']}",
-            **record["extra"],
-        }
+        } | {name: value for name, value in record["extra"].items() if not name.startswith("_")}
         if record["exception"] is not None:
             made["exception"] = repr(record["exception"].value)
-        record["extra"]["_json"] = mask(orjson.dumps(made, default=str).decode())
+        record["extra"]["_json"] = mask(_dumped(made))
         return "{extra[_json]}\n"
 
     return line

@@ -281,6 +281,8 @@ class Daemon:
             await self.reload("os:signal")
         except errors.HealerError as error:
             logger.error("reload refused: {}", error)
+        except Exception as error:  # a signal has nobody to answer to: what went wrong is in the log, the old set stays
+            logger.opt(exception=error).error("reload failed: {}", error)
 
     async def reload(self, actor: str) -> dict[str, Any]:
         """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`."""

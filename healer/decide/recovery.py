@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import orjson
+from loguru import logger
 
 from healer import store, telemetry
 from healer.decide import evaluating
@@ -67,9 +68,16 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
     after, evaluator = 0, None
     for kept in await opened.reader.all("snapshot_newest", 0, position):
         evaluator = await rules_of(kept["id"])
-        if evaluator is not None:
+        if evaluator is None:
+            continue
+        try:
             await restore(opened, evaluator, kept["data"])
-            after = kept["seq"]
+        except (ValueError, KeyError, TypeError) as error:
+            logger.error("the snapshot at {} cannot be read, an older one is tried: {}", kept["seq"], error)
+            evaluator = None
+            continue
+        after = kept["seq"]
+        break
     started = time.monotonic()
     while after < position:
         rows = await opened.rows_after(after, min(BATCH, position - after))

@@ -39,7 +39,8 @@ async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule
         ] == asked else None
     data = orjson.loads(row.body or b"null")
     if isinstance(data, dict) and not asked.startswith("r-"):
-        _others(await revision_of(number or 0), row, data, told)
+        held = await _not_fired(opened, seq)
+        _others(await revision_of(number or 0), row, _with_meta(opened.uid, row, data), held, told)
     shown = [one for name, one in told.items() if rule is None or rule in (name, name.rpartition("/")[2])]
     if asked.startswith("r-"):
         await _of_run(opened, asked, shown)
@@ -90,13 +91,38 @@ def _gate(verdict: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+async def _not_fired(opened: store.Store, seq: int) -> Callable[[str], str]:
+    """Ruleset → why a rule of it whose condition holds did not fire for the row."""
+    decided = (await opened.reader.all("decided_to"))[0]["seq"] >= seq
+    poisoned = {one["ruleset"] for one in await opened.reader.all("quarantined_of_event", seq)}
+
+    def why(name: str) -> str:
+        if not decided:
+            return "not-decided-yet"
+        return "quarantined" if poisoned & {name, "*"} else "throttled"
+
+    return why
+
+
+def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, Any]:
+    """The event with the `meta` that its rules saw: what it and its delivery brought, and the position's own values."""
+    own = data.get("meta")
+    brought = orjson.loads(row.meta) if row.meta else {}
+    uuid = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
+    made = {"uuid": uuid, "received_at": _iso(row.at_us), "source": {"name": row.source}}
+    return {**data, "meta": {**(own if isinstance(own, dict) else {}), **brought, **made}}
+
+
 def _others(
-    revision: project.Revision | None, row: journal.Row, data: dict[str, Any], told: dict[str, dict[str, Any]]
-) -> None:
+    revision: project.Revision | None, row: journal.Row, data: dict[str, Any], held: Callable[[str], str],
+    told: dict[str, dict[str, Any]],
+) -> None:  # fmt: skip
     """The rules of every ruleset that heard of the event; those that fired get their conditions where none were stored."""
     if revision is None:
         return
     listening = set(revision.routes().get(row.source, [])) | {row.source.removeprefix("ruleset:")}
+    source = revision.sources.get(row.source)
+    data["meta"]["source"]["type"] = source.type if source else "internal"
     for activation, ruleset in revision.rulesets():
         name = f"{activation.name}/{ruleset.name}"
         if name not in listening:
@@ -106,7 +132,7 @@ def _others(
             if rule in told:
                 told[rule]["conditions"] = told[rule]["conditions"] or entry["tests"]
                 continue
-            reason = entry["reason"] if entry["reason"] != "fires" else "throttled"
+            reason = entry["reason"] if entry["reason"] != "fires" else held(name)
             told[rule] = {
                 "rule": rule, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
                 "conditions": entry["tests"], "gates": [], "run": None, "state": None,

@@ -24,7 +24,13 @@ class Reason:
 
 
 _ALL: Final = (
-    Reason("paused", "kill switch", "deferred", "Paused by {who} since {since}: {reason}.", "healer resume {scope}"),
+    Reason(
+        "paused",
+        "kill switch",
+        "deferred",
+        "Paused by {who} since {since}: {reason}.",
+        "remove the file PAUSE from the data directory",
+    ),
     Reason("disabled", "kill switch", "suppressed", "The rule is switched off (enabled: false)."),
     Reason(
         "stale",

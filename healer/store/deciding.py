@@ -134,7 +134,7 @@ class Decide:
                     result.outcome, result.reason, self.revision, result.explanation,
                 ))  # fmt: skip
                 continue
-            state, new = asking.ask(tx, result, outcome.seq, n, outcome.at_us, self.revision)
+            state, new = asking.ask(tx, result, outcome.seq, n, _now(tx, outcome), self.revision)
             decided.runs[result.candidate.run] = state
             decided.queued += new
         for ordinal, row in enumerate(outcome.appends):
@@ -152,9 +152,14 @@ class Decide:
             if not word.firing:
                 due += [row[0] for row in tx.all("run_deferred_of_alert", word.source, word.key, word.cycle)]
         for run in dict.fromkeys(due):
-            state, new = asking.look_again(tx, run, self.standing_of, outcome.at_us)
+            state, new = asking.look_again(tx, run, self.standing_of, _now(tx, outcome))
             decided.runs[run] = state
             decided.queued += new
+
+
+def _now(tx: Transaction, outcome: Outcome) -> int:
+    """When the gates are asked: an event that waited long in the journal (the daemon was down) is as old as that makes it."""
+    return max(outcome.at_us, tx.now_us)
 
 
 def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:

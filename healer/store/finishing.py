@@ -68,9 +68,11 @@ class Finish:
             tx.run("lock_release", self.token)
             _targets_ended(tx, self.run, outcome, tx.now_us)
         reason = "unverified" if outcome.state == "succeeded" else ""
+        # Nobody decided that it shall not happen: a repeat of the alert is a new attempt, as after any failure.
+        state = "failed" if outcome.state == "cancelled" else outcome.state
         tx.must(
-            "run_move", outcome.state, reason, dumps({"summary": outcome.summary}), tx.now_us, None if unknown else tx.now_us,
-            self.run, "running", what=self.run, old=row["state"], new=outcome.state,
+            "run_move", state, reason, dumps({"summary": outcome.summary}), tx.now_us, None if unknown else tx.now_us,
+            self.run, "running", what=self.run, old=row["state"], new=state,
         )  # fmt: skip
         if self.appends:
             journal.append_all(tx, [journal.Append(list(self.appends))])

@@ -205,8 +205,8 @@ class Daemon:
             pieces = iter([data[at : at + 65536] for at in range(0, len(data), 65536)]) if chunked and data else data
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
                 connection.request(method, path, pieces, headers, encode_chunked=chunked)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            with connection.getresponse() as answer:
+                return answer.status, json.loads(answer.read())
 
     def get(self, path: str) -> tuple[int, Any]:
         """GET."""
@@ -284,6 +284,7 @@ def daemon(tmp_path: pathlib.Path) -> Iterator[Daemon]:
     made = Daemon(tmp_path)
     yield made
     made.clean_up()
+    sys.stdout.write(made.said())  # pytest shows it where the test has failed
 
 
 @pytest.fixture(scope="module")

@@ -199,11 +199,9 @@ def kept(daemon: Any, event: str, posted: dict[str, Any], runs: dict[str, Any]) 
 
 
 def report(kills: Kills, posters: Posters, found: dict[str, int]) -> None:
-    """The table of the kills; into the file KILL_REPORT where that is set."""
-    text = "\n".join(lines(kills, posters, found)) + "\n"
-    print(text)  # noqa: T201 - pytest shows it with -s
+    """The table of the kills, into the file KILL_REPORT where that is set."""
     if named := os.environ.get("KILL_REPORT"):
-        pathlib.Path(named).write_text(text, encoding="utf-8")
+        pathlib.Path(named).write_text("\n".join(lines(kills, posters, found)) + "\n", encoding="utf-8")
 
 
 def lines(kills: Kills, posters: Posters, found: dict[str, int]) -> Iterator[str]:

@@ -56,14 +56,14 @@ def test_a_stop_ends_what_runs_for_too_long(daemon: Any, wait_for: WaitFor) -> N
     begun(daemon, "h1", wait_for)
     begun(daemon, "h2", wait_for)
     assert daemon.stop() == 0
-    assert stored(daemon) == ["cancelled", "cancelled"]
+    assert stored(daemon) == ["failed", "failed"]
     assert daemon.children() == []
     assert daemon.rows("SELECT * FROM lock") == []
     daemon.verified()
     daemon.hold.unlink()
     daemon.start()
     daemon.ready()
-    assert daemon.states() == ["cancelled", "cancelled"]
+    assert daemon.states() == ["failed", "failed"]
     assert len(daemon.lines()) == 2
 
 
@@ -102,6 +102,23 @@ def test_a_stop_lets_rules_keep_what_they_remember(daemon: Any, wait_for: WaitFo
     daemon.event({"heal": "h2"})
     wait_for(lambda: daemon.states() == ["succeeded", "succeeded"], 60, "the run on another host to end")
     assert [target for _, target in daemon.lines()] == ["h1", "h2"]
+
+
+def test_after_a_crash_a_child_ends_by_its_own_deadline_and_is_found(daemon: Any, wait_for: WaitFor) -> None:
+    actions = (daemon.project / "actions.yaml").read_text()
+    daemon.write("actions.yaml", actions.replace("timeout: 5 minutes", "timeout: 1 second"))
+    daemon.hold.touch()
+    daemon.start()
+    daemon.ready()
+    run = begun(daemon, "h1", wait_for)
+    daemon.kill()
+    assert stored(daemon) == ["running"]
+    wait_for(lambda: not daemon.children(), 60, "the deadline to end the child, with no daemon there")
+    daemon.start()
+    daemon.ready()
+    wait_for(lambda: state_of(daemon, run) == "timed_out", 60, "the outcome to be found")
+    assert len(daemon.lines()) == 1
+    daemon.verified()
 
 
 # --- reading the project again ---------------------------------------------------------------------------------------------------

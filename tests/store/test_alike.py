@@ -61,13 +61,16 @@ class Alike(stateful.RuleBasedStateMachine):
             except (errors.HealerError, sqlite3.IntegrityError) as error:
                 results.append(f"{type(error).__name__}: {error}")
         first, second = (
-            dataclasses.asdict(got) if dataclasses.is_dataclass(got) and not isinstance(got, type) else got for got in results
+            dataclasses.asdict(got) if dataclasses.is_dataclass(got) and not isinstance(got, type) else got
+            for got in results
         )
         if not isinstance(unit, journal.Append | deciding.UseRevision):
             assert first == second
         return results[0]
 
-    @stateful.rule(delivery=st.sampled_from(["", "d1", "d2"]), digest=st.sampled_from(["x", "y"]), count=st.integers(1, 3))
+    @stateful.rule(
+        delivery=st.sampled_from(["", "d1", "d2"]), digest=st.sampled_from(["x", "y"]), count=st.integers(1, 3)
+    )
     def append(self, delivery: str, digest: str, count: int) -> None:
         seqs = []
         for one in self.stores:
@@ -75,14 +78,16 @@ class Alike(stateful.RuleBasedStateMachine):
             one.writer.now(journal.Append(rows))
             seqs.append([(row.seq, row.at_us, row.duplicate) for row in rows])
         assert seqs[0] == seqs[1]
-        self.last = max(self.last, max(seq for seq, _, _ in seqs[0]))
+        self.last = max(self.last, *(seq for seq, _, _ in seqs[0]))
 
     @stateful.precondition(lambda self: self.position < self.last)
     @stateful.rule(
         key=st.sampled_from("123"), on=hosts, alert=st.sampled_from(["none", "firing", "resolved"]), look=st.booleans(),
         dry_run=st.booleans(), upstream=st.booleans(), snapshot=st.booleans(),
     )  # fmt: skip
-    def decide(self, key: str, on: list[str], alert: str, look: bool, dry_run: bool, upstream: bool, snapshot: bool) -> None:
+    def decide(
+        self, key: str, on: list[str], alert: str, look: bool, dry_run: bool, upstream: bool, snapshot: bool
+    ) -> None:
         candidate = policy.Candidate(
             model.run_id("a", "b", "c", key, 0, 0), "a/b/c", "clean", "here", tuple(on), self.now_us, LIMITS, upstream=upstream,
             dry_run=dry_run, mode=self.standing.mode, lifecycle=alert == "firing", enabled=self.standing.enabled,
@@ -92,7 +97,9 @@ class Alike(stateful.RuleBasedStateMachine):
         ask = asking.Ask(candidate, self.standing, 0, "script", "x", {}, {}, False, 4, "rule", named, alerts, [])
         words = []
         if alert != "none":
-            words = [deciding.AlertWord("am", key, 1, alert == "firing", alert == "firing", S, "n", "t", "critical", "s")]
+            words = [
+                deciding.AlertWord("am", key, 1, alert == "firing", alert == "firing", S, "n", "t", "critical", "s")
+            ]
         outcome = deciding.Outcome(
             self.position + 1, self.now_us, words, [deciding.Internal("a/b/d", 0, "none"), ask], look=look
         )
@@ -110,13 +117,17 @@ class Alike(stateful.RuleBasedStateMachine):
         self.claimed += got.claimed
 
     @stateful.precondition(lambda self: self.claimed)
-    @stateful.rule(state=st.sampled_from(["succeeded", "failed", "timed_out", "cancelled", "unknown"]), late=st.booleans())
+    @stateful.rule(
+        state=st.sampled_from(["succeeded", "failed", "timed_out", "cancelled", "unknown"]), late=st.booleans()
+    )
     def finish(self, state: model.EndState, late: bool) -> None:
         claimed = self.claimed[0] if late else self.claimed.pop(0)
         for one in self.stores:
             one_kept = finishing.Kept(one.blobs.keep(b"out"), one.blobs.keep(b""))
             one.writer.now(
-                finishing.Finish(claimed.token, claimed.run["id"], claimed.number, model.Outcome(state, "s", 0), one_kept)
+                finishing.Finish(
+                    claimed.token, claimed.run["id"], claimed.number, model.Outcome(state, "s", 0), one_kept
+                )
             )
         self.claimed = [other for other in self.claimed if other.token != claimed.token]
 
@@ -152,7 +163,9 @@ class Alike(stateful.RuleBasedStateMachine):
     @stateful.invariant()
     def tables_are_the_same(self) -> None:
         for table in TABLES:
-            disk, twin = (sorted(one.writer.tx.connection.execute(f"SELECT * FROM {table}"), key=repr) for one in self.stores)
+            disk, twin = (
+                sorted(one.writer.tx.connection.execute(f"SELECT * FROM {table}"), key=repr) for one in self.stores
+            )
             if table in ("instance",):
                 continue
             assert disk == twin, table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ COOL = policy.Limits(cooldown_s=600, timeout_s=10)
 
 
 def targets_of(kit: Any) -> dict[str, tuple[str, str]]:
-    return {target: (state, reason) for target, state, reason in kit.rows("SELECT target, state, reason FROM run_target")}
+    return {
+        target: (state, reason) for target, state, reason in kit.rows("SELECT target, state, reason FROM run_target")
+    }
 
 
 def runs(kit: Any) -> dict[str, tuple[str, str]]:
@@ -81,7 +84,10 @@ def test_who_is_refused_stays_out_when_the_others_have_waited(kit: Any) -> None:
 
 
 def test_two_that_share_a_target_go_one_after_the_other(kit: Any) -> None:
-    asks = [kit.asked(str(n), *names, limits=WIDE) for n, names in enumerate([("host:a",), ("host:a", "host:b"), ("host:b",)])]
+    asks = [
+        kit.asked(str(n), *names, limits=WIDE)
+        for n, names in enumerate([("host:a",), ("host:a", "host:b"), ("host:b",)])
+    ]
     kit.decide(*asks)
     seen = []
     while claims := kit.claim().claimed:
@@ -89,7 +95,7 @@ def test_two_that_share_a_target_go_one_after_the_other(kit: Any) -> None:
         for one in claims:
             kit.finish(one)
     assert sorted(len(one) for one in seen) in ([1, 2], [1, 1, 1])
-    assert sorted(sum(seen, [])) == [["host:a"], ["host:a", "host:b"], ["host:b"]]
+    assert sorted(itertools.chain(*seen)) == [["host:a"], ["host:a", "host:b"], ["host:b"]]
     assert kit.rows("SELECT * FROM lock") == []
 
 
@@ -97,7 +103,11 @@ def test_a_place_that_is_taken_holds_an_attempt_where_it_is(kit: Any) -> None:
     kit.decide(*[kit.asked(str(n), f"host:{n}", limits=policy.Limits(concurrency_daemon=2)) for n in range(3)])
     first = kit.claim().claimed
     assert len(first) == 2
-    assert sorted(kit.rows("SELECT state, held FROM attempt")) == [("queued", "concurrency"), ("running", ""), ("running", "")]
+    assert sorted(kit.rows("SELECT state, held FROM attempt")) == [
+        ("queued", "concurrency"),
+        ("running", ""),
+        ("running", ""),
+    ]
     kit.finish(first[0])
     assert len(kit.claim().claimed) == 1
 

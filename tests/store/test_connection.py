@@ -29,7 +29,15 @@ def test_a_new_database_is_made_the_one_way(tmp_path: pathlib.Path) -> None:
     opened = connection.open_writer(str(tmp_path / "x.db"))
     found = {
         name: pragma(opened, name)
-        for name in ("page_size", "auto_vacuum", "journal_mode", "synchronous", "wal_autocheckpoint", "foreign_keys", "user_version")
+        for name in (
+            "page_size",
+            "auto_vacuum",
+            "journal_mode",
+            "synchronous",
+            "wal_autocheckpoint",
+            "foreign_keys",
+            "user_version",
+        )
     }
     assert found == {
         "page_size": 8192, "auto_vacuum": 2, "journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0, "foreign_keys": 1,
@@ -89,7 +97,10 @@ def test_a_later_migration_is_applied_to_what_is_there(tmp_path: pathlib.Path, m
     later = [*names.schema(), (len(names.schema()) + 1, "CREATE TABLE more (x INTEGER);\n")]
     monkeypatch.setattr(names, "schema", lambda: later)
     opened = connection.open_writer(path)
-    assert (pragma(opened, "user_version"), opened.execute("SELECT count(*) FROM more").fetchone()) == (len(later), (0,))
+    assert (pragma(opened, "user_version"), opened.execute("SELECT count(*) FROM more").fetchone()) == (
+        len(later),
+        (0,),
+    )
     opened.close()
 
 
@@ -144,7 +155,9 @@ def test_where_nothing_is_known_nothing_is_refused(tmp_path: pathlib.Path) -> No
     ("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("fuse", True), ("ceph", True), ("ext4", False), ("xfs", False),
     ("overlay", False), ("tmpfs", False), ("", False),
 ])  # fmt: skip
-def test_unsafe_file_systems_are_refused(kind: str, refused: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsafe_file_systems_are_refused(
+    kind: str, refused: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection, "filesystem_of", lambda folder, mounts: kind)
     if not refused:
         connection.refuse_unsafe_filesystem(tmp_path)

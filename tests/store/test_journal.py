@@ -16,7 +16,9 @@ def row(body: bytes = b"{}", **more: Any) -> journal.Row:
 def test_positions_are_dense_over_many_statements(kit: Any) -> None:
     rows = kit.append(*[row(str(n).encode()) for n in range(journal.ROWS_PER_STATEMENT * 2 + 7)])
     assert [one.seq for one in rows] == list(range(1, len(rows) + 1))
-    assert kit.rows("SELECT seq, body FROM journal ORDER BY seq") == [(n + 1, str(n).encode()) for n in range(len(rows))]
+    assert kit.rows("SELECT seq, body FROM journal ORDER BY seq") == [
+        (n + 1, str(n).encode()) for n in range(len(rows))
+    ]
 
 
 def test_time_never_goes_back(kit: Any) -> None:
@@ -76,7 +78,9 @@ def test_a_unit_that_is_applied_again_is_as_new(kit: Any) -> None:
 
 async def test_rows_are_read_back_as_they_went_in(kit: Any) -> None:
     blob = kit.store.blobs.keep(b"[" + b"1," * 5000 + b"1]")
-    large = journal.Row("event", "s", None, body_hash=blob.hash, raw_hash=blob.hash, actor="key:ci", meta='{"a":1}', depth=2)
+    large = journal.Row(
+        "event", "s", None, body_hash=blob.hash, raw_hash=blob.hash, actor="key:ci", meta='{"a":1}', depth=2
+    )
     kit.do(journal.Append([row(), large, journal.Row("tick", "healer", b"{}")], [blob]))
     got = await kit.store.rows_after(0, 10)
     assert [(one.seq, one.kind) for one in got] == [(1, "event"), (2, "event"), (3, "tick")]

@@ -60,7 +60,11 @@ def test_letting_go_keeps_the_file_and_forgets_the_name(tmp_path: pathlib.Path) 
     mine.take()
     mine.release()
     mine.release()
-    assert (mine.held, (tmp_path / ownership.LOCK_FILE).read_bytes(), ownership.holder(tmp_path)) == (False, b"", (0, "?"))
+    assert (mine.held, (tmp_path / ownership.LOCK_FILE).read_bytes(), ownership.holder(tmp_path)) == (
+        False,
+        b"",
+        (0, "?"),
+    )
 
 
 def test_a_child_does_not_inherit_the_lock(tmp_path: pathlib.Path) -> None:

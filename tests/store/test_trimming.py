@@ -93,7 +93,9 @@ def test_deliveries_are_forgotten_by_their_own_time(kit: Any) -> None:
     kit.append(journal.Row("event", "s", b"{}", delivery="new"))
     assert kit.do(trimming.TrimDeliveries(kit.now_us - trimming.DELIVERIES_US)) == 0
     assert kit.do(trimming.TrimDeliveries(kit.now_us - trimming.DELIVERIES_US + 1)) == 1
-    again = kit.append(journal.Row("event", "s", b"{}", delivery="new"), journal.Row("event", "s", b"{}", delivery="old"))
+    again = kit.append(
+        journal.Row("event", "s", b"{}", delivery="new"), journal.Row("event", "s", b"{}", delivery="old")
+    )
     assert [one.duplicate for one in again] == [True, False]
 
 

@@ -123,10 +123,14 @@ async def test_one_bad_row_fails_alone(box: Box, tmp_path: pathlib.Path) -> None
     assert seqs(tmp_path) == [1, 2, 3, 4] == box.rows
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), errors.IllegalTransition(what="r", old="a", new="b"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), errors.IllegalTransition(what="r", old="a", new="b"), KeyError("x")]
+)
 async def test_what_a_unit_raises_takes_back_what_it_did_and_nothing_else(box: Box, error: Exception) -> None:
     hold = await held(box)
-    waiting = [box.store.writer.submit(one) for one in (notes.Note("start", "a"), Raise(error), notes.Note("stop", "a"))]
+    waiting = [
+        box.store.writer.submit(one) for one in (notes.Note("start", "a"), Raise(error), notes.Note("stop", "a"))
+    ]
     last = box.store.writer.submit(journal.Append([row()]))
     hold.go.set()
     first, got, third = await asyncio.gather(*waiting, return_exceptions=True)
@@ -198,7 +202,10 @@ async def test_a_full_disk_fails_the_whole_batch(box: Box, tmp_path: pathlib.Pat
     before = len(seqs(tmp_path))
     waiting = [
         box.store.writer.submit(one)
-        for one in (notes.Note("start", "a"), *[journal.Append([journal.Row("event", "s", b"x" * 4000)]) for _ in range(50)])
+        for one in (
+            notes.Note("start", "a"),
+            *[journal.Append([journal.Row("event", "s", b"x" * 4000)]) for _ in range(50)],
+        )
     ]
     hold.go.set()
     results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -261,7 +268,9 @@ async def test_who_stopped_waiting_does_not_disturb_the_others(box: Box) -> None
     assert [one.seq for one in await stays] == [2]
 
 
-async def test_the_log_is_moved_into_the_database_when_it_is_long(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_log_is_moved_into_the_database_when_it_is_long(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writer, "CHECKPOINT_BYTES", 100_000)
     kept = store.Store.open(tmp_path, lambda: 1, loop=asyncio.get_running_loop())
     wal = pathlib.Path(f"{tmp_path / store.DATABASE}-wal")

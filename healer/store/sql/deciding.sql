@@ -16,7 +16,7 @@ DELETE FROM snapshot WHERE part = ? AND seq < (SELECT min(seq) FROM (SELECT seq 
 
 -- name: snapshot_newest
 SELECT s.seq, r.id, s.oldest, s.data FROM snapshot s JOIN revision r ON r.n = s.revision
-WHERE s.part = ? AND s.seq <= ? ORDER BY s.seq DESC LIMIT 1;
+WHERE s.part = ? AND s.seq <= ? ORDER BY s.seq DESC LIMIT 2;
 
 -- name: quarantine_insert
 INSERT INTO quarantine (seq, ruleset, error, at_us) VALUES (?, ?, ?, ?) ON CONFLICT (seq, ruleset) DO NOTHING;

@@ -81,7 +81,10 @@ TAMPERING: dict[str, tuple[Callable[[list[Row]], list[Row]], int]] = {
     "turned round": (lambda rows: [(seq, *rows[-1 - seq][1:]) for seq in range(COUNT)], 0),
     "one repeated": (lambda rows: [*rows[:3], (3, *rows[2][1:]), *rows[3:]], 3),
     "one added": (lambda rows: [*rows, (COUNT, *audit(COUNT + 1)[0][-1][1:])], COUNT),
-    "another audit's record": (lambda rows: [*rows[:2], (2, rows[2][1].replace("daemon", "nobody"), rows[2][2]), *rows[3:]], 2),
+    "another audit's record": (
+        lambda rows: [*rows[:2], (2, rows[2][1].replace("daemon", "nobody"), rows[2][2]), *rows[3:]],
+        2,
+    ),
 }
 
 

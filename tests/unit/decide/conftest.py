@@ -64,7 +64,11 @@ class Kit:
         """The next journal row, not in the store."""
         self.seq += 1
         row = journal.Row(
-            more.pop("kind", "event"), more.pop("source", "healer.api"), orjson.dumps(body), data=body, **({"actor": "key:ci"} | more)
+            more.pop("kind", "event"),
+            more.pop("source", "healer.api"),
+            orjson.dumps(body),
+            data=body,
+            **({"actor": "key:ci"} | more),
         )
         row.seq, row.at_us = self.seq, self.now_us
         return row

@@ -15,7 +15,14 @@ TTL = 60 * S
 
 
 def said(status: str, key: str = "k", **more: Any) -> dict[str, Any]:
-    return {"key": key, "status": status, "name": "Disk", "target": "web1", "severity": "critical", "summary": "full"} | more
+    return {
+        "key": key,
+        "status": status,
+        "name": "Disk",
+        "target": "web1",
+        "severity": "critical",
+        "summary": "full",
+    } | more
 
 
 def test_each_opening_is_a_cycle() -> None:
@@ -121,7 +128,9 @@ class Model:
         return state[0], opens
 
     def expire(self, at_us: int) -> set[tuple[str, str]]:
-        over = {name for name, (_, firing, seen_us, ttl_us) in self.states.items() if firing and seen_us + ttl_us <= at_us}
+        over = {
+            name for name, (_, firing, seen_us, ttl_us) in self.states.items() if firing and seen_us + ttl_us <= at_us
+        }
         for name in over:
             self.states[name][1] = False
         return over

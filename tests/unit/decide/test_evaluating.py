@@ -51,7 +51,9 @@ def test_a_row_read_back_is_parsed(make: Any) -> None:
 
 def test_meta_is_made_of_the_row_and_not_of_what_a_client_says(make: Any) -> None:
     kit = make('r | event.meta.source.name == "healer.api" | action: {debug: {msg: "{{ event.meta }}"}}')
-    outcome = kit.post({"meta": {"hosts": "web01", "uuid": "mine", "source": {"name": "other"}}}, meta='{"endpoint":"/x"}')
+    outcome = kit.post(
+        {"meta": {"hosts": "web01", "uuid": "mine", "source": {"name": "other"}}}, meta='{"endpoint":"/x"}'
+    )
     assert rules(outcome) == ["act/rs/r"]
     row = kit.row({})
     meta = kit.evaluator.meta(row, {"meta": {"hosts": "web01", "uuid": "mine", "source": {"name": "other"}}})
@@ -97,7 +99,7 @@ def test_one_rulesets_poison_is_told_and_the_others_go_on(make: Any) -> None:
 
 
 def test_an_alert_is_a_word_with_its_cycle(make: Any) -> None:
-    kit = make('r | event.alert.cycle == 2 | action: {none: {}}')
+    kit = make("r | event.alert.cycle == 2 | action: {none: {}}")
     for status, fired in (("firing", []), ("resolved", []), ("firing", ["act/rs/r"])):
         outcome = kit.post({"alert": {"key": "k", "status": status, "name": "Disk"}})
         assert [(word.key, word.firing) for word in outcome.alerts] == [("k", status == "firing")]
@@ -136,7 +138,9 @@ def test_facts_are_set_and_retracted_by_their_rows(make: Any) -> None:
 
 
 def test_replay_moves_the_memory_and_nothing_else(make: Any) -> None:
-    kit = make("r | event.a == 1 | throttle: {once_within: 10 seconds, group_by_attributes: [event.h]}, action: {debug: {}}")
+    kit = make(
+        "r | event.a == 1 | throttle: {once_within: 10 seconds, group_by_attributes: [event.h]}, action: {debug: {}}"
+    )
     assert kit.evaluator.evaluate(kit.row({"a": 1, "h": "x"}), replay=True) is None
     assert rules(kit.post({"a": 1, "h": "x"})) == []
     assert rules(kit.post({"a": 1, "h": "y"})) == ["act/rs/r"]
@@ -153,6 +157,10 @@ def test_the_end_of_an_activation_is_the_end_of_all_its_rulesets(make: Any) -> N
 
 
 def test_matches_of_one_rule_in_one_row_are_counted(make: Any) -> None:
-    kit = make("r | event.a == 1 | action: {run_action: {name: plain}}", "s | event.a == 1 | action: {run_action: {name: plain}}", more="match_multiple_rules: true")
+    kit = make(
+        "r | event.a == 1 | action: {run_action: {name: plain}}",
+        "s | event.a == 1 | action: {run_action: {name: plain}}",
+        more="match_multiple_rules: true",
+    )
     asks = kit.asks({"a": 1})
     assert len({ask.candidate.run for ask in asks}) == 2

@@ -29,7 +29,12 @@ RULES = """
     - {name: meta, condition: event.meta.source.name == "healer.api" and event.a == 5, action: {none: {}}}
     - {name: enough, condition: event.a == 6, action: {shutdown: {}}}
 """
-VARIANTS = {"r10": RULES % 10, "r20": RULES % 20, "more": RULES % 10 + "- {name: other, hosts: all, sources: [{healer.api: {}}], rules: [{name: o, condition: event.a == 1, action: {none: {}}}]}\n"}
+VARIANTS = {
+    "r10": RULES % 10,
+    "r20": RULES % 20,
+    "more": RULES % 10
+    + "- {name: other, hosts: all, sources: [{healer.api: {}}], rules: [{name: o, condition: event.a == 1, action: {none: {}}}]}\n",
+}
 REVISION = types.SimpleNamespace(
     settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3)))
 )
@@ -55,7 +60,9 @@ class Box:
         running = [evaluating.Running("act", one) for one in compiled[name]]
         routes = {"healer.api": [one.name for one in running]}
         actor = acting.Actor(REVISION, STANDING, lambda *told: None)  # type: ignore[arg-type]
-        return evaluating.Evaluator(self.store.uid, running, routes, known or alerts.Alerts(), actor, {"healer.api": 30 * S}, {})
+        return evaluating.Evaluator(
+            self.store.uid, running, routes, known or alerts.Alerts(), actor, {"healer.api": 30 * S}, {}
+        )
 
     async def known(self) -> alerts.Alerts:
         """The alerts as the rows have them."""
@@ -75,12 +82,16 @@ class Box:
         rows = await self.store.rows_after(self.position, 1)
         return rows[0] if rows else None
 
-    def commit(self, row: journal.Row, outcome: deciding.Outcome | None, snapshot: deciding.Snapshot | None = None) -> None:
+    def commit(
+        self, row: journal.Row, outcome: deciding.Outcome | None, snapshot: deciding.Snapshot | None = None
+    ) -> None:
         """T2 of one row."""
         none = lambda _: None  # noqa: E731
         if row.kind == "revision":
             self.revision = self.store.writer.now(notes.RevisionNumber(deciding.revision_of(row.body or b"")))
-        unit = deciding.Decide(self.position, row.seq, row.at_us, self.revision, [outcome] if outcome else [], none, snapshot)  # type: ignore[arg-type]
+        unit = deciding.Decide(
+            self.position, row.seq, row.at_us, self.revision, [outcome] if outcome else [], none, snapshot
+        )  # type: ignore[arg-type]
         self.store.writer.now(unit)
         self.position = row.seq
 
@@ -88,7 +99,9 @@ class Box:
 async def stepped(box: Box, one: evaluating.Evaluator, row: journal.Row) -> tuple[evaluating.Evaluator, bytes]:
     """One row on an evaluator: its rules now, and the bytes of what it led to."""
     if row.kind == "revision":
-        carried = await recovery.carry_over(box.store, one, box.fresh(deciding.revision_of(row.body or b""), one.alerts))
+        carried = await recovery.carry_over(
+            box.store, one, box.fresh(deciding.revision_of(row.body or b""), one.alerts)
+        )
         assert carried is not None
         return carried, b""
     outcome = one.evaluate(row)

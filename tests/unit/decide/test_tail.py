@@ -68,7 +68,9 @@ async def test_a_gap_is_read_from_the_store() -> None:
 
 
 @pytest.mark.parametrize(("rows_max", "bytes_max", "kept"), [(3, 1 << 20, 3), (100, 10, 5), (100, 1, 0)])
-async def test_it_is_bounded_and_loses_nothing(monkeypatch: pytest.MonkeyPatch, rows_max: int, bytes_max: int, kept: int) -> None:
+async def test_it_is_bounded_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, rows_max: int, bytes_max: int, kept: int
+) -> None:
     monkeypatch.setattr(tail, "ROWS_MAX", rows_max)
     monkeypatch.setattr(tail, "BYTES_MAX", bytes_max)
     shelf: Any = Shelf(20)

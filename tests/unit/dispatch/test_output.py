@@ -9,7 +9,9 @@ from healer.dispatch import output
 
 
 def live(held: bytes = b"") -> output.Live:
-    return output.Live({name: lambda data: data for name in output.STREAMS}, {name: lambda: held for name in output.STREAMS})
+    return output.Live(
+        {name: lambda data: data for name in output.STREAMS}, {name: lambda: held for name in output.STREAMS}
+    )
 
 
 @hypothesis.given(st.lists(st.tuples(st.sampled_from(output.STREAMS), st.binary(max_size=50)), max_size=20))

@@ -174,7 +174,9 @@ async def test_words_are_forgotten_when_there_are_too_many(kit: Kit, monkeypatch
     assert (await kit.take(alert(), repeats=["h"])).duplicates == 1
 
 
-async def test_a_word_that_is_forgotten_meanwhile_is_answered_all_the_same(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_word_that_is_forgotten_meanwhile_is_answered_all_the_same(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(intake, "REPEATS_MAX", 1)
     await kit.take(alert(), repeats=["a"])
     taken = await kit.take(alert(), alert("b"), alert("c"), repeats=["a", "b", "c"])

@@ -82,7 +82,10 @@ def test_a_resolved_alert_withdraws(lifecycle: bool, resolved_us: int | None, no
 
 def test_each_problem_is_a_no_for_its_target() -> None:
     problems = (policy.Problem("unknown_target", {"target": "b"}, "host:b"), policy.Problem("unknown_action", {}))
-    assert codes(asked(gates.validity, {"problems": problems}, {})) == [("unknown_target", "host:b"), ("unknown_action", "")]
+    assert codes(asked(gates.validity, {"problems": problems}, {})) == [
+        ("unknown_target", "host:b"),
+        ("unknown_action", ""),
+    ]
 
 
 @pytest.mark.parametrize(("since_us", "limit", "no"), [
@@ -108,11 +111,15 @@ def test_each_busy_target_is_named_but_not_for_the_run_that_works_on_it() -> Non
     assert asked(gates.lock, {}, {"locked_by": {"host:b": "r-9"}}, lock_targets=False) == []
 
 
-@pytest.mark.parametrize(("used", "limit", "no"), [(1, 2, False), (2, 2, True), (3, 2, True), (99, None, False), (0, 0, True)])
+@pytest.mark.parametrize(
+    ("used", "limit", "no"), [(1, 2, False), (2, 2, True), (3, 2, True), (99, None, False), (0, 0, True)]
+)
 @pytest.mark.parametrize("place", ["daemon", "controller"])
 def test_places_are_taken_at_their_limit(used: int, limit: int | None, no: bool, place: str) -> None:
     noes = asked(gates.lock, {}, {f"running_{place}": used}, **{f"concurrency_{place}": limit})
-    assert [one.fields["place"] for one in noes] == ([{"daemon": "the daemon", "controller": "here"}[place]] if no else [])
+    assert [one.fields["place"] for one in noes] == (
+        [{"daemon": "the daemon", "controller": "here"}[place]] if no else []
+    )
 
 
 def test_a_dry_run_is_one_in_every_mode() -> None:
@@ -159,7 +166,10 @@ seconds = st.one_of(st.none(), st.integers(0, 1000))
 targets = st.lists(st.sampled_from(["host:a", "host:b", "host:c"]), max_size=3, unique=True).map(tuple)
 problems = st.lists(
     st.builds(
-        policy.Problem, st.sampled_from(["unknown_action", "unknown_target"]), st.just({}), st.sampled_from(["", "host:a", "host:b"])
+        policy.Problem,
+        st.sampled_from(["unknown_action", "unknown_target"]),
+        st.just({}),
+        st.sampled_from(["", "host:a", "host:b"]),
     ),
     max_size=2,
 ).map(tuple)
@@ -180,7 +190,9 @@ views = st.builds(
     state=st.sampled_from([None, "failed", "running", "simulated", "refused"]),
     attempts_made=st.integers(0, 4),
     resolved_us=st.one_of(st.none(), st.just(NOW - S)),
-    last_ended=st.dictionaries(st.sampled_from(["host:a", "host:b"]), st.tuples(st.integers(NOW - 900 * S, NOW), st.just("r-2"))),
+    last_ended=st.dictionaries(
+        st.sampled_from(["host:a", "host:b"]), st.tuples(st.integers(NOW - 900 * S, NOW), st.just("r-2"))
+    ),
     locked_by=st.dictionaries(st.sampled_from(["host:a", "host:b"]), st.just("r-3")),
     running_daemon=st.integers(0, 3),
 )
@@ -198,7 +210,9 @@ def test_a_pause_never_lets_more_pass(candidate: policy.Candidate, view: policy.
 
 
 @hypothesis.given(candidates, views, ways, st.randoms())
-def test_the_order_of_targets_does_not_matter(candidate: policy.Candidate, view: policy.View, way: Any, random: Any) -> None:
+def test_the_order_of_targets_does_not_matter(
+    candidate: policy.Candidate, view: policy.View, way: Any, random: Any
+) -> None:
     shuffled = list(candidate.targets)
     random.shuffle(shuffled)
     one, other = way(candidate, view, NOW), way(dataclasses.replace(candidate, targets=tuple(shuffled)), view, NOW)
@@ -215,7 +229,9 @@ def test_observing_never_acts_and_never_waits(candidate: policy.Candidate, view:
 
 
 @hypothesis.given(candidates, views, ways)
-def test_a_decision_has_a_known_reason_and_says_what_it_saw(candidate: policy.Candidate, view: policy.View, way: Any) -> None:
+def test_a_decision_has_a_known_reason_and_says_what_it_saw(
+    candidate: policy.Candidate, view: policy.View, way: Any
+) -> None:
     decision = way(candidate, view, NOW)
     assert goes(decision) or decision.reason in reasons.REASONS
     for verdict in decision.verdicts:
@@ -241,7 +257,11 @@ for way in (policy.decide, policy.look_again, policy.recheck):
 def test_decisions_do_not_depend_on_the_hash_seed() -> None:
     said = {
         subprocess.run(
-            [sys.executable, "-c", SAME], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", SAME],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }

@@ -20,7 +20,13 @@ def fields_of(text: str) -> set[str]:
 
 def candidate(**more: object) -> policy.Candidate:
     limits = policy.Limits(
-        max_age_s=1, defer_for_s=1, attempts=0, cooldown_s=600, concurrency_daemon=0, concurrency_controller=0, chain_depth=0
+        max_age_s=1,
+        defer_for_s=1,
+        attempts=0,
+        cooldown_s=600,
+        concurrency_daemon=0,
+        concurrency_controller=0,
+        chain_depth=0,
     )
     made: dict[str, object] = {"event_us": 0, "lifecycle": True, "depth": 5} | more
     return policy.Candidate("r-1", "a/b/c", "clean", "here", ("host:a",), limits=limits, **made)  # type: ignore[arg-type]
@@ -71,7 +77,10 @@ def test_a_sentence_is_one_and_its_next_step_is_short() -> None:
 
 def test_what_is_missing_shows_and_an_unknown_code_is_itself() -> None:
     assert reasons.sentence("stale", {}) == "The event was ? old when it was decided; limit ?."
-    assert (reasons.sentence("of_a_later_version", {}), reasons.next_step("of_a_later_version", {})) == ("of_a_later_version", "")
+    assert (reasons.sentence("of_a_later_version", {}), reasons.next_step("of_a_later_version", {})) == (
+        "of_a_later_version",
+        "",
+    )
 
 
 def test_event_data_in_a_field_is_no_format() -> None:

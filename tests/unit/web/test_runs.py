@@ -116,7 +116,7 @@ async def test_a_run_in_a_list_says_why(three: Any) -> None:
     _, body = await three.ask("GET", "/runs")
     refused, failed = body["items"][1], body["items"][2]
     assert refused["sentence"] == "No target web9 in hosts.yml. did you mean 'web1'?"
-    assert refused["next_step"] == "healer validate"
+    assert refused["next_step"].startswith("add it to the inventory")
     assert refused["targets"] == ["host:db1", "host:web1"]
     assert (refused["attempts"], refused["last"]) == (0, None)
     assert failed["last"] == {"state": "failed", "summary": "exit status 3", "seconds": 1.5}

@@ -58,7 +58,13 @@ class Box:
         running = [evaluating.Running("act", one) for one in VARIANTS.get(name, [])]
         actor = acting.Actor(REVISION, STANDING, lambda *told: None)  # type: ignore[arg-type]
         return evaluating.Evaluator(
-            self.store.uid, running, {"healer.api": ["act/rs"]}, known or alerts.Alerts(), actor, {"healer.api": 60 * S}, {}
+            self.store.uid,
+            running,
+            {"healer.api": ["act/rs"]},
+            known or alerts.Alerts(),
+            actor,
+            {"healer.api": 60 * S},
+            {},
         )
 
     async def use(self, name: str, old: evaluating.Evaluator) -> decide.Used | None:
@@ -74,7 +80,9 @@ class Box:
         await self.store.submit(journal.Append([journal.Row("tick", "healer", b"{}")]))
 
     async def post(self, *bodies: Any) -> None:
-        await self.store.submit(journal.Append([journal.Row("event", "healer.api", orjson.dumps(one)) for one in bodies]))
+        await self.store.submit(
+            journal.Append([journal.Row("event", "healer.api", orjson.dumps(one)) for one in bodies])
+        )
 
     def start(self) -> None:
         assert self.decider is not None

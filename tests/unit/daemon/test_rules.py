@@ -1,0 +1,67 @@
+"""From a revision to what works: rulesets with their routes, controllers with their options, sources for the supervisor."""
+
+from __future__ import annotations
+
+import gc
+import pathlib
+from typing import Any
+
+import pytest
+
+from healer import model, project, store
+from healer.daemon import rules, standing
+from healer.decide import alerts
+
+FILES = {
+    "healer.yaml": "sources: {am: {healer.webhook: {path: am, auth: {none: true}, max_quiet: 5 minutes, alert_ttl: 1 minute}}}\n",
+    "controllers.yaml": "controllers: {here: {type: local}, site: {type: ansible, inventory: inventory, forks: 7}}\ndefault: here\n",
+    "inventory/hosts": "web01\n",
+    "actions.yaml": "actions: {note: {command: [logger], impact: low, target: none, events: [noted]}}\n",
+    "rulebooks/one.yml": """\
+- name: rs
+  hosts: all
+  sources: [{healer.source: {name: am}}, {range: {limit: 3}, filters: [{json_filter: {}}]}]
+  rules: [{name: r, condition: event.a == 1, action: {none: {}}}, {name: off, condition: event.a == 1, enabled: false, action: {none: {}}}]
+""".replace("name: off", "name: switched_off"),
+}
+
+
+@pytest.fixture
+def revision(tmp_path: pathlib.Path) -> project.Revision:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    return loaded.revision
+
+
+async def test_rulesets_with_their_routes(revision: project.Revision, tmp_path: pathlib.Path) -> None:
+    kept = store.Store.open(None, lambda: 1, loop=None)
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
+    collecting = gc.isenabled()
+    evaluator = await rules.evaluator(kept, revision, made, alerts.Alerts())
+    assert gc.isenabled() == collecting
+    assert set(evaluator.running) == {"one/rs", *(name for name in evaluator.running if name.startswith("healer/"))}
+    assert [one.name for one in evaluator._routes["am"]] == ["one/rs"]
+    assert evaluator._ttl_us == {"am": 60_000_000}
+    assert "one/rs/r" in rules.digests(evaluator)
+    assert "one/rs/switched_off" not in rules.digests(evaluator)
+    kept.writer.close()
+    if gc.isenabled():
+        gc.unfreeze()
+
+
+def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pathlib.Path) -> None:
+    made = rules.controllers(revision, tmp_path, lambda reference: model.Secret(reference.secret, "x"))
+    assert set(made) == {"here", "site"}
+    assert made["here"].context.name == "here"
+    options: Any = made["site"].options
+    assert (options.forks, made["site"].context.project_dir) == (7, tmp_path)
+
+
+def test_sources_as_the_supervisor_takes_them(revision: project.Revision) -> None:
+    made = {one.key: one for one in rules.sources(revision)}
+    assert (made["am"].push, made["am"].max_quiet_s) == (True, 300)
+    (pulled,) = [one for one in made.values() if one.type == "range"]
+    assert (pulled.push, pulled.args, pulled.filters) == (False, {"limit": 3}, (("json_filter", {}),))

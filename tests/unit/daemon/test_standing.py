@@ -1,0 +1,135 @@
+"""What holds right now: the pause file however it looks, and the rules, actions and controllers of the revision."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import pytest
+
+from healer import policy, project
+from healer.daemon import standing
+
+FILES = {
+    "controllers.yaml": "controllers: {here: {type: local}}\n",
+    "actions.yaml": "actions: {note: {command: [logger], impact: low, target: none}}\n",
+    "rulebooks/act.yml": """\
+- name: rs
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: yes_on, condition: event.a == 1, action: {run_action: {name: note}}}
+    - {name: no_off, condition: event.a == 2, enabled: false, action: {run_action: {name: note}}}
+""",
+}
+
+
+@pytest.fixture
+def revision(tmp_path: pathlib.Path) -> project.Revision:
+    root = tmp_path / "project"
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    loaded = project.load(root, {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    return loaded.revision
+
+
+def paused(folder: pathlib.Path) -> Any:
+    return standing.PauseFile(folder)()
+
+
+def test_without_the_file_nothing_is_paused(tmp_path: pathlib.Path) -> None:
+    assert paused(tmp_path) is None
+    assert paused(tmp_path / "missing") is None
+
+
+@pytest.mark.parametrize(("text", "reason"), [
+    ("release\n", "release"), ("", "no reason given"), (" \n\t ", "no reason given"), ("two\nlines\r\nhere", "two lines here"),
+    ("\x1b[2J{reason}\x00", "[2J{reason}"), ("x" * 5000, "x" * 300), (b"\xff\xfe", "\ufffd\ufffd"), ("ü" * 300, "ü" * 300),
+])  # fmt: skip
+def test_its_text_is_the_reason_on_one_line(tmp_path: pathlib.Path, text: str | bytes, reason: str) -> None:
+    (tmp_path / "PAUSE").write_bytes(text if isinstance(text, bytes) else text.encode())
+    os.utime(tmp_path / "PAUSE", (0, 1_000_000_000))
+    assert paused(tmp_path) == {
+        "scope": "--all",
+        "who": "the file PAUSE",
+        "since": "2001-09-09T01:46:40Z",
+        "reason": reason,
+    }
+
+
+@pytest.mark.parametrize("make", [
+    lambda path: path.mkdir(), os.mkfifo, lambda path: path.symlink_to("/proc/self/mem"),
+    lambda path: path.symlink_to(path.parent), lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path.name),
+])  # fmt: skip
+def test_whatever_is_there_pauses_and_holds_nobody(tmp_path: pathlib.Path, make: Any) -> None:
+    make(tmp_path / "PAUSE")
+    told = paused(tmp_path)
+    assert told is not None
+    assert told["reason"]
+
+
+def test_a_file_that_cannot_be_looked_at_pauses(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: pathlib.Path, **more: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "stat", denied)
+    told = paused(tmp_path)
+    assert told is not None
+    assert (told["since"], told["reason"]) == ("1970-01-01T00:00:00Z", "no reason given")
+
+
+def test_a_time_beyond_all_calendars_pauses(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "PAUSE").write_text("x")
+    real = (tmp_path / "PAUSE").stat()
+    odd = os.stat_result((*real[:8], 10**15, *real[9:10]))
+    monkeypatch.setattr(pathlib.Path, "stat", lambda self, **more: odd)
+    told = paused(tmp_path)
+    assert told is not None
+    assert told["since"].startswith("1970")
+
+
+def test_the_sentence_of_a_pause_has_all_of_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "PAUSE").write_text("release")
+    told = policy.Candidate("r", "a/b/c", "x", "here", (), 0, policy.Limits())
+    decision = policy.decide(told, policy.View(paused=paused(tmp_path)), 0)
+    assert "?" not in decision.sentence
+    assert decision.sentence.endswith(": release.")
+
+
+def row(**more: Any) -> dict[str, Any]:
+    return {"flavor": "catalog", "action": "note", "controller": "here", "rule": "act/rs/yes_on"} | more
+
+
+@pytest.mark.parametrize(("change", "enabled", "codes"), [
+    ({}, True, []), ({"rule": "act/rs/no_off"}, False, []), ({"rule": "act/rs/gone"}, False, []),
+    ({"action": "gone"}, True, ["unknown_action"]), ({"controller": "gone"}, True, ["controller_forbidden"]),
+    ({"flavor": "upstream", "action": "run_playbook x"}, True, []),
+    ({"flavor": "upstream", "controller": "gone"}, True, ["controller_forbidden"]),
+])  # fmt: skip
+def test_what_a_run_needs_may_have_gone_with_a_reload(
+    revision: project.Revision, tmp_path: pathlib.Path, change: Any, enabled: bool, codes: list[str]
+) -> None:
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active").of_run(row(**change))
+    assert (made.enabled, made.mode, made.paused) == (enabled, "active", None)
+    assert [one.code for one in made.problems] == codes
+
+
+def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: pathlib.Path) -> None:
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "observe")
+    assert (made.paused("act/rs/yes_on"), made.at_decision("act/rs/yes_on", "here", ()).paused) == (None, None)
+    (tmp_path / "PAUSE").write_text("x")
+    assert made.paused("act/rs/yes_on")
+    assert made.at_decision("act/rs/yes_on", "here", ()).paused
+    assert made.of_run(row()).paused
+    (tmp_path / "PAUSE").unlink()
+    assert made.of_run(row()).paused is None
+
+
+def test_the_gates_values_are_the_revisions(revision: project.Revision, tmp_path: pathlib.Path) -> None:
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
+    assert made.limits(None, None) == revision.limits(None, None)
+    assert made.upstream_limits("here").lock_targets is False
+    assert made.forbidden("gone", "note", "command", [])[0].code == "controller_forbidden"

@@ -1,0 +1,107 @@
+"""What the status counts by rule, and what a reload changed."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from typing import Any
+
+import pytest
+
+from healer import project, store
+from healer.daemon import rules, standing, status
+from healer.decide import alerts
+
+RULE = "    - {name: %s, condition: event.a == %d, throttle: {once_within: %s, group_by_attributes: [event.h]}, action: {none: {}}}\n"
+HEAD = "- name: rs\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
+
+
+@pytest.fixture
+def load(tmp_path: pathlib.Path) -> Any:
+    """The revision of a rulebook and more files, each time in the same folder."""
+
+    def made(rules: str, **files: str) -> project.Revision:
+        for name, text in {"rulebooks/act.yml": HEAD + rules, **files}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        loaded = project.load(tmp_path, {})
+        assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+        return loaded.revision
+
+    return made
+
+
+def difference(folder: pathlib.Path, old: project.Revision, new: project.Revision) -> dict[str, Any]:
+    kept = store.Store.open(None, lambda: 1, loop=None)
+
+    def digests(revision: project.Revision) -> dict[str, str]:
+        made = standing.Standing(revision, standing.PauseFile(folder), "active")
+        return rules.digests(asyncio.run(rules.evaluator(kept, revision, made, alerts.Alerts())))
+
+    told = status.difference(old, new, digests(old), digests(new))
+    kept.writer.close()
+    return told
+
+
+def test_rules_are_counted_by_what_became_of_them() -> None:
+    decisions = [
+        {"rule": "a/b/c", "reason": "", "n": 5}, {"rule": "a/b/c", "reason": "cooldown", "n": 2}, {"rule": "a/b/d", "reason": "", "n": 9},
+    ]  # fmt: skip
+    outcomes = [
+        {"rule": "a/b/c", "state": state, "n": n}
+        for state, n in (
+            ("succeeded", 1),
+            ("failed", 2),
+            ("timed_out", 3),
+            ("unknown", 4),
+            ("running", 5),
+            ("cancelled", 6),
+        )
+    ] + [{"rule": "old/b/c", "state": "succeeded", "n": 1}]
+    assert status._rules(decisions, outcomes) == [
+        {"rule": "a/b/d", "fired": 9, "acted": 0, "healed": 0, "failed": 0, "why_not": {}},
+        {"rule": "a/b/c", "fired": 7, "acted": 21, "healed": 1, "failed": 9, "why_not": {"cooldown": 2}},
+        {"rule": "old/b/c", "fired": 0, "acted": 1, "healed": 1, "failed": 0, "why_not": {}},
+    ]
+
+
+def test_a_reload_that_changes_nothing(load: Any, tmp_path: pathlib.Path) -> None:
+    one = load(RULE % ("r", 1, "1 minute"))
+    assert difference(tmp_path, one, one) == {
+        "files": {"added": [], "removed": [], "changed": []}, "rules": {"added": [], "removed": [], "restarted": []}, "mode": None,
+    }  # fmt: skip
+
+
+def test_a_reload_says_which_windows_start_anew(load: Any, tmp_path: pathlib.Path) -> None:
+    old = load(
+        RULE % ("same", 1, "1 minute")
+        + RULE % ("window", 2, "1 minute")
+        + RULE % ("condition", 3, "1 minute")
+        + RULE % ("gone", 4, "1 minute")
+    )
+    new = load(
+        RULE % ("same", 1, "1 minute")
+        + RULE % ("window", 2, "2 minutes")
+        + RULE % ("condition", 5, "1 minute")
+        + RULE % ("new", 4, "1 minute"),
+        **{"healer.yaml": "mode: observe\n"},
+    )
+    told = difference(tmp_path, old, new)
+    assert told["rules"] == {
+        "added": ["act/rs/new"], "removed": ["act/rs/gone"], "restarted": ["act/rs/condition", "act/rs/window"],
+    }  # fmt: skip
+    assert told["files"] == {"added": ["healer.yaml"], "removed": [], "changed": ["rulebooks/act.yml"]}
+    assert told["mode"] == {"before": "active", "after": "observe"}
+
+
+def test_a_rule_that_only_moved_keeps_its_window(load: Any, tmp_path: pathlib.Path) -> None:
+    old = load(RULE % ("a", 1, "1 minute") + RULE % ("b", 2, "1 minute"))
+    new = load(RULE % ("b", 2, "1 minute") + RULE % ("a", 1, "1 minute"))
+    assert difference(tmp_path, old, new)["rules"]["restarted"] == []
+
+
+@pytest.mark.parametrize(
+    ("us", "text"), [(None, None), (0, "1970-01-01T00:00:00.000000Z"), (1_500_000, "1970-01-01T00:00:01.500000Z")]
+)
+def test_times_for_people(us: int | None, text: str | None) -> None:
+    assert status._iso(us) == text

@@ -1,0 +1,145 @@
+"""What a stop ends, and what a start after a crash finds and does about it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from healer import model, plugins, policy
+from healer.store import claiming
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stop_waits_for_what_runs(box: Any, wait_for_async: Any) -> None:
+    go = asyncio.Event()
+
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        await go.wait()
+        return model.Outcome("succeeded", "ok", 0)
+
+    box.controller.act = act
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.dispatcher.running == 1)
+    stopping = asyncio.create_task(box.dispatcher.stop(60))
+    await asyncio.sleep(0)
+    box.ask("late")
+    box.dispatcher.wake()
+    go.set()
+    assert await stopping == 0
+    assert sorted(box.states()) == ["queued", "succeeded"]
+
+
+@pytest.mark.parametrize(("found", "state"), [
+    (model.Found("unknown"), "cancelled"), (ValueError("x"), "cancelled"),
+    (model.Found("ended", model.Outcome("succeeded", "just before", 0)), "succeeded"),
+])  # fmt: skip
+async def test_a_stop_ends_what_takes_too_long(box: Any, found: Any, state: str, wait_for_async: Any) -> None:
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    box.controller.act, box.controller.found = act, found
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.dispatcher.running == 1)
+    assert await box.dispatcher.stop(0) == 1
+    assert box.states() == [state]
+    assert box.rows("SELECT state FROM run") == [("failed" if state == "cancelled" else state,)]
+
+
+async def test_what_a_claim_on_its_way_brings_is_waited_for(box: Any) -> None:
+    submit, held, go = box.store.submit, asyncio.Event(), asyncio.Event()
+
+    async def slow(unit: Any) -> Any:
+        if isinstance(unit, claiming.Claim):
+            held.set()
+            await go.wait()
+        return await submit(unit)
+
+    box.store.submit = slow  # type: ignore[method-assign]
+    box.ask()
+    box.start()
+    await held.wait()
+    stopping = asyncio.create_task(box.dispatcher.stop(60))
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    go.set()
+    assert await stopping == 0
+    assert (box.states(), box.dispatcher.running) == (["succeeded"], 0)
+
+
+# --- after a crash ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crashed(box: Any, next_daemon: Any) -> Any:
+    """`crashed(*keys)`: attempts claimed by a daemon that is no more, seen by the next one."""
+
+    def made(*keys: str) -> Any:
+        for key in keys:
+            box.ask(key)
+        box.store.writer.now(claiming.Claim(20, lambda row: policy.Standing(enabled=True, mode="active")))
+        return next_daemon(box)
+
+    return made
+
+
+async def test_what_runs_on_is_followed(crashed: Any, wait_for_async: Any) -> None:
+    after = crashed("k")
+    after.controller.found = model.Found("running")
+    assert await after.dispatcher.recover() == {"running": 1}
+    await wait_for_async(lambda: after.states() == ["succeeded"])
+    assert [what for what, _ in after.controller.jobs] == ["find", "follow"]
+    assert after.controller.jobs[1][1].deadline_s == 30
+
+
+async def test_what_ended_meanwhile_is_read(crashed: Any, wait_for_async: Any) -> None:
+    after = crashed("k")
+    after.controller.found = model.Found("ended")
+    assert await after.dispatcher.recover() == {"ended": 1}
+    await wait_for_async(lambda: after.states() == ["succeeded"])
+
+
+async def test_what_never_began_is_queued_anew(crashed: Any, wait_for_async: Any) -> None:
+    after = crashed("k")
+    work = after.folder / "work" / after.rows("SELECT token FROM attempt")[0][0]
+    work.mkdir(parents=True)
+    assert await after.dispatcher.recover() == {"absent": 1}
+    assert (after.states(), work.exists()) == (["withdrawn", "queued"], False)
+    after.start()
+    await wait_for_async(lambda: after.states() == ["withdrawn", "succeeded"])
+    await after.dispatcher.stop(1)
+
+
+@pytest.mark.parametrize("found", [model.Found("unknown", None, "the host is gone"), OSError("the host is gone")])
+async def test_what_cannot_be_known_is_unknown_and_is_not_repeated(crashed: Any, found: Any) -> None:
+    after = crashed("k")
+    after.controller.found = found
+    assert await after.dispatcher.recover() == {"unknown": 1}
+    assert (after.states(), len(after.rows("SELECT * FROM lock"))) == (["unknown"], 1)
+    assert "the host is gone" in after.outcome()["summary"]
+    assert after.rows("SELECT state FROM run") == [("unknown",)]
+
+
+async def test_a_controller_that_went_with_a_reload_is_a_failed_attempt(crashed: Any) -> None:
+    after = crashed("k")
+    after.controllers.clear()
+    assert await after.dispatcher.recover() == {"failed": 1}
+    assert (after.states(), after.rows("SELECT * FROM lock")) == (["failed"], [])
+
+
+async def test_each_is_asked_for_by_itself(crashed: Any, wait_for_async: Any) -> None:
+    after = crashed("a", "b", "c")
+
+    async def find(job: model.Job) -> model.Found:
+        if job.targets[0].name == "b":
+            raise ValueError("x")
+        return model.Found("running")
+
+    after.controller.find = find  # type: ignore[method-assign]
+    assert await after.dispatcher.recover() == {"running": 2, "unknown": 1}
+    await wait_for_async(lambda: sorted(after.states()) == ["succeeded", "succeeded", "unknown"])

@@ -1,0 +1,85 @@
+"""What a name means for a controller, and what a controller may touch."""
+
+from __future__ import annotations
+
+import pytest
+
+from healer import inventory, model
+from healer.project import controllers, targets
+
+
+def local(**more: object) -> controllers.Controller:
+    made: dict[str, object] = {"name": "here", "type": "local", "kinds": frozenset({"script", "command"})} | more
+    return controllers.Controller(**made)  # type: ignore[arg-type]
+
+
+def site(**more: object) -> controllers.Controller:
+    return local(name="site", type="ansible", kinds=frozenset({"playbook", "module"}), **more)
+
+
+@pytest.mark.parametrize("text", [
+    "localhost", "LOCALHOST", "127.0.0.1", "::1", "host:localhost", "box", "box.example.org", "Box.Example.Org:9100", "localhost:22",
+    "[::1]:9100",
+])  # fmt: skip
+def test_this_machine_has_one_name_for_local(text: str) -> None:
+    found = targets.resolve(local(), targets.EMPTY, "box.example.org", text)
+    assert isinstance(found, model.Target)
+    assert (str(found), found.local) == ("host:localhost", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host:",
+        "other",
+        "box2",
+        "localhost:",
+        "localhost:x",
+        ":22",
+        "localhost:22:33",
+        "x localhost",
+        "box.example.org.evil.org",
+    ],
+)
+def test_what_is_not_this_machine(text: str) -> None:
+    assert isinstance(targets.resolve(local(), targets.EMPTY, "box.example.org", text), inventory.Refusal)
+
+
+def test_for_others_only_localhost_needs_no_inventory() -> None:
+    assert isinstance(targets.resolve(site(), targets.EMPTY, "box", "localhost"), model.Target)
+    for text in ("box", "127.0.0.1", "::1"):
+        assert isinstance(targets.resolve(site(), targets.EMPTY, "box", text), inventory.Refusal)
+
+
+def test_names_that_are_nothing_are_told() -> None:
+    assert targets.expand(local(), targets.EMPTY, "box", ["localhost", "box", "nobody"])[1] == ["nobody"]
+    assert [str(one) for one in targets.expand(local(), targets.EMPTY, "box", ["localhost", "box"])[0]] == [
+        "host:localhost"
+    ]
+
+
+WEB = model.Target("host", "web01.example.org", "web01", "", ("web", "all"))
+
+
+@pytest.mark.parametrize(("allowed", "free"), [
+    ((), True), (("web01",), True), (("web01.example.org",), True), (("host:web01.example.org",), True), (("group:web",), True),
+    (("group:db", "web02"), False), (("web",), False), (("group:web01",), False),
+])  # fmt: skip
+def test_the_targets_of_a_controller(allowed: tuple[str, ...], free: bool) -> None:
+    found = targets.forbidden(local(targets=allowed), "x", "script", [WEB])
+    assert [(one.code, one.target) for one in found] == ([] if free else [("controller_forbidden", str(WEB))])
+
+
+@pytest.mark.parametrize(("kind", "action", "count"), [
+    ("script", "x", 0), ("playbook", "x", 1), ("script", "y", 1), ("playbook", "y", 2), ("", "x", 0),
+])  # fmt: skip
+def test_the_actions_and_kinds_of_a_controller(kind: str, action: str, count: int) -> None:
+    found = targets.forbidden(local(actions=("x",)), action, kind, [])
+    assert [(one.code, one.target) for one in found] == [("controller_forbidden", "")] * count
+    assert all(one.fields["controller"] == "here" for one in found)
+
+
+def test_what_is_on_this_machine_alone() -> None:
+    assert targets.is_local(local(), targets.EMPTY)
+    assert not targets.is_local(site(), targets.EMPTY)

@@ -1,0 +1,148 @@
+"""Retention: what its time is over for goes in small pieces, files after their rows, and nothing that is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import types
+from collections.abc import Iterator
+
+import pytest
+
+from healer import retain, store
+from healer.store import deciding, journal, trimming
+
+S = 1_000_000
+DAY = 86_400 * S
+RETENTION = types.SimpleNamespace(journal=86_400.0, runs=2 * 86_400.0, output=86_400.0)
+
+
+class Box:
+    """A store on disk with a clock by hand."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.now_us = 100 * DAY
+        self.store = store.Store.open(folder, lambda: self.now_us, loop=None)
+        self.retainer = retain.Retainer(self.store, RETENTION, lambda: self.now_us, folder)
+        self.position = 0
+        self.store.writer.now(deciding.UseRevision("f" * 64, "", "d", {}))
+
+    def decided(self, count: int, body: bytes = b"{}") -> None:
+        blob = self.store.blobs.keep(body)
+        rows = [
+            journal.Row(
+                "event",
+                "s",
+                None if blob.data is None else body,
+                body_hash=None if blob.data is not None else blob.hash,
+            )
+            for _ in range(count)
+        ]
+        self.store.writer.now(journal.Append(rows, [blob] if blob.data is None else []))
+        self.store.writer.now(deciding.Decide(self.position, rows[-1].seq, self.now_us, 1, [], lambda _: None))  # type: ignore[arg-type,return-value]
+        self.position = rows[-1].seq
+
+    def count(self, table: str) -> int:
+        return int(self.store.writer.tx.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+@pytest.fixture
+def box(tmp_path: pathlib.Path) -> Iterator[Box]:
+    made = Box(tmp_path)
+    yield made
+    made.store.writer.close()
+
+
+async def test_a_round_in_which_nothing_is_old(box: Box) -> None:
+    box.decided(5)
+    assert await box.retainer.once() == {}
+    assert box.count("journal") == 6
+
+
+async def test_what_is_old_goes_however_much_it_is(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "PAUSE_S", 0)
+    monkeypatch.setattr(trimming, "ROWS", 4)
+    monkeypatch.setattr(trimming.TrimJournal, "at_most", 4)
+    box.decided(20)
+    box.now_us += DAY + 1
+    box.decided(1)
+    assert await box.retainer.once() == {"events": 20}
+    assert box.count("journal") == 2
+
+
+async def test_runs_that_ended_long_ago_go_however_many(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "PAUSE_S", 0)
+    box.decided(1)
+    tx = box.store.writer.tx
+    for number in range(trimming.RUNS * 2 + 1):
+        tx.run(
+            "run_insert", f"r-{number}", "succeeded", "", "{}", 1, "a/b/c", "x", 0, "catalog", "command", "[]", "here", "{}", "{}", 0, 0,
+            "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}",
+        )  # fmt: skip
+    box.now_us += 2 * DAY
+    assert "runs" not in await box.retainer.once()
+    box.now_us += 1
+    assert (await box.retainer.once())["runs"] == trimming.RUNS * 2 + 1
+    assert box.count("run") == 0
+
+
+async def test_the_file_goes_after_its_row(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "PAUSE_S", 0)
+    box.decided(1, b"x" * 5000)
+    (path,) = (box.folder / "blobs").iterdir()
+    box.decided(1)
+    box.now_us += DAY + 1
+    assert await box.retainer.once() == {"events": 1, "contents": 1}
+    assert not path.exists()
+    assert box.count("blob") == 0
+
+
+async def test_the_file_of_what_is_needed_stays(box: Box) -> None:
+    box.decided(1, b"x" * 5000)
+    box.now_us += 30 * DAY
+    assert await box.retainer.once() == {}
+    assert len(list((box.folder / "blobs").iterdir())) == 1
+
+
+async def test_much_content_goes_in_one_round(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "PAUSE_S", 0)
+    monkeypatch.setattr(trimming, "ROWS", 3)
+    monkeypatch.setattr(trimming.TrimBlobs, "at_most", 3)
+    box.store.writer.now(journal.Append([], [box.store.blobs.keep(str(n).encode() * 5000) for n in range(10)]))
+    box.now_us += 3600 * S + 1
+    assert await box.retainer.once() == {"contents": 10}
+    assert list((box.folder / "blobs").iterdir()) == []
+
+
+@pytest.mark.looptime
+async def test_a_round_comes_each_minute(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = []
+
+    async def once() -> dict[str, int]:
+        rounds.append(asyncio.get_running_loop().time())
+        return {"events": 1}
+
+    monkeypatch.setattr(box.retainer, "once", once)
+    start = asyncio.get_running_loop().time()
+    working = asyncio.create_task(box.retainer.run())
+    await asyncio.sleep(185)
+    working.cancel()
+    assert [round(at - start) for at in rounds] == [60, 120, 180]
+
+
+async def test_job_folders_of_what_has_ended_go(tmp_path: pathlib.Path) -> None:
+    for name in ("r-a-1", "r-b-1", "r-c-1"):
+        (tmp_path / "work" / name / "deep").mkdir(parents=True)
+    assert await retain.forget_work(tmp_path, {"r-b-1"}) == 2
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["r-b-1"]
+    assert await retain.forget_work(tmp_path / "missing", set()) == 0
+
+
+async def test_what_stands_in_the_way_does_not_stop_a_start(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a file").write_text("x")
+    (tmp_path / "work/link").symlink_to(tmp_path)
+    (tmp_path / "kept").write_text("x")
+    assert await retain.forget_work(tmp_path, set()) == 2
+    assert (tmp_path / "kept").exists()
