@@ -59,3 +59,14 @@ def run(daemon: daemons.Daemon, seconds: float, hot_every: int = 0) -> Load:
         )
     rate = (seen["requests"] - seen["refused"]) / seen["duration_us"] * 1e6
     return Load(rate, seen["p50_us"] / 1e3, seen["p99_us"] / 1e3, seen["refused"])
+
+
+def together(some: list[Load]) -> Load:
+    """Several runs of equal length as one: rates as their mean, percentiles as their median."""
+    middle = len(some) // 2
+    return Load(
+        rate=sum(one.rate for one in some) / len(some),
+        p50_ms=sorted(one.p50_ms for one in some)[middle],
+        p99_ms=sorted(one.p99_ms for one in some)[middle],
+        refused=sum(one.refused for one in some),
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 from typing import Final
 
 KEY: Final = "hlr_bench_0123456789abcdef0123456789abcdef"
@@ -89,4 +90,18 @@ def put(folder: pathlib.Path, conditions: list[str]) -> None:
     """Replace the rules."""
     fresh = folder / "rulebooks" / "measured.yml.new"
     fresh.write_text(rulebook(conditions))
+    fresh.rename(folder / "rulebooks" / "measured.yml")
+
+
+def prepare(folder: pathlib.Path, conditions: list[str], number: int) -> pathlib.Path:
+    """Rules ready to be taken, outside of the project's rulebooks."""
+    path = folder / f"prepared-{number}"
+    path.write_text(rulebook(conditions))
+    return path
+
+
+def take(folder: pathlib.Path, prepared: pathlib.Path) -> None:
+    """Replace the rules by prepared ones."""
+    fresh = folder / "rulebooks" / "measured.yml.new"
+    shutil.copyfile(prepared, fresh)
     fresh.rename(folder / "rulebooks" / "measured.yml")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from loguru import logger
@@ -18,12 +19,21 @@ SLICE_S: Final = 0.002
 Resolve = Callable[[plugins.SecretRef], model.Secret]
 
 
+@contextlib.asynccontextmanager
+async def no_collecting() -> AsyncIterator[None]:
+    """Rules live long: a full collection over what is being compiled would stop the loop, and later ones need not look at it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 async def evaluator(
     opened: store.Store, revision: project.Revision, standing: project.Standing, known: alerts.Alerts
 ) -> evaluating.Evaluator:
     """The revision's rules, empty, compiled in slices so that a reload never holds the loop."""
-    collecting = gc.isenabled()
-    gc.disable()  # else a full collection over what is being compiled stops the loop for long
     running = []
     started = time.monotonic()
     for activation, ruleset in revision.rulesets():
@@ -37,9 +47,6 @@ async def evaluator(
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
                 started = time.monotonic()
-    if collecting:
-        gc.freeze()
-        gc.enable()
     sources = revision.sources.values()
     ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
     types = {one.name: one.type for one in sources}

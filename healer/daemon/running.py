@@ -286,7 +286,7 @@ class Daemon:
 
     async def reload(self, actor: str) -> dict[str, Any]:
         """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`."""
-        async with self._reloading:
+        async with self._reloading, rules.no_collecting():
             loaded = await project.load_in_child(self.base, os.environ, self._overrides, publish_to=self.data_dir)
             if loaded.revision is None or loaded.published is None:
                 telemetry.count("reloads_refused")

@@ -70,6 +70,7 @@ class Decider:
         self._snapshot_position = position
         self._use = use
         self._look_us: int | None = None
+        self._letting_go: asyncio.Task[None] | None = None
         self._stopping = False
         self.last_at_us = 0
 
@@ -154,7 +155,10 @@ class Decider:
         if used is None:
             telemetry.count("revisions_not_found")
             return
+        old = self.evaluator
         self.evaluator, self._revision, self._standing_of = used.evaluator, used.revision, used.standing_of
+        if old is not used.evaluator:
+            self._letting_go = asyncio.create_task(recovery.let_go(old))
 
     async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
         due = to - self._snapshot_position >= SNAPSHOT_ROWS or self._monotonic() - self._last_snapshot > SNAPSHOT_S

@@ -51,36 +51,26 @@ class Evaluator:
         self._needs_meta = {source: any(one.uses_meta for one in found) for source, found in self._routes.items()}
         self._iso: tuple[int, str] = (-1, "")
 
+    def clear(self) -> None:
+        """Hold nothing any more: other rules hold from here on."""
+        self.running.clear()
+        self._routes.clear()
+
     def evaluate(self, row: journal.Row, *, replay: bool = False) -> deciding.Outcome | None:
         """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
-        outcome = deciding.Outcome(row.seq, row.at_us)
         if row.kind == "tick":
-            self._tick(row, outcome, replay)
-        elif row.kind != "revision":
-            listening = self._routes.get(row.source)
-            if listening:
-                self._post(row, listening, outcome, replay)
-        return outcome if _has_something(outcome) else None
-
-    def _tick(self, row: journal.Row, outcome: deciding.Outcome, replay: bool) -> None:
-        if not replay:
-            outcome.expired = self.alerts.expire(row.at_us)
-            outcome.look = True
-
-    def _post(self, row: journal.Row, listening: list[Running], outcome: deciding.Outcome, replay: bool) -> None:
+            return None if replay else self._tick(row)
+        listening = self._routes.get(row.source)
+        if not listening or row.kind == "revision":
+            return None
         data = row.data if row.data is not None else orjson.loads(row.body or b"null")
         if not isinstance(data, dict):
-            return
-        word = None
-        if row.kind == "event" and "alert" in data:
-            if replay:
-                self.alerts.peek(row.source, data["alert"])
-            else:
-                word = self.alerts.word(
-                    row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US)
-                )
-                if word is not None:
-                    outcome.alerts.append(word)
+            return None
+        # Most events say nothing of an alert and meet no rule: nothing is made for them.
+        outcome: deciding.Outcome | None = None
+        word = self._word(row, data, replay=replay) if "alert" in data and row.kind == "event" else None
+        if word is not None:
+            outcome = deciding.Outcome(row.seq, row.at_us, alerts=[word])
         if self._needs_meta[row.source] and row.kind != "retract":
             data["meta"] = self.meta(row, data)
         now = row.at_us / 1_000_000
@@ -88,26 +78,37 @@ class Evaluator:
             if one.activation in self.ended:
                 continue
             try:
-                self._one(one, row, data, now, word, outcome, replay)
-            except (
-                Exception
-            ) as error:  # one ruleset's poison must not stop the others: the pair is quarantined and told
+                matches = self._matches(one.session, row, data, now)
+                if matches:
+                    outcome = outcome or deciding.Outcome(row.seq, row.at_us)
+                    self._fired(one, row, matches, word, outcome, replay)
+            except Exception as error:  # one ruleset's poison must not stop the others: the pair is set aside and told
                 telemetry.count("events_quarantined")
+                outcome = outcome or deciding.Outcome(row.seq, row.at_us)
                 outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
+        return None if outcome is None or replay else outcome
 
-    def _one(
-        self, one: Running, row: journal.Row, data: dict[str, Any], now: float, word: deciding.AlertWord | None,
+    def _tick(self, row: journal.Row) -> deciding.Outcome:
+        return deciding.Outcome(row.seq, row.at_us, expired=self.alerts.expire(row.at_us), look=True)
+
+    def _word(self, row: journal.Row, data: dict[str, Any], *, replay: bool) -> deciding.AlertWord | None:
+        if replay:
+            self.alerts.peek(row.source, data["alert"])
+            return None
+        return self.alerts.word(row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US))
+
+    @staticmethod
+    def _matches(session: engine.Session, row: journal.Row, data: dict[str, Any], now: float) -> list[engine.Match]:
+        if row.kind == "event":
+            return session.post(data, now, row.seq)
+        if row.kind == "fact":
+            return session.assert_fact(data, now, row.seq)
+        return session.retract_fact(data["retract"], data["partial"], data["exclude_keys"], now, row.seq)
+
+    def _fired(
+        self, one: Running, row: journal.Row, matches: list[engine.Match], word: deciding.AlertWord | None,
         outcome: deciding.Outcome, replay: bool,
     ) -> None:  # fmt: skip
-        session = one.session
-        if row.kind == "event":
-            matches = session.post(data, now, row.seq)
-        elif row.kind == "fact":
-            matches = session.assert_fact(data, now, row.seq)
-        else:
-            matches = session.retract_fact(data["retract"], data["partial"], data["exclude_keys"], now, row.seq)
-        if not matches:
-            return
         ordinals: dict[int, int] = {}
         for match in matches:
             ordinal = ordinals.get(match.rule.index, 0)
@@ -141,9 +142,3 @@ class Evaluator:
         else:
             made["source"] = {"name": row.source, "type": self._types.get(row.source, "internal")}
         return made
-
-
-def _has_something(outcome: deciding.Outcome) -> bool:
-    return bool(
-        outcome.results or outcome.alerts or outcome.look or outcome.appends or outcome.quarantined or outcome.expired
-    )

@@ -7,6 +7,7 @@ that a plugin prints can get between them. A child that dies is a diagnostic, ne
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import gc
@@ -14,9 +15,12 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from healer import errors
 from healer.project import loading, pieces, publishing, settings
@@ -38,7 +42,7 @@ _KEPT: Final = (
     "PYTHONDONTWRITEBYTECODE",
     "VIRTUAL_ENV",
 )
-_CODE: Final = "from healer.project import child; child.main()"
+_CODE: Final = "import os; os.nice(19); from healer.project import child; child.main()"
 
 
 async def load_in_child(
@@ -56,63 +60,85 @@ async def load_in_child(
         "overrides": {name: str(v) if isinstance(v, pathlib.PurePath) else v for name, v in (overrides or {}).items()},
         "publish_to": str(publish_to) if publish_to else None,
     }
-    ours, theirs = os.pipe()
-    with os.fdopen(ours, "rb", buffering=0) as pipe:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-c", _CODE, str(theirs), pass_fds=(theirs,), stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-                env={name: environ.get(name) or os.environ[name] for name in _KEPT if environ.get(name) or name in os.environ},
-            )  # fmt: skip
-        finally:
-            os.close(theirs)
-        words = asyncio.create_task(_last_words(process.stderr))
-        try:
-            async with asyncio.timeout(timeout_s):
-                with loading.without_collecting():
-                    joined = await _answer(process, pipe, json.dumps(wanted).encode())
-                reason = (await words).strip() or "without a word"
-        except TimeoutError:
-            joined, reason = pieces.Joined(), f"it took longer than {timeout_s:g} s"
-        finally:
-            words.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    asked = _Asked(
+        json.dumps(wanted).encode(),
+        {name: environ.get(name) or os.environ[name] for name in _KEPT if environ.get(name) or name in os.environ},
+        timeout_s,
+    )
+    try:
+        found = await asyncio.to_thread(asked.run)
+    except asyncio.CancelledError:
+        asked.end()
+        raise
+    joined = pieces.Joined()
+    with loading.without_collecting():
+        while found and not joined.complete:
+            joined.add(found.popleft())
+            await asyncio.sleep(0)
     if joined.complete:
         return joined.loaded()
-    message = f"the process that read the project ended before it was done: {reason[-1000:]}"
+    message = f"the process that read the project ended before it was done: {asked.reason[-1000:]}"
     return loading.Loaded(None, (errors.Diagnostic("load-failed", message, errors.Place(str(project_dir))),))
 
 
-async def _answer(process: asyncio.subprocess.Process, pipe: Any, wanted: bytes) -> pieces.Joined:
-    joined = pieces.Joined()
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    try:
-        if process.stdin is not None:
-            with contextlib.suppress(ConnectionError):
-                process.stdin.write(wanted)
-                await process.stdin.drain()
-            process.stdin.close()
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while not joined.complete:
-                (size,) = _HEADER.unpack(await reader.readexactly(_HEADER.size))
-                if size > PIECE_BYTES_MAX:
-                    break
-                joined.add(await reader.readexactly(size))
-                await asyncio.sleep(0)
-    finally:
-        transport.close()
-    return joined
+class _Asked:
+    """The child from the parent's side, for a thread: starting a process and waiting for it would hold the loop.
 
+    `subprocess` forks without copying the daemon's memory map, which event loops do not.
+    """
 
-async def _last_words(stream: asyncio.StreamReader | None) -> str:
-    kept = b""
-    while stream is not None and (some := await stream.read(65536)):
-        kept = (kept + some)[-4096:]
-    return kept.decode("utf-8", "replace")
+    def __init__(self, wanted: bytes, env: dict[str, str], timeout_s: float) -> None:
+        self.reason = ""
+        self._wanted = wanted
+        self._env = env
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> collections.deque[bytes]:
+        """The pieces that came, in order. `reason` says what the child said at its end."""
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb") as pipe, tempfile.TemporaryFile() as words:
+            try:
+                process = self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _CODE, str(theirs)], pass_fds=(theirs,), stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, env=self._env,
+                )  # fmt: skip
+            finally:
+                os.close(theirs)
+            timer = threading.Timer(self._timeout_s, self.end)
+            timer.start()
+            try:
+                found = self._talk(process, pipe)
+            finally:
+                timer.cancel()
+                self._kill()
+                process.wait()
+            if not self.reason:
+                words.seek(max(0, words.tell() - 4096))
+                self.reason = words.read().decode("utf-8", "replace").strip() or "without a word"
+        return found
+
+    def _talk(self, process: subprocess.Popen[bytes], pipe: BinaryIO) -> collections.deque[bytes]:
+        found: collections.deque[bytes] = collections.deque()
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin is not None:
+                with process.stdin:
+                    process.stdin.write(self._wanted)
+        while len(header := pipe.read(_HEADER.size)) == _HEADER.size:
+            (size,) = _HEADER.unpack(header)
+            if size > PIECE_BYTES_MAX or len(piece := pipe.read(size)) < size:
+                break
+            found.append(piece)
+        return found
+
+    def end(self) -> None:
+        """Its time is over, or nobody waits for it any more."""
+        self.reason = f"it took longer than {self._timeout_s:g} s"
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
 
 
 # --- the child's side -----------------------------------------------------------------------------------------------------

@@ -111,25 +111,74 @@ def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     insert(tx, fresh)
 
 
+def plain(units: Sequence[object]) -> list[Row]:
+    """All rows of the units where they are appends of small events from outside and nothing is to be written with them; else none."""
+    rows: list[Row] = []
+    for unit in units:
+        if type(unit) is not Append or unit.blobs:
+            return []
+        for row in unit.rows:
+            if (
+                row.delivery
+                or row.depth
+                or row.cause is not None
+                or row.raw_hash is not None
+                or row.body_hash is not None
+            ):
+                return []
+            rows.append(row)
+    return rows if len(rows) <= ROWS_PER_STATEMENT else []
+
+
+def insert_guarded(tx: Transaction, rows: list[Row]) -> bool:
+    """Insert plain rows as a transaction of their own; False when the data directory has another owner."""
+    now_us, seq = tx.now_us, tx.last_seq
+    values: list[Any] = [tx.part, now_us]
+    for row in rows:
+        seq += 1
+        row.seq, row.at_us, row.duplicate = seq, now_us, False
+        values += (seq, row.kind, row.source, row.body, row.meta, row.actor)
+    values.append(tx.epoch)
+    if tx.connection.execute(_guarded_statement(len(rows)), values).rowcount != len(rows):
+        return False
+    tx.last_seq = seq
+    tx.appended += rows
+    return True
+
+
+def _values(part: int, rows: Sequence[Row]) -> list[Any]:
+    values: list[Any] = []
+    for row in rows:
+        values += (
+            row.seq, part, row.kind, row.source, row.at_us, row.depth, row.cause, row.ordinal, row.body, row.body_hash,
+            row.raw_hash, row.meta, row.actor,
+        )  # fmt: skip
+    return values
+
+
 def insert(tx: Transaction, rows: Sequence[Row]) -> None:
     """The multi-row INSERT itself; rows have their `seq` and `at_us`."""
     for at in range(0, len(rows), ROWS_PER_STATEMENT):
         piece = rows[at : at + ROWS_PER_STATEMENT]
-        values: list[Any] = []
-        for row in piece:
-            values += (
-                row.seq, tx.part, row.kind, row.source, row.at_us, row.depth, row.cause, row.ordinal, row.body, row.body_hash,
-                row.raw_hash, row.meta, row.actor,
-            )  # fmt: skip
-        tx.connection.execute(_statement(len(piece)), values)
+        tx.connection.execute(_statement(len(piece)), _values(tx.part, piece))
     tx.appended += rows
+
+
+_COLUMNS: Final = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 @functools.cache
 def _statement(rows: int) -> str:
-    one = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    columns = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
-    return f"INSERT INTO journal ({columns}) VALUES {','.join([one] * rows)}"
+    return f"INSERT INTO journal ({_COLUMNS}) VALUES {','.join([_ROW] * rows)}"
+
+
+@functools.cache
+def _guarded_statement(rows: int) -> str:
+    columns = "column1, ?1, column2, column3, ?2, 0, NULL, NULL, column4, NULL, NULL, column5, column6"
+    values = ",".join(["(?,?,?,?,?,?)"] * rows)
+    guard = "(SELECT epoch FROM instance) = ?"
+    return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"
 
 
 def _known_delivery(tx: Transaction, row: Row) -> bool:

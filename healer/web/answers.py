@@ -30,6 +30,9 @@ _SAFE: Final = {
 }
 JSON_HEADERS: Final = _frozen({**_SAFE, "Content-Type": "application/json"})
 TEXT_HEADERS: Final = _frozen({**_SAFE, "Content-Type": "text/plain; charset=utf-8"})
+_TAKEN_HEADERS: Final = _frozen(
+    {"Server": "healer", "Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+)
 _PROBLEM_HEADERS: Final = _frozen({**_SAFE, "Content-Type": "application/problem+json"})
 RETRY_AFTER_S: Final = 2
 
@@ -37,6 +40,12 @@ RETRY_AFTER_S: Final = 2
 def json(value: Any, status: int = 200) -> web.Response:
     """A JSON answer. `value` may hold `orjson.Fragment`s."""
     return web.Response(body=orjson.dumps(value), status=status, headers=JSON_HEADERS)
+
+
+def taken(position: int) -> web.Response:
+    """202 for one event. Of the headers only those that matter for an answer that holds nothing but a number."""
+    body = b'{"accepted":1,"duplicates":0,"ids":["e-%d"]}' % position
+    return web.Response(body=body, status=202, headers=_TAKEN_HEADERS)
 
 
 def page(items: list[Any], following: str | None) -> web.Response:

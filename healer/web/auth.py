@@ -154,6 +154,9 @@ class Gate:
 
     def caller(self, request: aiohttp.web.BaseRequest) -> access.Principal:
         """Who asks. Raises `errors.Unauthorized`; on the control socket `errors.Forbidden` for a user who may not use it."""
+        values = request.headers.getall("Authorization", ())
+        if len(values) == 1 and values[0][:7] == "Bearer " and (known := self.keys.find(values[0][7:])) is not None:
+            return known
         token = bearer(request)
         if token is not None:
             found = self.keys.find(token)

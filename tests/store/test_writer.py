@@ -223,7 +223,7 @@ class Failing:
         self._code = code
 
     def execute(self, sql: str, *more: Any) -> Any:
-        if sql == "COMMIT":
+        if sql == "COMMIT" or "WHERE (SELECT epoch" in sql:
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = self._code
             raise error
@@ -272,6 +272,7 @@ async def test_the_log_is_moved_into_the_database_when_it_is_long(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "CHECKPOINT_BYTES", 100_000)
+    monkeypatch.setattr(writer, "BATCHES_PER_LOOK", 1)
     kept = store.Store.open(tmp_path, lambda: 1, loop=asyncio.get_running_loop())
     wal = pathlib.Path(f"{tmp_path / store.DATABASE}-wal")
     for _ in range(60):
