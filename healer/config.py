@@ -198,6 +198,8 @@ class _Walk:
             key = self.value(key_node, depth + 1)
             if isinstance(key, dict | list):
                 raise yaml.constructor.ConstructorError(None, None, "a key has to be a scalar", key_node.start_mark)
+            if key != key:  # it could never be found again
+                raise yaml.constructor.ConstructorError(None, None, "a key cannot be .nan", key_node.start_mark)
             at = mark_of(key_node)
             if key in made.keys_at:
                 self.document.diagnostic(

@@ -15,7 +15,8 @@ from loguru import logger
 from healer import engine, model, plugins, project, store, supervise
 from healer.decide import acting, alerts, evaluating
 
-SLICE_S: Final = 0.002
+DIGESTS_IN_A_SLICE: Final = 500
+SLICE_S: Final = 0.0005
 Resolve = Callable[[plugins.SecretRef], model.Secret]
 
 
@@ -55,11 +56,15 @@ async def evaluator(
     )
 
 
-def digests(of: evaluating.Evaluator) -> dict[str, str]:
-    """Rule (`activation/ruleset/rule`) → digest of what it means."""
-    return {
-        f"{one.name}/{made.rule.name}": made.digest for one in of.running.values() for made in one.session.compiled.live
-    }
+async def digests(of: evaluating.Evaluator) -> dict[str, str]:
+    """Rule (`activation/ruleset/rule`) → digest of what it means; in slices."""
+    found: dict[str, str] = {}
+    for one in of.running.values():
+        for number, made in enumerate(one.session.compiled.live):
+            found[f"{one.name}/{made.rule.name}"] = made.digest
+            if number % DIGESTS_IN_A_SLICE == DIGESTS_IN_A_SLICE - 1:
+                await asyncio.sleep(0)
+    return found
 
 
 def say(level: str, message: str, fields: Mapping[str, Any]) -> None:

@@ -298,7 +298,8 @@ class Daemon:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
             made = standing.Standing(new, self.pause, new.settings.mode)
             prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
-            changed = status.difference(old, new, rules.digests(self.decider.evaluator), rules.digests(prepared))
+            before, after = await rules.digests(self.decider.evaluator), await rules.digests(prepared)
+            changed = await status.difference(old, new, before, after)
             self._prepared = {new.id: prepared}
             self.controllers = rules.controllers(new, loaded.published, self._resolve)
             self.files, self.revision = loaded.published, new

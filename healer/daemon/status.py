@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -89,27 +90,31 @@ def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> l
     return sorted(found.values(), key=lambda one: -one["fired"])
 
 
-def difference(
+async def difference(
     old: project.Revision, new: project.Revision, before: Mapping[str, str], after: Mapping[str, str]
 ) -> dict[str, Any]:
     """What a reload changes: files, and rules. `before`, `after`: rule (`activation/ruleset/rule`) → digest of what it means; one
-    that means something else now starts its windows anew."""
+    that means something else now starts its windows anew. Others go on between the steps, since there may be thousands of rules."""
     files, files_now = old.files, new.files
-    return {
+    changes: dict[str, Any] = {
         "files": {
             "added": sorted(files_now.keys() - files.keys()),
             "removed": sorted(files.keys() - files_now.keys()),
             "changed": sorted(path for path in files_now.keys() & files.keys() if files_now[path] != files[path]),
         },
-        "rules": {
-            "added": sorted(after.keys() - before.keys()),
-            "removed": sorted(before.keys() - after.keys()),
-            "restarted": sorted(name for name, digest in after.items() if before.get(name, digest) != digest),
-        },
         "mode": {"before": old.settings.mode, "after": new.settings.mode}
         if old.settings.mode != new.settings.mode
         else None,
     }
+    await asyncio.sleep(0)
+    added = after.keys() - before.keys()
+    await asyncio.sleep(0)
+    removed = before.keys() - after.keys()
+    await asyncio.sleep(0)
+    restarted = [name for name, digest in after.items() if before.get(name, digest) != digest]
+    await asyncio.sleep(0)
+    changes["rules"] = {"added": sorted(added), "removed": sorted(removed), "restarted": sorted(restarted)}
+    return changes
 
 
 def _iso(us: int | float | None) -> str | None:

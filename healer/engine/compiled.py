@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from healer.engine import conditions, index, leaves, normal, rules
 
-RULES_IN_A_SLICE: Final = 20
+RULES_IN_A_SLICE: Final = 4
 
 
 @dataclasses.dataclass(slots=True)

@@ -54,10 +54,8 @@ class Store:
         path = data_dir / DATABASE if data_dir is not None else None
         opened = memory or connection.open_writer(str(path) if path else connection.MEMORY)
         uid, epoch = _begin(opened, clock())
-        wal = pathlib.Path(f"{path}-wal")
         made = writer.Writer(
             opened, epoch, environment, clock, loop=loop, on_rows=on_rows, on_fatal=on_fatal, batch_rows_max=batch_rows_max,
-            wal_bytes=(lambda: _size(wal)) if path else (lambda: 0),
         )  # fmt: skip
         return cls(opened, uid, epoch, made, path)
 
@@ -122,13 +120,6 @@ def _begin(opened: sqlite3.Connection, now_us: int) -> tuple[str, int]:
     )
     opened.execute("COMMIT")
     return uid, epoch
-
-
-def _size(path: pathlib.Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def decided_before(data_dir: pathlib.Path) -> bool:

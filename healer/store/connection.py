@@ -19,8 +19,6 @@ PAGE_BYTES: Final = 8192
 MEMORY: Final = ":memory:"
 UNSAFE_FILESYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
 STATEMENTS_CACHED: Final = 1200
-LOG_KEPT_BYTES: Final = 4 << 20
-"""What a checkpointed log shrinks to: a log that kept its size would look as if it were always due for the next checkpoint."""
 
 
 def open_writer(path: str) -> sqlite3.Connection:
@@ -35,7 +33,6 @@ def open_writer(path: str) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT_BYTES}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -16384")
         connection.execute("PRAGMA temp_store = MEMORY")

@@ -19,9 +19,12 @@ from healer.store import journal
 from healer.store.transaction import Transaction
 
 BATCH_ROWS_MAX: Final = 2000
-CHECKPOINT_BYTES: Final = 16 << 20
+CHECKPOINT_BYTES: Final = 32 << 20
 IDLE_S: Final = 2.0
-BATCHES_PER_LOOK: Final = 32
+ROW_BYTES: Final = 300
+UNIT_BYTES: Final = 16_384
+BATCH_BYTES: Final = 3 * 8192
+"""What a batch adds to the log at least: the pages that it touches."""
 EPOCH_GUARD: Final = "SELECT epoch FROM instance"
 
 CommittedRows = Callable[[list[journal.Row]], None]
@@ -54,7 +57,6 @@ class Writer:
         on_rows: CommittedRows,
         on_fatal: Callable[[Exception], None],
         batch_rows_max: int = BATCH_ROWS_MAX,
-        wal_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         self.tx = Transaction(connection, epoch, environment)
         self._clock = clock
@@ -62,11 +64,10 @@ class Writer:
         self._on_rows = on_rows
         self._on_fatal = on_fatal
         self._batch_rows_max = batch_rows_max
-        self._wal_bytes = wal_bytes
         self._queue: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._dead: Exception | None = None
         self._written = True
-        self._since_look = 0
+        self._logged_bytes = 0
         self._thread: threading.Thread | None = None
         if loop is not None:
             self._thread = threading.Thread(target=self._work, name="healer-writer", daemon=True)
@@ -121,11 +122,10 @@ class Writer:
             if self._dead is not None:
                 self._fail_queued()
                 return
-            self._since_look += 1
-            if self._since_look >= BATCHES_PER_LOOK:  # each look at the file takes the GIL again
-                self._since_look = 0
-                if self._wal_bytes() > CHECKPOINT_BYTES:
-                    self._checkpoint("PASSIVE")
+            self._logged_bytes += BATCH_BYTES + sum(map(_bytes_of, taken))
+            if self._logged_bytes > CHECKPOINT_BYTES:
+                self._checkpoint("PASSIVE")
+                self._logged_bytes = 0
 
     def _take(self) -> tuple[list[tuple[Unit, asyncio.Future[Any]]], bool]:
         """Wait for the first unit, then take all that is there, up to the cap. (units, whether to stop after them)"""
@@ -293,6 +293,14 @@ class Writer:
             self.tx.connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         except sqlite3.Error:
             telemetry.count("store_checkpoints_failed")
+
+
+def _bytes_of(taken: tuple[Unit, asyncio.Future[Any]]) -> int:
+    """About what a unit adds to the log. The size of its file says nothing: a checkpointed log keeps it and is written anew."""
+    unit = taken[0]
+    if type(unit) is journal.Append:
+        return sum(ROW_BYTES + len(row.body or b"") for row in unit.rows)
+    return unit.weight * UNIT_BYTES
 
 
 def _ends_batch(error: sqlite3.Error) -> bool:

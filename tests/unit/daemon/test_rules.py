@@ -45,8 +45,8 @@ async def test_rulesets_with_their_routes(revision: project.Revision, tmp_path: 
     assert set(evaluator.running) == {"one/rs", *(name for name in evaluator.running if name.startswith("healer/"))}
     assert [one.name for one in evaluator._routes["am"]] == ["one/rs"]
     assert evaluator._ttl_us == {"am": 60_000_000}
-    assert "one/rs/r" in rules.digests(evaluator)
-    assert "one/rs/switched_off" not in rules.digests(evaluator)
+    assert "one/rs/r" in await rules.digests(evaluator)
+    assert "one/rs/switched_off" not in await rules.digests(evaluator)
     kept.writer.close()
     if gc.isenabled():
         gc.unfreeze()

@@ -34,11 +34,14 @@ def load(tmp_path: pathlib.Path) -> Any:
 def difference(folder: pathlib.Path, old: project.Revision, new: project.Revision) -> dict[str, Any]:
     kept = store.Store.open(None, lambda: 1, loop=None)
 
-    def digests(revision: project.Revision) -> dict[str, str]:
+    async def digests(revision: project.Revision) -> dict[str, str]:
         made = standing.Standing(revision, standing.PauseFile(folder), "active")
-        return rules.digests(asyncio.run(rules.evaluator(kept, revision, made, alerts.Alerts())))
+        return await rules.digests(await rules.evaluator(kept, revision, made, alerts.Alerts()))
 
-    told = status.difference(old, new, digests(old), digests(new))
+    async def told_of() -> dict[str, Any]:
+        return await status.difference(old, new, await digests(old), await digests(new))
+
+    told = asyncio.run(told_of())
     kept.writer.close()
     return told
 
