@@ -8,6 +8,7 @@ marks. Only the safe tags exist, as in `yaml.safe_load`, which is what ansible-r
 from __future__ import annotations
 
 import datetime
+import math
 import pathlib
 import re
 from collections.abc import Iterator
@@ -198,7 +199,7 @@ class _Walk:
             key = self.value(key_node, depth + 1)
             if isinstance(key, dict | list):
                 raise yaml.constructor.ConstructorError(None, None, "a key has to be a scalar", key_node.start_mark)
-            if key != key:  # it could never be found again
+            if isinstance(key, float) and math.isnan(key):  # it could never be found again
                 raise yaml.constructor.ConstructorError(None, None, "a key cannot be .nan", key_node.start_mark)
             at = mark_of(key_node)
             if key in made.keys_at:

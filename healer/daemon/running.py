@@ -126,7 +126,7 @@ class Daemon:
         await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
         self._work("dispatch", self.dispatcher.run())
         self._work("watch", watching.Watch(self.store, self.pause, self.clock, self._look_again).run())
-        self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self.data_dir).run())
+        self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self._forget_alerts).run())
         await self.supervisor.replace(rules.sources(self.revision))
         self._state = "ok"
         gc.freeze()
@@ -136,6 +136,9 @@ class Daemon:
         logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
             "ready on port {}", self.port
         )
+
+    def _forget_alerts(self, names: list[tuple[str, str, int]]) -> None:
+        self.decider.evaluator.alerts.forget(names)
 
     async def _start_deciding(self) -> None:
         """Rules as they stood, then from a row of its own on the rules of today."""

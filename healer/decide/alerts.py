@@ -9,10 +9,9 @@ import heapq
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from healer.store import deciding
+from healer.store import cycles, deciding
 
 TEXT_MAX: Final = 500
-KEY_MAX: Final = 512
 TTL_US: Final = 24 * 3600 * 1_000_000
 
 
@@ -40,12 +39,10 @@ class Alerts:
 
     def word(self, source: str, alert: Any, at_us: int, ttl_us: int) -> deciding.AlertWord | None:
         """What an event's `alert` says, taken into memory; None where it has no lifecycle. Sets `alert['cycle']`."""
-        if not isinstance(alert, dict):
+        said = cycles.lifecycle(alert)
+        if said is None:
             return None
-        key, status = alert.get("key"), alert.get("status")
-        if status not in ("firing", "resolved") or not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
-            return None
-        firing = status == "firing"
+        key, firing = said
         state = self._states.get((source, key))
         if state is None:
             state = self._states[(source, key)] = _State(0, False, at_us, ttl_us)
@@ -61,19 +58,19 @@ class Alerts:
             _text(alert, "summary"),
         )  # fmt: skip
 
-    def peek(self, source: str, alert: Any) -> None:
-        """Replay: show the cycle to the rules without taking the word."""
-        if isinstance(alert, dict) and isinstance(alert.get("key"), str):
-            state = self._states.get((source, alert["key"]))
-            if state is not None:
-                alert["cycle"] = state.cycle
+    def recall(self, source: str, alert: Any, seq: int, openings: cycles.Openings) -> None:
+        """Replay: show the rules the cycle that held at the row `seq`, without taking the word again."""
+        said = cycles.lifecycle(alert)
+        if said is not None:
+            state = self._states.get((source, said[0]))
+            alert["cycle"] = openings.cycle(source, said[0], seq, state.cycle if state is not None else 0)
 
     def next_expiry_us(self) -> int | None:
         """When the next firing alert has been silent for its whole ttl; None while none fires."""
         while self._expiries:
             due_us, source, key = self._expiries[0]
-            state = self._states[(source, key)]
-            if not state.firing:
+            state = self._states.get((source, key))
+            if state is None or not state.firing:
                 heapq.heappop(self._expiries)
             elif state.seen_us + state.ttl_us > due_us:
                 heapq.heapreplace(self._expiries, (state.seen_us + state.ttl_us, source, key))
@@ -95,6 +92,14 @@ class Alerts:
         state = self._states.get((source, key))
         if state is not None and state.firing:
             state.seen_us = max(state.seen_us, at_us)
+
+    def forget(self, gone: Iterable[tuple[str, str, int]]) -> None:
+        """The store keeps nothing of these (source, key, cycle) any more: a next opening is their first. One that opened again
+        meanwhile stays."""
+        for source, key, cycle in gone:
+            state = self._states.get((source, key))
+            if state is not None and not state.firing and state.cycle == cycle:
+                del self._states[(source, key)]
 
     def __len__(self) -> int:
         return len(self._states)

@@ -13,7 +13,7 @@ import orjson
 
 from healer import engine, telemetry
 from healer.decide import acting, alerts
-from healer.store import deciding, journal
+from healer.store import cycles, deciding, journal
 
 
 class Running:
@@ -56,10 +56,10 @@ class Evaluator:
         self.running.clear()
         self._routes.clear()
 
-    def evaluate(self, row: journal.Row, *, replay: bool = False) -> deciding.Outcome | None:
+    def evaluate(self, row: journal.Row, *, replay: cycles.Openings | None = None) -> deciding.Outcome | None:
         """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
         if row.kind == "tick":
-            return None if replay else self._tick(row)
+            return None if replay is not None else self._tick(row)
         listening = self._routes.get(row.source)
         if not listening or row.kind == "revision":
             return None
@@ -81,19 +81,21 @@ class Evaluator:
                 matches = self._matches(one.session, row, data, now)
                 if matches:
                     outcome = outcome or deciding.Outcome(row.seq, row.at_us)
-                    self._fired(one, row, matches, word, outcome, replay)
+                    self._fired(one, row, matches, word, outcome, replay is not None)
             except Exception as error:  # one ruleset's poison must not stop the others: the pair is set aside and told
                 telemetry.count("events_quarantined")
                 outcome = outcome or deciding.Outcome(row.seq, row.at_us)
                 outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
-        return None if outcome is None or replay else outcome
+        return None if replay is not None else outcome
 
     def _tick(self, row: journal.Row) -> deciding.Outcome:
         return deciding.Outcome(row.seq, row.at_us, expired=self.alerts.expire(row.at_us), look=True)
 
-    def _word(self, row: journal.Row, data: dict[str, Any], *, replay: bool) -> deciding.AlertWord | None:
-        if replay:
-            self.alerts.peek(row.source, data["alert"])
+    def _word(
+        self, row: journal.Row, data: dict[str, Any], *, replay: cycles.Openings | None
+    ) -> deciding.AlertWord | None:
+        if replay is not None:
+            self.alerts.recall(row.source, data["alert"], row.seq, replay)
             return None
         return self.alerts.word(row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US))
 

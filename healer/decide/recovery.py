@@ -16,7 +16,7 @@ from loguru import logger
 
 from healer import store, telemetry
 from healer.decide import evaluating
-from healer.store import deciding
+from healer.store import cycles, deciding
 
 BATCH: Final = 2_000
 FREED: Final = 50
@@ -57,6 +57,10 @@ async def _put_back(
     bodies: dict[int, dict[str, Any]] = {}
     for row in await opened.rows_at(sorted(set(refs_of(state)))):
         body = orjson.loads(row.body or b"{}")
+        said = cycles.lifecycle(body.get("alert")) if row.kind == "event" else None
+        if said is not None:
+            openings = cycles.Openings(await opened.reader.all("openings_of", row.source, said[0]))
+            evaluator.alerts.recall(row.source, body["alert"], row.seq, openings)
         bodies[row.seq] = {**body, "meta": evaluator.meta(row, body)} if one.uses_meta else body
     one.session.restore(state, bodies.__getitem__)
 
@@ -84,13 +88,14 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
         rows = await opened.rows_after(after, min(BATCH, position - after))
         if not rows:
             break
+        openings = cycles.Openings(await opened.reader.all("openings_between", after, position))
         for row in rows:
             if row.kind == "revision":
                 evaluator = await carry_over(
                     opened, evaluator, await rules_of(orjson.loads(row.body or b"{}")["revision"])
                 )
             elif evaluator is not None:
-                evaluator.evaluate(row, replay=True)
+                evaluator.evaluate(row, replay=openings)
             after = row.seq
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)

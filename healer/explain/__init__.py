@@ -6,6 +6,7 @@ that were stored then. Used by `web` and the command line.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -14,7 +15,7 @@ import orjson
 
 from healer import engine, errors, project, store
 from healer.policy import reasons
-from healer.store import journal, reads
+from healer.store import cycles, journal, reads
 
 RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 RULES_MAX: Final = 2_000
@@ -40,7 +41,10 @@ async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule
     data = orjson.loads(row.body or b"null")
     if isinstance(data, dict) and not asked.startswith("r-"):
         held = await _not_fired(opened, seq)
-        _others(await revision_of(number or 0), row, _with_meta(opened.uid, row, data), held, told)
+        await _with_cycle(opened, row, data)
+        revision = await revision_of(number or 0)
+        # Thousands of rules are compiled for it: not on the loop.
+        await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
     shown = [one for name, one in told.items() if rule is None or rule in (name, name.rpartition("/")[2])]
     if asked.startswith("r-"):
         await _of_run(opened, asked, shown)
@@ -102,6 +106,16 @@ async def _not_fired(opened: store.Store, seq: int) -> Callable[[str], str]:
         return "quarantined" if poisoned & {name, "*"} else "throttled"
 
     return why
+
+
+async def _with_cycle(opened: store.Store, row: journal.Row, data: dict[str, Any]) -> None:
+    """Put the cycle that its rules saw into an event that speaks of an alert."""
+    said = cycles.lifecycle(data.get("alert")) if row.kind == "event" else None
+    if said is None:
+        return
+    today = await opened.reader.all("alert_cycle", row.source, said[0])
+    openings = cycles.Openings(await opened.reader.all("openings_of", row.source, said[0]))
+    data["alert"]["cycle"] = openings.cycle(row.source, said[0], row.seq, today[0]["cycle"] if today else 0)
 
 
 def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, Any]:

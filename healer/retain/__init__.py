@@ -1,7 +1,8 @@
 """Retain: keeps the data directory from growing for ever. Small deletions, one at a time, so that no commit waits long for them.
 
 Nothing is deleted that something still refers to: the journal is trimmed below the oldest row that a snapshot, an open run or an
-undecided row needs; content goes when no row names it; revisions when no journal row is left that was decided under them.
+undecided row needs; content goes when no row names it; a run stays while its alert fires, an alert while a run names it. The audit is
+kept whole, and with it the revisions that it names.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ US: Final = 1_000_000
 
 
 class Retainer:
-    """One a daemon. `retention` has `journal`, `runs`, `output` in seconds."""
+    """One a daemon. `retention` has `journal`, `runs`, `alerts`, `output` in seconds.
 
-    def __init__(self, opened: store.Store, retention: Any, clock: Callable[[], int], data_dir: pathlib.Path) -> None:
+    `forget` hears which alerts went: (source, key, cycle) of each.
+    """
+
+    def __init__(
+        self, opened: store.Store, retention: Any, clock: Callable[[], int], forget: Callable[[list[tuple[str, str, int]]], None]
+    ) -> None:  # fmt: skip
         self._store = opened
         self._retention = retention
         self._clock = clock
-        self._data_dir = data_dir
+        self._forget_alerts = forget
 
     async def run(self) -> None:
         """Until cancelled: a round each minute."""
@@ -57,9 +63,21 @@ class Retainer:
                 if count < unit.at_most:
                     break
                 await asyncio.sleep(PAUSE_S)
+        if alerts := await self._alerts(now_us - round(self._retention.alerts * US)):
+            removed["alerts"] = alerts
         if files := await self._contents():
             removed["contents"] = files
         return removed
+
+    async def _alerts(self, before_us: int) -> int:
+        gone = 0
+        while names := await self._store.submit(trimming.TrimAlerts(before_us)):
+            self._forget_alerts(names)
+            gone += len(names)
+            if len(names) < trimming.TrimAlerts.at_most:
+                break
+            await asyncio.sleep(PAUSE_S)
+        return gone
 
     async def _contents(self) -> int:
         """Content that no row names any more: the rows first, then the files."""

@@ -168,6 +168,7 @@ def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
             "alert_open", word.source, word.key, word.cycle, outcome.at_us, outcome.at_us, word.ttl_us, outcome.seq, outcome.seq,
             word.name, word.target, word.severity, word.summary,
         )  # fmt: skip
+        tx.run("opening_insert", word.source, word.key, outcome.seq, word.cycle)
         telemetry.count("alerts_opened")
     elif word.firing:
         tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)

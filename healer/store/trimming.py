@@ -24,6 +24,7 @@ class TrimJournal:
         """How many rows went."""
         oldest = tx.one("journal_oldest_needed")[0]
         tx.run("decision_trim", oldest, self.before_us, ROWS)
+        tx.run("opening_trim", oldest, ROWS)
         return tx.run("journal_trim", oldest, self.before_us, ROWS)
 
 
@@ -71,6 +72,20 @@ class TrimRuns:
             for name in ("attempt_forget", "run_target_forget", "run_alert_forget", "run_forget"):
                 tx.run(name, run)
         return len(runs)
+
+
+class TrimAlerts:
+    """Alerts that were closed long ago. Which ones: (source, key, cycle) of each."""
+
+    weight = 1
+    at_most: ClassVar[int] = ROWS
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> list[tuple[str, str, int]]:
+        """Delete the rows; who keeps them in memory has to forget them too."""
+        return [(row[0], row[1], row[2]) for row in tx.all("alert_trim", self.before_us, ROWS)]
 
 
 class TrimBlobs:

@@ -36,6 +36,20 @@ ON CONFLICT (source, key) DO UPDATE SET cycle = excluded.cycle, status = 'firing
     last_seq = excluded.last_seq, times = 1, name = excluded.name, target = excluded.target, severity = excluded.severity,
     summary = excluded.summary;
 
+-- name: opening_insert
+INSERT INTO opening (source, key, seq, cycle) VALUES (?, ?, ?, ?);
+
+-- name: openings_between
+-- Which alerts opened in rows after a position, up to another.
+SELECT source, key, seq, cycle FROM opening WHERE seq > ? AND seq <= ? ORDER BY seq;
+
+-- name: openings_of
+-- All openings of one alert that are still kept.
+SELECT source, key, seq, cycle FROM opening WHERE source = ? AND key = ? ORDER BY seq;
+
+-- name: alert_cycle
+SELECT cycle FROM alert WHERE source = ? AND key = ?;
+
 -- name: alert_seen
 UPDATE alert SET seen_us = ?, last_seq = ?, severity = ?, summary = ?, times = times + 1
 WHERE source = ? AND key = ? AND status = 'firing';

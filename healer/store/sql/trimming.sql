@@ -22,8 +22,25 @@ DELETE FROM delivery WHERE (source, id) IN (SELECT source, id FROM delivery WHER
 UPDATE attempt SET stdout_hash = NULL, stderr_hash = NULL
 WHERE (run, number) IN (SELECT run, number FROM attempt WHERE ended_us < ? AND stdout_hash IS NOT NULL LIMIT ?);
 
+-- name: opening_trim
+-- Openings before the oldest row that a replay could come to.
+DELETE FROM opening WHERE (source, key, seq) IN (SELECT source, key, seq FROM opening WHERE seq < ? ORDER BY seq LIMIT ?);
+
+-- name: alert_trim
+-- Alerts closed long ago that no run names any more: as long as one does, the next opening must not begin at cycle 1 again.
+DELETE FROM alert WHERE (source, key) IN (
+    SELECT a.source, a.key FROM alert a
+    WHERE a.closed_us < ? AND a.status = 'resolved'
+      AND NOT EXISTS (SELECT 1 FROM run_alert r WHERE r.source = a.source AND r.key = a.key)
+    ORDER BY a.closed_us LIMIT ?
+) RETURNING source, key, cycle;
+
 -- name: runs_over
-SELECT id FROM run WHERE ended_us < ? ORDER BY created_us LIMIT ?;
+-- A run whose alert still fires in that cycle is what says `duplicate` to its repeats: it stays.
+SELECT id FROM run r WHERE ended_us < ?
+   AND NOT EXISTS (SELECT 1 FROM run_alert ra JOIN alert a ON a.source = ra.source AND a.key = ra.key
+                   WHERE ra.run = r.id AND a.status = 'firing' AND a.cycle = ra.cycle)
+ORDER BY created_us LIMIT ?;
 
 -- name: attempt_forget
 DELETE FROM attempt WHERE run = ?;

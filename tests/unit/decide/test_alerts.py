@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from healer.decide import alerts
+from healer.store import cycles
 
 S = 1_000_000
 TTL = 60 * S
@@ -109,10 +110,26 @@ def test_a_start_goes_on_from_the_rows() -> None:
 def test_replay_shows_the_cycle_and_takes_no_word() -> None:
     known = alerts.Alerts()
     known.word("am", said("firing"), S, TTL)
-    for alert in (said("resolved"), None, {"key": 5}, said("firing", "other")):
-        known.peek("am", alert)
-        assert not isinstance(alert, dict) or alert.get("cycle") == (1 if alert["key"] == "k" else None)
+    shown = [said("resolved"), said("firing", "other"), {"key": 5}, said("unknown"), None]
+    for alert in shown:
+        known.recall("am", alert, 9, cycles.Openings())
+    assert [alert and alert.get("cycle") for alert in shown] == [1, 0, None, None, None]
     assert known.next_expiry_us() == S + TTL
+
+
+def test_a_forgotten_alert_opens_as_its_first_again_but_one_that_fires_stays() -> None:
+    known = alerts.Alerts()
+    for key, statuses in (("closed", ("firing", "resolved")), ("fires", ("firing", "resolved", "firing"))):
+        for status in statuses:
+            known.word("am", said(status, key), S, TTL)
+    known.forget([("am", "closed", 1), ("am", "fires", 1), ("am", "never seen", 1)])
+    words = [known.word("am", said("firing", key), S, TTL) for key in ("closed", "fires")]
+    assert [(word.cycle, word.opens) for word in words if word] == [(1, True), (2, False)]
+    assert known.expire(S + TTL) == [("am", "closed"), ("am", "fires")]
+    known.forget([("am", "fires", 1)])  # what went was the cycle before
+    word = known.word("am", said("firing", "fires"), S, TTL)
+    assert word is not None
+    assert word.cycle == 3
 
 
 class Model:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from healer.store import deciding
+from healer.store import cycles, deciding
 
 S = 1_000_000
 TWO = """\
@@ -125,7 +125,7 @@ def test_a_tick_always_looks_and_a_revision_leads_to_nothing(make: Any) -> None:
     kit = make("r | event.a == 1 | action: {none: {}}")
     assert kit.post({}, kind="tick", source="healer").look
     assert kit.evaluator.evaluate(kit.row({}, kind="revision", source="healer")) is None
-    assert kit.evaluator.evaluate(kit.row({}, kind="tick", source="healer"), replay=True) is None
+    assert kit.evaluator.evaluate(kit.row({}, kind="tick", source="healer"), replay=cycles.Openings()) is None
 
 
 def test_facts_are_set_and_retracted_by_their_rows(make: Any) -> None:
@@ -141,7 +141,7 @@ def test_replay_moves_the_memory_and_nothing_else(make: Any) -> None:
     kit = make(
         "r | event.a == 1 | throttle: {once_within: 10 seconds, group_by_attributes: [event.h]}, action: {debug: {}}"
     )
-    assert kit.evaluator.evaluate(kit.row({"a": 1, "h": "x"}), replay=True) is None
+    assert kit.evaluator.evaluate(kit.row({"a": 1, "h": "x"}), replay=cycles.Openings()) is None
     assert rules(kit.post({"a": 1, "h": "x"})) == []
     assert rules(kit.post({"a": 1, "h": "y"})) == ["act/rs/r"]
     assert len(kit.said) == 1

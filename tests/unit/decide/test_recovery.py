@@ -21,6 +21,8 @@ RULES = """
   hosts: all
   sources: [{healer.api: {}}]
   rules:
+    - {name: cycle, condition: event.alert.cycle == 2 and event.a == 1, throttle: {once_within: 9 seconds, group_by_attributes: [event.h]}, action: {debug: {}}}
+    - {name: each, condition: event.a == 3, throttle: {once_within: 9 seconds, group_by_attributes: [event.alert.cycle]}, action: {none: {}}}
     - {name: slow, condition: event.a == 1, throttle: {once_within: %s seconds, group_by_attributes: [event.h]}, action: {debug: {}}}
     - {name: named, condition: event.a == 2, throttle: {once_within: 7 seconds, group_by_attributes: [event.alert.key]}, action: {set_fact: {fact: {f: "{{ event.h }}"}}}}
     - {name: chained, condition: event.f is defined, action: {post_event: {event: {a: 1, h: "{{ event.f }}"}}}}
@@ -184,15 +186,18 @@ async def test_a_stop_at_any_position_changes_nothing_of_the_rest(given: list[An
     box.store.writer.close()
 
 
-async def post(box: Box, one: evaluating.Evaluator, at_s: float, snapshot: bool = False) -> bool:
-    """Whether an event of the throttled rule fires at a second."""
+async def post(
+    box: Box, one: evaluating.Evaluator, at_s: float, snapshot: bool = False, rule: str = "slow", **more: Any
+) -> bool:
+    """Whether an event of a throttled rule fires it at a second."""
     box.now_us = round((1_000 + at_s) * S)
-    box.store.writer.now(journal.Append([journal.Row("event", "healer.api", b'{"a":1,"h":"x"}')]))
+    body = orjson.dumps({"a": 1, "h": "x"} | more)
+    box.store.writer.now(journal.Append([journal.Row("event", "healer.api", body)]))
     row = await box.next_row()
     assert row is not None
     outcome = one.evaluate(row)
     box.commit(row, outcome, recovery.take(one, row.seq) if snapshot else None)
-    return any(result.rule == "act/rs/slow" for result in (outcome.results if outcome else []))
+    return any(result.rule == f"act/rs/{rule}" for result in (outcome.results if outcome else []))
 
 
 @pytest.fixture
@@ -214,6 +219,20 @@ async def test_nothing_is_healed_twice_because_of_a_restart(box: Box, snapshot_a
     assert again is not None
     fired += [await post(box, again, at) for at in (17, 21.999, 22)]
     assert fired == [True, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("snapshot_at", [None, 0, 1, 8])
+async def test_a_replay_shows_the_cycle_of_then(box: Box, snapshot_at: int | None) -> None:
+    one = box.fresh("r10")
+    fired = []
+    for at, status in ((0, "firing"), (1, "resolved"), (8, "firing")):
+        alert = {"key": "k", "status": status}
+        fired.append(await post(box, one, at, at == snapshot_at, "cycle", alert=alert))
+    again = await box.restarted()
+    assert again is not None
+    for at in (10, 16.999, 17):
+        fired.append(await post(box, again, at, False, "cycle", alert={"key": "k", "status": "firing"}))
+    assert fired == [False, False, True, False, False, True]
 
 
 async def test_a_rule_that_means_the_same_keeps_its_window_and_another_starts_anew(box: Box) -> None:

@@ -28,6 +28,10 @@ FILES = {
     - {name: other, condition: event.a == 2 and event.h == "x", action: {none: {}}}
     - {name: quiet, condition: event.a == 1 and event.meta.source.name == "healer.api", throttle: {once_within: 1 minute, group_by_attributes: [event.a]}, action: {run_action: {name: note, target: localhost}}}
     - {name: late, condition: event.a == 1, action: {none: {}}}
+- name: cycles
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules: [{name: again, condition: event.alert.cycle > 1, action: {none: {}}}]
 - name: elsewhere
   hosts: all
   sources: [{healer.source: {name: am}}]
@@ -89,7 +93,7 @@ async def test_each_rule_that_heard_of_the_event_says_why(box: Box) -> None:
     told = await box.why()
     assert reasons(told) == {
         "act/rs/quiet": "fired", "act/rs/disabled": ("disabled", None), "act/rs/other": ("no-match", None),
-        "act/rs/late": ("taken", "quiet"),
+        "act/rs/late": ("taken", "quiet"), "act/cycles/again": ("no-match", None),
     }  # fmt: skip
     assert told["event"] == {
         "id": "e-2", "kind": "event", "source": "healer.api", "received_at_us": 1_000 * S, "received_at": "1970-01-01T00:16:40.000000Z",
@@ -104,6 +108,16 @@ async def test_conditions_show_what_was_seen(box: Box) -> None:
     assert [(test["holds"], test["seen"][0]["path"], test["seen"][0].get("value")) for test in one["conditions"]] == [
         (False, "event.a", 1), (False, "event.h", "y"),
     ]  # fmt: skip
+
+
+async def test_conditions_on_the_cycle_see_the_one_of_the_time(box: Box) -> None:
+    for status in ("firing", "resolved", "firing"):
+        box.post({"a": 7, "alert": {"key": "k", "status": status}})
+    seen = []
+    for event in ("e-2", "e-3", "e-4"):
+        (one,) = (await box.why(event, rule="again"))["rules"]
+        seen.append((one["fired"], one["conditions"][0]["seen"][0].get("value")))
+    assert seen == [(False, 1), (False, 1), (True, 2)]
 
 
 async def test_conditions_on_meta_see_the_meta_of_the_time(box: Box) -> None:

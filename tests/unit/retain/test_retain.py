@@ -14,7 +14,7 @@ from healer.store import deciding, journal, trimming
 
 S = 1_000_000
 DAY = 86_400 * S
-RETENTION = types.SimpleNamespace(journal=86_400.0, runs=2 * 86_400.0, output=86_400.0)
+RETENTION = types.SimpleNamespace(journal=86_400.0, runs=2 * 86_400.0, output=86_400.0, alerts=3 * 86_400.0)
 
 
 class Box:
@@ -23,8 +23,9 @@ class Box:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
         self.now_us = 100 * DAY
+        self.forgotten: list[tuple[str, str, int]] = []
         self.store = store.Store.open(folder, lambda: self.now_us, loop=None)
-        self.retainer = retain.Retainer(self.store, RETENTION, lambda: self.now_us, folder)
+        self.retainer = retain.Retainer(self.store, RETENTION, lambda: self.now_us, self.forgotten.extend)
         self.position = 0
         self.store.writer.now(deciding.UseRevision("f" * 64, "", "d", {}))
 
@@ -74,17 +75,75 @@ async def test_what_is_old_goes_however_much_it_is(box: Box, monkeypatch: pytest
 async def test_runs_that_ended_long_ago_go_however_many(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retain, "PAUSE_S", 0)
     box.decided(1)
-    tx = box.store.writer.tx
     for number in range(trimming.RUNS * 2 + 1):
-        tx.run(
-            "run_insert", f"r-{number}", "succeeded", "", "{}", 1, "a/b/c", "x", 0, "catalog", "command", "[]", "here", "{}", "{}", 0, 0,
-            "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}",
-        )  # fmt: skip
+        add_run(box, f"r-{number}")
     box.now_us += 2 * DAY
     assert "runs" not in await box.retainer.once()
     box.now_us += 1
     assert (await box.retainer.once())["runs"] == trimming.RUNS * 2 + 1
     assert box.count("run") == 0
+
+
+def add_run(box: Box, name: str, alert: tuple[str, int] | None = None) -> None:
+    """A run that ended now, for the cycle of an alert."""
+    tx = box.store.writer.tx
+    tx.run(
+        "run_insert", name, "succeeded", "", "{}", 1, "a/b/c", "x", 0, "catalog", "command", "[]", "here", "{}", "{}", 0, 0,
+        "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}",
+    )  # fmt: skip
+    if alert is not None:
+        tx.run("run_alert_insert", name, "am", *alert, 1)
+
+
+def add_alert(box: Box, key: str, *, fires: bool, cycle: int = 1) -> None:
+    """An alert that opened now, and perhaps closed."""
+    tx = box.store.writer.tx
+    tx.run("alert_open", "am", key, cycle, box.now_us, box.now_us, DAY, 1, 1, "n", "t", "critical", "")
+    tx.run("opening_insert", "am", key, box.position, cycle)
+    if not fires:
+        tx.run("alert_close", box.now_us, "resolved", 1, "am", key)
+
+
+async def test_a_run_stays_while_its_alert_fires_in_that_cycle(box: Box) -> None:
+    box.decided(1)
+    for name, alert in (("r-fires", ("k", 2)), ("r-before", ("k", 1)), ("r-closed", ("c", 1)), ("r-without", None)):
+        add_run(box, name, alert)
+    add_alert(box, "k", fires=True, cycle=2)
+    add_alert(box, "c", fires=False)
+    box.now_us += 2 * DAY + 1
+    assert (await box.retainer.once())["runs"] == 3
+    assert box.store.writer.tx.all("runs_over", 1 << 60, 9) == []
+    box.store.writer.tx.run("alert_close", box.now_us, "resolved", 1, "am", "k")
+    assert (await box.retainer.once())["runs"] == 1
+
+
+async def test_an_alert_closed_long_ago_goes_once_no_run_names_it(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retain, "PAUSE_S", 0)
+    monkeypatch.setattr(trimming, "ROWS", 3)
+    monkeypatch.setattr(trimming.TrimAlerts, "at_most", 3)
+    box.decided(1)
+    for n in range(7):
+        add_alert(box, f"c{n}", fires=False)
+    add_alert(box, "fires", fires=True)
+    add_alert(box, "named", fires=False)
+    box.now_us += 3 * DAY - 1
+    add_run(box, "r-1", ("named", 1))
+    assert "alerts" not in await box.retainer.once()
+    box.now_us += 2
+    assert (await box.retainer.once())["alerts"] == 7
+    assert sorted(box.forgotten) == [("am", f"c{n}", 1) for n in range(7)]
+    box.now_us += 2 * DAY
+    assert (await box.retainer.once())["alerts"] == 1
+    assert box.count("alert") == 1
+
+
+async def test_openings_go_with_the_rows_that_a_replay_could_come_to(box: Box) -> None:
+    box.decided(1)
+    add_alert(box, "k", fires=True)
+    assert box.count("opening") == 1
+    box.decided(3)
+    await box.retainer.once()
+    assert box.count("opening") == 0
 
 
 async def test_the_file_goes_after_its_row(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
