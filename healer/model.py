@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -157,6 +158,8 @@ def run_id(activation: str, ruleset: str, rule: str, key: str, ordinal: int, act
 
 
 _BASE32: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+TOKEN: Final = re.compile(rf"r-[{_BASE32}]{{26}}-[1-9][0-9]*")
+"""An attempt's token: its run and its number. Names of job folders are of this form."""
 
 
 def short_hash(text: str) -> str:

@@ -28,6 +28,12 @@ class Auth(plugins.Options):
     bearer: plugins.SecretRef | None = pydantic.Field(None, description="the token of `Authorization: Bearer …`")
     none: Literal[True] | None = pydantic.Field(None, description="true: anybody who reaches the port may send")
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _none_alone(cls, value: object) -> object:
+        """`auth: none` means the same as `auth: {none: true}`."""
+        return {"none": True} if value == "none" else value
+
     @pydantic.model_validator(mode="after")
     def _exactly_one(self) -> Auth:
         if (self.bearer is None) == (self.none is None):

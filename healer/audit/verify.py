@@ -87,8 +87,8 @@ class Verifier:
         report.first_us = report.first_us if report.first_us is not None else at_us
         report.last_us = at_us
 
-    def finish(self, size: int, root: bytes, chain: bytes) -> Report:
-        """Compare with the stored head (size, root, chain) and give the report."""
+    def finish(self, size: int, root: bytes, chain: bytes, frontier: bytes) -> Report:
+        """Compare with the stored head (`frontier`: the packed right edge that the next records grow from) and give the report."""
         report = self.report
         if report.records != size:
             report.add(min(report.records, size), f"the head says {size} records, there are {report.records}")
@@ -97,6 +97,8 @@ class Verifier:
                 report.first_bad if report.first_bad is not None else 0,
                 "the tree over the records has another root than the head",
             )
+        elif self._frontier.to_bytes() != frontier:
+            report.add(max(size - 1, 0), "the head's right edge of the tree is not that of the records")
         if self._chain != chain and not report.findings:
             report.add(max(size - 1, 0), "the chain ends elsewhere than the head says")
         report.root = self._frontier.root().hex()

@@ -68,14 +68,14 @@ def _verify(opened: sqlite3.Connection, path: pathlib.Path) -> Result:
             path=path, reason=f"its schema has the number {have}, this version of healer knows 1 to {known}"
         )
     verifier = verify.Verifier()
-    size, root, chain, beyond = _head(opened, path)
+    size, root, chain, frontier, outside = _head(opened, path)
     after = 0
     while after < size and (rows := _rows(opened, after, size)):
         verifier.feed(_sound(rows, verifier.report))
         after = rows[-1][0] + 1
-    if beyond:
-        verifier.report.add(size, f"{beyond} records lie beyond the head, which says {size}")
-    report = verifier.finish(size, root, chain)
+    for count, where in outside:
+        verifier.report.add(size, f"{count} records lie {where}")
+    report = verifier.finish(size, root, chain, frontier)
     for sentence in _altered(opened, have):
         report.add(0, sentence)
     for sentence in _damaged(opened):
@@ -92,17 +92,21 @@ def _damaged(opened: sqlite3.Connection) -> Iterator[str]:
     yield from (f"the database is damaged: {line}" for line in lines)
 
 
-def _head(opened: sqlite3.Connection, path: pathlib.Path) -> tuple[int, bytes, bytes, int]:
-    """(size, root, chain, number of records beyond it), all of one moment."""
+def _head(opened: sqlite3.Connection, path: pathlib.Path) -> tuple[int, bytes, bytes, bytes, list[tuple[int, str]]]:
+    """(size, root, chain, frontier, how many records lie outside of it and where), all of one moment."""
     opened.execute("BEGIN")
     try:
         row = opened.execute(names.load()["audit_head"]).fetchone()
         if row is None or not isinstance(row[0], int) or not all(isinstance(hash_, bytes) for hash_ in row[1:]):
             raise Unreadable(path=path, reason="its audit has no head")
-        beyond = opened.execute("SELECT count(*) FROM audit WHERE seq >= ?", (row[0],)).fetchone()[0]
+        counts = opened.execute(
+            "SELECT count(*) FILTER (WHERE seq >= ?), count(*) FILTER (WHERE seq < 0) FROM audit WHERE seq >= ? OR seq < 0",
+            (row[0], row[0]),
+        ).fetchone()
     finally:
         opened.execute("ROLLBACK")
-    return row[0], row[1], row[2], beyond
+    outside = zip(counts, (f"beyond the head, which says {row[0]}", "before the first one"), strict=True)
+    return row[0], row[1], row[2], row[3], [(count, where) for count, where in outside if count]
 
 
 def _rows(opened: sqlite3.Connection, after: int, size: int) -> list[Any]:

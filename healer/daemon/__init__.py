@@ -23,6 +23,7 @@ from healer.store import connection, ownership
 
 SWITCH_S: Final = 0.0005
 STANDBY_S: Final = 0.2
+OWN_FOLDERS: Final = ("work", "blobs", "revisions")
 
 __all__ = ["StartOptions", "main", "running", "standing"]
 
@@ -42,7 +43,7 @@ class StartOptions:
 
     def overrides(self) -> dict[str, Any]:
         """The flags by their place in healer.yaml."""
-        data_dir = str(self.data_dir.resolve()) if self.data_dir is not None else None
+        data_dir = str(self.data_dir.absolute()) if self.data_dir is not None else None
         return {"server.host": self.host, "server.port": self.port, "mode": self.mode, "data_dir": data_dir}
 
 
@@ -66,6 +67,7 @@ def main(options: StartOptions) -> int:
     owned = ownership.Ownership(data_dir)
     _own(owned, standby=options.standby)
     try:
+        _make_own_folders(data_dir)
         _refuse_first_start_active(revision, data_dir, options)
         daemon = running.Daemon(revision, base, data_dir, owned, options.overrides(), options.log_level)
         return uvloop.run(_run(daemon))
@@ -90,6 +92,20 @@ def _make_data_dir(data_dir: pathlib.Path) -> None:
         ) from error
     if not os.access(data_dir, os.W_OK | os.X_OK):
         raise errors.StartError(reason=f"the data directory {data_dir} cannot be written to", try_="--data-dir DIR")
+
+
+def _make_own_folders(data_dir: pathlib.Path) -> None:
+    """The folders that the daemon writes to and deletes from: behind a link they would be somebody else's."""
+    for name in OWN_FOLDERS:
+        folder = data_dir / name
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            if folder.is_symlink() or not folder.is_dir():
+                reason = f"{folder} is {'a link' if folder.is_symlink() else 'no folder'}, and has to be a folder of the daemon's own"
+                raise errors.StartError(f"move {folder} away", reason=reason) from None
+        except OSError as error:
+            raise errors.StartError("--data-dir DIR", reason=f"{folder}: {error.strerror}") from error
 
 
 def _own(owned: ownership.Ownership, *, standby: bool) -> None:

@@ -71,7 +71,6 @@ class Daemon:
         """Start, serve until `end`, stop. Raises `errors.StartError` and others when it cannot start."""
         loop = asyncio.get_running_loop()
         logs.configure(self.revision.settings, self.base, self.data_dir, self._log_level, self._mask)
-        self.files = await asyncio.to_thread(project.publish, self.revision, self.data_dir)
         self.store = store.Store.open(
             self.data_dir,
             self.clock,
@@ -96,6 +95,8 @@ class Daemon:
 
     async def _start(self) -> None:
         settings = self.revision.settings
+        # After the store, which would not begin anew beside revisions that an earlier one left.
+        self.files = await asyncio.to_thread(project.publish, self.revision, self.data_dir)
         self.clock.not_before(self.store.writer.tx.now_us)
         await self.store.submit(
             notes.Note("start", "daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
@@ -105,7 +106,6 @@ class Daemon:
             self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
             heard=self.decider.evaluator.alerts.heard,
         )  # fmt: skip
-        await asyncio.to_thread((self.data_dir / "work").mkdir, 0o700, True, True)
         self.controllers = rules.controllers(self.revision, self.files, self._resolve)
         self.dispatcher = dispatch.Dispatcher(
             self.store, self._of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,

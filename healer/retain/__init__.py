@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from healer import store, telemetry
+from healer import model, store, telemetry
 from healer.store import trimming
 
 EVERY_S: Final = 60.0
@@ -96,9 +96,18 @@ class Retainer:
 
 
 async def forget_work(data_dir: pathlib.Path, tokens: set[str]) -> int:
-    """At a start: job folders of attempts that have ended (a crash came between the outcome and the clean-up)."""
+    """At a start: job folders of attempts that have ended (a crash came between the outcome and the clean-up).
+
+    Only real folders that are named as attempts are, in a real folder: whatever else lies there is not ours to delete.
+    """
     folder = data_dir / "work"
-    gone = [path for path in sorted(folder.iterdir()) if path.name not in tokens] if folder.is_dir() else []
+    if folder.is_symlink() or not folder.is_dir():
+        return 0
+    gone = [path for path in sorted(folder.iterdir()) if path.name not in tokens and _is_job(path)]
     for path in gone:
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
     return len(gone)
+
+
+def _is_job(path: pathlib.Path) -> bool:
+    return model.TOKEN.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()

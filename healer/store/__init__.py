@@ -8,6 +8,7 @@ database path outside this room.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import sqlite3
@@ -15,7 +16,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from healer.store import blobs, connection, journal, reader, transaction, writer
+from healer.store import blobs, connection, journal, reader, soundness, transaction, writer
 
 DATABASE = "healer.db"
 
@@ -47,12 +48,19 @@ class Store:
         batch_rows_max: int = writer.BATCH_ROWS_MAX,
         memory: sqlite3.Connection | None = None,
     ) -> Store:
-        """Open (and create, migrate) the store in `data_dir`; None: in memory. Raises `errors.StoreError`, `errors.NewerSchema`.
+        """Open (and create, migrate) the store in `data_dir`; None: in memory.
+
+        Raises `errors.StoreError`, `errors.NewerSchema`, `errors.StartError` for one that is damaged or has gone.
 
         `memory`: a connection of an earlier in-memory store, to start again on what it committed (as after a crash).
         """
         path = data_dir / DATABASE if data_dir is not None else None
+        if path is not None:
+            soundness.refuse_lost(path, path.parent / "revisions")
         opened = memory or connection.open_writer(str(path) if path else connection.MEMORY)
+        if path is not None:
+            with contextlib.closing(connection.open_writer(connection.MEMORY)) as fresh:
+                soundness.refuse_damaged(opened, fresh, path)
         uid, epoch = _begin(opened, clock())
         made = writer.Writer(
             opened, epoch, environment, clock, loop=loop, on_rows=on_rows, on_fatal=on_fatal, batch_rows_max=batch_rows_max,

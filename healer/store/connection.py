@@ -23,6 +23,8 @@ STATEMENTS_CACHED: Final = 1200
 
 def open_writer(path: str) -> sqlite3.Connection:
     """The one connection that writes. Creates and migrates. Raises `errors.StoreError`, `errors.NewerSchema`."""
+    if path != MEMORY:
+        _refuse_no_file(pathlib.Path(path))
     try:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED, timeout=10
@@ -38,12 +40,14 @@ def open_writer(path: str) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store = MEMORY")
         _migrate(connection)
     except sqlite3.Error as error:
-        raise errors.StoreError(reason=f"{path}: {error}") from error
+        try_ = "healer audit verify says more; put a copy of the data directory back, or move it away to begin anew"
+        raise errors.StoreError(try_, reason=f"{path}: {error}") from error
     return connection
 
 
 def open_reader(path: pathlib.Path) -> sqlite3.Connection:
     """A read-only connection, for offline reading. Raises `errors.StoreError`."""
+    _refuse_no_file(path)
     try:
         connection = sqlite3.connect(
             reader_uri(path), uri=True, isolation_level=None, timeout=10, check_same_thread=False
@@ -55,6 +59,11 @@ def open_reader(path: pathlib.Path) -> sqlite3.Connection:
     return connection
 
 
+def _refuse_no_file(path: pathlib.Path) -> None:
+    if path.exists() and not path.is_file():
+        raise errors.StoreError("--data-dir DIR", reason=f"{path} is no file")
+
+
 def reader_uri(path: pathlib.Path) -> str:
     """The URI of a read-only connection."""
     return f"{path.resolve().as_uri()}?mode=ro"
@@ -64,6 +73,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """Apply the migrations that are missing, each in one transaction with its number."""
     have = int(connection.execute("PRAGMA user_version").fetchone()[0])
     known = names.schema()
+    if have < 1 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise sqlite3.DatabaseError(f"its schema has the number {have}, and it holds tables: not ours, or damaged")
     if have > known[-1][0]:
         raise errors.NewerSchema(got=have, wanted=known[-1][0])
     for number, script in known:

@@ -35,10 +35,10 @@ class SlowBody(errors.RequestError):
 def content_type(request: web.BaseRequest, taken: Collection[str]) -> str:
     """The media type, JSON where none is given. Raises `errors.WrongContentType` for what is not `taken`, and for encoded bodies."""
     headers = request.headers
-    if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise errors.WrongContentType(
-            got=f"{headers['Content-Encoding'][:80]} (Content-Encoding)", wanted="no encoding"
-        )
+    if "Content-Encoding" in headers:
+        encodings = ", ".join(headers.getall("Content-Encoding"))
+        if encodings.lower() != "identity":
+            raise errors.WrongContentType(got=f"{encodings[:80]} (Content-Encoding)", wanted="no encoding")
     given = headers.get("Content-Type")
     if given is None or given == JSON:
         return JSON

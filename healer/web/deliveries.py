@@ -22,7 +22,7 @@ SENDERS_HEADERS: Final = (
 )  # fmt: skip
 _ID: Final = re.compile(rf"[ -~]{{1,{ID_MAX}}}")
 _SECRET: Final = re.compile(
-    r"auth|cookie|signature|token|secret|password|passwd|credential|session|api-?key|access-?key|jwt|hmac|x-hub|-key$"
+    r"auth|cookie|signature|token|secret|pass|credential|security|session|api-?key|access-?key|jwt|hmac|x-hub|-key$"
 )
 
 

@@ -45,7 +45,9 @@ class Hooks:
             self._revision = revision
         found = self._by_path.get(path)
         if found is None:
-            raise errors.NotFound("healer sources", what=f"the hook {path[:80]!r}")
+            raise errors.NotFound(
+                "the paths stand in healer.yaml and in the sources of rulebooks", what=f"the hook {path[:80]!r}"
+            )
         return found
 
     async def answer(self, request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:

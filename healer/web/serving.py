@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import http
 import logging
 import pathlib
 import socket
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 from loguru import logger
 
 from healer import errors, telemetry
-from healer.web import problems
+from healer.web import answers, problems
 
 CONNECTIONS_MAX: Final = 2048
 CONTROL_CONNECTIONS_MAX: Final = 128
@@ -38,6 +39,34 @@ class _Refused(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             transport.write(_FULL)
         transport.close()
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's, but what cannot be parsed is answered in our form, and without the bytes that were sent: a credential may be there."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what is no HTTP, or broke off inside aiohttp; it ends the connection."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.opt(exception=exc).error("a request failed inside of the HTTP library")
+            answer = answers.problem("internal", status, "something went wrong here, not in the request")
+        else:
+            telemetry.count("requests_malformed")
+            logger.debug("http: {} from {}", type(exc).__name__, request.remote)
+            long = isinstance(exc, http_exceptions.LineTooLong)
+            detail = f"a line of the request is longer than {LINE_MAX} bytes" if long else "the request is no HTTP/1.1"
+            answer = answers.problem("malformed-request", status, detail)
+        answer.force_close()
+        return answer
 
 
 class _Quiet(logging.Handler):
@@ -65,10 +94,11 @@ class Listening:
         self._headers_s = headers_s
         self._open: dict[str, int] = {}
         self._servers: list[asyncio.AbstractServer] = []
-        self._runner = web.AppRunner(
-            app, access_log=None, logger=_quiet(), keepalive_timeout=KEEPALIVE_S, max_line_size=LINE_MAX, max_field_size=LINE_MAX,
-            max_headers=HEADERS_MAX, lingering_time=LINGER_S, auto_decompress=False, shutdown_timeout=5.0,
-        )  # fmt: skip
+        self._runner = web.AppRunner(app, shutdown_timeout=5.0)
+        self._options: dict[str, Any] = {
+            "access_log": None, "logger": _quiet(), "keepalive_timeout": KEEPALIVE_S, "max_line_size": LINE_MAX,
+            "max_field_size": LINE_MAX, "max_headers": HEADERS_MAX, "lingering_time": LINGER_S, "auto_decompress": False,
+        }  # fmt: skip
 
     async def start(self) -> None:
         """Make the app ready; nothing listens yet."""
@@ -118,7 +148,7 @@ class Listening:
         def make() -> asyncio.BaseProtocol:
             if len(served.connections) >= connections_max:
                 return _Refused()
-            protocol = served()
+            protocol = _Connection(served, loop=loop, **self._options)
             fresh[protocol] = loop.call_later(self._headers_s, _end_if_fresh, fresh, protocol)
             return protocol
 

@@ -86,6 +86,15 @@ def listening() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.fixture
+def healed(daemon: Any) -> Any:
+    """One that ran, and was stopped."""
+    daemon.start()
+    daemon.ready()
+    daemon.stop()
+    return daemon
+
+
 def test_a_port_in_use_names_who_has_it_and_another(daemon: Any) -> None:
     with listening() as port:
         said = refused(daemon, "--port", str(port), code="port-in-use", exit_code=2)
@@ -129,6 +138,77 @@ def test_a_schema_from_the_future(daemon: Any) -> None:
     with contextlib.closing(sqlite3.connect(daemon.data / "healer.db")) as writing:
         writing.execute("PRAGMA user_version = 999")
     assert "schema 999" in refused(daemon, code="newer-schema", exit_code=2)
+
+
+@pytest.mark.parametrize("name", ["work", "blobs", "revisions"])
+def test_a_folder_of_the_data_directory_that_is_a_link(daemon: Any, name: str) -> None:
+    """What the daemon writes and deletes there would be somebody else's."""
+    elsewhere = daemon.base / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "deep/kept").write_text("x")
+    daemon.data.mkdir()
+    (daemon.data / name).symlink_to(elsewhere)
+    assert "is a link" in refused(daemon, code="start", exit_code=2)
+    assert (elsewhere / "deep/kept").exists()
+
+
+@pytest.mark.parametrize("left", [None, b"", b"x"])
+def test_a_database_that_has_gone(healed: Any, left: bytes | None) -> None:
+    for path in healed.data.glob("healer.db*"):
+        path.unlink()
+    if left is not None:
+        (healed.data / "healer.db").write_bytes(left)
+    assert "copy" in refused(healed, "--mode", "active", code="database-missing", exit_code=2)
+
+
+DAMAGES: Final = {
+    "a table has gone": ("DROP TABLE delivery", "the table delivery is missing"),
+    "a guard has gone": ("DROP TRIGGER audit_no_delete", "the trigger audit_no_delete is missing"),
+    "a guard is another": (
+        "DROP TRIGGER audit_no_update; CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT 1; END", "is not as the schema",
+    ),
+    "no head": ("DELETE FROM audit_head", "no head"),
+    "no position": ("DELETE FROM position", "no position"),
+    "no owner": ("DELETE FROM instance", "whose it is"),
+    "another edge": ("UPDATE audit_head SET frontier = zeroblob(length(frontier))", "right edge"),
+    "an edge cut": ("UPDATE audit_head SET frontier = x'00'", "hashes"),
+    "a head cut": ("UPDATE audit_head SET size = 0, root = x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', frontier = x''", "ends elsewhere"),
+    "another chain": ("UPDATE audit_head SET chain = zeroblob(32)", "ends elsewhere"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_database_that_is_damaged(healed: Any, case: str) -> None:
+    statements, says = DAMAGES[case]
+    with contextlib.closing(sqlite3.connect(healed.data / "healer.db")) as writing:
+        writing.executescript(statements)
+    said = refused(healed, code="store-damaged", exit_code=2)
+    assert says in said
+    assert "healer audit verify" in said
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_schema_without_a_number(healed: Any, version: int) -> None:
+    with contextlib.closing(sqlite3.connect(healed.data / "healer.db")) as writing:
+        writing.execute(f"PRAGMA user_version = {version}")
+    assert f"the number {version}" in refused(healed, code="store", exit_code=1)
+
+
+def test_a_lock_that_is_no_file(daemon: Any) -> None:
+    daemon.data.mkdir()
+    os.mkfifo(daemon.data / "lock")
+    assert "the lock" in refused(daemon, code="start", exit_code=2)
+
+
+def test_a_database_that_is_no_file(daemon: Any) -> None:
+    (daemon.data / "healer.db").mkdir(parents=True)
+    assert "is no file" in refused(daemon, code="store", exit_code=1)
+
+
+def test_a_data_directory_behind_links_that_go_round(daemon: Any) -> None:
+    daemon.data = daemon.base / "round"
+    daemon.data.symlink_to(daemon.data)
+    assert "--data-dir" in refused(daemon, code="start", exit_code=2)
 
 
 def test_a_store_that_is_none(daemon: Any) -> None:

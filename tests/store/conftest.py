@@ -92,7 +92,7 @@ class Kit:
         """What verification says of the audit."""
         verifier = verify.Verifier()
         verifier.feed(self.rows("SELECT seq, record, chain FROM audit ORDER BY seq"))
-        return verifier.finish(*self.rows("SELECT size, root, chain FROM audit_head")[0])
+        return verifier.finish(*self.rows("SELECT size, root, chain, frontier FROM audit_head")[0])
 
     def close(self) -> None:
         """Close the store."""

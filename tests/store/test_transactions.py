@@ -121,7 +121,7 @@ def look(folder: pathlib.Path) -> verify.Report:
     reading = connection.open_reader(folder / store.DATABASE)
     verifier = verify.Verifier()
     verifier.feed(reading.execute("SELECT seq, record, chain FROM audit ORDER BY seq"))
-    report = verifier.finish(*reading.execute("SELECT size, root, chain FROM audit_head").fetchone())
+    report = verifier.finish(*reading.execute("SELECT size, root, chain, frontier FROM audit_head").fetchone())
     reading.close()
     return report
 

@@ -7,7 +7,7 @@ INSERT INTO audit (seq, record, chain) VALUES (?, ?, ?);
 UPDATE audit_head SET size = ?, root = ?, chain = ?, frontier = ?;
 
 -- name: audit_head
-SELECT size, root, chain FROM audit_head;
+SELECT size, root, chain, frontier FROM audit_head;
 
 -- name: audit_last_time
 SELECT coalesce((SELECT at_us FROM audit ORDER BY seq DESC LIMIT 1), 0);

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from healer.audit import records, tree, verify
 
 Row = tuple[int, str, bytes]
-Head = tuple[int, bytes, bytes]
+Head = tuple[int, bytes, bytes, bytes]
 COUNT = 7
 
 
@@ -29,7 +29,7 @@ def chained(texts: list[str]) -> tuple[list[Row], Head]:
         chain = tree.chain_hash(chain, leaf)
         frontier.append(leaf)
         rows.append((seq, text, chain))
-    return rows, (len(rows), frontier.root(), chain)
+    return rows, (len(rows), frontier.root(), chain, frontier.to_bytes())
 
 
 def look(rows: list[Row], head: Head) -> verify.Report:
@@ -97,10 +97,14 @@ def test_tampering_is_found_where_it_is(name: str) -> None:
     assert report.first_bad == first_bad
 
 
-@pytest.mark.parametrize("change", ["size", "root", "chain"])
+@pytest.mark.parametrize("change", ["size", "root", "chain", "frontier", "frontier_cut"])
 def test_a_head_that_does_not_fit_is_found(change: str) -> None:
-    rows, (size, root, chain) = audit()
-    head = {"size": (size + 1, root, chain), "root": (size, bytes(32), chain), "chain": (size, root, bytes(32))}[change]
+    rows, (size, root, chain, frontier) = audit()
+    head = {
+        "size": (size + 1, root, chain, frontier), "root": (size, bytes(32), chain, frontier),
+        "chain": (size, root, bytes(32), frontier), "frontier": (size, root, chain, bytes(len(frontier))),
+        "frontier_cut": (size, root, chain, frontier[:-1]),
+    }[change]  # fmt: skip
     assert not look(rows, head).ok
 
 

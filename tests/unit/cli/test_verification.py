@@ -149,6 +149,17 @@ def one_more(connection):
     connection.execute("INSERT INTO audit (seq, record, chain) VALUES (?, '{}', zeroblob(32))", (COUNT,))
 
 
+def before_the_first(connection):
+    """Forged without touching a record or a trigger."""
+    connection.execute(
+        "INSERT INTO audit SELECT -1, replace(record, 'daemon', 'nobody'), chain FROM audit WHERE seq = 0"
+    )
+
+
+def head_frontier(connection):
+    connection.execute("UPDATE audit_head SET frontier = zeroblob(length(frontier))")
+
+
 def chained_again_from_there(connection):
     """An edit with the chain made new behind it, but not the head."""
     connection.execute("UPDATE audit SET record = replace(record, '\"number\":7', '\"number\":9') WHERE seq = 7")
@@ -179,6 +190,8 @@ TAMPERED: list[tuple[Callable[[sqlite3.Connection], None], int, str]] = [
     (head_smaller, 20, "3 records lie beyond the head"),
     (head_larger, COUNT, f"the head says 99 records, there are {COUNT}"),
     (one_more, COUNT, "1 records lie beyond the head"),
+    (before_the_first, COUNT, "1 records lie before the first one"),
+    (head_frontier, COUNT - 1, "right edge"),
     (chained_again_from_there, 0, "another root than the head"),
 ]
 

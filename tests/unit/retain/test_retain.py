@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from healer import retain, store
+from healer import model, retain, store
 from healer.store import deciding, journal, trimming
 
 S = 1_000_000
@@ -191,17 +191,31 @@ async def test_a_round_comes_each_minute(box: Box, monkeypatch: pytest.MonkeyPat
 
 
 async def test_job_folders_of_what_has_ended_go(tmp_path: pathlib.Path) -> None:
-    for name in ("r-a-1", "r-b-1", "r-c-1"):
+    names = [f"{model.run_id('a', 'b', 'c', key, 0, 0)}-1" for key in "abc"]
+    for name in names:
         (tmp_path / "work" / name / "deep").mkdir(parents=True)
-    assert await retain.forget_work(tmp_path, {"r-b-1"}) == 2
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["r-b-1"]
+    assert await retain.forget_work(tmp_path, {names[1]}) == 2
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [names[1]]
     assert await retain.forget_work(tmp_path / "missing", set()) == 0
 
 
-async def test_what_stands_in_the_way_does_not_stop_a_start(tmp_path: pathlib.Path) -> None:
+async def test_what_is_no_job_folder_is_not_ours_to_delete(tmp_path: pathlib.Path) -> None:
+    token = f"{model.run_id('a', 'b', 'c', 'd', 0, 0)}-1"
     (tmp_path / "work").mkdir()
     (tmp_path / "work/a file").write_text("x")
-    (tmp_path / "work/link").symlink_to(tmp_path)
-    (tmp_path / "kept").write_text("x")
-    assert await retain.forget_work(tmp_path, set()) == 2
-    assert (tmp_path / "kept").exists()
+    (tmp_path / "work/ssl").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/kept").write_text("x")
+    (tmp_path / "work" / token).symlink_to(tmp_path / "other")
+    assert await retain.forget_work(tmp_path, set()) == 0
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == sorted(["a file", "ssl", token])
+    assert (tmp_path / "other/kept").exists()
+
+
+async def test_behind_a_link_nothing_is_deleted(tmp_path: pathlib.Path) -> None:
+    token = f"{model.run_id('a', 'b', 'c', 'd', 0, 0)}-1"
+    (tmp_path / "elsewhere" / token).mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/work").symlink_to(tmp_path / "elsewhere")
+    assert await retain.forget_work(tmp_path / "data", set()) == 0
+    assert (tmp_path / "elsewhere" / token).exists()

@@ -26,6 +26,10 @@ def test_defaults() -> None:
     assert made.auth.bearer.secret == "env:TOKEN"
 
 
+def test_none_may_be_a_word() -> None:
+    assert webhook.WebhookOptions.model_validate({"path": "a", "auth": "none"}).auth.none is True
+
+
 def test_everything_said() -> None:
     given = {"path": "a", "auth": OPEN, "format": "alertmanager", "max_body": "16 MiB", "max_quiet": "10 minutes"}
     made = webhook.WebhookOptions.model_validate({**given, "alert_ttl": "7d", "delivery_id": "X-Delivery"})
@@ -39,6 +43,7 @@ def test_everything_said() -> None:
         ({"path": "a", "auth": {}}, "exactly one of"),
         ({"path": "a", "auth": {**OPEN, **TOKEN}}, "exactly one of"),
         ({"path": "a", "auth": {"none": False}}, "auth.none"),
+        ({"path": "a", "auth": "nobody"}, "auth"),
         ({"path": "a", "auth": {"bearer": "plain"}}, "auth.bearer"),
         ({"path": "a", "auth": {"bearer": {"secret": "plain"}}}, "auth.bearer.secret"),
         ({"path": "/a", "auth": OPEN}, "path"),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import multidict
 import pydantic
 import pytest
 from aiohttp import test_utils
@@ -52,6 +53,13 @@ def test_content_types_that_are_not(given: str) -> None:
     with pytest.raises(errors.WrongContentType) as caught:
         bodies.content_type(request(Content_Type=given), TAKEN)
     assert "application/x-ndjson" in caught.value.message
+
+
+@pytest.mark.parametrize("second", ["gzip", "identity", ""])
+def test_of_two_encodings_none_is_overlooked(second: str) -> None:
+    headers = multidict.CIMultiDict([("Content-Encoding", "identity"), ("Content-Encoding", second)])
+    with pytest.raises(errors.WrongContentType, match="Content-Encoding"):
+        bodies.content_type(test_utils.make_mocked_request("POST", "/", headers=headers), TAKEN)
 
 
 def test_no_content_type_is_json() -> None:

@@ -49,7 +49,8 @@ def test_two_ids_are_refused() -> None:
     [
         "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "X-ApiKey", "X-Hub-Signature", "X-Hub-Signature-256",
         "X-Gitlab-Token", "X-Slack-Signature", "svix-signature", "webhook-signature", "X-Auth", "X-Access-Key", "Private-Token",
-        "X-Amz-Security-Token", "X-Vault-Secret", "X-Client-Credential", "X-JWT", "Ocp-Apim-Subscription-Key", "X-Password", "X-HMAC",
+        "X-Amz-Security-Token", "X-Vault-Secret", "X-Client-Credential", "X-JWT", "Ocp-Apim-Subscription-Key", "X-Password", "X-HMAC", "X-Vault-Pass",
+        "X-Amz-Security",
     ],
 )  # fmt: skip
 def test_what_may_be_a_credential_is_not_kept(name: str) -> None:

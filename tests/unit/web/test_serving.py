@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from healer import errors
@@ -43,6 +44,31 @@ def test_who_holds_a_port_is_read_from_proc(tmp_path: pathlib.Path) -> None:
 async def test_an_address_that_is_not_ours(room: Any) -> None:
     with pytest.raises(errors.StartError):
         await room.listening.tcp("192.0.2.1", 0)
+
+
+MALFORMED = {
+    "no method": b"G@T / HTTP/1.1\r\n\r\n",
+    "no version": b"GET events\r\n\r\n",
+    "a control character in a header": b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\0b\r\n\r\n",
+    "a header without a name": b"GET / HTTP/1.1\r\nHost: x\r\n: s3cret\r\n\r\n",
+    "a header that is too long": b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret" + b"x" * 9000 + b"\r\n\r\n",
+    "a path that is too long": b"GET /s3cret" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two lengths": b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "a length and pieces": b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
+async def test_what_is_no_http_is_answered_in_our_form_without_what_was_sent(room: Any, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+    writer.write(sent)
+    head, _, body = (await asyncio.wait_for(reader.read(), 20)).partition(b"\r\n\r\n")
+    writer.close()
+    assert b" 400 " in head.partition(b"\r\n")[0]
+    assert b"application/problem+json" in head
+    assert orjson.loads(body)["code"] == "malformed-request"
+    assert b"s3cret" not in body
+    assert (await room.ask("GET", "/health"))[0] == 200
 
 
 async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -> None:
