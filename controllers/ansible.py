@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pydantic
 
@@ -65,6 +65,8 @@ class Ansible(plugins.Controller):
     Options = AnsibleOptions
     kinds = frozenset({"playbook", "module"})
     needs_inventory = True
+    packages: ClassVar = {"ansible_runner": "ansible"}
+    """Module → the extra that brings it: told by `healer validate` and at the start, not only by each run."""
 
     def __init__(self, options: AnsibleOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)
@@ -141,6 +143,8 @@ class Ansible(plugins.Controller):
         texts = [_shimmed.reveal(job.extra.get("extra_vars") or {})]
         if job.kind == "playbook":
             texts.append(_shimmed.reveal(job.parameters))
+        if "ansible_eda" in job.extra:
+            texts.append({"ansible_eda": job.extra["ansible_eda"]})
         jobs.write_private(folder / _VARIABLES, _playbook.variables(*texts).encode())
         env = _shimmed.environment(job) | self._environment(root, folder)
         runner = _runner_config()(

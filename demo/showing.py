@@ -28,6 +28,8 @@ LIMIT_BYTES: Final = 8 << 20
 PATIENCE_S: Final = 90.0
 LOOK_S: Final = 0.3
 NO_DAEMON: Final = 3
+NOT_CONNECTED: Final = 7
+"""curl's exit code where nothing listens."""
 ENDED: Final = (
     "succeeded",
     "failed",
@@ -181,6 +183,9 @@ def send(path: pathlib.Path, port: str, quiet: bool = False) -> dict[str, Any]:
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
         if done.returncode == 22:  # an answer, and not 2xx
             raise NotHealed(f"the daemon refused {path}: {done.stdout.strip()}")
+        # It opens its port before its socket: where it answers there and nothing listens here, this is not its port.
+        if done.returncode == NOT_CONNECTED and asked("status") is not None:
+            raise NotHealed(f"nothing listens at {url}, and the daemon answers: PORT=… make demo sends to its port")
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     answer: dict[str, Any] = waited(f"an answer of {url} (PORT=… make demo sends elsewhere)", answered)

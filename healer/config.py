@@ -2,16 +2,20 @@
 
 A mapping becomes a `Map` and a sequence a `Seq`: plain `dict` and `list` subclasses that also know where each key and
 value stands. Callers: `rulebook`, `catalog`, `project`. Why our own walk over PyYAML's nodes: its constructors drop the
-marks. Only the safe tags exist, as in `yaml.safe_load`, which is what ansible-rulebook reads with.
+marks, and some raise whatever comes. Only the safe tags exist, as in `yaml.safe_load`, which is what ansible-rulebook reads
+with; of its collections only mappings and sequences, since JSON has no others.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
 import math
+import os
 import pathlib
 import re
-from collections.abc import Iterator
+import reprlib
+import stat
 from typing import Any, Final
 
 import yaml
@@ -21,13 +25,19 @@ from healer import errors
 NODES_MAX: Final = 2_000_000
 DEPTH_MAX: Final = 100
 BYTES_MAX: Final = 64 << 20
+SHOWN_MAX: Final = 100
+INT_BITS_MAX: Final = 14_000
+"""Python writes no longer ones as text (`sys.get_int_max_str_digits()`), so that they would fail far from here."""
 
 Mark = tuple[int, int, int]
 """1-based line, 1-based column, length of the token in characters (1 where it is not a scalar)."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_STR: Final = "tag:yaml.org,2002:str"
-_MERGE: Final = "tag:yaml.org,2002:merge"
+_CORE: Final = "tag:yaml.org,2002:"
+_STR: Final = _CORE + "str"
+_MAP: Final = _CORE + "map"
+_SEQ: Final = _CORE + "seq"
+_MERGE: Final = _CORE + "merge"
+_SCALARS: Final = frozenset(_CORE + name for name in ("binary", "bool", "float", "int", "null", "str", "timestamp"))
 
 
 class Map(dict[Any, Any]):
@@ -112,19 +122,72 @@ class Document:
         return all(d.severity != "error" for d in self.diagnostics)
 
 
+class _Refused(Exception):
+    """What YAML allows and we do not, and the node at which it stands."""
+
+    def __init__(self, message: str, node: Any, try_: str = "") -> None:
+        super().__init__(message)
+        self.mark = mark_of(node)
+        self.try_ = try_
+
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # which of the two it is shows at run time only
+    """Counts while PyYAML composes: its C code recurses for each level, and would end the process before we see a node.
+
+    These two methods are called around every node (they are for path resolvers, which nobody has here), so it costs nothing.
+    """
+
+    depth = -1
+    nodes = 0
+
+    def descend_resolver(self, parent: Any, index: Any) -> None:
+        self.depth += 1
+        self.nodes += 1
+        if self.depth > DEPTH_MAX or self.nodes > NODES_MAX:
+            _within(self.nodes, self.depth, index if isinstance(index, yaml.Node) else parent)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+
+def _within(nodes: int, depth: int, node: Any) -> None:
+    if nodes > NODES_MAX:
+        raise _Refused(f"more than {NODES_MAX} values (aliases counted each time)", node)
+    if depth > DEPTH_MAX:
+        raise _Refused(f"nested deeper than {DEPTH_MAX} levels", node)
+
+
 def read_file(path: pathlib.Path, shown_as: str, *, duplicate_keys: errors.Severity = "error") -> Document:
     """Read one YAML file. What is wrong with it stands in the document's diagnostics; nothing is raised."""
     try:
-        raw = path.read_bytes()
-        if len(raw) > BYTES_MAX:
-            raise ValueError(f"the file has {len(raw)} bytes, more than {BYTES_MAX}")
-        text = raw.decode("utf-8-sig")
+        text = _read_bytes(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         document = Document(shown_as, "")
         document.error("unreadable", f"the file cannot be read: {reason}", None)
         return document
     return read_text(text, shown_as, duplicate_keys=duplicate_keys)
+
+
+def _read_bytes(path: pathlib.Path) -> bytes:
+    # O_NONBLOCK: opening a named pipe that nobody writes to would stop the caller.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is no regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            raw = file.read(BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
+    if len(raw) > BYTES_MAX:
+        raise ValueError(f"the file has {max(len(raw), found.st_size)} bytes, more than {BYTES_MAX}")
+    return raw
 
 
 def read_text(text: str, shown_as: str, *, duplicate_keys: errors.Severity = "error") -> Document:
@@ -138,13 +201,14 @@ def read_text(text: str, shown_as: str, *, duplicate_keys: errors.Severity = "er
                 document.value = _Walk(document, loader, duplicate_keys).value(node, 0)
         finally:
             loader.dispose()
+    except _Refused as error:
+        document.error("yaml", f"not YAML: {error}", error.mark, error.try_)
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         message = "not YAML: " + " ".join(str(part) for part in (error.context, error.problem) if part)
         document.error("yaml", message, (at.line + 1, at.column + 1, 1) if at else None)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
-        document.error("yaml", f"not YAML: {_short(error)}", (line, 1, 1))
+        document.error("yaml", f"not YAML: {_short(error)}", (_line_of(error, text), 1, 1))
     return document
 
 
@@ -152,6 +216,16 @@ def _short(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return f"nested deeper than {DEPTH_MAX} levels"
     return str(error).splitlines()[0]
+
+
+def _line_of(error: Exception, text: str) -> int:
+    """The line of a character that YAML does not allow; the first where nothing is known."""
+    position = 0
+    if isinstance(error, yaml.reader.ReaderError):  # whose own position is in bytes with the one loader only
+        position = text.find(chr(error.character))
+    elif isinstance(error, UnicodeEncodeError):
+        position = error.start
+    return len(text[: position + 1].splitlines()) or 1
 
 
 class _Walk:
@@ -162,13 +236,12 @@ class _Walk:
         self.loader = loader
         self.duplicate_keys = duplicate_keys
         self.nodes = 0
+        self.told: set[tuple[int, Mark]] = set()
 
     def value(self, node: Any, depth: int) -> Any:
         self.nodes += 1
-        if self.nodes > NODES_MAX:
-            raise ValueError(f"more than {NODES_MAX} values (aliases counted each time)")
-        if depth > DEPTH_MAX:
-            raise RecursionError
+        if depth > DEPTH_MAX or self.nodes > NODES_MAX:
+            _within(self.nodes, depth, node)
         if node.tag == _STR and type(node) is yaml.ScalarNode:
             return node.value
         if type(node) is yaml.MappingNode:
@@ -178,15 +251,22 @@ class _Walk:
         return self.scalar(node)
 
     def scalar(self, node: Any) -> Any:
+        if node.tag not in _SCALARS:
+            raise _Refused(_no_tag(node), node)
         try:
             value = self.loader.construct_object(node)
-        except yaml.MarkedYAMLError as error:
-            raise yaml.constructor.ConstructorError(None, None, error.problem, node.start_mark) from error
+            if isinstance(value, int) and value.bit_length() > INT_BITS_MAX:
+                raise ValueError
+        except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            message = f"{shown(node.value)} is no {node.tag.removeprefix(_CORE)}"
+            raise _Refused(message, node, "put it in quotes if it is a text") from error
         if isinstance(value, datetime.date):  # upstream keeps them; JSON has none: the text stands for it
             return node.value
         return value
 
     def sequence(self, node: Any, depth: int) -> Seq:
+        if node.tag != _SEQ:
+            raise _Refused(_no_tag(node), node)
         made = Seq(mark_of(node))
         for item in node.value:
             made.append(self.value(item, depth + 1))
@@ -194,42 +274,58 @@ class _Walk:
         return made
 
     def mapping(self, node: Any, depth: int) -> Map:
+        if node.tag != _MAP:
+            raise _Refused(_no_tag(node), node)
         made = Map(mark_of(node))
-        for key_node, value_node in self.pairs(node, depth):
-            key = self.value(key_node, depth + 1)
-            if isinstance(key, dict | list):
-                raise yaml.constructor.ConstructorError(None, None, "a key has to be a scalar", key_node.start_mark)
-            if isinstance(key, float) and math.isnan(key):  # it could never be found again
-                raise yaml.constructor.ConstructorError(None, None, "a key cannot be .nan", key_node.start_mark)
-            at = mark_of(key_node)
+        merges: list[Any] = []
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE and type(key_node) is yaml.ScalarNode:
+                if merges:
+                    self.twice(node, "<<", mark_of(key_node), "one << takes a list; of that the first one counts")
+                merges.append(value_node)
+                continue
+            key, at = self.key(key_node, depth), mark_of(key_node)
             if key in made.keys_at:
-                self.document.diagnostic(
-                    self.duplicate_keys, "duplicate-key", f"the key {key!r} stands here twice; the last one counts", at
-                )
+                self.twice(node, key, at)
             made[key] = self.value(value_node, depth + 1)
             made.keys_at[key], made.values_at[key] = at, mark_of(value_node)
-        self.merge(node, made, depth)
+        for value_node in reversed(merges):  # so that the last one wins, as upstream
+            self.merge(value_node, made, depth)
         return made
 
-    def pairs(self, node: Any, depth: int) -> Iterator[tuple[Any, Any]]:
-        for key_node, value_node in node.value:
-            if key_node.tag != _MERGE:
-                yield key_node, value_node
+    def key(self, node: Any, depth: int) -> Any:
+        key = self.value(node, depth + 1)
+        if isinstance(key, dict | list):
+            raise _Refused("a key has to be a scalar", node)
+        if isinstance(key, float) and math.isnan(key):  # it could never be found again
+            raise _Refused("a key cannot be .nan", node)
+        return key
+
+    def twice(self, node: Any, key: Any, at: Mark, try_: str = "") -> None:
+        """Tell a key that stands twice, once: each alias of the mapping is walked again."""
+        if (id(node), at) not in self.told:
+            self.told.add((id(node), at))
+            message = f"the key {shown(key)} stands here twice; the last one counts"
+            self.document.diagnostic(self.duplicate_keys, "duplicate-key", message, at, try_)
 
     def merge(self, node: Any, made: Map, depth: int) -> None:
         """Take what `<<: *anchor` brings; a key that stands in the mapping itself wins."""
-        for key_node, value_node in node.value:
-            if key_node.tag != _MERGE:
-                continue
-            sources = value_node.value if type(value_node) is yaml.SequenceNode else [value_node]
-            for source in sources:
-                if type(source) is not yaml.MappingNode:
-                    raise yaml.constructor.ConstructorError(None, None, "<< wants a mapping", value_node.start_mark)
-                other = self.mapping(source, depth + 1)
-                for key in other:
-                    if key not in made:
-                        made[key] = other[key]
-                        made.keys_at[key], made.values_at[key] = other.keys_at[key], other.values_at[key]
+        for source in node.value if type(node) is yaml.SequenceNode and node.tag == _SEQ else [node]:
+            if type(source) is not yaml.MappingNode:
+                raise _Refused("<< wants a mapping", node)
+            other = self.value(source, depth + 1)
+            self.nodes += len(other)
+            _within(self.nodes, depth, node)
+            for key in other:
+                if key not in made:
+                    made[key] = other[key]
+                    made.keys_at[key], made.values_at[key] = other.keys_at[key], other.values_at[key]
+
+
+def _no_tag(node: Any) -> str:
+    if node.tag in (_MAP, _SEQ, *_SCALARS):
+        return f"a {node.id} cannot have the tag !!{node.tag.removeprefix(_CORE)}"
+    return f"could not determine a constructor for the tag {shown(node.tag)}"
 
 
 def mark_of(node: Any) -> Mark:
@@ -239,8 +335,29 @@ def mark_of(node: Any) -> Mark:
     return (start.line + 1, start.column + 1, max(1, end.column - start.column) if scalar else 1)
 
 
-_LONG = re.compile(r"\s*(\d+)\s+(millisecond|second|minute|hour|day)s?\s*")
-_SHORT_FORM = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+class _Shown(reprlib.Repr):
+    def repr1(self, x: Any, level: int) -> str:
+        if isinstance(x, dict):
+            return self.repr_dict(x, level)
+        if isinstance(x, list):
+            return self.repr_list(x, level)
+        if isinstance(x, int) and x.bit_length() > 3 * SHOWN_MAX:  # Python itself refuses to write very long ones
+            return f"a number of {x.bit_length()} bits"
+        return super().repr1(x, level)
+
+
+_SHOWN: Final = _Shown()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = SHOWN_MAX
+_SHOWN.maxlevel = 1
+
+
+def shown(value: object) -> str:
+    """The value as `repr` writes it, shortened to what fits a message (`SHOWN_MAX` characters for a text)."""
+    return _SHOWN.repr(value)
+
+
+_LONG = re.compile(r"\s*([0-9]+)\s+(millisecond|second|minute|hour|day)s?\s*")
+_SHORT_FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*")
 _UNIT_S: Final = {
     "millisecond": 0.001, "second": 1, "minute": 60, "hour": 3600, "day": 86400,
     "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400,
@@ -250,11 +367,13 @@ _UNIT_S: Final = {
 def duration_s(text: object) -> float:
     """Seconds of `5 minutes` or `5m`; ValueError says what was got and wanted."""
     if isinstance(text, str) and (found := _LONG.fullmatch(text) or _SHORT_FORM.fullmatch(text)):
-        return float(found[1]) * _UNIT_S[found[2]]
-    raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {text!r}")
+        made = float(found[1]) * _UNIT_S[found[2]]
+        if math.isfinite(made):
+            return made
+    raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {shown(text)}")
 
 
-_SIZE = re.compile(r"\s*(\d+)\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*")
+_SIZE = re.compile(r"\s*([0-9]{1,30})\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*")
 _SIZE_OF: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -264,4 +383,4 @@ def size_bytes(text: object) -> int:
         return text
     if isinstance(text, str) and (found := _SIZE.fullmatch(text)):
         return int(found[1]) * _SIZE_OF[found[2] or "B"]
-    raise ValueError(f"a size like '100 MB' or '2 MiB' is wanted, got {text!r}")
+    raise ValueError(f"a size like '100 MB' or '2 MiB' is wanted, got {shown(text)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 EXIT_OK = 0
 EXIT_FOUND = 1
@@ -32,6 +32,10 @@ class Place:
         return ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
 
 
+_NO_CONTROLS: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x09}
+"""A line of a file goes to a terminal, which would obey them."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake (or trap) in a file that an operator writes.
@@ -52,12 +56,12 @@ class Diagnostic:
         lines = [head]
         if self.text and self.place.line:
             number = f"{self.place.line:>5} | "
-            lines.append(number + self.text)
-            pad = " " * (len(number) - 2 + max(self.place.column - 1, 0))
-            caret = "^" * max(1, min(self.width, len(self.text) - self.place.column + 1))
-            lines.append(
-                f"{pad[: len(number) - 2]}| {pad[len(number) - 2 :]}{caret}" + (f" {self.try_}" if self.try_ else "")
-            )
+            lines.append(number + self.text.translate(_NO_CONTROLS))
+            before = max(self.place.column - 1, 0)
+            pad = "".join("\t" if one == "\t" else " " for one in self.text[:before].ljust(before))
+            caret = "^" * max(1, min(self.width, len(self.text) - before))
+            gutter = " " * (len(number) - 2) + "| "
+            lines.append(gutter + pad + caret + (f" {self.try_}" if self.try_ else ""))
         elif self.try_:
             lines.append(f"  try  {self.try_}")
         return "\n".join(lines)
@@ -94,6 +98,9 @@ class HealerError(Exception):
         message = (type(self).__doc__ or self.code).split("\n\n")[0].replace("\n    ", " ").format_map(_Fields(fields))
         super().__init__(message)
 
+    def __reduce__(self) -> Any:
+        return (_again, (type(self), self.args), self.__dict__)
+
     @property
     def message(self) -> str:
         """The filled docstring: one sentence, no code."""
@@ -102,6 +109,11 @@ class HealerError(Exception):
     def __str__(self) -> str:
         tail = f"\n  try  {self.try_}" if self.try_ else ""
         return f"error[{self.code}]: {self.message}{tail}"
+
+
+def _again(kind: type[HealerError], args: tuple[object, ...]) -> HealerError:
+    """A copied or unpickled error: past `__init__`, which takes fields where `args` has the message made of them."""
+    return kind.__new__(kind, *args)
 
 
 class _Fields(dict[str, object]):

@@ -17,7 +17,7 @@ import re
 import sys
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
@@ -26,7 +26,6 @@ from healer import config, errors, model
 Kind = Literal["sources", "formats", "controllers"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_FOLDER_MODULES: Final = {"sources": "healer_project_sources", "controllers": "healer_project_controllers"}
 
 
 class Options(pydantic.BaseModel):
@@ -144,6 +143,8 @@ class Controller(abc.ABC):
     Options: ClassVar[type[Options]]
     kinds: ClassVar[frozenset[str]]
     """Which of `model.Job.kind` it can do."""
+    target_kinds: ClassVar[frozenset[str]] = frozenset({"host"})
+    """Which of `model.Target.kind` it reaches; any other is no target for it."""
     needs_inventory: ClassVar[bool] = False
 
     def __init__(self, options: Any, context: ControllerContext) -> None:
@@ -231,16 +232,16 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
         own = project_names(kind, project_dir) if project_dir else {}
         if name in own:
             where = str(own[name])
-            return _import_file(f"{_FOLDER_MODULES[kind]}.{name}", own[name])
+            return _import_file(f"healer_project_{kind}.{name}", own[name])
         points = entry_points(kind)
         if name in points:
             where = points[name].value
             return points[name].load()
+    except KeyboardInterrupt:
+        raise
     except ImportError as error:
         raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
-    except (
-        Exception
-    ) as error:  # a plugin is a stranger's code: whatever it raises at import is its mistake, told as such
+    except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
         raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
 
@@ -250,8 +251,15 @@ def _import_file(module_name: str, path: pathlib.Path) -> types.ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(module_name)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # a half of a module is none; the one from before a reload stays
+        sys.modules.pop(module_name, None)
+        if before is not None:
+            sys.modules[module_name] = before
+        raise
     return module
 
 
@@ -276,35 +284,50 @@ def check_options(
 def _explain(
     mistake: Any, shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None
 ) -> tuple[config.Mark | None, str, str]:
-    path = [part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part)]
-    shown = ".".join(str(part) for part in path)
-    at, _ = _mark_of(value, path, mark)
-    if mistake["type"] == "extra_forbidden":
+    kind = mistake["type"]
+    path, at = _locate(kind, mistake["loc"], value, mark)
+    if kind == "extra_forbidden":
         known = list(shape.model_fields) if len(path) == 1 else []
-        return at, f"the key {path[-1]!r} is not known here", errors.nearest(str(path[-1]), known) or _list(known)
-    if mistake["type"] == "missing":
+        hint = errors.nearest(str(path[-1]), known) or _list(known)
+        return at, f"the key {config.shown(path[-1])} is not known here", hint
+    if kind == "missing":
         return at, f"the key {path[-1]!r} is missing", ""
-    message = mistake["msg"].removeprefix("Value error, ")
-    got = "" if isinstance(mistake.get("input"), dict | list) else f", got {mistake.get('input')!r}"
-    return at, f"{shown}: {message}{got}" if shown else message + got, ""
+    place = ".".join(str(part)[: config.SHOWN_MAX] for part in path)
+    got = "" if isinstance(mistake.get("input"), dict | list) else f", got {config.shown(mistake.get('input'))}"
+    message = mistake["msg"].removeprefix("Value error, ").removesuffix(got) + got
+    return at, f"{place}: {message}" if place else message, ""
 
 
 def _list(known: Sequence[str]) -> str:
     return f"known: {', '.join(known)}" if known else ""
 
 
-def _mark_of(value: Any, path: Sequence[Any], mark: config.Mark | None) -> tuple[config.Mark | None, Any]:
-    at = mark
-    for depth, part in enumerate(path):
-        last = depth == len(path) - 1
-        if isinstance(value, config.Map) and part in value.values_at:
-            at = value.keys_at[part] if last and isinstance(value[part], dict | list) else value.values_at[part]
-            value = value[part]
-        elif isinstance(value, config.Seq) and isinstance(part, int) and part < len(value):
-            at, value = value.items_at[part], value[part]
+def _locate(
+    kind: str, loc: Sequence[int | str], value: Any, mark: config.Mark | None
+) -> tuple[list[int | str], config.Mark | None]:
+    """The keys and positions that lead to a mistake of pydantic's, and where it stands.
+
+    Between them pydantic puts labels of its own (`list[int]`, a class, `[key]`): those are known by not being in the value.
+    """
+    path: list[int | str] = []
+    at = key_at = mark
+    for depth, part in enumerate(loc):
+        if isinstance(value, dict) and part in value:
+            if isinstance(value, config.Map):
+                at, key_at = value.values_at.get(part, at), value.keys_at.get(part, at)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            if isinstance(value, config.Seq):
+                at = key_at = value.items_at[part]
+        elif depth == len(loc) - 1 and kind in ("missing", "invalid_key"):
+            return [*path, part], at
+        elif part == "[key]":
+            return path, key_at
         else:
-            break
-    return at, value
+            continue
+        path.append(part)
+        value = value[part]
+    of_key = kind in ("extra_forbidden", "invalid_key") or isinstance(value, dict | list)
+    return path, key_at if of_key else at
 
 
 def describe(shape: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str]]:

@@ -109,6 +109,11 @@ class Commands(click.Group):
         except click.Abort as error:
             interrupted = isinstance(error.__cause__, KeyboardInterrupt)
             sys.exit(EXIT_INTERRUPTED if interrupted else errors.EXIT_FOUND)
+        except errors.AlreadyRunning as error:
+            from healer.cli import terminal
+
+            _complain(terminal.local_times(str(error)))
+            sys.exit(error.exit_code)
         except errors.HealerError as error:
             _complain(str(error))
             sys.exit(error.exit_code)

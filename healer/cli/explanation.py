@@ -19,6 +19,8 @@ WORDS: Final = {
     "disabled": "it is switched off (enabled: false)",
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
+    "ended": "a rule had ended its rulebook (shutdown); healer reload brings it back",
+    "not-heard": "it held now, and did not hear of the event then",
     "absence": "it is about what is not there",
 }
 """Why a rule did not fire, in words."""
@@ -91,9 +93,8 @@ def gate_lines(gates: Any) -> Iterator[str]:
 
 def why(verdict: Mapping[str, Any]) -> str:
     """The sentence of a verdict, a run or a decision: as the daemon gave it, else made from its code and fields."""
-    if sentence := verdict.get("sentence"):
-        return terminal.clean(sentence)
-    return terminal.clean(reasons.sentence(*_code(verdict)))
+    sentence = verdict.get("sentence") or reasons.sentence(*_code(verdict))
+    return terminal.local_times(terminal.clean(sentence))
 
 
 def next_step(verdict: Mapping[str, Any]) -> str:

@@ -25,6 +25,17 @@ def command(where: location.Where, as_json: bool) -> None:
     terminal.echo(f"reloaded: revision {terminal.clean(answer.get('short') or answer.get('revision') or '?')}")
     for line in changes(answer.get("changed")):
         terminal.echo(f"  {line}")
+    for line in warnings(answer.get("diagnostics")):
+        terminal.echo(line)
+
+
+def warnings(diagnostics: Any) -> Iterator[str]:
+    """A line for each thing that was not a mistake and is to be known."""
+    for one in diagnostics if isinstance(diagnostics, list) else ():
+        if isinstance(one, Mapping):
+            place = ":".join(str(one[part]) for part in ("file", "line", "column") if one.get(part))
+            told = f"{place}: {one.get('severity', 'warning')}[{one.get('code', '?')}]: {one.get('message', '')}"
+            yield terminal.clean(told)
 
 
 def changes(changed: Any) -> Iterator[str]:

@@ -8,13 +8,26 @@ from typing import Any
 
 import click
 
-from healer import cli
+from healer import cli, errors
 from healer.cli import client, explanation, location, tables, terminal
 
 STATES = (
     "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
     "unknown", "refused", "suppressed", "withdrawn", "rejected", "expired", "void", "simulated",
 )  # fmt: skip
+
+
+def _as_states(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """The callback of `--state`: states with commas between them, as the API takes them."""
+    if text is None:
+        return None
+    named = [one.strip() for one in text.split(",")]
+    for one in named:
+        if one not in STATES:
+            raise click.BadParameter(
+                f"{one!a} is no state; {errors.nearest(one, STATES) or 'one of: ' + ', '.join(STATES)}"
+            )
+    return ",".join(named)
 
 
 @click.group(cls=cli.Lists)
@@ -24,7 +37,7 @@ def command() -> None:
 
 @command.command("list")
 @location.options
-@click.option("--state", type=click.Choice(STATES), metavar="STATE", help="One of: " + ", ".join(STATES))
+@click.option("--state", callback=_as_states, metavar="STATE[,STATE…]", help="Of these: " + ", ".join(STATES))
 @click.option("--failed", is_flag=True, help="Those that failed or took too long")
 @click.option("--unknown", is_flag=True, help="Those of which nobody knows how they ended")
 @click.option("--rule", help="activation/ruleset/rule")

@@ -53,10 +53,8 @@ all:
     - healer.api: {}             # the events of POST /events and `healer send`
   rules:
     - name: disk is full
-      condition: event.alert.name == "DiskFull" and event.alert.status == "firing"
-      throttle:
-        once_within: 5 minutes
-        group_by_attributes: [event.alert.target]
+      # An alert with a key acts once for each time that it fires, however often it is told; `status: resolved` ends that.
+      condition: event.alert.name == "DiskFull" and event.alert.key is defined and event.alert.status == "firing"
       action:
         run_action:
           name: clean_disk

@@ -26,8 +26,9 @@ RUN_WORDS: Final = {
 @click.option(
     "--interval", type=click.FloatRange(0.2, 3600), default=WATCH_S, show_default=True, help="Seconds between two looks"
 )
+@click.option("--all", "every", is_flag=True, help="Every source, each on its line")
 @location.JSON
-def command(where: location.Where, watch: bool, interval: float, as_json: bool) -> None:
+def command(where: location.Where, watch: bool, interval: float, every: bool, as_json: bool) -> None:
     """How the daemon is, and what it did in the last minutes."""
     asked = client.Client(where)
     while True:
@@ -37,20 +38,23 @@ def command(where: location.Where, watch: bool, interval: float, as_json: bool) 
         if as_json:
             terminal.echo_json(found)
         else:
-            for line in in_full(found if isinstance(found, dict) else {}, terminal.width()):
+            for line in in_full(found if isinstance(found, dict) else {}, terminal.width(), every=every):
                 terminal.echo(line)
         if not watch:
             return
         time.sleep(interval)
 
 
-def in_full(status: Mapping[str, Any], width: int | None) -> Iterator[str]:
-    """The status as lines. What the daemon does not tell is left out."""
+def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False) -> Iterator[str]:
+    """The status as lines; `every`: all sources. What the daemon does not tell is left out."""
     yield _title(status, width)
     yield from _paused(status.get("paused"))
+    if status.get("ended"):
+        names = ", ".join(map(terminal.clean, status["ended"]))
+        yield terminal.paint("ENDED", "red") + f"    {names}: a rule shut it down; healer reload brings it back"
     yield from _counts(status)
     yield from _rules(status, width)
-    yield from _sources(status)
+    yield from _sources(status, every)
     yield from _audit(status.get("audit"))
 
 
@@ -106,13 +110,15 @@ def _rules(status: Mapping[str, Any], width: int | None) -> Iterator[str]:
         yield from tables.lines(head, rows, width=width, right=(1, 2, 3, 4))
 
 
-def _sources(status: Mapping[str, Any]) -> Iterator[str]:
+def _sources(status: Mapping[str, Any], every: bool) -> Iterator[str]:
     now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
     shown = [_source(source, now) for source in _mappings(status.get("sources"))]
-    if shown:
-        more = f" · and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
-        trouble_first = sorted(shown, key=lambda pair: not pair[0])
-        yield "sources  " + " · ".join(text for _, text in trouble_first[:NAMES_SHOWN]) + more
+    trouble_first = [text for _, text in sorted(shown, key=lambda pair: not pair[0])]
+    if every:
+        yield from (f"{'' if at else 'sources':<9}{text}" for at, text in enumerate(trouble_first))
+    elif shown:
+        more = f" · and {len(shown) - NAMES_SHOWN} more → healer status --all" if len(shown) > NAMES_SHOWN else ""
+        yield "sources  " + " · ".join(trouble_first[:NAMES_SHOWN]) + more
 
 
 def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, str]:

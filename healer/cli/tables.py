@@ -1,4 +1,4 @@
-"""Tables that fit the terminal, and are cut nowhere when they go into a file. Callers: the commands that list."""
+"""Tables that fit the terminal; in a file only endless cells are cut (`--json` has all). Callers: the commands that list."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from healer.cli import terminal
 
 GAP: Final = "  "
 COLUMN_MIN: Final = 8
+CELL_MAX: Final = 120
+LAST_MAX: Final = 400
+"""Columns of a cell, and of the last one in a line, also where there is room for more: a name that a sender made long would
+else make every line as wide."""
 
 Cell = str | tuple[str, str | None]
 """Text from anywhere (it is cleaned here), or text with the colour of its whole cell."""
@@ -19,7 +23,8 @@ def lines(
 ) -> list[str]:
     """The lines of a table; `width`: the columns that there are (None: as many as it takes); `right`: numbers, by column."""
     texts = [[terminal.clean(_text(cell)) for cell in row] for row in rows]
-    sizes = [max(terminal.columns(text) for text in column) for column in zip(head, *texts, strict=True)]
+    most = [CELL_MAX] * (len(head) - 1) + [LAST_MAX]
+    sizes = [min(limit, max(map(terminal.columns, column))) for limit, *column in zip(most, head, *texts, strict=True)]
     if width is not None:
         sizes = _fit(sizes, width)
     made = [_line(list(head), sizes, right, [None] * len(head))]

@@ -46,7 +46,8 @@ def lines(
         yield f"         {'healer alerts':<43}  what it made of it"
         yield f"         {'healer explain --latest':<43}  why"
     if mode == "observe":
-        yield "  then:  set  mode: active  in healer.yaml, and  healer reload"
+        again = "; what is sent again then acts" if not demonstration else ""
+        yield f"  then:  set  mode: active  in healer.yaml, and  healer reload{again}"
 
 
 def _scope(revision: project.Revision, demonstration: str) -> str:

@@ -87,12 +87,15 @@ def _log(name: str) -> Callable[[str, str], None]:
     return lambda level, message: logger.bind(controller=name).log(level, "{}", message)
 
 
-def sources(revision: project.Revision) -> list[supervise.Running]:
-    """What the supervisor is to keep alive, push sources included (it only watches whether they are silent)."""
+def sources(revision: project.Revision, ended: frozenset[str] = frozenset()) -> list[supervise.Running]:
+    """What the supervisor is to keep alive, push sources included (it only watches whether they are silent).
+
+    Nothing is kept alive for activations that have `ended`.
+    """
     return [
         supervise.Running(
             key=one.name, type=one.type, args=dict(one.args), filters=tuple((name, dict(args)) for name, args in one.filters),
             code=one.code, push=one.kind == "push", max_quiet_s=one.max_quiet_s,
         )
-        for one in revision.sources.values()
+        for one in revision.sources_without(ended).values()
     ]  # fmt: skip

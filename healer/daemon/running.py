@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import gc
 import os
@@ -55,6 +56,8 @@ class Daemon:
         self._log_level = log_level
         self._revealed: dict[str, str] = {}
         self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
+        self._heard = revision
+        self._started = revision.settings
         self._state: services.State = "starting"
         self._end: asyncio.Event = asyncio.Event()
         self._exit_code = 0
@@ -153,20 +156,13 @@ class Daemon:
         if old is None:
             old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
         self.decider = decide.Decider(
-            self.store,
-            old,
-            number,
-            self._of_run,
-            position=at["seq"],
-            on_decided=self._on_decided,
-            tick=self._tick,
-            clock=self.clock,
-            use=self._rules_from,
-        )
+            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=self._tick, clock=self.clock,
+            use=self._rules_from, on_ended=self._activations_ended,
+        )  # fmt: skip
         self.decider.tail.committed = (
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
         )[0]["seq"]
-        if last != self.revision.id:
+        if last != self.revision.id or old.ended:  # a start brings back what a rule had ended
             await self._use(self.revision, "daemon", {"before": last or None})
 
     async def _serve(self) -> None:
@@ -174,9 +170,10 @@ class Daemon:
         keys = auth.Keys(self.store.reader)
         await keys.load(self._file_keys(self.revision))
         self.services = services.Services(
-            store=self.store, intake=self.intake, revision=lambda: self.revision, secrets=self.secrets, gate=auth.Gate(keys),
+            store=self.store, intake=self.intake, revision=lambda: self._heard, secrets=self.secrets, gate=auth.Gate(keys),
             status=self._status, reload=self.reload, explain=self._explain, live_output=self._live_output, state=self.shown_state,
             ready=self._ready, clock=self.clock, heard=self.supervisor.heard,
+            body_max=lambda: self.revision.settings.body_max,
         )  # fmt: skip
         self._listening = serving.Listening(routes.build(self.services))
         await self._listening.start()
@@ -297,8 +294,9 @@ class Daemon:
             new, old = loaded.revision, self.revision
             await self.services.gate.keys.load(self._file_keys(new))
             warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
-            if new.id == old.id and new.settings == old.settings:
+            if new.id == old.id and new.settings == old.settings and not self.decider.evaluator.ended:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
+            warnings += [one.as_json() for one in status.needs_restart(self._started, new.settings)]
             made = standing.Standing(new, self.pause, new.settings.mode)
             prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
             before, after = await rules.digests(self.decider.evaluator), await rules.digests(prepared)
@@ -306,6 +304,7 @@ class Daemon:
             self._prepared = {new.id: prepared}
             self.controllers = rules.controllers(new, loaded.published, self._resolve)
             self.files, self.revision = loaded.published, new
+            self._heard = new
             await self._use(new, actor, changed)
             await self.supervisor.replace(rules.sources(new))
             logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
@@ -320,6 +319,13 @@ class Daemon:
     def _on_decided(self, decided: deciding.Decided) -> None:
         if decided.queued:
             self.dispatcher.wake()
+
+    def _activations_ended(self, ended: frozenset[str]) -> None:
+        """Rules have ended activations, or a revision has brought them back: nobody is to be told 2xx for what nobody hears."""
+        self._heard = dataclasses.replace(self.revision, sources=self.revision.sources_without(ended))
+        task = asyncio.create_task(self.supervisor.replace(rules.sources(self.revision, ended)))
+        self._soon.add(task)
+        task.add_done_callback(self._soon.discard)
 
     async def _look_again(self) -> None:
         """Runs that wait may go on."""
@@ -363,7 +369,15 @@ class Daemon:
         return await status.of(self)
 
     async def _explain(self, asked: str, rule: str | None) -> dict[str, Any]:
-        return await explain.explain(self.store, self._revision_of, asked, rule)
+        ended = self.decider.evaluator.ended
+        return await explain.explain(self.store, self._revision_of, self._decided_to, asked, rule, ended)
+
+    async def _decided_to(self) -> int:
+        """The decider's position, once the commit that may be under way for it can be read."""
+        position = self.decider.position
+        if self.decider.committed_position < position:
+            await self.store.submit(notes.RevisionNumber(self.revision.id))  # the writer takes one after the other
+        return position
 
     async def _revision_of(self, number: int) -> project.Revision | None:
         rows = await self.store.reader.select("SELECT id FROM revision WHERE n = ?", [number])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import healer
-from healer import project, telemetry
+from healer import errors, project, telemetry
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -37,6 +37,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "now": _iso(now_us),
         "window_s": WINDOW_S,
         "paused": [pause] if pause else [],
+        "ended": sorted(daemon.decider.evaluator.ended),
         "alerts": {"firing": alerts["firing"], "opened": alerts["opened"] or 0, "resolved": alerts["resolved"] or 0},
         "runs": {row["state"]: row["n"] for row in await read.all("status_runs")},
         "backlog": daemon.decider.backlog,
@@ -115,6 +116,16 @@ async def difference(
     await asyncio.sleep(0)
     changes["rules"] = {"added": sorted(added), "removed": sorted(removed), "restarted": sorted(restarted)}
     return changes
+
+
+def needs_restart(then: project.Settings, now: project.Settings) -> list[errors.Diagnostic]:
+    """What a reload cannot change: a warning that names it."""
+    fixed = ("server", "log", "control", "retention", "backlog_max")
+    names = [name for name in fixed if getattr(then, name) != getattr(now, name)]
+    if not names:
+        return []
+    message = f"{', '.join(names)}: what changed there holds from the next start of the daemon on"
+    return [errors.Diagnostic("needs-restart", message, errors.Place("healer.yaml"), severity="warning")]
 
 
 def _iso(us: int | float | None) -> str | None:

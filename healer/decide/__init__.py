@@ -48,12 +48,14 @@ class Decider:
     """One worker over one part of the journal.
 
     `use` gives the rules of a revision when its row comes, also of one that a crash left undecided; `on_decided` hears of each commit
-    that led to something; `tick()` appends a tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
+    that led to something, `on_ended` which activations have ended when that changes; `tick()` appends a
+    tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
     """
 
     def __init__(
         self, opened: store.Store, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf, *, position: int,
         on_decided: Heard, tick: Tick, clock: Callable[[], int], use: Use | None = None, monotonic: Callable[[], float] = time.monotonic,
+        on_ended: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._store = opened
         self.evaluator = evaluator
@@ -69,6 +71,8 @@ class Decider:
         self._last_commit = self._last_snapshot = monotonic()
         self._snapshot_position = position
         self._use = use
+        self._on_ended = on_ended
+        self._told_ended: frozenset[str] = frozenset()
         self._look_us: int | None = None
         self._letting_go: asyncio.Task[None] | None = None
         self._stopping = False
@@ -159,6 +163,12 @@ class Decider:
         self.evaluator, self._revision, self._standing_of = used.evaluator, used.revision, used.standing_of
         if old is not used.evaluator:
             self._letting_go = asyncio.create_task(recovery.let_go(old))
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        if self.evaluator.ended.keys() != self._told_ended:
+            self._told_ended = frozenset(self.evaluator.ended)
+            self._on_ended(self._told_ended)
 
     async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
         due = to - self._snapshot_position >= SNAPSHOT_ROWS or self._monotonic() - self._last_snapshot > SNAPSHOT_S
@@ -176,6 +186,7 @@ class Decider:
                 logger.bind(event=outcome.seq, ruleset=ruleset).error("event quarantined: {}", error)
         if outcomes:
             self._on_decided(decided)
+        self._tell_ended()
 
     async def _ticks(self) -> None:
         """Append a tick row when something is due: a deferred run's look, an alert's ttl, a rule's deadline."""

@@ -17,6 +17,10 @@ from healer.store import asking, deciding, journal
 
 TARGETS_MAX: Final = 1000
 PLAYBOOK_EXTRA: Final[tuple[str, ...]] = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
+TYPES: Final[Mapping[str, type]] = {
+    "name": str, "controller": str, "ruleset": str, "extra_vars": dict, "module_args": dict, "event": dict, "fact": dict,
+}  # fmt: skip
+"""What arguments have to be once they are rendered (`parameters` and `target` are looked at where they are used)."""
 Say = Callable[[str, str, Mapping[str, Any]], None]
 """`say(level, message, fields)`: what an action tells people, after the commit."""
 
@@ -56,6 +60,7 @@ class Actor:
     def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
         """Add what the firing's actions lead to."""
         variables = variables_of(fired.match)
+        after = ""
         for action in fired.match.rule.actions:
             try:
                 args = templates.render(action.args, variables)
@@ -63,7 +68,9 @@ class Actor:
             except errors.TemplateError as error:
                 args, problem = dict(action.args), error.message
             if action.name in project.EFFECTFUL:
-                outcome.results.append(self._ask(fired, action, args, problem))
+                asked = self._ask(fired, action, args, problem, after)
+                outcome.results.append(asked)
+                after = asked.candidate.run
             else:
                 self._internal(fired, action, args, problem, outcome)
 
@@ -73,6 +80,7 @@ class Actor:
         self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, outcome: deciding.Outcome
     ) -> None:
         verdict, reason = "done", ""
+        problem = problem or _mistyped(action.name, args)
         depth, limit = fired.row.depth + 1, self._revision.settings.defaults.upstream.chain_depth
         if problem is not None:
             verdict, reason = "refused", "invalid_parameters"
@@ -104,7 +112,7 @@ class Actor:
     def _tell(self, fired: Fired, action: engine.Action, args: dict[str, Any]) -> None:
         fields = {"rule": fired.rule, "event": fired.row.seq, "action": action.name}
         if action.name == "debug":
-            msg = args.get("msg", args.get("var"))
+            msg = args["msg"] if "msg" in args else _looked_up(args["var"], fired.match) if "var" in args else None
             for line in msg if isinstance(msg, list) else [msg]:
                 text = (
                     line
@@ -121,9 +129,17 @@ class Actor:
 
     # --- effectful actions --------------------------------------------------------------------------------------------
 
-    def _ask(self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None) -> asking.Ask:
-        problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": problem})] if problem else []
+    def _ask(
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, after: str
+    ) -> asking.Ask:
+        """`after`: the run of the effectful action before it."""
+        found = [problem] if problem else []
+        if (mistyped := _mistyped(action.name, args)) is not None:
+            found.append(mistyped)
+            args = {key: value for key, value in args.items() if isinstance(value, TYPES.get(key, object))}
+        problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": detail}) for detail in found]
         made = (self._catalog if action.name == "run_action" else self._upstream)(fired, action, args, problems)
+        made.candidate = dataclasses.replace(made.candidate, after=after)
         made.conditions = [
             test
             for event in list(fired.match.matches.values())[:1]
@@ -198,9 +214,9 @@ class Actor:
                 continue
             where = self._revision.inventory_name(controller)
             fields = {"target": str(name)[:200], "inventory": where, "nearest": found.nearest, "detail": found.reason}
-            shown = f"host:{name}"[:300]
-            targets[shown] = model.Target("host", str(name)[:290])
-            problems.append(policy.Problem("unknown_target", fields, target=shown))
+            unknown = model.Target("host", str(name)[:290])
+            targets[str(unknown)] = unknown
+            problems.append(policy.Problem("unknown_target", fields, target=str(unknown)))
         if len(names) > TARGETS_MAX:
             problems.append(
                 policy.Problem(
@@ -241,6 +257,7 @@ class Actor:
             action.index,
         )
         extra: dict[str, Any] = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
+        extra["ansible_eda"] = _for_playbooks(fired)
         module_args = args.get("module_args") if kind == "module" else None
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
@@ -268,6 +285,36 @@ class Actor:
             if isinstance(hosts, list) and hosts:
                 return [str(host) for host in hosts]
         return [part for part in fired.ruleset.hosts.replace(":", ",").split(",") if part]
+
+
+def _mistyped(action: str, args: Mapping[str, Any]) -> str | None:
+    """What is wrong with the types of arguments once they are rendered: a template may give anything."""
+    for key, value in args.items():
+        wanted = TYPES.get(key)
+        if wanted is not None and value is not None and not isinstance(value, wanted):
+            kind = "a mapping" if wanted is dict else "a text"
+            return f"{key} of {action} has to be {kind}, the template gave {type(value).__name__}"
+    return None
+
+
+def _for_playbooks(fired: Fired) -> dict[str, Any]:
+    """The variable `ansible_eda` as upstream's playbooks read it."""
+    made: dict[str, Any] = {"ruleset": fired.ruleset.name, "rule": fired.match.rule.name}
+    matches = fired.match.matches
+    return made | ({"event": next(iter(matches.values()))} if len(matches) == 1 else {"events": matches})
+
+
+def _looked_up(path: Any, match: engine.Match) -> str:
+    """`debug: {var: event.a.b}` as upstream shows it."""
+    value: Any = variables_of(match)
+    for step in str(path).split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return f"{path} is not there"
+    return f"{path}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
 
 
 def variables_of(match: engine.Match) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class Evaluator:
         self.running = {one.name: one for one in running}
         self.alerts = known
         self.acting = actor
-        self.ended: set[str] = set()
+        self.ended: dict[str, int] = {}
+        """Activation → the row at which one of its rules ended it (`shutdown`)."""
         self._ttl_us = ttl_us
         self._types = types
         self._routes = {
@@ -116,7 +117,7 @@ class Evaluator:
             ordinal = ordinals.get(match.rule.index, 0)
             ordinals[match.rule.index] = ordinal + 1
             if any(action.name == "shutdown" for action in match.rule.actions):
-                self.ended.add(one.activation)
+                self.ended.setdefault(one.activation, row.seq)
             if replay:
                 continue
             for event in match.matches.values():

@@ -30,7 +30,7 @@ def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
     """A snapshot of all rulesets; `oldest` is the oldest row that one of them refers to."""
     sessions = {name: one.session.snapshot() for name, one in sorted(evaluator.running.items())}
     refs = [ref for state in sessions.values() for ref in refs_of(state)]
-    data = {"version": VERSION, "ended": sorted(evaluator.ended), "sessions": sessions}
+    data = {"version": VERSION, "ended": evaluator.ended, "sessions": sessions}
     return deciding.Snapshot(min([position, *refs]), orjson.dumps(data).decode())
 
 
@@ -44,7 +44,7 @@ async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: st
     held: dict[str, Any] = orjson.loads(data)
     if held["version"] != VERSION:
         raise ValueError(f"the snapshot has version {held['version']}, this program reads {VERSION}")
-    evaluator.ended = set(held["ended"])
+    evaluator.ended = dict(held["ended"])
     for name, state in held["sessions"].items():
         one = evaluator.running.get(name)
         if one is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -18,15 +19,22 @@ from healer.policy import reasons
 from healer.store import cycles, journal, reads
 
 RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
+DecidedTo = Callable[[], Awaitable[int]]
+"""The journal position up to which all is decided and its decisions can be read."""
 RULES_MAX: Final = 2_000
 
 
-async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule: str | None) -> dict[str, Any]:
+async def explain(
+    opened: store.Store, revision_of: RevisionOf, decided_to: DecidedTo, asked: str, rule: str | None,
+    ended: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, Any]:  # fmt: skip
     """Explain an event (`e-12`), a run (`r-…`) or `latest`. `rule`: only that one (its identity, or its last part).
 
-    Raises `errors.NotFound`.
+    `decided_to` is the decider's own word: the store is told of rows that led to nothing up to a second late. `ended`: activation →
+    the row at which a rule ended it. Raises `errors.NotFound`.
     """
     seq = await _position(opened, asked)
+    decided = await decided_to() >= seq  # before the decisions are read: they are there by then
     rows = await opened.reader.all("journal_one", seq)
     if not rows:
         raise errors.NotFound(what=f"the event e-{seq}")
@@ -40,7 +48,7 @@ async def explain(opened: store.Store, revision_of: RevisionOf, asked: str, rule
         ] == asked else None
     data = orjson.loads(row.body or b"null")
     if isinstance(data, dict) and not asked.startswith("r-"):
-        held = await _not_fired(opened, seq)
+        held = await _not_fired(opened, seq, decided, ended)
         await _with_cycle(opened, row, data)
         revision = await revision_of(number or 0)
         # Thousands of rules are compiled for it: not on the loop.
@@ -95,14 +103,15 @@ def _gate(verdict: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _not_fired(opened: store.Store, seq: int) -> Callable[[str], str]:
+async def _not_fired(opened: store.Store, seq: int, decided: bool, ended: Mapping[str, int]) -> Callable[[str], str]:
     """Ruleset → why a rule of it whose condition holds did not fire for the row."""
-    decided = (await opened.reader.all("decided_to"))[0]["seq"] >= seq
     poisoned = {one["ruleset"] for one in await opened.reader.all("quarantined_of_event", seq)}
 
     def why(name: str) -> str:
         if not decided:
             return "not-decided-yet"
+        if any(name.startswith(f"{activation}/") and seq > at for activation, at in ended.items()):
+            return "ended"
         return "quarantined" if poisoned & {name, "*"} else "throttled"
 
     return why
@@ -147,6 +156,8 @@ def _others(
                 told[rule]["conditions"] = told[rule]["conditions"] or entry["tests"]
                 continue
             reason = entry["reason"] if entry["reason"] != "fires" else held(name)
+            if reason == "throttled" and not entry["throttle"]:
+                reason = "not-heard"
             told[rule] = {
                 "rule": rule, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
                 "conditions": entry["tests"], "gates": [], "run": None, "state": None,

@@ -61,6 +61,8 @@ class Candidate:
     lifecycle: bool = False
     problems: tuple[Problem, ...] = ()
     depth: int = 0
+    after: str = ""
+    """The run of the step before it in its rule's list of actions."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class View:
     """target → the run that works on it."""
     running_daemon: int = 0
     running_controller: int = 0
+    before: model.RunState | None = None
+    """The state of the run `after`; None: there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from healer import model
 from healer.policy import reasons, states
 from healer.policy.candidate import Candidate, View
 
@@ -18,12 +19,14 @@ US: Final = 1_000_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class No:
-    """A gate's no. `look_at_us`: the earliest moment at which it can pass; None: an act ends it. `target`: only that one."""
+    """A gate's no. `look_at_us`: the earliest moment at which it can pass; None: an act ends it. `target`: only that one.
+    `waits`: it is no no for good: the run is deferred, whatever the code's outcome is."""
 
     code: str
     fields: Mapping[str, Any]
     look_at_us: int | None = None
     target: str = ""
+    waits: bool = False
 
 
 Saw = dict[str, Any]
@@ -111,12 +114,25 @@ def cooldown(candidate: Candidate, view: View, now_us: int) -> Answer:
 
 
 def chain(candidate: Candidate, view: View, now_us: int) -> Answer:
-    """Gate 14: effects that cause events that cause effects, too deep."""
+    """Gate 14: the step before it has not ended, or not as it must; effects that cause events that cause effects, too deep.
+
+    A catalog action goes on only after success. One of ansible-rulebook's goes on after a failure too, as it did there, but not
+    after a gate's no.
+    """
     limit = candidate.limits.chain_depth
     saw: Saw = {"depth": candidate.depth, "limit": limit}
     if limit is not None and candidate.depth > limit:
         return saw, [No("chain_depth", {"depth": candidate.depth, "limit": limit})]
-    return saw, []
+    if not candidate.after:
+        return saw, []
+    saw |= {"after": candidate.after, "before": view.before}
+    fields = {"run": candidate.after, "state": view.before}
+    if view.before is not None and view.before not in model.ENDED_STATES:
+        return saw, [No("chain", fields | {"waits": True}, waits=True)]
+    passes = view.before == "succeeded" or (candidate.upstream and view.before in ("failed", "timed_out"))
+    if view.before == "simulated":
+        passes = candidate.dry_run or candidate.mode == "observe"  # what only looked has healed nothing to go on from
+    return saw, [] if passes else [No("chain", fields)]
 
 
 def lock(candidate: Candidate, view: View, now_us: int) -> Answer:

@@ -101,13 +101,14 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
         return Decision("queued", "", {}, None, tuple(verdicts), left_out)
     reason = "dry_run" if candidate.dry_run else "observe"
     would = "" if first.code == reason else first.code
-    return Decision("simulated", reason, first.fields if not would else {}, None, tuple(verdicts), left_out, would)
+    fields = {"would": would, "why": reasons.sentence(would, first.fields)} if would else first.fields
+    return Decision("simulated", reason, fields, None, tuple(verdicts), left_out, would)
 
 
 def _stops(candidate: Candidate, noes: list[gates.No], left_out: Mapping[str, gates.No]) -> gates.No | None:
-    """The no that stops the whole run: one that is about no target, or the first once every target is left out."""
+    """The no that stops the whole run: one that is about no target of it, or the first once every target is left out."""
     for no in noes:
-        if not no.target:
+        if no.target not in candidate.targets:
             return no
     if noes and candidate.targets and all(target in left_out for target in candidate.targets):
         return min(noes, key=lambda no: (no.look_at_us is None, no.look_at_us or 0))
@@ -122,7 +123,7 @@ def _final_anyway(gate: str, no: gates.No) -> bool:
 def _decision(
     no: gates.No, verdicts: list[Verdict], left_out: Mapping[str, gates.No], candidate: Candidate
 ) -> Decision:
-    outcome = reasons.REASONS[no.code].outcome or "queued"
+    outcome = "deferred" if no.waits else reasons.REASONS[no.code].outcome or "queued"
     return Decision(outcome, no.code, no.fields, no.look_at_us, tuple(verdicts), left_out)
 
 

@@ -85,10 +85,25 @@ class _Shown(dict[str, Any]):
         return "?"
 
 
+_WAITS: Final = {"chain": "Waits for the step before it ({run}) to end."}
+_NOT: Final = {
+    "observe": "Nothing was touched (mode observe), and active it would not have run: {why}",
+    "dry_run": "Nothing was touched (dry run), and it would not have run: {why}",
+}
+
+
 def sentence(code: str, fields: Mapping[str, Any]) -> str:
-    """The sentence of a code, filled in; the bare code for one that this version does not know."""
+    """The sentence of a code, filled in; the bare code for one that this version does not know.
+
+    `fields` with `waits` are of a no that may end by itself; with `why`, of a simulated run that a gate would have held.
+    """
     reason = REASONS.get(code)
-    return reason.sentence.format_map(_Shown(fields)).strip() if reason else code
+    if reason is None:
+        return code
+    text = _WAITS.get(code, reason.sentence) if fields.get("waits") else reason.sentence
+    if fields.get("why"):
+        text = _NOT.get(code, text)
+    return text.format_map(_Shown(fields)).strip()
 
 
 def next_step(code: str, fields: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ value with a template in it is known only when an event comes, so it is not chec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
@@ -18,6 +18,7 @@ from healer.project.settings import Settings
 from healer.project.tree import Tree
 
 UNGATED: Final = ("run_playbook", "run_module")
+NAMES_SHOWN: Final = 10
 
 
 @dataclasses.dataclass(slots=True)
@@ -33,6 +34,8 @@ class Checker:
     incomplete: frozenset[str]
     """Inventories whose hosts are not all known here."""
     hostname: str
+    playbooks: set[str] = dataclasses.field(default_factory=set)
+    """Those that rules run by themselves; filled while rulesets are checked."""
 
     # --- the catalog and the controllers ------------------------------------------------------------------------------
 
@@ -110,7 +113,8 @@ class Checker:
                 effectful |= name in revision.EFFECTFUL
                 if isinstance(action[name], config.Map):
                     self._action(document, name, action, names)
-            if effectful and not lifecycle and "throttle" not in rule and rule.get("enabled") is not False:
+            braked = lifecycle or "throttle" in rule or rule.get("enabled") is False or _once_a_firing(rule)
+            if effectful and not braked:
                 at = rule.values_at.get("name") or rule.mark
                 message = (
                     "each event that matches acts: no source tells when an alert is over, and no throttle holds it"
@@ -148,7 +152,10 @@ class Checker:
         book = args.get("name")
         if name != "run_playbook" or not isinstance(book, str) or templates.is_template(book):
             return
-        if revision.playbook(self.tree.files, book) is None:
+        path = revision.playbook(self.tree.files, book)
+        if path is not None:
+            self.playbooks.add(path)
+        else:
             near = errors.nearest(book, (p for path in self.tree.names("playbooks") for p in (path, path[10:])))
             document.error("no-file", f"there is no playbook {book!r}", args.values_at.get("name"), near)
 
@@ -160,7 +167,7 @@ class Checker:
         if not isinstance(name, str) or templates.is_template(name):
             return
         if name not in self.action_names:
-            near = errors.nearest(name, self.action_names) or "`healer actions` lists them"
+            near = errors.nearest(name, self.action_names) or _declared(self.action_names)
             document.error("unknown_action", f"no action is named {name!r}", args.values_at.get("name"), near)
         entry = self.actions.entries.get(name)
         if entry is not None:
@@ -237,6 +244,25 @@ def _actions(rule: config.Map) -> Iterator[tuple[str, config.Map]]:
     for item in items:
         if isinstance(item, config.Map) and len(item) == 1 and isinstance(next(iter(item)), str):
             yield next(iter(item)), item
+
+
+def _once_a_firing(rule: config.Map) -> bool:
+    """Whether its condition asks for an alert's key and status: such an alert leads to one run for each time that it fires."""
+    asked = rule.get("condition")
+    listed = (
+        [text for inner in asked.values() if isinstance(inner, list) for text in inner]
+        if isinstance(asked, config.Map)
+        else [asked]
+    )
+    return any(isinstance(text, str) and "event.alert.key" in text and "event.alert.status" in text for text in listed)
+
+
+def _declared(names: Collection[str]) -> str:
+    """The actions that there are, for a name that is like none of them."""
+    if not names:
+        return "actions.yaml declares none"
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"there are: {', '.join(sorted(names)[:NAMES_SHOWN])}{more}"
 
 
 def _texts(args: config.Map, key: str) -> Iterator[tuple[str, config.Mark | None]]:

@@ -7,6 +7,7 @@ here, all others are the plugin's own options.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
@@ -42,13 +43,14 @@ class _Inventory(plugins.Options):
 class Controller:
     """One controller as written. `options` are plain values for the plugin's `Options`; secrets in them are references.
 
-    `kinds` of `model.Job` that it can do. `inventory`: its path in the project, '' for none. `targets` (`group:x` or
-    names) and `actions` bound it where they are not empty.
+    `kinds` of `model.Job` that it can do, `target_kinds` that it reaches. `inventory`: its path in the project, '' for none.
+    `targets` (`group:x` or names) and `actions` bound it where they are not empty.
     """
 
     name: str
     type: str
     kinds: frozenset[str]
+    target_kinds: frozenset[str] = frozenset({"host"})
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inventory: str = ""
     targets: tuple[str, ...] = ()
@@ -70,7 +72,13 @@ class Controllers:
 
 def read(document: config.Document | None, project: Project) -> Controllers:
     """The controllers of a file (None: there is none); mistakes become its diagnostics."""
-    local = Controller("local", "local", project.kinds("local"), inventory=project.default_inventory)
+    local = Controller(
+        "local",
+        "local",
+        project.kinds("local"),
+        project.plugin("local").target_kinds,
+        inventory=project.default_inventory,
+    )
     alone = Controllers({"local": local}, "local")
     if document is None or (document.ok and document.value is None):
         return alone
@@ -111,6 +119,7 @@ class Project:
         self._find = find
         self.default_inventory = default_inventory
         self._found: dict[str, type[plugins.Controller] | errors.HealerError] = {}
+        self._told: set[str] = set()
 
     def plugin(self, type_name: str) -> type[plugins.Controller]:
         """The class of a type. Raises `plugins.UnknownPlugin` or `plugins.BrokenPlugin`."""
@@ -134,6 +143,15 @@ class Project:
         reason = "CONTROLLER is no Controller class"
         raise plugins.BrokenPlugin(what="controller", name=type_name, where=where, reason=reason)
 
+    def lacks(self, type_name: str) -> tuple[str, str] | None:
+        """(package, extra) of one that a type names in `packages` (module → extra) and that is not installed; told once a type."""
+        needed: Mapping[str, str] = getattr(self.plugin(type_name), "packages", {})
+        for module, extra in needed.items():
+            if type_name not in self._told and importlib.util.find_spec(module) is None:
+                self._told.add(type_name)
+                return module.replace("_", "-"), extra
+        return None
+
     def kinds(self, type_name: str) -> frozenset[str]:
         """Which kinds of jobs a type can do."""
         return frozenset(self.plugin(type_name).kinds)
@@ -156,6 +174,11 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
     except errors.HealerError as error:
         document.error(error.code, error.message, value.values_at.get("type"), error.try_)
         return None
+    if lacks := project.lacks(value["type"]):
+        message = f"controllers of the type {value['type']} need a package that is not installed: {lacks[0]}"
+        document.warning(
+            "missing-extra", message, value.values_at.get("type"), f"pip install 'auto-healer[{lacks[1]}]'"
+        )
     rest = building.without(value, ("type", *_COMMON))
     what = f"the controller {name!r}"
     common = plugins.check_options(
@@ -171,7 +194,7 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
     if common is None or where is None or options is None or _wrong(document, before):
         return None
     return Controller(
-        name, value["type"], project.kinds(value["type"]), building.plain(rest),
+        name, value["type"], project.kinds(value["type"]), project.plugin(value["type"]).target_kinds, building.plain(rest),
         _path(where.inventory) or project.default_inventory,
         tuple(common.targets), tuple(common.actions), common.concurrency, tuple(common.tags), document.place(at),
     )  # fmt: skip

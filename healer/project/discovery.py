@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from healer import catalog, config, errors
@@ -99,9 +99,9 @@ def _taken(document: config.Document, one: catalog.Written, first: catalog.Writt
         document.diagnostic("hint", "shadowed", f"the action {one.name!r} of {where} counts, not this one", one.mark)
 
 
-def without_metadata(tree: Tree, found: catalog.Catalog) -> Iterator[errors.Diagnostic]:
-    """A hint for each playbook and script that no action names."""
-    used = {entry.subject for entry in found.entries.values()}
+def without_metadata(tree: Tree, found: catalog.Catalog, run_by_rules: Collection[str]) -> Iterator[errors.Diagnostic]:
+    """A hint for each playbook and script that no action names. `run_by_rules`: playbooks that a `run_playbook` names."""
+    used = {*run_by_rules, *(entry.subject for entry in found.entries.values())}
     for kind, folder in catalog.FOLDERS.items():
         for path in tree.names(folder):
             name = path.removeprefix(folder + "/")

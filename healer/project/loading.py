@@ -111,11 +111,11 @@ class _Loading:
             frozenset(self._incomplete), self._hostname,
         )  # fmt: skip
         self._check(checker, written, control)
-        self._more += discovery.without_metadata(self.tree, found)
         all_sources = sources.Sources(self.tree)
         if main is not None:
             all_sources.share(main)
         activations = self._activations(checker, all_sources, read.settings)
+        self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         hidden = events.activation(found, actions or config.Document("actions.yaml", ""))
         if hidden is not None:
             activations.append(hidden[0])

@@ -1,7 +1,8 @@
 """What the name of a source or filter stands for: a native plugin, a push source, or a file of event-driven Ansible.
 
-`sources` asks when it checks, `supervise` when it starts them: both have to find the same. Nothing of ansible_rulebook is
-imported: its engine would bring a JVM along. A file is read (never run) to tell a plugin of ours from one of theirs.
+`sources` asks when it checks, `supervise` when it starts them: one function, so that both find the same. Nothing of
+ansible_rulebook is imported: its engine would bring a JVM along. A file is read (never run) to tell a plugin of ours from one
+of theirs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from healer import errors, plugins
 
 _OURS: Final = "healer."
 _BUILTIN: Final = ("eda.builtin.", "ansible.eda.")
+_PACKAGE: Final = "ansible_rulebook"
+_EXTRA: Final = "pip install 'auto-healer[eda]'"
 COLLECTIONS: Final = ("~/.ansible/collections", "/usr/share/ansible/collections")
+"""Where installed collections lie, beside `collections/` of the project, which goes first."""
 _FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     what: tuple(f"{base}/{name}" for base in ("extensions/eda/plugins", "plugins") for name in (what, what + "s"))
     for what in ("event_source", "event_filter")
@@ -38,29 +42,52 @@ class Located:
     sys_path: tuple[str, ...] = ()
 
 
-def locate(type_name: str, project_dir: pathlib.Path, collections: Sequence[str] = COLLECTIONS) -> Located:
-    """The source behind a name. Raises `plugins.UnknownPlugin` (with the nearest name) or `plugins.BrokenPlugin`.
+def locate(type_name: str, project_dir: pathlib.Path, collections: Sequence[str] | None = None) -> Located:
+    """The source behind a name. `collections`: folders of collections, else those of the project and of this machine.
 
     `healer.x` is ours; a bare name is the project's own file, then a native one that is no push source, then one that
     comes with ansible_rulebook; `eda.builtin.x` and `ansible.eda.x` come with it, other dotted names from a collection.
+    Raises `plugins.UnknownPlugin` (with the nearest name), `plugins.BrokenPlugin`, `errors.MissingExtra`.
     """
     if type_name.startswith(_OURS):
         return _native(type_name.removeprefix(_OURS), type_name, project_dir)
     dotted = "." in type_name
-    found = _of_eda(type_name, "event_source", collections) if dotted else _bare(type_name, project_dir)
+    folders = _folders(project_dir, collections)
+    found = _of_eda(type_name, "event_source", folders) if dotted else _bare(type_name, project_dir)
     if found is None:
-        known = names(project_dir)
-        raise plugins.UnknownPlugin(what="source", name=type_name, try_=errors.nearest(type_name, known))
+        _told_missing("source", type_name)
+        near = errors.nearest(type_name, names(project_dir))
+        lacks = "" if _installed() else f"those of event-driven Ansible need {_EXTRA}"
+        raise plugins.UnknownPlugin(what="source", name=type_name, try_="; ".join(one for one in (near, lacks) if one))
     return found
 
 
-def locate_filter(name: str, project_dir: pathlib.Path, collections: Sequence[str] = COLLECTIONS) -> pathlib.Path:
-    """The file of a filter: the project's own in `filters/`, a collection's, or one that ansible_rulebook brings."""
+def _folders(project_dir: pathlib.Path, given: Sequence[str] | None) -> Sequence[str]:
+    return (str(project_dir / "collections"), *COLLECTIONS) if given is None else given
+
+
+def _installed() -> bool:
+    return importlib.util.find_spec(_PACKAGE) is not None
+
+
+def _told_missing(what: str, name: str) -> None:
+    """Raise `errors.MissingExtra` for a name that only ansible-rulebook, which is not there, could bring."""
+    if name.startswith(_BUILTIN) and not _installed():
+        raise errors.MissingExtra(_EXTRA, what=f"the {what} {name!r}", package="ansible-rulebook")
+
+
+def locate_filter(name: str, project_dir: pathlib.Path, collections: Sequence[str] | None = None) -> pathlib.Path:
+    """The file of a filter: the project's own in `filters/`, a collection's, or one that ansible_rulebook brings.
+
+    Raises as `locate`.
+    """
     own = project_dir / "filters" / f"{name}.py"
     if "." not in name and name.isidentifier() and own.is_file():
         return own
-    found = _of_eda(name if "." in name else _BUILTIN[0] + name, "event_filter", collections)
+    full = name if "." in name else _BUILTIN[0] + name
+    found = _of_eda(full, "event_filter", _folders(project_dir, collections))
     if found is None or found.path is None:
+        _told_missing("filter", full)
         known = [prefix + one for one in _bundled("event_filter") for prefix in ("", *_BUILTIN)]
         raise plugins.UnknownPlugin(what="filter", name=name, try_=errors.nearest(name, known))
     return found.path
@@ -133,7 +160,7 @@ def _bundled(what: str) -> dict[str, pathlib.Path]:
 
 
 def _files(what: str) -> Iterator[pathlib.Path]:
-    spec = importlib.util.find_spec("ansible_rulebook")
+    spec = importlib.util.find_spec(_PACKAGE)
     for root in (spec.submodule_search_locations or ()) if spec else ():
         yield from sorted(pathlib.Path(root, what).glob("*.py"))
 

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from healer import engine, errors, inventory, model, policy
@@ -118,6 +118,15 @@ class Revision:
     def routes(self) -> dict[str, list[str]]:
         """Source → the rulesets (`activation/ruleset`) that listen to it."""
         return {name: [f"{a}/{r}" for a, r in source.subscribers] for name, source in self.sources.items()}
+
+    def sources_without(self, ended: Collection[str]) -> dict[str, Source]:
+        """The sources that somebody still listens to once these activations have ended."""
+        made = {}
+        for name, source in self.sources.items():
+            kept = tuple(one for one in source.subscribers if one[0] not in ended)
+            if kept or not source.subscribers:
+                made[name] = source if kept == source.subscribers else dataclasses.replace(source, subscribers=kept)
+        return made
 
     # --- targets --------------------------------------------------------------------------------------------------------
 

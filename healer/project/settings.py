@@ -1,12 +1,13 @@
 """`healer.yaml`: how the daemon runs. Read whole, every mistake at once; flags and the environment go before the file.
 
 Caller: `loading`. A value of the environment is named after its place (`HEALER_SERVER__PORT` is `port` under `server`); a
-mistake in it is told with the variable's name where the file's would stand. Secrets are references only.
+mistake in it is told with the variable's name where the file's would stand. Secrets are references only. What is planned and
+read by nothing yet is refused: who writes a brake believes that there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
@@ -15,7 +16,14 @@ from healer import config, errors, model, plugins
 from healer.catalog import building
 from healer.project import shipped
 
-NOT_YET: Final = ("activations", "roles", "principals", "policies", "inhibit", "notifications", "secrets", "heartbeat")
+NOT_YET: Final = (
+    "activations", "roles", "principals", "policies", "inhibit", "storm", "notifications", "secrets", "heartbeat",
+)  # fmt: skip
+GATES_NOT_YET: Final = (
+    "settle", "rate_limit", "breaker", "blast_radius", "flapping", "approval", "approval_expires", "approval_exclude", "windows",
+)  # fmt: skip
+"""Of `defaults.run_action`."""
+GATES_AT: Final = ("defaults", "run_action")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
 OTHER_VARIABLES: Final = (
@@ -73,7 +81,6 @@ class Settings(plugins.Options):
     control: Control = Control()
     sources: dict[str, Any] = pydantic.Field(default={})
     defaults: shipped.Defaults = shipped.Defaults()
-    storm: shipped.Storm = shipped.Storm()
     backlog_max: Annotated[int, pydantic.Field(ge=100, le=100_000_000)] = 100_000
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
@@ -111,8 +118,13 @@ def _file(document: config.Document) -> Settings:
         return Settings()
     refused = list(NOT_YET)
     for key in NOT_YET:
-        if key in value:
+        # A section whose lines are all comments asks for nothing.
+        if key in value and not (key == "storm" and value[key] is None):
             document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
+    value = _without_gates_not_yet(document, value)
+    if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
+        message = "retention.audit is not there yet: audit records are kept"
+        document.warning("not-yet", message, kept.keys_at.get("audit"))
     if value.get("reload") == "on_change":
         document.error("not-yet", "reload: on_change is not there yet", value.values_at.get("reload"), "reload: manual")
         refused.append("reload")
@@ -126,10 +138,41 @@ def _file(document: config.Document) -> Settings:
     return made
 
 
+def _without_gates_not_yet(document: config.Document, value: config.Map) -> config.Map:
+    """The file without the gates that are not there yet, after refusing those that it asks for."""
+    inner: Any = value
+    for name in GATES_AT:
+        inner = inner.get(name) if isinstance(inner, config.Map) else None
+    if not isinstance(inner, config.Map):
+        return value
+    for key in GATES_NOT_YET:
+        if key in inner and not _asks_for_nothing(key, inner[key]):
+            message = f"{'.'.join(GATES_AT)}.{key} is not there yet: no gate reads it"
+            document.error("not-yet", message, inner.keys_at.get(key))
+    return _with(value, GATES_AT, building.without(inner, GATES_NOT_YET))
+
+
+def _with(value: config.Map, path: Sequence[str], inner: config.Map) -> config.Map:
+    """The mapping with another one at a path."""
+    made = building.without(value, ())
+    made[path[0]] = _with(value[path[0]], path[1:], inner) if len(path) > 1 else inner
+    return made
+
+
+def _asks_for_nothing(key: str, value: Any) -> bool:
+    """Whether a gate is written as what holds without it: nothing, `settle: 0 seconds`, `approval: none`."""
+    if value is None or (key == "approval" and value == "none"):
+        return True
+    try:
+        return key == "settle" and config.duration_s(value) == 0
+    except ValueError:
+        return False
+
+
 def _empty_sections(value: config.Map) -> config.Map:
     """A section whose lines are all comments reads as nothing: it means its defaults."""
     made = building.without(value, ())
-    for key in ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm"):
+    for key in ("server", "log", "retention", "keys", "control", "sources", "defaults"):
         if key in made and made[key] is None:
             made[key] = {}
     return made
@@ -140,7 +183,7 @@ def _variables(environ: Mapping[str, str], found: list[errors.Diagnostic]) -> It
         if not name.startswith(PREFIX):
             continue
         path = name.removeprefix(PREFIX).lower().split("__")
-        if len(path) > 1 or path[0] in Settings.model_fields:
+        if len(path) > 1 or path[0] in Settings.model_fields or path[0] in NOT_YET:
             yield name, path, environ[name]
         elif not name.removeprefix(PREFIX).startswith(OTHER_VARIABLES):
             near = errors.nearest(name, (PREFIX + field.upper() for field in Settings.model_fields))
@@ -157,6 +200,11 @@ def _flags(overrides: Mapping[str, Any]) -> Iterator[tuple[str, list[str], Any]]
 
 def _put(settings: Settings, place: str, path: list[str], value: Any, found: list[errors.Diagnostic]) -> Settings:
     """The settings with one value changed, or unchanged after saying what is wrong."""
+    gate = path[2] if path[:2] == list(GATES_AT) and path[2:] else ""
+    if path[0] in NOT_YET or gate in GATES_NOT_YET:
+        if path[3:] or not _asks_for_nothing(gate, value):
+            found.append(errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place)))
+        return settings
     shapes: list[plugins.Options] = [settings]
     for depth, name in enumerate(path):
         fields = type(shapes[-1]).model_fields
@@ -188,6 +236,7 @@ def _checked(
         return shape.model_validate({name: value}, strict=False)  # a variable is a text, also where a number is wanted
     except pydantic.ValidationError as error:
         for mistake in error.errors(include_url=False):
-            message = f"{mistake['msg'].removeprefix('Value error, ')}, got {value!r}"
+            said = mistake["msg"].removeprefix("Value error, ")
+            message = said if f"got {value!r}" in said else f"{said}, got {value!r}"
             found.append(errors.Diagnostic("options", message, errors.Place(place)))
         return None

@@ -22,6 +22,8 @@ API: Final = "healer.api"
 EVENTS: Final = "healer.events"
 SHARED: Final = "healer.source"
 LIFECYCLES: Final = ("ansible.eda.alertmanager", "eda.builtin.alertmanager", "alertmanager")
+KNOWN: Final = "healer.webhook, healer.api, healer.source, check, a file of sources/, or NAMESPACE.COLLECTION.NAME"
+"""What a source may be, for a name that is like none."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NATIVE: Final = re.compile(r"healer\.[a-z]")
 
@@ -40,8 +42,7 @@ class Sources:
 
     def __init__(self, files: tree.Tree) -> None:
         self._tree = files
-        project_dir = self._project_dir = files.root
-        self._collections = (str(project_dir / "collections"), *locating.COLLECTIONS)
+        self._project_dir = files.root
         self._located: dict[str, locating.Located | errors.HealerError] = {}
         self._filters: dict[str, pathlib.Path | errors.HealerError] = {}
         self._formats: dict[str, plugins.Format | errors.HealerError] = {}
@@ -153,15 +154,14 @@ class Sources:
     def _locate(self, document: config.Document, name: str, at: config.Mark | None) -> locating.Located | None:
         if name not in self._located:
             try:
-                self._located[name] = locating.locate(name, self._project_dir, self._collections)
+                self._located[name] = locating.locate(name, self._project_dir)
             except errors.HealerError as error:
                 self._located[name] = error
         found = self._located[name]
         if isinstance(found, locating.Located):
             return found
         if isinstance(found, plugins.UnknownPlugin):
-            hint = "  ".join(part for part in (found.try_, "`healer sources` lists them") if part)
-            document.error("unknown-source", f"no source is named {name!r}", at, hint)
+            document.error("unknown-source", f"no source is named {name!r}", at, found.try_ or KNOWN)
         else:
             document.error(found.code, found.message, at, found.try_)
         return None
@@ -247,12 +247,15 @@ class Sources:
     def _filter(self, document: config.Document, name: str, at: config.Mark | None) -> bool:
         if name not in self._filters:
             try:
-                self._filters[name] = locating.locate_filter(name, self._project_dir, self._collections)
+                self._filters[name] = locating.locate_filter(name, self._project_dir)
             except errors.HealerError as error:
                 self._filters[name] = error
         found = self._filters[name]
         if isinstance(found, errors.HealerError):
-            document.error("unknown-filter", f"no filter is named {name!r}", at, found.try_)
+            if isinstance(found, errors.MissingExtra):
+                document.error(found.code, found.message, at, found.try_)
+            else:
+                document.error("unknown-filter", f"no filter is named {name!r}", at, found.try_)
             return False
         return True
 

@@ -23,7 +23,11 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
     one lock holds for all its spellings.
     """
     found = hosts.resolve(text)
-    if isinstance(found, model.Target) or found.candidates:
+    if isinstance(found, model.Target):
+        if found.kind in spec.target_kinds:
+            return found
+        return inventory.Refusal(f"{spec.name} reaches no {found.kind}: targets (a controller of type {spec.type})")
+    if found.candidates:
         return found
     own = (
         (*THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])

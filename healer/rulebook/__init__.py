@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from healer import config, engine
-from healer.rulebook import rulesets
+from healer.rulebook import fields, rulesets
+
+ACTION_NOT_YET = fields.ACTION_NOT_YET
 
 
 def parse(document: config.Document, variables: Mapping[str, Any]) -> list[engine.Ruleset]:
@@ -18,6 +20,6 @@ def parse(document: config.Document, variables: Mapping[str, Any]) -> list[engin
 
     `variables` are what `vars.…`, and templates in names and texts, see. Diagnostics are added to the document; nothing
     is raised for bad input. Only what could be built is returned: a ruleset with a wrong rule comes without that rule,
-    so look at `document.ok` before using any.
+    so look at `document.ok` before using any. (A rule whose actions cannot be done yet, `ACTION_NOT_YET`, is there all the same.)
     """
     return rulesets.read(document, variables)

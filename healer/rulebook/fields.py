@@ -11,6 +11,8 @@ from typing import Any, Final
 from healer import config, errors
 
 NOT_YET: Final = "not-yet"
+ACTION_NOT_YET: Final = "not-yet-action"
+"""Of `not-yet`s, those that only matter where actions are run."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "object": (dict,),
     "list": (list,), "null": (type(None),),
@@ -82,3 +84,8 @@ def shown(value: Any) -> str:
 def not_yet(document: config.Document, found: config.Map, key: str, detail: str = "") -> None:
     """Refuse a part of the language that is not there yet, by its name."""
     document.error(NOT_YET, f"{detail or key} is not there yet", found.keys_at.get(key))
+
+
+def action_not_yet(document: config.Document, found: config.Map, key: str, detail: str) -> None:
+    """Refuse what an action cannot do yet. The rule is whole all the same for who runs no actions."""
+    document.error(ACTION_NOT_YET, f"{detail} is not there yet", found.keys_at.get(key))

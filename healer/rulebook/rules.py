@@ -23,8 +23,7 @@ def read(
     good = fields.keys(document, item, KEYS, ("name", "condition"), "a rule")
     for key in NOT_YET:
         if key in item:
-            fields.not_yet(document, item, key, f"{key}: in a rule")
-            good = False
+            fields.action_not_yet(document, item, key, f"{key}: in a rule")
     good &= fields.typed(document, item, "enabled", "boolean")
     name = name_of(document, item, variables) if "name" in item else None
     condition = conditions.read(document, item, variables) if "condition" in item else None

@@ -90,9 +90,10 @@ def _not_yet(document: config.Document, item: config.Map) -> bool:
     if item.get("gather_facts") is True:
         fields.not_yet(document, item, "gather_facts", "gather_facts: true")
         good = False
+    if item.get("execution_strategy") == "sequential":
+        fields.action_not_yet(document, item, "execution_strategy", "execution_strategy: sequential")
     if "policy" in item:
-        fields.not_yet(document, item, "policy", "policy: in a ruleset")
-        good = False
+        fields.action_not_yet(document, item, "policy", "policy: in a ruleset")
     return good
 
 

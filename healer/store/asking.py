@@ -127,6 +127,7 @@ def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Stand
         locked_by=_locked_by(tx, candidate.targets),
         running_daemon=sum(running.values()),
         running_controller=running.get(candidate.controller, 0),
+        before=_before(tx, candidate.after),
     )
 
 
@@ -136,6 +137,11 @@ def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
         return None
     open_, closed_us = tx.one("run_alerts_open", run)
     return None if open_ or closed_us is None else int(closed_us)
+
+
+def _before(tx: Transaction, run: str) -> model.RunState | None:
+    found = tx.one("run_state", run) if run else None
+    return found[0] if found is not None else None
 
 
 def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
@@ -182,6 +188,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         lifecycle=row["lifecycle"],
         problems=standing.problems,
         depth=row["depth"],
+        after=row["after"],
     )
 
 
@@ -196,7 +203,7 @@ def _insert_run(
         candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
         candidate.controller, dumps(asked.parameters), dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run),
         dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
-        at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation,
+        at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
     )  # fmt: skip
     for source, key, cycle, firing in asked.alerts:
         tx.run("run_alert_insert", candidate.run, source, key, cycle, int(firing))
@@ -206,9 +213,9 @@ def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int) -> None:
     """A repeat decides again with what the rules say today: what was refused may have been mended by a reload."""
     candidate = asked.candidate
     tx.run(
-        "run_refresh", seq, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters), dumps(asked.extra),
-        int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
-        candidate.event_us, candidate.run,
+        "run_refresh", seq, candidate.action, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters),
+        dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
+        candidate.event_us, candidate.after, candidate.run,
     )  # fmt: skip
     tx.run("run_targets_clear", candidate.run)
 

@@ -176,9 +176,11 @@ class Writer:
 
     def _append_plain(self, rows: list[journal.Row]) -> bool:
         """Rows that need nothing but to be inserted: one statement is the whole transaction, guard of the epoch included, since the
-        GIL is taken again after each. False (and nothing done) when a row cannot be taken, or another owner is there: the long way
-        says which. What ends a batch is raised: it is not tried twice on a disk
-        that failed."""
+        GIL is taken again after each.
+
+        False (and nothing done) when a row cannot be taken, or another owner is there: the long way says which. What ends a batch is
+        raised: it is not tried twice on a disk that failed.
+        """
         mark = self.tx.mark()
         try:
             done = journal.insert_guarded(self.tx, rows)

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from healer.supervise.build import Builder
 from healer.supervise.eda import EdaSource, SourceDied
-from healer.supervise.find import Located, locate, locate_filter
 from healer.supervise.worker import Running, State, Status, Supervisor
 
 __all__ = [
     "Builder",
     "EdaSource",
-    "Located",
     "Running",
     "SourceDied",
     "State",
     "Status",
     "Supervisor",
-    "locate",
-    "locate_filter",
 ]

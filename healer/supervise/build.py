@@ -13,7 +13,8 @@ from typing import Any
 import pydantic
 
 from healer import errors, plugins, secrets
-from healer.supervise import eda, find, worker
+from healer.project import locating
+from healer.supervise import eda, worker
 
 
 class WrongOptions(errors.HealerError):
@@ -33,9 +34,9 @@ class Builder:
 
     def build(self, spec: worker.Running) -> worker.Runs:
         """A source ready to run. Raises `plugins.UnknownPlugin`, `plugins.BrokenPlugin` or `WrongOptions`."""
-        located = find.locate(spec.type, self.project_dir)
+        located = locating.locate(spec.type, self.project_dir)
         if located.kind == "eda":
-            filters = [(find.locate_filter(name, self.project_dir), args) for name, args in spec.filters]
+            filters = [(locating.locate_filter(name, self.project_dir), args) for name, args in spec.filters]
             return eda.EdaSource(located, spec.args, filters, self.project_dir, self.log, self.environ, spec.env)
         if located.kind == "push":
             raise WrongOptions(name=spec.key, detail=f"{spec.type} waits for requests and has no task to run")

@@ -21,7 +21,7 @@ from typing import Any, Final
 import orjson
 
 from healer import errors, plugins
-from healer.supervise import find
+from healer.project import locating
 
 HOST: Final = pathlib.Path(__file__).resolve().parent.parent / "child" / "host.py"
 ENVIRONMENT_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -46,7 +46,7 @@ class EdaSource:
 
     def __init__(
         self,
-        located: find.Located,
+        located: locating.Located,
         args: Mapping[str, Any] | None,
         filters: Sequence[tuple[pathlib.Path, Mapping[str, Any] | None]],
         project_dir: pathlib.Path,

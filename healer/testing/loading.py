@@ -17,12 +17,14 @@ Rulebook = str | os.PathLike[str] | Sequence[Any]
 def load(book: Rulebook, variables: Mapping[str, Any] | None = None) -> list[engine.Compiled]:
     """The compiled rulesets of a rulebook.
 
-    `book` is a path, YAML text (a string with a line break, or one that is no path to a file), or a loaded list. Raises
+    `book` is a path, YAML text (a string with a line break, or one that is no path to a file), or a loaded list. No action is run, so
+    what an action cannot do yet is no mistake here. Raises
     `errors.ConfigurationError` with every mistake in it.
     """
     document = _document(book)
     rulesets = rulebook.parse(document, variables or {})
-    if not document.ok:
+    wrong = [one for one in document.diagnostics if one.severity == "error" and one.code != rulebook.ACTION_NOT_YET]
+    if wrong:
         raise errors.ConfigurationError(document.diagnostics)
     return [engine.compile(ruleset) for ruleset in rulesets]
 

@@ -41,7 +41,7 @@ async def _take(request: web.Request, services: Services, caller: access.Princip
     if spec is None or not spec.subscribers:
         raise errors.NoListener("add `- healer.api: {}` to the sources of a ruleset")
     media = bodies.content_type(request, TAKEN)
-    body = await bodies.read(request)
+    body = await bodies.read(request, services.body_max())
     delivery = deliveries.named_by(request, deliveries.KEY_HEADER)
     if media != bodies.NDJSON and not delivery:
         value = strict.parse(body)

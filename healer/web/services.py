@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from healer import intake as intakes
 from healer import secrets, store
-from healer.web import auth, tally
+from healer.web import auth, bodies, tally
 
 State = Literal["starting", "ok", "paused", "stopping"]
 
@@ -52,7 +52,7 @@ class Revision(Protocol):
 class Services:
     """`status`, `reload(actor)` and `explain(id, rule)` give JSON objects; `live_output(token, "stdout"|"stderr")` what an attempt that
     runs has printed so far (masked), None when it does not run here; `ready` (whether, why not); `clock` µs; `heard(source, events)`
-    is told of what came by a request.
+    is told of what came by a request; `body_max` bytes of `POST /events`.
     """
 
     store: store.Store
@@ -68,4 +68,5 @@ class Services:
     ready: Callable[[], tuple[bool, str]]
     clock: Callable[[], int]
     heard: Callable[[str, int], None] = lambda _source, _events: None
+    body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)

@@ -16,6 +16,12 @@ from healer.web.queries import iso
 SHORT: Final = 8
 """Characters of a run id that are shown: enough to be unique among millions, and any prefix is taken."""
 
+HELD: Final = {
+    "target_busy": "Waits for its targets: another run works on one of them.",
+    "concurrency": "Waits for a place of its controller or of the daemon.",
+}
+"""Why an attempt waits in the queue: of it only the code is kept, so these name no run and no number."""
+
 
 def run(row: Mapping[str, Any]) -> dict[str, Any]:
     """A run as lists show it, of a row of `reads.runs`."""
@@ -85,7 +91,7 @@ def attempt(row: Mapping[str, Any]) -> dict[str, Any]:
         "targets": _json(row["targets"]),
         "controller": row["controller"],
         "held": row["held"],
-        "held_sentence": reasons.sentence(row["held"], {}) if row["held"] else "",
+        "held_sentence": HELD.get(row["held"], row["held"]) if row["state"] == "queued" else "",
         "not_before": iso(row["not_before_us"]),
         "started": iso(row["started_us"]),
         "deadline": iso(row["deadline_us"]),

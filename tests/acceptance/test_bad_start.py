@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -111,7 +112,9 @@ def test_a_data_directory_that_another_owns(daemon: Any, another: Callable[[str]
     second = another("second")
     second.data = daemon.data
     said = refused(second, code="already-running", exit_code=2)
-    assert f"(pid {owner.pid}, since " in said
+    assert re.search(
+        rf"\(pid {owner.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d\)", said
+    )  # local time, as people read it
     assert "--standby" in said
     assert daemon.get("/readyz")[0] == 200
     daemon.event({"all": "well"})
@@ -327,3 +330,13 @@ def test_the_command_tells_the_mistakes_too(healing: Any) -> None:
     assert f"{BOOK}:6:" in done.stderr
     assert "error[configuration]: 1 error in the files of the project" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_reload_cannot_change_is_told(daemon: Any) -> None:
+    daemon.start()
+    daemon.ready()
+    daemon.write("healer.yaml", "environment: test\nmode: active\nbacklog_max: 500\nretention: {journal: 2 days}\n")
+    told = daemon.healer("reload")
+    assert told.returncode == 0
+    assert "needs-restart" in told.stdout + told.stderr
+    assert "retention, backlog_max" in told.stdout + told.stderr

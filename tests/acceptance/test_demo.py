@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -156,6 +157,17 @@ def test_the_demonstration_heals_also_through_a_kill(made: Demonstration, wait_f
         verified = made.run("healer", "audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
     assert made.files() == before
+
+
+def test_a_port_where_nothing_listens_is_told_at_once(made: Demonstration, wait_for: Wait) -> None:
+    with daemon(made, wait_for):
+        begun = time.monotonic()
+        made.environment["PORT"] = str(free_port())
+        told = made.run("demo/demo")
+        assert time.monotonic() - begun < 30  # it would have tried for 90 s; what it breaks first takes some of these
+        assert told.returncode == 1
+        assert f"nothing listens at http://127.0.0.1:{made.environment['PORT']}/" in told.stderr
+        assert "PORT=… make demo" in told.stderr
 
 
 def test_without_a_daemon_it_says_so(made: Demonstration) -> None:

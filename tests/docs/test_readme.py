@@ -35,8 +35,11 @@ PATIENCE_S = 120
 MARK = "=== command"
 SETTLED = """
 for _ in $(seq 600); do
-    [ -z "$(healer runs --state queued,running --json | grep '"id"')" ] && break
+    decided=$(healer status --json | grep -c '"backlog": 0,') || continue
+    under_way=$(healer runs --state queued,running --json) || { echo 'FAILED to look'; break; }
+    [ "$under_way" = "[]" ] && break
 done
+[ "$under_way" = "[]" ] || echo 'FAILED to settle'
 """
 """What a person does by reading on: waits until nothing runs any more."""
 

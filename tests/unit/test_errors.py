@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import http
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -93,6 +96,20 @@ def test_a_caret_never_runs_over_its_line(line: int, column: int, width: int, te
     assert len(below) - len(below.lstrip(" ")) == column - 1
     assert 1 <= below.count("^") <= max(1, width)
     assert len(below) <= max(len(text), column)
+
+
+@pytest.mark.parametrize("text", ["a:\tbcd", "\ta: bcd", "\t\ta:\tbcd", "a: bcd"])
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_a_caret_stands_under_its_column_behind_tabs(text: str, size: int) -> None:
+    _, line, caret = shown(column=text.index("b") + 1, text=text, width=3)
+    assert caret.expandtabs(size).index("^^^") == line.expandtabs(size).index("bcd")
+
+
+@pytest.mark.parametrize(
+    ("column", "width", "carets"), [(0, 9, 3), (1, 9, 3), (2, 9, 2), (3, 9, 1), (4, 9, 1), (0, 2, 2)]
+)
+def test_a_caret_ends_with_the_line(column: int, width: int, carets: int) -> None:
+    assert shown(column=column, text="abc", width=width)[2].count("^") == carets
 
 
 def test_a_diagnostic_as_json_has_every_field_of_the_api() -> None:
@@ -245,3 +262,39 @@ def test_a_configuration_error_tells_all_mistakes_and_counts_the_errors(
     assert error.diagnostics == tuple(found)
     assert error.message == f"{count} in the files of the project"
     assert str(error).split("\n") == [*map(str, found), f"error[configuration]: {error.message}"]
+
+
+def loud() -> errors.HealerError:
+    error = errors.StoreFull("free some space")
+    error.add_note("seen twice")
+    return error
+
+
+AGAIN: list[Callable[[Any], Any]] = [
+    *((lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))) for protocol in range(6)),
+    copy.copy,
+    copy.deepcopy,
+]
+
+
+@pytest.mark.parametrize("again", AGAIN, ids=[*(f"pickle{protocol}" for protocol in range(6)), "copy", "deepcopy"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NotFound(what="x"), errors.UnknownTarget("look", target="w", inventory="i"), errors.NoListener(), loud(),
+        errors.ConfigurationError([errors.Diagnostic("a", "b", errors.Place("f", 1, 2), text="x", try_="y")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_an_error_survives_being_copied(error: errors.HealerError, again: Callable[[Any], Any]) -> None:
+    other = again(error)
+    assert (type(other), str(other), other.message) == (type(error), str(error), error.message)
+    assert (other.args, vars(other)) == (error.args, vars(error))
+
+
+def test_a_line_with_control_characters_is_no_order_to_a_terminal() -> None:
+    told = str(errors.Diagnostic("x", "m", errors.Place("f", 1, 3), text="a\x1b[31mb\x9b\x07\tc\x7f"))
+    assert (
+        told.splitlines()[1]
+        == "    1 | a\N{REPLACEMENT CHARACTER}[31mb" + "\N{REPLACEMENT CHARACTER}" * 2 + "\tc\N{REPLACEMENT CHARACTER}"
+    )

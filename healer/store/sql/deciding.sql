@@ -72,8 +72,8 @@ SELECT state, reason, deferred_us FROM run WHERE id = ?;
 -- name: run_insert
 INSERT INTO run (id, state, reason, detail, seq, rule, action, action_index, flavor, kind, subject, controller, parameters, extra,
                  idempotent, dry_run, limits, severity, depth, actor, revision, event_us, created_us, changed_us, deferred_us,
-                 look_at_us, ended_us, explanation)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                 look_at_us, ended_us, explanation, after)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: run_decide_again
 -- Compare-and-set; a run that stays deferred keeps the time since when.
@@ -153,8 +153,8 @@ SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY contro
 
 -- name: run_refresh
 -- A repeat decides again: the row takes what the rules say today.
-UPDATE run SET seq = ?, kind = ?, subject = ?, controller = ?, parameters = ?, extra = ?, idempotent = ?, dry_run = ?, limits = ?,
-    severity = ?, revision = ?, event_us = ?
+UPDATE run SET seq = ?, action = ?, kind = ?, subject = ?, controller = ?, parameters = ?, extra = ?, idempotent = ?, dry_run = ?, limits = ?,
+    severity = ?, revision = ?, event_us = ?, after = ?
 WHERE id = ?;
 
 -- name: run_targets_clear

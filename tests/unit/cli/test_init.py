@@ -13,6 +13,7 @@ import yaml
 
 from healer import testing
 from healer.cli import starter
+from healer.store import cycles
 
 
 @pytest.fixture
@@ -92,8 +93,9 @@ def test_it_is_valid(healer, made):
 
 def test_its_rule_fires_for_its_example(made):
     event = json.loads((made / "examples/disk_full.json").read_text())
-    (firing,) = testing.replay(made / "rulebooks/disk.yml", [{"event": event}, {"event": event}])
+    (firing,) = testing.replay(made / "rulebooks/disk.yml", [{"event": event}])
     assert (firing.step, firing.rule) == (0, "disk is full")
+    assert cycles.lifecycle(event["alert"]) == ("example-disk-full", True)  # so that it acts once, without a throttle
 
 
 @pytest.mark.parametrize(("dry", "left"), [("1", {"old", "new"}), ("", {"new"})])

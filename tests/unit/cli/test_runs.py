@@ -35,6 +35,7 @@ def test_table(ask, daemon):
     [
         (["list"], {}),
         (["--state", "deferred"], {"state": "deferred"}),
+        (["--state", "queued, running"], {"state": "queued,running"}),
         (["--failed"], {"failed": "1"}),
         (["list", "--unknown"], {"state": "unknown"}),
         (["--rule", "a/b/c", "--action", "x", "--target", "web1"], {"rule": "a/b/c", "action": "x", "target": "web1"}),
@@ -48,7 +49,8 @@ def test_filters(ask, daemon, args, query):
     assert daemon.requests[0].query == {"limit": "50", **query}
 
 
-@pytest.mark.parametrize("args", [["--failed", "--unknown"], ["--state", "failed", "--failed"], ["--state", "odd"], ["--since", "soon"],
+@pytest.mark.parametrize("args", [["--failed", "--unknown"], ["--state", "failed", "--failed"], ["--state", "odd"], ["--state", "failed,odd"], ["--state", ""], ["--state", "failed,"],
+                                  ["--since", "soon"],
                                   ["--limit", "0"]])  # fmt: skip
 def test_wrong_use(ask, args):
     assert ask("runs", *args).exit_code == 2
@@ -88,6 +90,12 @@ def test_one_in_full(ask, daemon):
     daemon["GET /api/v1/runs/r-7f3"] = FULL
     assert ask("runs", "show", "r-7f3").stdout == GOLDEN
     assert json.loads(ask("runs", "show", "r-7f3", "--json").stdout) == FULL
+
+
+def test_the_times_in_a_sentence_are_local(ask, daemon):
+    paused = RUN | {"reason": "paused", "sentence": "Paused by the file PAUSE since 2026-03-01T02:05:00Z: release."}
+    daemon["GET /api/v1/runs"] = {"items": [paused], "next": None}
+    assert "since 2026-03-01 03:05:00 +01:00: release." in ask("runs").stdout
 
 
 def test_an_id_is_one_segment(ask, daemon):

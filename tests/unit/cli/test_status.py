@@ -50,6 +50,22 @@ def test_golden(ask, daemon):
     assert ask("status").stdout == GOLDEN
 
 
+def test_sources_that_are_left_out_can_be_seen(ask, daemon):
+    many = [{"name": f"s{n}", "state": "running"} for n in range(8)] + STATUS["sources"]
+    daemon["GET /api/v1/status"] = STATUS | {"sources": many}
+    (line,) = [line for line in ask("status").stdout.splitlines() if line.startswith("sources")]
+    assert line.endswith(" · s3 nothing yet · and 6 more → healer status --all")
+    shown = ask("status", "--all").stdout.split("sources  ")[1].split("audit")[0].splitlines()
+    assert [line.split()[0] for line in shown] == [
+        "sqs",
+        "range",
+        *(f"s{n}" for n in range(8)),
+        "alertmanager",
+        "watchdog",
+    ]
+    assert shown[1] == "         range failed: no such host"
+
+
 def test_json(ask, daemon):
     daemon["GET /api/v1/status"] = STATUS
     assert json.loads(ask("status", "--json").stdout) == STATUS

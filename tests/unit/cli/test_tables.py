@@ -16,8 +16,11 @@ def test_columns_line_up_and_numbers_stand_right():
     ]
 
 
-def test_nothing_is_cut_without_a_width():
-    assert tables.lines(("x",), [["y" * 500]])[1] == "y" * 500
+def test_without_a_width_only_endless_cells_are_cut():
+    assert tables.lines(("x", "y"), [["x" * 120, "y" * 400]])[1] == "x" * 120 + "  " + "y" * 400
+    head, line = tables.lines(("x", "y"), [["x" * 5000, "y" * 5000]])
+    assert line == "x" * 119 + "…  " + "y" * 399 + "…"
+    assert head == "x" + " " * 121 + "y"
 
 
 def test_cells_are_cleaned():

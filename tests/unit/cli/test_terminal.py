@@ -106,3 +106,13 @@ def test_json_is_ascii(capsys):
     assert shown.isascii()
     assert not BAD - {"\n"} & set(shown)
     assert json.loads(shown) == {"x": "\x1b\u202e\x7f火"}
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("Paused by x since 2026-03-01T02:05:00Z: release.", "Paused by x since 2026-03-01 03:05:00 +01:00: release."),
+    ("(pid 3, since 2026-07-01T02:05:00+0000)", "(pid 3, since 2026-07-01 04:05:00 +02:00)"),
+    ("at 2026-03-01T02:05:00.123456Z, and 9999-99-99T99:99:99Z", "at 2026-03-01 03:05:00 +01:00, and 9999-99-99T99:99:99Z"),
+    ("2026-03-01T02:05 has no zone", "2026-03-01T02:05 has no zone"),
+])  # fmt: skip
+def test_times_in_a_sentence_are_local(text, shown):
+    assert terminal.local_times(text) == shown

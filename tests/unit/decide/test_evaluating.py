@@ -151,7 +151,7 @@ def test_the_end_of_an_activation_is_the_end_of_all_its_rulesets(make: Any) -> N
     text = TWO.replace("action: {none: {}}", 'action: {shutdown: {message: "enough"}}', 1)
     kit = make(text=text, files=AM)
     assert rules(kit.post({"a": 1})) == ["act/one/r"]
-    assert kit.evaluator.ended == {"act"}
+    assert set(kit.evaluator.ended) == {"act"}
     assert rules(kit.post({"a": 1}, source="am")) == []
     assert kit.said == [("WARNING", "activation act ends: enough")]
 

@@ -74,7 +74,10 @@ class Box:
         async def revision_of(number: int) -> project.Revision | None:
             return self.revision
 
-        return await explain.explain(self.store, revision_of, asked, rule)
+        async def decided_to() -> int:
+            return self.position
+
+        return await explain.explain(self.store, revision_of, decided_to, asked, rule)
 
 
 @pytest.fixture
@@ -165,6 +168,14 @@ async def test_a_window_that_is_closed(box: Box) -> None:
 async def test_an_event_that_is_not_decided_yet_says_so(box: Box) -> None:
     box.post({"a": 1}, decided=False)
     assert reasons(await box.why())["act/rs/quiet"] == ("not-decided-yet", None)
+
+
+async def test_the_deciders_own_word_counts_before_the_store_has_it(box: Box) -> None:
+    box.post({"a": 1})
+    box.post({"a": 1}, decided=False)
+    box.position += 1
+    assert (await box.store.reader.all("decided_to"))[0]["seq"] < box.position
+    assert reasons(await box.why())["act/rs/quiet"] == ("throttled", None)
 
 
 async def test_an_event_that_a_ruleset_could_not_digest_says_so(box: Box) -> None:

@@ -31,6 +31,31 @@ PLAIN = policy.Candidate(
         ({}, {"last_ended": {"host:a": (99 * S, "r-2")}}, "deferred", "cooldown"),
         ({}, {"last_ended": {"host:a": (-500 * S, "r-2")}}, "queued", ""),
         ({"depth": 4}, {}, "refused", "chain_depth"),
+        *[
+            ({"after": "r-0"}, {"before": before}, "deferred", "chain")
+            for before in ("deferred", "queued", "running", "unknown")
+        ],
+        *[
+            ({"after": "r-0"}, {"before": before}, "suppressed", "chain")
+            for before in ("failed", "timed_out", "cancelled", "refused", "suppressed", "withdrawn", "simulated", None)
+        ],
+        ({"after": "r-0"}, {"before": "succeeded"}, "queued", ""),
+        *[
+            ({"after": "r-0", "upstream": True}, {"before": before}, "queued", "")
+            for before in ("succeeded", "failed", "timed_out")
+        ],
+        *[
+            ({"after": "r-0", "upstream": True}, {"before": before}, "suppressed", "chain")
+            for before in ("refused", "suppressed", "withdrawn", "cancelled")
+        ],
+        ({"after": "r-0", "mode": "observe"}, {"before": "simulated"}, "simulated", "observe"),
+        ({"after": "r-0", "dry_run": True}, {"before": "simulated"}, "simulated", "dry_run"),
+        (
+            {"problems": (policy.Problem("unknown_target", {"target": "b"}, target="host:b"),)},
+            {},
+            "refused",
+            "unknown_target",
+        ),
         ({"mode": "observe"}, {"last_ended": {"host:a": (99 * S, "r-2")}}, "simulated", "observe"),
         ({"dry_run": True}, {}, "simulated", "dry_run"),
     ],
@@ -46,6 +71,8 @@ def test_observe_tells_what_would_have_stopped_it() -> None:
         dataclasses.replace(PLAIN, mode="observe"), policy.View(last_ended={"host:a": (99 * S, "r-2")}), 100 * S
     )
     assert decision.would == "cooldown"
+    assert decision.sentence.startswith("Nothing was touched (mode observe)")
+    assert "again after" in decision.sentence
 
 
 def test_a_busy_target_waits_only_at_the_recheck() -> None:

@@ -52,15 +52,17 @@ def said() -> dict[str, gates.No]:
         for change in ({}, {"enabled": False}, {"mode": "observe"}, {"dry_run": True}, {"problems": PROBLEMS}):
             for gate in GATES.values():
                 found |= {no.code: no for no in gate(candidate(**change), view, NOW)[1]}
+    step = candidate(after="r-0", depth=0)
+    found |= {no.code: no for no in gates.chain(step, policy.View(before="failed"), NOW)[1]}
     return found
 
 
 def test_each_code_belongs_to_a_gate_and_is_said_by_it() -> None:
     assert {reason.gate for reason in reasons.REASONS.values()} == set(GATES)
-    assert set(reasons.REASONS) - set(said()) == {"chain"}  # the step before it: no gate looks at steps yet
+    assert set(reasons.REASONS) == set(said())
 
 
-@pytest.mark.parametrize("code", sorted(set(reasons.REASONS) - {"chain"}))
+@pytest.mark.parametrize("code", sorted(reasons.REASONS))
 def test_the_fields_of_a_sentence_are_said_by_the_gate(code: str) -> None:
     reason, no = reasons.REASONS[code], said()[code]
     missing = (fields_of(reason.sentence) | fields_of(reason.next_step)) - set(no.fields)
@@ -94,3 +96,17 @@ def test_event_data_in_a_field_is_no_format() -> None:
 ])  # fmt: skip
 def test_spans(seconds: float, text: str) -> None:
     assert reasons.span(seconds) == text
+
+
+def test_a_no_that_may_end_by_itself_says_that_it_waits() -> None:
+    ended, waits = ({"run": "r-1"}, {"run": "r-1", "waits": True})
+    assert reasons.sentence("chain", ended) == "The step before it (r-1) did not succeed."
+    assert reasons.sentence("chain", waits) == "Waits for the step before it (r-1) to end."
+
+
+@pytest.mark.parametrize("code", ["observe", "dry_run"])
+def test_what_would_not_have_run_does_not_say_that_it_would(code: str) -> None:
+    assert reasons.sentence(code, {}).startswith("Would have run; nothing was touched")
+    told = reasons.sentence(code, {"would": "cooldown", "why": "again after 9 min."})
+    assert told.startswith("Nothing was touched")
+    assert told.endswith("would not have run: again after 9 min.")

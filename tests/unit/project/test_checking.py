@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from healer import project
+
 SOURCES = "  - healer.source: {name: am}\n"
 
 
@@ -42,7 +44,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("option of a source", book(sources="  - check: {⟦proces: {name: x}}\n"), ["options"]),
     ("missing option", book(sources="  - ⟦healer.webhook: {auth: {none: true}}\n"), ["options"]),
     ("shared source that is not", book(sources="  - healer.source: {name: ⟦ma}\n"), ["unknown-source"]),
-    ("option of healer.source", book(sources="  - healer.source: {name: am, x: ⟦1}\n"), ["options"]),
+    ("option of healer.source", book(sources="  - healer.source: {name: am, ⟦x: 1}\n"), ["options"]),
     ("unknown filter", book(sources="  - range: {limit: 3}\n    filters: [{⟦json_filtr: {}}]\n"), ["unknown-filter"]),
     ("filter of our own", book(sources="  - check: {process: {name: x}}\n    ⟦filters: [{json_filter: {}}]\n"), ["filters"]),
     ("unknown format", {"healer.yaml": "sources:\n  am: {healer.webhook: {path: a, format: ⟦alertmanger, auth: {none: true}}}\n"},
@@ -80,6 +82,10 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a throttle brakes", book(act("run_action: {name: restart, target: web01, parameters: {service: x}}",
      rest="  throttle: {once_within: 5 minutes, group_by_attributes: [event.host]}\n"),
      sources="  - healer.source: {name: plain}\n"), []),
+    ("an alert with a key acts once a firing", book(
+        act("run_action: {name: restart, target: web01, parameters: {service: x}}").replace(
+            'event.alert.name == "Down"', 'event.alert.key is defined and event.alert.status == "firing"'),
+        sources="  - healer.source: {name: plain}\n"), []),
     ("debug needs no brake", book(act("debug: {msg: x}"), sources="  - healer.source: {name: plain}\n"), []),
     ("rule twice", book(act("debug: {msg: x}") + act("debug: {msg: x}", name="⟦down")), ["duplicate-name"]),
     ("not YAML", {"rulebooks/team/web.yml": "- name: [a\nb⟦: {\n"}, ["yaml"]),
@@ -136,3 +142,15 @@ def test_dynamic_inventories_leave_targets_open(told: Any) -> None:
     """What a program would list is not known, so that no name can be called unknown."""
     changes = {"inventory/hosts": None, "inventory/cloud": "#!/bin/sh\necho\n"}
     assert told({**changes, **ran("name: restart, target: web99, parameters: {service: x}")}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        (ran("name: zzz, target: web01"), "there are: clean, restart"),
+        (book(sources="  - zzz: {}\n"), "healer.webhook, healer.api, healer.source, check, a file of sources/"),
+    ],
+)
+def test_a_name_like_none_is_told_what_there_is(write: Any, changes: dict[str, str], part: str) -> None:
+    (told,) = [one for one in project.load(write(changes), {}).diagnostics if one.severity == "error"]
+    assert part in told.try_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import pytest
@@ -52,6 +53,24 @@ default: site
     assert revision.controllers["here"].inventory == "inventory"
 
 
+def test_a_type_whose_package_is_not_installed_is_told_once(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "ansible_runner" else real(name, *more)
+    )
+    text = "controllers: {here: {type: local}, a: {type: ansible}, b: {type: ansible}}\ndefault: here\n"
+    loaded = load(write, text)
+    (told,) = [one for one in loaded.diagnostics if one.code == "missing-extra"]
+    assert (told.severity, str(told.place), told.try_) == (
+        "warning", "controllers.yaml:1:46", "pip install 'auto-healer[ansible]'"
+    )  # fmt: skip
+    assert "ansible-runner" in told.message
+    assert loaded.revision is not None
+    assert not [
+        one for one in load(write, "controllers: {here: {type: local}}\n").diagnostics if one.code == "missing-extra"
+    ]
+
+
 def test_upstream_actions_take_the_first_that_can(write: Any) -> None:
     text = "controllers: {here: {type: local}, a: {type: ansible}, b: {type: ansible}}\ndefault: here\n"
     revision = load(write, text).revision
@@ -70,7 +89,7 @@ def test_upstream_actions_take_the_first_that_can(write: Any) -> None:
         ("controllers:\n  a: {type: ⟦3}", ["wrong-type"]),
         ("controllers:\n  a: {type: ⟦lokal}", ["unknown-controller-type"]),
         ("controllers:\n  ⟦a b: {type: local}", ["name"]),
-        ("controllers:\n  a: {type: local, x: ⟦1}", ["options"]),
+        ("controllers:\n  a: {type: local, ⟦x: 1}", ["options"]),
         ("controllers:\n  a: {type: ansible, forks: ⟦many, concurrency: ⟦0}", ["options", "options"]),
         ("controllers:\n  a: {type: ansible, vault_password: ⟦hunter2}", ["options"]),
         ("controllers:\n  a: {type: ansible, inventory: ⟦nope}", ["no-inventory"]),

@@ -178,6 +178,14 @@ def test_rulesets_of_two_files_cannot_be_one(told: Any) -> None:
     assert found == [(("rulebooks/a/b.yml", 1, 9), "duplicate-name")]
 
 
+@pytest.mark.parametrize("name", ["restart.yml", "playbooks/restart.yml"])
+def test_a_playbook_that_a_rule_runs_needs_no_action(write: Any, sound: dict[str, str], name: str) -> None:
+    book = sound["rulebooks/team/web.yml"].replace("run_action: {name: restart, target: web01, parameters: {service: nginx}}",
+                                                   f"run_playbook: {{name: {name}}}")  # fmt: skip
+    loaded = project.load(write({"rulebooks/team/web.yml": book, "actions.yaml": None}), {})
+    assert [d.code for d in loaded.diagnostics] == ["ungated-action"]
+
+
 def test_hints_are_told_aside(write: Any) -> None:
     loaded = project.load(write({"playbooks/other.yml": "[]", "scripts/lib.txt": "", "actions.yaml": "actions:\n  clean: {command: [x], controller: here}\n",
                                  "rulebooks/team/web.yml": None}), {})  # fmt: skip

@@ -29,12 +29,10 @@ def test_no_file_means_what_ships() -> None:
         30 * 86400,
     )
     gates = found.defaults.run_action
-    assert (gates.max_age, gates.defer_for, gates.settle, gates.attempts, gates.cooldown) == (900, 7200, 0, 3, 600)
-    assert (gates.rate_limit, gates.timeout, gates.chain_depth) == (shipped.Rate(30, 3600), 600, 3)
-    assert (gates.blast_radius.targets, gates.blast_radius.at_least, gates.blast_radius.or_) == ("20%", 1, 5)
+    assert (gates.max_age, gates.defer_for, gates.attempts, gates.cooldown) == (900, 7200, 3, 600)
+    assert (gates.timeout, gates.chain_depth) == (600, 3)
     assert (gates.concurrency.daemon, gates.concurrency.controller, gates.concurrency.target) == (20, 10, 1)
     assert (found.defaults.upstream.concurrency.daemon, found.defaults.upstream.chain_depth) == (20, 10)
-    assert (found.storm.matches, found.storm.calm) == (shipped.Rate(200, 60), 300)
     assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -55,7 +53,7 @@ def test_flag_before_environment_before_file() -> None:
 def test_environment_reaches_every_depth() -> None:
     environ = {
         "HEALER_DEFAULTS__RUN_ACTION__COOLDOWN": "5m",
-        "HEALER_DEFAULTS__RUN_ACTION__APPROVAL_EXCLUDE": "[requester, author]",
+        "HEALER_DEFAULTS__RUN_ACTION__ATTEMPTS": "5",
         "HEALER_LOG__ROTATION": "1 MiB",
         "HEALER_BACKLOG_MAX": "1000",
         "HEALER_DATA_DIR": "/var/lib/healer",
@@ -63,7 +61,7 @@ def test_environment_reaches_every_depth() -> None:
     found, told = read("", environ)
     assert told == []
     assert found.defaults.run_action.cooldown == 300
-    assert found.defaults.run_action.approval_exclude == ["requester", "author"]
+    assert found.defaults.run_action.attempts == 5
     assert (found.log.rotation, found.backlog_max, found.data_dir) == (1 << 20, 1000, "/var/lib/healer")
     assert found.server == settings.Server()
 
@@ -107,7 +105,7 @@ def test_a_wrong_flag_is_told_by_its_name() -> None:
     assert [str(d.place) for d in read("", {}, {"data_dir": ""})[1]] == ["--data-dir"]
 
 
-@pytest.mark.parametrize("key", ["activations", "roles", "principals", "policies", "inhibit", "notifications"])
+@pytest.mark.parametrize("key", ["activations", "roles", "principals", "policies", "inhibit", "storm", "notifications"])
 def test_what_comes_later_is_refused_by_name(key: str) -> None:
     (told,) = read(f"mode: observe\n{key}: []\n")[1]
     assert (told.code, told.place.line, told.place.column) == ("not-yet", 2, 1)
@@ -130,30 +128,63 @@ def test_not_a_mapping(text: str) -> None:
 
 @pytest.mark.parametrize(
     "gates",
-    [
-        "rate_limit: 5 per decade", "rate_limit: 0 per hour", "blast_radius: {targets: 101%}", "attempts: 0",
-        "blast_radius: {targets: -1}", "approval: maybe", "approval: {any: [{name: x}]}", "breaker: {failures: true}",
-        "concurrency: {target: 2}", "approval_exclude: [nobody]", "timeout: 0s", "unknown: 1",
-    ],
-)  # fmt: skip
+    ["attempts: 0", "concurrency: {target: 2}", "timeout: 0s", "unknown: 1", "cooldown: 30 secs", "max_age: -1m"],
+)
 def test_shapes_of_gates_are_checked(gates: str) -> None:
     told = read(f"defaults:\n  run_action:\n    {gates}\n")[1]
     assert told
     assert all((d.code, d.place.line) == ("options", 3) for d in told)
 
 
-def test_gates_of_later_are_kept_and_a_gate_can_be_switched_off() -> None:
-    text = """\
-defaults:
-  run_action:
-    cooldown:
-    rate_limit: 5 per 10 minutes
-    approval: {any: [{name: one, roles: [approver]}], expires: 5m}
-    blast_radius: {targets: 3, or: 2}
-"""
-    found, told = read(text)
-    gates = found.defaults.run_action
-    assert told == []
-    assert (gates.cooldown, gates.rate_limit, gates.blast_radius.or_) == (None, shipped.Rate(5, 600), 2)
-    assert gates.approval.any[0].approve == 1
-    assert shipped.as_written(gates.blast_radius)["or"] == 2
+ASKED_FOR = [
+    ("settle", "60 seconds"), ("settle", "soon"), ("rate_limit", "5 per hour"), ("breaker", "{failures: 3}"),
+    ("blast_radius", '{targets: "20%"}'), ("flapping", "{cycles: 4}"), ("approval", "{any: [{name: one, roles: [approver]}]}"),
+    ("approval", "maybe"), ("approval_expires", "30 minutes"), ("approval_exclude", "[requester]"), ("windows", "{allow: []}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gate", "value"), ASKED_FOR)
+def test_a_brake_that_no_gate_reads_is_refused_where_it_stands(gate: str, value: str) -> None:
+    found, told = read(f"defaults:\n  run_action:\n    attempts: 2\n    {gate}: {value}\n")
+    assert [(d.code, d.severity, d.place.file, d.place.line, d.place.column) for d in told] == [
+        ("not-yet", "error", "healer.yaml", 4, 5)
+    ]
+    assert f"defaults.run_action.{gate} is not there yet" in told[0].message
+    assert found.defaults.run_action.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*((f"HEALER_DEFAULTS__RUN_ACTION__{gate.upper()}", value) for gate, value in ASKED_FOR), ("HEALER_STORM__CALM", "1m"),
+     ("HEALER_DEFAULTS__RUN_ACTION__BREAKER__FAILURES", "2"), ("HEALER_STORM", "{}")],
+)  # fmt: skip
+def test_nor_may_the_environment_ask_for_it(name: str, value: str) -> None:
+    found, told = read("", {name: value})
+    assert [(d.code, d.severity, d.place.file) for d in told] == [("not-yet", "error", name)]
+    assert found == settings.Settings()
+
+
+def test_a_gate_that_is_written_as_what_holds_without_it_may_stand() -> None:
+    names = ("rate_limit", "breaker", "blast_radius", "flapping", "settle", "approval")
+    gates = "".join(f"    {name}:\n" for name in names)
+    assert read(f"defaults:\n  run_action:\n{gates}") == (settings.Settings(), [])
+    text = "defaults:\n  run_action:\n    settle: 0 seconds\n    approval: none\n    cooldown:\n"
+    found, told = read(text, {"HEALER_DEFAULTS__RUN_ACTION__SETTLE": "0s"})
+    assert (found.defaults.run_action.cooldown, told) == (None, [])
+
+
+def test_what_nothing_enforces_is_no_setting() -> None:
+    assert not {*settings.NOT_YET, *settings.GATES_NOT_YET} & {
+        *settings.Settings.model_fields,
+        *shipped.RunAction.model_fields,
+    }
+
+
+def test_how_long_the_audit_is_kept_is_told_to_be_unused() -> None:
+    (told,) = read("retention:\n  journal: 7 days\n  audit: 30 days\n")[1]
+    assert (told.code, told.severity, told.place.line) == ("not-yet", "warning", 3)
+
+
+def test_a_value_is_named_once() -> None:
+    (told,) = read("", {"HEALER_DRAIN": "30 secs"})[1]
+    assert told.message.count("'30 secs'") == 1

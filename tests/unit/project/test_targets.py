@@ -52,6 +52,16 @@ def test_for_others_only_localhost_needs_no_inventory() -> None:
         assert isinstance(targets.resolve(site(), targets.EMPTY, "box", text), inventory.Refusal)
 
 
+@pytest.mark.parametrize("text", ["k8s:a/b/c/d", "url:https://x.example/", "aap:a/b"])
+def test_a_kind_of_target_that_a_controller_does_not_reach_is_none(text: str) -> None:
+    for spec in (local(), site()):
+        found = targets.resolve(spec, targets.EMPTY, "box", text)
+        assert isinstance(found, inventory.Refusal)
+        assert spec.name in found.reason
+    found = targets.resolve(local(target_kinds=frozenset({text.partition(":")[0]})), targets.EMPTY, "box", text)
+    assert str(found) == text
+
+
 def test_names_that_are_nothing_are_told() -> None:
     assert targets.expand(local(), targets.EMPTY, "box", ["localhost", "box", "nobody"])[1] == ["nobody"]
     assert [str(one) for one in targets.expand(local(), targets.EMPTY, "box", ["localhost", "box"])[0]] == [

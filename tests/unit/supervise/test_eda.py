@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 
 from healer import errors, supervise
+from healer.project import locating
 
 WaitFor = Callable[..., Awaitable[None]]
 
@@ -64,9 +65,9 @@ class Bench:
         *filters: tuple[str, Mapping[str, Any]],
         env: Mapping[str, str] | None = None,
     ) -> supervise.EdaSource:
-        located = supervise.locate(type_name, self.folder)
+        located = locating.locate(type_name, self.folder)
         assert located.kind == "eda"
-        paths = [(supervise.locate_filter(name, self.folder), options) for name, options in filters]
+        paths = [(locating.locate_filter(name, self.folder), options) for name, options in filters]
         log = lambda level, message: self.said.append(f"{level} {message}")  # noqa: E731
         return supervise.EdaSource(located, args, paths, self.folder, log, os.environ, env)
 
@@ -274,10 +275,11 @@ async def test_the_daemons_death_ends_a_blocked_source_and_its_children(bench: B
     program = (
         "import asyncio, json, os, pathlib, sys\n"
         "from healer import supervise\n"
+        "from healer.project import locating\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "async def emit(events):\n"
         "    (folder / 'new').write_text(json.dumps(events[0])); (folder / 'new').rename(folder / 'pids'); return [1]\n"
-        "source = supervise.EdaSource(supervise.locate('mine', folder), {}, [], folder, lambda *_: None, os.environ)\n"
+        "source = supervise.EdaSource(locating.locate('mine', folder), {}, [], folder, lambda *_: None, os.environ)\n"
         "asyncio.run(source.run(emit))\n"
     )
     daemon = await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(bench.folder))

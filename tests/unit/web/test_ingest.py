@@ -174,3 +174,12 @@ async def test_a_body_in_chunks_is_counted_as_it_comes(room: Any) -> None:
     status, answer = await room.ask("POST", "/events", data=pieces(40), headers=headers)
     assert (status, answer["code"]) == (413, "too-large")
     assert len(await room.rows()) == 1
+
+
+async def test_the_limit_of_a_body_is_that_of_the_settings(room: Any) -> None:
+    room.services.body_max = lambda: 2000
+    headers = {"Content-Type": "application/json"}
+    assert (await room.ask("POST", "/events", data=b'{"a":"' + b"x" * 1900 + b'"}', headers=headers))[0] == 202
+    status, answer = await room.ask("POST", "/events", data=b'{"a":"' + b"x" * 2000 + b'"}', headers=headers)
+    assert (status, answer["code"]) == (413, "too-large")
+    assert "2000" in answer["detail"]

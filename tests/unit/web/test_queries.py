@@ -53,7 +53,6 @@ def test_a_cursor_of_another_list_is_refused(parts: Any) -> None:
         ("10s", 90_000_000),
         ("1 minute", 40_000_000),
         ("1h", 0),
-        ("9" * 400 + " days", 0),
         ("9999-12-31T23:59:59Z", 253_402_300_799_000_000),
     ],
 )
@@ -62,7 +61,16 @@ def test_times(text: str, at_us: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "1970-01-01T00:00:01", "now", "0001-01-01T00:00:00+23:59x", "-1s", "1970-13-01T00:00:00Z"]
+    "text",
+    [
+        "x",
+        "1970-01-01T00:00:01",
+        "now",
+        "0001-01-01T00:00:00+23:59x",
+        "-1s",
+        "1970-13-01T00:00:00Z",
+        "9" * 400 + " days",
+    ],
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(errors.InvalidField):

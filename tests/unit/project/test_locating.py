@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from healer import plugins, supervise
+from healer import errors, plugins
+from healer.project import locating
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ from healer import plugins, supervise
     ],
 )
 def test_names(tmp_path: pathlib.Path, name: str, kind: str) -> None:
-    found = supervise.locate(name, tmp_path)
+    found = locating.locate(name, tmp_path)
     assert (found.kind, found.name) == (kind, name)
     if kind == "eda":
         assert found.path is not None
@@ -43,7 +47,7 @@ def test_names(tmp_path: pathlib.Path, name: str, kind: str) -> None:
 )
 def test_a_wrong_name_is_told_with_the_nearest(tmp_path: pathlib.Path, name: str, near: str) -> None:
     with pytest.raises(plugins.UnknownPlugin) as caught:
-        supervise.locate(name, tmp_path)
+        locating.locate(name, tmp_path)
     assert f"'{near}'" in caught.value.try_
     assert repr(name) in caught.value.message
 
@@ -54,9 +58,9 @@ def test_a_wrong_name_is_told_with_the_nearest(tmp_path: pathlib.Path, name: str
 )
 def test_names_that_are_none(tmp_path: pathlib.Path, name: str) -> None:
     with pytest.raises(plugins.UnknownPlugin):
-        supervise.locate(name, tmp_path)
+        locating.locate(name, tmp_path)
     with pytest.raises(plugins.UnknownPlugin):
-        supervise.locate_filter(name, tmp_path)
+        locating.locate_filter(name, tmp_path)
 
 
 def own(project: pathlib.Path, name: str, text: str, folder: str = "sources") -> pathlib.Path:
@@ -68,10 +72,10 @@ def own(project: pathlib.Path, name: str, text: str, folder: str = "sources") ->
 
 def test_the_projects_own_eda_source_is_found_without_running_it(tmp_path: pathlib.Path) -> None:
     path = own(tmp_path, "mine", "raise SystemExit\nasync def main(queue, args):\n    pass\n")
-    found = supervise.locate("mine", tmp_path)
+    found = locating.locate("mine", tmp_path)
     assert (found.kind, found.path) == ("eda", path)
     with pytest.raises(plugins.UnknownPlugin) as caught:
-        supervise.locate("healer.mine", tmp_path)
+        locating.locate("healer.mine", tmp_path)
     assert "'mine'" in caught.value.try_
 
 
@@ -82,14 +86,14 @@ def test_the_projects_own_native_source(tmp_path: pathlib.Path) -> None:
         "from healer import plugins\nclass S(plugins.Source):\n    Options = plugins.Options\n"
         "    async def run(self, emit): ...\nSOURCE = S\n",
     )
-    assert supervise.locate("native_one", tmp_path).kind == "native"
+    assert locating.locate("native_one", tmp_path).kind == "native"
 
 
 @pytest.mark.parametrize("text", ["x = 1\n", "SOURCE = 1\n", "raise ValueError('broken')\n", "def (:\n", "\0"])
 def test_a_file_that_is_no_plugin_is_told(tmp_path: pathlib.Path, text: str) -> None:
     own(tmp_path, "broken_one", text)
     with pytest.raises(plugins.BrokenPlugin):
-        supervise.locate("broken_one", tmp_path)
+        locating.locate("broken_one", tmp_path)
 
 
 def test_collections_and_filters(tmp_path: pathlib.Path) -> None:
@@ -98,23 +102,65 @@ def test_collections_and_filters(tmp_path: pathlib.Path) -> None:
     source = own(root, "snmp", "", f"{base}/event_source")
     change = own(root, "tidy", "", f"{base}/event_filter")
     overrides = own(root, "range", "", "ansible_collections/ansible/eda/extensions/eda/plugins/event_source")
-    found = supervise.locate("acme.net.snmp", tmp_path, [str(root)])
+    found = locating.locate("acme.net.snmp", tmp_path, [str(root)])
     assert (found.kind, found.path, found.sys_path) == ("eda", source, (str(root),))
-    assert supervise.locate_filter("acme.net.tidy", tmp_path, [str(root)]) == change
-    assert supervise.locate("ansible.eda.range", tmp_path, [str(root)]).path == overrides
+    assert locating.locate_filter("acme.net.tidy", tmp_path, [str(root)]) == change
+    assert locating.locate("ansible.eda.range", tmp_path, [str(root)]).path == overrides
 
 
 @pytest.mark.parametrize("name", ["json_filter", "eda.builtin.json_filter", "ansible.eda.json_filter"])
 def test_bundled_filters(tmp_path: pathlib.Path, name: str) -> None:
-    assert supervise.locate_filter(name, tmp_path).name == "json_filter.py"
+    assert locating.locate_filter(name, tmp_path).name == "json_filter.py"
 
 
 def test_own_filter(tmp_path: pathlib.Path) -> None:
     path = own(tmp_path, "mine", "def main(event):\n    return event\n", "filters")
-    assert supervise.locate_filter("mine", tmp_path) == path
+    assert locating.locate_filter("mine", tmp_path) == path
 
 
 def test_nothing_of_ansible_rulebook_is_imported(tmp_path: pathlib.Path) -> None:
-    supervise.locate("ansible.eda.range", tmp_path)
+    locating.locate("ansible.eda.range", tmp_path)
     assert "ansible_rulebook.engine" not in sys.modules
     assert "drools" not in sys.modules
+
+
+@pytest.fixture
+def without_eda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where ansible-rulebook is not installed."""
+    real = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> Any:
+        return None if name == "ansible_rulebook" else real(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    locating._bundled.cache_clear()
+    yield
+    locating._bundled.cache_clear()
+
+
+@pytest.mark.usefixtures("without_eda")
+@pytest.mark.parametrize("name", ["ansible.eda.webhook", "eda.builtin.range", "ansible.eda.no_such"])
+def test_without_the_extra_its_sources_say_which_one(tmp_path: pathlib.Path, name: str) -> None:
+    for what, find in (("source", locating.locate), ("filter", locating.locate_filter)):
+        with pytest.raises(errors.MissingExtra) as caught:
+            find(name, tmp_path)
+        assert caught.value.message == f"the {what} {name!r} needs a package that is not installed: ansible-rulebook"
+        assert caught.value.try_ == "pip install 'auto-healer[eda]'"
+
+
+@pytest.mark.usefixtures("without_eda")
+def test_without_the_extra_a_bare_name_may_be_one_of_its(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(plugins.UnknownPlugin) as caught:
+        locating.locate("range", tmp_path)
+    assert "auto-healer[eda]" in caught.value.try_
+    with pytest.raises(errors.MissingExtra):
+        locating.locate_filter("json_filter", tmp_path)
+
+
+def test_collections_of_the_project_are_searched_without_being_named(tmp_path: pathlib.Path) -> None:
+    """The check of a project and the start of its sources ask alike."""
+    base = "ansible_collections/acme/net/extensions/eda/plugins"
+    source = own(tmp_path / "collections", "snmp", "", f"{base}/event_source")
+    change = own(tmp_path / "collections", "tidy", "", f"{base}/event_filter")
+    assert locating.locate("acme.net.snmp", tmp_path).path == source
+    assert locating.locate_filter("acme.net.tidy", tmp_path) == change

@@ -1,0 +1,154 @@
+"""What rules do to the daemon around them: lists of actions one after the other, `shutdown`, and playbooks that read the event."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+STEPS: Final = """\
+- name: steps
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - name: two
+      condition: event.two is defined
+      actions:
+        - run_action: {name: step, target: h1, parameters: {text: first, code: "{{ event.two }}"}}
+        - run_action: {name: step, target: h1, parameters: {text: second}}
+"""
+STEP: Final = """\
+actions:
+  step:
+    script: step.sh
+    cooldown: 0 seconds
+    parameters: {text: {type: string}, code: {type: integer, default: 0}}
+"""
+SCRIPT: Final = """\
+#!/bin/sh
+params=$(cat)
+echo "$params" >> '%s'
+while [ -e '%s' ]; do sleep 0.02; done
+exit $(echo "$params" | sed 's/.*"code": *\\([0-9]*\\).*/\\1/')
+"""
+
+
+def steps(daemon: Any) -> Any:
+    """A daemon with a rule of two steps."""
+    daemon.write("rulebooks/healing.yml", STEPS)
+    daemon.write("actions.yaml", STEP)
+    daemon.write("scripts/step.sh", SCRIPT % (daemon.effects, daemon.hold)).chmod(0o755)
+    daemon.start()
+    return daemon.ready()
+
+
+def texts(daemon: Any) -> list[str]:
+    """What the steps said, in order."""
+    lines = daemon.effects.read_text().splitlines() if daemon.effects.exists() else []
+    return ["first" if "first" in line else "second" for line in lines]
+
+
+def test_the_second_step_begins_when_the_first_has_succeeded(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.hold.touch()
+    steps(daemon).event({"two": 0})
+    wait_for(lambda: texts(daemon) == ["first"])
+    assert daemon.states() == ["deferred", "running"]
+    daemon.hold.unlink()
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    assert texts(daemon) == ["first", "second"]
+    daemon.verified()
+
+
+def test_after_a_failure_there_is_no_second_step(daemon: Any, wait_for: Callable[..., None]) -> None:
+    steps(daemon).event({"two": 3})
+    wait_for(lambda: daemon.states() == ["failed", "suppressed"])
+    assert texts(daemon) == ["first"]
+    (second,) = [run for run in daemon.runs() if run["state"] == "suppressed"]
+    assert second["reason"] == "chain"
+    assert "did not succeed" in second["sentence"]
+
+
+def test_a_step_that_waits_survives_a_kill(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.hold.touch()
+    steps(daemon).event({"two": 0})
+    wait_for(lambda: texts(daemon) == ["first"])
+    daemon.kill()
+    daemon.start()
+    daemon.ready()
+    assert daemon.states() == ["deferred", "running"]
+    daemon.hold.unlink()
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    assert texts(daemon) == ["first", "second"]
+
+
+ENDING: Final = """\
+- name: ending
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: enough, condition: event.enough is defined, action: {shutdown: {message: enough}}}
+    - {name: seen, condition: event.seen is defined, action: {run_action: {name: heal, target: h1}}}
+"""
+
+
+def ended(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.event({"enough": 1})
+    wait_for(lambda: daemon.status()["ended"] == ["healing"])
+
+
+def test_an_activation_that_ended_takes_nothing_more_until_a_reload_or_a_start(
+    daemon: Any, wait_for: Callable[..., None]
+) -> None:
+    daemon.write("rulebooks/healing.yml", ENDING)
+    daemon.start()
+    daemon.ready()
+    ended(daemon, wait_for)
+    status, answer = daemon.post("/events", {"seen": 1})
+    assert (status, answer["code"]) == (404, "no_listener")
+    assert "ENDED" in daemon.healer("status").stdout
+    assert daemon.healer("reload").returncode == 0
+    wait_for(lambda: daemon.status()["ended"] == [])
+    daemon.event({"seen": 1})
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    ended(daemon, wait_for)
+    daemon.stop()
+    daemon.start()
+    daemon.ready()
+    wait_for(lambda: daemon.status()["ended"] == [])
+    daemon.event({"seen": 1})
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+
+
+PLAY: Final = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ ansible_eda.rule }} {{ ansible_eda.event.q }} {{ ansible_eda.event.meta.source.name }}"
+        dest: "%s"
+        mode: "0600"
+"""
+PLAYING: Final = """\
+- name: playing
+  hosts: h1
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: read it, condition: event.q is defined, action: {run_playbook: {name: playbooks/read.yml}}}
+"""
+
+
+def test_a_playbook_reads_the_event_and_never_runs_it(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.write("rulebooks/healing.yml", PLAYING)
+    daemon.write("playbooks/read.yml", PLAY % daemon.effects)
+    daemon.write(
+        "inventory/hosts.yml",
+        f"all:\n  hosts:\n    h1: {{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}\n",
+    )
+    daemon.write("controllers.yaml", "controllers: {here: {type: ansible, inventory: inventory/}}\ndefault: here\n")
+    daemon.write("actions.yaml", "actions: {}\n")
+    daemon.start()
+    daemon.ready()
+    hostile = "{{ lookup('pipe', 'id') }}"
+    daemon.event({"q": hostile})
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    assert daemon.effects.read_text() == f"read it {hostile} healer.api"

@@ -1,0 +1,227 @@
+"""Mistakes in options told at their own place whatever the keys are called, and plugins that do worse than raise at import."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import hypothesis
+import pydantic
+import pytest
+from hypothesis import strategies as st
+
+from healer import config, errors, plugins
+
+
+def _take_out() -> dict[str, types.ModuleType]:
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("healer_project_")}
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_of_a_project() -> Iterator[None]:
+    """What other tests imported is away, and what a test imports is gone after it."""
+    others = _take_out()
+    yield
+    _take_out()
+    sys.modules.update(others)
+
+
+class Inner(plugins.Options):
+    """A nested part."""
+
+    host: str
+
+
+class Sample(plugins.Options):
+    """Options whose mistakes pydantic tells with labels of its own."""
+
+    port: int = 1
+    labels: dict[str, str] = pydantic.Field(default_factory=dict)
+    mixed: int | list[int] | Inner | None = None
+    inners: dict[str, Inner] = pydantic.Field(default_factory=dict)
+    wait: plugins.Duration = 1.0
+    buffer: plugins.Size = 1
+
+
+def told(text: str) -> list[tuple[int, int, str, str]]:
+    """Line, column, message and advice of each mistake."""
+    document = config.read_text(text, "f.yml")
+    assert document.ok
+    assert plugins.check_options(document, Sample, document.value, document.value.mark, "x") is None
+    return [(d.place.line, d.place.column, d.message.removeprefix("x: "), d.try_) for d in document.diagnostics]
+
+
+KNOWN = "known: port, labels, mixed, inners, wait, buffer"
+
+
+@pytest.mark.parametrize("key", ["a[b]", "'['", "'[key]'", "'list[int]'", "']'"])
+def test_an_unknown_key_may_look_like_a_label(key: str) -> None:
+    assert told(f"port: 1\n{key}: 1\n") == [(2, 1, f"the key {key.strip(chr(39))!r} is not known here", KNOWN)]
+
+
+@pytest.mark.parametrize("value", ["1", "x", "[]", "{}", "~"])
+def test_an_unknown_key_is_told_at_the_key_whatever_its_value(value: str) -> None:
+    assert told(f"port: 1\nprt: {value}\n") == [(2, 1, "the key 'prt' is not known here", "did you mean 'port'?")]
+
+
+def test_an_unknown_key_further_in_is_told_there() -> None:
+    assert told("inners:\n  'a[0]':\n    host: a\n    'h[': 1\n") == [(4, 5, "the key 'h[' is not known here", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("labels:\n  a: b\n  'x[y': 1", 3, 10, "labels.x[y: Input should be a valid string, got 1"),
+        ("labels:\n  a: b\n  '[key]': 1", 3, 12, "labels.[key]: Input should be a valid string, got 1"),
+        ("labels:\n  a: b\n  1: c", 3, 3, "labels.1: Input should be a valid string, got 1"),
+        ("port: 1\n1: 2\n", 2, 1, "1: Keys should be strings, got 1"),
+        ("port: 1\n1.5: 2\n", 1, 1, "1.5: Keys should be strings, got 1.5"),
+        ("inners:\n  'a[0]': {}\n", 2, 11, "the key 'host' is missing"),
+        ("inners:\n  'a[0]': {host: 1}\n", 2, 18, "inners.a[0].host: Input should be a valid string, got 1"),
+    ],
+)
+def test_a_mistake_below_an_odd_key_is_told_there(text: str, line: int, column: int, message: str) -> None:
+    assert told(text) == [(line, column, message, "")]
+
+
+def test_labels_of_pydantic_are_left_out() -> None:
+    places = [
+        (line, column, message.split(":")[0]) for line, column, message, _ in told("port: 1\nmixed:\n  - 1\n  - x\n")
+    ]
+    assert places == [(2, 1, "mixed"), (4, 5, "mixed.1"), (2, 1, "mixed")]
+
+
+_KEYS = st.sampled_from([*Sample.model_fields, "host", "a", "[", "[key]", "list[int]", "Inner", "int", "1", "1.5", "~"])
+_VALUES = st.recursive(
+    st.sampled_from(["1", "x", "~", "5m", "0x" + "f" * 3000]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(_KEYS, inner, max_size=3).map(
+            lambda pairs: (
+                "{" + ", ".join(f"? '{k}' : {v}" if "[" in k else f"? {k} : {v}" for k, v in pairs.items()) + "}"
+            )
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@hypothesis.given(st.dictionaries(_KEYS, _VALUES, max_size=4))
+def test_any_keys_give_the_shape_or_mistakes_with_a_place(pairs: dict[str, str]) -> None:
+    text = "".join(f"'{key}': {value}\n" if "[" in key else f"{key}: {value}\n" for key, value in pairs.items()) or "{}"
+    document = config.read_text(text, "f.yml")
+    assert document.ok
+    made = plugins.check_options(document, Sample, document.value, (1, 1, 1), "x")
+    assert (made is None) is bool(document.diagnostics)
+    for mistake in document.diagnostics:
+        assert 1 <= mistake.place.line <= len(document.lines)
+        assert 1 <= mistake.place.column <= len(document.lines[mistake.place.line - 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("wait: soon", 7, "wait: a duration like '5 minutes' or '5m' is wanted, got 'soon'"),
+        ("wait: 5", 7, "wait: a duration like '5 minutes' or '5m' is wanted, got 5"),
+        ("wait: [5]", 1, "wait: a duration like '5 minutes' or '5m' is wanted, got [5]"),
+        ("buffer: 2 M", 9, "buffer: a size like '100 MB' or '2 MiB' is wanted, got '2 M'"),
+        ("buffer: -1", 9, "buffer: a size like '100 MB' or '2 MiB' is wanted, got -1"),
+    ],
+)
+def test_what_was_got_is_told_once(text: str, column: int, message: str) -> None:
+    assert told(text) == [(1, column, message, "")]
+
+
+def test_what_a_validator_does_not_repeat_is_told_behind_it() -> None:
+    def even(value: int) -> int:
+        if value % 2:
+            raise ValueError("an even number is wanted")
+        return value
+
+    shape: Any = pydantic.create_model("Shape", n=(Annotated[int, pydantic.AfterValidator(even)], 0))
+    document = config.read_text("n: 3", "f.yml")
+    assert plugins.check_options(document, shape, document.value, document.value.mark, "x") is None
+    assert document.diagnostics[0].message == "x: n: an even number is wanted, got 3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"port: {'x' * 5000}", f"labels: {{a: 0x{'f' * 3000}}}", f"wait: {'x' * 5000}", f"? {'x' * 5000}\n: 1", f"? 0x{'f' * 3000}\n: 1",
+        f"labels: {{? {'x' * 5000} : 1}}", f"buffer: '{'9' * 5000}'",
+    ],
+    ids=["text", "number", "duration", "key", "key that is a number", "key of a label", "size"],
+)  # fmt: skip
+def test_what_is_told_is_short(text: str) -> None:
+    for _, _, message, _ in told(text):
+        assert len(message) < 400
+
+
+# --- finding --------------------------------------------------------------------------------------------------------------
+
+
+def write(project: pathlib.Path, kind: str, text: str) -> pathlib.Path:
+    """The project's plugin `mine` of a kind."""
+    path = project / kind / "mine.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+KINDS: tuple[plugins.Kind, ...] = ("sources", "formats", "controllers")
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@kinds
+def test_every_name_listed_is_found(kind: plugins.Kind, tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path, kind, "MARK = 'own'\n")
+    assert "mine" in plugins.names(kind, tmp_path)
+    found = plugins.find(kind, "mine", tmp_path)
+    assert (found.MARK, found.__file__, found.__name__) == ("own", str(path), f"healer_project_{kind}.mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import sys; sys.exit(3)\n", "SystemExit: 3"), ("raise SystemExit\n", "SystemExit: "),
+        ("import asyncio\nraise asyncio.CancelledError\n", "CancelledError: "), ("raise GeneratorExit\n", "GeneratorExit: "),
+        ("raise BaseException('x')\n", "BaseException: x"), ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
+    ],
+)  # fmt: skip
+@kinds
+def test_whatever_a_plugin_raises_it_is_broken_and_leaves_no_module(
+    kind: plugins.Kind, text: str, reason: str, tmp_path: pathlib.Path
+) -> None:
+    path = write(tmp_path, kind, text)
+    with pytest.raises(plugins.BrokenPlugin) as caught:
+        plugins.find(kind, "mine", tmp_path)
+    assert caught.value.message == f"the {kind[:-1]} 'mine' ({path}) cannot be used: {reason}"
+    assert f"healer_project_{kind}.mine" not in sys.modules
+
+
+def test_an_interrupt_by_the_operator_is_no_mistake_of_the_plugin(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "sources", "raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        plugins.find("sources", "mine", tmp_path)
+    assert "healer_project_sources.mine" not in sys.modules
+
+
+@pytest.mark.parametrize("text", ["1 / 0\n", "import sys\ndel sys.modules[__name__]\n1 / 0\n"])
+def test_a_plugin_that_breaks_leaves_the_one_before(text: str, tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "sources", "MARK = 1\n")
+    before = plugins.find("sources", "mine", tmp_path)
+    write(tmp_path, "sources", text)
+    with pytest.raises(plugins.BrokenPlugin):
+        plugins.find("sources", "mine", tmp_path)
+    assert sys.modules[before.__name__] is before
+
+
+def test_a_broken_plugin_is_an_error_of_ours(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "sources", "raise SystemExit(0)\n")
+    with pytest.raises(errors.HealerError) as caught:
+        plugins.find("sources", "mine", tmp_path)
+    assert isinstance(caught.value.__cause__, SystemExit)
