@@ -18,8 +18,8 @@ import load
 import projects
 
 ROUNDS: Final = 5
-SLICES: Final = 3
-SECONDS: Final = 2.0
+SLICES: Final = 6
+SECONDS: Final = 1.0
 """A round is some short turns of each daemon, one after the other: a machine that is slow for seconds is slow for all of them."""
 WARM_S: Final = 2.0
 # name: (rules, start wrapper, every how many-th event fires)

@@ -15,8 +15,8 @@ from loguru import logger
 from healer import engine, model, plugins, project, store, supervise
 from healer.decide import acting, alerts, evaluating
 
-DIGESTS_IN_A_SLICE: Final = 500
-SLICE_S: Final = 0.0005
+SLICE_S: Final = 0.002
+"""As `project.child.SLICE_S`, and for its reason."""
 Resolve = Callable[[plugins.SecretRef], model.Secret]
 
 
@@ -59,11 +59,13 @@ async def evaluator(
 async def digests(of: evaluating.Evaluator) -> dict[str, str]:
     """Rule (`activation/ruleset/rule`) → digest of what it means; in slices."""
     found: dict[str, str] = {}
+    started = time.monotonic()
     for one in of.running.values():
-        for number, made in enumerate(one.session.compiled.live):
+        for made in one.session.compiled.live:
             found[f"{one.name}/{made.rule.name}"] = made.digest
-            if number % DIGESTS_IN_A_SLICE == DIGESTS_IN_A_SLICE - 1:
+            if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
+                started = time.monotonic()
     return found
 
 

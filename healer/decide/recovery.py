@@ -19,7 +19,8 @@ from healer.decide import evaluating
 from healer.store import cycles, deciding
 
 BATCH: Final = 2_000
-FREED: Final = 50
+FREED: Final = 10
+FREEING_S: Final = 0.002
 VERSION: Final = 1
 SLICE_S: Final = 0.005
 RulesOf = Callable[[str], Awaitable[evaluating.Evaluator | None]]
@@ -123,9 +124,12 @@ async def carry_over(
 
 
 async def let_go(old: evaluating.Evaluator) -> None:
-    """Free what nobody uses any more a few rules at a time: thousands at once would hold the loop for tens of milliseconds."""
+    """Free what nobody uses any more in slices as `project.child` has them: thousands of rules at once would hold the loop."""
     rules = [made for one in old.running.values() for made in one.session.compiled.live]
     old.clear()
+    started = time.monotonic()
     while rules:
         del rules[-FREED:]
-        await asyncio.sleep(0)
+        if time.monotonic() - started > FREEING_S:
+            await asyncio.sleep(0)
+            started = time.monotonic()

@@ -1,7 +1,8 @@
 """Loading in a process of its own: for a reload, which must not hold the daemon's loop. Both sides stand here.
 
-The parent sends what to load as JSON on standard input; the child answers in pieces over a pipe of its own, so that nothing
-that a plugin prints can get between them. A child that dies is a diagnostic, never an exception.
+The parent sends what to load as JSON on standard input; the child answers in pieces in a file of its own, so that nothing that a
+plugin prints can get between them, and that no thread has to take the GIL for each of them. A child that dies is a diagnostic, never
+an exception.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
@@ -26,7 +28,10 @@ from healer import errors
 from healer.project import loading, pieces, publishing, settings
 
 TIMEOUT_S: Final = 300.0
-PIECE_BYTES_MAX: Final = 256 << 20
+ANSWER_BYTES_MAX: Final = 1 << 30
+SLICE_S: Final = 0.002
+"""How long the loop works on it before it looks after others: longer than the interpreter's switch interval, since a loop that gives
+the GIL up by itself more often than that takes it back at once each time, and the store's writer waits for all of it."""
 TRIES: Final = 3
 """How often a project is read again because a file changed while it was copied."""
 
@@ -72,9 +77,12 @@ async def load_in_child(
         raise
     joined = pieces.Joined()
     with loading.without_collecting():
+        started = time.monotonic()
         while found and not joined.complete:
             joined.add(found.popleft())
-            await asyncio.sleep(0)
+            if time.monotonic() - started > SLICE_S:
+                await asyncio.sleep(0)
+                started = time.monotonic()
     if joined.complete:
         return joined.loaded()
     message = f"the process that read the project ended before it was done: {asked.reason[-1000:]}"
@@ -96,39 +104,27 @@ class _Asked:
 
     def run(self) -> collections.deque[bytes]:
         """The pieces that came, in order. `reason` says what the child said at its end."""
-        ours, theirs = os.pipe()
-        with os.fdopen(ours, "rb") as pipe, tempfile.TemporaryFile() as words:
-            try:
-                process = self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _CODE, str(theirs)], pass_fds=(theirs,), stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, env=self._env,
-                )  # fmt: skip
-            finally:
-                os.close(theirs)
+        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as words:
+            process = self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _CODE, str(answer.fileno())], pass_fds=(answer.fileno(),), stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, env=self._env,
+            )  # fmt: skip
             timer = threading.Timer(self._timeout_s, self.end)
             timer.start()
             try:
-                found = self._talk(process, pipe)
+                with contextlib.suppress(BrokenPipeError):
+                    if process.stdin is not None:
+                        with process.stdin:
+                            process.stdin.write(self._wanted)
+                process.wait()
             finally:
                 timer.cancel()
                 self._kill()
                 process.wait()
+            found = _pieces(answer)
             if not self.reason:
                 words.seek(max(0, words.tell() - 4096))
                 self.reason = words.read().decode("utf-8", "replace").strip() or "without a word"
-        return found
-
-    def _talk(self, process: subprocess.Popen[bytes], pipe: BinaryIO) -> collections.deque[bytes]:
-        found: collections.deque[bytes] = collections.deque()
-        with contextlib.suppress(BrokenPipeError):
-            if process.stdin is not None:
-                with process.stdin:
-                    process.stdin.write(self._wanted)
-        while len(header := pipe.read(_HEADER.size)) == _HEADER.size:
-            (size,) = _HEADER.unpack(header)
-            if size > PIECE_BYTES_MAX or len(piece := pipe.read(size)) < size:
-                break
-            found.append(piece)
         return found
 
     def end(self) -> None:
@@ -141,6 +137,22 @@ class _Asked:
             self._process.kill()
 
 
+def _pieces(answer: BinaryIO) -> collections.deque[bytes]:
+    """What the child wrote, as far as it is whole."""
+    found: collections.deque[bytes] = collections.deque()
+    size = os.fstat(answer.fileno()).st_size
+    if size > ANSWER_BYTES_MAX:
+        return found
+    data, at = os.pread(answer.fileno(), size, 0), 0
+    while len(header := data[at : at + _HEADER.size]) == _HEADER.size:
+        (length,) = _HEADER.unpack(header)
+        at += _HEADER.size + length
+        if at > len(data):
+            break
+        found.append(data[at - length : at])
+    return found
+
+
 # --- the child's side -----------------------------------------------------------------------------------------------------
 
 
@@ -149,11 +161,10 @@ def main() -> None:
     gc.disable()  # a short life
     wanted = json.load(sys.stdin)
     answer = _load(wanted)
-    with os.fdopen(int(sys.argv[1]), "wb") as pipe:
+    with os.fdopen(int(sys.argv[1]), "wb", buffering=1 << 20) as file:
         for piece in pieces.cut(answer):
-            pipe.write(_HEADER.pack(len(piece)))
-            pipe.write(piece)
-            pipe.flush()
+            file.write(_HEADER.pack(len(piece)))
+            file.write(piece)
 
 
 def _load(wanted: dict[str, Any]) -> loading.Loaded:

@@ -81,7 +81,7 @@ class Joined:
         return self._published is not None
 
     def add(self, piece: bytes) -> None:
-        """Take one piece. It comes from a child of our own, over a pipe that nobody else has."""
+        """Take one piece. It comes from a child of our own, in a file that nobody else has."""
         kind, *rest = pickle.loads(piece)  # noqa: S301 - see above
         if kind == "diagnostics":
             self._diagnostics += rest[0]
