@@ -289,7 +289,7 @@ class _Walk:
                 self.twice(node, key, at)
             made[key] = self.value(value_node, depth + 1)
             made.keys_at[key], made.values_at[key] = at, mark_of(value_node)
-        for value_node in reversed(merges):  # so that the last one wins, as upstream
+        for value_node in merges:  # the first one wins, as in one list of them
             self.merge(value_node, made, depth)
         return made
 
