@@ -30,12 +30,19 @@ _ENVIRONMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Secrets:
     """Resolves `env:NAME` and `file:PATH`. `environ` is the environment to look in, handed in by the daemon.
 
-    A relative path is taken from the project directory. Links are followed: mounted secrets are links.
+    A relative path is taken from the project directory. Links are followed: mounted secrets are links. `on_value(reference, value)` hears
+    of each, whoever asked for it, so that it can be masked from then on.
     """
 
-    def __init__(self, project_dir: pathlib.Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project_dir: pathlib.Path,
+        environ: Mapping[str, str],
+        on_value: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
         self.project_dir = project_dir
         self._environ = environ
+        self._on_value = on_value
 
     def resolve(self, reference: str) -> model.Secret:
         """The value behind a reference. Raises `errors.SecretUnavailable`, which never shows a value."""
@@ -48,6 +55,7 @@ class Secrets:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise errors.SecretUnavailable(reference=reference, reason=reason) from None  # the cause may hold the value
+        self._on_value(reference, value)
         return model.Secret(reference, value)
 
     def _from_environment(self, name: str) -> str:

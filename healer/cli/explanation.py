@@ -44,7 +44,11 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     yield from condition_lines(rule.get("conditions"))
     yield from gate_lines(rule.get("gates"))
     if rule.get("run"):
-        yield f"  run  {terminal.short(rule['run'])} {terminal.clean(rule.get('state') or '')}".rstrip()
+        state = terminal.clean(rule.get("state") or "")
+        why = (
+            f": {terminal.clean(rule['sentence'])}" if state in ("queued", "deferred") and rule.get("sentence") else ""
+        )
+        yield f"  run  {terminal.short(rule['run'])} {state}{why}".rstrip()
 
 
 def _verdict(rule: Mapping[str, Any]) -> str:

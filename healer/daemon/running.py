@@ -48,7 +48,7 @@ class Daemon:
         self.revision = revision
         self.clock = clock.JournalClock()
         self.pause = standing.PauseFile(data_dir)
-        self.secrets = secrets.Secrets(base, os.environ)
+        self.secrets = secrets.Secrets(base, os.environ, self._reveal)
         self.started_us = self.clock()
         self.port = 0
         self._owned = owned
@@ -66,7 +66,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._soon: set[asyncio.Task[Any]] = set()
         self._masker = secrets.Masker([])
-        self._prepared: dict[str, evaluating.Evaluator] = {}
+        self._prepared: dict[str, tuple[project.Revision, evaluating.Evaluator]] = {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -75,13 +75,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         logs.configure(self.revision.settings, self.base, self.data_dir, self._log_level, self._mask)
         self.store = store.Store.open(
-            self.data_dir,
-            self.clock,
-            loop=loop,
-            environment=self.revision.settings.environment,
-            on_rows=self._on_rows,
+            self.data_dir, self.clock, loop=loop, environment=self.revision.settings.environment, on_rows=self._on_rows,
             on_fatal=self._on_fatal,
-        )
+        )  # fmt: skip
         try:
             await self._start()
         except BaseException:
@@ -121,11 +117,9 @@ class Daemon:
         self._work("decide", self.decider.run())
         found = await self.dispatcher.recover()
         if found:
-            logger.info(
-                "attempts that were under way: {}",
-                ", ".join(f"{count} {what}" for what, count in sorted(found.items())),
-            )
-        running = {row["token"] for row in await self.store.reader.all("attempts_running")}
+            told = ", ".join(f"{count} {what}" for what, count in sorted(found.items()))
+            logger.info("attempts that were under way: {}", told)
+        running = {row["token"] for row in await self.store.reader.all("attempts_open")}
         await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
         self._work("dispatch", self.dispatcher.run())
         self._work("watch", watching.Watch(self.store, self.pause, self.clock, self._look_again).run())
@@ -185,6 +179,7 @@ class Daemon:
     async def _stop(self) -> None:
         """Take no more, let run what runs for a while, keep the rest for the next start."""
         self._state = "stopping"
+        self.store.patient = False
         logger.info("stopping")
         self.intake.stopped = True
         await self._listening.stop_accepting()
@@ -198,8 +193,11 @@ class Daemon:
             if task.get_name() != "decide":
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.decider.drain_snapshot()
-        await self.store.submit(notes.Note("stop", "daemon", ended=ended or None, position=self.decider.position))
+        try:
+            await self.decider.drain_snapshot()
+            await self.store.submit(notes.Note("stop", "daemon", ended=ended or None, position=self.decider.position))
+        except errors.StoreFull as error:
+            logger.warning("the stop could not be written down, the next start goes on from the last commit: {}", error)
         await self._listening.stop()
         self._control.close()
         await self.store.close()
@@ -248,13 +246,18 @@ class Daemon:
 
     async def _rules_from(self, revision_id: str, old: evaluating.Evaluator) -> decide.Used | None:
         """What holds from a journal row `revision` on, with the memory that unchanged rules keep."""
-        revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
-        number = await self.store.submit(notes.RevisionNumber(revision_id))
+        prepared = self._prepared.pop(revision_id, None)
+        if prepared is not None:
+            revision: project.Revision | None = prepared[0]
+        else:
+            revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
+        number = await self.store.insist(notes.RevisionNumber(revision_id))
         if revision is None or number is None:
             logger.error("the files of revision {} are gone; its rules cannot hold", revision_id)
             return None
-        made = standing.Standing(revision, self.pause, self.revision.settings.mode)
-        new = self._prepared.pop(revision_id, None) or await rules.evaluator(self.store, revision, made, old.alerts)
+        mode = revision.settings.mode if prepared is not None else self._standing.mode
+        made = standing.Standing(revision, self.pause, mode)
+        new = prepared[1] if prepared is not None else await rules.evaluator(self.store, revision, made, old.alerts)
         return decide.Used(await recovery.carry_over(self.store, old, new) or new, number, made.of_run)
 
     def _file_keys(self, revision: project.Revision) -> dict[str, access.Principal]:
@@ -292,7 +295,6 @@ class Daemon:
                 telemetry.count("reloads_refused")
                 raise errors.ConfigurationError(loaded.diagnostics)
             new, old = loaded.revision, self.revision
-            await self.services.gate.keys.load(self._file_keys(new))
             warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
             if new.id == old.id and new.settings == old.settings and not self.decider.evaluator.ended:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
@@ -301,11 +303,11 @@ class Daemon:
             prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
             before, after = await rules.digests(self.decider.evaluator), await rules.digests(prepared)
             changed = await status.difference(old, new, before, after)
-            self._prepared = {new.id: prepared}
-            self.controllers = rules.controllers(new, loaded.published, self._resolve)
-            self.files, self.revision = loaded.published, new
-            self._heard = new
-            await self._use(new, actor, changed)
+            made_controllers, file_keys = rules.controllers(new, loaded.published, self._resolve), self._file_keys(new)
+            self._prepared = {new.id: (new, prepared)}
+            await self._use(new, actor, changed)  # a row; if it cannot be written, nothing has changed
+            self.controllers, self.files, self.revision, self._heard = made_controllers, loaded.published, new, new
+            await self.services.gate.keys.load(file_keys)
             await self.supervisor.replace(rules.sources(new))
             logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
             return {"revision": new.id, "short": new.short, "changed": changed, "diagnostics": warnings}
@@ -343,11 +345,12 @@ class Daemon:
         return emit
 
     def _resolve(self, reference: plugins.SecretRef) -> model.Secret:
-        secret = self.secrets.resolve(reference.secret)
-        if self._revealed.get(secret.reference) != secret.reveal():
-            self._revealed[secret.reference] = secret.reveal()
+        return self.secrets.resolve(reference.secret)
+
+    def _reveal(self, reference: str, value: str) -> None:
+        if self._revealed.get(reference) != value:
+            self._revealed[reference] = value
             self._masker = secrets.Masker(list(self._revealed.values()))
-        return secret
 
     def _mask(self, line: str) -> str:
         return self._masker.whole(line.encode()).decode("utf-8", "replace") if self._revealed else line
@@ -363,6 +366,8 @@ class Daemon:
     def _ready(self) -> tuple[bool, str]:
         if self._state != "ok":
             return False, self._state
+        if self.store.lacks_space():
+            return False, "disk-full"
         return True, ""
 
     async def _status(self) -> dict[str, Any]:

@@ -100,4 +100,7 @@ class Standing:
         elif row["controller"] not in self.revision.controllers:
             detail = f"no controller is named {row['controller']!r} any more"
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
-        return policy.Standing(self._enabled.get(row["rule"], False), self.mode, self._pause(), problems)
+        if row["rule"] not in self._enabled and not problems:
+            detail = f"the rule {row['rule']} is not in the rulebooks any more"
+            problems = (policy.Problem("invalid_parameters", {"action": row["action"], "detail": detail}),)
+        return policy.Standing(self._enabled.get(row["rule"], True), self.mode, self._pause(), problems)

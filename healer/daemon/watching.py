@@ -48,11 +48,11 @@ class Watch:
                 logger.warning(
                     "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
                 )
-                await self._store.submit(notes.Note("clock", "daemon", step_us=step_us))
+                await self._store.insist(notes.Note("clock", "daemon", step_us=step_us))
             await asyncio.sleep(LOOK_S)
 
     async def _changed(self, now: dict[str, Any] | None) -> None:
-        await self._store.submit(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
+        await self._store.insist(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
         if now is None:
             logger.warning("resumed")
             await self._resume()
@@ -60,5 +60,5 @@ class Watch:
             logger.warning("paused: {}", now["reason"])
 
     async def _resume(self) -> None:
-        await self._store.submit(notes.Wake(REASON))
+        await self._store.insist(notes.Wake(REASON))
         await self._look_again()

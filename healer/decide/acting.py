@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from healer import engine, errors, model, policy, project, telemetry, templates
+from healer.policy import reasons
 from healer.store import asking, deciding, journal
 
 TARGETS_MAX: Final = 1000
@@ -80,22 +81,33 @@ class Actor:
         self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, outcome: deciding.Outcome
     ) -> None:
         verdict, reason = "done", ""
+        fields: Mapping[str, Any] = {}
         problem = problem or _mistyped(action.name, args)
         depth, limit = fired.row.depth + 1, self._revision.settings.defaults.upstream.chain_depth
         if problem is not None:
-            verdict, reason = "refused", "invalid_parameters"
+            verdict, reason, fields = "refused", "invalid_parameters", {"action": action.name, "detail": problem}
             self._say("WARNING", f"{fired.rule}: {action.name}: {problem}", {"rule": fired.rule})
-        elif self._standing.paused(fired.rule) is not None:
-            verdict, reason = "suppressed", "paused"
+        elif (pause := self._standing.paused(fired.rule)) is not None:
+            verdict, reason, fields = "suppressed", "paused", pause
         elif action.name in ("set_fact", "retract_fact", "post_event"):
             if limit is not None and depth > limit:
-                verdict, reason = "refused", "chain_depth"
+                verdict, reason, fields = "refused", "chain_depth", {"depth": depth, "limit": limit}
                 telemetry.count("decisions_chain_depth")
             else:
                 outcome.appends.append(self._append(fired, action, args, depth))
         else:
             self._tell(fired, action, args)
-        outcome.results.append(deciding.Internal(fired.rule, action.index, action.name, verdict, reason))
+        told = None
+        if reason:
+            gate = {
+                "gate": reasons.REASONS[reason].gate,
+                "ok": False,
+                "code": reason,
+                "saw": {},
+                "fields": dict(fields),
+            }
+            told = orjson.dumps({"conditions": [], "gates": [gate]}).decode()
+        outcome.results.append(deciding.Internal(fired.rule, action.index, action.name, verdict, reason, told))
 
     def _append(self, fired: Fired, action: engine.Action, args: dict[str, Any], depth: int) -> journal.Row:
         ruleset = args.get("ruleset") or fired.ruleset.name

@@ -26,18 +26,18 @@ async def submit(opened: store.Store, unit: deciding.Decide) -> deciding.Decided
         one = deciding.Decide(after, outcome.seq, outcome.at_us, unit.revision, [outcome], unit.standing_of)
         got = await _try(opened, one)
         if not isinstance(got, deciding.Decided):
-            got = await opened.submit(_set_aside(one, outcome, got))
+            got = await opened.insist(_set_aside(one, outcome, got))
         after = outcome.seq
         decided.runs |= got.runs
         decided.queued += got.queued
     rest = deciding.Decide(after, unit.to, unit.at_us, unit.revision, [], unit.standing_of, unit.snapshot)
-    decided.next_look_us = (await opened.submit(rest)).next_look_us
+    decided.next_look_us = (await opened.insist(rest)).next_look_us
     return decided
 
 
 async def _try(opened: store.Store, unit: deciding.Decide) -> deciding.Decided | Exception:
     try:
-        decided: deciding.Decided = await opened.submit(unit)
+        decided: deciding.Decided = await opened.insist(unit)
     except errors.HealerError:
         raise
     except Exception as error:  # whatever a row of strangers' making provokes: the caller finds out which row

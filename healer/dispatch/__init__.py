@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import functools
 import pathlib
 import shutil
@@ -19,7 +20,7 @@ from loguru import logger
 
 from healer import errors, model, plugins, secrets, store, telemetry
 from healer.dispatch import output
-from healer.store import asking, claiming, finishing, transaction
+from healer.store import asking, claiming, finishing, journal, transaction
 
 __all__ = ["Dispatcher", "output"]
 
@@ -91,7 +92,7 @@ class Dispatcher:
                 if self._stopping:
                     return
                 free = AT_ONCE_MAX - len(self._tasks)
-                claims: claiming.Claims = await self._store.submit(
+                claims: claiming.Claims = await self._store.insist(
                     claiming.Claim(min(free, CLAIM_MAX), self.standing_of)
                 )
                 for claimed in claims.claimed:
@@ -152,11 +153,15 @@ class Dispatcher:
         targets: list[str],
         values: Mapping[str, Any],
         deadline_s: float,
+        *,
+        begun: bool = False,
     ) -> _Attempt | None:
-        """The attempt with its job; one whose controller cannot be had ends at once."""
+        """The attempt with its job; one whose controller cannot be had ends at once: as failed, or, where it may have `begun`, unknown."""
         controller = self._controllers().get(row["controller"])
         if controller is None:
-            await self._end_at_once(row["id"], number, token, f"no controller is named {row['controller']!r} any more")
+            why = f"no controller is named {row['controller']!r} any more"
+            state: model.EndState = "unknown" if begun else "failed"
+            await self._end_at_once(row["id"], number, token, model.Outcome(state, why))
             return None
         job = model.Job(
             token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
@@ -208,20 +213,27 @@ class Dispatcher:
             outcome, truncated=outcome.truncated or attempt.live.truncated, summary=_masked(masker, outcome.summary),
             result=_masked_result(masker, outcome.result),
         )  # fmt: skip
-        kept = finishing.Kept(
-            await asyncio.to_thread(self._store.blobs.keep, stdout),
-            await asyncio.to_thread(self._store.blobs.keep, stderr),
-        )
-        ours = await self._store.submit(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
+        kept = finishing.Kept(await self._keep(stdout), await self._keep(stderr))
+        ours = await self._store.insist(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
         log = logger.bind(run=attempt.run, action=attempt.job.action, state=outcome.state, exit_code=outcome.exit_code)
         level = "INFO" if outcome.state == "succeeded" else "ERROR"
         log.log(level, "run {}: {} ({:.1f} s)", outcome.state, outcome.summary, outcome.seconds)
         if ours and outcome.state != "unknown":
             await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
 
-    async def _end_at_once(self, run: str, number: int, token: str, why: str) -> None:
+    async def _keep(self, text: bytes) -> journal.Blob:
+        """An output as content. On a full disk it waits: what took place has to be written down, however late."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._store.blobs.keep, text)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._store.patient:
+                    raise
+                await asyncio.sleep(store.FULL_S)
+
+    async def _end_at_once(self, run: str, number: int, token: str, outcome: model.Outcome) -> None:
         kept = finishing.Kept(self._store.blobs.keep(b""), self._store.blobs.keep(b""))
-        await self._store.submit(finishing.Finish(token, run, number, model.Outcome("failed", why), kept))
+        await self._store.insist(finishing.Finish(token, run, number, outcome, kept))
         self._wake.set()
 
     # --- after a start ------------------------------------------------------------------------------------------------
@@ -242,15 +254,17 @@ class Dispatcher:
             one["target"]: transaction.loads(one["value"])
             for one in await self._store.reader.all("run_target_values", run)
         }
-        await self._store.submit(finishing.TakeUp(token, run, number))
+        await self._store.insist(finishing.TakeUp(token, run, number))
         left_s = max((row["deadline_us"] - row["started_us"]) / 1_000_000, 1.0)
-        attempt = await self._attempt(run_row, number, token, transaction.loads(row["targets"]), values, left_s)
+        attempt = await self._attempt(
+            run_row, number, token, transaction.loads(row["targets"]), values, left_s, begun=True
+        )
         if attempt is None:
-            return "failed"
+            return "unknown"
         found = await _found(attempt.controller, attempt.job)
         logger.bind(run=run).info("found {}: {} {}", token, found.state, found.detail)
         if found.state == "absent":
-            await self._store.submit(finishing.TakeBack(token, run, number, found.detail))
+            await self._store.insist(finishing.TakeBack(token, run, number, found.detail))
             await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
         elif found.state in ("running", "ended"):
             self._follow(attempt, attempt.controller.follow)

@@ -41,11 +41,10 @@ async def explain(
     row = await opened.row_of(rows[0])
     decisions = await opened.reader.all("decisions_of", seq)
     number = decisions[0]["revision"] if decisions else (await opened.reader.all("revision_at", seq))[0]["n"]
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, list[dict[str, Any]]] = {}  # a rule has an entry for each of its actions
     for decision in decisions:
-        told.setdefault(decision["rule"], _fired(decision)) if not asked.startswith("r-") or decision[
-            "run"
-        ] == asked else None
+        if not asked.startswith("r-") or decision["run"] == asked:
+            told.setdefault(decision["rule"], []).append(_fired(decision))
     data = orjson.loads(row.body or b"null")
     if isinstance(data, dict) and not asked.startswith("r-"):
         held = await _not_fired(opened, seq, decided, ended)
@@ -53,7 +52,9 @@ async def explain(
         revision = await revision_of(number or 0)
         # Thousands of rules are compiled for it: not on the loop.
         await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
-    shown = [one for name, one in told.items() if rule is None or rule in (name, name.rpartition("/")[2])]
+    shown = [
+        one for name, some in told.items() if rule is None or rule in (name, name.rpartition("/")[2]) for one in some
+    ]
     if asked.startswith("r-"):
         await _of_run(opened, asked, shown)
     event = {
@@ -138,7 +139,7 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
 
 def _others(
     revision: project.Revision | None, row: journal.Row, data: dict[str, Any], held: Callable[[str], str],
-    told: dict[str, dict[str, Any]],
+    told: dict[str, list[dict[str, Any]]],
 ) -> None:  # fmt: skip
     """The rules of every ruleset that heard of the event; those that fired get their conditions where none were stored."""
     if revision is None:
@@ -153,15 +154,17 @@ def _others(
         for entry in engine.Session(ruleset).explain(data, row.at_us / 1_000_000):
             rule = f"{name}/{entry['rule']}"
             if rule in told:
-                told[rule]["conditions"] = told[rule]["conditions"] or entry["tests"]
+                for one in told[rule]:
+                    one["conditions"] = one["conditions"] or entry["tests"]
                 continue
             reason = entry["reason"] if entry["reason"] != "fires" else held(name)
             if reason == "throttled" and not entry["throttle"]:
                 reason = "not-heard"
-            told[rule] = {
+            made = {
                 "rule": rule, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
                 "conditions": entry["tests"], "gates": [], "run": None, "state": None,
             }  # fmt: skip
+            told[rule] = [made]
 
 
 async def _of_run(opened: store.Store, run: str, shown: list[dict[str, Any]]) -> None:
@@ -172,6 +175,9 @@ async def _of_run(opened: store.Store, run: str, shown: list[dict[str, Any]]) ->
         one["gates"] = [_gate(verdict) for verdict in held.get("recheck") or held.get("gates", [])]
         one["conditions"] = held.get("conditions", [])
         one["state"], one["reason"] = row["state"], row["reason"]
+        fields = orjson.loads(row["detail"])
+        one["sentence"] = reasons.sentence(row["reason"], fields) if row["reason"] in reasons.REASONS else ""
+        one["next_step"] = reasons.next_step(row["reason"], fields)
 
 
 def _iso(us: int) -> str:

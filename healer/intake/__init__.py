@@ -66,12 +66,13 @@ class Intake:
         self._backlog_max = backlog_max
         self._in_flight = 0
         self._repeats: dict[tuple[str, str], tuple[int, int]] = {}
+        self._being_written: dict[tuple[str, str], asyncio.Future[int | None]] = {}
         self._heard = heard
         self.stopped = False
 
     async def tick(self) -> None:
         """Journal a tick of the daemon's own; no limit holds it back, since it is what lets waiting runs go on."""
-        await self._store.submit(journal.Append([journal.Row("tick", "healer", b"{}", data={}, actor="daemon")]))
+        await self._store.insist(journal.Append([journal.Row("tick", "healer", b"{}", data={}, actor="daemon")]))
 
     async def take(
         self,
@@ -97,29 +98,43 @@ class Intake:
             telemetry.count("intake_refused_backlog")
             raise errors.BacklogFull(backlog=waiting, limit=self._backlog_max)
         text = orjson.dumps(meta).decode() if meta else None
-        rows: list[journal.Row | int] = []  # an int: the position of the same word, less than a minute ago
+        # An int: the position of the same word, less than a minute ago; a future: of one that is being written.
+        rows: list[journal.Row | int | asyncio.Future[int | None]] = []
+        ours: dict[str, journal.Row] = {}
         size = len(raw or b"")
-        for at, (value, body) in enumerate(data):
-            if repeats and repeats[at] and (seen := self._seen(source, repeats[at])) is not None:
-                rows.append(seen)
-                continue
-            encoded = orjson.dumps(value) if body is None else body
-            size += len(encoded)
-            row = journal.Row(kind, source, encoded, data=value, actor=actor, meta=text, depth=depth)
-            if delivery:
-                row.delivery = delivery if at == 0 else f"{delivery}#{at}"
-                row.digest = hashlib.sha256(encoded).hexdigest()
-            rows.append(row)
+        try:
+            for at, (value, body) in enumerate(data):
+                if repeats and repeats[at] and (seen := self._seen(source, repeats[at])) is not None:
+                    rows.append(seen)
+                    continue
+                encoded = orjson.dumps(value) if body is None else body
+                size += len(encoded)
+                row = journal.Row(kind, source, encoded, data=value, actor=actor, meta=text, depth=depth)
+                rows.append(row)
+                if repeats and repeats[at]:
+                    ours[repeats[at]] = row
+                    self._being_written[(source, repeats[at])] = asyncio.get_running_loop().create_future()
+            fresh = [row for row in rows if isinstance(row, journal.Row)]
+            if delivery and fresh:  # of the whole: it is taken whole or not at all
+                fresh[0].delivery, fresh[0].digest = delivery, _digest(fresh)
+            await self._bounded(fresh, raw, size)
+        except BaseException:
+            self._written(source, dict.fromkeys(ours))
+            raise
+        self._written(source, ours)
+        known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
+        if repeats:
+            await self._seen_again(source, data, known)
+        return self._accepted(known)
+
+    async def _bounded(self, rows: list[journal.Row], raw: bytes | None, size: int) -> None:
         if size + self._in_flight > BYTES_IN_FLIGHT_MAX and self._in_flight:
             raise errors.Unavailable(reason="too much is on its way to the disk")
         self._in_flight += size
         try:
-            await self._commit([row for row in rows if isinstance(row, journal.Row)], raw)
+            await self._commit(rows, raw)
         finally:
             self._in_flight -= size
-        if repeats:
-            await self._seen_again(source, data, rows)
-        return self._accepted(source, rows, repeats)
 
     async def take_one(self, source: str, value: Mapping[str, Any], body: bytes, actor: str) -> int:
         """The short way of `take` for one small event without a delivery id; its position."""
@@ -157,8 +172,11 @@ class Intake:
             return self._store.blobs.keep(data)
         return await asyncio.to_thread(self._store.blobs.keep, data)
 
-    def _seen(self, source: str, repeat: str) -> int | None:
+    def _seen(self, source: str, repeat: str) -> int | asyncio.Future[int | None] | None:
         """Where the same word of the same source came less than a minute ago (the other one of a redundant pair)."""
+        writing = self._being_written.get((source, repeat))
+        if writing is not None:
+            return writing
         seen = self._repeats.get((source, repeat))
         return seen[1] if seen is not None and self._clock() - seen[0] < REPEAT_WINDOW_US else None
 
@@ -171,9 +189,17 @@ class Intake:
                 await self._store.submit(SeenAgain(source, alert["key"]))
                 self._heard(source, alert["key"], self._clock())
 
-    def _accepted(self, source: str, rows: Sequence[journal.Row | int], repeats: Sequence[str]) -> Accepted:
+    def _written(self, source: str, ours: Mapping[str, journal.Row | None]) -> None:
+        """Tell those who brought the same words meanwhile where they stand; None: they could not be written."""
+        for repeat, row in ours.items():
+            self._being_written.pop((source, repeat)).set_result(row.seq if row is not None else None)
+            if row is not None:
+                self._remember(source, repeat, row.seq)
+
+    @staticmethod
+    def _accepted(rows: Sequence[journal.Row | int]) -> Accepted:
         made = Accepted(0, 0, [], [])
-        for at, row in enumerate(rows):
+        for row in rows:
             if isinstance(row, int):
                 made.duplicates += 1
                 made.positions.append(0)
@@ -185,8 +211,6 @@ class Intake:
                 made.accepted += 1
             made.ids.append(f"e-{row.seq}")
             made.positions.append(0 if row.duplicate else row.seq)
-            if repeats and repeats[at]:
-                self._remember(source, repeats[at], row.seq)
         return made
 
     def _remember(self, source: str, repeat: str, seq: int) -> None:
@@ -195,3 +219,19 @@ class Intake:
             fresh = {name: seen for name, seen in self._repeats.items() if now_us - seen[0] < REPEAT_WINDOW_US}
             self._repeats = fresh if len(fresh) < REPEATS_MAX else {}
         self._repeats[(source, repeat)] = (now_us, seq)
+
+
+async def _position(writing: asyncio.Future[int | None]) -> int:
+    """Where the word that somebody else was writing stands now. Raises `errors.Unavailable`: it was not written, nor was ours."""
+    position = await asyncio.shield(writing)
+    if position is None:
+        raise errors.Unavailable(reason="the same word came twice at once and could not be written")
+    return position
+
+
+def _digest(rows: Sequence[journal.Row]) -> str:
+    """What the events of a delivery are: of one, its bytes."""
+    digest = hashlib.sha256(rows[0].body or b"")
+    for row in rows[1:]:
+        digest.update(b"\n" + (row.body or b""))
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from healer import model, store, telemetry
+from healer import errors, model, store, telemetry
 from healer.store import trimming
 
 EVERY_S: Final = 60.0
@@ -41,7 +41,11 @@ class Retainer:
         """Until cancelled: a round each minute."""
         while True:
             await asyncio.sleep(EVERY_S)
-            removed = await self.once()
+            try:
+                removed = await self.once()
+            except errors.StoreFull as error:  # others tell it; the next round may find space
+                logger.warning("nothing was trimmed: {}", error)
+                continue
             if removed:
                 logger.bind(**removed).info(
                     "trimmed: {}", ", ".join(f"{count} {what}" for what, count in removed.items())

@@ -11,14 +11,19 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from healer import errors, telemetry
 from healer.store import blobs, connection, journal, reader, soundness, transaction, writer
 
 DATABASE = "healer.db"
+FULL_S = 1.0
+SPACE_BYTES = 4 << 20
+"""Free space from which on a disk that was full is tried again, and the daemon says that it is ready."""
 
 
 class Store:
@@ -34,6 +39,7 @@ class Store:
         self.blobs = blobs.Blobs(path.parent / "blobs" if path else None)
         self.reader: reader.Reader = reader.DiskReader(path) if path else reader.MemoryReader(opened)
         self.fresh = epoch == 1
+        self.patient = True
 
     @classmethod
     def open(
@@ -70,6 +76,23 @@ class Store:
     async def submit(self, unit: writer.Unit) -> Any:
         """Commit a unit and give its result."""
         return await self.writer.submit(unit)
+
+    async def insist(self, unit: writer.Unit) -> Any:
+        """As `submit`, for the daemon's own work: a full disk is waited out, for as long as the store is `patient`."""
+        while True:
+            try:
+                return await self.writer.submit(unit)
+            except errors.StoreFull:
+                if not self.patient:
+                    raise
+                telemetry.count("store_full_waits")
+                await asyncio.sleep(FULL_S)
+
+    def lacks_space(self) -> bool:
+        """Whether the last batch found the disk full, and it still is."""
+        if not self.writer.full or self.path is None:
+            return self.writer.full
+        return shutil.disk_usage(self.path.parent).free < SPACE_BYTES
 
     async def rows_after(self, after: int, limit: int) -> list[journal.Row]:
         """Journal rows after a position, in order, with their bodies."""

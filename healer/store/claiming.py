@@ -73,6 +73,9 @@ class Claim:
             return
         if decision.reason:
             tx.run("attempt_held", decision.reason, run, number)
+            detail = dumps(dict(decision.fields))
+            if (row["reason"], row["detail"]) != (decision.reason, detail):
+                tx.run("run_held_by", decision.reason, detail, run)
             return
         if decision.left_out:
             candidate = _leave_out(tx, candidate, number, decision)

@@ -40,6 +40,8 @@ def open_writer(path: str) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store = MEMORY")
         _migrate(connection)
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise errors.StoreFull from error
         try_ = "healer audit verify says more; put a copy of the data directory back, or move it away to begin anew"
         raise errors.StoreError(try_, reason=f"{path}: {error}") from error
     return connection

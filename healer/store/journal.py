@@ -74,7 +74,10 @@ class Blob:
 
 
 class Append:
-    """T1: accept rows. The result is the same rows with `seq` and `at_us` (of the old row where `duplicate`)."""
+    """T1: accept rows. The result is the same rows with `seq` and `at_us` (of the old row where `duplicate`).
+
+    An id of a delivery stands at the first row and is that of all: if it came before, none of them is taken.
+    """
 
     __slots__ = ("blobs", "rows")
 
@@ -99,6 +102,8 @@ def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     for unit in units:
         for blob in unit.blobs:
             tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
+        if len(unit.rows) > 1 and _known_whole(tx, unit.rows):
+            continue
         for row in unit.rows:
             row.duplicate = False
             if row.delivery and _known_delivery(tx, row):
@@ -179,6 +184,17 @@ def _guarded_statement(rows: int) -> str:
     values = ",".join(["(?,?,?,?,?,?)"] * rows)
     guard = "(SELECT epoch FROM instance) = ?"
     return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"
+
+
+def _known_whole(tx: Transaction, rows: Sequence[Row]) -> bool:
+    """Whether the id of a delivery of several rows, which stands at its first, came before: then none of them is taken."""
+    first = rows[0]
+    if not first.delivery or any(row.delivery for row in rows[1:]) or not _known_delivery(tx, first):
+        return False
+    for number, row in enumerate(rows):
+        row.duplicate = True
+        row.seq, row.at_us = first.seq + number, first.at_us
+    return True
 
 
 def _known_delivery(tx: Transaction, row: Row) -> bool:

@@ -66,6 +66,8 @@ class Writer:
         self._batch_rows_max = batch_rows_max
         self._queue: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._dead: Exception | None = None
+        self.full = False
+        """Whether the last batch failed because the disk is full."""
         self._written = True
         self._logged_bytes = 0
         self._thread: threading.Thread | None = None
@@ -172,6 +174,7 @@ class Writer:
             return self._failed(units, error)
         telemetry.count("store_commits")
         telemetry.count("store_units", len(units))
+        self.full = False
         return results
 
     def _append_plain(self, rows: list[journal.Row]) -> bool:
@@ -191,6 +194,7 @@ class Writer:
             return False
         telemetry.count("store_commits")
         telemetry.count("store_units", len(rows))
+        self.full = False
         return True
 
     def _apply(self, units: Sequence[Unit]) -> list[tuple[Any, Exception | None]]:
@@ -252,6 +256,7 @@ class Writer:
         if isinstance(error, errors.Fenced):
             self._dead = error
             return [(None, error)] * len(units)
+        self.full = code == sqlite3.SQLITE_FULL
         told = errors.StoreFull() if code == sqlite3.SQLITE_FULL else errors.StoreError(reason=str(error))
         if not passes:
             self._dead = error

@@ -82,7 +82,7 @@ def table() -> tuple[Route, ...]:
         Route(
             "GET",
             "/explain/{id}",
-            "runs.read",
+            "events.read",
             lookups.explain,
             "why an event or a run went as it did; `latest` for the last",
         ),

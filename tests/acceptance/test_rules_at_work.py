@@ -152,3 +152,25 @@ def test_a_playbook_reads_the_event_and_never_runs_it(daemon: Any, wait_for: Cal
     daemon.event({"q": hostile})
     wait_for(lambda: daemon.states() == ["succeeded"])
     assert daemon.effects.read_text() == f"read it {hostile} healer.api"
+
+
+def test_the_token_of_a_source_is_masked_in_what_actions_print(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.variables["AM_TOKEN"] = "t0ken-of-a-source"
+    daemon.write(
+        "healer.yaml",
+        "environment: test\nmode: active\nsources:\n  am: {healer.webhook: {path: am, auth: {bearer: {secret: env:AM_TOKEN}}}}\n",
+    )
+    daemon.write(
+        "rulebooks/healing.yml",
+        ENDING.replace("{healer.api: {}}", "{healer.source: {name: am}}").replace("event.", "event.payload."),
+    )
+    daemon.write("scripts/heal.sh", "#!/bin/sh\necho saw t0ken-of-a-source\n").chmod(0o755)
+    daemon.start()
+    daemon.ready()
+    assert daemon.ask("POST", "/hooks/am", {"seen": 1}, key="wrong-token")[0] == 401
+    status, _ = daemon.ask("POST", "/hooks/am", {"seen": 1}, key="t0ken-of-a-source")
+    assert status == 202
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    shown = daemon.healer("runs", "show", daemon.runs()[0]["id"], "--output").stdout
+    assert "t0ken-of-a-source" not in shown
+    assert "saw ***" in shown

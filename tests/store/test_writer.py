@@ -286,3 +286,22 @@ def test_a_position_that_is_not_ours_fences(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.Fenced):
         kept.writer.now(deciding.Decide(5, 6, 1, 0, [], lambda _: None))  # type: ignore[arg-type,return-value]
     kept.writer.close()
+
+
+async def test_the_daemons_own_work_waits_for_space(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FULL_S", 0)
+    tx = box.store.writer.tx
+    sound = tx.connection
+    tx.connection = Failing(sound, sqlite3.SQLITE_FULL)  # type: ignore[assignment]
+    waits = asyncio.create_task(box.store.insist(journal.Append([row()])))
+    with pytest.raises(errors.StoreFull):
+        await box.store.submit(journal.Append([row()]))
+    assert box.store.writer.full
+    tx.connection = sound
+    assert len(await waits) == 1
+    assert not box.store.writer.full
+    tx.connection = Failing(sound, sqlite3.SQLITE_FULL)  # type: ignore[assignment]
+    box.store.patient = False
+    with pytest.raises(errors.StoreFull):
+        await box.store.insist(journal.Append([row()]))
+    tx.connection = sound

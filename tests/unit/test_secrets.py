@@ -141,3 +141,12 @@ def test_what_cannot_be_a_value_is_shown_at_once() -> None:
     assert masker.feed(b"line one\n") == b"line one\n"
     assert masker.feed(b"it is passw") == b"it is "
     assert masker.feed(b"ork\n") == b"passwork\n"
+
+
+def test_each_value_that_is_given_out_is_told(tmp_path: pathlib.Path) -> None:
+    told: list[tuple[str, str]] = []
+    made = secrets.Secrets(tmp_path, {"A": "s3cret"}, lambda *one: told.append(one))
+    made.resolve("env:A")
+    with pytest.raises(errors.SecretUnavailable):
+        made.resolve("env:B")
+    assert told == [("env:A", "s3cret")]

@@ -18,6 +18,10 @@ SELECT targets FROM attempt WHERE run = ? AND number = ?;
 -- name: attempt_targets_set
 UPDATE attempt SET targets = ? WHERE run = ? AND number = ? AND state = 'queued';
 
+-- name: run_held_by
+-- What its queued attempt waits for, for people.
+UPDATE run SET reason = ?, detail = ? WHERE id = ? AND state = 'queued';
+
 -- name: attempt_held
 UPDATE attempt SET held = ? WHERE run = ? AND number = ? AND state = 'queued';
 
@@ -37,6 +41,10 @@ UPDATE attempt SET epoch = ? WHERE run = ? AND number = ? AND state = 'running';
 -- name: attempts_running
 -- What a start finds under way.
 SELECT run, number, token, targets, deadline_us, started_us FROM attempt WHERE state = 'running' ORDER BY started_us, run;
+
+-- name: attempts_open
+-- Those whose job folder still says something: what runs, and what nobody knows the end of.
+SELECT token FROM attempt WHERE state IN ('running', 'unknown');
 
 -- name: lock_take
 INSERT INTO lock (target, token, run, epoch, since_us, expires_us) VALUES (?, ?, ?, ?, ?, ?);

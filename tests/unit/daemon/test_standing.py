@@ -104,7 +104,7 @@ def row(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "enabled", "codes"), [
-    ({}, True, []), ({"rule": "act/rs/no_off"}, False, []), ({"rule": "act/rs/gone"}, False, []),
+    ({}, True, []), ({"rule": "act/rs/no_off"}, False, []), ({"rule": "act/rs/gone"}, True, ["invalid_parameters"]),
     ({"action": "gone"}, True, ["unknown_action"]), ({"controller": "gone"}, True, ["controller_forbidden"]),
     ({"flavor": "upstream", "action": "run_playbook x"}, True, []),
     ({"flavor": "upstream", "controller": "gone"}, True, ["controller_forbidden"]),

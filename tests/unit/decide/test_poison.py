@@ -65,7 +65,7 @@ async def test_what_the_store_says_is_no_poison(
         submitted.append(one)
         raise error
 
-    monkeypatch.setattr(kept, "submit", failing)
+    monkeypatch.setattr(kept, "insist", failing)
     with pytest.raises(type(error)):
         await poison.submit(kept, unit([internal(2)]))
     assert len(submitted) == 1

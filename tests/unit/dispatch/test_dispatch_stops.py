@@ -52,7 +52,7 @@ async def test_a_stop_ends_what_takes_too_long(box: Any, found: Any, state: str,
 
 
 async def test_what_a_claim_on_its_way_brings_is_waited_for(box: Any) -> None:
-    submit, held, go = box.store.submit, asyncio.Event(), asyncio.Event()
+    submit, held, go = box.store.insist, asyncio.Event(), asyncio.Event()
 
     async def slow(unit: Any) -> Any:
         if isinstance(unit, claiming.Claim):
@@ -60,7 +60,7 @@ async def test_what_a_claim_on_its_way_brings_is_waited_for(box: Any) -> None:
             await go.wait()
         return await submit(unit)
 
-    box.store.submit = slow  # type: ignore[method-assign]
+    box.store.insist = slow  # type: ignore[method-assign]
     box.ask()
     box.start()
     await held.wait()
@@ -125,11 +125,13 @@ async def test_what_cannot_be_known_is_unknown_and_is_not_repeated(crashed: Any,
     assert after.rows("SELECT state FROM run") == [("unknown",)]
 
 
-async def test_a_controller_that_went_with_a_reload_is_a_failed_attempt(crashed: Any) -> None:
+async def test_what_a_crash_left_running_is_unknown_without_its_controller_and_keeps_its_lock(crashed: Any) -> None:
+    """It may still be at work: as failed, a repeat of the alert would run beside it."""
     after = crashed("k")
     after.controllers.clear()
-    assert await after.dispatcher.recover() == {"failed": 1}
-    assert (after.states(), after.rows("SELECT * FROM lock")) == (["failed"], [])
+    assert await after.dispatcher.recover() == {"unknown": 1}
+    assert after.states() == ["unknown"]
+    assert len(after.rows("SELECT * FROM lock")) == 1
 
 
 async def test_each_is_asked_for_by_itself(crashed: Any, wait_for_async: Any) -> None:

@@ -113,8 +113,16 @@ async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Kit) -> None:
     again = await kit.take({"a": 1}, {"a": 2}, delivery="d")
     assert (again.accepted, again.duplicates, again.ids, again.positions) == (0, 2, first.ids, [0, 0])
     assert kit.rows("SELECT id, digest FROM delivery ORDER BY id") == [
-        ("d", hashlib.sha256(b'{"a":1}').hexdigest()), ("d#1", hashlib.sha256(b'{"a":2}').hexdigest()),
+        ("d", hashlib.sha256(b'{"a":1}\n{"a":2}').hexdigest()),
     ]  # fmt: skip
+
+
+async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Kit) -> None:
+    await kit.take({"a": 1}, delivery="d")
+    again = await kit.take({"a": 7}, {"a": 8}, {"a": 9}, delivery="d")
+    assert (again.accepted, again.duplicates) == (0, 3)
+    assert len(kit.rows()) == 1
+    assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
 
 
 async def test_without_an_id_nothing_is_made_up(kit: Kit) -> None:
@@ -131,6 +139,53 @@ async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Kit) -> 
     assert kit.heard == [("am", "k", kit.now_us)]
     kit.now_us += 1
     assert (await kit.take(alert(), repeats=["w"])).ids == ["e-2"]
+
+
+async def test_a_pair_that_delivers_at_the_same_moment_counts_once(kit: Kit) -> None:
+    go = asyncio.Event()
+    commit = kit.intake._commit
+
+    async def slow(*what: Any) -> None:
+        await go.wait()
+        await commit(*what)
+
+    kit.intake._commit = slow  # type: ignore[method-assign]
+    both = [asyncio.create_task(kit.take(alert("a"), alert("b"), repeats=["a", "b"])) for _ in range(2)]
+    other = asyncio.create_task(kit.take(alert("c"), alert("a"), repeats=["c", "a"]))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    go.set()
+    taken = await asyncio.gather(*both, other)
+    assert [(one.accepted, one.duplicates) for one in taken] == [(2, 0), (0, 2), (1, 1)]
+    assert taken[0].ids == taken[1].ids
+    assert taken[2].ids[1] == taken[0].ids[0]
+    assert len(kit.rows()) == 3
+    assert kit.intake._being_written == {}
+
+
+async def test_the_same_word_twice_in_one_delivery_counts_once(kit: Kit) -> None:
+    taken = await kit.take(alert(), alert(), repeats=["w", "w"])
+    assert (taken.accepted, taken.duplicates, taken.ids) == (1, 1, ["e-1", "e-1"])
+
+
+async def test_a_word_that_could_not_be_written_is_nobodys(kit: Kit) -> None:
+    go = asyncio.Event()
+
+    async def fails(*what: Any) -> None:
+        await go.wait()
+        raise errors.StoreFull
+
+    commit, kit.intake._commit = kit.intake._commit, fails  # type: ignore[method-assign]
+    first = asyncio.create_task(kit.take(alert(), repeats=["w"]))
+    await asyncio.sleep(0)
+    kit.intake._commit = commit  # type: ignore[method-assign]
+    second = asyncio.create_task(kit.take(alert(), repeats=["w"]))
+    await asyncio.sleep(0)
+    go.set()
+    assert [type(one) for one in await asyncio.gather(first, second, return_exceptions=True)] == [
+        errors.StoreFull, errors.Unavailable,
+    ]  # fmt: skip
+    assert (await kit.take(alert(), repeats=["w"])).accepted == 1
 
 
 async def test_a_word_is_its_sources_own_and_an_empty_one_is_none(kit: Kit) -> None:
