@@ -364,12 +364,17 @@ _UNIT_S: Final = {
 }  # fmt: skip
 
 
+DURATION_MAX_S: Final = 100 * 365.25 * 86_400.0
+"""As microseconds it has to fit into 64 bits beside the time of today."""
+
+
 def duration_s(text: object) -> float:
     """Seconds of `5 minutes` or `5m`; ValueError says what was got and wanted."""
     if isinstance(text, str) and (found := _LONG.fullmatch(text) or _SHORT_FORM.fullmatch(text)):
         made = float(found[1]) * _UNIT_S[found[2]]
-        if math.isfinite(made):
+        if made <= DURATION_MAX_S:
             return made
+        raise ValueError(f"a duration is at most 100 years, got {shown(text)}")
     raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {shown(text)}")
 
 

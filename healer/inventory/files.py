@@ -16,6 +16,7 @@ from healer import config, errors
 from healer.inventory.groups import Group, Reading, looked_at
 from healer.inventory.names import Inventory
 
+LINE_MAX: Final = 16_384
 _IGNORED: Final = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )
@@ -119,6 +120,8 @@ class _Ini:
         self.reading.add_child(self.group, found[1])
 
     def hosts(self, line: str) -> None:
+        if len(line) > LINE_MAX:  # shlex takes the square of it
+            raise ValueError(f"the line has {len(line)} characters, more than {LINE_MAX}")
         words = shlex.split(line, comments=True)
         variables = {}
         for word in words[1:]:

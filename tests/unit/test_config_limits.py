@@ -249,7 +249,9 @@ def test_a_file_is_read_no_further_than_the_limit(tmp_path: pathlib.Path, monkey
     "text", ["9" * 400 + "s", "9" * 5000 + " days", "٣s", "٣ minutes", "1.٣s", "1" + "0" * 308 + "d"]
 )
 def test_a_duration_is_finite_and_written_in_our_digits(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^a duration like '5 minutes' or '5m' is wanted, got '") as caught:
+    with pytest.raises(
+        ValueError, match=r"^a duration (like '5 minutes' or '5m' is wanted|is at most 100 years), got '"
+    ) as caught:
         config.duration_s(text)
     assert len(str(caught.value)) < 200
 
@@ -287,3 +289,13 @@ def test_a_read_value_is_shown_as_well() -> None:
 @hypothesis.given(st.recursive(st.text() | st.binary() | st.integers() | st.floats(), st.lists, max_leaves=30))
 def test_what_is_shown_is_short(value: object) -> None:
     assert len(config.shown(value)) <= 7 * (config.SHOWN_MAX + 2)
+
+
+@pytest.mark.parametrize("text", ["101 years", "36526 days", "99999999999999999 days", "9" * 300 + " seconds"])
+def test_a_duration_has_an_end(text: str) -> None:
+    with pytest.raises(ValueError, match="at most 100 years|is wanted"):
+        config.duration_s(text)
+
+
+def test_the_longest_duration_fits_into_microseconds() -> None:
+    assert config.duration_s("36525 days") * 1_000_000 + 2**52 < 2**63

@@ -164,6 +164,7 @@ MISTAKES = [
     ("x.ini", "w[a:9]\n", "x.ini:1:1", "single letters"),
     ("x.ini", "w[1:999999999]\n", "x.ini:1:1", "more than"),
     ("x.ini", "w[1:9999][1:9999]\n", "x.ini:1:1", "more than"),
+    ("x.ini", "b\na: " + "x" * 2_000_000 + "\n", "x.ini:2:1", "more than 16384"),
     ("x.yml", "- a\n", "x.yml:1:1", "mapping of groups"),
     ("x.yml", "web: [a]\n", "x.yml:1:1", "has to be a mapping"),
     ("x.yml", "web:\n  host: {}\n", "x.yml:2:3", "did you mean 'hosts'?"),
