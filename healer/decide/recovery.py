@@ -78,7 +78,7 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
             continue
         try:
             await restore(opened, evaluator, kept["data"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:  # whatever shape it has
             logger.error("the snapshot at {} cannot be read, an older one is tried: {}", kept["seq"], error)
             evaluator = None
             continue

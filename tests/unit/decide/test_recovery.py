@@ -269,6 +269,20 @@ async def test_a_snapshot_of_another_version_is_told(box: Box) -> None:
         await recovery.restore(box.store, box.fresh("r10"), '{"version": 99}')
 
 
+@pytest.mark.parametrize("junk", [
+    '{"version":1,"ended":{},"sessions":[]}', '{"version":1,"ended":[1],"sessions":{}}', '{"version":1,"ended":{},"sessions":{"act/rs":5}}',
+    '{"version":1,"ended":{},"sessions":{"act/rs":{}}}', '[]', "null", "5", '"x"', "{", "",
+    '{"version":1,"ended":{},"sessions":{"act/rs":{"facts":"x","windows":[[1]]}}}',
+])  # fmt: skip
+async def test_a_snapshot_with_junk_in_it_is_passed_over(box: Box, junk: str) -> None:
+    one = box.fresh("r10")
+    assert await post(box, one, 0, snapshot=True)
+    box.store.writer.tx.connection.execute("UPDATE snapshot SET data = ?", (junk,))
+    again = await box.restarted()
+    assert again is not None
+    assert not await post(box, again, 9)
+
+
 async def test_a_snapshot_names_the_oldest_row_that_it_needs(box: Box) -> None:
     one = box.fresh("r10")
     assert recovery.take(one, 7).oldest == 7
