@@ -293,7 +293,7 @@ def test_what_is_shown_is_short(value: object) -> None:
 
 @pytest.mark.parametrize("text", ["101 years", "36526 days", "99999999999999999 days", "9" * 300 + " seconds"])
 def test_a_duration_has_an_end(text: str) -> None:
-    with pytest.raises(ValueError, match="at most 100 years|is wanted"):
+    with pytest.raises(ValueError, match=r"at most 100 years|is wanted"):
         config.duration_s(text)
 
 
