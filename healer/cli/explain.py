@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from healer import errors
 from healer.cli import client, explanation, location, terminal
+
+NEAR_MAX: Final = 3
+
+
+class NoSuchRule(errors.HealerError):
+    """no rule is named {rule!r} among those that could have seen it"""
+
+    code = "not-found"
 
 
 @click.command()
 @click.argument("what", metavar="ID", required=False)
 @location.options
 @click.option("--latest", is_flag=True, help="The newest event")
-@click.option("--rule", help="Only this rule: activation/ruleset/rule")
+@click.option("--rule", help="Only this rule: activation/ruleset/rule, or its last part")
 @location.JSON
 def command(where: location.Where, what: str | None, latest: bool, rule: str | None, as_json: bool) -> None:
     """For each rule: the conditions with the values they saw, the gates, the run.
@@ -23,12 +33,41 @@ def command(where: location.Where, what: str | None, latest: bool, rule: str | N
     """
     if (what is None) == (not latest):
         raise click.UsageError("what is to be explained: the ID of an event or a run, or --latest")
-    found = client.Client(where).get(f"{client.API}/explain/{client.segment(what or 'latest')}", {"rule": rule})
+    found = _ask(where, what or "latest", rule)
+    if rule is not None and not _rules(found):
+        raise NoSuchRule(_near(rule, _others(where, what, found)), rule=rule)
     if as_json:
         terminal.echo_json(found)
         return
-    for line in in_full(found if isinstance(found, dict) else {}):
+    for line in in_full(found):
         terminal.echo(line)
+
+
+def _ask(where: location.Where, what: str, rule: str | None) -> dict[str, Any]:
+    found = client.Client(where).get(f"{client.API}/explain/{client.segment(what)}", {"rule": rule})
+    return found if isinstance(found, dict) else {}
+
+
+def _rules(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [rule for rule in found.get("rules") or () if isinstance(rule, dict)]
+
+
+def _others(where: location.Where, what: str | None, found: dict[str, Any]) -> list[str]:
+    """The names of the rules of the same explanation; `latest` may be another event by now."""
+    event = found.get("event")
+    same = what or (str(event.get("id")) if isinstance(event, dict) else "latest")
+    return list(dict.fromkeys(str(rule.get("rule")) for rule in _rules(_ask(where, same, None))))
+
+
+def _near(rule: str, names: list[str]) -> str:
+    """The names that are like it, else some of all."""
+    if not names:
+        return "no rule listens to its source"
+    whole = {name if "/" in rule else name.rpartition("/")[2]: name for name in names}
+    near = [whole[one] for one in difflib.get_close_matches(rule, whole, n=NEAR_MAX)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return "one of: " + ", ".join(names[:NEAR_MAX]) + (", …" if len(names) > NEAR_MAX else "")
 
 
 def in_full(found: dict[str, Any]) -> Iterator[str]:
@@ -38,7 +77,7 @@ def in_full(found: dict[str, Any]) -> Iterator[str]:
         yield from explanation.event_lines(event)
     elif event:
         yield terminal.clean(event)
-    rules = [rule for rule in found.get("rules") or () if isinstance(rule, dict)]
+    rules = _rules(found)
     if not rules:
         yield "  no rule listens to its source"
     for rule in sorted(rules, key=lambda rule: not rule.get("fired")):

@@ -6,7 +6,11 @@ and writes back to the very same bytes has none of these (equal bytes, not equal
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import re
+from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -18,6 +22,7 @@ NODES_MAX: Final = 50_000
 STRING_MAX: Final = 262_144
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**64 - 1
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
 def parse(body: bytes, *, depth_max: int = DEPTH_MAX, nodes_max: int = NODES_MAX, string_max: int = STRING_MAX) -> Any:
@@ -45,36 +50,89 @@ def _as_python_writes(value: Any, body: bytes) -> bool:
     return b": " in body and json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") == body
 
 
-def lines(body: bytes) -> list[Any]:
-    """The values of NDJSON, blank lines left out. A mistake names its line (1-based)."""
+def one_or_many(body: bytes) -> Any:
+    """As `parse`. A mistake within an array names its element (0-based), which only a second reading can tell."""
+    try:
+        return parse(body)
+    except errors.RequestError:
+        _refuse_element(body)
+        raise
+
+
+def lines(body: bytes) -> list[tuple[int, Any]]:
+    """The values of NDJSON, each with its line (1-based); blank ones are left out. A mistake names its line."""
     values = []
     for number, line in enumerate(body.split(b"\n"), 1):
         text = line.strip(b" \t\r")
         if text:
             try:
-                values.append(parse(text))
+                values.append((number, parse(text)))
             except errors.RequestError as error:
-                raise errors.InvalidField(field=f"line {number}", detail=error.message) from error
+                _place(error, f"line {number}")
+                raise
     return values
+
+
+def _refuse_element(body: bytes) -> None:
+    """Raise the mistake of an array's first bad element. Nothing where none is bad by itself: no array, no UTF-8, a comma that is
+    missing, too many values in all."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    at, nodes = _skip(text, 0), NODES_MAX
+    if text[at : at + 1] != "[" or text[_skip(text, at + 1) :].startswith("]"):
+        return
+    for number in itertools.count():
+        try:
+            with _named(DEPTH_MAX):
+                value, at = _DECODER.raw_decode(text, _skip(text, at + 1))
+            nodes -= _bound(value, DEPTH_MAX - 1, nodes, STRING_MAX)
+        except errors.TooManyNodes:
+            return
+        except errors.RequestError as error:
+            _place(error, f"element {number}")
+            raise
+        at = _skip(text, at)
+        if text[at : at + 1] != ",":
+            return
+
+
+def _skip(text: str, at: int) -> int:
+    """The next place that is no white space."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _place(error: errors.RequestError, where: str) -> None:
+    """Put the place in front of the message; the code stays."""
+    error.args = (f"{where}: {error.message}",)
 
 
 def _slow(body: bytes, reason: orjson.JSONDecodeError | None, depth_max: int, nodes_max: int, string_max: int) -> Any:
     """With the standard library, which lets us see pairs, constants and digits."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
-        )
     except UnicodeDecodeError as error:
         raise errors.BadText(detail=f"it is not UTF-8 at byte {error.start}") from error
-    except json.JSONDecodeError as error:
-        raise errors.NotJson(detail=f"{error.msg} at line {error.lineno}, column {error.colno}") from error
-    except RecursionError as error:
-        raise errors.TooDeep(limit=depth_max) from error
+    with _named(depth_max):
+        value = _DECODER.decode(text)
     _bound(value, depth_max, nodes_max, string_max)
     if reason is not None and b"\\u" not in body:
         raise errors.NotJson(detail=str(reason))
     return value
+
+
+@contextlib.contextmanager
+def _named(depth_max: int) -> Iterator[None]:
+    """What the standard library raises becomes one of our errors."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in error.doc else ""  # that of NDJSON is told already
+        raise errors.NotJson(detail=f"{error.msg} at {line}column {error.colno}") from error
+    except RecursionError as error:
+        raise errors.TooDeep(limit=depth_max) from error
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,8 +163,13 @@ def _float(digits: str) -> float:
     return number
 
 
-def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> None:
-    """Depth, count, strings; without recursion."""
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
+
+
+def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> int:
+    """Depth, count, strings; without recursion. How many values there are."""
     stack: list[tuple[Any, int]] = [(value, 1)]
     nodes = 0
     while stack:
@@ -124,6 +187,7 @@ def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> None:
                 for key in item:
                     _text(key, string_max)
             stack += [(inner, depth + 1) for inner in (item.values() if kind is dict else item)]
+    return nodes
 
 
 def _bound_depth(value: Any, depth_max: int) -> None:

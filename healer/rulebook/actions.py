@@ -67,6 +67,11 @@ def read(document: config.Document, rule: config.Map) -> tuple[engine.Action, ..
             document, rule.values_at.get("actions"), "actions", items, f"a list of at most {ACTIONS_MAX} actions"
         )
         return None
+    if not items:
+        document.error(
+            "missing-key", "actions: holds no action", rule.keys_at.get("actions"), "for none write: action: {none: }"
+        )
+        return None
     made = [_action(document, item, items.items_at[index], index) for index, item in enumerate(items)]
     return None if any(one is None for one in made) else tuple(one for one in made if one)
 

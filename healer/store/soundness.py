@@ -26,7 +26,7 @@ class Damaged(errors.StartError):
 
 
 class DatabaseMissing(errors.StartError):
-    """{path} is not there, or empty, but {folder} shows that a daemon decided here: runs, locks and audit would be forgotten"""
+    """{path} is not there, empty or no database, but {folder} shows that a daemon decided here: runs, locks and audit would be forgotten"""
 
     code = "database-missing"
 

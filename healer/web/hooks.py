@@ -22,6 +22,13 @@ TYPE: Final = "healer.webhook"
 TAKEN: Final = (bodies.JSON, bodies.CLOUDEVENTS)
 
 
+class TokenWanted(errors.Unauthorized):
+    """this hook wants its source's own token, no API key: Authorization: Bearer …
+
+    The same for every reason, so that nobody learns which token that is or whether it can be read.
+    """
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hook:
     """A path that is answered: the source's name, its options, and how its bodies are read."""
@@ -99,17 +106,20 @@ async def _take(request: web.Request, services: Services, hook: Hook) -> web.Str
 
 
 def _authenticate(request: web.Request, services: Services, hook: Hook) -> None:
-    """Raises `errors.Unauthorized`, also while the secret cannot be read: an alert that is refused comes again, a forged one must not."""
+    """Raises `TokenWanted`, also while the secret cannot be read: an alert that is refused comes again, a forged one must not."""
     wanted = hook.options.auth
     if wanted.none:
         return
-    given = auth.bearer(request)
+    try:
+        given = auth.bearer(request)
+    except errors.Unauthorized as error:
+        raise TokenWanted from error
     if given is None:
-        raise errors.Unauthorized("send the header Authorization: Bearer …")
+        raise TokenWanted
     try:
         secret = services.secrets.resolve(wanted.bearer.secret)
     except errors.SecretUnavailable as error:
         logger.bind(source=hook.source).warning("{}: every delivery is refused until it can be", error.message)
-        raise errors.Unauthorized from error
+        raise TokenWanted from error
     if not auth.same(given, secret.reveal()):
-        raise errors.Unauthorized
+        raise TokenWanted

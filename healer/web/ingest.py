@@ -44,7 +44,7 @@ async def _take(request: web.Request, services: Services, caller: access.Princip
     body = await bodies.read(request, services.body_max())
     delivery = deliveries.named_by(request, deliveries.KEY_HEADER)
     if media != bodies.NDJSON and not delivery:
-        value = strict.parse(body)
+        value = strict.one_or_many(body)
         if type(value) is dict and "meta" not in value and b"\\u" not in body:
             return await _one(services, value, body, caller.actor)
         data = _elements(value, body)
@@ -88,8 +88,8 @@ def _read(body: bytes, media: str) -> list[tuple[Mapping[str, Any], bytes | None
     if media == bodies.NDJSON:
         if body.count(b"\n") > EVENTS_MAX:
             raise TooManyEvents(limit=EVENTS_MAX)
-        return [(_event(value, f"line {at}"), None) for at, value in enumerate(strict.lines(body), 1)]
-    return _elements(strict.parse(body), body)
+        return [(_event(value, f"line {at}"), None) for at, value in strict.lines(body)]
+    return _elements(strict.one_or_many(body), body)
 
 
 def _elements(value: Any, body: bytes) -> list[tuple[Mapping[str, Any], bytes | None]]:

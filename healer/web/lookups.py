@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from healer import access, errors, store
+from healer.audit import records
 from healer.store import reads
 from healer.web import answers, queries, shapes
 from healer.web.services import Services
@@ -69,7 +70,7 @@ async def audit(request: web.Request, services: Services, _caller: access.Princi
     if run and not reads.RUN_ID_WHOLE.fullmatch(run):  # a whole id may be of a run that was trimmed: its records stay
         run = await reads.find_run(read, run)
     wanted = reads.AuditFilter(
-        actor=query.text("actor"), action=query.text("action"), kind=query.text("kind"),
+        actor=query.text("actor"), action=query.text("action"), kind=query.word("kind", records.KINDS),
         run=run, from_us=query.time_us("from", now_us), to_us=query.time_us("to", now_us),
     )  # fmt: skip
     newest_first = query.word("order", ("asc", "desc")) == "desc"

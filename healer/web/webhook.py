@@ -99,9 +99,13 @@ def _wait_s(request: web.Request) -> float | None:
     if not text:
         return None
     try:
-        return min(config.duration_s(text), WAIT_MAX_S)
+        wait_s = config.duration_s(text)
     except ValueError as error:
         raise errors.InvalidField(field="wait", detail=str(error)) from None
+    if wait_s > WAIT_MAX_S:
+        detail = f"at most {WAIT_MAX_S / 60:g} minutes are wanted, got {text[:80]!r}"
+        raise errors.InvalidField(field="wait", detail=detail)
+    return wait_s
 
 
 def _check(revision: Revision, asked: Asked, caller: access.Principal) -> str:

@@ -161,7 +161,9 @@ def test_a_database_that_has_gone(healed: Any, left: bytes | None) -> None:
         path.unlink()
     if left is not None:
         (healed.data / "healer.db").write_bytes(left)
-    assert "copy" in refused(healed, "--mode", "active", code="database-missing", exit_code=2)
+    said = refused(healed, "--mode", "active", code="database-missing", exit_code=2)
+    assert "not there, empty or no database" in said
+    assert "copy" in said
 
 
 DAMAGES: Final = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import pathlib
 from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+import healer
 from healer.audit import records
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -71,6 +74,24 @@ def test_embedding_gives_what_canonical_takes_and_loses_nothing(value: Any) -> N
 def test_what_needs_no_text_stays_as_it_is() -> None:
     assert records.embed({"a": [1, "x"]}) == {"a": [1, "x"]}
     assert records.embed({"load": 0.5}) == '{"load":0.5}'
+
+
+def written(path: pathlib.Path) -> set[str]:
+    """The kinds that a file gives to `Transaction.audit` and `Note`."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args]
+    kinds = [call.args[0] for call in calls if getattr(call.func, "attr", "") in ("audit", "Note")]
+    return {
+        one.value
+        for kind in kinds
+        for one in ((kind.body, kind.orelse) if isinstance(kind, ast.IfExp) else (kind,))
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+
+
+def test_every_kind_that_the_code_writes_is_known() -> None:
+    """Who asks for the records of another is refused."""
+    folder = pathlib.Path(healer.__file__).parent
+    assert set().union(*map(written, folder.rglob("*.py"))) == set(records.KINDS)
 
 
 def test_each_kind_says_what_it_is() -> None:

@@ -93,6 +93,43 @@ def test_values_of_events_steer_no_terminal(ask, daemon):
     assert not {"\x1b", "\u202e", "\x07"} & set(shown)
 
 
+def by_rule(request):
+    """As the daemon answers: only the rule that is asked for, where one is."""
+    rule = request.query.get("rule")
+    shown = [one for one in EXPLAINED["rules"] if rule in (None, one["rule"], one["rule"].rpartition("/")[2])]
+    return EXPLAINED | {"rules": shown}
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("misssing", "did you mean 'disk/disk/missing'?"),
+        ("disk/disk/othr", "did you mean 'disk/disk/other'"),
+        ("nope", "one of: disk/disk/other, disk/disk/missing, disk/disk/disk is full"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_rule_that_there_is_not(ask, daemon, rule, says, more):
+    daemon["GET /api/v1/explain/e-12"] = by_rule
+    done = ask("explain", "e-12", "--rule", rule, *more)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"no rule is named {rule!r}" in done.stderr
+    assert says in done.stderr
+
+
+def test_names_of_the_latest_are_those_of_the_same_event(ask, daemon):
+    daemon["GET /api/v1/explain/latest"] = daemon["GET /api/v1/explain/e-12"] = by_rule
+    assert "missing" in ask("explain", "--latest", "--rule", "misssing").stderr
+    assert [request.path.rpartition("/")[2] for request in daemon.requests] == ["latest", "e-12"]
+
+
+def test_no_rule_listens_to_name_one(ask, daemon):
+    daemon["GET /api/v1/explain/e-1"] = {"event": {"id": "e-1"}, "rules": []}
+    done = ask("explain", "e-1", "--rule", "nope")
+    assert done.exit_code == 1
+    assert "no rule listens to its source" in done.stderr
+
+
 def test_no_rule_listens(ask, daemon):
     daemon["GET /api/v1/explain/e-1"] = {"event": {"id": "e-1"}, "rules": []}
     assert "no rule listens" in ask("explain", "e-1").stdout

@@ -66,6 +66,72 @@ def test_no_bytes_give_anything_but_a_value_or_a_refusal(body: bytes) -> None:
 
 
 def test_lines_name_the_bad_one() -> None:
-    assert strict.lines(b'{"a":1}\n\n{"b":2}\n') == [{"a": 1}, {"b": 2}]
-    with pytest.raises(errors.InvalidField, match="line 2"):
-        strict.lines(b"{}\n{")
+    assert strict.lines(b'{"a":1}\n\n{"b":2}\n') == [(1, {"a": 1}), (3, {"b": 2})]
+
+
+BAD_EVENTS: dict[bytes, str] = {
+    b'{"b":1,"b":2}': "duplicate-key",
+    b'{"b":NaN}': "not-a-number",
+    b'{"b":}': "not-json",
+    b'{"b":1e999}': "number-too-large",
+    b'{"b":"\\u0000"}': "bad-text",
+    b'{"b":' + b"[" * 63 + b"]" * 63 + b"}": "",
+    b'{"b":' + b"[" * 64 + b"]" * 64 + b"}": "too-deep",
+    b'{"b":' + b"[" * 5000 + b"]" * 5000 + b"}": "too-deep",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_EVENTS)
+def test_lines_name_the_bad_one_and_keep_its_code(bad: bytes) -> None:
+    body = b'{"a":1}\n\n' + bad + b"\n"
+    if not BAD_EVENTS[bad]:
+        assert strict.lines(body)[1][0] == 3
+        return
+    with pytest.raises(errors.RequestError, match="]: line 3: ") as caught:
+        strict.lines(body)
+    assert caught.value.code == BAD_EVENTS[bad]
+    assert "line 1" not in caught.value.message
+
+
+@pytest.mark.parametrize("bad", BAD_EVENTS)
+def test_an_array_names_the_bad_element_and_keeps_its_code(bad: bytes) -> None:
+    code = BAD_EVENTS[bad] or "too-deep"  # the array is a level of its own
+    with pytest.raises(errors.RequestError, match="]: element 2: ") as caught:
+        strict.one_or_many(b' [{"a":1} , 2,\n' + bad + b',{"c":1,"c":2}]')
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"b":1,"b":2}', "duplicate-key"),
+        (b"[]x", "not-json"),
+        (b" [ ] x", "not-json"),
+        (b'[{"a":1}]x', "not-json"),
+        (b"[{} {}]", "not-json"),
+        (b'[{"a":1},"\xff"]', "bad-text"),
+        (b"[" + b"0," * 60_000 + b"0]", "too-many-values"),
+        (b"[" + b"0," * 60_000 + b"x]", "not-json"),
+    ],
+)
+def test_what_is_bad_of_no_single_element_names_none(body: bytes, code: str) -> None:
+    with pytest.raises(errors.RequestError) as caught:
+        strict.one_or_many(body)
+    assert caught.value.code == code
+    assert "element" not in caught.value.message
+
+
+@given(VALUES)
+def test_one_or_many_takes_what_is_good(value: Any) -> None:
+    assert strict.one_or_many(orjson.dumps(value)) == value
+
+
+@given(st.binary(max_size=200).map(lambda inner: b"[" + inner + b"]"))
+def test_an_array_is_refused_as_it_is_without_elements(body: bytes) -> None:
+    def tried(read: Any) -> Any:
+        try:
+            return read(body)
+        except errors.RequestError:
+            return "refused"
+
+    assert tried(strict.one_or_many) == tried(strict.parse)

@@ -104,6 +104,14 @@ async def test_while_its_secret_cannot_be_read_everyone_is_refused(room: Any, to
     assert await room.rows() == []
 
 
+async def test_a_refusal_says_what_is_wanted_and_not_why(room: Any) -> None:
+    asked = [("alertmanager", None), ("alertmanager", "x"), ("alertmanager", "x y"), ("locked", "x")]
+    answers = [(await room.ask("POST", f"/hooks/{path}", token, json={}))[1] for path, token in asked]
+    assert answers == answers[:1] * len(asked)
+    assert "its source's own token" in answers[0]["detail"]
+    assert "hlr_" not in str(answers)
+
+
 @pytest.mark.parametrize(
     "path", ["none", "open", "open/door/x", "open/door/", "../events", "a" * 3000, "%2e%2e", "%00", "ä"]
 )

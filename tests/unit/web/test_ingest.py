@@ -48,7 +48,7 @@ BAD: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "multipart": (b"--x--", {"Content-Type": "multipart/form-data; boundary=x"}, 415, "content-type"),
     "another charset": (b'{"a":1}', {"Content-Type": "application/json; charset=latin-1"}, 415, "content-type"),
     "compressed": (b'{"a":1}', {"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415, "content-type"),
-    "NDJSON with a bad line": (b'{"a":1}\nx\n', {"Content-Type": "application/x-ndjson"}, 400, "invalid-field"),
+    "NDJSON with a bad line": (b'{"a":1}\nx\n', {"Content-Type": "application/x-ndjson"}, 400, "not-json"),
     "NDJSON with a number": (b'{"a":1}\n2\n', {"Content-Type": "application/x-ndjson"}, 400, "not-an-object"),
     "NDJSON of too many": (b"{}\n" * (ingest.EVENTS_MAX + 1), {"Content-Type": "application/x-ndjson"}, 413, "too-many-events"),
     "delivery id that is no text": (b"{}", {"Idempotency-Key": "ä"}, 400, "invalid-field"),
@@ -74,6 +74,23 @@ async def test_a_bad_element_is_named(room: Any) -> None:
     assert "element 1" in answer["detail"]
     _, answer = await room.ask("POST", "/events", data=b'{"a":1}\n{"a":}\n', headers={"Content-Type": bodies.NDJSON})
     assert "line 2" in answer["detail"]
+    _, answer = await room.ask("POST", "/events", data=b'\n{"a":1}\n\n2\n', headers={"Content-Type": bodies.NDJSON})
+    assert "line 4" in answer["detail"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"), [(b'{"b":1,"b":2}', "duplicate-key"), (b'{"b":NaN}', "not-a-number"), (b"{b}", "not-json")]
+)
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+async def test_a_bad_element_keeps_its_code(room: Any, bad: bytes, code: str, headers: dict[str, str]) -> None:
+    for body, media, where in (
+        (b'[{"a":1},' + bad + b"]", bodies.JSON, "element 1"),
+        (b'{"a":1}\n' + bad, bodies.NDJSON, "line 2"),
+    ):
+        status, answer = await room.ask("POST", "/events", data=body, headers=headers | {"Content-Type": media})
+        assert (status, answer["code"]) == (400, code)
+        assert where in answer["detail"]
+    assert await room.rows() == []
 
 
 async def test_one_event_is_kept_as_it_came(room: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from healer.audit import tree
+from healer.audit import records, tree
 
 RUN = "r-" + "a" * 26
 
@@ -115,7 +115,7 @@ async def test_the_audit_is_filtered_and_paged(room: Any) -> None:
     assert await seqs("order=desc") == everything[::-1]
     assert await seqs("actor=key:admin") == [size - 1]
     assert await seqs("kind=key_created&limit=2") == [0, 1]
-    assert await seqs("kind=nothing") == []
+    assert await seqs("kind=override") == []
     assert await seqs("action=x") == []
     assert await seqs("after=1&limit=2") == [2, 3]
     assert await seqs("after=3&order=desc&limit=2") == [2, 1]
@@ -129,6 +129,13 @@ async def test_the_audit_is_filtered_and_paged(room: Any) -> None:
     assert await seqs(f"to={stamp}") == [seq for seq in everything if times[seq] < times[2]]
     for query in ("after=x", "order=up", "kinds=x", "after=-1", "from=x"):
         assert (await room.ask("GET", f"/audit?{query}"))[0] == 400
+
+
+async def test_a_kind_of_record_that_there_is_not_is_refused(room: Any) -> None:
+    status, answer = await room.ask("GET", "/audit?kind=desicion")
+    assert (status, answer["code"]) == (400, "invalid-field")
+    assert "decision" in answer["try"]
+    assert all(kind in answer["detail"] for kind in records.KINDS)
 
 
 async def test_the_audit_of_a_run(room: Any, seed: Any) -> None:

@@ -80,6 +80,17 @@ def test_firing_and_resolved_of_one_name_and_target_have_one_key() -> None:
     assert read_one({**body, "status": "firing"})["key"] == read_one({**body, "status": "ok", "time": 2})["key"]
 
 
+def test_a_name_alone_is_a_key() -> None:
+    assert read_one({"name": "Backup", "status": "firing"})["key"] == "Backup"
+
+
+def test_two_problems_without_a_name_are_two_alerts(shared: pathlib.Path) -> None:
+    body = json.loads((shared / "payloads/zabbix/problem.json").read_text())
+    keys = [read_one(body)["key"], read_one({**body, "trigger": "another one"})["key"]]
+    assert len({*keys, body["hostname"]}) == 3
+    assert read_one(body)["key"] == keys[0]
+
+
 def test_labels_are_texts() -> None:
     assert read_one({"labels": {"a": "x", "b": 1, "c": None, "d": []}})["labels"] == {"a": "x", "b": "1"}
 
