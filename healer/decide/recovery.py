@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
+import pydantic
 from loguru import logger
 
-from healer import store, telemetry
+from healer import config, store, telemetry
 from healer.decide import evaluating
 from healer.store import cycles, deciding
 
@@ -23,8 +24,40 @@ FREED: Final = 10
 FREEING_S: Final = 0.002
 VERSION: Final = 1
 SLICE_S: Final = 0.005
+TIME_MAX_US: Final = 253_402_300_799_000_000
+"""The end of the year 9999: a later one is no time that could be shown."""
 RulesOf = Callable[[str], Awaitable[evaluating.Evaluator | None]]
 """The evaluator for a revision's id, None when its files are gone."""
+
+
+_Text = Annotated[str, pydantic.Strict()]
+_Number = Annotated[int, pydantic.Strict(), pydantic.Field(ge=-(2**63), lt=2**63)]
+_Row = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, lt=2**63)]
+_Time = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=TIME_MAX_US)]
+
+
+class _Counters(pydantic.BaseModel):
+    windows_evicted: _Number
+    facts_refused: _Number
+    comparisons_broken: _Number
+
+
+class _Session(pydantic.BaseModel):
+    """What `engine.Session.snapshot` gives."""
+
+    format: _Number
+    now_us: _Time
+    ready: list[tuple[_Text, _Text]]
+    facts: list[_Row]
+    windows: list[tuple[_Text, _Text, list[tuple[_Row, _Time]]]]
+    counters: _Counters
+
+
+class _Held(pydantic.BaseModel):
+    """What `take` writes."""
+
+    ended: dict[_Text, _Row]
+    sessions: dict[_Text, _Session]
 
 
 def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
@@ -41,10 +74,11 @@ def refs_of(state: dict[str, Any]) -> list[int]:
 
 
 async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: str) -> None:
-    """Put a snapshot's state into the rulesets that it names; a rule that means something else now starts empty."""
-    held: dict[str, Any] = orjson.loads(data)
-    if held["version"] != VERSION:
-        raise ValueError(f"the snapshot has version {held['version']}, this program reads {VERSION}")
+    """Put a snapshot's state into the rulesets that it names; a rule that means something else now starts empty.
+
+    Raises ValueError for what `take` does not write.
+    """
+    held = _checked(data)
     evaluator.ended = dict(held["ended"])
     for name, state in held["sessions"].items():
         one = evaluator.running.get(name)
@@ -52,17 +86,38 @@ async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: st
             await _put_back(opened, evaluator, one, state)
 
 
+def _checked(data: str) -> dict[str, Any]:
+    """The snapshot, if it has the shape of one: half of it put back would fail much later, at each event."""
+    held = orjson.loads(data)
+    if not isinstance(held, dict):
+        raise ValueError(f"the snapshot is no object but {config.shown(held)}")  # noqa: TRY004 - junk is one error, whatever it is
+    if held.get("version") != VERSION:
+        raise ValueError(f"the snapshot has version {config.shown(held.get('version'))}, this program reads {VERSION}")
+    try:
+        _Held.model_validate(held)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{config.shown(where)}: {first['msg']}, got {config.shown(first['input'])}") from None
+    return held
+
+
 async def _put_back(
     opened: store.Store, evaluator: evaluating.Evaluator, one: evaluating.Running, state: dict[str, Any]
 ) -> None:
     bodies: dict[int, dict[str, Any]] = {}
-    for row in await opened.rows_at(sorted(set(refs_of(state)))):
+    wanted = sorted(set(refs_of(state)))
+    for row in await opened.rows_at(wanted):
         body = orjson.loads(row.body or b"{}")
+        if not isinstance(body, dict):
+            raise ValueError(f"the row {row.seq} is no event")  # noqa: TRY004 - as in `_checked`
         said = cycles.lifecycle(body.get("alert")) if row.kind == "event" else None
         if said is not None:
             openings = cycles.Openings(await opened.reader.all("openings_of", row.source, said[0]))
             evaluator.alerts.recall(row.source, body["alert"], row.seq, openings)
         bodies[row.seq] = {**body, "meta": evaluator.meta(row, body)} if one.uses_meta else body
+    if gone := [seq for seq in wanted if seq not in bodies]:
+        raise ValueError(f"the row {gone[0]} is not there")
     one.session.restore(state, bodies.__getitem__)
 
 
@@ -78,7 +133,7 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
             continue
         try:
             await restore(opened, evaluator, kept["data"])
-        except (ValueError, LookupError, TypeError, AttributeError) as error:  # whatever shape it has
+        except ValueError as error:  # nothing else: that would be a mistake of ours, not junk
             logger.error("the snapshot at {} cannot be read, an older one is tried: {}", kept["seq"], error)
             evaluator = None
             continue

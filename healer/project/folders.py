@@ -1,13 +1,18 @@
-"""Files in the wrong folder, and plugins that would take the place of a built-in one. Caller: `loading`."""
+"""Files in the wrong folder, plugins that would take the place of a built-in one, and a data directory among what is read.
+
+Caller: `loading`. Why such a data directory is refused and not left out of what is read: `data_dir: rulebooks` would be a
+project without rules, and nothing would say so.
+"""
 
 from __future__ import annotations
 
+import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from healer import errors, plugins
-from healer.project.tree import Tree
+from healer.project.tree import FILES, FOLDERS, Tree
 
 _YAML: Final = (".yml", ".yaml")
 _LISTED: Final[Mapping[plugins.Kind, str]] = {
@@ -31,6 +36,23 @@ def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
         if path.endswith(".py"):
             message = "this folder holds rulebooks; Python plugins lie in sources/ and controllers/"
             yield _error("wrong-folder", path, message)
+
+
+def holds(tree: Tree, where: str, inventories: Iterable[str]) -> bool:
+    """Whether a path (relative to the project, or absolute) is or lies in what the project reads, links resolved.
+
+    What the project would read counts as well as what was: the daemon makes its data directory.
+    """
+    read = {_real(tree, name) for name in (*FILES, *FOLDERS, *inventories)} | tree.folders
+    real = pathlib.Path(_real(tree, where))
+    return any(str(folder) in read for folder in (real, *real.parents))
+
+
+def _real(tree: Tree, path: str) -> str:
+    try:
+        return os.path.realpath(tree.root / path)
+    except ValueError:  # no name that a file could have; who opens it says so
+        return os.path.normpath(tree.root / path)
 
 
 def _error(code: str, path: str, message: str, try_: str = "") -> errors.Diagnostic:

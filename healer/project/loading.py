@@ -102,6 +102,7 @@ class _Loading:
         control = self._document("controllers")
         control_by = controllers.read(control, project)
         inventories = self._inventories(control, control_by)
+        self._data_dir(main, read)
         actions = self._document("actions")
         written, metadata = discovery.written(self.tree, actions)
         self._documents += metadata
@@ -127,6 +128,18 @@ class _Loading:
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
             control_by.default, inventories, tuple(activations), all_sources.found, self.tree.files, self._hostname,
         )  # fmt: skip
+
+    def _data_dir(self, main: config.Document | None, read: settings.Read) -> None:
+        """What the daemon writes must not be among what it reads: the next load would fail, or be another revision."""
+        where = read.settings.data_dir
+        if not folders.holds(self.tree, where, self._inventory_paths):
+            return
+        message = f"the data directory {where!r} lies where the project's own files are read from"
+        try_ = "take a folder of its own, as .healer, or one outside the project"
+        by = read.set_by.get("data_dir")
+        document = main if main is not None and not by else config.Document(by or "healer.yaml", "")
+        mark = document.value.values_at.get("data_dir") if isinstance(document.value, config.Map) else None
+        self._more.append(document.diagnostic("error", "data-dir", message, mark, try_))
 
     # --- files ------------------------------------------------------------------------------------------------------------
 

@@ -94,19 +94,23 @@ def read(document: config.Document | None, environ: Mapping[str, str], overrides
     """
     settings = _file(document) if document is not None else Settings()
     found: list[errors.Diagnostic] = []
+    set_by: dict[str, str] = {}
     for place, path, value in (*_variables(environ, found), *_flags(overrides)):
-        settings = _put(settings, place, path, value, found)
-    return Read(settings, found)
+        before, settings = settings, _put(settings, place, path, value, found)
+        if settings is not before:
+            set_by[".".join(path)] = place
+    return Read(settings, found, set_by)
 
 
 class Read:
-    """What `read` gives."""
+    """What `read` gives. `set_by`: setting with dots → the variable or flag that it is from, where that is not the file."""
 
-    __slots__ = ("diagnostics", "settings")
+    __slots__ = ("diagnostics", "set_by", "settings")
 
-    def __init__(self, settings: Settings, diagnostics: list[errors.Diagnostic]) -> None:
+    def __init__(self, settings: Settings, diagnostics: list[errors.Diagnostic], set_by: Mapping[str, str]) -> None:
         self.settings = settings
         self.diagnostics = diagnostics
+        self.set_by = set_by
 
 
 def _file(document: config.Document) -> Settings:

@@ -63,6 +63,8 @@ class Tree:
     def __init__(self, project_dir: pathlib.Path, kept: Callable[[str], bool]) -> None:
         self.root = pathlib.Path(os.path.realpath(project_dir))
         self.files: dict[str, File] = {}
+        self.folders: set[str] = set()
+        """The folders that were read, links resolved."""
         self.diagnostics: list[errors.Diagnostic] = []
         self.bytes_total = 0
         self._contents: dict[str, bytes] = {}
@@ -141,6 +143,7 @@ class Tree:
                 if real in above or real == str(self.root):
                     self._error("path-loops", "the folder leads back to itself", path)
                     return
+                self.folders.add(real)
                 for name in sorted(os.listdir(real)):  # noqa: PTH208 - names are wanted
                     if not _LEFT_OUT.fullmatch(name):
                         self._visit(f"{path}/{name}", depth + 1, (*above, real))
