@@ -7,6 +7,7 @@ the daemon is the same for all of them and stands here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import math
@@ -75,12 +76,12 @@ class Children:
         except TokenUsed:
             raise
         except errors.HealerError as error:
-            jobs.scrub(folder)
+            _scrub(folder)
             return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
         try:
             process = jobs.start(folder)
         except OSError as error:
-            jobs.scrub(folder)
+            _scrub(folder)
             return model.Outcome("failed", one_line(f"the shim cannot be started: {error}"))
         return await self._follow(job, jobs.Follower(folder, self.through(output), process))
 
@@ -96,7 +97,7 @@ class Children:
             return model.Found("ended", await asyncio.to_thread(self._judge, job, folder, found))
         if found == "running":
             return model.Found("running")
-        await asyncio.to_thread(jobs.scrub, folder)
+        await asyncio.to_thread(_scrub, folder)
         if found == "absent":
             return model.Found("absent", detail="it was never started")
         return model.Found("unknown", detail=_left_behind(job))
@@ -117,17 +118,34 @@ class Children:
         except asyncio.CancelledError:
             await follower.stop(jobs.KILL_AFTER_S)
             raise
-        except jobs.NeverStarted:
-            jobs.scrub(follower.folder)
-            return model.Outcome("failed", "the shim ended before it started anything")
+        except jobs.NeverStarted as error:
+            _scrub(follower.folder)
+            said = ("the shim ended before it started anything", str(error))
+            return model.Outcome("failed", ": ".join(filter(None, said)))
         except jobs.Lost:
-            jobs.scrub(follower.folder)
+            _scrub(follower.folder)
             return model.Outcome("unknown", _left_behind(job))
+        except OSError as error:  # no descriptor, a broken disk: it may run, so no secret is taken from it
+            return model.Outcome("unknown", one_line(f"it cannot be followed: {error}"))
         return await asyncio.to_thread(self._judge, job, follower.folder, status)
 
     def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
+        _scrub(folder)
+        end = ended(status, folder)
+        try:
+            return self.judge(job, folder, end)
+        except (
+            OSError
+        ) as error:  # a full disk: that it failed is known all the same, that it succeeded is the judge's to say
+            state: model.EndState = "unknown" if end.state == "succeeded" else end.state
+            summary = one_line(f"{end.summary}; its report cannot be read: {error}")
+            return model.Outcome(state, summary, status.exit_code, truncated=status.truncated, seconds=status.seconds)
+
+
+def _scrub(folder: pathlib.Path) -> None:
+    """Take the secrets out of the folder; what hinders it never changes what is said of the attempt."""
+    with contextlib.suppress(OSError):
         jobs.scrub(folder)
-        return self.judge(job, folder, ended(status, folder))
 
 
 def ended(status: jobs.Status, folder: pathlib.Path) -> Ended:
@@ -150,7 +168,9 @@ def _word(status: jobs.Status, folder: pathlib.Path) -> tuple[model.EndState, st
 
 
 def _left_behind(job: model.Job) -> str:
-    pids = jobs.pids_with("HEALER_TOKEN", job.token)
+    pids = []
+    with contextlib.suppress(OSError):
+        pids = jobs.pids_with("HEALER_TOKEN", job.token)
     alive = f"; of it still run: {', '.join(map(str, pids[:20]))}" if pids else ""
     return f"the shim ended without saying how the job ended{alive}"
 

@@ -46,7 +46,7 @@ class Lost(Exception):
 
 
 class NeverStarted(Exception):
-    """the child was not started and never will be"""
+    """the child was not started and never will be; the text says why, where that is known"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,16 +227,16 @@ def place_tombstone(folder: pathlib.Path) -> bool:
     """Claim the folder so that nothing starts in it any more; False if somebody was first. On disk when it returns."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f"started.tombstone.{os.getpid()}"
-    with temporary.open("wb") as file:
-        file.write(b'{"tombstone": true}')
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with temporary.open("wb") as file:
+            file.write(b'{"tombstone": true}')
+            file.flush()
+            os.fsync(file.fileno())
         os.link(temporary, folder / "started")
     except FileExistsError:
         return False
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
     _sync(folder)
     _sync(folder.parent)
     return True
@@ -254,8 +254,9 @@ def pids_with(name: str, value: str) -> list[int]:
 
 
 def cancel(folder: pathlib.Path) -> None:
-    """Ask for the end: TERM, and KILL after the grace."""
-    (folder / "cancel").touch(mode=0o600)
+    """Ask for the end: TERM, and KILL after the grace. The signal alone does, where a full disk takes no file."""
+    with contextlib.suppress(OSError):
+        (folder / "cancel").touch(mode=0o600)
     claim = read_claim(folder)
     if claim and claim.pid > 0 and claim.alive():
         with contextlib.suppress(OSError):
@@ -263,17 +264,26 @@ def cancel(folder: pathlib.Path) -> None:
 
 
 def scrub(folder: pathlib.Path, names: Sequence[str] = ()) -> None:
-    """Remove what holds secrets; the shim does so itself unless it was killed or never came."""
-    for name in ("stdin", "job.json.tmp", *names):
+    """Remove what holds secrets; the shim does so itself unless it was killed or never came.
+
+    May be called again whenever it was cut off. What cannot be written without its secrets (the disk is full, the job was
+    written in part) is removed, which needs no space. Raises OSError where not even that can be done.
+    """
+    job_file, scrubbed = folder / "job.json", folder / "job.json.scrubbed"
+    for name in ("stdin", "job.json.tmp", scrubbed.name, *names):
         (folder / name).unlink(missing_ok=True)
-    job = _read_object(folder / "job.json")
-    if not job or not isinstance(job.get("env"), dict):
-        return
-    for name in job["remove"]:
-        (folder / name).unlink(missing_ok=True)
-    job["env"] = sorted(job["env"])
-    write_private(folder / "job.json.scrubbed", json.dumps(job).encode())
-    (folder / "job.json.scrubbed").replace(folder / "job.json")
+    job = _read_object(job_file)
+    if job is None or isinstance(job.get("env"), list):
+        return  # there is none, or it is done
+    try:
+        for name in job["remove"]:
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        write_private(scrubbed, json.dumps({**job, "env": sorted(job["env"])}).encode())
+        scrubbed.replace(job_file)
+    except (OSError, KeyError, TypeError, ValueError):
+        scrubbed.unlink(missing_ok=True)
+        job_file.unlink(missing_ok=True)
 
 
 # --- following --------------------------------------------------------------------------------------------------------
@@ -313,7 +323,7 @@ class Follower:
                     await self._reap(gone)
                     return status
                 if not alive:
-                    raise Lost if self._was_started() else NeverStarted
+                    raise Lost if self._was_started() else NeverStarted(self._why())
                 pause_s = _PAUSE_MIN_S if moved else min(pause_s * 1.5, _PAUSE_MAX_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(gone.wait(), pause_s)
@@ -323,7 +333,7 @@ class Follower:
         cancel(self.folder)
         try:
             return await asyncio.wait_for(self.wait(), grace_s + CANCEL_LIMIT_S)
-        except (TimeoutError, Lost, NeverStarted):
+        except (TimeoutError, Lost, NeverStarted, OSError):
             return None
 
     def _pid(self) -> int:
@@ -337,7 +347,16 @@ class Follower:
         return claim is not None and claim.alive()
 
     def _was_started(self) -> bool:
-        return look(self.folder) != "absent"
+        try:
+            return look(self.folder) != "absent"
+        except OSError:  # a tombstone needs space
+            if not self.process or read_claim(self.folder) is not None:
+                raise
+            return False  # our shim has ended without a claim, and there is no other
+
+    def _why(self) -> str:
+        unprepared = self.process and self.process.returncode == shim.EXIT_UNPREPARED
+        return "no room for its status on the disk" if unprepared else ""
 
     async def _hand_on(self) -> bool:
         moved = False

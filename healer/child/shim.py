@@ -2,12 +2,13 @@
 
 Started as `python -I -S shim.py FOLDER` by `jobs.start`; both sides talk through files in FOLDER alone, never through a
 pipe or a terminal. Few modules are imported before the child runs: every one costs each action a millisecond or two.
+Once the child runs, nothing that befalls the shim's own files (a full disk above all) ends it: see `Shim.follow`, `quietly`.
 
 FOLDER/job.json   what to run (`jobs.Spec`); once it is read, secrets are taken out of it and FOLDER/stdin is removed
 FOLDER/started    the claim: who links it first decides; the loser exits with 75 and has done nothing
 FOLDER/stdout     and FOLDER/stderr: the child's output, up to a cap each
 FOLDER/cancel     asks for the end, as SIGTERM does
-FOLDER/status     how it ended; written whole or not at all
+FOLDER/status     how it ended; written whole or not at all, in space that is taken before the claim
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
 else:
     import _signal as signal  # what `signal` lays enumerations over, which take 5 ms to import
+if __name__ == "__main__":
+    sys.path.append(__file__.rpartition("/healer/")[0])  # last: nothing there hides a module of Python
+from healer.child import folder  # noqa: E402 - as said
 
 EXIT_CLAIMED = 75
-STATUS_BYTES = 4096
+EXIT_UNPREPARED = 73  # there was no room for the status or the claim: nothing was started
+STATUS_WAIT_S = 60.0  # how long writing the status is tried; a disk may have room again
 LOOK_S = 0.25  # how often FOLDER/cancel is looked for
 SCAN_S = 0.02  # how often the processes are looked at while they are being ended
 LEFTOVERS_S = 2.0  # between TERM and KILL for what a child that ended by itself left in its group
@@ -66,28 +71,6 @@ def boot_id() -> str:
     """What tells this boot from the one before; pids and start times mean nothing beyond it."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
         return file.read().strip()
-
-
-def claim(content: str) -> bool:
-    """Link `content` as `started` of the current folder; False if somebody was first. On disk when it returns."""
-    temporary = f"started.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, content.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(temporary, "started")
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(temporary)  # noqa: PTH108
-    # After a power cut a claim that is gone would read as "never started".
-    folder = os.open(".", os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-    return True
 
 
 class Pipe:
@@ -129,6 +112,8 @@ class Shim:
         self.asked_to_end = False
         self.pipes: list[Pipe] = []
         self.child = 0
+        self.stopping_since: float | None = None
+        self.scrubbed = False
         self.known: dict[int, int] = {}
         self.wake_read, self.wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -145,15 +130,17 @@ class Shim:
         self.asked_to_end = True
 
     def run(self, job: dict[str, Any]) -> None:
-        """From the start of the child to the end of all that it left."""
+        """From the start of the child to the end of all that it left. Raises only where nothing was started."""
+        timeout_s, kill_after_s = float(job["timeout_s"]), float(job["kill_after_s"])
         self.pipes = [Pipe(name, int(job["output_max_bytes"])) for name in ("stdout", "stderr")]
         began = time.monotonic()
         self.start(job)
-        scrub(job)
-        kill_after_s = float(job["kill_after_s"])
-        stopped = self.follow(began + float(job["timeout_s"]), kill_after_s)
-        self.clear(stopped, min(kill_after_s, LEFTOVERS_S))
-        self.drain()
+        self.scrubbed = quietly(folder.scrub, job)
+        stopped = self.follow(began + timeout_s, kill_after_s)
+        if not quietly(self.clear, stopped, min(kill_after_s, LEFTOVERS_S)):
+            self.status["error"] = "what it left could not be looked at"
+        quietly(self.drain)
+        self.status["truncated"] = any(pipe.truncated for pipe in self.pipes)
         _, code = os.waitpid(self.child, 0)
         code = os.waitstatus_to_exitcode(code)
         self.status["signal" if code < 0 else "exit_code"] = abs(code)
@@ -205,23 +192,27 @@ class Shim:
 
     def follow(self, deadline: float, kill_after_s: float) -> bool:
         """Copy output until the child has ended; end it when its time is up or somebody asks. True if it was ended."""
-        stopping_since = None
         while not self.ended():
-            now = time.monotonic()
-            if stopping_since is None:
-                self.status["cancelled"] = self.asked_to_end or os.path.exists("cancel")  # noqa: PTH110
-                self.status["timed_out"] = not self.status["cancelled"] and now >= deadline
-                if self.status["cancelled"] or self.status["timed_out"]:
-                    stopping_since = now
-                    self.kill(signal.SIGTERM, whole_tree=True)
-                    continue
-                self.pump(min(LOOK_S, deadline - now))
-            elif now < stopping_since + kill_after_s:
-                self.pump(min(SCAN_S * 5, stopping_since + kill_after_s - now))
+            if not quietly(self.step, deadline, kill_after_s):
+                time.sleep(SCAN_S)  # no descriptor, no memory: the child goes on, and is looked at again
+        return self.stopping_since is not None
+
+    def step(self, deadline: float, kill_after_s: float) -> None:
+        """One look at the clock, the wishes and the output."""
+        now = time.monotonic()
+        if self.stopping_since is None:
+            self.status["cancelled"] = self.asked_to_end or os.path.exists("cancel")  # noqa: PTH110
+            self.status["timed_out"] = not self.status["cancelled"] and now >= deadline
+            if self.status["cancelled"] or self.status["timed_out"]:
+                self.kill(signal.SIGTERM, whole_tree=True)
+                self.stopping_since = now
             else:
-                self.kill(signal.SIGKILL, whole_tree=True)
-                self.pump(SCAN_S)
-        return stopping_since is not None
+                self.pump(min(LOOK_S, deadline - now))
+        elif now < self.stopping_since + kill_after_s:
+            self.pump(min(SCAN_S * 5, self.stopping_since + kill_after_s - now))
+        else:
+            self.kill(signal.SIGKILL, whole_tree=True)
+            self.pump(SCAN_S)
 
     def clear(self, stopped: bool, kill_after_s: float) -> None:
         """End what the child left: its group, and all that came of it if it was ended by us."""
@@ -240,7 +231,6 @@ class Shim:
         end = time.monotonic() + DRAIN_S
         while any(pipe.open for pipe in self.pipes) and (left := end - time.monotonic()) > 0:
             self.pump(left)
-        self.status["truncated"] = any(pipe.truncated for pipe in self.pipes)
 
     def kill(self, number: int, *, whole_tree: bool) -> int:
         """Signal the child's group (or the whole tree below it, whatever sessions it made); how many there are."""
@@ -303,96 +293,56 @@ def detach() -> None:
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-class _Scanner:
-    """What the C scanner of `json` asks for; its Python side takes 3 ms to import, and comes once the child works."""
-
-    strict = True
-    object_hook = object_pairs_hook = parse_constant = None
-    parse_float = float
-    parse_int = int
-    memo: dict[str, str] = {}  # noqa: RUF012 - the scanner wants an attribute
-
-
-def read_job() -> dict[str, Any]:
-    """The job of the current folder."""
-    with open("job.json", encoding="utf-8") as file:  # noqa: PTH123
-        text = file.read()
-    job: dict[str, Any]
+def quietly(act: Callable[..., object], *arguments: Any) -> bool:
+    """Do it; False if it raised. For what may fail without the child, or the word of its end, paying for it."""
     try:
-        import _json
-
-        scanner: Any = _Scanner
-        job, _ = _json.make_scanner(scanner)(text, 0)
-    except (ImportError, AttributeError, TypeError):  # another Python than CPython
-        import json
-
-        job = json.loads(text)
-    if type(job) is not dict:
-        raise ValueError("job.json is no object")
-    return job
+        act(*arguments)
+    except Exception:  # noqa: BLE001 - as said above; its callers do it again or do without
+        return False
+    return True
 
 
-def scrub(job: dict[str, Any]) -> None:
-    """Take the values of the environment out of job.json: a secret lies on disk no longer than it has to."""
-    import json
-
-    descriptor = os.open("job.json.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.write(descriptor, json.dumps({**job, "env": sorted(job.get("env", {}))}).encode())
-    os.close(descriptor)
-    os.replace("job.json.tmp", "job.json")  # noqa: PTH105
-
-
-def remove(names: list[str]) -> None:
-    """Remove the files with secrets, wherever in the folder they lie."""
-    for name in ("stdin", *names):
-        try:  # noqa: SIM105 - contextlib costs 2 ms
-            os.unlink(name)  # noqa: PTH108
-        except OSError:
-            pass
-
-
-def reserve_status() -> int:
-    """The file that will be the status, with its space taken now: a disk that the child fills cannot hinder it."""
-    descriptor = os.open("status.tmp", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.write(descriptor, b" " * STATUS_BYTES)
-    return descriptor
-
-
-def write_status(descriptor: int, status: dict[str, Any]) -> None:
-    """Make the status seen, whole and on disk."""
-    import json
-
-    status["ended_at"] = time.time()
-    status["error"] = status["error"][:500]
-    os.pwrite(descriptor, json.dumps(status).encode(), 0)
-    os.fsync(descriptor)
-    os.rename("status.tmp", "status")  # noqa: PTH104
-    folder = os.open(".", os.O_RDONLY)
-    os.fsync(folder)
-
-
-def main(folder: str) -> int:
-    """Claim, run, tell. The exit code says only whether there is a status."""
+def main(path: str) -> int:
+    """Claim, run, tell. The exit code says only whether there is a status, and if not, why."""
     detach()
-    os.chdir(folder)
+    os.chdir(path)
     own = Process(os.getpid())
-    if not claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}'):
+    try:
+        descriptor = folder.reserve_status()
+    except OSError:
+        return EXIT_UNPREPARED
+    try:
+        claimed = folder.claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}')
+    except OSError:
+        folder.discard(folder.reserved())
+        return EXIT_UNPREPARED
+    if not claimed:
+        folder.discard(folder.reserved())
         return EXIT_CLAIMED
+    return serve(descriptor)
+
+
+def serve(descriptor: int) -> int:
+    """Run the job of the folder that is ours, and write how it ended to the space that is kept for it."""
     shim = Shim()
-    shim.listen()
-    descriptor = reserve_status()
     job: dict[str, Any] = {}
     try:
-        job = read_job()
+        shim.listen()
+        folder.sync()
+        job = folder.read_job()
         shim.run(job)
     except Exception as error:  # noqa: BLE001 - whatever it is, without a status nobody would learn how it ended
         shim.status["error"] = f"{type(error).__name__}: {error}"
-        if shim.child:
-            shim.kill(signal.SIGKILL, whole_tree=True)
-        if job:
-            scrub(job)
-    remove(job.get("remove", []))
-    write_status(descriptor, shim.status)
+    if job and not shim.scrubbed:
+        quietly(folder.scrub, job)
+    quietly(folder.remove, job.get("remove", []))
+    if shim.child and shim.status["exit_code"] is shim.status["signal"] is None:
+        return 1  # it was started, and its end was not seen: nobody may read that as "could not be started"
+    end = time.monotonic() + STATUS_WAIT_S
+    while not quietly(folder.write_status, descriptor, shim.status):
+        if time.monotonic() > end:
+            return 1
+        time.sleep(LOOK_S)
     return 0
 
 

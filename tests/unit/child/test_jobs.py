@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
@@ -202,6 +204,65 @@ def test_scrub_removes_what_a_shim_that_never_came_left(tmp_path: pathlib.Path) 
     jobs.scrub(folder)
     assert [path.name for path in folder.iterdir() if b"s3cret" in path.read_bytes()] == []
     assert json.loads((folder / "job.json").read_text())["env"] == ["T"]
+
+
+def full(*_arguments: Any, **_named: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def secret_job(folder: pathlib.Path) -> pathlib.Path:
+    return prepared(folder, jobs.Spec(["true"], {"T": "s3cret"}, "/", 1.0, b"s3cret"))
+
+
+def test_scrub_that_was_cut_off_is_done_again(tmp_path: pathlib.Path) -> None:
+    folder = secret_job(tmp_path / "j")
+    (folder / "job.json.scrubbed").write_text('{"argv": ["tr')
+    jobs.scrub(folder)
+    assert json.loads((folder / "job.json").read_text())["env"] == ["T"]
+    assert sorted(path.name for path in folder.iterdir()) == ["job.json", "made"]
+
+
+@pytest.mark.parametrize("at", ["write_private", "part"])
+def test_scrub_on_a_full_disk_removes_the_job(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    """Either it finds no space for the job without its secrets, or the job itself was written in part."""
+    folder = secret_job(tmp_path / "j")
+    if at == "part":
+        os.truncate(folder / "job.json", 40)
+    else:
+        monkeypatch.setattr(jobs, "write_private", full)
+    jobs.scrub(folder)
+    jobs.scrub(folder)
+    assert [path.name for path in folder.iterdir()] == ["made"]
+
+
+async def test_shim_without_room_never_started_and_says_so(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for a tombstone either: that our shim has ended without a claim is enough."""
+    folder = prepared(tmp_path / "j", python("open('/proc/self/stat')"))
+    process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({shim.EXIT_UNPREPARED})"])
+    monkeypatch.setattr(jobs, "place_tombstone", full)
+    with pytest.raises(jobs.NeverStarted, match="no room"):
+        await jobs.Follower(folder, Heard(), process).wait()
+
+
+def test_tombstone_without_room_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        jobs.place_tombstone(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_cancel_needs_no_space(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
+) -> None:
+    folder = prepared(tmp_path / "j", python("import time; print(1, flush=True); time.sleep(120)"))
+    follower = jobs.Follower(folder, Heard(), jobs.start(folder))
+    await wait_for_async(lambda: (folder / "stdout").exists() and (folder / "stdout").read_bytes())
+    monkeypatch.setattr(pathlib.Path, "touch", full)
+    status = await follower.stop(10.0)
+    assert status
+    assert status.cancelled
 
 
 def test_argument_list_of_the_shim_shows_nothing(tmp_path: pathlib.Path, wait_for: Wait) -> None:

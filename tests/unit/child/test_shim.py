@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,17 @@ SHIM = pathlib.Path(shim.__file__).resolve()
 Wait = Callable[..., None]
 
 
+# A limit on the size of files stands for a disk that is full: it takes a part of a file, then nothing more.
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv[2:]])
+"""
+UNTIL_GO = (
+    "import os, sys, time\nprint(1, flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\nsys.exit(3)"
+)
+
+
 class Run:
     """A job folder and the shim over it."""
 
@@ -31,6 +43,7 @@ class Run:
         """Start the shim over a Python program (or an argument list)."""
         argv = [sys.executable, "-c", program] if isinstance(program, str) else program
         stdin = given.pop("stdin", None)
+        file_max = given.pop("file_max", resource.RLIM_INFINITY)
         job = {
             "argv": argv, "env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "timeout_s": 30.0, "kill_after_s": 5.0,
             "output_max_bytes": 1 << 20, "umask": 0o077, "remove": [], **given,
@@ -39,7 +52,7 @@ class Run:
         if stdin is not None:
             (self.folder / "stdin").write_bytes(stdin)
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(SHIM), str(self.folder)], env={}, start_new_session=True
+            [sys.executable, "-c", LIMITED, str(file_max), str(SHIM), str(self.folder)], env={}, start_new_session=True
         )
         return self
 
@@ -270,3 +283,78 @@ def test_files_are_private(run: Run) -> None:
     run.start("print(1)").end()
     modes = {path.name: path.stat().st_mode & 0o777 for path in run.folder.iterdir()}
     assert {modes[name] for name in ("started", "status", "stdout", "stderr", "job.json")} == {0o600}
+
+
+# --- a full disk, and what else befalls the shim --------------------------------------------------------------------------
+
+
+def until_go(run: Run, **given: Any) -> Run:
+    return run.start([sys.executable, "-c", UNTIL_GO, str(run.folder / "go")], **given)
+
+
+def told(run: Run) -> bool:
+    return (run.folder / "stdout").exists() and bool(run.text("stdout"))
+
+
+@pytest.mark.parametrize("how", ["exit", "cancel"])
+def test_child_goes_on_and_its_end_is_told_where_the_job_cannot_be_scrubbed(run: Run, wait_for: Wait, how: str) -> None:
+    until_go(run, env={"T": "s3cret", **{f"NAME{n}": "" for n in range(900)}}, file_max=shim.folder.STATUS_BYTES)
+    wait_for(lambda: told(run))
+    wait_for(lambda: not (run.folder / "job.json").exists())
+    left = [path.name for path in run.folder.iterdir() if b"s3cret" in path.read_bytes()]
+    (run.folder / ("go" if how == "exit" else "cancel")).touch()
+    status = run.end()
+    assert (status["exit_code"], status["signal"]) == ((3, None) if how == "exit" else (None, signal.SIGTERM))
+    assert (status["cancelled"], status["error"], left) == (how == "cancel", "", [])
+    assert not [path.name for path in run.folder.iterdir() if path.name.startswith("job.json")]
+
+
+@pytest.mark.parametrize("file_max", [0, 600])
+def test_nothing_starts_where_there_is_no_room_for_the_status(run: Run, tmp_path: pathlib.Path, file_max: int) -> None:
+    """0: no room for the claim either."""
+    run.start(f"open({str(tmp_path / 'effect')!r}, 'w')", file_max=file_max)
+    assert run.process
+    assert run.process.wait(60) == shim.EXIT_UNPREPARED
+    assert [path.name for path in run.folder.iterdir()] == ["job.json"], "no claim: nobody can think it was started"
+
+
+def test_shim_without_descriptors_neither_ends_the_child_nor_forgets_the_wish_to_end_it(
+    run: Run, wait_for: Wait
+) -> None:
+    """The processes cannot be listed then. The wish is carried out once they can."""
+    until_go(run, kill_after_s=30.0)
+    wait_for(lambda: told(run))
+    wait_for(lambda: "env" in run.text("job.json") and json.loads(run.text("job.json"))["env"] == ["PATH"])
+    assert run.process
+    pid = run.process.pid
+    _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, most))
+    run.process.send_signal(signal.SIGTERM)
+    looks = switches(pid)
+    wait_for(lambda: switches(pid) > looks + 5)
+    assert run.process.poll() is None
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+    status = run.end()
+    assert (status["cancelled"], status["signal"], status["error"]) == (True, signal.SIGTERM, "")
+
+
+def switches(pid: int) -> int:
+    """How often a process has waited until now."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+
+@pytest.mark.parametrize("given", [{"remove": 1}, {"env": 1}])
+def test_job_that_cannot_be_tidied_up_after_has_a_status(run: Run, given: dict[str, Any]) -> None:
+    assert {"exit_code", "error"} <= set(run.start(["true"], **given).end())
+
+
+def test_long_error_fits_the_space_of_the_status(run: Run) -> None:
+    status = run.start(["/" + "\N{PILE OF POO}" * 900]).end()
+    assert status["error"].startswith("OSError")
+    assert (run.folder / "status").stat().st_size == shim.folder.STATUS_BYTES
+
+
+def test_quietly_tells_whether_it_was_done() -> None:
+    assert shim.quietly(os.getpid)
+    assert not shim.quietly(os.close, -1)
