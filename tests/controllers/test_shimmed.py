@@ -1,0 +1,118 @@
+"""What controllers of local children say of an attempt when the daemon's own files fail it: a full disk, a broken one."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from healer import model
+from healer.child import jobs, shim
+from healer.controllers import _shimmed
+
+WaitAsync = Callable[..., Awaitable[None]]
+
+
+class Site:
+    """Children that run a command as it is, and what they told."""
+
+    def __init__(self, tmp_path: pathlib.Path) -> None:
+        self.folder = tmp_path / "r-1-1"
+        self.children = _shimmed.Children(prepare, judge)
+        self.heard = b""
+
+    def job(self, *argv: str) -> model.Job:
+        return model.Job(
+            token="r-1-1", run_id="r-1", action="a", kind="command", subject=argv, parameters={}, targets=(),
+            deadline_s=60.0, revision_dir="/", work_dir=str(self.folder),
+        )  # fmt: skip
+
+    async def run(self, *argv: str) -> model.Outcome:
+        return await self.children.run(self.job(*argv), self.hear)
+
+    def hear(self, _stream: str, piece: bytes) -> None:
+        self.heard += piece
+
+
+def prepare(job: model.Job, _folder: pathlib.Path) -> jobs.Spec:
+    if not job.subject:
+        raise _shimmed.RefusedJob(reason="nothing to run")
+    return jobs.Spec(list(job.subject), _shimmed.environment(job), "/", job.deadline_s)
+
+
+def judge(_job: model.Job, _folder: pathlib.Path, ended: _shimmed.Ended) -> model.Outcome:
+    return model.Outcome(ended.state, ended.summary, ended.status.exit_code)
+
+
+def full(*_arguments: Any, **_named: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def site(tmp_path: pathlib.Path) -> Site:
+    return Site(tmp_path)
+
+
+@pytest.mark.parametrize("broken", [("scrub",), ("pids_with",), ("scrub", "pids_with")])
+async def test_lost_shim_is_unknown_whatever_fails_in_cleaning_up(
+    site: Site, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, broken: tuple[str, ...]
+) -> None:
+    argv = ("/bin/sh", "-c", "echo $$; exec sleep 120")
+    running = asyncio.ensure_future(site.run(*argv))
+    await wait_for_async(lambda: site.heard)
+    for name in broken:
+        monkeypatch.setattr(jobs, name, full)
+    os.kill(json.loads((site.folder / "started").read_text())["pid"], signal.SIGKILL)
+    try:
+        assert (await running).state == "unknown"
+        found = await site.children.find(site.job(*argv))
+        assert (found.state, "without saying" in found.detail) == ("unknown", True)
+    finally:
+        os.kill(int(site.heard), signal.SIGKILL)
+
+
+async def test_what_cannot_be_followed_is_unknown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "read_status", full)
+    outcome = await site.run("/bin/true")
+    assert (outcome.state, outcome.summary[:24]) == ("unknown", "it cannot be followed: [")
+
+
+async def test_end_that_is_known_stays_known_whatever_fails_in_cleaning_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "scrub", full)
+    assert (await site.run("/bin/true")).state == "succeeded"
+    assert (await site.children.find(site.job("/bin/true"))).state == "ended"
+
+
+async def test_refused_job_says_why_whatever_fails_in_cleaning_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "scrub", full)
+    outcome = await site.run()
+    assert (outcome.state, "nothing to run" in outcome.summary) == ("failed", True)
+
+
+@pytest.mark.parametrize(("command", "state", "code"), [("/bin/true", "unknown", 0), ("/bin/false", "failed", 1)])
+async def test_report_that_cannot_be_read_never_reads_as_success(
+    site: Site, command: str, state: str, code: int
+) -> None:
+    site.children.judge = full
+    outcome = await site.run(command)
+    assert (outcome.state, outcome.exit_code) == (state, code)
+    assert "its report cannot be read" in outcome.summary
+
+
+async def test_no_room_for_the_status_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = [sys.executable, "-c", f"raise SystemExit({shim.EXIT_UNPREPARED})"]
+    monkeypatch.setattr(jobs, "start", lambda _folder: subprocess.Popen(program))
+    outcome = await site.run("/bin/true")
+    assert outcome.state == "failed"
+    assert outcome.summary == "the shim ended before it started anything: no room for its status on the disk"
