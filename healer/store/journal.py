@@ -180,7 +180,7 @@ def _statement(rows: int) -> str:
 
 @functools.cache
 def _guarded_statement(rows: int) -> str:
-    columns = "column1, ?1, column2, column3, ?2, 0, NULL, NULL, column4, NULL, NULL, column5, column6"
+    columns = "column1, ?, column2, column3, ?, 0, NULL, NULL, column4, NULL, NULL, column5, column6"
     values = ",".join(["(?,?,?,?,?,?)"] * rows)
     guard = "(SELECT epoch FROM instance) = ?"
     return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"

@@ -4,9 +4,9 @@
 -- Queued attempts whose targets are free (or whose run locks none), the most severe first; every ten minutes of waiting count as one
 -- step of severity, so that none starves.
 SELECT a.run, a.number, a.token FROM attempt a
-WHERE a.state = 'queued' AND a.not_before_us <= ?1
+WHERE a.state = 'queued' AND a.not_before_us <= ?
   AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = a.run AND l.run <> a.run)
-ORDER BY a.severity - (?1 - a.not_before_us) / 600000000, a.not_before_us, a.run LIMIT ?2;
+ORDER BY a.severity - (? - a.not_before_us) / 600000000, a.not_before_us, a.run LIMIT ?;
 
 -- name: attempt_next
 -- When the next queued attempt may start, of those that may not yet.

@@ -5,7 +5,7 @@ SELECT r.*, v.id AS revision_id FROM run r JOIN revision v ON v.n = r.revision W
 
 -- name: run_by_prefix
 -- At most one more than are shown as candidates.
-SELECT id, state, rule, action FROM run WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 11;
+SELECT id, state, rule, action FROM run WHERE id >= ? AND id < ? ORDER BY id LIMIT 11;
 
 -- name: attempts_of_run
 SELECT run, number, token, state, targets, controller, held, not_before_us, started_us, deadline_us, ended_us, outcome, stdout_hash,
