@@ -92,6 +92,16 @@ def read(folder: pathlib.Path, *, failures: bool, returned: bool) -> Report:
     return report
 
 
+def begun(folder: pathlib.Path) -> set[str]:
+    """The hosts on which some task began; for a playbook that left no report."""
+    found = set()
+    for _, event in _events(folder, ("runner_on_start", *_RETURNED)):
+        data = event.get("event_data")
+        if isinstance(data, dict) and isinstance(data.get("host"), str):
+            found.add(data["host"])
+    return found
+
+
 def _events(folder: pathlib.Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of these kinds, oldest first. A file says its kind in its first bytes, so most are not parsed."""
     try:

@@ -78,6 +78,14 @@ def _play(hosts: str, module: str, call: str) -> str:
     return f'[{{"name": {quoted(module)}, "hosts": {quoted(hosts)}, "gather_facts": false, "tasks": [{task}]}}]\n'
 
 
+def limit_of(job: model.Job) -> str:
+    """The value of --limit for a job: its targets, else what the rulebook's author gave; empty for neither."""
+    if job.targets:
+        return limit(job.targets)
+    given = job.extra.get("limit")
+    return authored_limit(given) if given else ""
+
+
 def limit(targets: Iterable[model.Target]) -> str:
     """The value of --limit: the targets by their names, each a plain name. Raises `RefusedJob` for any other."""
     return ",".join(host_name(target.inventory_name or target.name) for target in targets)

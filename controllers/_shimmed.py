@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -51,7 +52,7 @@ class Ended:
 
 
 Prepare = Callable[[model.Job, pathlib.Path], jobs.Spec]
-"""What to run; the folder exists and is private. Raises `RefusedJob`, and then nothing has happened."""
+"""What to run; the folder exists and is private. Raises `RefusedJob` or OSError, and then nothing has happened."""
 
 Judge = Callable[[model.Job, pathlib.Path, Ended], model.Outcome]
 """What the end of the child means; files with secrets that it alone needs are removed here."""
@@ -61,27 +62,32 @@ Through = Callable[[plugins.Output], jobs.Output]
 
 
 class Children:
-    """The children of one controller. Why no base class: controllers stand in a folder that type checkers see apart."""
+    """The children of one controller. Why no base class: controllers stand in a folder that type checkers see apart.
 
-    def __init__(self, prepare: Prepare, judge: Judge, through: Through = lambda output: output) -> None:
+    `secret_files`: what `prepare` may leave where it fails halfway, before the job says which they are.
+    """
+
+    def __init__(
+        self, prepare: Prepare, judge: Judge, through: Through = lambda output: output, secret_files: Sequence[str] = ()
+    ) -> None:
         self.prepare = prepare
         self.judge = judge
         self.through = through
+        self.secret_files = secret_files
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
-        """Do it, once under this token. Raises `TokenUsed` where it was begun before."""
+        """Do it, once under this token. Raises `TokenUsed` where it was begun before, OSError where it was not for want of space."""
         folder = pathlib.Path(job.work_dir)
         try:
             await asyncio.to_thread(self._write, job, folder)
         except TokenUsed:
             raise
         except errors.HealerError as error:
-            _scrub(folder)
             return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
         try:
             process = jobs.start(folder)
         except OSError as error:
-            _scrub(folder)
+            self._scrub(folder)
             return model.Outcome("failed", one_line(f"the shim cannot be started: {error}"))
         return await self._follow(job, jobs.Follower(folder, self.through(output), process))
 
@@ -97,7 +103,7 @@ class Children:
             return model.Found("ended", await asyncio.to_thread(self._judge, job, folder, found))
         if found == "running":
             return model.Found("running")
-        await asyncio.to_thread(_scrub, folder)
+        await asyncio.to_thread(self._scrub, folder)
         if found == "absent":
             return model.Found("absent", detail="it was never started")
         return model.Found("unknown", detail=_left_behind(job))
@@ -107,10 +113,15 @@ class Children:
             jobs.make(folder)
         except jobs.FolderUsed:
             raise TokenUsed(token=job.token) from None
+        except OSError as error:
+            raise _refused(error) from error
         try:
             jobs.write(folder, self.prepare(job, folder))
-        except (OSError, ValueError) as error:
-            raise RefusedJob(reason=str(error)) from error
+        except Exception as error:
+            self._scrub(folder)
+            if isinstance(error, OSError | ValueError):
+                raise _refused(error) from error
+            raise
 
     async def _follow(self, job: model.Job, follower: jobs.Follower) -> model.Outcome:
         try:
@@ -118,34 +129,40 @@ class Children:
         except asyncio.CancelledError:
             await follower.stop(jobs.KILL_AFTER_S)
             raise
-        except jobs.NeverStarted as error:
-            _scrub(follower.folder)
-            said = ("the shim ended before it started anything", str(error))
-            return model.Outcome("failed", ": ".join(filter(None, said)))
+        except jobs.NoRoom as error:
+            self._scrub(follower.folder)
+            raise OSError(errno.ENOSPC, str(error)) from error
+        except jobs.NeverStarted:
+            self._scrub(follower.folder)
+            return model.Outcome("failed", "the shim ended before it started anything")
         except jobs.Lost:
-            _scrub(follower.folder)
+            self._scrub(follower.folder)
             return model.Outcome("unknown", _left_behind(job))
         except OSError as error:  # no descriptor, a broken disk: it may run, so no secret is taken from it
             return model.Outcome("unknown", one_line(f"it cannot be followed: {error}"))
         return await asyncio.to_thread(self._judge, job, follower.folder, status)
 
     def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
-        _scrub(folder)
+        self._scrub(folder)
         end = ended(status, folder)
         try:
             return self.judge(job, folder, end)
-        except (
-            OSError
-        ) as error:  # a full disk: that it failed is known all the same, that it succeeded is the judge's to say
+        except OSError as error:  # that it failed is known all the same, that it succeeded is the judge's to say
             state: model.EndState = "unknown" if end.state == "succeeded" else end.state
             summary = one_line(f"{end.summary}; its report cannot be read: {error}")
             return model.Outcome(state, summary, status.exit_code, truncated=status.truncated, seconds=status.seconds)
 
+    def _scrub(self, folder: pathlib.Path) -> None:
+        """Take the secrets out of the folder; what hinders it never changes what is said of the attempt."""
+        with contextlib.suppress(OSError):
+            jobs.scrub(folder, self.secret_files)
 
-def _scrub(folder: pathlib.Path) -> None:
-    """Take the secrets out of the folder; what hinders it never changes what is said of the attempt."""
-    with contextlib.suppress(OSError):
-        jobs.scrub(folder)
+
+def _refused(error: OSError | ValueError) -> Exception:
+    """What a job is told by that could not be written: a full disk is nothing of the job's."""
+    if isinstance(error, OSError) and error.errno in errors.NO_SPACE:
+        return OSError(error.errno, error.strerror, error.filename)
+    return RefusedJob(reason=str(error))
 
 
 def ended(status: jobs.Status, folder: pathlib.Path) -> Ended:

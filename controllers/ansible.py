@@ -2,31 +2,31 @@
 
 ansible-runner makes the command and its callback tells of events; the child itself is ours, so that the daemon may die
 meanwhile. Everything runs from the revision's folder with its own inventory, and nothing of this machine's Ansible
-settings is taken. What is written for Ansible stands in `_playbook`, what it leaves behind is read in `_events`.
+settings is taken. What is written for Ansible stands in `_playbook`; what it leaves behind is read in `_events` and judged in
+`_outcome`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import pathlib
 import shlex
 import shutil
 import sys
 import tempfile
+import types
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
 from healer import errors, model, plugins
 from healer.child import jobs
-from healer.controllers import _events, _playbook, _shimmed
+from healer.controllers import _events, _outcome, _playbook, _shimmed
 
 CHECK_LIMIT_S: Final = 30.0
 DIFF_BYTES_MAX: Final = 64 << 10
-RETURNED_BYTES_MAX: Final = 64 << 10
 VERBOSITY_MAX: Final = 5
 
 # What ansible-runner adds to the environment. The rest of what it gives is the daemon's own, and is not taken.
@@ -37,9 +37,8 @@ _OF_RUNNER: Final = (
 _VARIABLES: Final = "vars.yml"
 _VAULT: Final = "vault"
 _TASK: Final = "task.yml"
-_OUTCOME: Final = "outcome.json"
+_DISPLAY: Final = pathlib.Path(__file__).parent / "_display"
 _SECRET_FILES: Final = (_VARIABLES, _VAULT, _TASK)
-_EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
 class AnsibleOptions(plugins.Options):
@@ -65,12 +64,11 @@ class Ansible(plugins.Controller):
     Options = AnsibleOptions
     kinds = frozenset({"playbook", "module"})
     needs_inventory = True
-    packages: ClassVar = {"ansible_runner": "ansible"}
-    """Module → the extra that brings it: told by `healer validate` and at the start, not only by each run."""
+    packages = types.MappingProxyType({"ansible_runner": "ansible"})
 
     def __init__(self, options: AnsibleOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)
-        self.children = _shimmed.Children(self.prepare, self.judge, _through)
+        self.children = _shimmed.Children(self.prepare, self.judge, _through, _SECRET_FILES)
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Run it and follow it; cancelling the task ends the playbook."""
@@ -138,7 +136,7 @@ class Ansible(plugins.Controller):
     def prepare(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> jobs.Spec:
         """The command as ansible-runner makes it, with a private home, our variables in a file, and the limit."""
         root = pathlib.Path(job.revision_dir).resolve()
-        limit = _limit(job)
+        limit: str = _playbook.limit_of(job)
         playbook = self._playbook(job, folder, hosts="all" if limit else "localhost")
         texts = [_shimmed.reveal(job.extra.get("extra_vars") or {})]
         if job.kind == "playbook":
@@ -155,7 +153,7 @@ class Ansible(plugins.Controller):
         runner.prepare()
         command = [executable(runner.command[0]), *_flags(job), *flags, *runner.command[1:]]
         env = {**{name: runner.env[name] for name in _OF_RUNNER if name in runner.env}, **env}
-        env["ANSIBLE_CALLBACK_PLUGINS"] = runner.env["ANSIBLE_CALLBACK_PLUGINS"]
+        env["ANSIBLE_CALLBACK_PLUGINS"] = _paths(runner.env["ANSIBLE_CALLBACK_PLUGINS"], _DISPLAY)
         return jobs.Spec(command, env, str(root), job.deadline_s, remove=_SECRET_FILES)
 
     def _playbook(self, job: model.Job, folder: pathlib.Path, hosts: str) -> pathlib.Path:
@@ -197,63 +195,13 @@ class Ansible(plugins.Controller):
         return made
 
     def judge(self, job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> model.Outcome:
-        """The end by host. What the callback wrote is read once; a second asking finds what was made of it."""
-        kept = folder / _OUTCOME
-        if not kept.exists():
-            report = _events.read(folder / _EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module")
-            made = _made(job, ended, report, _said(folder))
-            (folder / "outcome.tmp").unlink(missing_ok=True)
-            jobs.write_private(folder / "outcome.tmp", json.dumps(made).encode())
-            (folder / "outcome.tmp").replace(kept)
-        for name in ("ansible", "home", "tmp"):
+        """The end by host."""
+        for name in ("home", "tmp"):  # first, since that gives space
             shutil.rmtree(folder / name, ignore_errors=True)
-        read = json.loads(kept.read_bytes())
+        made = _outcome.of(job, folder, ended)
         return model.Outcome(
-            exit_code=ended.status.exit_code, truncated=ended.status.truncated, seconds=ended.status.seconds, **read
+            exit_code=ended.status.exit_code, truncated=ended.status.truncated, seconds=ended.status.seconds, **made
         )
-
-
-def _made(job: model.Job, ended: _shimmed.Ended, report: _events.Report, said: str) -> dict[str, Any]:
-    """State, summary, result and the end of each target."""
-    state, summary = ended.state, report.first_failure() or ended.summary
-    failed, hosts = report.failed_hosts(), report.stats or {}
-    if state == "succeeded" and report.stats is not None:
-        changed = sum(1 for counts in hosts.values() if counts["changed"])
-        summary = f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}, {changed} changed"
-    if state == "succeeded" and not hosts:
-        state, summary = "failed", "the playbook matched no host, so nothing was done"
-        if not _limit(job):
-            summary += "; without a target it gets no inventory, and only `hosts: localhost` matches"
-    elif state == "failed" and not report.failures and said:
-        summary = said
-    per_target = {}
-    for target in job.targets:
-        name = target.inventory_name or target.name
-        reached = name in hosts and name not in failed
-        per_target[str(target)] = "succeeded" if reached else ("failed" if report.stats is not None else state)
-    missed = sorted(target for target, end in per_target.items() if end == "failed")
-    if state == "succeeded" and missed:
-        state, summary = "failed", f"the playbook did nothing on {', '.join(missed[:5])}"
-    result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
-    if report.returned:
-        result["returned"] = _sound(report.returned)
-    return {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
-
-
-def _sound(value: Any) -> Any:
-    raw = json.dumps(value).encode()
-    return _shimmed.sound_json(raw) if len(raw) <= RETURNED_BYTES_MAX else None
-
-
-def _said(folder: pathlib.Path) -> str:
-    """Ansible's own first error, else the last thing it said."""
-    lines = [
-        line.strip()
-        for name in ("stderr", "stdout")
-        for line in _events.unmarked(_shimmed.tail(folder / name, 64 << 10)).decode("utf-8", "replace").splitlines()
-        if line.strip()
-    ]
-    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "")
 
 
 def _through(output: plugins.Output) -> jobs.Output:
@@ -293,13 +241,6 @@ def _runner_config() -> Any:
             what="the controller ansible", package=package, try_="pip install 'auto-healer[ansible]'"
         ) from error
     return runner_config.RunnerConfig
-
-
-def _limit(job: model.Job) -> str:
-    if job.targets:
-        return str(_playbook.limit(job.targets))
-    given = job.extra.get("limit")
-    return str(_playbook.authored_limit(given)) if given else ""
 
 
 def _flags(job: model.Job) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, Literal
 
@@ -16,8 +17,10 @@ EXIT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_FORBIDDEN = 4
+NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 Severity = Literal["error", "warning", "hint"]
+LINE_SHOWN: Final = 240
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Diagnostic:
     """One mistake (or trap) in a file that an operator writes.
 
     `code` is a stable kebab-case word; `width` is how many characters the caret line underlines; `try_` is what to do.
+    `more`: how many of its severity it stands for, where it is none itself but says that there are more.
     """
 
     code: str
@@ -50,33 +54,33 @@ class Diagnostic:
     text: str = ""
     width: int = 1
     try_: str = ""
+    more: int = 0
 
     def __str__(self) -> str:
-        head = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
-        lines = [head]
+        lines = [f"{self.place}: {self.severity}[{self.code}]: {self.message}"]
         if self.text and self.place.line:
             number = f"{self.place.line:>5} | "
-            lines.append(number + self.text.translate(_NO_CONTROLS))
-            before = max(self.place.column - 1, 0)
-            pad = "".join("\t" if one == "\t" else " " for one in self.text[:before].ljust(before))
-            caret = "^" * max(1, min(self.width, len(self.text) - before))
-            gutter = " " * (len(number) - 2) + "| "
-            lines.append(gutter + pad + caret + (f" {self.try_}" if self.try_ else ""))
+            text, before = self._line()
+            lines.append(number + text.translate(_NO_CONTROLS))
+            pad = "".join("\t" if one == "\t" else " " for one in text[:before].ljust(before))
+            caret = "^" * max(1, min(self.width, len(text) - before))
+            lines.append(" " * (len(number) - 2) + "| " + pad + caret + (f" {self.try_}" if self.try_ else ""))
         elif self.try_:
             lines.append(f"  try  {self.try_}")
         return "\n".join(lines)
 
+    def _line(self) -> tuple[str, int]:
+        """The line, or the part of a long one that the mistake is in, and how much of it stands before that."""
+        before = max(self.place.column - 1, 0)
+        start = max(0, min(before - LINE_SHOWN // 3, len(self.text) - LINE_SHOWN))
+        first, last = "…" if start else "", "…" if start + LINE_SHOWN < len(self.text) else ""
+        return f"{first}{self.text[start : start + LINE_SHOWN]}{last}", before - start + len(first)
+
     def as_json(self) -> dict[str, object]:
         """The diagnostic as the API and `--json` show it."""
-        return {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "file": self.place.file,
-            "line": self.place.line,
-            "column": self.place.column,
-            "try": self.try_,
-        }
+        where = {"file": self.place.file, "line": self.place.line, "column": self.place.column}
+        said = {"code": self.code, "severity": self.severity, "message": self.message, **where, "try": self.try_}
+        return said | {"more": self.more} if self.more else said
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -95,8 +99,8 @@ class HealerError(Exception):
     def __init__(self, try_: str = "", **fields: object) -> None:
         self.fields = fields
         self.try_ = try_
-        message = (type(self).__doc__ or self.code).split("\n\n")[0].replace("\n    ", " ").format_map(_Fields(fields))
-        super().__init__(message)
+        first = (type(self).__doc__ or self.code).split("\n\n")[0]
+        super().__init__(" ".join(map(str.strip, first.splitlines())).format_map(_Fields(fields)))
 
     def __reduce__(self) -> Any:
         return (_again, (type(self), self.args), self.__dict__)
@@ -130,7 +134,7 @@ class ConfigurationError(HealerError):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        errors = sum(d.severity == "error" for d in self.diagnostics)
+        errors = sum(d.more or 1 for d in self.diagnostics if d.severity == "error")
         super().__init__(count=f"{errors} error{'' if errors == 1 else 's'}")
 
     def __str__(self) -> str:

@@ -1,8 +1,9 @@
 """The contracts of sources, formats and controllers, and finding one by its name.
 
 One file is one plugin and the file's name is its name; nothing is registered. A plugin is imported only when something names
-it. Found in this order: built in (`healer.sources`, `healer.formats`, `healer.controllers`), the project's own folders,
-entry points of those names. Callers: `project` (checks), `supervise` (sources), `dispatch` (controllers).
+it. Found in this order: built in (`healer.sources`, `healer.formats`, `healer.controllers`), the project's own folders
+`sources/` and `controllers/`, entry points of the names of the built-in packages. Callers: `project` (checks), `supervise`
+(sources), `web` (formats), `dispatch` (controllers).
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import re
 import sys
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pydantic
 
 from healer import config, errors, model
 
 Kind = Literal["sources", "formats", "controllers"]
+OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "controllers"})
+"""Those that a project may have a folder of. Formats read what strangers send, inside the daemon: they are installed."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -101,7 +104,10 @@ class Element:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Format:
-    """How a sender's bodies become events: `read(body) → elements`; raises `errors.InvalidField` for a body not of it."""
+    """How a sender's bodies become events: `read(body) → elements`; raises `errors.InvalidField` for a body not of it.
+
+    It is the `FORMAT` of its module, also of one that an entry point names.
+    """
 
     name: str
     resolves: bool
@@ -146,6 +152,8 @@ class Controller(abc.ABC):
     target_kinds: ClassVar[frozenset[str]] = frozenset({"host"})
     """Which of `model.Target.kind` it reaches; any other is no target for it."""
     needs_inventory: ClassVar[bool] = False
+    packages: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
+    """Module → the extra of `auto-healer` that brings it: `healer validate` and the start warn of one that is not installed."""
 
     def __init__(self, options: Any, context: ControllerContext) -> None:
         self.options = options
@@ -161,7 +169,10 @@ class Controller(abc.ABC):
 
     @abc.abstractmethod
     async def run(self, job: model.Job, output: Output) -> model.Outcome:
-        """Do it, once under this token, and follow it to its end. Cancelling the task stops the work."""
+        """Do it, once under this token, and follow it to its end. Cancelling the task stops the work.
+
+        OSError for want of space (ENOSPC, EDQUOT): `find` is asked, and what is `absent` is begun anew when there is space.
+        """
 
     @abc.abstractmethod
     async def find(self, job: model.Job) -> model.Found:
@@ -199,7 +210,12 @@ def builtin_names(kind: Kind) -> list[str]:
 
 
 def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The plugins in the project's own folder, by name; a file that is the built-in one itself is left out."""
+    """The plugins in the project's own folder, by name; a file that is the built-in one itself is left out.
+
+    None of a kind that projects have no folder of.
+    """
+    if kind not in OWN_KINDS:
+        return {}
     package = importlib.import_module(f"healer.{kind}")
     builtin = {path.resolve() for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py")}
     folder = project_dir / kind
@@ -236,7 +252,7 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
         points = entry_points(kind)
         if name in points:
             where = points[name].value
-            return points[name].load()
+            return _checked(kind, points[name].load())
     except KeyboardInterrupt:
         raise
     except ImportError as error:
@@ -244,6 +260,13 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
     except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
         raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
+
+
+def _checked(kind: Kind, found: Any) -> Any:
+    """Whoever asks for a format reads its `FORMAT`: what has none must be known before a delivery comes."""
+    if kind == "formats" and not isinstance(getattr(found, "FORMAT", None), Format):
+        raise ImportError("a module with FORMAT = plugins.Format(…) is wanted")
+    return found
 
 
 def _import_file(module_name: str, path: pathlib.Path) -> types.ModuleType:

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 STATUS_BYTES = 4096
 ERROR_CHARACTERS = 300  # as JSON one takes up to 12 bytes
 

@@ -39,7 +39,8 @@ BATCH_BYTES_MAX = 1 << 20
 LOG_MAX = 8 << 10
 LOG_BACKLOG_MAX = 1 << 20
 
-Filters = list[tuple[Callable[..., Any], dict[str, Any]]]
+Filters = list[tuple[str, Callable[..., Any], dict[str, Any]]]
+"""Of each its place and file for people, its `main`, its arguments."""
 
 
 class NoEvent(ValueError):
@@ -230,8 +231,12 @@ class Queue:
 
     def _events(self, data: Any) -> list[bytes]:
         events = data if isinstance(data, list) else [data]
-        for change, options in self._filters:
-            changed = [change(event, **options) for event in events]
+        for name, change, options in self._filters:
+            try:
+                changed = [change(event, **options) for event in events]
+            except BaseException as error:
+                note(error, name)
+                raise
             events = [event for one in changed for event in (one if isinstance(one, list) else [one])]
         try:
             return [encode(event) for event in events]
@@ -252,7 +257,7 @@ class Logs(logging.Handler):
         """One line."""
         message = f"{record.name}: {record.getMessage()}"
         if record.exc_info and record.exc_info[1]:
-            message += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+            message += f": {words_of(record.exc_info[1])}"
         self._loop.call_soon_threadsafe(self._outbox.say, record.levelname, message)
 
 
@@ -265,6 +270,31 @@ def load(path: str, what: str) -> Callable[..., Any]:
     if not callable(main):
         raise TypeError(f"{what} {path} has no function main")
     return main  # type: ignore[no-any-return]
+
+
+def load_filters(listed: list[tuple[str, dict[str, Any] | None]]) -> Filters:
+    """The filters of (file, arguments), in their order. An error of one names it and its place."""
+    found: Filters = []
+    for number, (path, options) in enumerate(listed, 1):
+        name = f"the filter {number} of {len(listed)}, {path}"
+        try:
+            found.append((name, load(path, "the filter"), options or {}))
+        except BaseException as error:
+            note(error, name)
+            raise
+    return found
+
+
+def note(error: BaseException, name: str) -> None:
+    """Say in an error whose it is: the source that gets to see it has not made it. One that is raised again is noted once."""
+    if f"in {name}" not in getattr(error, "__notes__", ()):
+        error.add_note(f"in {name}")
+
+
+def words_of(error: BaseException) -> str:
+    """An error for people: its type, what it says, and whose it is."""
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {error}{notes}"
 
 
 async def serve(connection: socket.socket) -> int:
@@ -282,7 +312,7 @@ async def serve(connection: socket.socket) -> int:
     except asyncio.CancelledError:
         last = {"error": "stopped"}
     except Exception as error:  # noqa: BLE001 - a stranger's code: whatever it raises, the daemon is told and decides
-        last = {"error": f"{type(error).__name__}: {error}"[:LOG_MAX]}
+        last = {"error": words_of(error)[:LOG_MAX]}
     outbox.note(last)
     await writer.drain()
     sender.cancel()
@@ -294,7 +324,7 @@ async def _run(start: dict[str, Any], outbox: Outbox) -> None:
     try:
         await _run_plugin(start, outbox)
     except SystemExit as error:  # it would end the loop before the daemon is told
-        raise RuntimeError(f"SystemExit: {error}") from None
+        raise RuntimeError(words_of(error)) from None
 
 
 async def _run_plugin(start: dict[str, Any], outbox: Outbox) -> None:
@@ -302,8 +332,7 @@ async def _run_plugin(start: dict[str, Any], outbox: Outbox) -> None:
     main = load(start["source"], "the source")
     if not inspect.iscoroutinefunction(main):
         raise TypeError(f"main of the source {start['source']} is not async")
-    filters = [(load(path, "the filter"), options or {}) for path, options in start["filters"]]
-    await main(Queue(outbox, filters), start["args"])
+    await main(Queue(outbox, load_filters(start["filters"])), start["args"])
     await outbox.emptied()
 
 

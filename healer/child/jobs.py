@@ -46,7 +46,11 @@ class Lost(Exception):
 
 
 class NeverStarted(Exception):
-    """the child was not started and never will be; the text says why, where that is known"""
+    """the child was not started and never will be"""
+
+
+class NoRoom(NeverStarted):
+    """the child was not started for want of space on the disk; another attempt may be"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,14 +151,9 @@ def start(folder: pathlib.Path) -> subprocess.Popen[bytes]:
     """
     _running[:] = [process for process in _running if process.poll() is None]
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", _SHIM, str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env={},
-        start_new_session=True,
-    )
+        [sys.executable, "-I", "-S", _SHIM, str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, cwd="/", env={}, start_new_session=True,
+    )  # fmt: skip
     _running.append(process)
     return process
 
@@ -323,7 +322,7 @@ class Follower:
                     await self._reap(gone)
                     return status
                 if not alive:
-                    raise Lost if self._was_started() else NeverStarted(self._why())
+                    raise Lost if self._was_started() else self._never()
                 pause_s = _PAUSE_MIN_S if moved else min(pause_s * 1.5, _PAUSE_MAX_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(gone.wait(), pause_s)
@@ -354,9 +353,9 @@ class Follower:
                 raise
             return False  # our shim has ended without a claim, and there is no other
 
-    def _why(self) -> str:
-        unprepared = self.process and self.process.returncode == shim.EXIT_UNPREPARED
-        return "no room for its status on the disk" if unprepared else ""
+    def _never(self) -> NeverStarted:
+        code = self.process.returncode if self.process else None
+        return NoRoom("no room for its status on the disk") if code == shim.EXIT_NO_ROOM else NeverStarted()
 
     async def _hand_on(self) -> bool:
         moved = False

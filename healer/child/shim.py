@@ -32,7 +32,8 @@ if __name__ == "__main__":
 from healer.child import folder  # noqa: E402 - as said
 
 EXIT_CLAIMED = 75
-EXIT_UNPREPARED = 73  # there was no room for the status or the claim: nothing was started
+EXIT_UNPREPARED = 73  # the status or the claim could not be written: nothing was started
+EXIT_NO_ROOM = 74  # the same, as there was no room on the disk: it may be tried again
 STATUS_WAIT_S = 60.0  # how long writing the status is tried; a disk may have room again
 LOOK_S = 0.25  # how often FOLDER/cancel is looked for
 SCAN_S = 0.02  # how often the processes are looked at while they are being ended
@@ -309,17 +310,22 @@ def main(path: str) -> int:
     own = Process(os.getpid())
     try:
         descriptor = folder.reserve_status()
-    except OSError:
-        return EXIT_UNPREPARED
+    except OSError as error:
+        return unprepared(error)
     try:
         claimed = folder.claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}')
-    except OSError:
+    except OSError as error:
         folder.discard(folder.reserved())
-        return EXIT_UNPREPARED
+        return unprepared(error)
     if not claimed:
         folder.discard(folder.reserved())
         return EXIT_CLAIMED
     return serve(descriptor)
+
+
+def unprepared(error: OSError) -> int:
+    """The exit code where nothing was started."""
+    return EXIT_NO_ROOM if error.errno in folder.NO_SPACE else EXIT_UNPREPARED
 
 
 def serve(descriptor: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,7 +13,8 @@ from healer import cli, errors
 from healer.cli import client, location, tables, terminal
 
 DATABASE: Final = "healer.db"
-SHOWN: Final = frozenset({"seq", "at_us", "kind", "actor", "environment", "action", "run", "state", "reason"})
+EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+SHOWN: Final = frozenset({"seq", "at", "at_us", "kind", "actor", "environment", "action", "run", "state", "reason"})
 
 
 @click.group()
@@ -58,7 +60,11 @@ def list_(
 
 def _row(record: dict[str, Any]) -> list[tables.Cell]:
     outcome = " ".join(str(record[name]) for name in ("state", "reason") if record.get(name))
-    rest = {name: value for name, value in record.items() if name not in SHOWN and name not in ("explanation", "hash")}
+    rest = {
+        name: value
+        for name, value in record.items()
+        if name not in SHOWN and name not in ("explanation", "gates", "hash")
+    }
     what = f"{outcome} {terminal.one_line_json(rest)}" if rest else outcome
     return [
         str(record.get("seq", "?")), terminal.when_us(record.get("at_us")), str(record.get("kind", "?")), str(record.get("actor", "")),
@@ -102,8 +108,18 @@ def _as_json(result: Any, path: pathlib.Path) -> dict[str, Any]:
     report = result.report
     return {
         "ok": result.ok, "database": str(path), "records": report.records, "first_us": report.first_us, "last_us": report.last_us,
+        "first": _iso(report.first_us), "last": _iso(report.last_us),
         "root": report.root, "first_bad": report.first_bad, "findings": report.findings, "unanchored": result.unanchored,
     }  # fmt: skip
+
+
+def _iso(at_us: int | None) -> str | None:
+    """As the API gives times. None where there is none, or no year that could be."""
+    try:
+        at = None if at_us is None else EPOCH + datetime.timedelta(microseconds=at_us)
+    except OverflowError:  # a tampered record may say anything
+        return None
+    return None if at is None else at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _in_full(result: Any, path: pathlib.Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ and of the gates' verdicts. A code is never shown bare: its sentence and the nex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -15,17 +16,20 @@ from healer.policy import reasons
 WORDS: Final = {
     "no-match": "its condition does not hold",
     "taken": "the event went to an earlier rule",
-    "throttled": "its throttle is closed",
+    "throttled": "its throttle was closed",
     "disabled": "it is switched off (enabled: false)",
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
     "ended": "a rule had ended its rulebook (shutdown); healer reload brings it back",
-    "not-heard": "it held now, and did not hear of the event then",
-    "absence": "it is about what is not there",
+    "not-heard": "its condition holds today, and it did not hear of the event then",
+    "absence": "it fires for a field that is missing, and the event has it",
+    "absence-over": "what is missing is looked at once, with the first event, and that has been",
 }
 """Why a rule did not fire, in words."""
 
 TEXT_WIDTH: Final = 46
+_NEGATIVE: Final = re.compile(r"!=|\bnot\b")
+_DEFINED: Final = re.compile(r"(.*\S)\s+is\s+defined")
 
 
 def event_lines(event: Mapping[str, Any]) -> Iterator[str]:
@@ -41,14 +45,14 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     """What one rule made of the event: its conditions, its gates, its run."""
     name = terminal.clean(rule.get("rule") or "?")
     yield f"{name}: {_verdict(rule)}"
-    yield from condition_lines(rule.get("conditions"))
-    yield from gate_lines(rule.get("gates"))
+    yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
+    yield from look_lines(rule)
     if rule.get("run"):
         state = terminal.clean(rule.get("state") or "")
-        why = (
-            f": {terminal.clean(rule['sentence'])}" if state in ("queued", "deferred") and rule.get("sentence") else ""
-        )
-        yield f"  run  {terminal.short(rule['run'])} {state}{why}".rstrip()
+        since = f" since {terminal.when(rule['since'])}" if rule.get("since") else ""
+        again = f" (decided again with {terminal.clean(rule['decided_again'])})" if rule.get("decided_again") else ""
+        said = f": {why(rule)}" if state in ("queued", "deferred") and rule.get("sentence") else ""
+        yield f"  run  {terminal.short(rule['run'])} {state}{since}{again}{said}".rstrip()
 
 
 def _verdict(rule: Mapping[str, Any]) -> str:
@@ -57,23 +61,43 @@ def _verdict(rule: Mapping[str, Any]) -> str:
     word = rule.get("reason")
     if not isinstance(word, str):
         return "did not fire"
-    by = f" ({terminal.clean(rule['taken_by'])})" if rule.get("taken_by") else ""
-    return f"did not fire: {WORDS.get(word, terminal.clean(word))}{by}"
+    more = ""
+    if rule.get("taken_by"):
+        more = f" ({terminal.clean(rule['taken_by'])})"
+    elif rule.get("throttle"):
+        more = f" (once_within: {terminal.clean(rule['throttle'])})"
+    return f"did not fire: {WORDS.get(word, terminal.clean(word))}{more}"
 
 
-def condition_lines(tests: Any) -> Iterator[str]:
-    """Each simple test of a condition: whether it holds, and the value that it saw."""
+def condition_lines(tests: Any, *, fired: bool) -> Iterator[str]:
+    """Each simple test of a condition: whether it holds, and the value that it saw.
+
+    They stand in one list, however `and`, `or`, `any` and `not` join them: of a rule that fired without all of them it is said.
+    """
     if not isinstance(tests, list) or not tests:
         return
-    yield "  conditions"
+    alike = all(test.get("holds") for test in tests if isinstance(test, Mapping))
+    yield "  conditions" if alike or not fired else "  conditions (not all of them have to hold)"
     for test in tests:
         if not isinstance(test, Mapping):
             yield f"         {terminal.clean(test)}"
             continue
         text = terminal.clean(test.get("text") or "?")
         text = f"not ({text})" if test.get("negated") else text
-        seen = ", ".join(_seen(one) for one in test.get("seen") or () if isinstance(one, Mapping))
-        yield f"    {_yes_no(test.get('holds'))}  {text:<{TEXT_WIDTH}}  {seen}".rstrip()
+        yield f"    {_yes_no(test.get('holds'))}  {text:<{TEXT_WIDTH}}  {_all_seen(test)}".rstrip()
+
+
+def _all_seen(test: Mapping[str, Any]) -> str:
+    """What a test saw; where a `not` misleads, what the language makes of it."""
+    seen = [one for one in test.get("seen") or () if isinstance(one, Mapping)]
+    text = ", ".join(map(_seen, seen))
+    if test.get("holds"):
+        return text
+    written = terminal.clean(test.get("text") or "")
+    if test.get("negated") and (defined := _DEFINED.fullmatch(written)):
+        return f"never holds: write {defined[1]} is not defined"
+    negative = test.get("negated") or _NEGATIVE.search(written)
+    return f"{text}: no test of it holds" if negative and any(one.get("missing") for one in seen) else text
 
 
 def _seen(seen: Mapping[str, Any]) -> str:
@@ -81,11 +105,25 @@ def _seen(seen: Mapping[str, Any]) -> str:
     return f"{path} is missing" if seen.get("missing") else f"{path} = {terminal.one_line_json(seen.get('value'), 80)}"
 
 
-def gate_lines(gates: Any) -> Iterator[str]:
-    """Each gate that was asked; below a no its sentence and the next step."""
+def look_lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """The gates at the last look, after what was waited for before it. When that was is said where it waited: else it is at once."""
+    for one in told.get("waited") or ():
+        if isinstance(one, Mapping):
+            yield f"  waited  {_span(one)}from {terminal.when(one.get('since'))} on: {why(one)}"
+    again = told.get("looked_at") if told.get("waited") or told.get("since") else None
+    yield from gate_lines(told.get("gates"), again)
+
+
+def _span(waited: Mapping[str, Any]) -> str:
+    since, until = terminal.moment(waited.get("since")), terminal.moment(waited.get("until"))
+    return f"{terminal.span((until - since).total_seconds())} " if since and until else ""
+
+
+def gate_lines(gates: Any, looked_at: Any = None) -> Iterator[str]:
+    """Each gate that was asked; below a no its sentence and the next step. `looked_at`: when, if that was after the decision."""
     if not isinstance(gates, list) or not gates:
         return
-    yield "  gates"
+    yield f"  gates (looked at again {terminal.when(looked_at)})" if looked_at else "  gates"
     for gate in gates:
         if not isinstance(gate, Mapping):
             continue

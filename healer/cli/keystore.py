@@ -72,7 +72,7 @@ class Keystore:
             finally:
                 opened.writer.close()
         except sqlite3.Error as error:
-            raise errors.StoreError(reason=f"{self._data_dir}: {error}") from error
+            raise connection.failed(error, self._data_dir / store.DATABASE) from error
         finally:
             owner.release()
 

@@ -169,17 +169,16 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
     yield f"  {'made':<10}  {terminal.when(run.get('created'))}"
     if run.get("ended"):
         yield f"  {'ended':<10}  {terminal.when(run['ended'])}"
-    yield from _attempts(run.get("attempts"))
+    yield from _attempts(run)
     told = run.get("explanation")
     if isinstance(told, dict):
-        yield from explanation.condition_lines(told.get("conditions"))
-        yield from explanation.gate_lines(told.get("gates"))
+        yield from explanation.condition_lines(told.get("conditions"), fired=True)
+        yield from explanation.look_lines(told)
 
 
-def _attempts(attempts: Any) -> Iterator[str]:
-    if not isinstance(attempts, list):
-        return
-    for attempt in attempts:
+def _attempts(run: dict[str, Any]) -> Iterator[str]:
+    attempts = run.get("attempts")
+    for attempt in attempts if isinstance(attempts, list) else ():
         if not isinstance(attempt, dict):
             continue
         outcome = attempt.get("outcome")
@@ -189,3 +188,23 @@ def _attempts(attempts: Any) -> Iterator[str]:
         state = terminal.clean(attempt.get("state") or "?")
         text = said or attempt.get("held_sentence") or ""
         yield f"  attempt {attempt.get('number') or '?'}   {state}{span}: {terminal.clean(text)}".rstrip(": ")
+        if attempt.get("truncated"):
+            yield from _cut(attempt, terminal.short(run.get("id")))
+
+
+def _cut(attempt: dict[str, Any], run: str) -> Iterator[str]:
+    """That not all is kept of what it printed: how much is, and how to see that."""
+    kept = attempt["kept"] if isinstance(attempt.get("kept"), dict) else {}
+    sizes = {stream: size for stream, size in kept.items() if isinstance(size, int) and size}
+    parts = " and ".join(f"{_bytes(size)} of {terminal.clean(stream)}" for stream, size in sizes.items())
+    there = f"kept are {parts}" if parts else "nothing of it is kept any more"
+    yield f"{'':<14}its output was cut: {there}; what went beyond 1 MiB of a stream is gone"
+    for stream in sizes:
+        more = " --stderr" if stream == "stderr" else ""
+        yield f"{'':<14}see it      healer runs show {run} --output --attempt {attempt.get('number')}{more}"
+
+
+def _bytes(size: int) -> str:
+    if size < 1 << 10:
+        return f"{size} B"
+    return f"{size / (1 << 10):.1f} KiB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"

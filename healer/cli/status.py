@@ -48,6 +48,10 @@ def command(where: location.Where, watch: bool, interval: float, every: bool, as
 def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False) -> Iterator[str]:
     """The status as lines; `every`: all sources. What the daemon does not tell is left out."""
     yield _title(status, width)
+    if status.get("state") == "disk-full":
+        yield (
+            terminal.paint("DISK FULL", "red") + " nothing new is taken until there is space; what was answered is safe"
+        )
     yield from _paused(status.get("paused"))
     if status.get("ended"):
         names = ", ".join(map(terminal.clean, status["ended"]))
@@ -62,7 +66,8 @@ def _title(status: Mapping[str, Any], width: int | None) -> str:
     state = str(status.get("state") or "ok")
     parts = [
         f"healer {status.get('version') or '?'}", status.get("environment"), str(status.get("mode") or "").upper(),
-        state.upper() if state not in ("ok", "paused") else "", f"revision {status['revision']}" if status.get("revision") else "",
+        state.upper() if state not in ("ok", "paused", "disk-full") else "",
+        f"revision {status['revision']}" if status.get("revision") else "",
         f"up {terminal.span(status['uptime_s'])}" if _is_number(status.get("uptime_s")) else "",
     ]  # fmt: skip
     left = " · ".join(terminal.clean(part) for part in parts if part)

@@ -31,9 +31,7 @@ def command(folder: pathlib.Path, strict: bool, as_json: bool) -> int:
     begun = time.monotonic()
     loaded = project.load(folder, cli.environment(), {})
     took_s = time.monotonic() - begun
-    diagnostics = sorted(
-        loaded.diagnostics, key=lambda one: (ORDER[one.severity], one.place.file, one.place.line, one.place.column)
-    )
+    diagnostics = sorted(loaded.diagnostics, key=_order)
     bad = [one for one in diagnostics if one.severity == "error" or (strict and one.severity == "warning")]
     ok = loaded.revision is not None and not bad
     if as_json:
@@ -48,6 +46,11 @@ def command(folder: pathlib.Path, strict: bool, as_json: bool) -> int:
         return errors.EXIT_OK
     terminal.note(_verdict(diagnostics, strict))
     return errors.EXIT_FOUND
+
+
+def _order(one: errors.Diagnostic) -> tuple[Any, ...]:
+    """Errors first, then by place; how many more of a file there are stands after those that are shown."""
+    return ORDER[one.severity], one.place.file, bool(one.more), one.place.line, one.place.column
 
 
 def counts(revision: Any, folder: pathlib.Path) -> dict[str, int]:
@@ -82,7 +85,7 @@ def _amounts(counted: dict[str, int]) -> list[str]:
 def _verdict(diagnostics: Sequence[errors.Diagnostic], strict: bool) -> str:
     amounts = []
     for severity in ("error", "warning"):
-        amount = sum(one.severity == severity for one in diagnostics)
+        amount = sum(one.more or 1 for one in diagnostics if one.severity == severity)
         if amount or severity == "error":
             amounts.append(f"{amount} {severity}{'' if amount == 1 else 's'}")
     return f"error[configuration]: {', '.join(amounts)}" + (" (--strict: warnings count)" if strict else "")

@@ -61,6 +61,15 @@ def main(options: StartOptions) -> int:
         if one.severity == "warning":
             print(one, file=sys.stderr)  # noqa: T201 - for whoever starts it
     data_dir = base / revision.settings.data_dir
+    try:
+        return _on(data_dir, revision, base, options)
+    except (OSError, errors.HealerError) as error:
+        if not _for_want_of_space(error):
+            raise
+        raise errors.StoreFull(f"free some space on the disk of {data_dir}, then start it again") from error
+
+
+def _on(data_dir: pathlib.Path, revision: project.Revision, base: pathlib.Path, options: StartOptions) -> int:
     _make_data_dir(data_dir)
     if not options.unsafe_fs:
         connection.refuse_unsafe_filesystem(data_dir)
@@ -73,6 +82,15 @@ def main(options: StartOptions) -> int:
         return uvloop.run(_run(daemon))
     finally:
         owned.release()
+
+
+def _for_want_of_space(error: BaseException | None) -> bool:
+    """Whether a full disk is behind it, whoever met it first: the lock, a folder, the files of the revision, the store."""
+    while error is not None:
+        if isinstance(error, errors.StoreFull) or (isinstance(error, OSError) and error.errno in errors.NO_SPACE):
+            return True
+        error = error.__cause__
+    return False
 
 
 async def _run(daemon: running.Daemon) -> int:

@@ -17,8 +17,11 @@ import orjson
 from loguru import logger
 
 from healer import project
+from healer.store import space
 
 FILE: Final = "healer.log"
+NEAR_BYTES: Final = 64 << 20
+"""Free space below which it is tried before each line whether there is any."""
 _TERMINAL: Final = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[_shown]}\n{exception}"
 
 
@@ -38,7 +41,7 @@ def configure(
     if folder is None:
         return ""
     logger.add(
-        folder / FILE, level=wanted, format=_json_line(mask), rotation=settings.log.rotation,
+        folder / FILE, level=wanted, filter=_room(folder), format=_json_line(mask), rotation=settings.log.rotation,
         retention=datetime.timedelta(seconds=settings.log.retention), colorize=False, backtrace=False, diagnose=False, encoding="utf-8",
     )  # fmt: skip
     return str(folder)
@@ -56,6 +59,19 @@ def _folder(settings: project.Settings, base: pathlib.Path, data_dir: pathlib.Pa
         if inside:
             return None
     return None
+
+
+def _room(folder: pathlib.Path) -> Callable[[Any], bool]:
+    """A filter: whether the disk takes lines. On a full one they go to standard error alone, where loguru would tell of each that it
+    cannot write it, with a traceback."""
+
+    def there(_record: Any) -> bool:
+        try:
+            return space.free_bytes(folder) >= NEAR_BYTES or not space.lacking(folder)
+        except OSError:
+            return True  # whatever is wrong there, writing tells it
+
+    return there
 
 
 def _to_stderr(mask: Callable[[str], str]) -> Callable[[Any], None]:

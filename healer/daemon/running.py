@@ -100,6 +100,7 @@ class Daemon:
         await self.store.submit(
             notes.Note("start", "daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
         )
+        await self.store.forget_unnamed()
         await self._start_deciding()
         self.intake = intake.Intake(
             self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
@@ -288,7 +289,7 @@ class Daemon:
             logger.opt(exception=error).error("reload failed: {}", error)
 
     async def reload(self, actor: str) -> dict[str, Any]:
-        """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`."""
+        """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`, `errors.StoreFull`."""
         async with self._reloading, rules.no_collecting():
             loaded = await project.load_in_child(self.base, os.environ, self._overrides, publish_to=self.data_dir)
             if loaded.revision is None or loaded.published is None:
@@ -361,14 +362,13 @@ class Daemon:
     # --- what it says of itself ---------------------------------------------------------------------------------------------
 
     def shown_state(self) -> services.State:
+        if self._state == "ok" and self.store.lacks_space():
+            return "disk-full"
         return "paused" if self._state == "ok" and self.pause() else self._state
 
     def _ready(self) -> tuple[bool, str]:
-        if self._state != "ok":
-            return False, self._state
-        if self.store.lacks_space():
-            return False, "disk-full"
-        return True, ""
+        state = self.shown_state()
+        return (True, "") if state in ("ok", "paused") else (False, state)
 
     async def _status(self) -> dict[str, Any]:
         return await status.of(self)

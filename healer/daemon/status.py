@@ -37,7 +37,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "now": _iso(now_us),
         "window_s": WINDOW_S,
         "paused": [pause] if pause else [],
-        "ended": sorted(daemon.decider.evaluator.ended),
+        "ended": sorted(daemon.decider.ended),
         "alerts": {"firing": alerts["firing"], "opened": alerts["opened"] or 0, "resolved": alerts["resolved"] or 0},
         "runs": {row["state"]: row["n"] for row in await read.all("status_runs")},
         "backlog": daemon.decider.backlog,

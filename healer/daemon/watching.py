@@ -1,6 +1,6 @@
-"""Watches what changes outside of any request: the kill switch coming and going, and steps of the wall clock.
+"""Watches what changes outside of any request: the kill switch coming and going, steps of the wall clock, a full disk.
 
-Both are in the audit. What the switch held is looked at again when it is lifted, also when that happened while nobody was here.
+The first two are in the audit. What the switch held is looked at again when it is lifted, also when that happened while nobody was here.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ class Watch:
         self._pause = pause
         self._clock = time
         self._look_again = look_again
+        self._full = False
 
     async def run(self) -> None:
         """Until cancelled."""
         paused = self._pause()
         while True:
+            self._tell_space()
             now = self._pause()
             if (now is None) != (paused is None):
                 await self._changed(now)
@@ -50,6 +52,15 @@ class Watch:
                 )
                 await self._store.insist(notes.Note("clock", "daemon", step_us=step_us))
             await asyncio.sleep(LOOK_S)
+
+    def _tell_space(self) -> None:
+        """Once, when the disk is full, and once when there is space again: what waits for it says nothing itself."""
+        full = self._store.lacks_space()
+        if full and not self._full:
+            logger.error("the disk is full: nothing new is taken, and what has to be written waits; free some space")
+        elif self._full and not full:
+            logger.info("there is space on the disk again")
+        self._full = full
 
     async def _changed(self, now: dict[str, Any] | None) -> None:
         await self._store.insist(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))

@@ -165,6 +165,11 @@ class Decider:
             self._letting_go = asyncio.create_task(recovery.let_go(old))
         self._tell_ended()
 
+    @property
+    def ended(self) -> frozenset[str]:
+        """The activations that rules have ended, once that is committed and told."""
+        return self._told_ended
+
     def _tell_ended(self) -> None:
         if self.evaluator.ended.keys() != self._told_ended:
             self._told_ended = frozenset(self.evaluator.ended)

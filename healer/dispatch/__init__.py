@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import errno
 import functools
 import pathlib
 import shutil
@@ -197,14 +196,35 @@ class Dispatcher:
         try:
             outcome = await how(attempt.job, attempt.live.write)
         except asyncio.CancelledError:
-            found = await _found(attempt.controller, attempt.job)
+            found = await self._found(attempt)
             ended = found.outcome if found.state == "ended" else None
             await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
             raise
         except Exception as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
+            if self._passes(error) and await self._begins_anew(attempt, error):
+                return
             message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
             outcome = model.Outcome("failed", f"the controller failed: {message}"[:2000])
         await self._finish(attempt, outcome)
+
+    async def _begins_anew(self, attempt: _Attempt, error: Exception) -> bool:
+        """Whether it was put back into the queue, once there is space again: for want of it the controller has begun nothing."""
+        self._store.short = True
+        logger.bind(run=attempt.run).warning(
+            "the disk is full, and {} waits for space to begin: {}", attempt.token, error
+        )
+        while True:
+            await asyncio.sleep(store.FULL_S)
+            if self._store.has_room() or not self._store.patient:
+                break
+        found = await self._found(attempt)
+        if found.state == "absent":
+            await self._take_back(attempt, f"the disk was full: {error}")
+        return found.state == "absent"
+
+    async def _take_back(self, attempt: _Attempt, why: str) -> None:
+        await self._store.insist(finishing.TakeBack(attempt.token, attempt.run, attempt.number, why))
+        await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
 
     async def _finish(self, attempt: _Attempt, outcome: model.Outcome) -> None:
         stdout, stderr = attempt.live.finish()
@@ -225,9 +245,9 @@ class Dispatcher:
         """An output as content. On a full disk it waits: what took place has to be written down, however late."""
         while True:
             try:
-                return await asyncio.to_thread(self._store.blobs.keep, text)
-            except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._store.patient:
+                return await self._store.keep(text)
+            except errors.StoreFull:
+                if not self._store.patient:
                     raise
                 await asyncio.sleep(store.FULL_S)
 
@@ -261,23 +281,28 @@ class Dispatcher:
         )
         if attempt is None:
             return "unknown"
-        found = await _found(attempt.controller, attempt.job)
+        found = await self._found(attempt)
         logger.bind(run=run).info("found {}: {} {}", token, found.state, found.detail)
         if found.state == "absent":
-            await self._store.insist(finishing.TakeBack(token, run, number, found.detail))
-            await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
+            await self._take_back(attempt, found.detail)
         elif found.state in ("running", "ended"):
             self._follow(attempt, attempt.controller.follow)
         else:
             await self._finish(attempt, model.Outcome("unknown", found.detail or "it cannot be said how it ended"))
         return found.state
 
+    async def _found(self, attempt: _Attempt) -> model.Found:
+        while True:
+            try:
+                return await attempt.controller.find(attempt.job)
+            except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
+                if not self._passes(error):
+                    return model.Found("unknown", None, f"{type(error).__name__}: {error}")
+            await asyncio.sleep(store.FULL_S)
 
-async def _found(controller: plugins.Controller, job: model.Job) -> model.Found:
-    try:
-        return await controller.find(job)
-    except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
-        return model.Found("unknown", None, f"{type(error).__name__}: {error}")
+    def _passes(self, error: Exception) -> bool:
+        """Whether the disk is full, and that is waited out."""
+        return isinstance(error, OSError) and error.errno in errors.NO_SPACE and self._store.patient
 
 
 def _masked(masker: secrets.Masker, text: str) -> str:

@@ -1,13 +1,12 @@
 """Why: for an event, each rule that could have seen it, with each condition's value and each gate's verdict.
 
 Conditions of the past are evaluated again on the stored event under the revision that decided it; verdicts of gates are those
-that were stored then. Used by `web` and the command line.
+that were stored, for a run those of its last look. Used by `web` and the command line.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,6 +14,8 @@ from typing import Any, Final
 import orjson
 
 from healer import engine, errors, project, store
+from healer.engine import conditions
+from healer.explain import looks
 from healer.policy import reasons
 from healer.store import cycles, journal, reads
 
@@ -22,13 +23,15 @@ RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 DecidedTo = Callable[[], Awaitable[int]]
 """The journal position up to which all is decided and its decisions can be read."""
 RULES_MAX: Final = 2_000
+NO_RULE: Final = ""
+"""As the rule that is asked for: only the event, and whether it is decided."""
 
 
 async def explain(
     opened: store.Store, revision_of: RevisionOf, decided_to: DecidedTo, asked: str, rule: str | None,
     ended: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Any]:  # fmt: skip
-    """Explain an event (`e-12`), a run (`r-…`) or `latest`. `rule`: only that one (its identity, or its last part).
+    """Explain an event (`e-12`), a run (`r-…`) or `latest`. `rule`: only that one (its identity, or its last part), or `NO_RULE`.
 
     `decided_to` is the decider's own word: the store is told of rows that led to nothing up to a second late. `ended`: activation →
     the row at which a rule ended it. Raises `errors.NotFound`.
@@ -39,33 +42,42 @@ async def explain(
     if not rows:
         raise errors.NotFound(what=f"the event e-{seq}")
     row = await opened.row_of(rows[0])
+    data = orjson.loads(row.body or b"null")
+    told = {} if rule == NO_RULE else await _rules(opened, revision_of, asked, row, data, decided, ended)
+    shown = [
+        one for name, some in told.items() if rule is None or rule in (name, name.rpartition("/")[2]) for one in some
+    ]
+    event = {
+        "id": f"e-{seq}",
+        "kind": row.kind,
+        "source": row.source,
+        "received_at_us": row.at_us,
+        "received_at": looks.iso(row.at_us),
+        "actor": row.actor,
+        "decided": decided,
+        "event": data,
+    }
+    return {"event": event, "rules": shown[:RULES_MAX]}
+
+
+async def _rules(
+    opened: store.Store, revision_of: RevisionOf, asked: str, row: journal.Row, data: Any, decided: bool, ended: Mapping[str, int],
+) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+    """Rule → what is said of it; of a run only the rule that it is of. The event gets the cycle that its rules saw."""
+    seq = row.seq
     decisions = await opened.reader.all("decisions_of", seq)
     number = decisions[0]["revision"] if decisions else (await opened.reader.all("revision_at", seq))[0]["n"]
     told: dict[str, list[dict[str, Any]]] = {}  # a rule has an entry for each of its actions
     for decision in decisions:
         if not asked.startswith("r-") or decision["run"] == asked:
-            told.setdefault(decision["rule"], []).append(_fired(decision))
-    data = orjson.loads(row.body or b"null")
+            told.setdefault(decision["rule"], []).append(_fired(decision, seq))
     if isinstance(data, dict) and not asked.startswith("r-"):
         held = await _not_fired(opened, seq, decided, ended)
         await _with_cycle(opened, row, data)
         revision = await revision_of(number or 0)
         # Thousands of rules are compiled for it: not on the loop.
         await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
-    shown = [
-        one for name, some in told.items() if rule is None or rule in (name, name.rpartition("/")[2]) for one in some
-    ]
-    if asked.startswith("r-"):
-        await _of_run(opened, asked, shown)
-    event = {
-        "id": f"e-{seq}",
-        "kind": row.kind,
-        "source": row.source,
-        "received_at_us": row.at_us,
-        "actor": row.actor,
-        "event": data,
-    }
-    return {"event": event | {"received_at": _iso(row.at_us)}, "rules": shown[:RULES_MAX]}
+    return told
 
 
 async def _position(opened: store.Store, asked: str) -> int:
@@ -82,16 +94,27 @@ async def _position(opened: store.Store, asked: str) -> int:
     return int(rows[0]["seq"])
 
 
-def _fired(decision: dict[str, Any]) -> dict[str, Any]:
-    """A rule that fired: its conditions and gates as they were stored."""
-    held = orjson.loads(decision["explanation"]) if decision["explanation"] else {}
+def _fired(decision: dict[str, Any], seq: int) -> dict[str, Any]:
+    """A rule that fired, with what was stored: of its run, at the last look, where this decision is the one that the run stands on.
+
+    A repeat that found a run there, and a decision that a later event has taken the place of, keep what they said then.
+    """
+    repeat = decision["reason"] in ("duplicate", "attempts")
+    ours = decision["run_seq"] == seq and not repeat
+    text, reason = (decision[f"run_{name}" if ours else name] for name in ("explanation", "reason"))
+    held = orjson.loads(text) if text else {}
     gates = [_gate(verdict) for verdict in held.get("gates", [])]
-    fields: dict[str, Any] = next((gate["fields"] for gate in gates if gate.get("code") == decision["reason"]), {})
+    fields: dict[str, Any] = next((gate["fields"] for gate in gates if gate.get("code") == reason), {})
+    if ours:
+        fields = orjson.loads(decision["run_detail"])
+    later = decision["run_seq"] if not (ours or repeat) else None
+    since_us = decision["deferred_us"] if ours and decision["state"] == "deferred" else None
     return {
-        "rule": decision["rule"], "fired": True, "action": decision["action"], "outcome": decision["outcome"],
-        "reason": decision["reason"], "sentence": reasons.sentence(decision["reason"], fields) if decision["reason"] else "",
-        "next_step": reasons.next_step(decision["reason"], fields), "would": held.get("would") or None,
+        "rule": decision["rule"], "fired": True, "action": decision["action"], "outcome": decision["outcome"], "reason": reason,
+        "sentence": reasons.sentence(reason, fields) if reason in reasons.REASONS or not ours else "",
+        "next_step": reasons.next_step(reason, fields), "would": held.get("would") or None,
         "conditions": held.get("conditions", []), "gates": gates, "run": decision["run"], "state": decision["state"],
+        "since": None if since_us is None else looks.iso(since_us), "decided_again": later and f"e-{later}", **looks.shown(held),
     }  # fmt: skip
 
 
@@ -133,7 +156,7 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
     own = data.get("meta")
     brought = orjson.loads(row.meta) if row.meta else {}
     uuid = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
-    made = {"uuid": uuid, "received_at": _iso(row.at_us), "source": {"name": row.source}}
+    made = {"uuid": uuid, "received_at": looks.iso(row.at_us), "source": {"name": row.source}}
     return {**data, "meta": {**(own if isinstance(own, dict) else {}), **brought, **made}}
 
 
@@ -151,34 +174,34 @@ def _others(
         name = f"{activation.name}/{ruleset.name}"
         if name not in listening:
             continue
-        for entry in engine.Session(ruleset).explain(data, row.at_us / 1_000_000):
-            rule = f"{name}/{entry['rule']}"
-            if rule in told:
-                for one in told[rule]:
-                    one["conditions"] = one["conditions"] or entry["tests"]
+        explained = engine.Session(ruleset).explain(data, row.at_us / 1_000_000)
+        for rule, entry in zip(ruleset.rules, explained, strict=True):
+            identity = f"{name}/{rule.name}"
+            tests = _tests(rule, entry)
+            if identity in told:
+                for one in told[identity]:
+                    one["conditions"] = one["conditions"] or tests
                 continue
-            reason = entry["reason"] if entry["reason"] != "fires" else held(name)
-            if reason == "throttled" and not entry["throttle"]:
-                reason = "not-heard"
+            reason = entry["reason"] if entry["reason"] != "fires" else _silent(rule, held(name))
             made = {
-                "rule": rule, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
-                "conditions": entry["tests"], "gates": [], "run": None, "state": None,
+                "rule": identity, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
+                "conditions": tests, "gates": [], "run": None, "state": None,
             }  # fmt: skip
-            told[rule] = [made]
+            if reason == "throttled" and rule.throttle is not None:
+                made["throttle"] = rule.throttle.shown.lower()
+            told[identity] = [made]
 
 
-async def _of_run(opened: store.Store, run: str, shown: list[dict[str, Any]]) -> None:
-    """For a run: the gates as they stand in its own row, which a later look may have changed."""
-    (row,) = await opened.reader.select("SELECT state, reason, detail, explanation FROM run WHERE id = ?", [run])
-    held = orjson.loads(row["explanation"])
-    for one in shown:
-        one["gates"] = [_gate(verdict) for verdict in held.get("recheck") or held.get("gates", [])]
-        one["conditions"] = held.get("conditions", [])
-        one["state"], one["reason"] = row["state"], row["reason"]
-        fields = orjson.loads(row["detail"])
-        one["sentence"] = reasons.sentence(row["reason"], fields) if row["reason"] in reasons.REASONS else ""
-        one["next_step"] = reasons.next_step(row["reason"], fields)
+def _tests(rule: engine.Rule, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rule's tests. `not (event.a is not defined)` alone looks at no field: it holds for the first event, whatever that has."""
+    tests: list[dict[str, Any]] = entry["tests"]
+    if conditions.absence(rule.condition) is None or not tests[0]["negated"]:
+        return tests
+    return [test | {"holds": True, "seen": []} for test in tests]
 
 
-def _iso(us: int) -> str:
-    return datetime.datetime.fromtimestamp(us / 1_000_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _silent(rule: engine.Rule, held: str) -> str:
+    """Why a rule whose condition holds did not fire; `held` is `throttled` where nothing else is known."""
+    if held == "throttled" and conditions.absence(rule.condition) is not None:
+        return "absence-over"
+    return "not-heard" if held == "throttled" and rule.throttle is None else held

@@ -156,21 +156,16 @@ class Intake:
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
         blobs: list[journal.Blob] = []
         if raw is not None:
-            blobs.append(await self._keep(raw))
+            blobs.append(await self._store.keep(raw))
             for row in rows:
                 row.raw_hash = blobs[0].hash
         for row in rows:
             if row.body is not None and len(row.body) > journal.INLINE_MAX:
-                blob = await self._keep(row.body)
+                blob = await self._store.keep(row.body)
                 blobs.append(blob)
                 row.body, row.body_hash = None, blob.hash
         if rows:
             await self._store.submit(journal.Append(rows, blobs))
-
-    async def _keep(self, data: bytes) -> journal.Blob:
-        if len(data) <= journal.INLINE_MAX or self._store.blobs.folder is None:
-            return self._store.blobs.keep(data)
-        return await asyncio.to_thread(self._store.blobs.keep, data)
 
     def _seen(self, source: str, repeat: str) -> int | asyncio.Future[int | None] | None:
         """Where the same word of the same source came less than a minute ago (the other one of a redundant pair)."""

@@ -6,21 +6,28 @@ The rules are those of ansible-core's plugins `ini` and `yaml`; a test compares 
 from __future__ import annotations
 
 import ast
+import contextlib
 import pathlib
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from healer import config, errors
-from healer.inventory.groups import Group, Reading, looked_at
+from healer.inventory import words
+from healer.inventory.groups import LOOKED_AT, Reading, TooMuch
 from healer.inventory.names import Inventory
 
 LINE_MAX: Final = 16_384
+"""Characters of a line that is looked into."""
+LINES_MAX: Final = 1_000_000
+MISTAKES_MAX: Final = 1_000
+"""Of one file; after so many it is none of hosts."""
 _IGNORED: Final = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )
 _SECTION: Final = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
+_PLAIN: Final = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_]\w*|\d+(?:\.\d+){3}", re.ASCII)
+"""What is no literal at a glance: a name, an address."""
 _CHILD: Final = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
 
 
@@ -33,7 +40,13 @@ def parse(files: Mapping[str, str]) -> tuple[Inventory, list[errors.Diagnostic]]
         if any(_IGNORED.search(part) for part in (parts[:-1] if alone else parts) if part != ".."):
             continue
         _read(reading, file, files[file])
-    return reading.inventory(), reading.diagnostics
+        if reading.over:
+            break
+    try:
+        return reading.inventory(), reading.diagnostics
+    except TooMuch as error:
+        reading.diagnostics.append(errors.Diagnostic("inventory", str(error), errors.Place(min(files))))
+        return reading.inventory(), reading.diagnostics
 
 
 def _read(reading: Reading, file: str, text: str) -> None:
@@ -48,7 +61,6 @@ def _read(reading: Reading, file: str, text: str) -> None:
                 _dynamic(reading, file, text, "a configuration of an inventory plugin")
                 return
             _Yaml(reading, document).read()
-            reading.diagnostics += document.diagnostics
             return
     _Ini(reading, config.Document(file, text)).read()
 
@@ -61,30 +73,66 @@ def _dynamic(reading: Reading, file: str, text: str, what: str) -> None:
     reading.diagnostics.append(errors.Diagnostic("dynamic-inventory", message, place, "hint", first, len(first), try_))
 
 
-class _Ini:
-    """ansible-core's `ini`: sections of hosts, variables or children."""
+class _Ended(Exception):
+    """It became too much, which is told."""
+
+
+class _Form:
+    """What both forms share: a file, and what was read before it."""
 
     def __init__(self, reading: Reading, document: config.Document) -> None:
         self.reading = reading
         self.document = document
+
+    def read(self) -> None:
+        """All of the file, or as much as there may be."""
+        with contextlib.suppress(_Ended):
+            self.whole()
+        self.reading.diagnostics += self.document.diagnostics
+
+    def whole(self) -> None:
+        raise NotImplementedError
+
+    def wrong(
+        self, message: object, mark: config.Mark | None, try_: str = "", severity: errors.Severity = "error"
+    ) -> None:
+        """Tell a mistake. Raises _Ended where it is the last that is told."""
+        self.document.diagnostic(severity, "inventory", str(message), mark, try_)
+        if not self.reading.over and len(self.document.diagnostics) >= MISTAKES_MAX:
+            self.reading.over = True
+            last = f"more than {MISTAKES_MAX} mistakes; what follows was not read"
+            self.document.error("inventory", last, mark)
+        if self.reading.over:
+            raise _Ended
+
+
+class _Ini(_Form):
+    """ansible-core's `ini`: sections of hosts, variables or children."""
+
+    def __init__(self, reading: Reading, document: config.Document) -> None:
+        super().__init__(reading, document)
         self.group, self.kind = "ungrouped", "hosts"
         self.awaited: dict[str, tuple[config.Mark, str]] = {}
 
-    def read(self) -> None:
-        for number, raw in enumerate(self.document.lines, 1):
+    def whole(self) -> None:
+        lines = self.document.lines
+        if len(lines) > LINES_MAX:
+            self.reading.over = True
+            self.wrong(f"the file has {len(lines)} lines, more than {LINES_MAX}", (LINES_MAX + 1, 1, 1))
+        for number, raw in enumerate(lines, 1):
             line = raw.strip()
             if line and line[0] not in "#;":
                 mark = (number, len(raw) - len(raw.lstrip()) + 1, len(line))
                 try:
                     self.line(line, mark)
                 except ValueError as error:
-                    self.document.error("inventory", str(error), mark)
+                    self.wrong(error, mark)
         for mark, message in self.awaited.values():
-            self.document.error("inventory", message, mark)
-        self.reading.diagnostics += self.document.diagnostics
+            self.wrong(message, mark)
 
     def line(self, line: str, mark: config.Mark) -> None:
         if line.startswith("[") and (found := _SECTION.fullmatch(line)):
+            _within(line)
             self.section(found[1], found[2] or "hosts", mark)
         elif line.startswith("[") and line.endswith("]") and ":" not in line:
             raise ValueError("a section is [group], [group:vars] or [group:children]")
@@ -92,7 +140,9 @@ class _Ini:
             name, equals, value = line.partition("=")
             if not equals:
                 raise ValueError("a line of variables is name=value")
-            self.reading.groups[self.group].variables |= looked_at({name.strip(): _value(value.strip())})
+            if name.strip() in LOOKED_AT:
+                _within(line)
+                self.reading.add_variables(self.group, {name.strip(): _value(value.strip())})
         elif self.kind == "children":
             self.child(line, mark)
         else:
@@ -103,82 +153,83 @@ class _Ini:
         if kind not in ("hosts", "vars", "children"):
             self.kind = "hosts"
             hint = errors.nearest(kind, ("hosts", "vars", "children"))
-            self.document.error("inventory", f"[{group}:{kind}]: wanted is vars or children", mark, hint)
+            self.wrong(f"after the colon stands vars or children, got {config.shown(kind)}", mark, hint)
         if kind == "vars" and group not in self.reading.groups:
-            self.awaited[group] = (mark, f"[{group}:vars] is for a group that is not defined")
+            self.awaited[group] = (mark, f"the group {config.shown(group)} of these variables is not defined")
         elif kind != "vars":
             self.awaited.pop(group, None)
-        self.reading.groups.setdefault(group, Group())
+        self.reading.add_group(group)
 
     def child(self, line: str, mark: config.Mark) -> None:
+        _within(line)
         found = _CHILD.fullmatch(line)
         if not found:
             raise ValueError("a line of children is the name of a group")
         if found[1] not in self.reading.groups:
-            self.awaited[found[1]] = (mark, f"the group {found[1]!r} is not defined")
-            self.reading.groups[found[1]] = Group()
+            self.awaited[found[1]] = (mark, f"the group {config.shown(found[1])} is not defined")
+            self.reading.add_group(found[1])
         self.reading.add_child(self.group, found[1])
 
     def hosts(self, line: str) -> None:
-        if len(line) > LINE_MAX:  # shlex takes the square of it
-            raise ValueError(f"the line has {len(line)} characters, more than {LINE_MAX}")
-        words = shlex.split(line, comments=True)
+        _within(line)
+        host, *rest = words.split(line)
         variables = {}
-        for word in words[1:]:
+        for word in rest:
             name, equals, value = word.partition("=")
             if not equals:
-                raise ValueError(f"after a host stand variables as name=value, got {word!r}")
-            variables[name] = _value(value)
-        self.reading.add_hosts(self.group, words[0], variables)
+                raise ValueError(f"after a host stand variables as name=value, got {config.shown(word)}")
+            if name in LOOKED_AT:
+                variables[name] = _value(value)
+        self.reading.add_hosts(self.group, host, variables)
 
 
-class _Yaml:
+class _Yaml(_Form):
     """ansible-core's `yaml`: groups with hosts, vars and children."""
 
-    def __init__(self, reading: Reading, document: config.Document) -> None:
-        self.reading = reading
-        self.document = document
-
-    def read(self) -> None:
+    def whole(self) -> None:
         value = self.document.value
         if not isinstance(value, config.Map):
             if self.document.ok:
-                self.document.error("inventory", "an inventory is a mapping of groups", (1, 1, 1))
+                self.wrong("an inventory is a mapping of groups", (1, 1, 1))
             return
         for name in value:
             self.group(str(name), value[name], value.keys_at[name])
 
     def group(self, name: str, body: Any, mark: config.Mark) -> None:
-        group = self.reading.groups.setdefault(name, Group())
-        for key, inner in self.mapping(body, f"the group {name!r}", mark):
+        try:
+            self.reading.add_group(name)
+        except ValueError as error:
+            self.wrong(error, mark)
+        for key, inner in self.mapping(body, "the group", name, mark):
             at = body.keys_at[key]
             if key not in ("hosts", "vars", "children"):
                 hint = errors.nearest(str(key), ("hosts", "vars", "children"))
-                self.document.warning("inventory", f"{key!r} means nothing in a group", at, hint)
+                self.wrong(f"{config.shown(key)} means nothing in a group", at, hint, "warning")
                 continue
             items = _lone(inner, at) if isinstance(inner, str) else inner
-            for word, value in self.mapping(items, f"{key} of {name!r}", at):
-                self.item(name, group, str(key), (str(word), value), items.keys_at[word])
+            for word, value in self.mapping(items, f"{key} of", name, at):
+                self.item(name, str(key), (str(word), value), items.keys_at[word])
 
-    def item(self, name: str, group: Group, key: str, item: tuple[str, Any], at: config.Mark) -> None:
+    def item(self, name: str, key: str, item: tuple[str, Any], at: config.Mark) -> None:
         word, value = item
         try:
             if key == "hosts":
-                self.reading.add_hosts(name, word, dict(self.mapping(value, f"the host {word!r}", at)))
+                self.reading.add_hosts(name, word, dict(self.mapping(value, "the host", word, at)))
             elif key == "vars":
-                group.variables |= looked_at({word: value})
+                self.reading.add_variables(name, {word: value})
             else:
                 self.group(word, value, at)
                 if name != "all":
                     self.reading.add_child(name, word)
         except ValueError as error:
-            self.document.error("inventory", str(error), at)
+            self.wrong(error, at)
 
-    def mapping(self, value: Any, what: str, mark: config.Mark) -> Iterator[tuple[Any, Any]]:
+    def mapping(self, value: Any, what: str, name: str, mark: config.Mark) -> Iterator[tuple[Any, Any]]:
         if isinstance(value, config.Map):
             yield from value.items()
         elif value is not None:
-            self.document.error("inventory", f"{what} has to be a mapping, got {type(value).__name__.lower()}", mark)
+            got = type(value).__name__.lower()
+            self.wrong(f"{what} {config.shown(name)} has to be a mapping, got {got}", mark)
 
 
 def _lone(name: str, mark: config.Mark) -> config.Map:
@@ -188,8 +239,15 @@ def _lone(name: str, mark: config.Mark) -> config.Map:
     return made
 
 
+def _within(line: str) -> None:
+    if len(line) > LINE_MAX:
+        raise ValueError(f"the line has {len(line)} characters, more than {LINE_MAX}")
+
+
 def _value(text: str) -> Any:
     """As Ansible: a Python literal where it is one, else the text."""
+    if _PLAIN.fullmatch(text):
+        return text
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -5,18 +5,34 @@ The rules are those of ansible-core: a deeper group wins over one above it, a ho
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer import errors
+from healer import config, errors
 from healer.inventory import names
 
 HOSTS_MAX: Final = 200_000
-LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_connection", "healer_aliases")
+GROUPS_MAX: Final = 50_000
+RANGES_MAX: Final = 8
+"""Of one pattern. A name has a few; each could double what the others make."""
+ALIASES_MAX: Final = 100
+STEPS_MAX: Final = 10_000_000
+"""Hosts named, groups passed on the way down, hosts in groups: all that a short file can make many of."""
+PRIORITY: Final = "ansible_group_priority"
+LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_connection", "healer_aliases", PRIORITY)
+_STEPS_OF_ALIAS: Final = 10
+_DIGITS_MAX: Final = 18
+_PRIORITY: Final = re.compile(r"-?[0-9]{1,18}")
 _RANGE: Final = re.compile(r"\[([^:\[\]]*):([^:\[\]]+)(?::(\d+))?\]")
 _PORT: Final = re.compile(r"((?:[^:\s\[\]]|\[[^\]\s]*\])+):(\d{1,5})")
+
+
+class TooMuch(ValueError):
+    """Nothing more is read after it, of any file."""
 
 
 class Group:
@@ -37,45 +53,84 @@ class Reading:
         self.groups: dict[str, Group] = {"all": Group(), "ungrouped": Group()}
         self.hosts: dict[str, dict[str, Any]] = {}
         self.diagnostics: list[errors.Diagnostic] = []
+        self.over = False
+        """Whether it became too much."""
+        self._steps = 0
+
+    def add_group(self, name: str) -> Group:
+        """The group of this name, a new one where there is none. Raises TooMuch."""
+        if name not in self.groups and len(self.groups) >= GROUPS_MAX:
+            raise self._too_much(f"more than {GROUPS_MAX} groups")
+        return self.groups.setdefault(name, Group())
 
     def add_hosts(self, group: str, pattern: str, variables: Mapping[str, Any]) -> None:
         """Raises ValueError for a range that is none, or too many hosts."""
         found = _PORT.fullmatch(pattern)
         name, port = (found[1], int(found[2])) if found else (pattern, None)
+        own = {"ansible_port": port} if port is not None else {}
+        own |= looked_at(variables)
+        _aliases(own)
+        members = self.groups[group].hosts
         for host in expand(_bare(name)):
-            if len(self.hosts) >= HOSTS_MAX:
-                raise ValueError(f"more than {HOSTS_MAX} hosts")
-            known = self.hosts.setdefault(host, {})
-            known |= {"ansible_port": port} if port is not None else {}
-            known |= looked_at(variables)
-            self.groups[group].hosts[host] = None
+            self._step(1)
+            if host not in self.hosts and len(self.hosts) >= HOSTS_MAX:
+                raise self._too_much(f"more than {HOSTS_MAX} hosts")
+            self.hosts.setdefault(host, {}).update(own)
+            members[host] = None
+
+    def add_variables(self, group: str, variables: Mapping[str, Any]) -> None:
+        """Raises ValueError for too many aliases."""
+        own = looked_at(variables)
+        _aliases(own)
+        self.groups[group].variables |= own
 
     def add_child(self, group: str, child: str) -> None:
         """Raises ValueError for a group that would lie in itself."""
         if child in ("all", group) or group in self.below(child):
-            raise ValueError(f"the group {child!r} cannot lie in {group!r}: it would lie in itself")
+            message = f"the group {config.shown(child)} cannot lie in {config.shown(group)}: it would lie in itself"
+            raise ValueError(message)
         self.groups[group].children[child] = None
 
-    def below(self, group: str) -> list[str]:
+    def below(self, group: str) -> dict[str, None]:
         """The groups in a group, at any depth, itself first."""
-        found: dict[str, None] = {}
+        found = {group: None}
         waiting = [group]
         while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found[name] = None
-                waiting.extend(self.groups[name].children)
-        return list(found)
+            children = self.groups[waiting.pop()].children
+            self._step(1 + len(children))
+            for child in children:
+                if child not in found:
+                    found[child] = None
+                    waiting.append(child)
+        return found
+
+    def _step(self, count: int) -> None:
+        self._steps += count
+        if self._steps > STEPS_MAX:
+            raise self._too_much(f"more than {STEPS_MAX} hosts and groups, each counted wherever it lies")
+
+    def _too_much(self, message: str) -> TooMuch:
+        self.over = True
+        return TooMuch(message)
 
     def inventory(self) -> names.Inventory:
-        """What all of it comes to."""
+        """What all of it comes to; of what is too much the names alone. Raises TooMuch once."""
+        if self.over:
+            return names.Inventory(
+                {host: names.Host(host, host) for host in self.hosts}, dict.fromkeys(self.groups, ())
+            )
         depths = self._depths()
         groups: dict[str, tuple[str, ...]] = {}
         of_host: dict[str, list[str]] = {host: [] for host in self.hosts}
-        for name in sorted(self.groups, key=lambda name: (depths[name], name)):
-            inside = {host: None for group in self.below(name) for host in self.groups[group].hosts}
+        for name in sorted(self.groups, key=lambda name: (depths[name], _priority(self.groups[name]), name)):
+            if name in ("all", "ungrouped"):
+                continue
+            inside: dict[str, None] = {}
+            for group in self.below(name):
+                self._step(len(self.groups[group].hosts))
+                inside |= self.groups[group].hosts
             groups[name] = tuple(inside)
-            for host in inside if name not in ("all", "ungrouped") else ():
+            for host in inside:
                 of_host[host].append(name)
         groups["all"] = tuple(self.hosts)
         groups["ungrouped"] = tuple(host for host, own in of_host.items() if not own)
@@ -86,28 +141,46 @@ class Reading:
         for group in groups or ["ungrouped"]:  # the deeper wins, then the later in the alphabet
             variables |= self.groups[group].variables
         variables |= self.hosts[name]
-        aliases = variables.get("healer_aliases") or ()
-        listed = (
-            aliases.split(",") if isinstance(aliases, str) else aliases if isinstance(aliases, list | tuple) else ()
-        )
+        aliases = _aliases(variables)
+        self._step(_STEPS_OF_ALIAS * len(aliases))  # one of a group stands for each host of it
         port = variables.get("ansible_port")
         return names.Host(
             name, str(variables.get("ansible_host") or name), _port(port),
             tuple(sorted(groups)), str(variables.get("ansible_connection") or ""),
-            tuple(word.strip() for word in map(str, listed) if word.strip()),
+            aliases,
         )  # fmt: skip
 
     def _depths(self) -> dict[str, int]:
-        depths = dict.fromkeys(self.groups, 1)
-        for _ in self.groups:
-            changed = False
-            for name, group in self.groups.items():
-                for child in group.children:
-                    if depths[child] <= depths[name]:
-                        depths[child], changed = depths[name] + 1, True
-            if not changed:
-                break
-        return depths | {"all": 0}
+        """How far each lies below `all` at the most; whoever lies in no group lies in `all`."""
+        depths = dict.fromkeys(self.groups, 1) | {"all": 0}
+        above = dict.fromkeys(self.groups, 0)
+        for group in self.groups.values():
+            for child in group.children:
+                above[child] += 1
+        waiting = [name for name, count in above.items() if not count]
+        while waiting:
+            name = waiting.pop()
+            for child in self.groups[name].children:
+                depths[child] = max(depths[child], depths[name] + 1)
+                above[child] -= 1
+                if not above[child]:
+                    waiting.append(child)
+        return depths
+
+
+def _priority(group: Group) -> int:
+    found = _PRIORITY.fullmatch(str(group.variables.get(PRIORITY, 1)))
+    return int(found[0]) if found else 1
+
+
+def _aliases(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """The aliases among variables. Raises ValueError for too many of them."""
+    written = variables.get("healer_aliases") or ()
+    listed = written.split(",") if isinstance(written, str) else written if isinstance(written, list | tuple) else ()
+    found = tuple(word for one in listed if (word := str(one).strip()))
+    if len(found) > ALIASES_MAX:
+        raise ValueError(f"more than {ALIASES_MAX} healer_aliases")
+    return found
 
 
 def _port(value: Any) -> int | None:
@@ -119,35 +192,64 @@ def _bare(pattern: str) -> str:
     return pattern[1:-1] if pattern.startswith("[") and names.address_of(pattern[1:-1]) else pattern
 
 
-def expand(pattern: str) -> Iterator[str]:
+def expand(pattern: str) -> Iterable[str]:
     """`web[01:10]` and `db-[a:f:2]` as Ansible expands them, several ranges too. Raises ValueError."""
-    found = _RANGE.search(pattern)
-    if not found:
-        if not pattern or any(c in pattern for c in "[]"):
-            raise ValueError(f"{pattern!r} is no name of hosts; a range is written [01:10] or [a:f]")
-        yield pattern
-        return
-    for middle in _range(found[1] or "0", found[2], int(found[3] or 1), pattern):
-        for rest in expand(pattern[found.end() :]) if found.end() < len(pattern) else ("",):
-            yield pattern[: found.start()] + middle + rest
+    if "[" not in pattern and 0 < len(pattern) <= names.TEXT_MAX and "]" not in pattern:
+        return (pattern,)
+    between: list[str] = []
+    ranges: list[Sequence[str]] = []
+    at = 0
+    for found in _RANGE.finditer(pattern):
+        if len(ranges) == RANGES_MAX:
+            raise ValueError(f"{config.shown(pattern)}: more than {RANGES_MAX} ranges")
+        between.append(pattern[at : found.start()])
+        ranges.append(_range(found[1] or "0", found[2], found[3] or "1", pattern))
+        if math.prod(map(len, ranges)) > HOSTS_MAX:
+            raise ValueError(f"{config.shown(pattern)}: more than {HOSTS_MAX} hosts")
+        at = found.end()
+    between.append(pattern[at:])
+    if not pattern or any(c in part for part in between for c in "[]"):
+        raise ValueError(f"{config.shown(pattern)} is no name of hosts; a range is written [01:10] or [a:f]")
+    if sum(map(len, between)) + sum(len(one[-1]) for one in ranges) > names.TEXT_MAX:
+        raise _too_long(pattern)
+    return _joined(between, ranges)
 
 
-def _range(first: str, last: str, step: int, pattern: str) -> list[str]:
+def _joined(between: Sequence[str], ranges: Sequence[Sequence[str]]) -> Iterator[str]:
+    for middles in itertools.product(*ranges):
+        yield "".join(part + middle for part, middle in zip(between, (*middles, ""), strict=True))
+
+
+def _range(first: str, last: str, step: str, pattern: str) -> Sequence[str]:
     letters = string.ascii_letters
     width = len(first) if len(first) > 1 and first.startswith("0") else 0
-    if step < 1 or (width and len(last) != width):
-        raise ValueError(f"{pattern!r}: the range needs a step of 1 or more and ends of equal width")
+    by = int(step.lstrip("0")[:_DIGITS_MAX] or "0")
+    if width > names.TEXT_MAX:
+        raise _too_long(pattern)
+    if by < 1 or (width and len(last) != width):
+        raise ValueError(f"{config.shown(pattern)}: the range needs a step of 1 or more and ends of equal width")
     if first.isdecimal() and last.isdecimal() and first.isascii() and last.isascii():
-        if int(last) - int(first) > HOSTS_MAX:
-            raise ValueError(f"{pattern!r}: more than {HOSTS_MAX} hosts")
-        made = [str(number).zfill(width) for number in range(int(first), int(last) + 1, step)]
+        numbers = _numbers(first, last, by, pattern)
+        made = [str(number).zfill(width) for number in numbers]
     elif len(first) == len(last) == 1 and first in letters and last in letters:
-        made = list(letters[letters.index(first) : letters.index(last) + 1 : step])
+        made = list(letters[letters.index(first) : letters.index(last) + 1 : by])
     else:
-        raise ValueError(f"{pattern!r}: a range is of numbers or of single letters")
+        raise ValueError(f"{config.shown(pattern)}: a range is of numbers or of single letters")
     if not made:
-        raise ValueError(f"{pattern!r}: the range ends before it begins")
+        raise ValueError(f"{config.shown(pattern)}: the range ends before it begins")
     return made
+
+
+def _numbers(first: str, last: str, step: int, pattern: str) -> range:
+    if max(len(first.lstrip("0")), len(last.lstrip("0"))) <= _DIGITS_MAX:
+        found = range(int(first), int(last) + 1, step)
+        if int(last) - int(first) <= HOSTS_MAX:
+            return found
+    raise ValueError(f"{config.shown(pattern)}: more than {HOSTS_MAX} hosts")
+
+
+def _too_long(pattern: str) -> ValueError:
+    return ValueError(f"{config.shown(pattern)}: a name of a host has at most {names.TEXT_MAX} characters")
 
 
 def looked_at(variables: Mapping[str, Any]) -> dict[str, Any]:

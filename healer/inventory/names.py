@@ -107,6 +107,8 @@ def _fold(text: str) -> str:
 
 def address_of(text: str) -> str:
     """An IP address in its one spelling, or nothing."""
+    if ":" not in text and not text[:1].isdigit():
+        return ""
     try:
         return "" if "%" in text else str(ipaddress.ip_address(text))
     except ValueError:

@@ -78,7 +78,7 @@ class View:
     resolved_us: int | None = None
     """When all of its firing alerts had been resolved; None while one fires (or none is known)."""
     deferred_us: int | None = None
-    """Since when a gate holds it; None: it was never deferred."""
+    """Since when a gate holds it, or held it until it was queued; None: none did."""
     last_ended: Mapping[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
     """target → (end of the last effect of this action on it, the run)."""
     locked_by: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -43,7 +43,7 @@ def kill_switch(candidate: Candidate, view: View, now_us: int) -> Answer:
 
 
 def age(candidate: Candidate, view: View, now_us: int) -> Answer:
-    """Gate 2: the event was too old when first decided, or has waited too long for a gate."""
+    """Gate 2: the event was too old when first decided (or when its turn came), or it has waited too long for a gate."""
     limits = candidate.limits
     if view.deferred_us is not None:
         waited_s = (now_us - view.deferred_us) / US
@@ -53,7 +53,7 @@ def age(candidate: Candidate, view: View, now_us: int) -> Answer:
                 "age": reasons.span(waited_s),
                 "max_age": reasons.span(limits.defer_for_s),
                 "waited": True,
-                "gate": view.reason,
+                "gate": view.reason or "its turn",
             }
             return saw, [No("stale", fields)]
         return saw, []

@@ -1,8 +1,8 @@
 """Loading in a process of its own: for a reload, which must not hold the daemon's loop. Both sides stand here.
 
 The parent sends what to load as JSON on standard input; the child answers in pieces in a file of its own, so that nothing that a
-plugin prints can get between them, and that no thread has to take the GIL for each of them. A child that dies is a diagnostic, never
-an exception.
+plugin prints can get between them, and that no thread has to take the GIL for each of them; in memory, as a disk may be full. A child
+that dies is a diagnostic, never an exception.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import pathlib
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -58,7 +57,10 @@ async def load_in_child(
     publish_to: pathlib.Path | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> loading.Loaded:
-    """As `loading.load`, in a child process; with `publish_to` (a data directory) the child also publishes the revision."""
+    """As `loading.load`, in a child process; with `publish_to` (a data directory) the child also publishes the revision.
+
+    Raises `errors.StoreFull` where that finds no space.
+    """
     wanted = {
         "project_dir": str(project_dir),
         "environ": {name: value for name, value in environ.items() if name.startswith(settings.PREFIX)},
@@ -84,7 +86,10 @@ async def load_in_child(
                 await asyncio.sleep(0)
                 started = time.monotonic()
     if joined.complete:
-        return joined.loaded()
+        loaded = joined.loaded()
+        if any(one.code == errors.StoreFull.code for one in loaded.diagnostics):
+            raise errors.StoreFull(f"free some space on the disk of {publish_to}")
+        return loaded
     message = f"the process that read the project ended before it was done: {asked.reason[-1000:]}"
     return loading.Loaded(None, (errors.Diagnostic("load-failed", message, errors.Place(str(project_dir))),))
 
@@ -104,7 +109,7 @@ class _Asked:
 
     def run(self) -> collections.deque[bytes]:
         """The pieces that came, in order. `reason` says what the child said at its end."""
-        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as words:
+        with _in_memory("answer") as answer, _in_memory("words") as words:
             process = self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _CODE, str(answer.fileno())], pass_fds=(answer.fileno(),), stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, env=self._env,
@@ -135,6 +140,10 @@ class _Asked:
     def _kill(self) -> None:
         if self._process is not None:
             self._process.kill()
+
+
+def _in_memory(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(name), "w+b")
 
 
 def _pieces(answer: BinaryIO) -> collections.deque[bytes]:
@@ -181,7 +190,8 @@ def _load(wanted: dict[str, Any]) -> loading.Loaded:
             failed = _failed(wanted, error.code, error.message, error.try_)
             break
         except OSError as error:
-            failed = _failed(wanted, "publish", f"the files cannot be copied: {error}", "")
+            code = errors.StoreFull.code if error.errno in errors.NO_SPACE else "publish"
+            failed = _failed(wanted, code, f"the files cannot be copied: {error}", "")
             break
     return loading.Loaded(None, (*loaded.diagnostics, failed))
 

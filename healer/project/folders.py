@@ -1,7 +1,7 @@
-"""Files in the wrong folder, plugins that would take the place of a built-in one, and a data directory among what is read.
+"""Files in the wrong folder, plugins that would take the place of a built-in one, and what the daemon writes among what is read.
 
-Caller: `loading`. Why such a data directory is refused and not left out of what is read: `data_dir: rulebooks` would be a
-project without rules, and nothing would say so.
+Caller: `loading`. Why that is refused and not left out of what is read: `data_dir: rulebooks` would be a project without
+rules, and nothing would say so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from healer import errors, plugins
+from healer import config, errors, plugins
+from healer.project import settings
 from healer.project.tree import FILES, FOLDERS, Tree
 
 _YAML: Final = (".yml", ".yaml")
@@ -19,6 +20,17 @@ _LISTED: Final[Mapping[plugins.Kind, str]] = {
     "controllers": "controllers are listed in controllers.yaml",
     "sources": "sources are listed in rulebooks and, shared, in healer.yaml",
 }
+_FOLDER: Final = "or one outside the project"
+_WRITTEN: Final = {
+    "data_dir": ("data-dir", "the data directory", f"take a folder of its own, as .healer, {_FOLDER}"),
+    "log.dir": ("log-dir", "the folder of the logs", f"take a folder of its own, as logs, {_FOLDER}"),
+    "control.socket": (
+        "control-socket",
+        "the control socket",
+        "leave it out (it is in the data directory then), or take a place outside the project",
+    ),
+}
+"""Setting → (code, what it is, what to do)."""
 
 
 def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
@@ -36,6 +48,24 @@ def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
         if path.endswith(".py"):
             message = "this folder holds rulebooks; Python plugins lie in sources/ and controllers/"
             yield _error("wrong-folder", path, message)
+
+
+def among_read(
+    tree: Tree, main: config.Document | None, read: settings.Read, inventories: Iterable[str]
+) -> Iterator[errors.Diagnostic]:
+    """Each place where the daemon would write among what it reads: the next load would fail, or be another revision."""
+    there = list(inventories)
+    for name, (code, what, try_) in _WRITTEN.items():
+        section, _, key = name.rpartition(".")
+        where = getattr(getattr(read.settings, section) if section else read.settings, key)
+        if not where or not holds(tree, where, there):
+            continue
+        by = read.set_by.get(name)
+        document = main if main is not None and not by else config.Document(by or "healer.yaml", "")
+        inner = document.value.get(section) if section and isinstance(document.value, config.Map) else document.value
+        mark = inner.values_at.get(key) if isinstance(inner, config.Map) else None
+        message = f"{what} {where!r} lies where the project's own files are read from"
+        yield document.diagnostic("error", code, message, mark, try_)
 
 
 def holds(tree: Tree, where: str, inventories: Iterable[str]) -> bool:

@@ -26,6 +26,7 @@ from healer.project import (
     events,
     folders,
     git,
+    mistakes,
     revision,
     settings,
     sources,
@@ -46,8 +47,8 @@ class Loaded:
 
     @property
     def errors(self) -> int:
-        """How many diagnostics are errors."""
-        return sum(one.severity == "error" for one in self.diagnostics)
+        """How many errors there are, those that are not shown among them."""
+        return mistakes.counted(self.diagnostics, "error")
 
 
 def load(project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
@@ -91,8 +92,9 @@ class _Loading:
         diagnostics = [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
         unique = dict.fromkeys(sorted(diagnostics, key=lambda d: (d.place.file, d.place.line, d.place.column)))
         failed = any(one.severity == "error" for one in unique)
-        whole = None if failed else dataclasses.replace(found, diagnostics=tuple(unique))
-        return Loaded(whole, tuple(unique))
+        shown = mistakes.bounded(unique)
+        whole = None if failed else dataclasses.replace(found, diagnostics=shown)
+        return Loaded(whole, shown)
 
     def _revision(self) -> revision.Revision:
         main = self._document("healer")
@@ -102,7 +104,7 @@ class _Loading:
         control = self._document("controllers")
         control_by = controllers.read(control, project)
         inventories = self._inventories(control, control_by)
-        self._data_dir(main, read)
+        self._more += folders.among_read(self.tree, main, read, self._inventory_paths)
         actions = self._document("actions")
         written, metadata = discovery.written(self.tree, actions)
         self._documents += metadata
@@ -128,18 +130,6 @@ class _Loading:
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
             control_by.default, inventories, tuple(activations), all_sources.found, self.tree.files, self._hostname,
         )  # fmt: skip
-
-    def _data_dir(self, main: config.Document | None, read: settings.Read) -> None:
-        """What the daemon writes must not be among what it reads: the next load would fail, or be another revision."""
-        where = read.settings.data_dir
-        if not folders.holds(self.tree, where, self._inventory_paths):
-            return
-        message = f"the data directory {where!r} lies where the project's own files are read from"
-        try_ = "take a folder of its own, as .healer, or one outside the project"
-        by = read.set_by.get("data_dir")
-        document = main if main is not None and not by else config.Document(by or "healer.yaml", "")
-        mark = document.value.values_at.get("data_dir") if isinstance(document.value, config.Map) else None
-        self._more.append(document.diagnostic("error", "data-dir", message, mark, try_))
 
     # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -188,9 +178,9 @@ class _Loading:
                 (spec.place.line, spec.place.column, 1) if spec.place.line else None
             )
             files = self._inventory_files(document or config.Document("controllers.yaml", ""), path, at)
-            made[path], mistakes = inventory.parse(files)
-            self._more += mistakes
-            if any(one.code == "dynamic-inventory" for one in mistakes):
+            made[path], told = inventory.parse(files)
+            self._more += told
+            if any(one.code == "dynamic-inventory" for one in told):
                 self._incomplete.add(path)
         return made
 

@@ -132,13 +132,28 @@ def _file(document: config.Document) -> Settings:
     if value.get("reload") == "on_change":
         document.error("not-yet", "reload: on_change is not there yet", value.values_at.get("reload"), "reload: manual")
         refused.append("reload")
-    kept = _empty_sections(building.without(value, refused))
+    kept = _without_unknown(document, Settings, _empty_sections(building.without(value, refused)))
     for key in list(kept):
         # A section that is wrong is left out, so that the others still hold while the rest is checked.
         alone = building.without(kept, [other for other in kept if other != key])
         if plugins.check_options(document, Settings, alone, value.mark, "healer.yaml") is None:
             kept = building.without(kept, [key])
     made: Settings = Settings.model_validate(kept)
+    return made
+
+
+def _without_unknown(document: config.Document, shape: type[plugins.Options], value: config.Map) -> config.Map:
+    """The mapping without the keys that its shape lacks, in its sections too, after telling each with the nearest that there is."""
+    made = building.without(value, ())
+    for key, inner in value.items():
+        field = shape.model_fields.get(key)
+        if field is None:
+            del made[key]
+            near = errors.nearest(str(key), shape.model_fields) or f"known: {', '.join(shape.model_fields)}"
+            message = f"healer.yaml: the key {config.shown(key)} is not known here"
+            document.error("options", message, value.keys_at.get(key), near)
+        elif isinstance(inner, config.Map) and isinstance(section := field.annotation, type(plugins.Options)):
+            made[key] = _without_unknown(document, section, inner)
     return made
 
 

@@ -11,19 +11,16 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from healer import errors, telemetry
-from healer.store import blobs, connection, journal, reader, soundness, transaction, writer
+from healer.store import blobs, connection, journal, reader, soundness, space, transaction, writer
 
 DATABASE = "healer.db"
 FULL_S = 1.0
-SPACE_BYTES = 4 << 20
-"""Free space from which on a disk that was full is tried again, and the daemon says that it is ready."""
 
 
 class Store:
@@ -40,6 +37,8 @@ class Store:
         self.reader: reader.Reader = reader.DiskReader(path) if path else reader.MemoryReader(opened)
         self.fresh = epoch == 1
         self.patient = True
+        self.short = False
+        """Whether something else than a batch found the disk full."""
 
     @classmethod
     def open(
@@ -56,7 +55,7 @@ class Store:
     ) -> Store:
         """Open (and create, migrate) the store in `data_dir`; None: in memory.
 
-        Raises `errors.StoreError`, `errors.NewerSchema`, `errors.StartError` for one that is damaged or has gone.
+        Raises `errors.StoreError` (`errors.StoreFull`), `errors.NewerSchema`, `errors.StartError` for one that is damaged or has gone.
 
         `memory`: a connection of an earlier in-memory store, to start again on what it committed (as after a crash).
         """
@@ -64,12 +63,19 @@ class Store:
         if path is not None:
             soundness.refuse_lost(path, path.parent / "revisions")
         opened = memory or connection.open_writer(str(path) if path else connection.MEMORY)
-        if path is not None:
-            with contextlib.closing(connection.open_writer(connection.MEMORY)) as fresh:
-                soundness.refuse_damaged(opened, fresh, path)
-        uid, epoch = _begin(opened, clock())
+        try:
+            if path is not None:
+                with contextlib.closing(connection.open_writer(connection.MEMORY)) as fresh:
+                    soundness.refuse_damaged(opened, fresh, path)
+            uid, epoch = _begin(opened, clock())
+        except BaseException as error:
+            opened.close()
+            if isinstance(error, sqlite3.Error) and path is not None:
+                raise connection.failed(error, path) from error
+            raise
         made = writer.Writer(
             opened, epoch, environment, clock, loop=loop, on_rows=on_rows, on_fatal=on_fatal, batch_rows_max=batch_rows_max,
+            none_left=lambda: path is not None and space.lacking(path.parent),
         )  # fmt: skip
         return cls(opened, uid, epoch, made, path)
 
@@ -88,11 +94,40 @@ class Store:
                 telemetry.count("store_full_waits")
                 await asyncio.sleep(FULL_S)
 
+    async def keep(self, data: bytes) -> journal.Blob:
+        """Content ready for a unit, on disk where it is large. Raises `errors.StoreFull`."""
+        if len(data) <= journal.INLINE_MAX or self.path is None:
+            return self.blobs.keep(data)
+        try:
+            return await asyncio.to_thread(self.blobs.keep, data)
+        except OSError as error:
+            if error.errno not in errors.NO_SPACE:
+                raise
+            self.short = True
+            raise errors.StoreFull from error
+
+    async def forget_unnamed(self) -> int:
+        """At a start, before anything is kept: the files of content whose unit failed (a full disk, a crash), so that no row names them."""
+        names = sorted(path.name for path in self.blobs.folder.iterdir()) if self.blobs.folder else []
+        gone = 0
+        for at in range(0, len(names), journal.ROWS_PER_STATEMENT):
+            piece = names[at : at + journal.ROWS_PER_STATEMENT]
+            rows = await self.reader.select(
+                f"SELECT hash FROM blob WHERE hash IN ({transaction.placeholders(piece)})", list(piece)
+            )
+            unnamed = sorted(set(piece) - {row["hash"] for row in rows})
+            await asyncio.to_thread(lambda found: [*map(self.blobs.forget, found)], unnamed)
+            gone += len(unnamed)
+        return gone
+
     def lacks_space(self) -> bool:
-        """Whether the last batch found the disk full, and it still is."""
-        if not self.writer.full or self.path is None:
-            return self.writer.full
-        return shutil.disk_usage(self.path.parent).free < SPACE_BYTES
+        """Whether the last batch, or something else since, found the disk full, and it still is."""
+        self.short = self.short and not self.has_room()
+        return self.short or (self.writer.full and not (self.path is not None and self.has_room()))
+
+    def has_room(self) -> bool:
+        """Whether the disk has room for more than a few small files."""
+        return self.path is None or space.back(self.path.parent)
 
     async def rows_after(self, after: int, limit: int) -> list[journal.Row]:
         """Journal rows after a position, in order, with their bodies."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from healer import model, policy, telemetry
 from healer.audit import records
+from healer.policy import gates
 from healer.store.transaction import Transaction, dumps, loads, placeholders
 
 RunRow = dict[str, Any]
 
+_PLACES: Final = {name: place for place, (name, _) in enumerate(gates.ORDER)}
+WAITED_MAX: Final = 10
+"""How many waits of a run are told, the last ones."""
 
 StandingOf = Callable[[RunRow], policy.Standing]
 """What holds for a run now, from its row: pure, called inside transactions."""
@@ -87,20 +91,37 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     candidate = candidate_of(row, standing)
     view = view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
     decision = policy.look_again(candidate, view, at_us)
+    explanation = dumps(looked(row, decision, at_us))
     if decision.state == "deferred" and decision.reason == row["reason"]:
-        tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), run)
+        tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), explanation, run)
         return "deferred", 0
-    explanation = loads(row["explanation"]) | {
-        "gates": [verdict.as_json() for verdict in decision.verdicts],
-        "would": decision.would,
-    }
-    _again(tx, run, row["state"], decision, at_us, dumps(explanation))
+    _again(tx, run, row["state"], decision, at_us, explanation)
     targets_again(tx, candidate, decision)
     transition_audit(tx, row, decision)
     if decision.state == "queued":
         queue_attempt(tx, run, at_us)
         return "queued", 1
     return decision.state, 0
+
+
+def looked(row: RunRow, decision: policy.Decision, now_us: int) -> dict[str, Any]:
+    """A run's explanation after another look at it: its gates are those of this look, `look` is when that was (µs).
+
+    Without `look` they are those of the decision. `once` is asked of that alone and stays. `waited`: for which gates it waited before,
+    each from when to when.
+    """
+    told: dict[str, Any] = loads(row["explanation"])
+    kept = [gate for gate in told.get("gates", []) if gate["gate"] == "once"]
+    seen = kept + [verdict.as_json() for verdict in decision.verdicts]
+    told |= {"gates": sorted(seen, key=lambda gate: _PLACES[gate["gate"]]), "would": decision.would, "look": now_us}
+    before = (row["state"], row["reason"])
+    if row["state"] in ("deferred", "queued") and row["reason"] and before != (decision.state, decision.reason):
+        waited = told.get("waited", [])
+        began_us = (row["deferred_us"] if row["state"] == "deferred" else None) or row["changed_us"]
+        since_us = max([began_us, *(one["until_us"] for one in waited[-1:])])
+        ended = {"code": row["reason"], "fields": loads(row["detail"]), "since_us": since_us, "until_us": now_us}
+        told["waited"] = [*waited, ended][-WAITED_MAX:]
+    return told
 
 
 def transition_audit(tx: Transaction, row: RunRow, decision: policy.Decision, actor: str = "daemon") -> None:
@@ -122,7 +143,7 @@ def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Stand
         reason=held[1] if held is not None else "",
         attempts_made=attempts,
         resolved_us=resolved_us(tx, candidate.run, candidate.lifecycle),
-        deferred_us=held[2] if held is not None and state == "deferred" else None,
+        deferred_us=held[2] if held is not None and state in ("deferred", "queued") else None,
         last_ended=_last_ended(tx, candidate),
         locked_by=_locked_by(tx, candidate.targets),
         running_daemon=sum(running.values()),
@@ -222,10 +243,11 @@ def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int) -> None:
 
 def _again(tx: Transaction, run: str, old: str, decision: policy.Decision, at_us: int, explanation: str) -> None:
     waits = decision.state == "deferred"
+    kept = old == "deferred" and decision.state in ("deferred", "queued")
     ended_us = at_us if decision.state in model.ENDED_STATES else None
     tx.must(
         "run_decide_again", decision.state, decision.reason, dumps(dict(decision.fields)), at_us,
-        at_us if waits and old != "deferred" else None, int(waits), decision.look_at_us if waits else None, ended_us, explanation,
+        at_us if waits and not kept else None, int(kept), decision.look_at_us if waits else None, ended_us, explanation,
         run, old,
         what=run, old=old, new=decision.state,
     )  # fmt: skip

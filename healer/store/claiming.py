@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from healer import policy, telemetry
+from healer.audit import records
 from healer.store import asking
 from healer.store.transaction import Transaction, dumps, loads
 
@@ -65,7 +66,9 @@ class Claim:
         candidate = asking.candidate_of(row, standing)
         targets = loads(tx.one("attempt_targets", run, number)[0])
         candidate = dataclasses.replace(candidate, targets=tuple(targets))
-        view = asking.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
+        # A busy target or full places are a wait too: since it was queued.
+        waits_us = row["deferred_us"] or (row["changed_us"] if row["reason"] else None)
+        view = asking.view_of(tx, candidate, standing, (row["state"], row["reason"], waits_us))
         decision = policy.recheck(candidate, view, tx.now_us)
         if decision.state != "queued":
             _take_out(tx, row, number, decision)
@@ -75,38 +78,37 @@ class Claim:
             tx.run("attempt_held", decision.reason, run, number)
             detail = dumps(dict(decision.fields))
             if (row["reason"], row["detail"]) != (decision.reason, detail):
-                tx.run("run_held_by", decision.reason, detail, run)
+                told = asking.looked(row, decision, tx.now_us)
+                tx.run("run_held_by", decision.reason, detail, dumps(told), run)
             return
         if decision.left_out:
             candidate = _leave_out(tx, candidate, number, decision)
-        claims.claimed.append(self._start(tx, row, number, token, candidate))
+        claims.claimed.append(self._start(tx, row, number, token, candidate, decision))
 
     def _start(
-        self, tx: Transaction, row: asking.RunRow, number: int, token: str, candidate: policy.Candidate
+        self,
+        tx: Transaction,
+        row: asking.RunRow,
+        number: int,
+        token: str,
+        candidate: policy.Candidate,
+        decision: policy.Decision,
     ) -> Claimed:
         run, deadline_s = row["id"], candidate.limits.timeout_s
         deadline_us = tx.now_us + round(deadline_s * 1_000_000)
         tx.must("attempt_start", tx.now_us, deadline_us, tx.epoch, run, number, what=token, old="queued", new="running")
+        told = asking.looked(row, decision, tx.now_us)
         if row["state"] != "running":
             tx.must(
-                "run_move",
-                "running",
-                "",
-                "{}",
-                tx.now_us,
-                None,
-                run,
-                row["state"],
-                what=run,
-                old=row["state"],
-                new="running",
-            )
+                "run_start", tx.now_us, dumps(told), run, row["state"], what=run, old=row["state"], new="running",
+            )  # fmt: skip
         if candidate.limits.lock_targets:
             for target in candidate.targets:
                 tx.run("lock_take", target, token, run, tx.epoch, tx.now_us, deadline_us)
         tx.audit(
             "intent", actor=row["actor"], run=run, attempt=number, token=token, rule=row["rule"], action=row["action"],
             controller=row["controller"], targets=list(candidate.targets), deadline_us=deadline_us, epoch=tx.epoch,
+            gates=records.embed(told["gates"]),
         )  # fmt: skip
         telemetry.count("attempts_started")
         values = {target: loads(value) for target, value in tx.all("run_target_values", run)}
@@ -127,10 +129,11 @@ def _take_out(tx: Transaction, row: asking.RunRow, number: int, decision: policy
     """The re-check said no: the attempt never happens, the run goes where the gate sends it."""
     run, waits = row["id"], decision.state == "deferred"
     tx.must("attempt_move", "withdrawn", tx.now_us, run, number, "queued", what=run, old="queued", new="withdrawn")
-    explanation = loads(row["explanation"]) | {"recheck": [verdict.as_json() for verdict in decision.verdicts]}
+    explanation = asking.looked(row, decision, tx.now_us)
     tx.must(
         "run_decide_again", decision.state, decision.reason, dumps(dict(decision.fields)), tx.now_us,
-        tx.now_us if waits else None, 0, decision.look_at_us if waits else None, None if waits else tx.now_us, dumps(explanation),
+        tx.now_us if waits and row["deferred_us"] is None else None, int(waits), decision.look_at_us if waits else None,
+        None if waits else tx.now_us, dumps(explanation),
         run, row["state"],
         what=run, old=row["state"], new=decision.state,
     )  # fmt: skip

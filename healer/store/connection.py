@@ -7,13 +7,15 @@ commit NORMAL is hardly faster, and an answered event must survive a power cut.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sqlite3
+from collections.abc import Iterator
 from typing import Final
 
 from healer import errors
 from healer.policy import states
-from healer.store import names
+from healer.store import names, space
 
 PAGE_BYTES: Final = 8192
 MEMORY: Final = ":memory:"
@@ -22,43 +24,63 @@ STATEMENTS_CACHED: Final = 1200
 
 
 def open_writer(path: str) -> sqlite3.Connection:
-    """The one connection that writes. Creates and migrates. Raises `errors.StoreError`, `errors.NewerSchema`."""
+    """The one connection that writes. Creates and migrates. Raises `errors.StoreError` (`errors.StoreFull`), `errors.NewerSchema`."""
     if path != MEMORY:
         _refuse_no_file(pathlib.Path(path))
-    try:
+    try_ = "healer audit verify says more; put a copy of the data directory back, or move it away to begin anew"
+    with _told(pathlib.Path(path), try_):
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED, timeout=10
         )
-        if path != MEMORY:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        _migrate(connection)
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-            raise errors.StoreFull from error
-        try_ = "healer audit verify says more; put a copy of the data directory back, or move it away to begin anew"
-        raise errors.StoreError(try_, reason=f"{path}: {error}") from error
+        with _closed_on_failure(connection):
+            if path != MEMORY:
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            _migrate(connection)
     return connection
 
 
 def open_reader(path: pathlib.Path) -> sqlite3.Connection:
     """A read-only connection, for offline reading. Raises `errors.StoreError`."""
     _refuse_no_file(path)
-    try:
+    with _told(path):
         connection = sqlite3.connect(
             reader_uri(path), uri=True, isolation_level=None, timeout=10, check_same_thread=False
         )
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
-    except sqlite3.Error as error:
-        raise errors.StoreError(reason=f"{path}: {error}") from error
+        with _closed_on_failure(connection):
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")
     return connection
+
+
+@contextlib.contextmanager
+def _told(path: pathlib.Path, try_: str = "") -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failed(error, path, try_) from error
+
+
+@contextlib.contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def failed(error: sqlite3.Error, path: pathlib.Path, try_: str = "") -> errors.StoreError:
+    """What SQLite's error with the database at `path` is told as: a full disk is no damage."""
+    if space.was_missing(error, lambda: space.lacking(path.parent)):
+        return errors.StoreFull(f"free some space on the disk of {path.parent}")
+    return errors.StoreError(try_, reason=f"{path}: {error}")
 
 
 def _refuse_no_file(path: pathlib.Path) -> None:

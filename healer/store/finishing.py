@@ -96,7 +96,7 @@ def _targets_ended(tx: Transaction, run: str, outcome: model.Outcome, now_us: in
 
 
 class TakeBack:
-    """A start after a crash is certain that the attempt never began: it is withdrawn and a new one queued in its place."""
+    """It is certain that the attempt never began (a crash, a full disk): it is withdrawn and a new one queued in its place."""
 
     weight = 1
 

@@ -25,7 +25,7 @@ class Ownership:
         self._fd = -1
 
     def take(self) -> None:
-        """Take the lock. Raises `errors.AlreadyRunning` when another process holds it."""
+        """Take the lock. Raises `errors.AlreadyRunning` when another process holds it, `errors.StoreFull`, `errors.StartError`."""
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         except OSError as error:
@@ -42,8 +42,13 @@ class Ownership:
                 data_dir=self.path.parent, pid=pid or "?", since=since,
                 try_="to look at it: healer status     to list runs: healer runs     to stand by for it: healer run --standby",
             ) from error  # fmt: skip
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()} {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode(), 0)
+        try:
+            _note(fd)
+        except OSError as error:
+            os.close(fd)
+            if error.errno in errors.NO_SPACE:
+                raise errors.StoreFull(f"free some space on the disk of {self.path.parent}") from error
+            raise errors.StartError(reason=f"the lock {self.path}: {error.strerror}") from error
         self._fd = fd
 
     @property
@@ -57,6 +62,13 @@ class Ownership:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = -1
+
+
+def _note(fd: int) -> None:
+    """Who holds it. Written over what an earlier holder left, whose space it can have on a full disk."""
+    line = f"{os.getpid()} {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode()
+    os.pwrite(fd, line, 0)
+    os.ftruncate(fd, len(line))
 
 
 def holder(data_dir: pathlib.Path) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from healer import errors, telemetry
-from healer.store import journal
+from healer.store import journal, space
 from healer.store.transaction import Transaction
 
 BATCH_ROWS_MAX: Final = 2000
@@ -44,7 +44,8 @@ class Unit(Protocol):
 
 
 class Writer:
-    """Owns the writing connection. `clock` gives journal time in µs; `on_rows` hears of new journal rows after each commit."""
+    """Owns the writing connection. `clock` gives journal time in µs; `on_rows` hears of new journal rows after each commit;
+    `none_left` says whether the disk has no room."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Writer:
         on_rows: CommittedRows,
         on_fatal: Callable[[Exception], None],
         batch_rows_max: int = BATCH_ROWS_MAX,
+        none_left: Callable[[], bool] = lambda: False,
     ) -> None:
         self.tx = Transaction(connection, epoch, environment)
         self._clock = clock
@@ -64,6 +66,7 @@ class Writer:
         self._on_rows = on_rows
         self._on_fatal = on_fatal
         self._batch_rows_max = batch_rows_max
+        self._none_left = none_left
         self._queue: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._dead: Exception | None = None
         self.full = False
@@ -244,8 +247,8 @@ class Writer:
     def _failed(self, units: Sequence[Unit], error: Exception) -> list[tuple[Any, Exception | None]]:
         """The batch did not happen: take it back, tell all of its submitters, and end for good where the disk is not to be trusted."""
         connection = self.tx.connection
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        passes = code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY)
+        full = space.was_missing(error, self._none_left)
+        passes = full or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         telemetry.count("store_batches_failed")
         try:
             if connection.in_transaction:
@@ -256,8 +259,8 @@ class Writer:
         if isinstance(error, errors.Fenced):
             self._dead = error
             return [(None, error)] * len(units)
-        self.full = code == sqlite3.SQLITE_FULL
-        told = errors.StoreFull() if code == sqlite3.SQLITE_FULL else errors.StoreError(reason=str(error))
+        self.full = full
+        told = errors.StoreFull() if full else errors.StoreError(reason=str(error))
         if not passes:
             self._dead = error
         return [(None, told)] * len(units)

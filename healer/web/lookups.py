@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from healer import access, errors, store
+from healer import explain as explains
 from healer.audit import records
 from healer.store import reads
 from healer.web import answers, queries, shapes
@@ -48,10 +49,21 @@ async def event(request: web.Request, services: Services, _caller: access.Princi
         "event": await _body(services.store, row),
         "meta": None if row["meta"] is None else orjson.Fragment(row["meta"]),
         "raw": row["raw_hash"],
-        "decided": await reads.decided_to(read) >= seq,
+        "decided": await _decided(services, seq),
         "decisions": [shapes.decision(one) for one in await read.all("decisions_of_event", seq)],
-        "quarantined": await read.all("quarantined_of_event", seq),
+        "quarantined": [one | {"at": queries.iso(one["at_us"])} for one in await read.all("quarantined_of_event", seq)],
     })  # fmt: skip
+
+
+async def _decided(services: Services, seq: int) -> bool:
+    """Whether it is decided; to be asked before its decisions are read.
+
+    The store is told of rows that led to nothing up to a second late: until then the decider's own word counts.
+    """
+    if await reads.decided_to(services.store.reader) >= seq:
+        return True
+    told = await services.explain(f"e-{seq}", explains.NO_RULE)
+    return bool(told["event"]["decided"])
 
 
 async def _body(opened: store.Store, row: dict[str, Any]) -> Any:
@@ -63,7 +75,7 @@ async def _body(opened: store.Store, row: dict[str, Any]) -> Any:
 
 
 async def audit(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """The records themselves, in the very text that the hashes cover, oldest first (`order=desc`: newest first)."""
+    """The records, oldest first (`order=desc`: newest first): `at`, and behind it the very text that the hashes cover."""
     query = queries.Query(request, "from", "to", "actor", "action", "kind", "run", "after", "limit", "order")
     now_us, limit, read = services.clock(), query.limit(), services.store.reader
     run = query.text("run")
@@ -77,7 +89,13 @@ async def audit(request: web.Request, services: Services, _caller: access.Princi
     after = query.number("after", 0, 10**17)
     found = await reads.audit(read, wanted, after, limit, newest_first=newest_first)
     following = str(found[-1]["seq"]) if len(found) == limit else None
-    return answers.page([orjson.Fragment(row["record"]) for row in found], following)
+    return answers.page([_record(row["record"]) for row in found], following)
+
+
+def _record(text: str) -> orjson.Fragment:
+    """A record with its time for people in front; its own text stays as it is, since that is what the hashes cover."""
+    at = queries.iso(orjson.loads(text)["at_us"])
+    return orjson.Fragment(f'{{"at":"{at}",{text[1:]}')
 
 
 async def audit_head(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from healer.web.services import Services
 
 
 async def health(_request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """Always 200 while the process answers; a paused daemon says so."""
+    """Always 200 while the process answers; a paused daemon says so, and one whose disk is full."""
     return answers.json({"status": services.state(), "version": healer.__version__})
 
 
@@ -38,7 +38,7 @@ async def status(request: web.Request, services: Services, _caller: access.Princ
 
 
 async def reload(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
-    """Read the project again: 200 with what changed, 422 with every mistake, and then nothing has changed."""
+    """Read the project again: 200 with what changed, 422 with every mistake, 503 on a full disk, and then nothing has changed."""
     queries.Query(request)
     return answers.json(await services.reload(caller.actor))
 

@@ -9,12 +9,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from healer import access, errors, model
-from healer.store import reads
+from healer.store import reads, transaction
 from healer.web import answers, queries, shapes
 from healer.web.services import Services
 
 STATES: Final = typing.get_args(model.RunState)
-STREAMS: Final = ("stdout", "stderr")
 ATTEMPT_OPEN: Final = ("queued", "running")
 FOLLOWERS_MAX: Final = 64
 LOOK_S: Final = 0.2
@@ -44,7 +43,15 @@ async def show(request: web.Request, services: Services, _caller: access.Princip
     attempts = await read.all("attempts_of_run", run_id)
     targets = await read.all("targets_of_run", run_id)
     events = sorted(found["seq"] for found in await read.all("events_of_run", run_id))
-    return answers.json(shapes.run_in_full(row, attempts, targets, events))
+    sizes = await _sizes(services, shapes.outputs(attempts))
+    return answers.json(shapes.run_in_full(row, attempts, targets, events, sizes))
+
+
+async def _sizes(services: Services, names: list[str]) -> dict[str, int]:
+    """The bytes of content by its name; what was trimmed is not among them."""
+    sql = "SELECT hash, size FROM blob WHERE hash IN (SELECT value FROM json_each(?))"
+    found = await services.store.reader.select(sql, [transaction.dumps(names)])
+    return {row["hash"]: row["size"] for row in found}
 
 
 class Output:
@@ -56,7 +63,7 @@ class Output:
     async def answer(self, request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
         """The text of one attempt: all there is, or with `follow` also what comes until it ends."""
         query = queries.Query(request, "attempt", "stream", "follow")
-        stream = query.word("stream", STREAMS) or "stdout"
+        stream = query.word("stream", shapes.STREAMS) or "stdout"
         run_id = await reads.find_run(services.store.reader, request.match_info["id"])
         attempt = await reads.attempt(services.store.reader, run_id, query.number("attempt", 1, 1_000_000))
         if attempt is None:

@@ -13,7 +13,7 @@ from healer import intake as intakes
 from healer import secrets, store
 from healer.web import auth, bodies, tally
 
-State = Literal["starting", "ok", "paused", "stopping"]
+State = Literal["starting", "ok", "paused", "disk-full", "stopping"]
 
 
 class SourceSpec(Protocol):

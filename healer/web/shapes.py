@@ -5,16 +5,19 @@ Used by the handlers of runs, alerts and events. Sentences come from the one tab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from healer.explain import looks
 from healer.policy import reasons
 from healer.web.queries import iso
 
 SHORT: Final = 8
 """Characters of a run id that are shown: enough to be unique among millions, and any prefix is taken."""
+
+STREAMS: Final = ("stdout", "stderr")
 
 HELD: Final = {
     "target_busy": "Waits for its targets: another run works on one of them.",
@@ -62,9 +65,10 @@ def _last(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def run_in_full(
-    row: Mapping[str, Any], attempts: list[dict[str, Any]], targets: list[dict[str, Any]], events: list[int]
-) -> dict[str, Any]:
-    """One run with all that belongs to it, of a row of `reads.run`."""
+    row: Mapping[str, Any], attempts: list[dict[str, Any]], targets: list[dict[str, Any]], events: list[int],
+    sizes: Mapping[str, int],
+) -> dict[str, Any]:  # fmt: skip
+    """One run with all that belongs to it, of a row of `reads.run`. `sizes`: content that is kept → its bytes."""
     return run(row) | {
         "kind": row["kind"],
         "subject": _json(row["subject"]),
@@ -72,17 +76,27 @@ def run_in_full(
         "revision": row["revision_id"],
         "limits": _json(row["limits"]),
         "depth": row["depth"],
-        "deferred_since": iso(row["deferred_us"]),
+        "deferred_since": iso(row["deferred_us"]) if row["state"] == "deferred" else None,
         "look_at": iso(row["look_at_us"]),
-        "explanation": _json(row["explanation"]),
-        "attempts": [attempt(one) for one in attempts],
+        "explanation": _explanation(row["explanation"]),
+        "attempts": [attempt(one, sizes) for one in attempts],
         "targets": [target(one) for one in targets],
         "events": [f"e-{seq}" for seq in events],
     }
 
 
-def attempt(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One attempt of a run."""
+def _explanation(text: str) -> dict[str, Any]:
+    told = _object(text)
+    return {name: value for name, value in told.items() if name not in ("look", "waited")} | looks.shown(told)
+
+
+def outputs(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the content that attempts put out."""
+    return sorted({row[f"{stream}_hash"] for row in attempts for stream in STREAMS if row[f"{stream}_hash"]})
+
+
+def attempt(row: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """One attempt of a run. `kept`: how many bytes of each stream; None where there are none, or no more."""
     outcome = _object(row["outcome"])
     return {
         "number": row["number"],
@@ -103,6 +117,7 @@ def attempt(row: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": outcome.get("seconds"),
         "truncated": bool(outcome.get("truncated")),
         "has_output": row["stdout_hash"] is not None,
+        "kept": {stream: sizes.get(row[f"{stream}_hash"]) for stream in STREAMS},
     }
 
 

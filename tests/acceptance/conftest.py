@@ -83,6 +83,7 @@ class Daemon:
         self.key = ""
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}
+        self.within: list[str] = []  # a command in which it and its shell run, as `nsenter …` is one
         script = SCRIPT.format(effects=self.effects, hold=self.hold)
         hosts = "".join(f"    h{n}: {{ansible_connection: local}}\n" for n in range(HOSTS))
         self.write("healer.yaml", SETTINGS)
@@ -106,7 +107,7 @@ class Daemon:
         program = ["-m", "healer"] if crash is None else [str(CRASHING), crash[0], str(crash[1])]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *program, "run", "--project", self.project, "--data-dir", self.data, "--port", "0", *flags],
+                [*self.within, sys.executable, *program, "run", "--project", self.project, "--data-dir", self.data, "--port", "0", *flags],
                 stdout=subprocess.PIPE, stderr=log, env=self.environment(), cwd=self.base,
             )  # fmt: skip
         return self.process
@@ -178,7 +179,7 @@ class Daemon:
 
     def healer(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of the local shell on this daemon's data directory."""
-        argv = [sys.executable, "-m", "healer", *arguments, "--data-dir", str(self.data)]
+        argv = [*self.within, sys.executable, "-m", "healer", *arguments, "--data-dir", str(self.data)]
         return subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=self.environment(), cwd=self.base
         )

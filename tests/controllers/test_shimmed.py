@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -110,9 +111,54 @@ async def test_report_that_cannot_be_read_never_reads_as_success(
     assert "its report cannot be read" in outcome.summary
 
 
-async def test_no_room_for_the_status_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = [sys.executable, "-c", f"raise SystemExit({shim.EXIT_UNPREPARED})"]
-    monkeypatch.setattr(jobs, "start", lambda _folder: subprocess.Popen(program))
+def ending(code: int) -> Callable[[pathlib.Path], subprocess.Popen[bytes]]:
+    return lambda _folder: subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+
+
+async def test_shim_that_started_nothing_is_a_failure(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "start", ending(shim.EXIT_UNPREPARED))
     outcome = await site.run("/bin/true")
-    assert outcome.state == "failed"
-    assert outcome.summary == "the shim ended before it started anything: no room for its status on the disk"
+    assert (outcome.state, outcome.summary) == ("failed", "the shim ended before it started anything")
+
+
+async def test_no_room_for_the_status_is_raised_and_what_was_not_begun_is_absent(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "start", ending(shim.EXIT_NO_ROOM))
+    with pytest.raises(OSError, match="no room for its status") as caught:
+        await site.run("/bin/true")
+    assert caught.value.errno == errno.ENOSPC
+    assert (await site.children.find(site.job("/bin/true"))).state == "absent"
+
+
+@pytest.mark.parametrize("at", ["make", "write"])
+async def test_no_room_for_the_job_is_raised_and_what_was_not_begun_is_absent(
+    site: Site, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(jobs, at, full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        await site.run("/bin/true")
+    assert caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    assert (await site.children.find(site.job("/bin/true"))).state == "absent"
+
+
+async def test_folder_that_cannot_be_made_fails_the_job(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_folder: pathlib.Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(jobs, "make", broken)
+    outcome = await site.run("/bin/true")
+    assert (outcome.state, "cannot be started: [Errno 5]" in outcome.summary) == ("failed", True)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "x"), OSError(errno.EIO, "x"), ValueError("x"), KeyError("x")])
+async def test_preparation_that_fails_halfway_leaves_no_secret(site: Site, error: Exception) -> None:
+    def halfway(_job: model.Job, folder: pathlib.Path) -> jobs.Spec:
+        jobs.write_private(folder / "vars", b"s3cret")
+        raise error
+
+    site.children = _shimmed.Children(halfway, judge, secret_files=["vars", "not-yet"])
+    with contextlib.suppress(OSError, KeyError):
+        await site.run("/bin/true")
+    assert [path.name for path in site.folder.iterdir()] == ["made"]

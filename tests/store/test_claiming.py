@@ -141,6 +141,59 @@ def test_what_was_paused_goes_on_when_it_is_woken(kit: Any) -> None:
     assert [one.targets for one in kit.claim().claimed] == [["host:web1"]]
 
 
+PAUSED = {"scope": "--all", "who": "a", "since": "n", "reason": "x"}
+MINUTE = 60 * S
+PATIENT = policy.Limits(timeout_s=10, defer_for_s=7200)
+
+
+def resumed(kit: Any) -> None:
+    """The pause is over, and what waited for that is looked at."""
+    kit.standing = dataclasses.replace(kit.standing, paused=None)
+    kit.do(notes.Wake("paused"))
+    kit.decide(look=True)
+
+
+@pytest.mark.parametrize(("minutes", "goes"), [(16, True), (119, True), (121, False)])
+def test_how_old_an_event_is_does_not_count_for_what_waited_for_a_gate_but_how_long_it_waited(
+    kit: Any, minutes: int, goes: bool
+) -> None:
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    kit.decide(kit.asked("k", limits=PATIENT))
+    kit.now_us += minutes * MINUTE
+    resumed(kit)
+    assert len(kit.claim().claimed) == goes
+    assert list(runs(kit).values()) == [("running", "") if goes else ("suppressed", "stale")]
+
+
+def test_waits_one_after_the_other_are_one_wait(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    kit.decide(kit.asked("k", limits=PATIENT))
+    kit.now_us += 70 * MINUTE
+    resumed(kit)
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    assert list(kit.claim().changed.values()) == ["deferred"]
+    kit.now_us += 70 * MINUTE
+    resumed(kit)
+    assert list(runs(kit).values()) == [("suppressed", "stale")]
+
+
+@pytest.mark.parametrize(("minutes", "goes"), [(16, True), (121, False)])
+def test_a_busy_target_is_a_gate_that_is_waited_for(kit: Any, minutes: int, goes: bool) -> None:
+    kit.decide(kit.asked("first", "host:web1", limits=PATIENT), kit.asked("second", "host:web1", limits=PATIENT))
+    (first,) = kit.claim().claimed
+    kit.now_us += minutes * MINUTE
+    kit.finish(first)
+    assert len(kit.claim().claimed) == goes
+
+
+def test_what_nobody_looked_at_in_the_queue_is_too_old_for_its_effect(kit: Any) -> None:
+    """As after an hour without the daemon: whether it is still so, only a fresh sign can say."""
+    kit.decide(kit.asked("k"))
+    kit.now_us += 16 * MINUTE
+    assert list(kit.claim().changed.values()) == ["suppressed"]
+    assert list(runs(kit).values()) == [("suppressed", "stale")]
+
+
 def test_a_resolved_alert_withdraws_what_is_queued(kit: Any) -> None:
     from healer.store import deciding
 

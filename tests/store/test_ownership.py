@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import subprocess
@@ -91,3 +92,30 @@ def test_a_lock_file_of_another_making_names_nobody(tmp_path: pathlib.Path, cont
 
 def test_a_folder_that_is_not_there_has_no_holder(tmp_path: pathlib.Path) -> None:
     assert ownership.holder(tmp_path / "missing") == (0, "?")
+
+
+def test_the_name_is_written_over_an_older_one(tmp_path: pathlib.Path) -> None:
+    (tmp_path / ownership.LOCK_FILE).write_text("123456789 " + "x" * 200)
+    mine = ownership.Ownership(tmp_path)
+    mine.take()
+    assert ownership.holder(tmp_path)[0] == os.getpid()
+    mine.release()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.EIO, "start")]
+)
+def test_a_name_that_cannot_be_written_is_told_and_lets_go(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    mine = ownership.Ownership(tmp_path)
+    with pytest.raises(errors.HealerError, match="full" if code == "disk-full" else "Input/output") as caught:
+        mine.take()
+    assert (caught.value.code, mine.held) == (code, False)
+    monkeypatch.undo()
+    with owner(tmp_path) as other:  # nobody holds it
+        other.communicate("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -110,13 +111,20 @@ class Firing:
         return str(reason)
 
 
+@pytest.fixture
+def firing() -> Iterator[Firing]:
+    """A store with no run in it yet."""
+    made = Firing()
+    yield made
+    made.opened.writer.close()
+
+
 def test_the_table_has_each_state_of_a_run() -> None:
     assert set(states.ON_REPEAT) == set(states.RUN)
 
 
 @pytest.mark.parametrize("state", states.RUN)
-def test_a_repeat_does_what_the_table_says(state: model.RunState) -> None:
-    firing = Firing()
+def test_a_repeat_does_what_the_table_says(firing: Firing, state: model.RunState) -> None:
     firing.told()
     firing.be(state)
     attempts = firing.attempts
@@ -130,8 +138,7 @@ def test_a_repeat_does_what_the_table_says(state: model.RunState) -> None:
 
 
 @pytest.mark.parametrize("how", ["failed", "timed_out"])
-def test_a_failure_is_tried_again_until_its_attempts_are_used_up(how: model.EndState) -> None:
-    firing = Firing()
+def test_a_failure_is_tried_again_until_its_attempts_are_used_up(firing: Firing, how: model.EndState) -> None:
     for _ in range(3):
         assert firing.told().queued == 1
         firing.tried(how)
@@ -140,8 +147,7 @@ def test_a_failure_is_tried_again_until_its_attempts_are_used_up(how: model.EndS
     assert firing.attempts == [how] * 3
 
 
-def test_a_failure_that_is_mended_by_the_second_attempt_is_not_tried_again() -> None:
-    firing = Firing()
+def test_a_failure_that_is_mended_by_the_second_attempt_is_not_tried_again(firing: Firing) -> None:
     firing.told()
     firing.tried("failed")
     firing.told()
@@ -151,8 +157,7 @@ def test_a_failure_that_is_mended_by_the_second_attempt_is_not_tried_again() -> 
     assert firing.attempts == ["failed", "succeeded"]
 
 
-def test_an_attempt_that_never_began_is_none_of_those_that_are_left() -> None:
-    firing = Firing()
+def test_an_attempt_that_never_began_is_none_of_those_that_are_left(firing: Firing) -> None:
     firing.told()
     (claimed,) = firing.opened.writer.now(claiming.Claim(5, lambda _: ACTIVE)).claimed
     firing.opened.writer.now(finishing.TakeBack(claimed.token, firing.run, claimed.number, "absent"))
@@ -162,8 +167,7 @@ def test_an_attempt_that_never_began_is_none_of_those_that_are_left() -> None:
     assert firing.attempts == ["withdrawn", "failed", "failed", "failed"]
 
 
-def test_a_failure_within_the_cooldown_waits_for_its_end() -> None:
-    firing = Firing()
+def test_a_failure_within_the_cooldown_waits_for_its_end(firing: Firing) -> None:
     slow = dataclasses.replace(LIMITS, cooldown_s=600)
     firing.told(limits=slow)
     firing.tried("failed")
@@ -172,16 +176,14 @@ def test_a_failure_within_the_cooldown_waits_for_its_end() -> None:
     assert decided.next_look_us == firing.now_us - S + 600 * S
 
 
-def test_an_unknown_outcome_is_for_a_person() -> None:
-    firing = Firing()
+def test_an_unknown_outcome_is_for_a_person(firing: Firing) -> None:
     firing.told()
     firing.tried("unknown")
     assert firing.told().queued == 0
     assert (firing.state, firing.reason) == ("unknown", "duplicate")
 
 
-def test_what_was_refused_is_decided_again_and_may_have_been_mended() -> None:
-    firing = Firing()
+def test_what_was_refused_is_decided_again_and_may_have_been_mended(firing: Firing) -> None:
     assert firing.told(problems=WRONG).queued == 0
     assert firing.state == "refused"
     assert firing.told(problems=WRONG).queued == 0
@@ -190,15 +192,13 @@ def test_what_was_refused_is_decided_again_and_may_have_been_mended() -> None:
     assert firing.state == "queued"
 
 
-def test_what_was_too_old_is_decided_again() -> None:
-    firing = Firing()
+def test_what_was_too_old_is_decided_again(firing: Firing) -> None:
     firing.told(old_s=3600)
     assert (firing.state, firing.reason) == ("suppressed", "stale")
     assert firing.told().queued == 1
 
 
-def test_what_was_simulated_is_decided_again_once_the_mode_is_active() -> None:
-    firing = Firing()
+def test_what_was_simulated_is_decided_again_once_the_mode_is_active(firing: Firing) -> None:
     firing.told(OBSERVE)
     assert firing.state == "simulated"
     firing.told(OBSERVE)
@@ -209,8 +209,9 @@ def test_what_was_simulated_is_decided_again_once_the_mode_is_active() -> None:
 
 @pytest.mark.parametrize("held", ["deferred", "queued", "running", "succeeded", "unknown"])
 @pytest.mark.parametrize("by", ["a pause", "its age", "observing", "a mistake"])
-def test_a_run_that_is_there_stays_what_it_is_whatever_a_gate_says_of_the_repeat(held: str, by: str) -> None:
-    firing = Firing()
+def test_a_run_that_is_there_stays_what_it_is_whatever_a_gate_says_of_the_repeat(
+    firing: Firing, held: str, by: str
+) -> None:
     firing.told(PAUSED if held == "deferred" else ACTIVE)
     if held == "running":
         firing.opened.writer.now(claiming.Claim(5, lambda _: ACTIVE))
@@ -231,8 +232,7 @@ def test_a_run_that_is_there_stays_what_it_is_whatever_a_gate_says_of_the_repeat
 
 
 @pytest.mark.parametrize("how", ["failed", "timed_out"])
-def test_a_failure_that_is_told_again_while_paused_waits_and_is_then_tried(how: model.EndState) -> None:
-    firing = Firing()
+def test_a_failure_that_is_told_again_while_paused_waits_and_is_then_tried(firing: Firing, how: model.EndState) -> None:
     firing.told()
     firing.tried(how)
     firing.told(PAUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,8 +19,10 @@ LIMITS = policy.Limits(max_age_s=900, attempts=3, cooldown_s=600, timeout_s=10, 
 
 
 @pytest.fixture(params=["disk", "memory"])
-def opened(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> store.Store:
-    return store.Store.open(tmp_path if request.param == "disk" else None, lambda: 100 * S, loop=None)
+def opened(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[store.Store]:
+    made = store.Store.open(tmp_path if request.param == "disk" else None, lambda: 100 * S, loop=None)
+    yield made
+    made.writer.close()
 
 
 def append(opened: store.Store, *rows: journal.Row) -> list[journal.Row]:
@@ -115,6 +118,7 @@ def test_the_audit_verifies_and_an_edited_record_is_named(tmp_path: pathlib.Path
     writing.execute("DROP TRIGGER audit_no_update")
     writing.execute("UPDATE audit SET record = replace(record, 'a/b/c', 'a/b/x') WHERE seq = 1")
     assert look(tmp_path).first_bad == 1
+    opened.writer.close()
 
 
 def look(folder: pathlib.Path) -> verify.Report:
@@ -128,6 +132,8 @@ def look(folder: pathlib.Path) -> verify.Report:
 
 def test_a_new_owner_fences_the_old_one(tmp_path: pathlib.Path) -> None:
     old = store.Store.open(tmp_path, lambda: 100 * S, loop=None)
-    store.Store.open(tmp_path, lambda: 100 * S, loop=None)
+    new = store.Store.open(tmp_path, lambda: 100 * S, loop=None)
     with pytest.raises(errors.Fenced):
         append(old, journal.Row("event", "s", b"{}"))
+    new.writer.close()
+    old.writer.close()

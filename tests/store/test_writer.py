@@ -305,3 +305,20 @@ async def test_the_daemons_own_work_waits_for_space(box: Box, monkeypatch: pytes
     with pytest.raises(errors.StoreFull):
         await box.store.insist(journal.Append([row()]))
     tx.connection = sound
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE])
+async def test_a_full_disk_that_sqlite_does_not_name_is_waited_out_too(
+    box: Box, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The index of the log cannot grow, or a quota is used up."""
+    monkeypatch.setattr(store.space, "lacking", lambda *_: True)
+    tx = box.store.writer.tx
+    sound = tx.connection
+    tx.connection = Failing(sound, code)  # type: ignore[assignment]
+    with pytest.raises(errors.StoreFull):
+        await box.store.submit(journal.Append([row()]))
+    assert box.store.lacks_space()
+    tx.connection = sound
+    assert [one.seq for one in await box.store.submit(journal.Append([row()]))] == [1]
+    assert (box.fatal, box.store.lacks_space()) == ([], False)

@@ -298,3 +298,22 @@ def test_a_line_with_control_characters_is_no_order_to_a_terminal() -> None:
         told.splitlines()[1]
         == "    1 | a\N{REPLACEMENT CHARACTER}[31mb" + "\N{REPLACEMENT CHARACTER}" * 2 + "\tc\N{REPLACEMENT CHARACTER}"
     )
+
+
+@pytest.mark.parametrize("column", [1, 2, 70, 5_000, 9_990, 10_000])
+def test_of_a_long_line_the_part_with_the_mistake_is_shown(column: int) -> None:
+    line = "".join(chr(97 + n % 26) for n in range(10_000))
+    _, text, caret = shown(column=column, text=line, width=8_000, try_="x")
+    assert max(len(text), len(caret)) < errors.LINE_SHOWN + 20
+    assert text[caret.index("^")] == line[column - 1]
+    assert text.count("…") == (2 if 70 < column < 9_900 else 1)
+
+
+def test_a_configuration_error_counts_those_that_are_not_shown() -> None:
+    shown = errors.Diagnostic("c", "m", errors.Place("f", 1))
+    rest = [
+        errors.Diagnostic("more", "…", errors.Place("f"), "error", more=41),
+        errors.Diagnostic("more", "…", errors.Place("f"), "hint", more=9),
+    ]
+    assert errors.ConfigurationError([shown, *rest]).message.startswith("42 errors")
+    assert [one.as_json().get("more") for one in (shown, *rest)] == [None, 41, 9]

@@ -94,6 +94,35 @@ ansible_port=2
 ansible_connection=from_z
 """
 
+TIES = """
+[all:children]
+a
+b
+[a]
+h
+[z]
+h
+[a:vars]
+ansible_port=1
+[z:vars]
+ansible_port=2
+ansible_connection=from_z
+[b]
+h
+[b:vars]
+ansible_connection=from_b
+ansible_group_priority=10
+[y]
+low
+[z-low]
+low
+[y:vars]
+ansible_port=1
+[z-low:vars]
+ansible_port=2
+ansible_group_priority=-3
+"""
+
 SAMPLES: dict[str, Mapping[str, str]] = {
     "ini": {"hosts.ini": INI},
     "no suffix": {"hosts": INI},
@@ -101,6 +130,13 @@ SAMPLES: dict[str, Mapping[str, str]] = {
     "json": {"hosts.json": json.dumps({"web": {"hosts": {"web1": {"ansible_port": 7}}}})},
     "folder": FOLDER,
     "depth": {"x.ini": DEPTH},
+    "ties": {"x.ini": TIES},
+    "ties in yaml": {
+        "x.yml": "all: {children: {a: {hosts: {h: }, vars: {ansible_port: 1, ansible_group_priority: '3'}}}}\nz: {hosts: {h: }, vars: {ansible_port: 2}}\n"
+    },
+    "words": {
+        "x.ini": 'a\\ b ansible_host=\'x y\'"z"\\ w#c\nc#d ansible_port=9\ne     \tansible_port="1"1 x="ansible_port=3"\nf ansible_port=None\ng ansible_connection=true\nh ansible_connection=None1 ansible_host=1.2.3.4\n'
+    },
     "letters": {"x.ini": "[g]\nx[a:z:5]y[1:2]\nn[:3]\nm[008:010]\nq[A:C]\n"},
     "empty": {"x.ini": ""},
     "late children": {"x.ini": "[p:children]\nc\n[c:children]\nd\n[d]\nh\n[c:vars]\nansible_port=3\n"},

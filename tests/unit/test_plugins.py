@@ -292,7 +292,7 @@ def test_what_a_contract_asks_for_has_to_be_there() -> None:
     assert plugins.Controller.__abstractmethods__ == {"check", "plan", "run", "find", "follow"}
     with pytest.raises(TypeError, match="abstract"):
         plugins.Source(Sample(), source_context())  # type: ignore[abstract]
-    assert plugins.Controller.needs_inventory is False
+    assert (plugins.Controller.needs_inventory, dict(plugins.Controller.packages)) == (False, {})
 
 
 def check(text: str, shape: type[pydantic.BaseModel] = Sample) -> tuple[Any, config.Document]:

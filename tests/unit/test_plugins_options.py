@@ -171,8 +171,7 @@ def write(project: pathlib.Path, kind: str, text: str) -> pathlib.Path:
     return path
 
 
-KINDS: tuple[plugins.Kind, ...] = ("sources", "formats", "controllers")
-kinds = pytest.mark.parametrize("kind", KINDS)
+kinds = pytest.mark.parametrize("kind", sorted(plugins.OWN_KINDS))
 
 
 @kinds

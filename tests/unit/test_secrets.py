@@ -52,7 +52,7 @@ def test_file_is_read_again(tmp_path: pathlib.Path) -> None:
         ("file:large", "more than"),
         ("file:binary", "not UTF-8"),
         ("file:nul", "NUL"),
-        ("file:a\0b", "null byte"),
+        ("file:a\0b", "embedded null"),
         ("vault:x", "wanted"),
         ("hunter2", "wanted"),
         ("env:", "wanted"),

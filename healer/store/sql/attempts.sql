@@ -20,7 +20,7 @@ UPDATE attempt SET targets = ? WHERE run = ? AND number = ? AND state = 'queued'
 
 -- name: run_held_by
 -- What its queued attempt waits for, for people.
-UPDATE run SET reason = ?, detail = ? WHERE id = ? AND state = 'queued';
+UPDATE run SET reason = ?, detail = ?, explanation = ? WHERE id = ? AND state = 'queued';
 
 -- name: attempt_held
 UPDATE attempt SET held = ? WHERE run = ? AND number = ? AND state = 'queued';

@@ -76,7 +76,7 @@ INSERT INTO run (id, state, reason, detail, seq, rule, action, action_index, fla
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: run_decide_again
--- Compare-and-set; a run that stays deferred keeps the time since when.
+-- Compare-and-set; a run that stays deferred, or is let go on from there, keeps the time since when.
 UPDATE run SET state = ?, reason = ?, detail = ?, changed_us = ?, deferred_us = coalesce(?, CASE WHEN ? THEN deferred_us END),
     look_at_us = ?, ended_us = ?, explanation = ?
 WHERE id = ? AND state = ?;
@@ -85,8 +85,13 @@ WHERE id = ? AND state = ?;
 -- Compare-and-set without a new decision.
 UPDATE run SET state = ?, reason = ?, detail = ?, changed_us = ?, ended_us = ?, look_at_us = NULL WHERE id = ? AND state = ?;
 
+-- name: run_start
+-- Compare-and-set of a run whose attempt takes effect now.
+UPDATE run SET state = 'running', reason = '', detail = '{}', changed_us = ?, ended_us = NULL, look_at_us = NULL, explanation = ?
+WHERE id = ? AND state = ?;
+
 -- name: run_look_later
-UPDATE run SET look_at_us = ?, changed_us = ?, detail = ? WHERE id = ? AND state = 'deferred';
+UPDATE run SET look_at_us = ?, changed_us = ?, detail = ?, explanation = ? WHERE id = ? AND state = 'deferred';
 
 -- name: run_due
 -- Deferred runs whose gate can pass now.

@@ -1,7 +1,9 @@
 -- What `explain` reads.
 
 -- name: decisions_of
-SELECT d.rule, d.action, d.run, d.outcome, d.reason, d.revision, d.explanation, r.state
+-- With the run as it stands now; `run_seq` is the row whose decision it stands on.
+SELECT d.rule, d.action, d.run, d.outcome, d.reason, d.revision, d.explanation, r.state, r.seq AS run_seq, r.reason AS run_reason,
+       r.detail AS run_detail, r.explanation AS run_explanation, r.deferred_us
 FROM decision d LEFT JOIN run r ON r.id = d.run WHERE d.seq = ? ORDER BY d.n;
 
 -- name: event_latest

@@ -89,3 +89,11 @@ def nested(levels: int) -> dict[str, Any]:
 def test_refusals_say_why(event: Any, says: str) -> None:
     with pytest.raises(host.NoEvent, match=says):
         host.encode(event)
+
+
+def test_whose_an_error_is_is_said_once() -> None:
+    error = KeyError("x")
+    assert host.words_of(error) == "KeyError: 'x'"
+    for _ in range(3):
+        host.note(error, "the filter 1 of 2, /f.py")
+    assert host.words_of(error) == "KeyError: 'x' (in the filter 1 of 2, /f.py)"

@@ -235,15 +235,17 @@ def test_scrub_on_a_full_disk_removes_the_job(tmp_path: pathlib.Path, monkeypatc
     assert [path.name for path in folder.iterdir()] == ["made"]
 
 
+@pytest.mark.parametrize("code", [shim.EXIT_NO_ROOM, shim.EXIT_UNPREPARED])
 async def test_shim_without_room_never_started_and_says_so(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """There is no room for a tombstone either: that our shim has ended without a claim is enough."""
     folder = prepared(tmp_path / "j", python("open('/proc/self/stat')"))
-    process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({shim.EXIT_UNPREPARED})"])
+    process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
     monkeypatch.setattr(jobs, "place_tombstone", full)
-    with pytest.raises(jobs.NeverStarted, match="no room"):
+    with pytest.raises(jobs.NeverStarted) as caught:
         await jobs.Follower(folder, Heard(), process).wait()
+    assert isinstance(caught.value, jobs.NoRoom) == (code == shim.EXIT_NO_ROOM)
 
 
 def test_tombstone_without_room_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

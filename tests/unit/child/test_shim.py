@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -316,6 +317,13 @@ def test_nothing_starts_where_there_is_no_room_for_the_status(run: Run, tmp_path
     assert run.process
     assert run.process.wait(60) == shim.EXIT_UNPREPARED
     assert [path.name for path in run.folder.iterdir()] == ["job.json"], "no claim: nobody can think it was started"
+
+
+@pytest.mark.parametrize(("number", "code"), [
+    (errno.ENOSPC, shim.EXIT_NO_ROOM), (errno.EDQUOT, shim.EXIT_NO_ROOM), (errno.EIO, shim.EXIT_UNPREPARED),
+])  # fmt: skip
+def test_only_what_a_full_disk_hindered_may_be_tried_again(number: int, code: int) -> None:
+    assert shim.unprepared(OSError(number, "x")) == code
 
 
 def test_shim_without_descriptors_neither_ends_the_child_nor_forgets_the_wish_to_end_it(

@@ -11,8 +11,9 @@ import pytest
 from healer import store
 
 RECORD = {
-    "seq": 7, "at_us": 1_772_330_832_000_000, "kind": "outcome", "actor": "rule:a/b/c", "environment": "prod", "action": "clean_disk",
+    "at": "2026-03-01T02:07:12.000000Z", "seq": 7, "at_us": 1_772_330_832_000_000, "kind": "outcome", "actor": "rule:a/b/c", "environment": "prod", "action": "clean_disk",
     "run": "r-7f3k2m", "state": "failed", "ms": 40, "summary": "exit 4\x1b[2J", "explanation": {"long": "x"},
+    "gates": [{"gate": "age"}],
 }  # fmt: skip
 
 
@@ -22,6 +23,7 @@ def test_list(ask, daemon):
     assert head.split() == ["no", "when", "kind", "actor", "action", "run", "what"]
     assert line.startswith(" 7  2026-03-01 03:07:12 +01:00  outcome  rule:a/b/c  clean_disk  r-7f3k2m  failed {")
     assert "\x1b" not in line
+    assert not any(name in line for name in ('"at"', "age", "long"))
     assert daemon.requests[0].query == {"order": "desc", "limit": "50"}
 
 
@@ -77,6 +79,7 @@ def test_verify_as_json(healer, data_dir):
     assert told["ok"] is True
     assert (told["records"], told["unanchored"], told["first_bad"], told["findings"]) == (3, 3, None, [])
     assert len(told["root"]) == 64
+    assert (told["first"], told["last"]) == ("2026-03-01T02:07:13.000000Z", "2026-03-01T02:07:15.000000Z")
 
 
 def test_verify_finds_the_database_of_the_project(healer, data_dir, tmp_path):

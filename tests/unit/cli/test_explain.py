@@ -31,6 +31,18 @@ EXPLAINED = {
                  "sentence": "clean_disk ran on host:web1 40 s ago; again after 9 min.", "next_step": "cooldown:", "saw": {}},
             ],
         },
+        {"rule": "disk/disk/window", "fired": False, "reason": "throttled", "throttle": "5 minutes", "conditions": [], "gates": []},
+        {
+            "rule": "disk/disk/went on", "fired": True, "run": "r-9zzzzz", "state": "running", "since": None,
+            "conditions": [
+                {"text": "event.a == 1", "holds": False, "seen": [{"path": "event.a", "missing": False, "value": 2}]},
+                {"text": "event.b != 1", "holds": False, "seen": [{"path": "event.b", "missing": True}]},
+                {"text": "event.c is defined", "holds": True, "seen": [{"path": "event.c", "missing": False, "value": None}]},
+            ],
+            "gates": [{"gate": "cooldown", "ok": True, "saw": {}}], "looked_at": "2026-03-01T02:17:12.000000Z",
+            "waited": [{"code": "cooldown", "sentence": "clean_disk ran on host:web1 40 s ago; again after 9 min.",
+                        "since": "2026-03-01T02:07:12.000000Z", "until": "2026-03-01T02:16:12.000000Z"}],
+        },
     ],
 }  # fmt: skip
 
@@ -47,11 +59,23 @@ disk/disk/disk is full: fired
                        next  cooldown:
   run  r-7f3k2m deferred
 
+disk/disk/went on: fired
+  conditions (not all of them have to hold)
+    no   event.a == 1                                    event.a = 2
+    no   event.b != 1                                    event.b is missing: no test of it holds
+    yes  event.c is defined                              event.c = null
+  waited  9 min from 2026-03-01 03:07:12 +01:00 on: clean_disk ran on host:web1 40 s ago; again after 9 min.
+  gates (looked at again 2026-03-01 03:17:12 +01:00)
+    yes  cooldown
+  run  r-9zzzzz running
+
 disk/disk/other: did not fire: the event went to an earlier rule (disk is full)
 
 disk/disk/missing: did not fire: its condition does not hold
   conditions
-    no   not (event.alert.depth > 3)                     event.alert.depth is missing
+    no   not (event.alert.depth > 3)                     event.alert.depth is missing: no test of it holds
+
+disk/disk/window: did not fire: its throttle was closed (once_within: 5 minutes)
 """
 
 
@@ -82,12 +106,74 @@ def test_a_code_without_its_sentence_gets_one(ask, daemon):
     assert "a ran on t 1 s ago; again after 2 s." in ask("explain", "e-1").stdout
 
 
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("absence", "it fires for a field that is missing, and the event has it"),
+        ("absence-over", "what is missing is looked at once, with the first event, and that has been"),
+        ("not-heard", "its condition holds today, and it did not hear of the event then"),
+        ("throttled", "its throttle was closed"),
+        ("of-tomorrow", "of-tomorrow"),
+    ],
+)
+def test_why_a_rule_did_not_fire(ask, daemon, reason, says):
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [{"rule": "r", "fired": False, "reason": reason}]}
+    assert f"r: did not fire: {says}\n" in ask("explain", "e-1").stdout
+
+
+def test_when_the_last_look_was_is_said_where_it_waited(ask, daemon):
+    rule = {
+        "rule": "r",
+        "fired": True,
+        "gates": [{"gate": "age", "ok": True}],
+        "looked_at": "2026-03-01T02:17:12Z",
+        "waited": [],
+    }
+    for since, says in (
+        (None, "  gates"),
+        ("2026-03-01T02:07:12Z", "  gates (looked at again 2026-03-01 03:17:12 +01:00)"),
+    ):
+        daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [rule | {"since": since}]}
+        assert says in ask("explain", "e-1").stdout.splitlines()
+
+
+def test_what_never_holds_says_what_to_write(ask, daemon):
+    test = {
+        "text": "event.a  is defined",
+        "negated": True,
+        "holds": False,
+        "seen": [{"path": "event.a", "missing": True}],
+    }
+    rule = {"rule": "r", "fired": False, "reason": "no-match", "conditions": [test]}
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [rule]}
+    line = ask("explain", "e-1").stdout.splitlines()[-1]
+    assert line.split("  ")[-1].strip() == "never holds: write event.a is not defined"
+
+
+def test_a_run_says_since_when_it_waits_and_who_decided_it_again(ask, daemon):
+    waits = {
+        "rule": "a",
+        "fired": True,
+        "run": "r-1",
+        "state": "deferred",
+        "sentence": "Paused.",
+        "since": "2026-03-01T02:07:12Z",
+    }
+    again = {"rule": "b", "fired": True, "run": "r-2", "state": "succeeded", "decided_again": "e-15"}
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [waits, again]}
+    shown = ask("explain", "e-1").stdout
+    assert "run  r-1 deferred since 2026-03-01 03:07:12 +01:00: Paused.\n" in shown
+    assert "run  r-2 succeeded (decided again with e-15)\n" in shown
+
+
 def test_values_of_events_steer_no_terminal(ask, daemon):
     evil = "\x1b[2J\u202e\x07\n"
     test = {"text": evil, "holds": True, "seen": [{"path": evil, "missing": False, "value": evil}]}
     gate = {"gate": evil, "ok": False, "code": evil, "sentence": evil, "next_step": evil}
-    rule = {"rule": evil, "fired": True, "conditions": [test, evil], "gates": [gate], "run": evil, "state": evil}
-    refused = {"rule": evil, "fired": False, "reason": evil, "taken_by": evil}
+    waited = [{"code": evil, "sentence": evil, "since": evil, "until": evil}, evil]
+    rule = {"rule": evil, "fired": True, "conditions": [test, evil], "gates": [gate], "run": evil, "state": evil, "since": evil,
+            "looked_at": evil, "waited": waited, "decided_again": evil}  # fmt: skip
+    refused = {"rule": evil, "fired": False, "reason": "throttled", "throttle": evil, "taken_by": evil}
     daemon["GET /api/v1/explain/e-1"] = {"event": {"id": evil, "source": evil, "event": evil}, "rules": [rule, refused]}
     shown = ask("explain", "e-1").stdout
     assert not {"\x1b", "\u202e", "\x07"} & set(shown)

@@ -30,3 +30,21 @@ def test_reload_shows_what_changed(ask, daemon):
     }  # fmt: skip
     assert ask("reload").stdout == "reloaded: revision 3f2a9c1\n  rules: a/b/c added\n  note: x\n"
     assert json.loads(ask("reload", "--json").stdout)["short"] == "3f2a9c1"
+
+
+def test_how_many_more_there_are_is_shown(ask, daemon):
+    last = {
+        "code": "more",
+        "severity": "error",
+        "message": "… and 9 more errors",
+        "file": "a.yml",
+        "line": 0,
+        "column": 0,
+        "try": "",
+        "more": 9,
+    }
+    daemon["POST /api/v1/reload"] = (422, {"code": "configuration", "detail": "10 errors", "errors": [last]})
+    assert ask("reload").stderr.splitlines()[0] == "a.yml: error[more]: … and 9 more errors"
+    warned = {"revision": "3f2a9c1", "changed": {}, "diagnostics": [{**last, "severity": "warning"}]}
+    daemon["POST /api/v1/reload"] = warned
+    assert ask("reload").stdout.splitlines()[-1] == "a.yml: warning[more]: … and 9 more errors"

@@ -92,6 +92,51 @@ def test_one_in_full(ask, daemon):
     assert json.loads(ask("runs", "show", "r-7f3", "--json").stdout) == FULL
 
 
+CUT = FULL | {
+    "attempts": [
+        {"number": 1, "state": "succeeded", "summary": "exit 0", "truncated": True, "kept": {"stdout": 1_048_600, "stderr": 2_500}},
+        {"number": 2, "state": "failed", "summary": "exit 4", "truncated": True, "kept": {"stdout": 40, "stderr": None}},
+        {"number": 3, "state": "failed", "summary": "exit 4", "truncated": False, "kept": {"stdout": 40, "stderr": 0}},
+        {"number": 4, "state": "failed", "summary": "exit 4", "truncated": True},
+    ],
+}  # fmt: skip
+
+
+def test_an_output_that_was_cut_says_how_much_there_is_and_how_to_see_it(ask, daemon):
+    daemon["GET /api/v1/runs/r-7f3"] = CUT
+    lines = ask("runs", "show", "r-7f3").stdout.splitlines()
+    at = lines.index("  attempt 1   succeeded: exit 0")
+    cut, gone = "              its output was cut: ", "; what went beyond 1 MiB of a stream is gone"
+    see = "              see it      healer runs show r-7f3k2m --output --attempt "
+    assert lines[at + 1 : at + 9] == [
+        f"{cut}kept are 1.0 MiB of stdout and 2.4 KiB of stderr{gone}",
+        f"{see}1",
+        f"{see}1 --stderr",
+        "  attempt 2   failed: exit 4",
+        f"{cut}kept are 40 B of stdout{gone}",
+        f"{see}2",
+        "  attempt 3   failed: exit 4",
+        "  attempt 4   failed: exit 4",
+    ]
+    assert lines[at + 9] == f"{cut}nothing of it is kept any more{gone}"
+
+
+def test_the_last_look_of_a_run(ask, daemon):
+    waited = {
+        "code": "cooldown",
+        "sentence": "ran 40 s ago.",
+        "since": "2026-03-01T02:07:12Z",
+        "until": "2026-03-01T02:08:12Z",
+    }
+    told = FULL["explanation"] | {"looked_at": "2026-03-01T02:08:12.000000Z", "waited": [waited]}
+    daemon["GET /api/v1/runs/r-7f3"] = FULL | {"explanation": told}
+    assert ask("runs", "show", "r-7f3").stdout.splitlines()[-3:] == [
+        "  waited  60 s from 2026-03-01 03:07:12 +01:00 on: ran 40 s ago.",
+        "  gates (looked at again 2026-03-01 03:08:12 +01:00)",
+        "    yes  age",
+    ]
+
+
 def test_the_times_in_a_sentence_are_local(ask, daemon):
     paused = RUN | {"reason": "paused", "sentence": "Paused by the file PAUSE since 2026-03-01T02:05:00Z: release."}
     daemon["GET /api/v1/runs"] = {"items": [paused], "next": None}

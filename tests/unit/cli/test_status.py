@@ -121,3 +121,11 @@ def test_watch_looks_again_until_it_is_stopped(ask, daemon, monkeypatch):
     assert slept == [5.0, 5.0, 5.0]
     assert done.stdout == GOLDEN * 3
     assert "\x1b" not in done.stdout
+
+
+def test_a_full_disk_is_told(ask, daemon):
+    daemon["GET /api/v1/status"] = STATUS | {"state": "disk-full"}
+    first, second, third = ask("status").stdout.splitlines()[:3]
+    assert "DISK" not in first
+    assert second == "DISK FULL nothing new is taken until there is space; what was answered is safe"
+    assert third.startswith("PAUSED")

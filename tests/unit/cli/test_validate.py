@@ -58,6 +58,21 @@ def test_json(healer, project):
     assert (one["file"], one["line"]) == ("healer.yaml", 1)
 
 
+def test_of_very_many_mistakes_the_first_are_shown_and_all_are_counted(healer, project):
+    (project / "healer.yaml").write_text("".join(f"k{n}: 1\n" for n in range(2_000)))
+    done = healer("validate", project)
+    assert done.exit_code == 1
+    lines = [line for line in done.stdout.splitlines() if line.startswith("healer.yaml")]
+    assert (len(lines), lines[0][:14], lines[-1]) == (
+        101,
+        "healer.yaml:1:",
+        "healer.yaml: error[more]: … and 1900 more errors",
+    )
+    assert done.stderr.startswith("error[configuration]: 2000 errors")
+    told = json.loads(healer("validate", project, "--json").stdout)["diagnostics"]
+    assert [one["more"] for one in told if "more" in one] == [1900]
+
+
 def test_warnings_count_when_they_shall(healer, project):
     (project / "rulebooks/disk.yml").write_text(NO_BRAKE)
     done = healer("validate", project)

@@ -131,3 +131,30 @@ def test_where_nothing_can_be_written_the_terminal_is_left(
 def test_the_folder_is_not_for_everybody(tmp_path: pathlib.Path) -> None:
     assert configure(tmp_path).stat().st_mode & 0o007 == 0
     assert os.access(tmp_path / "project/logs", os.W_OK)
+
+
+def test_on_a_full_disk_lines_go_to_the_terminal_alone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else loguru tells of each that it cannot write, with a traceback."""
+    folder = configure(tmp_path)
+    monkeypatch.setattr(logs.space, "free_bytes", lambda _folder: logs.NEAR_BYTES - 1)
+    logger.info("while it is nearly full")
+    monkeypatch.setattr(logs.space, "lacking", lambda _folder: True)
+    logger.info("while it is full")
+    monkeypatch.undo()
+    logger.info("with space again")
+    assert [line["message"] for line in lines(folder)] == ["while it is nearly full", "with space again"]
+    assert "while it is full" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_looked_at_keeps_no_line_back(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_folder: pathlib.Path) -> int:
+        raise OSError(5, "Input/output error")
+
+    folder = configure(tmp_path)
+    monkeypatch.setattr(logs.space, "free_bytes", fail)
+    logger.info("all the same")
+    assert [line["message"] for line in lines(folder)] == ["all the same"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -92,13 +92,17 @@ def book(*rules: str, sources: str = "[{healer.api: {}}]", name: str = "rs", mor
 
 
 @pytest.fixture
-def make(tmp_path: pathlib.Path) -> Callable[..., Kit]:
+def make(tmp_path: pathlib.Path) -> Iterator[Callable[..., Kit]]:
     """`make(*rules, files={…}, **as for a rulebook)`."""
+    kits = []
 
     def made(*rules: str, files: dict[str, str] | None = None, text: str = "", **more: str) -> Kit:
-        return Kit(tmp_path, text or book(*rules, **more), files or {})
+        kits.append(Kit(tmp_path, text or book(*rules, **more), files or {}))
+        return kits[-1]
 
-    return made
+    yield made
+    for kit in kits:
+        kit.store.writer.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -124,6 +124,20 @@ async def box() -> Any:
     made.store.writer.close()
 
 
+@pytest.fixture
+def virtual() -> Iterator[Callable[[], Box]]:
+    """Makes boxes whose time is the loop's, for tests with `looptime`."""
+    boxes = []
+
+    def made() -> Box:
+        boxes.append(Box(virtual=True))
+        return boxes[-1]
+
+    yield made
+    for one in boxes:
+        one.store.writer.close()
+
+
 async def test_rows_are_decided_in_order_and_told(box: Box) -> None:
     await box.post({"a": 1}, {"a": 2}, {"a": 1})
     await box.decided_to(4)
@@ -216,8 +230,8 @@ async def test_many_rows_that_lead_to_nothing_move_the_position(box: Box) -> Non
 
 
 @pytest.mark.looptime
-async def test_a_few_rows_that_lead_to_nothing_move_it_after_a_while() -> None:
-    box = Box(virtual=True)
+async def test_a_few_rows_that_lead_to_nothing_move_it_after_a_while(virtual: Callable[[], Box]) -> None:
+    box = virtual()
     box.start()
     await box.post({"a": 2}, {"a": 2})
     await asyncio.sleep(0.5)
@@ -257,8 +271,8 @@ async def test_a_store_that_was_taken_over_ends_it(box: Box) -> None:
 
 
 @pytest.mark.looptime
-async def test_an_alert_that_falls_silent_is_closed_by_a_tick() -> None:
-    box = Box(virtual=True)
+async def test_an_alert_that_falls_silent_is_closed_by_a_tick(virtual: Callable[[], Box]) -> None:
+    box = virtual()
     box.store.writer.now(deciding.UseRevision("old", "", "d", {}))
     box.start()
     await box.post({"alert": {"key": "k", "status": "firing"}})
@@ -272,8 +286,8 @@ async def test_an_alert_that_falls_silent_is_closed_by_a_tick() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_look_of_anothers_making_is_a_tick_at_its_time() -> None:
-    box = Box(virtual=True)
+async def test_a_look_of_anothers_making_is_a_tick_at_its_time(virtual: Callable[[], Box]) -> None:
+    box = virtual()
     box.start()
     assert box.decider is not None
     box.decider.look_at(box.clock() + 5 * S)
@@ -287,8 +301,8 @@ async def test_a_look_of_anothers_making_is_a_tick_at_its_time() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_tick_that_fails_ends_the_worker_and_is_not_lost() -> None:
-    box = Box(virtual=True)
+async def test_a_tick_that_fails_ends_the_worker_and_is_not_lost(virtual: Callable[[], Box]) -> None:
+    box = virtual()
 
     async def full() -> None:
         raise errors.StoreFull

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable
 from typing import Any
@@ -83,6 +84,11 @@ class Box:
 async def restarted_from(junk_of: Callable[[Any], object], *, all_of_them: bool = False) -> list[str]:
     """Change the newest snapshot (or all), start, and let another event in. Returns what the start told."""
     box = Box()
+    with contextlib.closing(box.store.writer):
+        return await _restarted_from(box, junk_of, all_of_them=all_of_them)
+
+
+async def _restarted_from(box: Box, junk_of: Callable[[Any], object], *, all_of_them: bool) -> list[str]:
     one = box.fresh()
     await box.step(one)
     await box.step(one, "fact", b'{"f":1}')
@@ -97,7 +103,6 @@ async def restarted_from(junk_of: Callable[[Any], object], *, all_of_them: bool 
     box.now_us += S
     outcome = await box.step(again, "event", b'{"a":1,"h":"x"}')
     assert outcome is None or not outcome.quarantined
-    box.store.writer.close()
     return told
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import pytest
 
-from healer import model, plugins, policy
+from healer import model, plugins, policy, store
 from healer.store import claiming
+
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
@@ -145,3 +148,67 @@ async def test_each_is_asked_for_by_itself(crashed: Any, wait_for_async: Any) ->
     after.controller.find = find  # type: ignore[method-assign]
     assert await after.dispatcher.recover() == {"running": 2, "unknown": 1}
     await wait_for_async(lambda: sorted(after.states()) == ["succeeded", "succeeded", "unknown"])
+
+
+async def test_a_full_disk_makes_nothing_unknown(crashed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it never began has to be written down before it is certain."""
+    monkeypatch.setattr(store, "FULL_S", 0)
+    after = crashed("k")
+    looks: list[str] = []
+
+    async def find(job: model.Job) -> model.Found:
+        looks.append(job.token)
+        if len(looks) < 3:
+            raise NO_SPACE
+        return model.Found("absent")
+
+    after.controller.find = find  # type: ignore[method-assign]
+    assert await after.dispatcher.recover() == {"absent": 1}
+    assert (after.states(), len(looks)) == (["withdrawn", "queued"], 3)
+
+
+# --- a full disk ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def short(box: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """One whose first attempt finds no space to begin with, until `short.room` is set."""
+    monkeypatch.setattr(store, "FULL_S", 0)
+    box.room = asyncio.Event()
+    monkeypatch.setattr(box.store, "has_room", box.room.is_set)
+
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        if job.token.endswith("-1"):
+            raise NO_SPACE
+        return model.Outcome("succeeded", "done", 0)
+
+    box.controller.act = act
+    box.ask()
+    box.start()
+    return box
+
+
+async def test_what_finds_no_space_to_begin_is_begun_anew_when_there_is_some(short: Any, wait_for_async: Any) -> None:
+    await wait_for_async(lambda: short.dispatcher.running == 1)
+    assert short.store.lacks_space()
+    assert (short.states(), len(short.rows("SELECT * FROM lock"))) == (["running"], 1)
+    short.room.set()
+    await wait_for_async(lambda: short.states() == ["withdrawn", "succeeded"])
+    assert short.rows("SELECT state FROM run") == [("succeeded",)]
+    assert [what for what, _ in short.controller.jobs] == ["run", "find", "run"]
+    assert not short.store.lacks_space()
+
+
+async def test_what_may_have_begun_is_not_begun_anew(short: Any, wait_for_async: Any) -> None:
+    """Its controller ran out of space in the middle."""
+    short.controller.found = model.Found("unknown")
+    short.room.set()
+    await wait_for_async(lambda: short.states() == ["failed"])
+    assert "No space left" in short.outcome()["summary"]
+
+
+async def test_a_stop_does_not_wait_for_space(short: Any, wait_for_async: Any) -> None:
+    await wait_for_async(lambda: short.dispatcher.running == 1)
+    short.store.patient = False
+    assert await short.dispatcher.stop(60) == 0
+    assert short.states() == ["withdrawn", "queued"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import pathlib
 from collections.abc import Iterator
@@ -258,3 +259,17 @@ async def test_a_refused_request_leaves_no_row(kit: Kit) -> None:
     with pytest.raises(TypeError):
         await kit.take({"x": 1}, {"x": 2**70})
     assert kit.rows() == []
+
+
+async def test_a_large_body_that_finds_no_space_leaves_no_row(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_data: bytes) -> journal.Blob:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    kit = Kit(tmp_path)
+    monkeypatch.setattr(kit.store.blobs, "keep", full)
+    with pytest.raises(errors.StoreFull):
+        await kit.intake.take_one("am", large := {"x": "y" * journal.INLINE_MAX}, orjson.dumps(large), "key:ci")
+    assert kit.rows() == []
+    await kit.store.close()

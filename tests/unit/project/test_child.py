@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import errno
 import pathlib
+import tempfile
 from typing import Any
 
 import pytest
 
-from healer import project
+from healer import errors, project
 from healer.project import child, pieces
 
 
@@ -96,3 +99,42 @@ def test_pieces_are_small(write: Any) -> None:
     again = joined.loaded().revision
     assert again is not None
     alike(loaded.revision, again)
+
+
+async def test_files_that_find_no_space_are_a_full_disk_and_no_mistake_of_theirs(
+    write: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, data = write({}), tmp_path / "data"
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(child.publishing, "publish", full)
+    wanted = {"project_dir": str(root), "environ": {}, "overrides": {}, "publish_to": str(data)}
+    answer = child._load(wanted)
+    assert [one.code for one in answer.diagnostics if one.severity == "error"] == ["disk-full"]
+
+    class Asked:
+        """A child that answers so."""
+
+        def __init__(self, *_: Any) -> None:
+            self.reason = ""
+
+        def run(self) -> collections.deque[bytes]:
+            return collections.deque(pieces.cut(answer))
+
+    monkeypatch.setattr(child, "_Asked", Asked)
+    with pytest.raises(errors.StoreFull) as caught:
+        await project.load_in_child(root, {}, publish_to=data)
+    assert caught.value.try_ == f"free some space on the disk of {data}"
+
+
+async def test_it_takes_no_temporary_files(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk may be full."""
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    assert (await project.load_in_child(write({}), {"TMPDIR": "/nonexistent"})).revision is not None

@@ -1,4 +1,4 @@
-"""Durations that have no end, and a data directory among what is read: each is told where it was written."""
+"""Durations that have no end, and what the daemon writes among what is read: each is told where it was written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from healer import project
+from healer import errors, project
+from healer.project import mistakes
 
 LONG = "99999999999999999 days"
 
@@ -125,3 +126,63 @@ def test_a_control_socket_in_the_data_directory_does_not_stop_a_reload(linked: p
     os.mkfifo(folder / "control.sock")
     (linked / "healer.yaml").write_text(SOURCES)
     assert project.load(linked, {}).revision is not None
+
+
+WRITTEN = [
+    ("log.dir", "log-dir", "HEALER_LOG__DIR", "the folder of the logs"),
+    ("control.socket", "control-socket", "HEALER_CONTROL__SOCKET", "the control socket"),
+]
+
+
+def written_told(root: pathlib.Path, code: str, environ: Any = ()) -> list[str]:
+    loaded = project.load(root, dict(environ))
+    return [str(d.place) for d in loaded.diagnostics if d.code == code and d.severity == "error"]
+
+
+@pytest.mark.parametrize(("setting", "code", "variable", "words"), WRITTEN)
+@pytest.mark.parametrize("where", [*INSIDE, "files/c.sock", "scripts/x/y", "{root}/elsewhere"])
+def test_nor_may_logs_or_the_control_socket_lie_there(
+    linked: pathlib.Path, where: str, setting: str, code: str, variable: str, words: str
+) -> None:
+    where, (section, key) = where.format(root=linked), setting.split(".")
+    (linked / "healer.yaml").write_text(f"environment: prod\n{section}:\n  {key}: {where}\n")
+    assert written_told(linked, code) == [f"healer.yaml:3:{len(key) + 5}"]
+    (linked / "healer.yaml").write_text("environment: prod\n")
+    assert written_told(linked, code, {variable: where}) == [variable]
+    (told,) = [d for d in project.load(linked, {variable: where}).diagnostics if d.code == code]
+    assert told.message == f"{words} {where!r} lies where the project's own files are read from"
+
+
+@pytest.mark.parametrize("setting", [setting for setting, *_ in WRITTEN])
+@pytest.mark.parametrize("where", OUTSIDE)
+def test_logs_and_the_control_socket_may_lie_beside_what_is_read(
+    linked: pathlib.Path, where: str, setting: str
+) -> None:
+    section, key = setting.split(".")
+    (linked / "healer.yaml").write_text(f"{SOURCES}{section}: {{{key}: {where}}}\n")
+    loaded = project.load(linked, {})
+    assert loaded.revision is not None, loaded.diagnostics
+
+
+def test_all_that_lies_there_is_told_at_once(linked: pathlib.Path) -> None:
+    (linked / "healer.yaml").write_text("data_dir: files\nlog: {dir: files}\ncontrol: {socket: files/c}\n")
+    codes = [d.code for d in project.load(linked, {}).diagnostics]
+    assert [code for code in codes if code in ("data-dir", "log-dir", "control-socket")] == [
+        "data-dir",
+        "log-dir",
+        "control-socket",
+    ]
+
+
+# --- more mistakes than anybody reads -------------------------------------------------------------------------------------
+
+
+def test_of_very_many_mistakes_the_first_are_told_and_the_rest_counted(write: Any) -> None:
+    keys = "".join(f"k{n}: 1\n" for n in range(5_000))
+    loaded = project.load(write({"healer.yaml": keys, "rulebooks/team/web.yml": None}), {})
+    mine = [d for d in loaded.diagnostics if d.place.file == "healer.yaml"]
+    assert len(mine) == mistakes.OF_FILE + 1
+    assert [d.place.line for d in mine[:3]] == [1, 2, 3]
+    assert (mine[-1].more, mine[-1].severity) == (5_000 - mistakes.OF_FILE, "error")
+    assert loaded.errors == 5_000
+    assert errors.ConfigurationError(loaded.diagnostics).message.startswith("5000 errors")

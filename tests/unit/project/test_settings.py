@@ -188,3 +188,34 @@ def test_how_long_the_audit_is_kept_is_told_to_be_unused() -> None:
 def test_a_value_is_named_once() -> None:
     (told,) = read("", {"HEALER_DRAIN": "30 secs"})[1]
     assert told.message.count("'30 secs'") == 1
+
+
+MISSPELT = [
+    ("defaults:\n  run_action:\n    cooldwn: 5 minutes\n", 3, 5, "did you mean 'cooldown'?"),
+    ("defaults:\n  run_action: {concurrency: {daemn: 3}}\n", 2, 30, "did you mean 'daemon'?"),
+    ("defaults: {run_acton: {}}\n", 1, 12, "did you mean 'run_action'?"),
+    ("defaults: {upstream: {chain_dpth: 3}}\n", 1, 23, "did you mean 'chain_depth'?"),
+    ("mode: observe\nlog: {lvel: INFO}\n", 2, 7, "did you mean 'level'?"),
+    ("control: {sokcet: /run/x}\n", 1, 11, "did you mean 'socket'?"),
+    ("control: {zzz: /run/x}\n", 1, 11, "known: socket, group"),
+    ("envronment: x\n", 1, 1, "did you mean 'environment'?"),
+    ("keys: {1: x}\n", 1, 8, "known: file"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "column", "hint"), MISSPELT)
+def test_a_misspelt_key_gets_a_near_name_at_every_depth(text: str, line: int, column: int, hint: str) -> None:
+    (told,) = read(text)[1]
+    assert (told.code, told.place.line, told.place.column, told.try_) == ("options", line, column, hint)
+    assert told.message.endswith("is not known here")
+
+
+def test_beside_a_misspelt_key_the_others_hold() -> None:
+    found, told = read("defaults: {run_action: {cooldwn: 5m, attempts: 7}}\nlog: {dir: x, y: 1}\n")
+    assert (len(told), found.defaults.run_action.attempts, found.log.dir) == (2, 7, "x")
+
+
+def test_very_many_keys_that_are_not_known_are_told_once_each() -> None:
+    # What takes the square of them does not end here.
+    told = read("".join(f"k{n}: 1\n" for n in range(5_000)))[1]
+    assert [one.place.line for one in told] == list(range(1, 5_001))

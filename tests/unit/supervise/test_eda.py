@@ -126,6 +126,41 @@ async def test_splitter_makes_several_and_normalize_keys_sees_each(bench: Bench)
     assert events == [{"x_y": 1, "by": "me"}, {"x_y": 2, "by": "me"}]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def main(event):\n    return event['x']\n", "KeyError: 'x' (in the filter 2 of 2, {path})"),
+        ("def main(event):\n    raise SystemExit(3)\n", "RuntimeError: SystemExit: 3 (in the filter 2 of 2, {path})"),
+        ("def main():\n    pass\n", "(in the filter 2 of 2, {path})"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero (in the filter 2 of 2, {path})"),
+        ("other = 1\n", "TypeError: the filter {path} has no function main (in the filter 2 of 2, {path})"),
+    ],
+)
+async def test_a_filter_that_fails_is_named_with_its_place(bench: Bench, text: str, says: str) -> None:
+    path = bench.folder / "filters" / "odd.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(supervise.SourceDied) as caught:
+        await bench.run("range", {"limit": 1}, ("eda.builtin.dashes_to_underscores", {}), ("odd", {}))
+    assert says.format(path=path) in caught.value.message
+
+
+async def test_a_source_that_goes_on_after_its_filter_failed_logs_which_one(bench: Bench) -> None:
+    (bench.folder / "filters").mkdir()
+    (bench.folder / "filters" / "odd.py").write_text("def main(event):\n    return event['x']\n")
+    bench.plugin(
+        "import logging\n"
+        "async def main(queue, args):\n"
+        "    try:\n"
+        "        await queue.put({'a': 1})\n"
+        "    except KeyError as error:\n"
+        "        logging.getLogger('theirs').exception('lost one')\n"
+        "        await queue.put({'x': {'b': 2}})\n"
+    )
+    assert await bench.run("mine", {}, ("odd", {})) == [{"b": 2}]
+    assert any("lost one: KeyError: 'x' (in the filter 1 of 1, " in line for line in bench.said)
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

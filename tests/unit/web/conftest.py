@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from healer import access, catalog, errors, intake, plugins, secrets, store
+from healer import explain as explains
 from healer.store import keys as stored
 from healer.web import auth, routes, serving
 from healer.web.services import Services
@@ -38,6 +39,7 @@ class Room:
     slept: list[float] = dataclasses.field(default_factory=list)
     state: str = "ok"
     backlog: int = 0
+    decided_to: int | None = 0
     reload_error: errors.HealerError | None = None
 
     def url(self, path: str) -> str:
@@ -128,6 +130,9 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
         return {"mode": "active"}
 
     async def explain(given: str, rule: str | None) -> dict[str, Any]:
+        if rule == explains.NO_RULE:
+            assert room.decided_to is not None
+            return {"event": {"id": given, "decided": room.decided_to >= int(given[2:])}, "rules": []}
         return {"event": given, "rules": [rule]}
 
     return Services(

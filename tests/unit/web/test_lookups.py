@@ -73,6 +73,25 @@ async def test_an_event_and_what_came_of_it(room: Any, seed: Any) -> None:
     assert (decision["run"], decision["outcome"], decision["sentence"]) == (RUN, "refused", "No target w in i.")
 
 
+async def test_an_event_is_decided_as_soon_as_the_decider_says_so(room: Any, seed: Any) -> None:
+    await room.ask("POST", "/events", json={"a": 1})
+    asked = []
+    for room.decided_to in (0, 1):
+        asked.append((await room.ask("GET", "/events/e-1"))[1]["decided"])
+    await seed.decided(room, 1)
+    room.decided_to = None  # nobody has to be asked any more
+    asked.append((await room.ask("GET", "/events/e-1"))[1]["decided"])
+    assert asked == [False, True, True]
+
+
+async def test_when_an_event_was_set_aside(room: Any, seed: Any) -> None:
+    await room.ask("POST", "/events", json={"a": 1})
+    await seed.do(room, lambda tx: tx.run("quarantine_insert", 1, "a/b", "ValueError: x", 5_000_000))
+    assert (await room.ask("GET", "/events/e-1"))[1]["quarantined"] == [
+        {"ruleset": "a/b", "error": "ValueError: x", "at_us": 5_000_000, "at": "1970-01-01T00:00:05.000000Z"},
+    ]
+
+
 async def test_a_large_event_is_read_from_its_file(room: Any) -> None:
     await room.ask("POST", "/events", json={"a": "x" * 10_000})
     assert (await room.ask("GET", "/events/e-1"))[1]["event"] == {"a": "x" * 10_000}
@@ -85,15 +104,23 @@ async def test_an_event_that_is_none(room: Any, given: str) -> None:
 
 
 async def test_the_audit_is_given_in_the_text_that_the_hashes_cover(room: Any) -> None:
+    """`at` stands before it and is no part of it."""
     await room.ask("POST", "/keys", json={"name": "x", "role": "ci"})
     async with room.session.get(
         room.url("/audit"), headers={"Authorization": f"Bearer {room.keys['auditor']}"}
     ) as answer:
         text = await answer.read()
     stored = [row["record"].encode() for row in await room.records()]
-    assert all(record in text for record in stored)
     items = json.loads(text)["items"]
     assert [item["seq"] for item in items] == list(range(len(stored)))
+    for record, item in zip(stored, items, strict=True):
+        at = datetime.datetime.fromisoformat(item.pop("at"))
+        assert (at - datetime.datetime.fromtimestamp(0, datetime.UTC)) / datetime.timedelta(microseconds=1) == item[
+            "at_us"
+        ]
+        assert records.canonical(item) == record
+        beside = b'{"at":"%s",' % at.isoformat(timespec="microseconds").replace("+00:00", "Z").encode()
+        assert beside + record[1:] in text
     _, head = await room.ask("GET", "/audit/head")
     frontier = tree.Frontier()
     for record in stored:

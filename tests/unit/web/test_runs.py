@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -131,7 +132,28 @@ async def test_a_run_by_the_beginning_of_its_id(three: Any, given: str) -> None:
     assert body["attempts"][0]["exit_code"] == 3
     assert body["targets"][0]["inventory_name"] == "web1"
     assert (body["events"], body["revision"]) == (["e-1"], "f" * 64)
-    assert body["explanation"] == {"conditions": [], "gates": []}
+    assert body["explanation"] == {"conditions": [], "gates": [], "looked_at": None, "waited": []}
+
+
+async def test_a_runs_last_look_and_what_it_waited_for(three: Any, seed: Any) -> None:
+    told = {
+        "conditions": [], "gates": [], "would": "", "look": 3_000_000,
+        "waited": [{"code": "chain", "fields": {"run": "r-0", "waits": True}, "since_us": 1_000_000, "until_us": 2_000_000}],
+    }  # fmt: skip
+    text = json.dumps(told)
+    await seed.do(three, lambda tx: tx.connection.execute("UPDATE run SET explanation = ? WHERE id = ?", (text, ONE)))
+    assert (await three.ask("GET", f"/runs/{ONE}"))[1]["explanation"] == {
+        "conditions": [], "gates": [], "would": "", "looked_at": "1970-01-01T00:00:03.000000Z",
+        "waited": [{"code": "chain", "sentence": "Waits for the step before it (r-0) to end.",
+                    "since": "1970-01-01T00:00:01.000000Z", "until": "1970-01-01T00:00:02.000000Z"}],
+    }  # fmt: skip
+
+
+async def test_how_much_of_an_output_is_kept(three: Any, seed: Any) -> None:
+    kept = [attempt["kept"] for attempt in (await three.ask("GET", f"/runs/{THREE}"))[1]["attempts"]]
+    assert kept == [{"stdout": 25, "stderr": None}] * 2
+    await seed.do(three, lambda tx: tx.connection.execute("DELETE FROM blob"))
+    assert (await three.ask("GET", f"/runs/{ONE}"))[1]["attempts"][0]["kept"] == {"stdout": None, "stderr": None}
 
 
 @pytest.mark.parametrize("given", ["r-z", "zz", "R-A", "r-", "x" * 40, "e-1", "%27--", "a%00", "*", "_"])

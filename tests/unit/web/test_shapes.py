@@ -44,20 +44,20 @@ def test_a_field_that_is_missing_is_no_failure() -> None:
 
 ATTEMPT: dict[str, Any] = {
     "number": 1, "token": "t", "state": "queued", "targets": "[]", "controller": "local", "held": "target_busy", "not_before_us": 1,
-    "started_us": None, "deadline_us": None, "ended_us": None, "outcome": None, "stdout_hash": None,
+    "started_us": None, "deadline_us": None, "ended_us": None, "outcome": None, "stdout_hash": None, "stderr_hash": None,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [code for code, one in reasons.REASONS.items() if one.outcome is None])
 def test_what_holds_an_attempt_is_said_without_unfilled_places(code: str) -> None:
-    said = shapes.attempt(ATTEMPT | {"held": code})["held_sentence"]
+    said = shapes.attempt(ATTEMPT | {"held": code}, {})["held_sentence"]
     assert said.endswith(".")
     assert "?" not in said
 
 
 @pytest.mark.parametrize(("state", "held"), [("queued", ""), ("withdrawn", "target_busy"), ("running", "target_busy")])
 def test_what_does_not_wait_is_held_by_nothing(state: str, held: str) -> None:
-    assert shapes.attempt(ATTEMPT | {"state": state, "held": held})["held_sentence"] == ""
+    assert shapes.attempt(ATTEMPT | {"state": state, "held": held}, {})["held_sentence"] == ""
 
 
 def test_a_key_is_shown_without_its_hash() -> None:

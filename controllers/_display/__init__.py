@@ -1,0 +1,1 @@
+"""What `ansible-playbook` itself loads, beside ansible-runner's callback. The daemon never imports it."""

@@ -1,0 +1,132 @@
+"""What the end of a playbook means: made once of what the callback left (`_events`), then kept in its place.
+
+`ansible` asks. Once it is kept the callback's files are removed, as they hold what tasks returned; where the disk is full they
+stay, and a second asking reads them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import shutil
+from typing import Any, Final
+
+from healer import model
+from healer.child import jobs
+from healer.controllers import _events, _playbook, _shimmed
+
+RETURNED_BYTES_MAX: Final = 64 << 10
+_KEPT: Final = "outcome.json"
+_EVENTS: Final = "ansible/artifacts/run/job_events"
+
+
+def of(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[str, Any]:
+    """State, summary, result and the end of each target."""
+    made = _kept(folder / _KEPT)
+    if made is None:
+        made = _made(job, folder, ended)
+        if not _keep(folder / _KEPT, made):
+            return made
+    shutil.rmtree(folder / "ansible", ignore_errors=True)
+    return made
+
+
+def _kept(path: pathlib.Path) -> dict[str, Any] | None:
+    """What an earlier asking made of it; None where there was none, or a power cut left nothing whole."""
+    try:
+        read = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _keep(path: pathlib.Path, made: dict[str, Any]) -> bool:
+    """Write it whole; False where that cannot be done."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.unlink(missing_ok=True)
+        jobs.write_private(temporary, json.dumps(made).encode())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[str, Any]:
+    succeeded = ended.state == "succeeded"
+    report = _events.read(folder / _EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module")
+    if succeeded and report.stats is None:
+        state, summary = _without_report(job, ended, _events.begun(folder / _EVENTS))
+    elif succeeded:
+        state, summary = _in_numbers(job, report.stats or {})
+    else:
+        state, summary = ended.state, report.first_failure() or ended.summary
+        if state == "failed" and not report.failures:
+            summary = _unsaid(report, ended) or _said(folder) or summary
+    failed, hosts = report.failed_hosts(), report.stats or {}
+    per_target = {}
+    for target in job.targets:
+        reached = _name(target) in hosts and _name(target) not in failed
+        per_target[str(target)] = "succeeded" if reached else ("failed" if report.stats is not None else state)
+    missed = sorted(target for target, end in per_target.items() if end == "failed")
+    if state == "succeeded" and missed:
+        state, summary = "failed", f"the playbook did nothing on {', '.join(missed[:5])}"
+    result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
+    if report.returned:
+        result["returned"] = _sound(report.returned)
+    return {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
+
+
+def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model.EndState, str]:
+    """The end of a playbook that says of itself that all went well."""
+    changed = sum(1 for counts in hosts.values() if counts["changed"])
+    if hosts:
+        return "succeeded", f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}, {changed} changed"
+    why = (
+        ""
+        if _playbook.limit_of(job)
+        else "; without a target it gets no inventory, and only `hosts: localhost` matches"
+    )
+    return "failed", f"the playbook matched no host, so nothing was done{why}"
+
+
+def _without_report(job: model.Job, ended: _shimmed.Ended, begun: set[str]) -> tuple[model.EndState, str]:
+    """The end of one whose report is missing: the disk was full. That it ended with 0 says that nothing failed on any host; whether it
+    reached each that it was for is known where something had begun there."""
+    missed = sorted({_name(target) for target in job.targets} - begun)
+    if begun and not missed:
+        return "succeeded", f"{ended.summary}; its report is missing, as on a full disk"
+    where = ", ".join(missed[:5]) or "any host"
+    return (
+        "unknown",
+        f"{ended.summary}, but its report is missing, as on a full disk: whether it reached {where} cannot be said",
+    )
+
+
+def _unsaid(report: _events.Report, ended: _shimmed.Ended) -> str:
+    """For one that failed, where neither the event that says why nor the output found space."""
+    failed = ", ".join(sorted(report.failed_hosts())[:5])
+    return f"{failed}: failed, and why is missing, as on a full disk" if failed and ended.status.truncated else ""
+
+
+def _name(target: model.Target) -> str:
+    return target.inventory_name or target.name
+
+
+def _sound(value: Any) -> Any:
+    raw = json.dumps(value).encode()
+    return _shimmed.sound_json(raw) if len(raw) <= RETURNED_BYTES_MAX else None
+
+
+def _said(folder: pathlib.Path) -> str:
+    """Ansible's own first error, else the last thing it said."""
+    lines = [
+        line.strip()
+        for name in ("stderr", "stdout")
+        for line in _events.unmarked(_shimmed.tail(folder / name, 64 << 10)).decode("utf-8", "replace").splitlines()
+        if line.strip()
+    ]
+    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "")
