@@ -71,6 +71,8 @@ def _results(loads: Mapping[str, list[load.Load]], decided: Mapping[str, list[fl
     pairs = list(zip(loads["durable"], loads["single"], strict=True))
     ratio = [mine.rate / other.rate for mine, other in pairs]
     made.append(bars.Result("batching-ratio", ratio, f"cap 1: {_told(loads['single'])}"))
+    most = [free.rate / other.rate for free, other in zip(base, loads["single"], strict=True)]
+    made.append(bars.Result("batching-most", most))
     return made
 
 

@@ -1,4 +1,8 @@
-"""The writer alone: how many appends a second become durable while 1, 16, 64, 128 wait for theirs; and plain sqlite3 beside it."""
+"""The writer alone: how many appends a second become durable while 1, 16, 64, 128 wait for theirs; and plain sqlite3 beside it.
+
+With 64 waiting also with the batch cap set to 1, one after the other in each round: what grouping gains where nothing but the
+store takes time.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from healer import daemon, store
 from healer.store import connection, journal
 
 WAITING: Final = (1, 16, 64, 128)
+COMPARED: Final = 64
 ROUNDS: Final = 3
 SECONDS: Final = 1.5
 RAW_BATCH: Final = 100
@@ -31,17 +36,21 @@ def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
         for number in range(ROUNDS if scale >= 1 else 1):
             for waiting in WAITING:
                 data_dir = folder / f"{number}-{waiting}"
-                data_dir.mkdir(parents=True)
-                rates.setdefault(f"writer-{waiting}", []).append(uvloop.run(_writer(data_dir, waiting, seconds)))
+                (data_dir / "single").mkdir(parents=True)
+                rate = uvloop.run(_writer(data_dir, waiting, seconds))
+                rates.setdefault(f"writer-{waiting}", []).append(rate)
+                if waiting == COMPARED:
+                    alone = uvloop.run(_writer(data_dir / "single", waiting, seconds, batch_rows_max=1))
+                    rates.setdefault("writer-batching", []).append(rate / alone)
             rates.setdefault("writer-raw", []).append(_raw(folder / f"{number}-raw.db", seconds))
     finally:
         sys.setswitchinterval(before)
     return [bars.Result(name, samples) for name, samples in rates.items()]
 
 
-async def _writer(data_dir: pathlib.Path, waiting: int, seconds: float) -> float:
+async def _writer(data_dir: pathlib.Path, waiting: int, seconds: float, **options: int) -> float:
     """Appends a second."""
-    opened = store.Store.open(data_dir, _clock, loop=asyncio.get_running_loop())
+    opened = store.Store.open(data_dir, _clock, loop=asyncio.get_running_loop(), **options)
     end = time.perf_counter() + seconds
     done = 0
 
