@@ -25,6 +25,8 @@ __all__ = ["Dispatcher", "output"]
 
 CLAIM_MAX: Final = 20
 AT_ONCE_MAX: Final = 200
+BEGINNINGS_MAX: Final = 5
+"""So many times an attempt is begun that finds no space though the store's disk has some."""
 RESULT_TEXT_MAX: Final = 4_000
 _NEVER: Final = 1 << 62
 
@@ -193,34 +195,46 @@ class Dispatcher:
     async def _effect(
         self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]
     ) -> None:
-        try:
-            outcome = await how(attempt.job, attempt.live.write)
-        except asyncio.CancelledError:
-            found = await self._found(attempt)
-            ended = found.outcome if found.state == "ended" else None
-            await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
-            raise
-        except Exception as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
-            if self._passes(error) and await self._begins_anew(attempt, error):
-                return
-            message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
-            outcome = model.Outcome("failed", f"the controller failed: {message}"[:2000])
+        outcome: model.Outcome | None = None
+        while outcome is None:
+            try:
+                outcome = await how(attempt.job, attempt.live.write)
+            except asyncio.CancelledError:
+                found = await self._found(attempt)
+                ended = found.outcome if found.state == "ended" else None
+                await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
+                raise
+            except (
+                Exception
+            ) as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
+                if not self._passes(error):
+                    outcome = _raised(error)
+                    continue
+                found = await self._found_with_space(attempt, error)
+                if found.state == "absent":
+                    await self._take_back(attempt, f"the disk was full: {error}")
+                    return
+                how = attempt.controller.follow
+                if found.state != "running":
+                    outcome = found.outcome or model.Outcome(
+                        "unknown", found.detail or "it cannot be said how it ended"
+                    )
         await self._finish(attempt, outcome)
 
-    async def _begins_anew(self, attempt: _Attempt, error: Exception) -> bool:
-        """Whether it was put back into the queue, once there is space again: for want of it the controller has begun nothing."""
+    async def _found_with_space(self, attempt: _Attempt, error: Exception) -> model.Found:
+        """What its controller knows of an attempt that ran out of space, once there is some: most often that nothing was begun.
+
+        Where there is space and it still says that there is none (another disk, a quota), the attempt has failed in the end.
+        """
+        elsewhere = self._store.has_room() and attempt.number >= BEGINNINGS_MAX
         self._store.short = True
-        logger.bind(run=attempt.run).warning(
-            "the disk is full, and {} waits for space to begin: {}", attempt.token, error
-        )
+        logger.bind(run=attempt.run).warning("the disk is full, and {} waits for space: {}", attempt.token, error)
         while True:
             await asyncio.sleep(store.FULL_S)
             if self._store.has_room() or not self._store.patient:
                 break
         found = await self._found(attempt)
-        if found.state == "absent":
-            await self._take_back(attempt, f"the disk was full: {error}")
-        return found.state == "absent"
+        return model.Found("ended", _raised(error)) if found.state == "absent" and elsewhere else found
 
     async def _take_back(self, attempt: _Attempt, why: str) -> None:
         await self._store.insist(finishing.TakeBack(attempt.token, attempt.run, attempt.number, why))
@@ -303,6 +317,11 @@ class Dispatcher:
     def _passes(self, error: Exception) -> bool:
         """Whether the disk is full, and that is waited out."""
         return isinstance(error, OSError) and error.errno in errors.NO_SPACE and self._store.patient
+
+
+def _raised(error: Exception) -> model.Outcome:
+    message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
+    return model.Outcome("failed", f"the controller failed: {message}"[:2000])
 
 
 def _masked(masker: secrets.Masker, text: str) -> str:

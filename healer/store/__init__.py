@@ -108,7 +108,8 @@ class Store:
 
     async def forget_unnamed(self) -> int:
         """At a start, before anything is kept: the files of content whose unit failed (a full disk, a crash), so that no row names them."""
-        names = sorted(path.name for path in self.blobs.folder.iterdir()) if self.blobs.folder else []
+        files = self.blobs.folder.iterdir() if self.blobs.folder else ()
+        names = sorted(path.name for path in files if blobs.OURS.fullmatch(path.name) and path.is_file())
         gone = 0
         for at in range(0, len(names), journal.ROWS_PER_STATEMENT):
             piece = names[at : at + journal.ROWS_PER_STATEMENT]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 import tempfile
+from typing import Final
 
 from healer.store import journal
+
+OURS: Final = re.compile(r"[0-9a-f]{64}|\.new-.+")
+"""The names of our files in the folder: content, and what was not written to its end."""
 
 
 class Blobs:

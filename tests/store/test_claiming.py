@@ -186,6 +186,17 @@ def test_a_busy_target_is_a_gate_that_is_waited_for(kit: Any, minutes: int, goes
     assert len(kit.claim().claimed) == goes
 
 
+def test_a_wait_is_over_when_its_run_goes(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    kit.decide(kit.asked("k", limits=dataclasses.replace(PATIENT, max_age_s=None)))
+    kit.now_us += MINUTE
+    resumed(kit)
+    (claimed,) = kit.claim().claimed
+    kit.now_us += 121 * MINUTE  # the daemon was away meanwhile
+    kit.do(finishing.TakeBack(claimed.token, claimed.run["id"], claimed.number, "absent"))
+    assert len(kit.claim().claimed) == 1
+
+
 def test_what_nobody_looked_at_in_the_queue_is_too_old_for_its_effect(kit: Any) -> None:
     """As after an hour without the daemon: whether it is still so, only a fresh sign can say."""
     kit.decide(kit.asked("k"))

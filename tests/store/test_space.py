@@ -163,8 +163,11 @@ async def test_files_of_content_whose_unit_failed_go_at_a_start(kept: store.Stor
     for n in range(journal.ROWS_PER_STATEMENT):
         (tmp_path / "blobs" / f"{n:064}").touch()
     (tmp_path / "blobs/.new-x").touch()
+    (tmp_path / "blobs" / ("a" * 64)).mkdir()
+    (tmp_path / "blobs/notes.txt").touch()
     assert await kept.forget_unnamed() == journal.ROWS_PER_STATEMENT + 1
-    assert [path.name for path in (tmp_path / "blobs").iterdir()] == [named.hash]
+    left = {path.name for path in (tmp_path / "blobs").iterdir()}
+    assert left == {named.hash, "a" * 64, "notes.txt"}  # what is not ours is left alone
     assert await kept.forget_unnamed() == 0
     assert (await kept.rows_after(0, 10))[0].body == LARGE
 

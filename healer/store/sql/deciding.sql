@@ -87,7 +87,8 @@ UPDATE run SET state = ?, reason = ?, detail = ?, changed_us = ?, ended_us = ?, 
 
 -- name: run_start
 -- Compare-and-set of a run whose attempt takes effect now.
-UPDATE run SET state = 'running', reason = '', detail = '{}', changed_us = ?, ended_us = NULL, look_at_us = NULL, explanation = ?
+UPDATE run SET state = 'running', reason = '', detail = '{}', changed_us = ?, ended_us = NULL, look_at_us = NULL, deferred_us = NULL,
+    explanation = ?
 WHERE id = ? AND state = ?;
 
 -- name: run_look_later

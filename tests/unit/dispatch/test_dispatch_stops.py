@@ -199,12 +199,42 @@ async def test_what_finds_no_space_to_begin_is_begun_anew_when_there_is_some(sho
     assert not short.store.lacks_space()
 
 
-async def test_what_may_have_begun_is_not_begun_anew(short: Any, wait_for_async: Any) -> None:
-    """Its controller ran out of space in the middle."""
-    short.controller.found = model.Found("unknown")
+@pytest.mark.parametrize(
+    ("found", "state", "says"),
+    [
+        (model.Found("unknown"), "unknown", "it cannot be said how it ended"),
+        (model.Found("ended", model.Outcome("succeeded", "done", 0)), "succeeded", "done"),
+        (model.Found("ended", model.Outcome("failed", "exit 3", 3)), "failed", "exit 3"),
+    ],
+)
+async def test_what_may_have_begun_is_not_begun_anew(
+    short: Any, wait_for_async: Any, found: model.Found, state: str, says: str
+) -> None:
+    """Its controller ran out of space in the middle: what it knows afterwards counts."""
+    short.controller.found = found
     short.room.set()
-    await wait_for_async(lambda: short.states() == ["failed"])
-    assert "No space left" in short.outcome()["summary"]
+    await wait_for_async(lambda: short.states() == [state])
+    assert says in short.outcome()["summary"]
+
+
+async def test_what_still_runs_is_followed(short: Any, wait_for_async: Any) -> None:
+    short.controller.found = model.Found("running")
+    short.controller.follow = short.controller.succeed
+    short.room.set()
+    await wait_for_async(lambda: short.states() == ["succeeded"])
+    assert [what for what, _ in short.controller.jobs] == ["run", "find"]
+
+
+async def test_where_there_is_space_the_want_of_it_fails_in_the_end(short: Any, wait_for_async: Any) -> None:
+    """Another disk than the store's is full, or a quota is used up."""
+
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        raise NO_SPACE
+
+    short.controller.act = act
+    short.room.set()
+    await wait_for_async(lambda: "failed" in short.states())
+    assert short.states() == ["withdrawn"] * 4 + ["failed"]
 
 
 async def test_a_stop_does_not_wait_for_space(short: Any, wait_for_async: Any) -> None:
