@@ -7,6 +7,7 @@ silences) are not here. Everything is picklable, so that a child process can han
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import re
 from collections.abc import Mapping
@@ -166,3 +167,11 @@ def short_hash(text: str) -> str:
     """130 bits of SHA-256 as 26 characters of Crockford's base 32, lower case."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:17]) >> 6
     return "".join(_BASE32[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, without saying so
+
+
+def iso(at_us: int) -> str:
+    """A moment in microseconds as ISO 8601 in UTC, as all that others read has it. OverflowError for no year that could be."""
+    return f"{_EPOCH + datetime.timedelta(microseconds=at_us):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -171,7 +171,7 @@ class Controller(abc.ABC):
     async def run(self, job: model.Job, output: Output) -> model.Outcome:
         """Do it, once under this token, and follow it to its end. Cancelling the task stops the work.
 
-        OSError for want of space (ENOSPC, EDQUOT): `find` is asked, and what is `absent` is begun anew when there is space.
+        OSError for want of space (ENOSPC, EDQUOT): `find` is asked when there is space, and its answer counts as after a crash.
         """
 
     @abc.abstractmethod

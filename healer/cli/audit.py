@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import pathlib
 from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
-from healer import cli, errors
+from healer import cli, errors, model
 from healer.cli import client, location, tables, terminal
 
 DATABASE: Final = "healer.db"
-EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 SHOWN: Final = frozenset({"seq", "at", "at_us", "kind", "actor", "environment", "action", "run", "state", "reason"})
 
 
@@ -116,10 +114,9 @@ def _as_json(result: Any, path: pathlib.Path) -> dict[str, Any]:
 def _iso(at_us: int | None) -> str | None:
     """As the API gives times. None where there is none, or no year that could be."""
     try:
-        at = None if at_us is None else EPOCH + datetime.timedelta(microseconds=at_us)
+        return None if at_us is None else model.iso(at_us)
     except OverflowError:  # a tampered record may say anything
         return None
-    return None if at is None else at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _in_full(result: Any, path: pathlib.Path) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import healer
 from healer import errors, project, telemetry
+from healer.web import queries
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -32,9 +32,9 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "revision": revision.short,
         "revision_id": revision.id,
         "git": None if revision.git is None else {"commit": revision.git.commit, "clean": revision.git.clean},
-        "started": _iso(daemon.started_us),
+        "started": queries.iso(daemon.started_us),
         "uptime_s": (now_us - daemon.started_us) // 1_000_000,
-        "now": _iso(now_us),
+        "now": queries.iso(now_us),
         "window_s": WINDOW_S,
         "paused": [pause] if pause else [],
         "ended": sorted(daemon.decider.ended),
@@ -46,7 +46,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "sources": [
             {
                 "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
-                "last_event": _iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
+                "last_event": queries.iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
                 **_push(revision, one.key),
             }
             for one in daemon.supervisor.status()
@@ -126,9 +126,3 @@ def needs_restart(then: project.Settings, now: project.Settings) -> list[errors.
         return []
     message = f"{', '.join(names)}: what changed there holds from the next start of the daemon on"
     return [errors.Diagnostic("needs-restart", message, errors.Place("healer.yaml"), severity="warning")]
-
-
-def _iso(us: int | float | None) -> str | None:
-    if us is None:
-        return None
-    return datetime.datetime.fromtimestamp(us / 1_000_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -5,13 +5,12 @@ Synchronous and deterministic: the same rows under the same rules give the same 
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from healer import engine, telemetry
+from healer import engine, model, telemetry
 from healer.decide import acting, alerts
 from healer.store import cycles, deciding, journal
 
@@ -129,8 +128,7 @@ class Evaluator:
         """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what
         the delivery brought (endpoint, headers, hosts)."""
         if row.at_us != self._iso[0]:
-            moment = datetime.datetime.fromtimestamp(row.at_us / 1_000_000, datetime.UTC)
-            self._iso = (row.at_us, moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+            self._iso = (row.at_us, model.iso(row.at_us))
         uid = self.uid
         made: dict[str, Any] = {}
         own = data.get("meta")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from healer import engine, errors, project, store
+from healer import engine, errors, model, project, store
 from healer.engine import conditions
 from healer.explain import looks
 from healer.policy import reasons
@@ -52,7 +52,7 @@ async def explain(
         "kind": row.kind,
         "source": row.source,
         "received_at_us": row.at_us,
-        "received_at": looks.iso(row.at_us),
+        "received_at": model.iso(row.at_us),
         "actor": row.actor,
         "decided": decided,
         "event": data,
@@ -114,7 +114,7 @@ def _fired(decision: dict[str, Any], seq: int) -> dict[str, Any]:
         "sentence": reasons.sentence(reason, fields) if reason in reasons.REASONS or not ours else "",
         "next_step": reasons.next_step(reason, fields), "would": held.get("would") or None,
         "conditions": held.get("conditions", []), "gates": gates, "run": decision["run"], "state": decision["state"],
-        "since": None if since_us is None else looks.iso(since_us), "decided_again": later and f"e-{later}", **looks.shown(held),
+        "since": None if since_us is None else model.iso(since_us), "decided_again": later and f"e-{later}", **looks.shown(held),
     }  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
     own = data.get("meta")
     brought = orjson.loads(row.meta) if row.meta else {}
     uuid = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
-    made = {"uuid": uuid, "received_at": looks.iso(row.at_us), "source": {"name": row.source}}
+    made = {"uuid": uuid, "received_at": model.iso(row.at_us), "source": {"name": row.source}}
     return {**data, "meta": {**(own if isinstance(own, dict) else {}), **brought, **made}}
 
 

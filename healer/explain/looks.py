@@ -5,27 +5,22 @@ Callers: `explain`, and `web` for a run in full, so that both say the same.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from healer import model
 from healer.policy import reasons
 
 
 def shown(told: Mapping[str, Any]) -> dict[str, Any]:
     """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first."""
     return {
-        "looked_at": iso(told["look"]) if "look" in told else None,
+        "looked_at": model.iso(told["look"]) if "look" in told else None,
         "waited": [
             {
                 "code": one["code"], "sentence": reasons.sentence(one["code"], one["fields"]),
-                "since": iso(one["since_us"]), "until": iso(one["until_us"]),
+                "since": model.iso(one["since_us"]), "until": model.iso(one["until_us"]),
             }
             for one in told.get("waited", [])
         ],
     }  # fmt: skip
-
-
-def iso(us: int) -> str:
-    """Microseconds as ISO 8601 in UTC."""
-    return datetime.datetime.fromtimestamp(us / 1_000_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

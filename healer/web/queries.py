@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from healer import config, errors
+from healer import config, errors, model
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
@@ -134,8 +134,4 @@ def cursor(*parts: Any) -> str:
 
 def iso(at_us: int | None) -> str | None:
     """Microseconds as ISO 8601 in UTC."""
-    if at_us is None:
-        return None
-    return (_EPOCH + datetime.timedelta(microseconds=at_us)).replace(tzinfo=None).isoformat(
-        timespec="microseconds"
-    ) + "Z"
+    return None if at_us is None else model.iso(at_us)

@@ -194,3 +194,21 @@ def test_parts_do_not_run_into_each_other(
     one: tuple[str, str, str, str, int, int], other: tuple[str, str, str, str, int, int]
 ) -> None:
     assert model.run_id(*one) != model.run_id(*other)
+
+
+@pytest.mark.parametrize(
+    ("at_us", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (1, "1970-01-01T00:00:00.000001Z"),
+        (1_790_000_000_123_456, "2026-09-21T14:13:20.123456Z"),
+        (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_moment_for_others_is_exact(at_us: int, text: str) -> None:
+    assert model.iso(at_us) == text
+
+
+def test_a_moment_of_no_year_is_none() -> None:
+    with pytest.raises(OverflowError):
+        model.iso(1 << 62)

@@ -101,10 +101,3 @@ def test_a_rule_that_only_moved_keeps_its_window(load: Any, tmp_path: pathlib.Pa
     old = load(RULE % ("a", 1, "1 minute") + RULE % ("b", 2, "1 minute"))
     new = load(RULE % ("b", 2, "1 minute") + RULE % ("a", 1, "1 minute"))
     assert difference(tmp_path, old, new)["rules"]["restarted"] == []
-
-
-@pytest.mark.parametrize(
-    ("us", "text"), [(None, None), (0, "1970-01-01T00:00:00.000000Z"), (1_500_000, "1970-01-01T00:00:01.500000Z")]
-)
-def test_times_for_people(us: int | None, text: str | None) -> None:
-    assert status._iso(us) == text
