@@ -5,6 +5,7 @@ The rules are those of ansible-core's plugins `ini` and `yaml`; a test compares 
 
 from __future__ import annotations
 
+import abc
 import ast
 import contextlib
 import pathlib
@@ -77,7 +78,7 @@ class _Ended(Exception):
     """It became too much, which is told."""
 
 
-class _Form:
+class _Form(abc.ABC):
     """What both forms share: a file, and what was read before it."""
 
     def __init__(self, reading: Reading, document: config.Document) -> None:
@@ -90,8 +91,9 @@ class _Form:
             self.whole()
         self.reading.diagnostics += self.document.diagnostics
 
+    @abc.abstractmethod
     def whole(self) -> None:
-        raise NotImplementedError
+        """Read it. Raises _Ended."""
 
     def wrong(
         self, message: object, mark: config.Mark | None, try_: str = "", severity: errors.Severity = "error"

@@ -239,7 +239,7 @@ async def audit(
         where.add("seq < ?", await _audit_position(read, wanted.to_us))
     if after is not None:
         where.add("seq < ?" if newest_first else "seq > ?", after)
-    sql = f"SELECT seq, record FROM audit {where} ORDER BY seq {'DESC' if newest_first else ''} LIMIT ?"
+    sql = f"SELECT seq, record, at_us FROM audit {where} ORDER BY seq {'DESC' if newest_first else ''} LIMIT ?"
     return await read.select(sql, [*where.values, limit])
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from healer import access, errors, store
+from healer import access, errors, model, store
 from healer import explain as explains
 from healer.audit import records
 from healer.store import reads
@@ -89,13 +89,19 @@ async def audit(request: web.Request, services: Services, _caller: access.Princi
     after = query.number("after", 0, 10**17)
     found = await reads.audit(read, wanted, after, limit, newest_first=newest_first)
     following = str(found[-1]["seq"]) if len(found) == limit else None
-    return answers.page([_record(row["record"]) for row in found], following)
+    return answers.page([_record(row["record"], row["at_us"]) for row in found], following)
 
 
-def _record(text: str) -> orjson.Fragment:
-    """A record with its time for people in front; its own text stays as it is, since that is what the hashes cover."""
-    at = queries.iso(orjson.loads(text)["at_us"])
-    return orjson.Fragment(f'{{"at":"{at}",{text[1:]}')
+def _record(text: str, at_us: object) -> orjson.Fragment:
+    """A record with its time for people in front; its own text stays as it is, since that is what the hashes cover.
+
+    One that was tampered with may say no time, or one that cannot be: it is shown all the same.
+    """
+    try:
+        at = model.iso(at_us) if isinstance(at_us, int) else None
+    except OverflowError:
+        at = None
+    return orjson.Fragment(text if at is None else f'{{"at":"{at}",{text[1:]}')
 
 
 async def audit_head(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:

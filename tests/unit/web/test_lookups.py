@@ -128,6 +128,16 @@ async def test_the_audit_is_given_in_the_text_that_the_hashes_cover(room: Any) -
     assert (head["size"], head["root"]) == (len(stored), frontier.root().hex())
 
 
+@pytest.mark.parametrize("at", ["1e300", "9223372036854775807", "null", '"now"', "1.5"])
+async def test_a_record_without_a_time_that_could_be_is_shown_all_the_same(room: Any, at: str) -> None:
+    await room.ask("POST", "/keys", json={"name": "x", "role": "ci"})
+    writing = room.services.store.writer.tx.connection
+    writing.execute("DROP TRIGGER audit_no_update")
+    writing.execute("UPDATE audit SET record = json_set(record, '$.at_us', json(?)) WHERE seq = 0", (at,))
+    status, body = await room.ask("GET", "/audit")
+    assert (status, body["items"][0]["seq"], "at" in body["items"][0]) == (200, 0, False)
+
+
 async def test_the_audit_is_filtered_and_paged(room: Any) -> None:
     await room.ask("POST", "/keys", json={"name": "x", "role": "ci"})
     size = len(await room.records())
