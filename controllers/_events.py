@@ -135,10 +135,22 @@ def _count(data: dict[str, Any], name: str, host: str) -> int:
 
 
 def _message(result: Any) -> str:
+    """What failed and, where the program or the module said more than Ansible does, its own words: `non-zero return code` says nothing."""
     if not isinstance(result, dict):
         return "failed"
-    for name in ("msg", "stderr", "module_stderr", "censored", "stdout"):
-        if result.get(name):
-            return str(result[name])
-    failed_items = [item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed")]
-    return _message(failed_items[0]) if failed_items else "failed"
+    said = str(result.get("msg") or result.get("censored") or "").strip()
+    looped = result.get("results")
+    items = [item for item in looped if isinstance(item, dict) and item.get("failed")] if isinstance(looped, list) else []
+    cause = _message(items[0] | {"results": None}) if items else _telling(result, ("stderr", "module_stderr", "module_stdout"))
+    if not said:
+        return cause or _telling(result, ("stdout",)) or "failed"
+    return said if cause in said else f"{said}: {cause}"
+
+
+def _telling(result: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The line that tells most: the first one, of a traceback the last."""
+    for name in names:
+        lines = str(result.get(name) or "").strip().splitlines()
+        if lines:
+            return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
+    return ""

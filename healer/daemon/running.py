@@ -151,7 +151,7 @@ class Daemon:
         if old is None:
             old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
         self.decider = decide.Decider(
-            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=self._tick, clock=self.clock,
+            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=lambda: self.intake.tick(), clock=self.clock,
             use=self._rules_from, on_ended=self._activations_ended,
         )  # fmt: skip
         self.decider.tail.committed = (
@@ -159,6 +159,8 @@ class Daemon:
         )[0]["seq"]
         if last != self.revision.id or old.ended:  # a start brings back what a rule had ended
             await self._use(self.revision, "daemon", {"before": last or None})
+        else:
+            await self.store.submit(notes.Wake())  # flags and the environment may have brought other limits
 
     async def _serve(self) -> None:
         settings = self.revision.settings
@@ -332,11 +334,8 @@ class Daemon:
 
     async def _look_again(self) -> None:
         """Runs that wait may go on."""
-        await self._tick()
-        self.dispatcher.wake()
-
-    async def _tick(self) -> None:
         await self.intake.tick()
+        self.dispatcher.wake()
 
     def _emit_for(self, source: str) -> plugins.Emit:
         async def emit(events: Sequence[Mapping[str, Any]]) -> Sequence[int]:

@@ -93,14 +93,17 @@ class Standing:
         return policy.Standing(True, self.mode, self._pause(), problems)
 
     def of_run(self, row: Mapping[str, Any]) -> policy.Standing:
-        """What the gates see for a run that waits: its rule and its action may have gone with a reload."""
+        """What the gates see for a run that waits: a reload may have taken its rule or its action, or changed its limits."""
         problems: tuple[policy.Problem, ...] = ()
-        if row["flavor"] == "catalog" and row["action"] not in self.revision.catalog.entries:
+        entry, controller = self.revision.catalog.entries.get(row["action"]), self.revision.controllers.get(row["controller"])
+        if row["flavor"] == "catalog" and entry is None:
             problems = (policy.Problem("unknown_action", {"action": row["action"], "nearest": ""}),)
-        elif row["controller"] not in self.revision.controllers:
+        elif controller is None:
             detail = f"no controller is named {row['controller']!r} any more"
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
         if row["rule"] not in self._enabled and not problems:
             detail = f"the rule {row['rule']} is not in the rulebooks any more"
             problems = (policy.Problem("invalid_parameters", {"action": row["action"], "detail": detail}),)
-        return policy.Standing(self._enabled.get(row["rule"], True), self.mode, self._pause(), problems)
+        catalog = row["flavor"] == "catalog"
+        limits = self.limits(entry, controller) if catalog else self.upstream_limits(row["controller"])
+        return policy.Standing(self._enabled.get(row["rule"], True), self.mode, self._pause(), problems, limits)

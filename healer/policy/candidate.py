@@ -97,3 +97,5 @@ class Standing:
     mode: model.Mode
     paused: Mapping[str, Any] | None = None
     problems: tuple[Problem, ...] = ()
+    limits: Limits | None = None
+    """The gates' values of today for a run that waits, whose row has those of its decision; None: there are no others."""

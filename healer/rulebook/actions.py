@@ -90,7 +90,7 @@ def _action(document: config.Document, item: Any, mark: config.Mark | None, inde
         return engine.Action(name, plain(item[name]) if isinstance(item[name], dict) else {}, document.place(at), index)
     if name not in SHAPES:
         near = errors.nearest(str(name), SHAPES) or "known: " + ", ".join(SHAPES)
-        document.error("unknown-action", f"no action is named {name!r}", at, near)
+        document.error("action-keyword", f"rulebooks have no action {name!r}", at, near)
         return None
     if not _arguments(document, name, item):
         return None

@@ -193,7 +193,10 @@ def run_row(tx: Transaction, run: str) -> RunRow:
 
 
 def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
-    """The candidate again, from the run's row and what holds now."""
+    """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
+    limits = policy.Limits.from_json(loads(row["limits"]))
+    if standing.limits is not None:
+        limits = dataclasses.replace(standing.limits, timeout_s=limits.timeout_s)
     return policy.Candidate(
         run=row["id"],
         rule=row["rule"],
@@ -201,7 +204,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         controller=row["controller"],
         targets=tuple(row["targets"]),
         event_us=row["event_us"],
-        limits=policy.Limits.from_json(loads(row["limits"])),
+        limits=limits,
         upstream=row["flavor"] == "upstream",
         enabled=standing.enabled,
         dry_run=bool(row["dry_run"]),

@@ -14,7 +14,7 @@ from typing import Any
 
 from healer import errors, model, telemetry
 from healer.audit import records
-from healer.store import asking, journal
+from healer.store import asking, journal, notes
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -222,13 +222,14 @@ class UseRevision:
         self.difference = difference
 
     def apply(self, tx: Transaction) -> tuple[journal.Row, int]:
-        """Append the row `revision` and its audit record."""
+        """Append the row `revision` and its audit record; runs that wait are looked at anew."""
         number = revision_number(tx, self.revision_id, self.git)
         body = dumps({"revision": self.revision_id, "n": number, "git": self.git}).encode()
         row = journal.Row(
             "revision", "healer", body, actor=self.actor, data={"revision": self.revision_id, "n": number}
         )
         journal.append_all(tx, [journal.Append([row])])
+        notes.Wake().apply(tx)
         tx.audit(
             "revision", actor=self.actor, revision=self.revision_id, git=self.git or None, event=row.seq,
             difference=records.embed(self.difference),

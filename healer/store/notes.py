@@ -23,16 +23,16 @@ class Note:
 
 
 class Wake:
-    """Deferred runs that a reason held are looked at with the next tick. The result is how many."""
+    """Deferred runs that a reason held (without one: all) are looked at with the next tick. The result is how many."""
 
     weight = 1
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "") -> None:
         self.reason = reason
 
     def apply(self, tx: Transaction) -> int:
         """Set their time of the next look to now."""
-        return tx.run("run_wake", tx.now_us, self.reason)
+        return tx.run("run_wake", tx.now_us, self.reason) if self.reason else tx.run("run_wake_all", tx.now_us)
 
 
 class RevisionNumber:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+import pytest
+
 STEPS: Final = """\
 - name: steps
   hosts: all
@@ -79,6 +81,29 @@ def test_a_step_that_waits_survives_a_kill(daemon: Any, wait_for: Callable[..., 
     daemon.hold.unlink()
     wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
     assert texts(daemon) == ["first", "second"]
+
+
+@pytest.mark.parametrize("way", ["reload", "start"])
+def test_a_run_that_waits_is_held_to_the_limits_of_today(
+    daemon: Any, wait_for: Callable[..., None], way: str
+) -> None:
+    before = (daemon.project / "actions.yaml").read_text()
+    daemon.write("actions.yaml", before.replace("cooldown: 0 seconds", "cooldown: 1 hour", 1))
+    daemon.start()
+    daemon.ready().event({"heal": "h1"})
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    daemon.event({"heal": "h1"})
+    wait_for(lambda: daemon.states() == ["deferred", "succeeded"])
+    if way == "start":
+        daemon.stop()
+    daemon.write("actions.yaml", before)
+    if way == "start":
+        daemon.start()
+        daemon.ready()
+    else:
+        assert daemon.healer("reload").returncode == 0
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    daemon.verified()
 
 
 ENDING: Final = """\

@@ -70,3 +70,20 @@ def test_broken_event_files_are_passed_over(tmp_path: pathlib.Path) -> None:
     (tmp_path / "4-partial.json").write_text(json.dumps({"event": "playbook_on_stats", "event_data": data}))
     report = _events.read(tmp_path, failures=True, returned=True)
     assert report.failed_hosts() == {"a"}
+
+
+@pytest.mark.parametrize(("result", "told"), [
+    ({"msg": "no such unit"}, "no such unit"),
+    ({"msg": "non-zero return code", "rc": 1, "stderr": "disk is busy\nbye\n", "stdout": "x"}, "non-zero return code: disk is busy"),
+    ({"msg": "Module result deserialization failed", "module_stderr": "\npython3.13: command not found\n\nNote: x", "module_stdout": ""},
+     "Module result deserialization failed: python3.13: command not found"),
+    ({"msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  File x\nOSError: gone\n"}, "MODULE FAILURE: OSError: gone"),
+    ({"msg": "it said: no", "stderr": "no\n"}, "it said: no"), ({"msg": "bad", "stdout": "noise"}, "bad"), ({"stdout": "only this"}, "only this"),
+    ({"censored": "hidden", "results": 3}, "hidden"), ({}, "failed"), ("odd", "failed"), ({"msg": None, "stderr": 3}, "3"),
+    ({"msg": "One or more items failed", "results": [{"failed": False}, "x", {"failed": True, "msg": "b is gone"}, {"failed": True}]},
+     "One or more items failed: b is gone"),
+])  # fmt: skip
+def test_a_failure_is_told_with_its_cause(tmp_path: pathlib.Path, result: Any, told: str) -> None:
+    event = {"event": "runner_on_failed", "event_data": {"host": "a", "task": "t", "res": result}}
+    (tmp_path / "1.json").write_text(json.dumps(event))
+    assert _events.read(tmp_path, failures=True, returned=False).first_failure() == f"a: t: {told}"

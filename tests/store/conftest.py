@@ -57,13 +57,17 @@ class Kit:
             candidate, self.standing, 0, "script", "scripts/x.sh", {}, {}, False, 4, "rule:a/b/c", hosts, alerts, []
         )
 
+    def use(self, revision_id: str) -> None:
+        """A revision's row, decided."""
+        row, self.revision = self.do(deciding.UseRevision(revision_id, "", "daemon", {}))
+        self.do(deciding.Decide(row.seq - 1, row.seq, self.now_us, self.revision, [], lambda _: self.standing))
+        self.position = row.seq
+
     def decide(self, *results: Any, **more: Any) -> deciding.Decided:
         """One more journal row, decided with these results. `more`: fields of the outcome, and `snapshot`."""
         snapshot = more.pop("snapshot", None)
         if not self.revision:
-            row, self.revision = self.do(deciding.UseRevision("f" * 64, "", "daemon", {}))
-            self.position = row.seq
-            self.do(deciding.Decide(row.seq - 1, row.seq, self.now_us, self.revision, [], lambda _: self.standing))
+            self.use("f" * 64)
         (row,) = self.append()
         outcome = deciding.Outcome(row.seq, self.now_us, results=list(results), **more)
         unit = deciding.Decide(

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
+import pytest
+
 from healer import policy
 from healer.policy import gates
 from healer.store import asking, notes
@@ -87,6 +89,40 @@ def test_a_look_that_finds_the_same_shows_what_it_saw(kit: Any) -> None:
     told = explanation(kit, run)
     assert (told["look"], told["gates"][-1]["fields"]["ago"]) == (kit.now_us, "60 s")
     assert "waited" not in told  # it still does
+
+
+@pytest.mark.parametrize("wakes", [
+    lambda kit: kit.use("e" * 64), lambda kit: kit.do(notes.Wake()),
+], ids=["reload", "start"])  # fmt: skip
+def test_other_limits_hold_for_what_waits(kit: Any, wakes: Any) -> None:
+    healed(kit, "host:a")
+    run = only(kit.decide(kit.asked("k", "host:a", limits=COOL)))
+    kit.now_us += 60 * S
+    assert kit.decide(look=True).runs == {}
+    kit.standing = dataclasses.replace(kit.standing, limits=dataclasses.replace(COOL, cooldown_s=90, timeout_s=77))
+    wakes(kit)
+    assert kit.decide(look=True).runs == {run: "deferred"}
+    assert explanation(kit, run)["gates"][-1]["saw"]["cooldown_ms"] == 90_000
+    kit.now_us += 30 * S
+    assert kit.decide(look=True).runs == {run: "queued"}
+    (claimed,) = kit.claim().claimed
+    assert claimed.deadline_s == COOL.timeout_s  # it belongs to the files that run
+
+
+def test_limits_that_became_narrower_hold_just_before_the_effect(kit: Any) -> None:
+    healed(kit, "host:a")
+    kit.decide(kit.asked("k", "host:a", limits=WIDE))
+    kit.standing = dataclasses.replace(kit.standing, limits=COOL)
+    claims = kit.claim()
+    assert (claims.claimed, list(claims.changed.values())) == ([], ["deferred"])
+
+
+def test_waking_leaves_a_pause_what_it_is(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    run = only(kit.decide(kit.asked("k")))
+    kit.do(notes.Wake())
+    assert kit.decide(look=True).runs == {run: "deferred"}
+    assert kit.rows("SELECT look_at_us FROM run WHERE id = ?", run) == [(None,)]
 
 
 def test_what_was_taken_out_of_the_queue_forgets_that_look_when_it_goes_on(kit: Any) -> None:

@@ -102,6 +102,10 @@ SELECT id FROM run WHERE state = 'deferred' AND look_at_us <= ? ORDER BY severit
 -- An act ended what held them: look at them with the next tick.
 UPDATE run SET look_at_us = ? WHERE state = 'deferred' AND reason = ?;
 
+-- name: run_wake_all
+-- Other rules and other limits hold.
+UPDATE run SET look_at_us = ? WHERE state = 'deferred';
+
 -- name: run_held
 -- Whether a deferred run waits for an act to end what a reason names.
 SELECT id FROM run WHERE state = 'deferred' AND look_at_us IS NULL AND reason = ? LIMIT 1;

@@ -117,6 +117,18 @@ def test_what_a_run_needs_may_have_gone_with_a_reload(
     assert [one.code for one in made.problems] == codes
 
 
+@pytest.mark.parametrize(("change", "wanted"), [
+    ({}, lambda known: known.limits(known.catalog.entries["note"], known.controllers["here"])),
+    ({"flavor": "upstream", "action": "run_playbook x"}, lambda known: known.upstream_limits("here")),
+])  # fmt: skip
+def test_what_waits_is_held_to_the_limits_of_today(
+    revision: project.Revision, tmp_path: pathlib.Path, change: Any, wanted: Any
+) -> None:
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active").of_run(row(**change))
+    assert made.limits == wanted(revision)
+    assert made.limits != policy.Limits()
+
+
 def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "observe")
     assert (made.paused("act/rs/yes_on"), made.at_decision("act/rs/yes_on", "here", ()).paused) == (None, None)

@@ -82,7 +82,7 @@ def test_the_default_life_of_an_event_is_two_hours() -> None:
         (with_rule(lock="x"), "not-yet-action"), (with_rule(policy={}), "not-yet-action"), (with_rule(condition=5), "wrong-type"),
         (with_rule(action="absent"), "missing-key"), (with_rule(action="absent", actions=[]), "missing-key"),
         (with_rule(actions=[]), "action-twice"),
-        (with_rule(action={"debg": None}), "unknown-action"), (with_rule(action={"run_job_template": {}}), "not-yet-action"),
+        (with_rule(action={"debg": None}), "action-keyword"), (with_rule(action={"run_job_template": {}}), "not-yet-action"),
         (with_rule(action={}), "action-shape"), (with_rule(action={"none": None, "debug": None}), "action-shape"),
         (with_rule(action={"run_playbook": {}}), "missing-key"), (with_rule(action={"run_playbook": None}), "wrong-type"),
         (with_rule(action={"run_playbook": {"name": "x", "extra": 1}}), "unknown-key"),
@@ -130,7 +130,7 @@ def test_every_mistake_is_said_at_once_where_it_stands() -> None:
     assert [(one.code, one.place.line, one.place.column, one.try_) for one in document.diagnostics] == [
         ("unknown-key", 4, 3, "did you mean 'sources'?"),
         ("condition-syntax", 8, 26, "write == to compare"),
-        ("unknown-action", 9, 16, "did you mean 'run_playbook'?"),
+        ("action-keyword", 9, 16, "did you mean 'run_playbook'?"),
         ("condition-is", 13, 20, "did you mean 'search'?"),
         ("unknown-key", 15, 19, "did you mean 'msg'?"),
     ]
