@@ -140,8 +140,14 @@ def _message(result: Any) -> str:
         return "failed"
     said = str(result.get("msg") or result.get("censored") or "").strip()
     looped = result.get("results")
-    items = [item for item in looped if isinstance(item, dict) and item.get("failed")] if isinstance(looped, list) else []
-    cause = _message(items[0] | {"results": None}) if items else _telling(result, ("stderr", "module_stderr", "module_stdout"))
+    items = (
+        [item for item in looped if isinstance(item, dict) and item.get("failed")] if isinstance(looped, list) else []
+    )
+    cause = (
+        _message(items[0] | {"results": None})
+        if items
+        else _telling(result, ("stderr", "module_stderr", "module_stdout"))
+    )
     if not said:
         return cause or _telling(result, ("stdout",)) or "failed"
     return said if cause in said else f"{said}: {cause}"

@@ -98,7 +98,7 @@ class Daemon:
         self.files = await asyncio.to_thread(project.publish, self.revision, self.data_dir)
         self.clock.not_before(self.store.writer.tx.now_us)
         await self.store.submit(
-            notes.Note("start", "daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
+            notes.Start("daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
         )
         await self.store.forget_unnamed()
         await self._start_deciding()
@@ -151,7 +151,7 @@ class Daemon:
         if old is None:
             old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
         self.decider = decide.Decider(
-            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=lambda: self.intake.tick(), clock=self.clock,
+            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=self._tick, clock=self.clock,
             use=self._rules_from, on_ended=self._activations_ended,
         )  # fmt: skip
         self.decider.tail.committed = (
@@ -159,8 +159,6 @@ class Daemon:
         )[0]["seq"]
         if last != self.revision.id or old.ended:  # a start brings back what a rule had ended
             await self._use(self.revision, "daemon", {"before": last or None})
-        else:
-            await self.store.submit(notes.Wake())  # flags and the environment may have brought other limits
 
     async def _serve(self) -> None:
         settings = self.revision.settings
@@ -336,6 +334,9 @@ class Daemon:
         """Runs that wait may go on."""
         await self.intake.tick()
         self.dispatcher.wake()
+
+    async def _tick(self) -> None:
+        await self.intake.tick()
 
     def _emit_for(self, source: str) -> plugins.Emit:
         async def emit(events: Sequence[Mapping[str, Any]]) -> Sequence[int]:

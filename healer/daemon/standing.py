@@ -95,7 +95,10 @@ class Standing:
     def of_run(self, row: Mapping[str, Any]) -> policy.Standing:
         """What the gates see for a run that waits: a reload may have taken its rule or its action, or changed its limits."""
         problems: tuple[policy.Problem, ...] = ()
-        entry, controller = self.revision.catalog.entries.get(row["action"]), self.revision.controllers.get(row["controller"])
+        entry, controller = (
+            self.revision.catalog.entries.get(row["action"]),
+            self.revision.controllers.get(row["controller"]),
+        )
         if row["flavor"] == "catalog" and entry is None:
             problems = (policy.Problem("unknown_action", {"action": row["action"], "nearest": ""}),)
         elif controller is None:

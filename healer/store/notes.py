@@ -35,6 +35,18 @@ class Wake:
         return tx.run("run_wake", tx.now_us, self.reason) if self.reason else tx.run("run_wake_all", tx.now_us)
 
 
+class Start(Note):
+    """The record `start`; runs that wait are looked at anew: files, flags and environment may have brought other limits."""
+
+    def __init__(self, actor: str, **fields: Any) -> None:
+        super().__init__("start", actor, **fields)
+
+    def apply(self, tx: Transaction) -> int:
+        """The record's number."""
+        Wake().apply(tx)
+        return super().apply(tx)
+
+
 class RevisionNumber:
     """The number of a revision that is known here; None for one that never was."""
 

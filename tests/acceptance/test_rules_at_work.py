@@ -84,9 +84,7 @@ def test_a_step_that_waits_survives_a_kill(daemon: Any, wait_for: Callable[..., 
 
 
 @pytest.mark.parametrize("way", ["reload", "start"])
-def test_a_run_that_waits_is_held_to_the_limits_of_today(
-    daemon: Any, wait_for: Callable[..., None], way: str
-) -> None:
+def test_a_run_that_waits_is_held_to_the_limits_of_today(daemon: Any, wait_for: Callable[..., None], way: str) -> None:
     before = (daemon.project / "actions.yaml").read_text()
     daemon.write("actions.yaml", before.replace("cooldown: 0 seconds", "cooldown: 1 hour", 1))
     daemon.start()

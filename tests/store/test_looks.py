@@ -92,7 +92,7 @@ def test_a_look_that_finds_the_same_shows_what_it_saw(kit: Any) -> None:
 
 
 @pytest.mark.parametrize("wakes", [
-    lambda kit: kit.use("e" * 64), lambda kit: kit.do(notes.Wake()),
+    lambda kit: kit.use("e" * 64), lambda kit: kit.do(notes.Start("daemon")),
 ], ids=["reload", "start"])  # fmt: skip
 def test_other_limits_hold_for_what_waits(kit: Any, wakes: Any) -> None:
     healed(kit, "host:a")
