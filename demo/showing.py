@@ -85,7 +85,7 @@ def show(*command: str | pathlib.Path, fails: bool = False) -> None:
 
 
 def asked(*command: str) -> Any:
-    """What `healer … --json` answers; None while no daemon does."""
+    """What `healer … --json` answers, of a list its items; None while no daemon does."""
     done = subprocess.run(
         ["healer", *command, "--json"], env=environment(), capture_output=True, text=True, check=False
     )
@@ -93,7 +93,8 @@ def asked(*command: str) -> Any:
         return None
     if done.returncode != 0:
         raise NotHealed(done.stderr.strip())
-    return json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    return found.get("items", found)
 
 
 def waited(what: str, look: Any) -> Any:

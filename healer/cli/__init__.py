@@ -19,6 +19,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
+from healer.cli import usage
 
 EXIT_INTERRUPTED: Final = 130
 DEBUG_VARIABLE: Final = "HEALER_DEBUG"
@@ -62,7 +63,7 @@ COMMANDS: Final = {
 }
 
 
-class Commands(click.Group):
+class Commands(usage.Group):
     """Finds commands by name, lists them by group, and turns what goes wrong into text and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -78,14 +79,12 @@ class Commands(click.Group):
         found.epilog = f"Group: {entry.group}. Acts on the world: {entry.acts}."
         return found
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest name for one that is not known."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = errors.nearest(args[0], COMMANDS) or "healer --help lists them"
-            raise click.UsageError(f"no command is named {ascii(args[0])[:80]}; {near}", ctx)
-        return super().resolve_command(ctx, args)
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As every group, with the help for whoever names no command. Raises `usage.WrongUse`."""
+        if set(args) <= {"--"} and not ctx.resilient_parsing:
+            click.echo(ctx.get_help() + "\n", err=True)
+            raise usage.WrongUse("one of those above", detail="a command is wanted, none was given")
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The groups, with the column whether a command acts on the world."""
@@ -104,8 +103,9 @@ class Commands(click.Group):
         try:
             code = super().main(*args, **{"prog_name": "healer", **extra, "standalone_mode": False})
         except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
+            wrong = usage.of(error)
+            _complain(str(wrong))
+            sys.exit(wrong.exit_code)
         except click.Abort as error:
             interrupted = isinstance(error.__cause__, KeyboardInterrupt)
             sys.exit(EXIT_INTERRUPTED if interrupted else errors.EXIT_FOUND)
@@ -118,12 +118,14 @@ class Commands(click.Group):
             _complain(str(error))
             sys.exit(error.exit_code)
         except OSError as error:
-            _complain(f"error[unreadable]: {error.filename or 'file'}: {error.strerror or error}")
+            from healer.cli import terminal
+
+            _complain(f"error[unreadable]: {terminal.clean(error.filename or 'file')}: {error.strerror or error}")
             sys.exit(errors.EXIT_USAGE)
         sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
-class Lists(click.Group):
+class Lists(usage.Group):
     """A command with subcommands whose `list` may be left out: `healer runs --failed`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

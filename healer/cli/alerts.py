@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, location, tables, terminal, usage
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @location.options
 @click.option("--status", type=click.Choice(["firing", "resolved"]))
 @click.option("--source", help="Of this source")
@@ -21,17 +21,18 @@ def command(
 ) -> None:
     """What fires, what was resolved, and what was done about it."""
     query = {"status": status, "source": source, "name": name}
-    items, more = client.Client(where).items(f"{client.API}/alerts", query, limit)
+    found = client.Client(where).pages(f"{client.API}/alerts", query, limit)
     if as_json:
-        terminal.echo_json(items)
+        terminal.echo_json(found)
         return
+    items = found["items"]
     if not items:
         terminal.note("no alerts")
         return
     for line in tables.lines(("status", "alert", "target", "severity", "since", "seen", "runs"), [_row(item) for item in items],
                              width=terminal.width(), right=(5,)):  # fmt: skip
         terminal.echo(line)
-    if more:
+    if found["next"] is not None:
         terminal.note(f"there are more:  healer alerts --limit {limit * 4}")
 
 

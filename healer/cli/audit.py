@@ -9,13 +9,13 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors, model
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, location, tables, terminal, usage
 
 DATABASE: Final = "healer.db"
 SHOWN: Final = frozenset({"seq", "at", "at_us", "kind", "actor", "environment", "action", "run", "state", "reason"})
 
 
-@click.group()
+@click.group(cls=usage.Group)
 def command() -> None:
     """The append-only record of who did what, when, why, and how it ended."""
 
@@ -42,17 +42,18 @@ def list_(
         "from": from_, "to": to, "actor": actor, "action": action, "kind": kind, "run": run,
         "order": "asc" if oldest_first else "desc",
     }  # fmt: skip
-    items, more = client.Client(where).items(f"{client.API}/audit", query, limit)
+    found = client.Client(where).pages(f"{client.API}/audit", query, limit)
     if as_json:
-        terminal.echo_json(items)
+        terminal.echo_json(found)
         return
+    items = found["items"]
     if not items:
         terminal.note("no records")
         return
     for line in tables.lines(("no", "when", "kind", "actor", "action", "run", "what"), [_row(item) for item in items],
                              width=terminal.width(), right=(0,)):  # fmt: skip
         terminal.echo(line)
-    if more:
+    if found["next"] is not None:
         terminal.note(f"there are more:  --limit {limit * 4}")
 
 

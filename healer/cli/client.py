@@ -15,16 +15,16 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-import click
-
 from healer import errors
-from healer.cli import location
+from healer.cli import location, usage
 
 API: Final = "/api/v1"
 SOCKET: Final = "control.sock"
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 64 << 20
 PAGE: Final = 500
+ELSEWHERE: Final = "is the address right, does a daemon run there, and does it listen for others (server.host)?"
+"""What to do where a daemon that a URL names does not answer."""
 
 Query = Mapping[str, str | int | None]
 
@@ -99,19 +99,16 @@ class Client:
         finally:
             answer.close()
 
-    def items(self, path: str, query: Query, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """Up to `limit` items of a list, page by page, and whether there are more."""
-        found: list[dict[str, Any]] = []
+    def pages(self, path: str, query: Query, limit: int) -> dict[str, Any]:
+        """A list as the API gives one, of up to `limit` items: its pages as one, and the `next` of the last."""
+        items: list[dict[str, Any]] = []
         after: str | int | None = None
         while True:
-            page = self.get(path, {**query, "limit": min(PAGE, limit - len(found)), "after": after})
-            got = (
-                [item for item in _list(page.get("items")) if isinstance(item, dict)] if isinstance(page, dict) else []
-            )
-            found += got
-            after = page.get("next") if isinstance(page, dict) else None
-            if after is None or not got or len(found) >= limit:
-                return found[:limit], after is not None
+            found = page(self.get(path, {**query, "limit": min(PAGE, limit - len(items)), "after": after}))
+            items += found["items"]
+            after = found["next"]
+            if after is None or not found["items"] or len(items) >= limit:
+                return {"items": items[:limit], "next": after}
 
     def stream(self, path: str, query: Query | None = None, *, endless: bool = False) -> Iterator[bytes]:
         """The body of an answer in pieces as they come; `endless`: for as long as it takes."""
@@ -177,13 +174,13 @@ class Client:
             advice = "the user that runs the daemon, or a key:  --url URL with HEALER_KEY"
             raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice) from error
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            raise errors.NotRunning("healer run", where=self.where) from error
+            raise errors.NotRunning(ELSEWHERE if self.where.url else "healer run", where=self.where) from error
         except TimeoutError as error:
-            raise errors.NotRunning(where=f"{self.where} within {self._timeout_s:g} s") from error
+            where = f"{self.where} within {self._timeout_s:g} s"
+            raise errors.NotRunning(ELSEWHERE if self.where.url else "", where=where) from error
         except (OSError, http.client.HTTPException) as error:
-            raise errors.NotRunning(
-                where=f"{self.where} ({' '.join(str(error).split()) or type(error).__name__})"
-            ) from error
+            where = f"{self.where} ({' '.join(str(error).split()) or type(error).__name__})"
+            raise errors.NotRunning(ELSEWHERE if self.where.url else "", where=where) from error
 
 
 class _ControlConnection(http.client.HTTPConnection):
@@ -219,7 +216,7 @@ def _connection(where: location.Where, timeout_s: float | None) -> http.client.H
 
 
 def _parts(url: str) -> urllib.parse.SplitResult:
-    """The parts of a URL that can be asked. Raises `click.UsageError`."""
+    """The parts of a URL that can be asked. Raises `usage.WrongUse`."""
     try:
         parts = urllib.parse.urlsplit(url)
         if (
@@ -232,18 +229,22 @@ def _parts(url: str) -> urllib.parse.SplitResult:
             return parts
     except ValueError:
         pass  # a port that is no number, an address that is none
-    raise click.UsageError(f"a URL like https://healer.example.org:8080 is wanted, got {ascii(url)[:120]}")
+    raise usage.WrongUse(
+        detail=f"--url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted, got {usage.got(url)}"
+    )
 
 
 def _printable(key: str) -> str:
     if not (key.isascii() and key.isprintable()):
-        raise click.UsageError("the key has characters that no key has; keys look like hlr_7f3k2m_…")
+        raise usage.WrongUse("a key like hlr_7f3k2m_…, made with: healer keys create NAME --role ROLE",
+                             detail="the key has characters that no key has")  # fmt: skip
     return key
 
 
-def listed(page: Any) -> list[dict[str, Any]]:
-    """The items of a page, or of a bare list."""
-    return [item for item in _list(page.get("items") if isinstance(page, dict) else page) if isinstance(item, dict)]
+def page(answer: Any) -> dict[str, Any]:
+    """One page of a list: its `items` that are objects, and the cursor of the `next` one (None at the end)."""
+    found = answer if isinstance(answer, dict) else {}
+    return {"items": [item for item in _list(found.get("items")) if isinstance(item, dict)], "next": found.get("next")}
 
 
 def segment(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
-from healer.cli import client, explanation, location, terminal
+from healer.cli import client, explanation, location, terminal, usage
 
 NEAR_MAX: Final = 3
 
@@ -20,7 +20,7 @@ class NoSuchRule(errors.HealerError):
     code = "not-found"
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @click.argument("what", metavar="ID", required=False)
 @location.options
 @click.option("--latest", is_flag=True, help="The newest event")
@@ -32,7 +32,9 @@ def command(where: location.Where, what: str | None, latest: bool, rule: str | N
     ID is an event (e-12) or a run (r-7f3k2m).
     """
     if (what is None) == (not latest):
-        raise click.UsageError("what is to be explained: the ID of an event or a run, or --latest")
+        given = "none was given" if what is None else "got both"
+        raise usage.WrongUse("healer explain e-12 or healer explain --latest",
+                             detail=f"the ID of an event or a run, or --latest is wanted, {given}")  # fmt: skip
     found = _ask(where, what or "latest", rule)
     if rule is not None and not _rules(found):
         raise NoSuchRule(_near(rule, _others(where, what, found)), rule=rule)

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from healer import errors
-from healer.cli import starter, terminal
+from healer.cli import starter, terminal, usage
 
 ENDINGS: Final = {".yaml": ".yml", ".yml": ".yaml"}
 
@@ -21,7 +21,7 @@ class NotAFolder(errors.HealerError):
     exit_code = errors.EXIT_USAGE
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @click.argument(
     "folder", metavar="[DIR]", default=pathlib.Path(), type=click.Path(file_okay=False, path_type=pathlib.Path)
 )
@@ -30,7 +30,7 @@ def command(folder: pathlib.Path) -> None:
     try:
         written, there = write(folder)
     except OSError as error:
-        raise NotAFolder(path=error.filename or folder, reason=error.strerror or error) from error
+        raise NotAFolder(path=terminal.clean(error.filename or folder), reason=error.strerror or error) from error
     if there:
         terminal.note(f"there already, left as they are: {', '.join(there)}")
     if not written:

@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--role", required=True, help="admin, operator, approver, readonly, auditor or ci")
+@click.option("--role", required=True, metavar="ROLE", help="admin, operator, approver, readonly, auditor or ci")
 @location.options
 @location.JSON
 def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
@@ -31,8 +31,8 @@ def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
         made = client.Client(where).ask(
             "POST", f"{client.API}/keys", body=json.dumps({"name": name, "role": role}).encode()
         )
-    except errors.NotRunning:
-        made = _offline(where).create(name, role)
+    except errors.NotRunning as error:
+        made = _offline(where, error).create(name, role)
         terminal.note(f"no daemon runs; written into {terminal.clean(where.data_dir)}")
     if as_json:
         terminal.echo_json(made)
@@ -52,12 +52,13 @@ def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
 def list_(where: location.Where, as_json: bool) -> None:
     """The keys: who has them, never the keys themselves."""
     try:
-        items = client.listed(client.Client(where).get(f"{client.API}/keys"))
-    except errors.NotRunning:
-        items = _offline(where).list()
+        found = client.page(client.Client(where).get(f"{client.API}/keys"))
+    except errors.NotRunning as error:
+        found = {"items": _offline(where, error).list(), "next": None}
     if as_json:
-        terminal.echo_json(items)
+        terminal.echo_json(found)
         return
+    items = found["items"]
     if not items:
         terminal.note("no keys:  healer keys create NAME --role ROLE")
         return
@@ -68,10 +69,13 @@ def list_(where: location.Where, as_json: bool) -> None:
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
-    made = terminal.when(item.get("created")) or terminal.when_us(item.get("created_us"))
-    revoked = terminal.when(item.get("revoked")) or terminal.when_us(item.get("revoked_us"))
     who = (str(item.get(name) or "") for name in ("id", "name", "role"))
-    return [*who, made, str(item.get("created_by") or ""), revoked]
+    return [
+        *who,
+        terminal.when(item.get("created")),
+        str(item.get("created_by") or ""),
+        terminal.when(item.get("revoked")),
+    ]
 
 
 @command.command("revoke")
@@ -81,19 +85,20 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 def revoke(key_id: str, where: location.Where, as_json: bool) -> None:
     """Withdraw a key; it is refused from now on. ID is its middle part (hlr_ID_…)."""
     try:
-        client.Client(where).ask("DELETE", f"{client.API}/keys/{client.segment(key_id)}")
-    except errors.NotRunning:
-        _offline(where).revoke(key_id)
+        done = client.Client(where).ask("DELETE", f"{client.API}/keys/{client.segment(key_id)}")
+    except errors.NotRunning as error:
+        done = {"id": key_id, "revoked": _offline(where, error).revoke(key_id)}
     if as_json:
-        terminal.echo_json({"id": key_id, "revoked": True})
-    else:
-        terminal.echo(f"revoked {terminal.clean(key_id)}")
+        terminal.echo_json(done)
+        return
+    before = isinstance(done, dict) and done.get("revoked") is False
+    terminal.echo(f"revoked {terminal.clean(key_id)}" + (" before; nothing changed" if before else ""))
 
 
-def _offline(where: location.Where) -> Any:
+def _offline(where: location.Where, error: errors.NotRunning) -> Any:
     """The store itself, where no daemon runs here; a daemon elsewhere that does not answer is not replaced by a local store."""
     if where.url:
-        raise errors.NotRunning(where=where)
+        raise error
     from healer.cli import keystore
 
     return keystore.Keystore(where.data_dir)

@@ -16,7 +16,7 @@ from typing import Any
 
 from healer import errors, store
 from healer.store import connection, keys, names, ownership
-from healer.web import auth
+from healer.web import auth, shapes
 
 
 class WrongKey(errors.InvalidField):
@@ -32,17 +32,17 @@ class Keystore:
         self._data_dir = data_dir
 
     def create(self, name: str, role: str) -> dict[str, Any]:
-        """Make a key; the row with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
+        """Make a key; as the API answers, with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
         key_id, key = auth.make_key()
         with self._open() as opened:
             try:
                 row = opened.writer.now(keys.CreateKey(key_id, auth.digest(key), name, role, actor=_actor()))
             except errors.InvalidField as error:
                 raise WrongKey(error.try_, **error.fields) from error
-        return {**row, "key": key}
+        return {**shapes.key(row), "key": key}
 
     def list(self) -> list[dict[str, Any]]:
-        """The keys without their hashes. Only reads: a data directory that is not there is not made. Raises `errors.StoreError`."""
+        """The keys as the API lists them. Only reads: a data directory that is not there is not made. Raises `errors.StoreError`."""
         path = self._data_dir / store.DATABASE
         if not path.is_file():
             return []
@@ -53,12 +53,12 @@ class Keystore:
                 raise errors.StoreError(reason=f"{path}: {error}") from error
             columns = [column[0] for column in cursor.description]
             rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return [{name: value for name, value in row.items() if name != "hash"} for row in rows]
+        return [shapes.key(row) for row in rows]
 
-    def revoke(self, key_id: str) -> None:
-        """Withdraw a key. Raises `errors.NotFound`."""
+    def revoke(self, key_id: str) -> bool:
+        """Withdraw a key; whether it was valid until now. Raises `errors.NotFound`."""
         with self._open() as opened:
-            opened.writer.now(keys.RevokeKey(key_id, actor=_actor()))
+            return bool(opened.writer.now(keys.RevokeKey(key_id, actor=_actor())))
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[store.Store]:

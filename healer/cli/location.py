@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from healer import cli
+from healer.cli import terminal
 
 DATA_DIR: Final = ".healer"
 SETTINGS: Final = ("healer.yaml", "healer.yml")
@@ -31,7 +32,7 @@ class Where:
     key: str = dataclasses.field(default="", repr=False)
 
     def __str__(self) -> str:
-        return self.url or str(self.data_dir / "control.sock")
+        return terminal.clean(self.url or self.data_dir / "control.sock")
 
 
 def find(

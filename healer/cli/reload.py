@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from healer.cli import client, location, terminal
+from healer.cli import client, location, terminal, usage
 
 TIMEOUT_S = 300.0
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @location.options
 @location.JSON
 def command(where: location.Where, as_json: bool) -> None:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import pathlib
+import re
+from typing import Final
 
 import click
 
+from healer.cli import usage
+
 FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
+HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
+"""As `server.host` in the settings, which are not imported before the command runs."""
 
 
-@click.command()
+def _as_host(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """The callback of `--host`."""
+    if text is not None and not HOST.fullmatch(text):
+        detail = f"--host: an address or a name is wanted, got {usage.got(text)}"
+        raise usage.WrongUse("--host 127.0.0.1, or --host 0.0.0.0 to listen for others", detail=detail)
+    return text
+
+
+@click.command(cls=usage.Command)
 @click.option("--project", type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path), default=pathlib.Path(), metavar="DIR",
               help="The project directory [default: .]")  # fmt: skip
-@click.option("--host", help="Address to listen on [default: server.host, 127.0.0.1]")
+@click.option("--host", callback=_as_host, help="Address to listen on [default: server.host, 127.0.0.1]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on [default: server.port, 8080]; 0 takes a free one"
 )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from healer import cli, errors
-from healer.cli import client, explanation, location, tables, terminal
+from healer.cli import client, explanation, location, tables, terminal, usage
 
 STATES = (
     "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
@@ -24,9 +24,8 @@ def _as_states(_ctx: click.Context, _param: click.Parameter, text: str | None) -
     named = [one.strip() for one in text.split(",")]
     for one in named:
         if one not in STATES:
-            raise click.BadParameter(
-                f"{one!a} is no state; {errors.nearest(one, STATES) or 'one of: ' + ', '.join(STATES)}"
-            )
+            near = errors.nearest(one, STATES) or f"one of: {', '.join(STATES)}"
+            raise usage.WrongUse(near, detail=f"--state: no state is named {usage.got(one)}")
     return ",".join(named)
 
 
@@ -52,23 +51,28 @@ def list_(
     since: str | None, until: str | None, limit: int, as_json: bool,
 ) -> None:  # fmt: skip
     """The runs, newest first."""
-    if sum(map(bool, (state, failed, unknown))) > 1:
-        raise click.UsageError("only one of --state, --failed and --unknown can hold")
+    chosen = {"--state": state, "--failed": failed, "--unknown": unknown}
+    if len(named := [name for name, value in chosen.items() if value]) > 1:
+        raise usage.WrongUse(
+            "--state failed,timed_out,unknown",
+            detail=f"one of --state, --failed and --unknown is wanted, got {' and '.join(named)}",
+        )
     query: dict[str, str | int | None] = {
         "state": "unknown" if unknown else state, "failed": 1 if failed else None, "rule": rule, "action": action, "target": target,
         "since": since, "until": until,
     }  # fmt: skip
-    items, more = client.Client(where).items(f"{client.API}/runs", query, limit)
+    found = client.Client(where).pages(f"{client.API}/runs", query, limit)
     if as_json:
-        terminal.echo_json(items)
+        terminal.echo_json(found)
         return
+    items = found["items"]
     if not items:
         terminal.note("no runs")
         return
     for line in tables.lines(("run", "state", "when", "rule", "action", "on", "why"), [_row(item) for item in items],
                              width=terminal.width()):  # fmt: skip
         terminal.echo(line)
-    if more:
+    if found["next"] is not None:
         terminal.note(f"there are more:  --limit {limit * 4}")
 
 
@@ -119,6 +123,14 @@ def show(
     where: location.Where, run: str, output: bool, follow: bool, stderr: bool, attempt: int | None, as_json: bool
 ) -> None:
     """One run in full; ID may be the beginning of its id."""
+    if as_json and (output or follow):
+        raise usage.WrongUse(
+            detail="--json shows the run, --output and --follow what it printed as it is: one of them is wanted"
+        )
+    if (stderr or attempt is not None) and not (output or follow):
+        raise usage.WrongUse(
+            detail="--stderr and --attempt choose what --output and --follow print, and neither stands here"
+        )
     asked = client.Client(where)
     path = f"{client.API}/runs/{client.segment(run)}"
     if output or follow:

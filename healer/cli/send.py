@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
-from healer.cli import client, location, terminal
+from healer.cli import client, location, terminal, usage
 
 BYTES_MAX: Final = 256 << 20
 BATCH_BYTES: Final = 1 << 20
@@ -54,8 +54,8 @@ class Listener:
     path: str
 
 
-@click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=pathlib.Path))
+@click.command(cls=usage.Command)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=pathlib.Path))
 @location.options
 @click.option("--hook", metavar="PATH", help="POST /hooks/PATH: the body in the form of that source")
 @click.option("--source", metavar="NAME", help="To the source of this name")
@@ -77,7 +77,7 @@ def command(
     They may start actions: asks on a terminal when the daemon's mode is active.
     """
     if hook and source:
-        raise click.UsageError("either --hook or --source")
+        raise usage.WrongUse(detail="either --hook or --source is wanted, got both")
     events = read(_bytes(file), "standard input" if str(file) == "-" else str(file))
     asked = client.Client(where)
     status = asked.get(f"{client.API}/status") if not (hook and yes) else {}
@@ -175,15 +175,14 @@ def _batches(lines: tuple[bytes, ...]) -> Iterator[bytes]:
 
 
 def listener(status: dict[str, Any], wanted: str | None) -> Listener:
-    """Who takes the events: the source that is named, else the only one. Raises `click.UsageError` with those that there are."""
+    """Who takes the events: the source that is named, else the only one. Raises `usage.WrongUse` with those that there are."""
     there = list(dict.fromkeys(_listeners(status)))
     if wanted is not None:
         found = [one for one in there if one.name == wanted]
         if not found:
             names = [one.name for one in there]
-            raise click.UsageError(
-                f"no source {wanted!a} takes what is sent; {errors.nearest(wanted, names) or _named(names)}"
-            )
+            near = errors.nearest(wanted, names) or _named(names)
+            raise usage.WrongUse(near, detail=f"--source: no source {usage.got(wanted)} takes what is sent")
         return found[0]
     if not there or any(one.path == "/events" for one in there):
         return Listener("healer.api", "/events")  # where nobody listens the daemon says so, and what to do
@@ -193,7 +192,8 @@ def listener(status: dict[str, Any], wanted: str | None) -> Listener:
         names = [one.name for one in there]
         chosen = click.prompt("To which source", type=click.Choice(names), err=True)
         return there[names.index(chosen)]
-    raise click.UsageError(f"several sources take what is sent; --source NAME, {_named([one.name for one in there])}")
+    named = _named([one.name for one in there])
+    raise usage.WrongUse(f"--source NAME, {named}", detail="several sources take what is sent, and none is named")
 
 
 def _listeners(status: dict[str, Any]) -> Iterator[Listener]:
@@ -215,7 +215,7 @@ def _named(names: list[str]) -> str:
 def _hook_path(path: str) -> str:
     """The path of a hook, quoted; one that climbs would be another route."""
     if not set(path.strip("/").split("/")).isdisjoint({"", ".", ".."}):
-        raise click.UsageError(f"a path like alertmanager or team/alerts is wanted, got {path[:80]!a}")
+        raise usage.WrongUse(detail=f"--hook: a path like alertmanager or team/alerts is wanted, got {usage.got(path)}")
     return "/".join(client.segment(part) for part in path.strip("/").split("/"))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import click
 
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, location, tables, terminal, usage
 
 WATCH_S: Final = 2.0
 CLEAR: Final = "\x1b[H\x1b[2J"
@@ -20,11 +21,22 @@ RUN_WORDS: Final = {
 }  # fmt: skip
 
 
-@click.command()
+class Seconds(click.FloatRange):
+    """A number of seconds; NaN, which no range leaves out, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does."""
+        made = super().convert(value, param, ctx)
+        if math.isnan(made):
+            self.fail("it is no number", param, ctx)
+        return made
+
+
+@click.command(cls=usage.Command)
 @location.options
 @click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C")
 @click.option(
-    "--interval", type=click.FloatRange(0.2, 3600), default=WATCH_S, show_default=True, help="Seconds between two looks"
+    "--interval", type=Seconds(0.2, 3600), default=WATCH_S, show_default=True, help="Seconds between two looks"
 )
 @click.option("--all", "every", is_flag=True, help="Every source, each on its line")
 @location.JSON

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from healer.cli import usage
 from healer.policy import reasons
 
 WIDTH_MIN: Final = 60
@@ -177,18 +178,17 @@ def since(text: str, now: datetime.datetime) -> str:
         try:
             at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
         except ValueError:
-            raise ValueError(
-                f"a span like '2h' or a time like '2026-03-01T03:07' is wanted, got {ascii(text)[:80]}"
-            ) from None
+            raise ValueError(f"a span back from now or a time is wanted, got {usage.got(text)}") from None
     try:
         return at.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        raise ValueError(f"{ascii(text)[:80]} is no moment that can be shown") from None
+        raise ValueError(f"{usage.got(text)} is no moment that can be shown") from None
 
 
-def as_moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+def as_moment(_ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """The callback of `--since`, `--until`, `--from`, `--to`: as `since`."""
     try:
         return None if text is None else since(text, datetime.datetime.now(datetime.UTC))
     except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+        name = param.opts[0]
+        raise usage.WrongUse(f"{name} 2h or {name} 2026-03-01T03:07", detail=f"{name}: {error}") from error

@@ -10,12 +10,12 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors
-from healer.cli import terminal
+from healer.cli import terminal, usage
 
 ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @click.argument(
     "folder",
     metavar="[DIR]",

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from healer import errors
 from healer.audit import verify
+from healer.cli import terminal
 from healer.store import connection, names
 
 ROWS: Final = 5_000
@@ -46,14 +47,16 @@ class Result:
 def read(path: pathlib.Path) -> Result:
     """Verify the audit of one database. Raises `Unreadable` for what cannot be read to its end."""
     if not path.is_file():
-        raise Unreadable("--data-dir DIR or --db FILE", path=path, reason="there is no such file")
+        raise Unreadable("--data-dir DIR or --db FILE", path=terminal.clean(path), reason="there is no such file")
     try:
         with contextlib.closing(connection.open_reader(path)) as opened:
             opened.text_factory = _text
             return _verify(opened, path)
     except (sqlite3.Error, errors.StoreError) as error:
         reason = error.fields["reason"] if isinstance(error, errors.StoreError) else error
-        raise Unreadable("a copy of the data directory, taken with its -wal file", path=path, reason=reason) from error
+        raise Unreadable(
+            "a copy of the data directory, taken with its -wal file", path=terminal.clean(path), reason=reason
+        ) from error
 
 
 def _text(raw: bytes) -> str:

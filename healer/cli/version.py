@@ -8,9 +8,10 @@ import platform
 import click
 
 import healer
+from healer.cli import usage
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
     """Print the version."""

@@ -79,7 +79,7 @@ class Demonstration:
     def runs(self) -> list[dict[str, Any]]:
         """All runs, newest first; none while no daemon answers."""
         done = self.run("healer", "runs", "--json")
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
+        found: list[dict[str, Any]] = json.loads(done.stdout)["items"] if done.returncode == 0 else []
         return found
 
     def files(self) -> dict[str, tuple[int, int]]:
@@ -153,7 +153,7 @@ def test_the_demonstration_heals_also_through_a_kill(made: Demonstration, wait_f
     with daemon(made, wait_for):
         assert second.wait(PATIENCE_S) == 0, (made.folder.parent / "demo.log").read_text()
         assert healed_by(made.runs()) == sorted(ONCE * 2)
-        assert made.run("healer", "alerts", "--status", "firing", "--json").stdout.strip() == "[]"
+        assert json.loads(made.run("healer", "alerts", "--status", "firing", "--json").stdout)["items"] == []
         verified = made.run("healer", "audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
     assert made.files() == before

@@ -24,7 +24,7 @@ def test_table(ask, daemon):
 def test_filters_and_json(ask, daemon):
     daemon["GET /api/v1/alerts"] = {"items": ITEMS, "next": None}
     done = ask("alerts", "--status", "firing", "--source", "am", "--name", "DiskFull", "--limit", "7", "--json")
-    assert json.loads(done.stdout) == ITEMS
+    assert json.loads(done.stdout) == {"items": ITEMS, "next": None}
     assert daemon.requests[0].query == {"status": "firing", "source": "am", "name": "DiskFull", "limit": "7"}
 
 
@@ -37,3 +37,4 @@ def test_none(ask, daemon):
 def test_more_than_shown(ask, daemon):
     daemon["GET /api/v1/alerts"] = {"items": ITEMS, "next": "c"}
     assert "healer alerts --limit 8" in ask("alerts", "--limit", "2").stderr
+    assert json.loads(ask("alerts", "--limit", "2", "--json").stdout) == {"items": ITEMS, "next": "c"}

@@ -31,7 +31,7 @@ def test_list_filters_and_json(ask, daemon):
     daemon["GET /api/v1/audit"] = {"items": [RECORD], "next": None}
     args = ["--from", "2026-03-01T03:00", "--to", "2026-03-02T03:00", "--actor", "os:ana", "--action", "a", "--kind", "outcome",
             "--run", "r-7", "--oldest-first", "--json"]  # fmt: skip
-    assert json.loads(ask("audit", "list", *args).stdout) == [RECORD]
+    assert json.loads(ask("audit", "list", *args).stdout) == {"items": [RECORD], "next": None}
     assert daemon.requests[0].query == {
         "from": "2026-03-01T02:00:00.000000Z", "to": "2026-03-02T02:00:00.000000Z", "actor": "os:ana", "action": "a", "kind": "outcome",
         "run": "r-7", "order": "asc", "limit": "50",
@@ -76,6 +76,19 @@ def test_verify_intact(healer, data_dir):
 
 def test_verify_as_json(healer, data_dir):
     told = json.loads(healer("audit", "verify", "--db", data_dir / store.DATABASE, "--json").stdout)
+    assert list(told) == [
+        "ok",
+        "database",
+        "records",
+        "first_us",
+        "last_us",
+        "first",
+        "last",
+        "root",
+        "first_bad",
+        "findings",
+        "unanchored",
+    ]
     assert told["ok"] is True
     assert (told["records"], told["unanchored"], told["first_bad"], told["findings"]) == (3, 3, None, [])
     assert len(told["root"]) == 64
@@ -105,3 +118,5 @@ def test_verify_what_is_not_there(healer, tmp_path):
     assert done.exit_code == 2
     assert "error[unreadable]" in done.stderr
     assert "there is no such file" in done.stderr
+    told = healer("audit", "verify", "--db", tmp_path / "a\nerror[x]: y").stderr
+    assert "a\\nerror[x]: y cannot be verified" in told

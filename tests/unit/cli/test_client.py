@@ -7,11 +7,10 @@ import pathlib
 import socket
 import threading
 
-import click
 import pytest
 
 from healer import errors
-from healer.cli import client, location
+from healer.cli import client, location, usage
 
 
 def over(where: location.Where, **more: float) -> client.Client:
@@ -54,12 +53,14 @@ def test_the_environment_names_daemon_and_key(healer, daemon):
 def test_a_url_that_is_none(healer, url):
     done = healer("status", "--url", url)
     assert done.exit_code == 2
-    assert "a URL like" in done.stderr
+    assert done.stderr == (
+        f"error[usage]: --url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted, got {url!r}\n  try  healer status --help\n"
+    )
 
 
 @pytest.mark.parametrize("key", ["a\nb", "ü", "a\x00"])
 def test_a_key_that_is_none(daemon, key):
-    with pytest.raises(click.UsageError):
+    with pytest.raises(usage.WrongUse, match="the key has characters that no key has"):
         over(location.Where(pathlib.Path(), daemon.url, key)).get("/x")
 
 
@@ -94,15 +95,25 @@ def test_no_daemon(healer, tmp_path, make):
     assert "healer run" in done.stderr
 
 
-def test_no_daemon_at_a_url(healer):
+@pytest.mark.parametrize(
+    "command", [["status"], ["keys"], ["keys", "create", "ci", "--role", "ci"], ["keys", "revoke", "x"]]
+)
+def test_no_daemon_at_a_url_is_not_to_be_started_here(healer, command):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        done = healer("status", "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
-    assert done.exit_code == 3
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        done = healer(*command, "--url", url)
+    assert (done.exit_code, done.stderr) == (
+        3,
+        f"error[not-running]: no daemon answers at {url}\n  try  {client.ELSEWHERE}\n",
+    )
 
 
 def test_name_that_does_not_resolve(healer):
-    assert healer("status", "--url", "http://nowhere.invalid").exit_code == 3
+    done = healer("status", "--url", "http://nowhere.invalid")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("error[not-running]: no daemon answers at http://nowhere.invalid (")
+    assert done.stderr.endswith(f")\n  try  {client.ELSEWHERE}\n")
 
 
 def test_socket_of_another_user(tmp_path, monkeypatch):
@@ -115,11 +126,14 @@ def test_socket_of_another_user(tmp_path, monkeypatch):
     assert caught.value.exit_code == 4
 
 
-def test_an_answer_that_takes_too_long(daemon):
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_an_answer_that_takes_too_long(daemon, elsewhere):
     go_on = threading.Event()
     daemon["GET /x"] = lambda _: (go_on.wait(30), {})[1]
-    with pytest.raises(errors.NotRunning, match=r"within 0\.2 s"):
-        over(location.Where(daemon.data_dir), timeout_s=0.2).get("/x")
+    where = location.Where(daemon.data_dir, daemon.url if elsewhere else "")
+    with pytest.raises(errors.NotRunning, match=r"within 0\.2 s") as caught:
+        over(where, timeout_s=0.2).get("/x")
+    assert caught.value.try_ == (client.ELSEWHERE if elsewhere else "")
     go_on.set()
 
 
@@ -224,15 +238,14 @@ def test_pages_are_followed_up_to_the_limit(daemon, asked):
         return {"items": [{"n": n} for n in range(start, upto)], "next": str(upto) if upto < 1200 else None}
 
     daemon["GET /list"] = page
-    items, more = asked.items("/list", {}, 700)
-    assert ([item["n"] for item in items], more) == (list(range(700)), True)
-    items, more = asked.items("/list", {}, 5000)
-    assert (len(items), more) == (1200, False)
+    assert asked.pages("/list", {}, 700) == {"items": [{"n": n} for n in range(700)], "next": "700"}
+    assert [request.query["limit"] for request in daemon.requests] == ["500", "200"]
+    assert asked.pages("/list", {}, 5000) == {"items": [{"n": n} for n in range(1200)], "next": None}
 
 
 def test_a_cursor_that_leads_nowhere_ends(daemon, asked):
     daemon["GET /list"] = {"items": [], "next": "again"}
-    assert asked.items("/list", {}, 10) == ([], True)
+    assert asked.pages("/list", {}, 10) == {"items": [], "next": "again"}
 
 
 def test_segment():

@@ -47,6 +47,25 @@ def test_revoke(ask, daemon):
     assert ask("keys", "revoke", "nothere").exit_code == 1
 
 
+def test_a_key_that_was_revoked_before(ask, daemon):
+    daemon["DELETE /api/v1/keys/7f3k2m"] = {"id": "7f3k2m", "revoked": False}
+    assert ask("keys", "revoke", "7f3k2m").stdout == "revoked 7f3k2m before; nothing changed\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "route", "answer"),
+    [
+        (["list"], "GET /api/v1/keys", {"items": [{"id": None, "name": "admin", "role": "admin", "created": None,
+                                                   "created_by": "file", "revoked": None}], "next": None}),
+        (["create", "ci", "--role", "ci"], "POST /api/v1/keys", {"id": "7f3k2m", "key": KEY, "name": "ci", "role": "ci"}),
+        (["revoke", "7f3k2m"], "DELETE /api/v1/keys/7f3k2m", {"id": "7f3k2m", "revoked": False}),
+    ],
+)  # fmt: skip
+def test_json_is_the_answer_of_the_api(ask, daemon, args, route, answer):
+    daemon[route] = answer
+    assert json.loads(ask("keys", *args, "--json").stdout) == answer
+
+
 # --- no daemon --------------------------------------------------------------------------------------------------------------
 
 
@@ -74,8 +93,18 @@ def test_without_a_daemon_keys_are_written_into_the_store(alone, tmp_path):
     assert key not in listed
     assert row[1] not in listed + alone("keys", "--json").stdout
     assert alone("keys", "revoke", key_id).exit_code == 0
-    assert json.loads(alone("keys", "--json").stdout)[0]["revoked_us"] is not None
+    listed = json.loads(alone("keys", "--json").stdout)
+    assert (len(listed["items"]), listed["next"]) == (1, None)
+    assert listed["items"][0].keys() == {"id", "name", "role", "created", "created_by", "revoked"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", listed["items"][0]["revoked"])
+    assert json.loads(alone("keys", "revoke", key_id, "--json").stdout) == {"id": key_id, "revoked": False}
     assert alone("audit", "verify").exit_code == 0
+
+
+def test_a_key_made_without_a_daemon_is_told_as_the_api_tells_it(alone):
+    made = json.loads(alone("keys", "create", "ci", "--role", "ci", "--json").stdout)
+    assert made.keys() == {"id", "name", "role", "created", "created_by", "revoked", "key"}
+    assert (made["name"], made["role"], made["revoked"]) == ("ci", "ci", None)
 
 
 def test_listing_makes_nothing(alone, tmp_path):

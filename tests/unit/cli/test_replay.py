@@ -48,19 +48,40 @@ def test_nothing_fires(healer, files):
 
 
 @pytest.mark.parametrize(
-    ("steps", "line", "said"),
+    ("steps", "line", "code", "said"),
     [
-        (b'{"event": {}}\nnothing\n', 2, "not JSON"),
-        (b'{"event": {}}\n\n', 2, "an empty line"),
-        (b'{"event": {"x": NaN}}\n', 1, "not JSON: NaN is no JSON number"),
-        (b"\xff\n", 1, "not JSON"),
-        (b"[" * 100_000, 1, "nested too deep"),
+        (b'{"event": {}}\nnothing\n', 2, "not-json", "not JSON: Expecting value at column 1"),
+        (b'{"event": {}}\n\n', 2, "steps", "an empty line"),
+        (b'{"event": {"x": NaN}}\n', 1, "not-a-number", "the JSON has NaN, which is no JSON number"),
+        (b'{"event": {"x": 1e999}}\n', 1, "number-too-large", "the number 1e999 does not fit"),
+        (b"\xff\n", 1, "bad-text", "the JSON has text that cannot be kept: it is not UTF-8"),
+        (b'{"event": {"x": "\\ud800"}}\n', 1, "bad-text", "the JSON has text that cannot be kept"),
+        (b"[" * 100_000, 1, "too-deep", "the JSON is nested deeper than 64 levels"),
+        (b'{"event": {"a": 1, "a": 2}}\n', 1, "duplicate-key", "the JSON has the key 'a' twice in one object"),
+        (b'{"fact": {"a": [{"b": 1, "b": 1}]}}', 1, "duplicate-key", "the JSON has the key 'b' twice in one object"),
+        (
+            b'{"event": {}}\n{"event": {}, "event": {"a": 1}}\n',
+            2,
+            "duplicate-key",
+            "the JSON has the key 'event' twice",
+        ),
+        (b'{"event": {}}\n{"advance_s": 1, "at": 1, "at": 2}\n', 2, "duplicate-key", "the JSON has the key 'at' twice"),
     ],
 )
-def test_a_line_that_is_no_step(healer, files, steps, line, said):
+def test_a_line_that_is_no_step(healer, files, steps, line, code, said):
     done = replay(healer, files, steps)
     assert done.exit_code == 2
+    assert done.stderr.startswith(f"error[{code}]: ")
     assert f"steps.jsonl:{line}: {said}" in done.stderr
+
+
+def test_a_step_holds_whatever_the_daemon_takes(healer, files):
+    """An event of all its levels, of more values and of longer texts than a body: those that sources bring may have them."""
+    deep = b'{"a":' * 64 + b"1" + b"}" * 64
+    wide = b'{"used": 95, "more": [' + b"1," * 60_000 + b'1], "text": "' + b"x" * 300_000 + b'"}'
+    done = replay(healer, files, b'\xef\xbb\xbf{"event": ' + deep + b'}\r\n {"event":' + wide + b"} \n")
+    assert (done.exit_code, done.stdout) == (0, "step 1 at 0 s: disk/full\n"), done.stderr
+    assert "steps.jsonl:1: the JSON is nested" in replay(healer, files, b'{"event": {"a":' + deep + b"}}").stderr
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import pathlib
 import sys
 import types
 
+import pydantic
 import pytest
 
 from healer import errors
+from healer.project import settings
 
 
 @dataclasses.dataclass
@@ -56,6 +58,21 @@ def test_everything_given(healer, started, tmp_path):
 def test_wrong_use(healer, started, args):
     assert healer("run", *args).exit_code == 2
     assert started == []
+
+
+@pytest.mark.parametrize(
+    "host", ["::1", "0.0.0.0", "a-b_c.example", "x" * 255, "", "x" * 256, "a b", "http://a", "\x1b[1m", "ü", "a\n"]
+)
+def test_a_host_is_one_for_the_settings_too(healer, started, host):
+    done = healer("run", "--host", host)
+    try:
+        pydantic.TypeAdapter(settings.Host).validate_python(host)
+    except pydantic.ValidationError:
+        assert (done.exit_code, started) == (2, [])
+        assert done.stderr.startswith("error[usage]: --host: an address or a name is wanted, got '")
+        assert done.stderr.endswith("\n  try  --host 127.0.0.1, or --host 0.0.0.0 to listen for others\n")
+    else:
+        assert (done.exit_code, started[0].host) == (0, host)
 
 
 def test_the_daemons_exit_code_is_ours(healer, started, monkeypatch):

@@ -175,7 +175,8 @@ def test_several_listeners_are_named(ask, daemon, event):
     daemon["GET /api/v1/status"] = {"mode": "observe", "sources": [HOOK, OTHER]}
     done = ask("send", event)
     assert done.exit_code == 2
-    assert "--source NAME, there are: alertmanager, grafana" in done.stderr
+    assert done.stderr == ("error[usage]: several sources take what is sent, and none is named\n"
+                           "  try  --source NAME, there are: alertmanager, grafana\n")  # fmt: skip
 
 
 def test_several_listeners_are_asked_for_on_a_terminal(ask, daemon, event, monkeypatch):

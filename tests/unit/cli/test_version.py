@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 
 from healer import __version__
 
@@ -12,4 +13,7 @@ def test_version(healer):
 
 
 def test_version_as_json(healer):
-    assert json.loads(healer("version", "--json").stdout)["version"] == __version__
+    assert json.loads(healer("version", "--json").stdout) == {
+        "version": __version__,
+        "python": platform.python_version(),
+    }

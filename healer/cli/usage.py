@@ -1,0 +1,228 @@
+"""Wrong use of a command, said as every other error is: what was got, what was wanted, what to do.
+
+click finds the mistakes and would print them in a form of its own. The commands are `Command`s and `Group`s of this module,
+which say them as `WrongUse`; what a command finds itself it raises as that too. What stood on the command line is shown as
+`repr` writes it, so that nothing in it steers a terminal or looks like a line of ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from healer import errors
+
+SHOWN_MAX: Final = 80
+ARGUMENTS_SHOWN: Final = 5
+NEAR_FILES_MAX: Final = 1_000
+HELP: Final = "--help"
+
+
+class WrongUse(errors.HealerError):
+    """{detail}
+
+    Where nothing better is known to do, the help of the command that runs is named.
+    """
+
+    code = "usage"
+    exit_code = errors.EXIT_USAGE
+
+    def __init__(self, try_: str = "", **fields: object) -> None:
+        super().__init__(try_ or _help(click.get_current_context(silent=True)), **fields)
+
+
+class Unreadable(WrongUse):
+    """{detail}
+
+    A file or folder that a command is to read, and that is not there or may not be read.
+    """
+
+    code = "unreadable"
+
+
+class _Checked(click.Command):
+    """Says what click refuses in what stands behind a command's name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Raises `WrongUse`."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _said(error, ctx, given) from error
+
+
+class Command(_Checked):
+    """A command that does something."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Raises `WrongUse`, also for arguments that nobody takes."""
+        ctx.allow_extra_args = True  # click would print them as they are
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            taken = " ".join(_name(one) for one in self.params if isinstance(one, click.Argument))
+            wanted = f"no argument but {taken}" if taken else "no arguments"
+            more = ", ".join(map(got, rest[:ARGUMENTS_SHOWN])) + (", …" if len(rest) > ARGUMENTS_SHOWN else "")
+            texts = any(isinstance(one, click.Option) and one.type is click.STRING for one in self.params)
+            raise WrongUse(f"quotes around a value with spaces, or {_help(ctx)}" if texts else "",
+                           detail=f"{ctx.command_path} takes {wanted}, got {more}")  # fmt: skip
+        return rest
+
+
+class Group(_Checked, click.Group):
+    """A command with commands below it."""
+
+    command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Raises `WrongUse`, also where no command stands."""
+        if set(args) <= {"--"} and not ctx.resilient_parsing:
+            raise WrongUse(_forms(ctx), detail=f"{ctx.command_path} wants a command, none was given")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does. Raises `WrongUse` with the nearest name for one that is not known."""
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            near = errors.nearest(args[0], self.list_commands(ctx))
+            raise WrongUse(near or _forms(ctx), detail=f"{ctx.command_path} has no command {got(args[0])}")
+        return super().resolve_command(ctx, args)
+
+
+def got(text: object) -> str:
+    """What stood on the command line: in quotes, escaped, cut."""
+    whole = repr(text)
+    return whole if len(whole) <= SHOWN_MAX else whole[: SHOWN_MAX - 1] + "…"
+
+
+def of(error: click.ClickException) -> WrongUse:
+    """Whatever else click says."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return WrongUse(_help(getattr(error, "ctx", None)), detail=said[:1].lower() + said[1:])
+
+
+def _said(error: click.UsageError, ctx: click.Context, given: Sequence[str]) -> WrongUse:
+    if isinstance(error, click.NoSuchOption):
+        return _no_option(error.option_name, ctx, given)
+    if isinstance(error, click.BadOptionUsage):
+        return _without_value(error.option_name, ctx)
+    param = error.param if isinstance(error, click.BadParameter) else None
+    if param is None:
+        return of(error)
+    if isinstance(error, click.MissingParameter):
+        form, what = (
+            _form(ctx.command_path, ctx.command),
+            f" ({help_})" if (help_ := getattr(param, "help", "")) else "",
+        )
+        return WrongUse(form, detail=f"{ctx.command_path} wants {_filled(param)}{what}, none was given")
+    value = ctx.command.make_parser(ctx).parse_args(args=list(given))[0].get(param.name or "")
+    if not isinstance(value, str):
+        return of(error)
+    return _path(param.type, _name(param), value) if isinstance(param.type, click.Path) else _value(param, value)
+
+
+def _value(param: click.Parameter, value: str) -> WrongUse:
+    near = errors.nearest(value, map(str, param.type.choices)) if isinstance(param.type, click.Choice) else ""
+    return WrongUse(near, detail=f"{_name(param)}: {_wanted(param)} is wanted, got {got(value)}")
+
+
+def _path(kind: click.Path, name: str, path: str) -> WrongUse:
+    """What is wrong with a path, as far as can be found now."""
+    what = "folder" if not kind.file_okay else "file" if not kind.dir_okay else "file or folder"
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - an empty path is none, Path('') the current folder
+    except (FileNotFoundError, NotADirectoryError):
+        return Unreadable(_near_file(path), detail=f"{name}: there is no {what} {got(path)}")
+    except (OSError, ValueError) as error:
+        return Unreadable(detail=f"{name}: {got(path)} cannot be read: {getattr(error, 'strerror', None) or error}")
+    if not (kind.dir_okay if is_folder else kind.file_okay):
+        return WrongUse(detail=f"{name}: a {what} is wanted, got the {'folder' if is_folder else 'file'} {got(path)}")
+    return Unreadable(detail=f"{name}: {got(path)} cannot be read: this user may not")
+
+
+def _near_file(path: str) -> str:
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder or os.curdir) as found:
+            names = [one.name for one in itertools.islice(found, NEAR_FILES_MAX) if one.name.isprintable()]
+    except OSError:
+        return ""
+    return errors.nearest(name, names)
+
+
+def _no_option(name: str, ctx: click.Context, given: Sequence[str]) -> WrongUse:
+    """An option that is not known here: the command beside or below that knows it, else the nearest one."""
+    if not name.startswith("--"):  # of -port click names only -p
+        name = next((one.partition("=")[0] for one in given if one.startswith(name)), name)
+    group = ctx.command if isinstance(ctx.command, click.Group) else ctx.parent.command if ctx.parent else None
+    others = group.commands.items() if isinstance(group, click.Group) else ()
+    path = ctx.command_path if group is ctx.command else ctx.parent.command_path if ctx.parent else ""
+    knowing = [_form(f"{path} {other}", command, name) for other, command in others if name in _options(command.params)]
+    near = " or ".join(knowing) or errors.nearest(name, _options(ctx.command.get_params(ctx)))
+    if not near and isinstance(ctx.command, click.Group):
+        near = errors.nearest(name.strip("-"), ctx.command.list_commands(ctx))
+        near = near or f"options stand behind the command:  {ctx.command_path} COMMAND {HELP}"
+    return WrongUse(near, detail=f"{ctx.command_path} has no option {got(name)}")
+
+
+def _without_value(name: str, ctx: click.Context) -> WrongUse:
+    """An option without the value that it wants, or a flag with one."""
+    for param in ctx.command.get_params(ctx):
+        if name in param.opts and not getattr(param, "is_flag", False):
+            return WrongUse(detail=f"{_name(param)}: {_wanted(param)} is wanted, none was given")
+    return WrongUse(detail=f"{name} takes no value, got one")
+
+
+def _wanted(param: click.Parameter) -> str:
+    kind = param.type
+    if isinstance(kind, click.Choice):
+        *most, last = map(str, kind.choices)
+        return f"{', '.join(most)} or {last}" if most else last
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        ends = (f" from {kind.min}" if kind.min is not None else "", f" to {kind.max}" if kind.max is not None else "")
+        on = " on" if kind.max is None else ""
+        return f"a{' whole' if isinstance(kind, click.IntRange) else ''} number{''.join(ends)}{on}"
+    if isinstance(kind, click.Path):
+        return "a folder" if not kind.file_okay else "a file"
+    return param.metavar or "a value"
+
+
+def _name(param: click.Parameter) -> str:
+    """`--port`, `RULEBOOK`."""
+    if isinstance(param, click.Argument):
+        return param.human_readable_name.strip("[]")
+    return max(param.opts, key=len)
+
+
+def _filled(param: click.Parameter) -> str:
+    """`--steps FILE`, `RULEBOOK`."""
+    if isinstance(param, click.Argument):
+        return _name(param)
+    if getattr(param, "is_flag", False):
+        return _name(param)
+    return f"{_name(param)} {param.metavar or (param.name or '').upper()}"
+
+
+def _form(path: str, command: click.Command, option: str = "") -> str:
+    """A command with what it cannot do without: `healer replay RULEBOOK --steps FILE`; and with one more option."""
+    return " ".join([path, *(_filled(one) for one in command.params if one.required or option in one.opts)])
+
+
+def _forms(ctx: click.Context) -> str:
+    commands: dict[str, click.Command] = getattr(ctx.command, "commands", {})
+    forms = [_form(f"{ctx.command_path} {name}", command) for name, command in commands.items()]
+    return " or ".join(forms) or _help(ctx)
+
+
+def _options(params: Sequence[click.Parameter]) -> list[str]:
+    return [name for param in params if isinstance(param, click.Option) for name in param.opts]
+
+
+def _help(ctx: click.Context | None) -> str:
+    return f"{ctx.command_path if ctx else 'healer'} {HELP}"
