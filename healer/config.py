@@ -32,11 +32,11 @@ INT_BITS_MAX: Final = 14_000
 Mark = tuple[int, int, int]
 """1-based line, 1-based column, length of the token in characters (1 where it is not a scalar)."""
 
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""From (line, column) up to before another, 1-based."""
+
 _CORE: Final = "tag:yaml.org,2002:"
-_STR: Final = _CORE + "str"
-_MAP: Final = _CORE + "map"
-_SEQ: Final = _CORE + "seq"
-_MERGE: Final = _CORE + "merge"
+_STR, _MAP, _SEQ, _MERGE = (_CORE + name for name in ("str", "map", "seq", "merge"))
 _SCALARS: Final = frozenset(_CORE + name for name in ("binary", "bool", "float", "int", "null", "str", "timestamp"))
 
 
@@ -52,7 +52,8 @@ class Map(dict[Any, Any]):
         self.values_at: dict[Any, Mark] = {}
 
     def __reduce__(self) -> Any:
-        return (_map_again, (self.mark, dict(self), self.keys_at, self.values_at))
+        places = {"keys_at": self.keys_at, "values_at": self.values_at}
+        return (Map, (self.mark,), (None, places), None, iter(self.items()))
 
 
 class Seq(list[Any]):
@@ -66,21 +67,7 @@ class Seq(list[Any]):
         self.items_at: list[Mark] = []
 
     def __reduce__(self) -> Any:
-        return (_seq_again, (self.mark, list(self), self.items_at))
-
-
-def _map_again(mark: Mark, items: dict[Any, Any], keys_at: dict[Any, Mark], values_at: dict[Any, Mark]) -> Map:
-    again = Map(mark)
-    again.update(items)
-    again.keys_at, again.values_at = keys_at, values_at
-    return again
-
-
-def _seq_again(mark: Mark, items: list[Any], items_at: list[Mark]) -> Seq:
-    again = Seq(mark)
-    again.extend(items)
-    again.items_at = items_at
-    return again
+        return (Seq, (self.mark,), (None, {"items_at": self.items_at}), iter(self))
 
 
 class Document:
@@ -93,6 +80,8 @@ class Document:
         self.file = file
         self.lines = text.splitlines()
         self.value: Any = None
+        self.hidden: dict[Span, int] = {}
+        """Where what a later key of the same name hides stands, and how many `earlier` ones its mapping can be read with."""
         self.diagnostics: list[errors.Diagnostic] = []
 
     def place(self, mark: Mark | None) -> errors.Place:
@@ -160,7 +149,7 @@ def _within(nodes: int, depth: int, node: Any) -> None:
         raise _Refused(f"nested deeper than {DEPTH_MAX} levels", node)
 
 
-def read_file(path: pathlib.Path, shown_as: str, *, duplicate_keys: errors.Severity = "error") -> Document:
+def read_file(path: pathlib.Path, shown_as: str, *, twice: errors.Severity = "error") -> Document:
     """Read one YAML file. What is wrong with it stands in the document's diagnostics; nothing is raised."""
     try:
         text = _read_bytes(path).decode("utf-8-sig")
@@ -169,7 +158,7 @@ def read_file(path: pathlib.Path, shown_as: str, *, duplicate_keys: errors.Sever
         document = Document(shown_as, "")
         document.error("unreadable", f"the file cannot be read: {reason}", None)
         return document
-    return read_text(text, shown_as, duplicate_keys=duplicate_keys)
+    return read_text(text, shown_as, twice=twice)
 
 
 def _read_bytes(path: pathlib.Path) -> bytes:
@@ -190,15 +179,18 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     return raw
 
 
-def read_text(text: str, shown_as: str, *, duplicate_keys: errors.Severity = "error") -> Document:
-    """Read YAML text; as `read_file`."""
+def read_text(text: str, shown_as: str, *, twice: errors.Severity = "error", earlier: int | None = None) -> Document:
+    """Read YAML text; as `read_file`. `twice`: what a key is that stands more than once.
+
+    Of such a key the last one counts, else the `earlier` one (0: the first).
+    """
     document = Document(shown_as, text)
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
             if node is not None:
-                document.value = _Walk(document, loader, duplicate_keys).value(node, 0)
+                document.value = _Walk(document, loader, twice, earlier).value(node, 0)
         finally:
             loader.dispose()
     except _Refused as error:
@@ -231,10 +223,11 @@ def _line_of(error: Exception, text: str) -> int:
 class _Walk:
     """Turns PyYAML's nodes into values with marks."""
 
-    def __init__(self, document: Document, loader: Any, duplicate_keys: errors.Severity) -> None:
+    def __init__(self, document: Document, loader: Any, twice: errors.Severity, earlier: int | None) -> None:
         self.document = document
         self.loader = loader
-        self.duplicate_keys = duplicate_keys
+        self.severity = twice
+        self.earlier = earlier
         self.nodes = 0
         self.told: set[tuple[int, Mark]] = set()
 
@@ -278,17 +271,24 @@ class _Walk:
             raise _Refused(_no_tag(node), node)
         made = Map(mark_of(node))
         merges: list[Any] = []
+        again: dict[Any, int] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE and type(key_node) is yaml.ScalarNode:
                 if merges:
-                    self.twice(node, "<<", mark_of(key_node), "one << takes a list; of that the first one counts")
+                    self.twice(node, "<<", mark_of(key_node), "; one << takes a list")
                 merges.append(value_node)
                 continue
             key, at = self.key(key_node, depth), mark_of(key_node)
             if key in made.keys_at:
-                self.twice(node, key, at)
-            made[key] = self.value(value_node, depth + 1)
+                self.twice(node, key, at, f", already in line {made.keys_at[key][0]}")
+                again[key] = again.get(key, 0) + 1
+            value = self.value(value_node, depth + 1)
+            if again and self.earlier is not None and again.get(key, 0) > self.earlier:
+                continue
+            made[key] = value
             made.keys_at[key], made.values_at[key] = at, mark_of(value_node)
+        if again:
+            self.hide(node, made, max(again.values()))
         for value_node in merges:  # the first one wins, as in one list of them
             self.merge(value_node, made, depth)
         return made
@@ -301,12 +301,21 @@ class _Walk:
             raise _Refused("a key cannot be .nan", node)
         return key
 
-    def twice(self, node: Any, key: Any, at: Mark, try_: str = "") -> None:
+    def twice(self, node: Any, key: Any, at: Mark, more: str) -> None:
         """Tell a key that stands twice, once: each alias of the mapping is walked again."""
         if (id(node), at) not in self.told:
             self.told.add((id(node), at))
-            message = f"the key {shown(key)} stands here twice; the last one counts"
-            self.document.diagnostic(self.duplicate_keys, "duplicate-key", message, at, try_)
+            message = f"the key {shown(key)} stands here twice{more}"
+            told = "one of them has to go" if self.severity == "error" else "the last one counts"
+            self.document.diagnostic(self.severity, "duplicate-key", message, at, told)
+
+    def hide(self, node: Any, made: Map, earlier: int) -> None:
+        """Note where the values stand that did not come into the mapping (what an alias stands for is not hidden)."""
+        counts = {at[:2] for at in made.keys_at.values()}
+        for key_node, value_node in node.value:
+            start, end = ((at.line + 1, at.column + 1) for at in (key_node.start_mark, value_node.end_mark))
+            if start not in counts and start < end and key_node.tag != _MERGE:
+                self.document.hidden[start, end] = earlier
 
     def merge(self, node: Any, made: Map, depth: int) -> None:
         """Take what `<<: *anchor` brings; a key that stands in the mapping itself wins."""

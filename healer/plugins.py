@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model
+from healer import config, errors, model, wording
 
 Kind = Literal["sources", "formats", "controllers"]
 OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "controllers"})
@@ -37,10 +37,21 @@ class Options(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
+Wanted = wording.Wanted
+"""Beside a pattern: what the text has to be, as an operator says it."""
+
+
 class SecretRef(Options):
     """`{secret: "env:NAME"}` or `{secret: "file:PATH"}`: a reference, resolved at the moment of use."""
 
-    secret: Annotated[str, pydantic.StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+    model_config = pydantic.ConfigDict(hide_input_in_errors=True)  # a secret itself may stand where a reference has to
+    _wanted: ClassVar[str] = 'a reference like {secret: "env:NAME"}'
+
+    secret: Annotated[
+        str,
+        pydantic.StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
+        Wanted("env:NAME or file:PATH"),
+    ]
 
 
 Duration = Annotated[float, pydantic.BeforeValidator(config.duration_s)]
@@ -298,59 +309,9 @@ def check_options(
     try:
         return shape.model_validate(value)
     except pydantic.ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            at, message, hint = _explain(mistake, shape, value, mark)
-            document.error("options", f"{what}: {message}", at, hint)
+        for one in wording.mistakes(error, shape, value, mark):
+            document.error("options", f"{what}: {one.below(0)}", one.mark, one.try_)
         return None
-
-
-def _explain(
-    mistake: Any, shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None
-) -> tuple[config.Mark | None, str, str]:
-    kind = mistake["type"]
-    path, at = _locate(kind, mistake["loc"], value, mark)
-    if kind == "extra_forbidden":
-        known = list(shape.model_fields) if len(path) == 1 else []
-        hint = errors.nearest(str(path[-1]), known) or _list(known)
-        return at, f"the key {config.shown(path[-1])} is not known here", hint
-    if kind == "missing":
-        return at, f"the key {path[-1]!r} is missing", ""
-    place = ".".join(str(part)[: config.SHOWN_MAX] for part in path)
-    got = "" if isinstance(mistake.get("input"), dict | list) else f", got {config.shown(mistake.get('input'))}"
-    message = mistake["msg"].removeprefix("Value error, ").removesuffix(got) + got
-    return at, f"{place}: {message}" if place else message, ""
-
-
-def _list(known: Sequence[str]) -> str:
-    return f"known: {', '.join(known)}" if known else ""
-
-
-def _locate(
-    kind: str, loc: Sequence[int | str], value: Any, mark: config.Mark | None
-) -> tuple[list[int | str], config.Mark | None]:
-    """The keys and positions that lead to a mistake of pydantic's, and where it stands.
-
-    Between them pydantic puts labels of its own (`list[int]`, a class, `[key]`): those are known by not being in the value.
-    """
-    path: list[int | str] = []
-    at = key_at = mark
-    for depth, part in enumerate(loc):
-        if isinstance(value, dict) and part in value:
-            if isinstance(value, config.Map):
-                at, key_at = value.values_at.get(part, at), value.keys_at.get(part, at)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            if isinstance(value, config.Seq):
-                at = key_at = value.items_at[part]
-        elif depth == len(loc) - 1 and kind in ("missing", "invalid_key"):
-            return [*path, part], at
-        elif part == "[key]":
-            return path, key_at
-        else:
-            continue
-        path.append(part)
-        value = value[part]
-    of_key = kind in ("extra_forbidden", "invalid_key") or isinstance(value, dict | list)
-    return path, key_at if of_key else at
 
 
 def describe(shape: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str]]:

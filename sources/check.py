@@ -18,7 +18,16 @@ from healer import plugins
 from healer.sources import _level, _probes
 
 Percent = Annotated[float, pydantic.Field(gt=0, le=100)]
-Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$")]
+Text = Annotated[
+    str,
+    pydantic.StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f]+$"),
+    plugins.Wanted("a text without line breaks and control characters"),
+]
+Url = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$", max_length=2048),
+    plugins.Wanted("an URL like https://host/path"),
+]
 Times = Annotated[int, pydantic.Field(ge=1, le=1000)]
 Interval = Annotated[plugins.Duration, pydantic.Field(ge=0.5, le=86400)]
 Timeout = Annotated[plugins.Duration, pydantic.Field(ge=0.1, le=300)]
@@ -66,7 +75,7 @@ class Process(plugins.Options):
 class Http(plugins.Options):
     """What a GET of an URL answers."""
 
-    url: Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$", max_length=2048)]
+    url: Url
     status: Annotated[int, pydantic.Field(ge=100, le=599)] | None = pydantic.Field(None, description="default: any 2xx")
     timeout: Timeout = pydantic.Field(10.0, description="until the whole answer is there")
     contains: Text | None = pydantic.Field(None, description="a text that the first MiB of the body has to have")

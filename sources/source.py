@@ -11,7 +11,11 @@ import pydantic
 
 from healer import plugins
 
-Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
+    plugins.Wanted("the name of a source"),
+]
 
 
 class SourceOptions(plugins.Options):

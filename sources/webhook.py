@@ -6,7 +6,7 @@ is always said: `auth` has no default, and an open path has to be written as `{n
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import pydantic
 
@@ -15,15 +15,29 @@ from healer import plugins
 MAX_BODY_DEFAULT: Final = 2 << 20
 MAX_BODY_LIMIT: Final = 16 << 20
 
-Path = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]{0,63}$")]
+Path = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]{0,63}$"),
+    plugins.Wanted("a path of small letters, digits, _ - / (at most 64, at first a letter or digit)"),
+]
 MaxBody = Annotated[plugins.Size, pydantic.Field(ge=1, le=MAX_BODY_LIMIT)]
 Span = Annotated[plugins.Duration, pydantic.Field(gt=0)]
-HeaderName = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-FormatName = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+HeaderName = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$"),
+    plugins.Wanted("the name of a header, of letters, digits and - (at most 64)"),
+]
+FormatName = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+    plugins.Wanted("the name of a format, like alertmanager"),
+]
 
 
 class Auth(plugins.Options):
     """How a sender proves itself: exactly one of the keys."""
+
+    _wanted: ClassVar[str] = "none or {bearer: {secret: …}}"
 
     bearer: plugins.SecretRef | None = pydantic.Field(None, description="the token of `Authorization: Bearer …`")
     none: Literal[True] | None = pydantic.Field(None, description="true: anybody who reaches the port may send")

@@ -5,8 +5,8 @@ it. Parameters are JSON Schema (draft 2020-12), checked when loaded, so that a w
 at night.
 """
 
-from healer.catalog.building import Written, build
+from healer.catalog.building import Written, build, runs
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 from healer.catalog.schemas import mistakes
 
-__all__ = ["FOLDERS", "KINDS", "Catalog", "Entry", "Kind", "Written", "build", "mistakes"]
+__all__ = ["FOLDERS", "KINDS", "Catalog", "Entry", "Kind", "Written", "build", "mistakes", "runs"]

@@ -24,8 +24,16 @@ NOT_YET: Final = (
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
-Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
-EventType = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$")]
+Text = Annotated[
+    str,
+    pydantic.StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]+$"),
+    plugins.Wanted("a text without NUL"),
+]
+EventType = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$"),
+    plugins.Wanted("an event type of letters, digits and _ . : / - (at most 128, at first a letter or digit)"),
+]
 Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
 Count = Annotated[int, pydantic.Field(ge=1, le=10_000)]
 
@@ -71,13 +79,14 @@ def build(written: Sequence[Written]) -> Catalog:
     """The catalog of these actions; mistakes become diagnostics of their documents. Of two with one name the first counts."""
     entries: dict[str, Entry] = {}
     by_event: dict[str, str] = {}
+    listed: dict[str, tuple[str, errors.Place]] = {}
     for one in written[:ENTRIES_MAX]:
-        if one.name in entries:
-            continue
         entry = _entry(one)
-        if entry is not None:
-            entries[entry.name] = entry
-            _events(one, entry, entries, by_event)
+        _events(one, listed)
+        if entry is not None and one.name not in entries:
+            entries[one.name] = entry
+            for event in entry.events:
+                by_event.setdefault(event, one.name)
     if len(written) > ENTRIES_MAX:
         last = written[ENTRIES_MAX]
         last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark)
@@ -105,15 +114,26 @@ def _entry(one: Written) -> Entry | None:
     return _made(one, kind, shape)
 
 
+def runs(one: Written) -> tuple[Kind, str] | None:
+    """What an action runs, also where the rest of it is wrong: its kind, and its file or module ('' of a command)."""
+    kind = _named(one.value, one.kind) if isinstance(one.value, config.Map) else None
+    if kind is None:
+        return None
+    subject = one.value.get(kind) or one.subject
+    return kind, _in_folder(kind, subject) if isinstance(subject, str) and subject else ""
+
+
+def _in_folder(kind: Kind, subject: str) -> str:
+    folder = FOLDERS[kind] + "/" if kind in FOLDERS else ""
+    return subject if subject.startswith(folder) else folder + subject
+
+
 def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
     subject = getattr(shape, kind) or one.subject
-    if kind in FOLDERS:
-        folder = FOLDERS[kind] + "/"
-        subject = subject if subject.startswith(folder) else folder + subject
     return Entry(
         name=one.name,
         kind=kind,
-        subject=tuple(subject) if kind == "command" else subject,
+        subject=tuple(subject) if kind == "command" else _in_folder(kind, subject),
         place=one.document.place(one.mark),
         description=shape.description,
         controller=shape.controller or "",
@@ -135,10 +155,16 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
     )
 
 
-def _kind(one: Written, value: config.Map) -> Kind | None:
+def _named(value: config.Map, beside: Kind | None) -> Kind | None:
+    """The one kind that is written, else that of the file beside it."""
     given = [kind for kind in KINDS if kind in value]
-    if len(given) == 1 or (not given and one.kind):
-        return given[0] if given else one.kind
+    return given[0] if len(given) == 1 else None if given else beside
+
+
+def _kind(one: Written, value: config.Map) -> Kind | None:
+    if kind := _named(value, one.kind):
+        return kind
+    given = [known for known in KINDS if known in value]
     if not any(key in value for key in NOT_YET):
         mark = value.keys_at.get(given[1]) if given else one.mark
         message = f"the action {one.name!r} needs exactly one of {', '.join(KINDS)}, got {', '.join(given) or 'none'}"
@@ -160,15 +186,18 @@ def _lists(document: config.Document, value: config.Map) -> None:
                 document.error("unknown-parameter", message, names.items_at[index], near)
 
 
-def _events(one: Written, entry: Entry, entries: Mapping[str, Entry], by_event: dict[str, str]) -> None:
-    items = one.value.get("events")
-    for index, event in enumerate(entry.events):
-        if event in by_event:
-            first = entries[by_event[event]].place
-            message = f"the event type {event!r} starts {by_event[event]!r} already ({first})"
-            one.document.error("duplicate-event-type", message, items.items_at[index])
-        else:
-            by_event[event] = entry.name
+def _events(one: Written, listed: dict[str, tuple[str, errors.Place]]) -> None:
+    """Say which event types start another action already (`listed`: its name, and where it stands), and list the others."""
+    items = one.value.get("events") if isinstance(one.value, config.Map) else None
+    if not isinstance(items, config.Seq):
+        return
+    for event, at in zip(items, items.items_at, strict=True):
+        if isinstance(event, str) and event in listed:
+            name, first = listed[event]
+            message = f"the event type {config.shown(event)} starts {name!r} already ({first})"
+            one.document.error("duplicate-event-type", message, at)
+        elif isinstance(event, str):
+            listed[event] = (one.name, one.document.place(one.mark))
 
 
 def _parameters(document: config.Document, parameters: config.Map) -> None:

@@ -66,9 +66,7 @@ def encode(event: Any) -> bytes:
 
 
 def plain(value: Any, depth: int) -> Any:
-    """The value with JSON's types alone. Raises `NoEvent`."""
-    if depth > DEPTH_MAX:
-        raise NoEvent(f"the event is nested deeper than {DEPTH_MAX} levels")
+    """The value with JSON's types alone; `depth` levels are around it. Raises `NoEvent`."""
     if isinstance(value, str):
         if "\0" in value:
             raise NoEvent("the event has text with a NUL")
@@ -77,6 +75,8 @@ def plain(value: Any, depth: int) -> Any:
         raise NoEvent(f"the number {str(value)[:40]} does not fit 64 bits")
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, Mapping | list | tuple) and depth >= DEPTH_MAX:
+        raise NoEvent(f"the event is nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, Mapping):
         return {
             plain(key if isinstance(key, str) else _key(key), depth): plain(item, depth + 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
-from healer import config, errors, testing
+from healer import config, errors, testing, wording
+from healer.cli import usage
+from healer.intake import strict
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 LINE_BYTES_MAX: Final = 16 << 20
@@ -22,12 +24,17 @@ class WrongSteps(errors.HealerError):
     exit_code = errors.EXIT_USAGE
 
 
-@click.command()
+@click.command(cls=usage.Command)
 @click.argument("rulebook", type=FILE)
 @click.option(
-    "--steps", "steps_file", required=True, type=FILE, help="A JSON object a line: event, fact, retract or advance_s"
+    "--steps",
+    "steps_file",
+    required=True,
+    type=FILE,
+    metavar="FILE",
+    help="A JSON object a line: event, fact, retract or advance_s",
 )
-@click.option("--vars", "vars_file", type=FILE, help="YAML or JSON: the variables of the rulebook")
+@click.option("--vars", "vars_file", type=FILE, metavar="FILE", help="YAML or JSON: the variables of the rulebook")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a firing.")
 def command(rulebook: pathlib.Path, steps_file: pathlib.Path, vars_file: pathlib.Path | None, as_json: bool) -> None:
     """Show which rules of RULEBOOK fire for the steps of a file."""
@@ -43,26 +50,25 @@ def command(rulebook: pathlib.Path, steps_file: pathlib.Path, vars_file: pathlib
 
 
 def steps_of(path: pathlib.Path) -> Iterator[dict[str, Any]]:
-    """The steps of a file. Raises `WrongSteps` with the line of what is no step."""
+    """The steps of a file, read as strictly as the daemon reads. Raises `WrongSteps` with the line of what is no step."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if len(line) > LINE_BYTES_MAX:
-                _wrong(path, number, f"longer than {LINE_BYTES_MAX} bytes")
+                raise _wrong(path, number, f"longer than {LINE_BYTES_MAX} bytes")
+            text = line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").rstrip()
+            if not text:
+                raise _wrong(path, number, "an empty line")
             try:
-                step = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=_no_constant)
-            except RecursionError:
-                _wrong(path, number, "nested too deep")
-            except ValueError as error:
-                _wrong(path, number, "an empty line" if not line.strip() else f"not JSON: {error}")
-            yield step
+                yield strict.parse(text, level=0, nodes_max=LINE_BYTES_MAX, string_max=LINE_BYTES_MAX)
+            except errors.RequestError as error:
+                detail = f"not JSON: {error.fields['detail']}" if isinstance(error, errors.NotJson) else error.message
+                raise _wrong(path, number, detail, error.code) from error
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _wrong(path: pathlib.Path, number: int, detail: str) -> NoReturn:
-    raise WrongSteps('one JSON object a line, such as {"event": {}}', where=f"{path}:{number}", detail=detail)
+def _wrong(path: pathlib.Path, number: int, detail: str, code: str = WrongSteps.code) -> WrongSteps:
+    error = WrongSteps('one JSON object a line, such as {"event": {}}', where=f"{path}:{number}", detail=detail)
+    error.__dict__["code"] = code  # of the mistake in the line: the one that the daemon gives for it
+    return error
 
 
 def _variables(path: pathlib.Path | None) -> dict[str, Any] | None:
@@ -74,6 +80,6 @@ def _variables(path: pathlib.Path | None) -> dict[str, Any] | None:
     if document.value is None:
         return {}
     if not isinstance(document.value, dict):
-        got = type(document.value).__name__
+        got = wording.shown(document.value)
         raise WrongSteps(where=path, detail=f"a mapping of variables is wanted, got {got}")
     return document.value

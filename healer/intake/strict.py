@@ -25,23 +25,26 @@ _INT_MAX: Final = 2**64 - 1
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
-def parse(body: bytes, *, depth_max: int = DEPTH_MAX, nodes_max: int = NODES_MAX, string_max: int = STRING_MAX) -> Any:
-    """The JSON value of `body`. Raises one of the `errors.RequestError`s that name what is wrong."""
+def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max: int = STRING_MAX) -> Any:
+    """The JSON value of `body`. Raises one of the `errors.RequestError`s that name what is wrong.
+
+    `level`: that of the outermost value; 0 where it only wraps the body that is meant.
+    """
     try:
         value = orjson.loads(body)
         exact = orjson.dumps(value) == body or _as_python_writes(value, body)
     except orjson.JSONDecodeError as error:
-        return _slow(body, error, depth_max, nodes_max, string_max)
+        return _slow(body, error, level, nodes_max, string_max)
     except TypeError:
         exact = False
     if not exact:
-        return _slow(body, None, depth_max, nodes_max, string_max)
+        return _slow(body, None, level, nodes_max, string_max)
     containers = body.count(b"[") + body.count(b"{")
     # Each value but the first follows a comma or an opening bracket; what stands in texts only makes the count larger.
     if len(body) > string_max or b"\\u0000" in body or body.count(b",") + containers >= nodes_max:
-        _bound(value, depth_max, nodes_max, string_max)
-    elif containers > depth_max:
-        _bound_depth(value, depth_max)
+        _bound(value, level, nodes_max, string_max)
+    elif containers > DEPTH_MAX:
+        _bound_depth(value, level)
     return value
 
 
@@ -86,9 +89,9 @@ def _refuse_element(body: bytes) -> None:
         return
     for number in itertools.count():
         try:
-            with _named(DEPTH_MAX):
+            with _named():
                 value, at = _DECODER.raw_decode(text, _skip(text, at + 1))
-            nodes -= _bound(value, DEPTH_MAX - 1, nodes, STRING_MAX)
+            nodes -= _bound(value, 2, nodes, STRING_MAX)  # the array is the first level
         except errors.TooManyNodes:
             return
         except errors.RequestError as error:
@@ -110,22 +113,22 @@ def _place(error: errors.RequestError, where: str) -> None:
     error.args = (f"{where}: {error.message}",)
 
 
-def _slow(body: bytes, reason: orjson.JSONDecodeError | None, depth_max: int, nodes_max: int, string_max: int) -> Any:
+def _slow(body: bytes, reason: orjson.JSONDecodeError | None, level: int, nodes_max: int, string_max: int) -> Any:
     """With the standard library, which lets us see pairs, constants and digits."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise errors.BadText(detail=f"it is not UTF-8 at byte {error.start}") from error
-    with _named(depth_max):
+    with _named():
         value = _DECODER.decode(text)
-    _bound(value, depth_max, nodes_max, string_max)
+    _bound(value, level, nodes_max, string_max)
     if reason is not None and b"\\u" not in body:
         raise errors.NotJson(detail=str(reason))
     return value
 
 
 @contextlib.contextmanager
-def _named(depth_max: int) -> Iterator[None]:
+def _named() -> Iterator[None]:
     """What the standard library raises becomes one of our errors."""
     try:
         yield
@@ -133,7 +136,7 @@ def _named(depth_max: int) -> Iterator[None]:
         line = f"line {error.lineno}, " if "\n" in error.doc else ""  # that of NDJSON is told already
         raise errors.NotJson(detail=f"{error.msg} at {line}column {error.colno}") from error
     except RecursionError as error:
-        raise errors.TooDeep(limit=depth_max) from error
+        raise errors.TooDeep(limit=DEPTH_MAX) from error
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -169,9 +172,9 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> int:
-    """Depth, count, strings; without recursion. How many values there are."""
-    stack: list[tuple[Any, int]] = [(value, 1)]
+def _bound(value: Any, level: int, nodes_max: int, string_max: int) -> int:
+    """Depth (the value's own level counted), count, strings; without recursion. How many values there are."""
+    stack: list[tuple[Any, int]] = [(value, level)]
     nodes = 0
     while stack:
         item, depth = stack.pop()
@@ -182,8 +185,8 @@ def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> int:
         if kind is str:
             _text(item, string_max)
         elif kind is dict or kind is list:
-            if depth > depth_max:
-                raise errors.TooDeep(limit=depth_max)
+            if depth > DEPTH_MAX:
+                raise errors.TooDeep(limit=DEPTH_MAX)
             if kind is dict:
                 for key in item:
                     _text(key, string_max)
@@ -191,19 +194,19 @@ def _bound(value: Any, depth_max: int, nodes_max: int, string_max: int) -> int:
     return nodes
 
 
-def _bound_depth(value: Any, depth_max: int) -> None:
+def _bound_depth(value: Any, level: int) -> None:
     """Depth alone: only containers are looked at."""
-    level = [value]
-    for _ in range(depth_max):
-        level = [
+    there = [value]
+    for _ in range(level, DEPTH_MAX + 1):
+        there = [
             inner
-            for item in level
+            for item in there
             for inner in (item.values() if type(item) is dict else item)
             if type(inner) is dict or type(inner) is list
         ]
-        if not level:
+        if not there:
             return
-    raise errors.TooDeep(limit=depth_max)
+    raise errors.TooDeep(limit=DEPTH_MAX)
 
 
 def _text(text: str, string_max: int) -> None:

@@ -10,10 +10,11 @@ import ast
 import contextlib
 import pathlib
 import re
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from healer import config, errors
+from healer import config, errors, wording
 from healer.inventory import words
 from healer.inventory.groups import LOOKED_AT, Reading, TooMuch
 from healer.inventory.names import Inventory
@@ -32,15 +33,17 @@ _PLAIN: Final = re.compile(r"(?!(?:True|False|None)$)[A-Za-z_]\w*|\d+(?:\.\d+){3
 _CHILD: Final = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
 
 
-def parse(files: Mapping[str, str]) -> tuple[Inventory, list[errors.Diagnostic]]:
-    """Read the files (path as shown to people → text) as one inventory, in Ansible's order."""
+def parse(
+    files: Mapping[str, str], earlier: Mapping[str, int] = types.MappingProxyType({})
+) -> tuple[Inventory, list[errors.Diagnostic]]:
+    """Read the files (path as shown to people → text) as one inventory, in Ansible's order. `earlier`: as of `config.read_text`."""
     reading = Reading()
     alone = len(files) == 1
     for file in sorted(files):
         parts = pathlib.PurePosixPath(file).parts
         if any(_IGNORED.search(part) for part in (parts[:-1] if alone else parts) if part != ".."):
             continue
-        _read(reading, file, files[file])
+        _read(reading, file, files[file], earlier.get(file))
         if reading.over:
             break
     try:
@@ -50,14 +53,14 @@ def parse(files: Mapping[str, str]) -> tuple[Inventory, list[errors.Diagnostic]]
         return reading.inventory(), reading.diagnostics
 
 
-def _read(reading: Reading, file: str, text: str) -> None:
+def _read(reading: Reading, file: str, text: str, earlier: int | None) -> None:
     suffix = pathlib.PurePosixPath(file).suffix
     if text.startswith("#!"):
         _dynamic(reading, file, text, "a program")
         return
     if suffix in ("", ".yml", ".yaml", ".json"):
-        document = config.read_text(text, file)
-        if suffix or (document.ok and isinstance(document.value, config.Map)):
+        document = config.read_text(text, file, earlier=earlier)
+        if suffix or isinstance(document.value, config.Map):
             if isinstance(document.value, config.Map) and "plugin" in document.value:
                 _dynamic(reading, file, text, "a configuration of an inventory plugin")
                 return
@@ -230,8 +233,7 @@ class _Yaml(_Form):
         if isinstance(value, config.Map):
             yield from value.items()
         elif value is not None:
-            got = type(value).__name__.lower()
-            self.wrong(f"{what} {config.shown(name)} has to be a mapping, got {got}", mark)
+            self.wrong(f"{what} {config.shown(name)} has to be a mapping, got {wording.shown(value)}", mark)
 
 
 def _lone(name: str, mark: config.Mark) -> config.Map:

@@ -41,7 +41,7 @@ def read(tree: Tree) -> Iterator[Book]:
     for path in tree.names(FOLDER):
         if not is_book(path):
             continue
-        document = tree.document(path, duplicate_keys="warning")
+        document = tree.document(path, twice="warning")
         if isinstance(document.value, config.Map) and "tests" in document.value:
             continue
         name = path.removeprefix(FOLDER + "/").rpartition(".")[0]

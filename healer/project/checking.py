@@ -40,29 +40,30 @@ class Checker:
     # --- the catalog and the controllers ------------------------------------------------------------------------------
 
     def entry(self, one: catalog.Written) -> None:
-        """An action against the files and the controllers."""
-        entry = self.actions.entries.get(one.name)
-        if entry is None or not isinstance(one.value, config.Map):
+        """An action against the files and the controllers, as far as it is right."""
+        runs = catalog.runs(one)
+        if runs is None:
             return
-        value, document = one.value, one.document
-        at = value.values_at.get(entry.kind) or one.mark
-        if entry.kind in catalog.FOLDERS and entry.subject not in self.tree.files:
-            folder = catalog.FOLDERS[entry.kind]
-            near = errors.nearest(str(entry.subject), self.tree.names(folder))
-            document.error("no-file", f"there is no file {entry.subject}", at, near)
-        if entry.kind == "module" and not all(part.isidentifier() for part in str(entry.subject).split(".")):
-            document.error("module", f"{entry.subject!r} is no name of a module", at, "like ansible.builtin.service")
-        self._controller_of(document, entry, value.values_at.get("controller") or at)
-        if not entry.impact_declared:
+        (kind, subject), document = runs, one.document
+        at = one.value.values_at.get(kind) or one.mark
+        if kind in catalog.FOLDERS and subject and subject not in self.tree.files:
+            near = errors.nearest(subject, self.tree.names(catalog.FOLDERS[kind]))
+            document.error("no-file", f"there is no file {subject}", at, near)
+        if kind == "module" and subject and not all(part.isidentifier() for part in subject.split(".")):
+            document.error("module", f"{subject!r} is no name of a module", at, "like ansible.builtin.service")
+        name = one.value.get("controller") or self.controllers.default
+        if isinstance(name, str):
+            self._controller_of(document, name, kind, one.value.values_at.get("controller") or at)
+        entry = self.actions.entries.get(one.name)
+        if entry is not None and not entry.impact_declared:
             message = f"the action {one.name!r} does not say its impact; it counts as high"
             document.diagnostic("hint", "no-impact", message, one.mark, "impact: low, medium or high")
 
-    def _controller_of(self, document: config.Document, entry: catalog.Entry, at: config.Mark | None) -> None:
-        name = entry.controller or self.controllers.default
+    def _controller_of(self, document: config.Document, name: str, kind: str, at: config.Mark | None) -> None:
         spec = self._spec(document, name, at)
-        if spec is not None and entry.kind not in spec.kinds:
-            able = [known for known, one in self.controllers.by_name.items() if entry.kind in one.kinds]
-            message = f"the controller {name!r} (type {spec.type}) cannot run a {entry.kind}"
+        if spec is not None and kind not in spec.kinds:
+            able = [known for known, one in self.controllers.by_name.items() if kind in one.kinds]
+            message = f"the controller {name!r} (type {spec.type}) cannot run a {kind}"
             hint = f"controller: {able[0]}" if able else "list one that can in controllers.yaml, like {type: ansible}"
             document.error("controller_forbidden", message, at, hint)
 
@@ -73,20 +74,20 @@ class Checker:
             document.error("unknown_controller", f"no controller is named {name!r}", at, near)
         return spec
 
-    def controller(self, document: config.Document, spec: Controller, value: config.Map) -> None:
-        """The bounds of a controller against the catalog and its inventory."""
+    def controller(self, document: config.Document, spec: Controller | None, value: config.Map) -> None:
+        """The bounds of a controller against the catalog and its inventory (None: what it is cannot be told)."""
         for key, known in (("actions", self.action_names), ("targets", None)):
             items = value.get(key)
             if not isinstance(items, config.Seq):
                 continue
-            for index, name in enumerate(items):
-                at = items.items_at[index]
-                if known is not None:
-                    if name not in known:
-                        message = f"no action is named {name!r}"
-                        document.error("unknown_action", message, at, errors.nearest(str(name), known))
-                elif isinstance(name, str):
+            for name, at in zip(items, items.items_at, strict=True):
+                if not isinstance(name, str):
+                    continue
+                if known is None and spec is not None:
                     self._bound(document, spec, name, at)
+                elif known is not None and name not in known:
+                    message = f"no action is named {name!r}"
+                    document.error("unknown_action", message, at, errors.nearest(name, known))
 
     def _bound(self, document: config.Document, spec: Controller, name: str, at: config.Mark | None) -> None:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)

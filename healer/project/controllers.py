@@ -62,12 +62,15 @@ class Controller:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Controllers:
-    """All of them, which one is the default, which names are wrong, and where each `inventory:` stands."""
+    """All of them, which one is the default, which names are wrong.
+
+    `inventories`: each that one of them names, also one that is wrong elsewhere, and where the first of these stands.
+    """
 
     by_name: Mapping[str, Controller]
     default: str
     broken: frozenset[str] = frozenset()
-    inventories_at: Mapping[str, config.Mark | None] = dataclasses.field(default_factory=dict)
+    inventories: Mapping[str, config.Mark | None] = dataclasses.field(default_factory=dict)
 
 
 def read(document: config.Document | None, project: Project) -> Controllers:
@@ -79,7 +82,7 @@ def read(document: config.Document | None, project: Project) -> Controllers:
         project.plugin("local").target_kinds,
         inventory=project.default_inventory,
     )
-    alone = Controllers({"local": local}, "local")
+    alone = Controllers({"local": local}, "local", inventories={project.default_inventory: None})
     if document is None or (document.ok and document.value is None):
         return alone
     value = document.value
@@ -100,13 +103,18 @@ def read(document: config.Document | None, project: Project) -> Controllers:
         return alone
     found = {str(name): _one(document, listed, name, project) for name in listed}
     made = {name: spec for name, spec in found.items() if spec is not None}
-    marks = {name: catalog_mark(listed[name]) for name in made}
-    return Controllers(made, _default(document, value, found), frozenset(found) - frozenset(made), marks)
+    broken = frozenset(found) - frozenset(made)
+    return Controllers(made, _default(document, value, found), broken, _inventories(listed, project))
 
 
-def catalog_mark(value: Any) -> config.Mark | None:
-    """Where a controller says its inventory."""
-    return value.values_at.get("inventory") if isinstance(value, config.Map) else None
+def _inventories(listed: config.Map, project: Project) -> dict[str, config.Mark | None]:
+    found: dict[str, config.Mark | None] = {}
+    for name, value in listed.items():
+        written = value.get("inventory") if isinstance(value, config.Map) else None
+        if isinstance(value, config.Map) and (written is None or isinstance(written, str)):
+            at = value.values_at.get("inventory") or listed.keys_at.get(name)
+            found.setdefault(_path(written) or project.default_inventory, at)
+    return found
 
 
 class Project:

@@ -58,8 +58,11 @@ def _listed(document: config.Document) -> Iterator[catalog.Written]:
     if actions is not None and not isinstance(actions, config.Map):
         document.error("wrong-type", "actions has to be a mapping of names", value.keys_at.get("actions"))
     elif actions is not None:
-        for name in actions:
-            yield catalog.Written(str(name), document, actions[name], actions.keys_at.get(name))
+        for name, at in actions.keys_at.items():
+            if not isinstance(name, str) and str(name) in actions:
+                message = f"the action {str(name)!r} is there already ({document.place(actions.keys_at[str(name)])})"
+                document.error("duplicate-name", message, at)
+            yield catalog.Written(str(name), document, actions[name], at)
 
 
 def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalog.Written | None:

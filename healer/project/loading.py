@@ -8,6 +8,7 @@ checked against what came before it, and all that can be checked is, whatever el
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import gc
 import json
@@ -26,6 +27,7 @@ from healer.project import (
     events,
     folders,
     git,
+    hidden,
     mistakes,
     revision,
     settings,
@@ -89,12 +91,26 @@ class _Loading:
     def load(self) -> Loaded:
         self.tree.scan()
         found = self._revision()
-        diagnostics = [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
+        diagnostics = self._told()
+        for file, earlier, places in hidden.readings(self.tree, diagnostics):
+            diagnostics += hidden.told(self._again(file, earlier), file, places)
         unique = dict.fromkeys(sorted(diagnostics, key=lambda d: (d.place.file, d.place.line, d.place.column)))
         failed = any(one.severity == "error" for one in unique)
         shown = mistakes.bounded(unique)
         whole = None if failed else dataclasses.replace(found, diagnostics=shown)
         return Loaded(whole, shown)
+
+    def _told(self) -> list[errors.Diagnostic]:
+        return [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
+
+    def _again(self, file: str, earlier: int) -> list[errors.Diagnostic]:
+        """What is told where a file is read with an earlier one of each key that stands twice in it."""
+        other = copy.copy(self)
+        other.tree = copy.copy(self.tree)
+        other.tree.earlier = {file: earlier}
+        other._documents, other._more, other._incomplete = [], [], set()
+        other._revision()
+        return other._told()
 
     def _revision(self) -> revision.Revision:
         main = self._document("healer")
@@ -170,15 +186,11 @@ class _Loading:
         self, document: config.Document | None, found: controllers.Controllers
     ) -> dict[str, inventory.Inventory]:
         made: dict[str, inventory.Inventory] = {}
-        for name, spec in found.by_name.items():
-            path = spec.inventory
-            if not path or path in made:
+        for path, at in found.inventories.items():
+            if not path:
                 continue
-            at = found.inventories_at.get(name) or (
-                (spec.place.line, spec.place.column, 1) if spec.place.line else None
-            )
             files = self._inventory_files(document or config.Document("controllers.yaml", ""), path, at)
-            made[path], told = inventory.parse(files)
+            made[path], told = inventory.parse(files, self.tree.earlier)
             self._more += told
             if any(one.code == "dynamic-inventory" for one in told):
                 self._incomplete.add(path)
@@ -221,10 +233,9 @@ class _Loading:
         for one in written:
             checker.entry(one)
         listed = control.value.get("controllers") if control and isinstance(control.value, config.Map) else None
-        for name, spec in checker.controllers.by_name.items():
-            value = listed.get(name) if isinstance(listed, config.Map) else None
+        for name, value in listed.items() if isinstance(listed, config.Map) else ():
             if control is not None and isinstance(value, config.Map):
-                checker.controller(control, spec, value)
+                checker.controller(control, checker.controllers.by_name.get(name), value)
 
     def _activations(
         self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings

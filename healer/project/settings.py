@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model, plugins
+from healer import config, errors, model, plugins, wording
 from healer.catalog import building
 from healer.project import shipped
 
@@ -32,10 +32,24 @@ OTHER_VARIABLES: Final = (
 )  # fmt: skip
 """Variables that others read, or that Kubernetes sets for a service of this name; `DATA_DIR` is a setting as well."""
 
-Host = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,255}$")]
-Path = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00-\x1f]{1,1000}$")]
-Label = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Group = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$")]
+Host = Annotated[
+    str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{1,255}$"), plugins.Wanted("a host name or an address")
+]
+Path = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[^\x00-\x1f]{1,1000}$"),
+    plugins.Wanted("a path without control characters (at most 1000)"),
+]
+Label = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
+    plugins.Wanted("a word of letters, digits and _ . - (at most 64, at first a letter or digit)"),
+]
+Group = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$"),
+    plugins.Wanted("the name of a group of this machine"),
+]
 
 
 class Server(plugins.Options):
@@ -118,7 +132,7 @@ def _file(document: config.Document) -> Settings:
     if not isinstance(value, config.Map):
         if value is not None:
             mark = getattr(value, "mark", None) or (1, 1, 1)
-            document.error("wrong-type", f"healer.yaml has to be a mapping, got {type(value).__name__}", mark)
+            document.error("wrong-type", f"healer.yaml has to be a mapping, got {wording.shown(value)}", mark)
         return Settings()
     refused = list(NOT_YET)
     for key in NOT_YET:
@@ -254,8 +268,6 @@ def _checked(
     try:
         return shape.model_validate({name: value}, strict=False)  # a variable is a text, also where a number is wanted
     except pydantic.ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            said = mistake["msg"].removeprefix("Value error, ")
-            message = said if f"got {value!r}" in said else f"{said}, got {value!r}"
-            found.append(errors.Diagnostic("options", message, errors.Place(place)))
+        for one in wording.mistakes(error, shape, {name: value}):
+            found.append(errors.Diagnostic("options", one.below(1), errors.Place(place), try_=one.try_))
         return None

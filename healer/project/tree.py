@@ -13,7 +13,7 @@ import os
 import pathlib
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from healer import config, errors
@@ -67,6 +67,8 @@ class Tree:
         """The folders that were read, links resolved."""
         self.diagnostics: list[errors.Diagnostic] = []
         self.bytes_total = 0
+        self.earlier: Mapping[str, int] = {}
+        """Files that are read with an earlier one of each key that stands twice, see `config.read_text`."""
         self._contents: dict[str, bytes] = {}
         self._kept = kept
         self._full = False
@@ -97,8 +99,8 @@ class Tree:
         """What was read of a kept file."""
         return self._contents.get(path)
 
-    def document(self, path: str, *, duplicate_keys: errors.Severity = "error") -> config.Document:
-        """A kept file as YAML."""
+    def document(self, path: str, *, twice: errors.Severity = "error") -> config.Document:
+        """A kept file as YAML; as `config.read_text`."""
         raw = self._contents.get(path, b"")
         try:
             text = raw.decode("utf-8-sig")
@@ -107,7 +109,7 @@ class Tree:
             line = raw.count(b"\n", 0, error.start) + 1
             document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", (line, 1, 1))
             return document
-        return config.read_text(text, path, duplicate_keys=duplicate_keys)
+        return config.read_text(text, path, twice=twice, earlier=self.earlier.get(path))
 
     def _is_program(self, name: str) -> bool:
         """The folder of the program's own plugins (its repository is a project too): they are code, not the project's."""

@@ -21,7 +21,7 @@ _TTL: Final = re.compile(r"\d+\s(seconds?|minutes?|hours?|days?)", re.ASCII)
 def read(document: config.Document, variables: Mapping[str, Any]) -> list[engine.Ruleset]:
     """All rulesets that could be read; what is wrong stands in the document."""
     found = document.value
-    if not document.ok:
+    if found is None and not document.ok:
         return []
     if not isinstance(found, config.Seq) or not found:
         mark = getattr(found, "mark", None) or ((1, 1, 1) if document.lines else None)

@@ -35,16 +35,19 @@ class Wake:
         return tx.run("run_wake", tx.now_us, self.reason) if self.reason else tx.run("run_wake_all", tx.now_us)
 
 
-class Start(Note):
+class Start:
     """The record `start`; runs that wait are looked at anew: files, flags and environment may have brought other limits."""
 
+    weight = 1
+
     def __init__(self, actor: str, **fields: Any) -> None:
-        super().__init__("start", actor, **fields)
+        self.actor = actor
+        self.fields = fields
 
     def apply(self, tx: Transaction) -> int:
         """The record's number."""
         Wake().apply(tx)
-        return super().apply(tx)
+        return tx.audit("start", actor=self.actor, **self.fields)
 
 
 class RevisionNumber:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pydantic
 
-from healer import errors, plugins, secrets
+from healer import errors, plugins, secrets, wording
 from healer.project import locating
 from healer.supervise import eda, worker
 
@@ -50,7 +50,8 @@ class Builder:
         try:
             options: Any = plugin.Options.model_validate({} if spec.args is None else spec.args)
         except pydantic.ValidationError as error:
-            raise WrongOptions(name=spec.key, detail=str(error)) from error
+            wrong = wording.mistakes(error, plugin.Options, spec.args)
+            raise WrongOptions(name=spec.key, detail="; ".join(one.below(0) for one in wrong)) from error
         context = plugins.SourceContext(
             name=spec.key,
             project_dir=self.project_dir,

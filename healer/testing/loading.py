@@ -32,13 +32,13 @@ def load(book: Rulebook, variables: Mapping[str, Any] | None = None) -> list[eng
 def _document(book: Rulebook) -> config.Document:
     if isinstance(book, str):
         if "\n" not in book and not book.lstrip().startswith(("[", "-")):
-            return config.read_file(pathlib.Path(book), book, duplicate_keys="warning")
-        return config.read_text(book, "<text>", duplicate_keys="warning")
+            return config.read_file(pathlib.Path(book), book, twice="warning")
+        return config.read_text(book, "<text>", twice="warning")
     if isinstance(book, os.PathLike):
         path = pathlib.Path(book)
-        return config.read_file(path, str(path), duplicate_keys="warning")
+        return config.read_file(path, str(path), twice="warning")
     text = yaml.safe_dump(_plain(book), sort_keys=False, allow_unicode=True, width=1 << 20)
-    return config.read_text(text, "<list>", duplicate_keys="warning")
+    return config.read_text(text, "<list>", twice="warning")
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from healer import errors
+from healer import errors, wording
 
 KINDS: Final = ("event", "fact", "retract", "advance_s")
 KEYS: Final = (*KINDS, "at", "ruleset", "partial", "exclude_keys")
@@ -30,7 +30,7 @@ class Step:
 def read(number: int, raw: Any, rulesets: Sequence[str]) -> Step:
     """Check a step; raises `errors.InvalidField`."""
     if not isinstance(raw, Mapping):
-        _wrong(number, "step", f"a JSON object is wanted, got {type(raw).__name__}")
+        _wrong(number, "step", f"a JSON object is wanted, got {wording.shown(raw)}")
     for key in raw:
         if key not in KEYS:
             _wrong(number, str(key), "no such key in a step", errors.nearest(str(key), KEYS))
@@ -39,7 +39,7 @@ def read(number: int, raw: Any, rulesets: Sequence[str]) -> Step:
         _wrong(number, "step", f"exactly one of {', '.join(KINDS)} is wanted, got {', '.join(kinds) or 'none'}")
     kind = kinds[0]
     if kind != "advance_s" and not isinstance(raw[kind], Mapping):
-        _wrong(number, kind, f"a JSON object is wanted, got {type(raw[kind]).__name__}")
+        _wrong(number, kind, f"a JSON object is wanted, got {wording.shown(raw[kind])}")
     if kind != "retract" and ("partial" in raw or "exclude_keys" in raw):
         _wrong(number, "partial" if "partial" in raw else "exclude_keys", "stands with retract only")
     return Step(
@@ -64,7 +64,7 @@ def _seconds(number: int, key: str, raw: Mapping[str, Any]) -> float | None:
         or not math.isfinite(value)
         or not 0 <= value < 1e12
     ):
-        _wrong(number, key, f"seconds (a number from 0 on) are wanted, got {value!r}")
+        _wrong(number, key, f"seconds (a number from 0 on) are wanted, got {wording.shown(value)}")
     return value
 
 
@@ -79,7 +79,7 @@ def _ruleset(number: int, raw: Mapping[str, Any], rulesets: Sequence[str]) -> st
 def _partial(number: int, raw: Mapping[str, Any]) -> bool:
     value = raw.get("partial", True)
     if not isinstance(value, bool):
-        _wrong(number, "partial", f"true or false is wanted, got {value!r}")
+        _wrong(number, "partial", f"true or false is wanted, got {wording.shown(value)}")
     return bool(value)
 
 

@@ -157,13 +157,12 @@ def test_only_the_safe_tags_exist(tag: str) -> None:
     assert message.startswith("not YAML: could not determine a constructor for the tag")
 
 
-@pytest.mark.parametrize("severity", ["error", "warning"])
-def test_a_key_that_stands_twice(severity: errors.Severity) -> None:
-    document = config.read_text("aa: 1\nb: 2\naa: 3\n", "f.yml", duplicate_keys=severity)
+def test_a_key_that_stands_twice() -> None:
+    document = read("aa: 1\nb: 2\naa: 3\n")
     found = only(document)
-    assert (found.code, found.severity, found.width) == ("duplicate-key", severity, 2)
+    assert (found.code, found.severity, found.width, document.ok) == ("duplicate-key", "error", 2, False)
     assert found.place == errors.Place("f.yml", 3, 1)
-    assert document.ok is (severity == "warning")
+    assert (found.message, found.try_) == ("the key 'aa' stands here twice, already in line 1", "one of them has to go")
     assert document.value == {"aa": 3, "b": 2}
     assert (document.value.keys_at["aa"], document.value.values_at["aa"]) == ((3, 1, 2), (3, 5, 1))
 
@@ -275,9 +274,9 @@ def test_tabs_between_tokens_are_allowed(text: str) -> None:
 def test_a_file_is_read_as_its_text_is_without_its_byte_order_mark(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "x.yml"
     path.write_bytes("\ufeffa: 1\r\na: 2\r\n".encode())
-    document = config.read_file(path, "x.yml", duplicate_keys="warning")
+    document = config.read_file(path, "x.yml")
     assert (document.value, document.value.keys_at, document.lines) == ({"a": 2}, {"a": (2, 1, 1)}, ["a: 1", "a: 2"])
-    assert (str(only(document).place), only(document).text, document.ok) == ("x.yml:2:1", "a: 2", True)
+    assert (str(only(document).place), only(document).text, document.ok) == ("x.yml:2:1", "a: 2", False)
     assert value_of("\ufeffa: 1\n") == {"a": 1}
 
 
@@ -334,9 +333,9 @@ _TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(_PIECES), max_size=40).
 
 
 @hypothesis.settings(max_examples=500)
-@hypothesis.given(_TEXTS, st.sampled_from(["error", "warning"]))
-def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, severity: errors.Severity) -> None:
-    document = config.read_text(text, "f.yml", duplicate_keys=severity)
+@hypothesis.given(_TEXTS, st.sampled_from([None, 0, 1]))
+def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, earlier: int | None) -> None:
+    document = config.read_text(text, "f.yml", earlier=earlier)
     ends = [len(line) + 1 for line in text.splitlines()] + [1]  # the end of a line, and of the text, are places as well
     told = [(d.place.line, d.place.column, d.width) for d in document.diagnostics]
     for line, column, width in [*marks(document.value), *told]:
@@ -345,6 +344,9 @@ def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, severity
         assert width == 1 or 1 < width <= ends[line - 1] - column
     assert document.ok == all(d.severity != "error" for d in document.diagnostics)
     assert not any(d.code == "yaml" for d in document.diagnostics) or document.value is None
+    assert document.diagnostics == read(text).diagnostics or earlier is not None
+    for start, end in document.hidden:
+        assert (1, 1) <= start <= end <= (len(ends), ends[-1] + 1)
 
 
 @hypothesis.given(st.binary(max_size=40))

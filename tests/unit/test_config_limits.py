@@ -186,7 +186,6 @@ def test_each_duplicate_of_its_own_is_told() -> None:
     assert [(one.place.line, one.place.column) for one in found] == [(1, 10), (1, 16), (2, 10)]
 
 
-@pytest.mark.parametrize("severity", ["error", "warning"])
 @pytest.mark.parametrize(
     ("own", "k"),
     [
@@ -196,13 +195,57 @@ def test_each_duplicate_of_its_own_is_told() -> None:
         ("  <<: *y\n  <<: [*x, *y]\n", 2),
     ],
 )
-def test_two_merges_are_a_duplicate_and_the_first_wins(own: str, k: int, severity: errors.Severity) -> None:
+def test_two_merges_are_a_duplicate_and_the_first_wins(own: str, k: int) -> None:
     text = "x: &x {k: 1, l: 1}\ny: &y {k: 2, m: 2}\nz:\n" + own
-    document = config.read_text(text, "f.yml", duplicate_keys=severity)
+    document = read(text)
     assert document.value["z"] == {"k": k, "l": 1, "m": 2}
     found = only(document)
-    assert (found.code, found.severity, found.width) == ("duplicate-key", severity, 2)
+    assert (found.code, found.severity, found.width) == ("duplicate-key", "error", 2)
     assert found.place == errors.Place("f.yml", text.count("\n", 0, text.rindex("<<")) + 1, 3)
+
+
+def hidden(text: str, earlier: int | None = None) -> list[str]:
+    """What a document says that it hides."""
+    lines = text.splitlines(keepends=True)
+    begin = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+    found = sorted(config.read_text(text, "f.yml", earlier=earlier).hidden)
+    return [text[begin[line - 1] + at - 1 : begin[to - 1] + end - 1].strip() for (line, at), (to, end) in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: 1\nb: 2\n", []),
+        ("a: 1\nb: 2\na: 3\n", ["a: 1"]),
+        ("a:\n  x: [1,\n      2]\nb: 2\na: 3\na: 4\n", ["a:\n  x: [1,\n      2]", "a: 3"]),
+        ("- {k: 1, k: {m: 1, m: 2}}\n- k: 1\n", ["k: 1", "m: 1"]),
+        ("k: {m: 1, m: 2}\nk: 3\n", ["k: {m: 1, m: 2}", "m: 1"]),
+        ("x: &x {k: 1}\ny: {<<: *x, <<: *x, k: 2}\nz: {<<: *x, k: 2, k: 3}\n", ["k: 2"]),
+    ],
+)
+def test_what_a_later_key_hides_is_known(text: str, found: list[str]) -> None:
+    assert hidden(text) == found
+
+
+def test_an_earlier_one_counts_where_it_is_asked_for() -> None:
+    text = "a: {k: 1, k: 2, k: 3, l: 1, l: 2}\nb: 1\n"
+    values = [config.read_text(text, "f.yml", earlier=n) for n in (0, 1, 2, None)]
+    assert [one.value["a"] for one in values] == [
+        {"k": 1, "l": 1},
+        {"k": 2, "l": 2},
+        {"k": 3, "l": 2},
+        {"k": 3, "l": 2},
+    ]
+    assert [one.value["a"].values_at["k"][1] for one in values] == [8, 14, 20, 20]
+    assert [[found.place for found in one.diagnostics] for one in values] == [
+        [found.place for found in values[3].diagnostics]
+    ] * 4
+    assert set(values[3].hidden.values()) == {2}
+    assert (hidden(text, 0), hidden(text)) == (["k: 2", "k: 3", "l: 2"], ["k: 1", "k: 2", "l: 1"])
+
+
+def test_what_stands_behind_an_anchor_is_hidden_where_it_stands_alone() -> None:
+    assert hidden("x: &x {k: 1}\na: *x\na: 2\n") == []
 
 
 def test_a_key_of_many_digits_can_be_told() -> None:

@@ -66,6 +66,7 @@ def test_values_that_become_text() -> None:
 
 
 def nested(levels: int) -> dict[str, Any]:
+    """So many levels around an empty one."""
     event: dict[str, Any] = {}
     for _ in range(levels):
         event = {"x": event}
@@ -73,10 +74,18 @@ def nested(levels: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    "event", [nested(63), {"x": [nested(61)]}, {"x": ({"y": nested(60)},)}], ids=["objects", "list", "tuple"]
+)
+def test_an_event_has_64_levels_the_empty_one_counted(event: dict[str, Any]) -> None:
+    assert host.encode(event).count(b"{") + host.encode(event).count(b"[") == 64
+
+
+@pytest.mark.parametrize(
     ("event", "says"),
     [
         ([1], "has to be a dict"),
-        (nested(65), "deeper than 64"),
+        (nested(64), "deeper than 64 levels"),
+        ({"x": [nested(62)]}, "deeper than 64 levels"),
         (nested(100_000), "deeper than 64"),
         ({"x": "y" * (4 << 20)}, "at most"),
         ({"x": 1 << 64}, "64 bits"),

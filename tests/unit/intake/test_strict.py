@@ -47,7 +47,7 @@ VALUES = st.recursive(
 def test_bad_bodies_are_named(body: bytes, code: str) -> None:
     nodes = {"nodes_max": 50_000}
     with pytest.raises(errors.RequestError) as caught:
-        strict._bound(orjson.loads(body), 64, 50_000, 262_144) if code == "too-many-values" else strict.parse(
+        strict._bound(orjson.loads(body), 1, 50_000, 262_144) if code == "too-many-values" else strict.parse(
             body, **nodes
         )
     assert caught.value.code == code
@@ -119,6 +119,40 @@ def test_what_is_bad_of_no_single_element_names_none(body: bytes, code: str) -> 
         strict.one_or_many(body)
     assert caught.value.code == code
     assert "element" not in caught.value.message
+
+
+def nested(levels: int, inner: bytes) -> bytes:
+    """An object of so many levels, what is in it among them."""
+    return b'{"a":' * (levels - inner.count(b"[")) + inner + b"}" * (levels - inner.count(b"["))
+
+
+@pytest.mark.parametrize("space", [b"", b" "], ids=["exact", "slow"])
+@pytest.mark.parametrize("inner", [b"1", b"[]"])
+def test_a_body_has_its_levels_whatever_form_it_has(inner: bytes, space: bytes) -> None:
+    """The array around its elements is a level of the body; a line is a body of its own."""
+    fits, over = strict.DEPTH_MAX, strict.DEPTH_MAX + 1
+    assert strict.parse(nested(fits, inner) + space)
+    assert strict.one_or_many(nested(fits, inner) + space)
+    assert strict.one_or_many(b"[{}," + nested(fits - 1, inner) + b"]" + space)
+    assert strict.lines(nested(fits, inner) + space)
+    for read, body, place in [
+        (strict.parse, nested(over, inner) + space, ""),
+        (strict.one_or_many, nested(over, inner) + space, ""),
+        (strict.one_or_many, b"[{}," + nested(over - 1, inner) + b"]" + space, "element 1: "),
+        (strict.one_or_many, b"[{}," + nested(100_000, inner) + b"]" + space, "element 1: "),
+        (strict.lines, b"{}\n" + nested(over, inner) + space, "line 2: "),
+    ]:
+        with pytest.raises(errors.TooDeep) as caught:
+            read(body)
+        assert caught.value.message == f"{place}the JSON is nested deeper than 64 levels"
+
+
+@pytest.mark.parametrize("space", [b"", b" "], ids=["exact", "slow"])
+def test_what_only_wraps_a_body_is_no_level_of_it(space: bytes) -> None:
+    step = b'{"event":' + nested(strict.DEPTH_MAX, b"1") + b"}" + space
+    assert strict.parse(step, level=0)
+    with pytest.raises(errors.TooDeep, match=r"than 64 levels$"):
+        strict.parse(b'{"event":' + nested(strict.DEPTH_MAX + 1, b"1") + b"}" + space, level=0)
 
 
 @given(VALUES)

@@ -113,6 +113,23 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
      ["controller_forbidden"]),
     ("wrong default controller", {"actions.yaml": "actions:\n  restart: {script: ⟦clean.sh}\n"}, ["controller_forbidden"]),
     ("module", {"actions.yaml": "actions:\n  restart: {module: ⟦a b}\n"}, ["module"]),
+    ("everything of a wrong action", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, impact: low, events: [e]}\n"
+                                      "  a: {script: ⟦x.sh, ⟦timout: 5m, controller: ⟦siet, attempts: ⟦x, events: [⟦e, f, ⟦f]}\n"
+                                      "  b: {module: ⟦a b, impact: ⟦huge, controller: ⟦here}\n"},
+     ["no-file", "options", "unknown_controller", "options", "duplicate-event-type", "duplicate-event-type",
+      "module", "options", "controller_forbidden"]),
+    ("a wrong kind of a subject", {"actions.yaml": "actions:\n  a: {⟦script: [x], controller: here}\n  b: {module: ⟦'', controller: ⟦3}\n"},
+     ["options", "options", "options"]),
+    ("a number and its text", {"actions.yaml": "actions:\n  '1': {playbook: restart.yml}\n  ⟦1: {playbook: ⟦x.yml}\n"},
+     ["duplicate-name", "no-file"]),
+    ("no name in a wrong controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, actions: [⟦[x], ⟦{a: b}, ⟦3, ⟦~, ⟦x], targets: [⟦[x]]}\n"
+                                       "  here: {type: local}\ndefault: site\n"}, ["options", "options", "options", "options", "unknown_action", "options"]),
+    ("an inventory of a wrong controller", {"controllers.yaml": "controllers:\n  site: {type: ⟦anisble}\n  here: {type: local, inventory: more, ⟦x: 1}\n"
+                                            "  none: {type: local, inventory: ⟦away, concurrency: ⟦0}\ndefault: site\n",
+                                            "inventory/hosts": "[web]\n⟦web[3:1]\n", "more": "[web]\n⟦web[3:1]\n"},
+     ["unknown-controller-type", "options", "no-inventory", "options", "inventory", "inventory"]),
+    ("everything of a wrong controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, concurrency: ⟦0, actions: [⟦x]}\n"
+                                          "  here: {type: local}\ndefault: site\n"}, ["options", "unknown_action"]),
     ("unknown key at the top", {"actions.yaml": "⟦action: {}\nactions:\n  restart: {playbook: restart.yml}\n"}, ["unknown-key"]),
     ("not a mapping", {"actions.yaml": "⟦actions: []\n"}, ["wrong-type"]),
     ("not yet", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, ⟦retries: {times: 2}}\n"}, ["not-yet"]),

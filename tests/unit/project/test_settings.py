@@ -69,16 +69,18 @@ def test_environment_reaches_every_depth() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "part"),
     [
-        ("HEALER_SERVER__PORT", "x", "integer"),
-        ("HEALER_SERVER__PORT", "70000", "65535"),
+        ("HEALER_SERVER__PORT", "x", "a whole number is wanted, got 'x'"),
+        ("HEALER_SERVER__PORT", "70000", "at most 65535 is wanted, got '70000'"),
         ("HEALER_SERVER__PROT", "1", "server.prot"),
         ("HEALER_SERVER", "1", "server"),
         ("HEALER_SERVER__PORT__X", "1", "server.port.x"),
         ("HEALER_NOTHING__X", "1", "nothing.x"),
-        ("HEALER_MODE", "activ", "'activ'"),
+        ("HEALER_MODE", "activ", "'active' or 'observe' is wanted, got 'activ'"),
+        ("HEALER_RETENTION__JOURNAL", "1s", "at least 1 hour is wanted, got '1s'"),
+        ("HEALER_BODY_MAX", "17 MiB", "at most 16 MiB is wanted, got '17 MiB'"),
         ("HEALER_RETENTION__JOURNAL", "5 parsecs", "duration"),
         ("HEALER_SOURCES__AM", "{}", "sources.am"),
-        ("HEALER_LOG__DIR", "{a", "None"),
+        ("HEALER_LOG__DIR", "{a", "got nothing"),
     ],
 )
 def test_a_wrong_variable_is_told_by_its_name(name: str, value: str, part: str) -> None:
@@ -121,9 +123,13 @@ def test_all_mistakes_at_once_and_the_rest_holds() -> None:
     assert (found.environment, found.server.port) == ("prod", 8080)
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "just words", "- a"])
-def test_not_a_mapping(text: str) -> None:
-    assert [d.code for d in read(text)[1]] == ["wrong-type"]
+@pytest.mark.parametrize(
+    ("text", "got"), [("[]", "an empty list"), ("3", "3"), ("just words", "'just words'"), ("- a", "a list")]
+)
+def test_not_a_mapping(text: str, got: str) -> None:
+    assert [(d.code, d.message) for d in read(text)[1]] == [
+        ("wrong-type", f"healer.yaml has to be a mapping, got {got}")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ BOOK: dict[str, Any] = {
 
 def read(book: Any, variables: dict[str, Any] | None = None) -> tuple[config.Document, list[engine.Ruleset]]:
     text = book if isinstance(book, str) else yaml.safe_dump(book, sort_keys=False)
-    document = config.read_text(text, "r.yml")
+    document = config.read_text(text, "r.yml", twice="warning")
     return document, rulebook.parse(document, variables or {})
 
 
@@ -59,6 +59,16 @@ def test_a_rulebook_becomes_rulesets() -> None:
     (rule,) = found.rules
     assert (rule.name, rule.enabled, rule.throttle, rule.index) == ("r", True, None, 0)
     assert (rule.actions[0].name, rule.actions[0].args) == ("debug", {"msg": "x"})
+
+
+def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
+    text = yaml.safe_dump(with_rule(condition="event.a = 1"), sort_keys=False)
+    document, _ = read(
+        text.replace("  hosts: all\n", "  hosts: all\n  hosts: all\n").replace("  rules:", "  ruls: []\n  rules:")
+    )
+    assert sorted(found.code for found in document.diagnostics) == ["condition-syntax", "duplicate-key", "unknown-key"]
+    twice = next(found for found in document.diagnostics if found.code == "duplicate-key")
+    assert (twice.severity, twice.try_) == ("warning", "the last one counts")  # as upstream reads it
 
 
 def test_the_default_life_of_an_event_is_two_hours() -> None:

@@ -33,7 +33,11 @@ def test_eda_source_gets_its_filters(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (supervise.Running("k", "check", {"disk": {}}), "path"),
+        (supervise.Running("k", "check", {"disk": {}}), "are wrong: the key 'path' is missing$"),
+        (
+            supervise.Running("k", "check", {"disk": "/", "failures": "x"}),
+            "disk: a mapping with path .* got '/'; failures: a whole number is",
+        ),
         (supervise.Running("k", "check"), "exactly one of"),
         (supervise.Running("k", "healer.api"), "has no task"),
         (supervise.Running("k", "check", {"disk": {"path": "/"}}, (("noop", None),)), "filters are for"),

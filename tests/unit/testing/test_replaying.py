@@ -81,6 +81,10 @@ def test_a_wrong_rulebook_and_a_wrong_step() -> None:
         testing.replay(BOOK, [])
     with pytest.raises(errors.InvalidField, match="line 2"):
         fired([{"event": {}}, {"event": 1}])
+    with pytest.raises(
+        errors.ConfigurationError, match=r"<text>:2:\d+: error\[duplicate-key\]: the key 'name' stands here twice"
+    ):
+        testing.replay("- {name: a,\n  name: b, hosts: all, sources: [], rules: []}\n", [])
     with pytest.raises(errors.ConfigurationError, match="unreadable"):
         testing.replay("no/such/file.yml", [])
 
