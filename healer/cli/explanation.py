@@ -17,6 +17,7 @@ WORDS: Final = {
     "no-match": "its condition does not hold",
     "taken": "the event went to an earlier rule",
     "throttled": "its throttle was closed",
+    "waits": "the event meets a condition of it, and waits for events that meet the others",
     "disabled": "it is switched off (enabled: false)",
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
@@ -152,4 +153,4 @@ def _code(verdict: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _yes_no(value: Any) -> str:
-    return "yes" if value else terminal.paint("no ", "red")
+    return "–  " if value is None else "yes" if value else terminal.paint("no ", "red")

@@ -152,11 +152,7 @@ class Actor:
         problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": detail}) for detail in found]
         made = (self._catalog if action.name == "run_action" else self._upstream)(fired, action, args, problems)
         made.candidate = dataclasses.replace(made.candidate, after=after)
-        made.conditions = [
-            test
-            for event in list(fired.match.matches.values())[:1]
-            for test in engine.tests_of(fired.match.rule, event)
-        ]
+        made.conditions = _tests(fired.match)
         return made
 
     def _catalog(
@@ -297,6 +293,14 @@ class Actor:
             if isinstance(hosts, list) and hosts:
                 return [str(host) for host in hosts]
         return [part for part in fired.ruleset.hosts.replace(":", ",").split(",") if part]
+
+
+def _tests(match: engine.Match) -> list[dict[str, Any]]:
+    """The tests that led to a match, with what they saw; none for one about absence, which has no event."""
+    events = match.matches
+    several = match.rule.condition.kind == "all" and len(match.rule.condition.patterns) > 1
+    shown = events if several or not events else {"": next(iter(events.values()))}
+    return engine.tests_of(match.rule, shown) if shown else []
 
 
 def _mistyped(action: str, args: Mapping[str, Any]) -> str | None:

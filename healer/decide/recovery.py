@@ -38,8 +38,14 @@ _Time = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=TIME_MAX_US)]
 
 class _Counters(pydantic.BaseModel):
     windows_evicted: _Number
+    events_evicted: _Number
+    matches_cut: _Number
     facts_refused: _Number
     comparisons_broken: _Number
+
+
+_Places = list[_Row]
+_Chain = tuple[_Places, list[tuple[_Number, list[_Places], list[tuple[_Number, _Row]], _Places]], _Places]
 
 
 class _Session(pydantic.BaseModel):
@@ -48,7 +54,8 @@ class _Session(pydantic.BaseModel):
     format: _Number
     now_us: _Time
     ready: list[tuple[_Text, _Text]]
-    facts: list[_Row]
+    entries: list[tuple[_Row, _Time, Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=1)]]]
+    chains: list[tuple[_Text, _Text, _Chain]]
     windows: list[tuple[_Text, _Text, list[tuple[_Row, _Time]]]]
     counters: _Counters
 
@@ -62,7 +69,7 @@ class _Held(pydantic.BaseModel):
 
 def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
     """A snapshot of all rulesets; `oldest` is the oldest row that one of them refers to."""
-    sessions = {name: one.session.snapshot() for name, one in sorted(evaluator.running.items())}
+    sessions = {name: one.session.snapshot(bodies=False) for name, one in sorted(evaluator.running.items())}
     refs = [ref for state in sessions.values() for ref in refs_of(state)]
     data = {"version": VERSION, "ended": evaluator.ended, "sessions": sessions}
     return deciding.Snapshot(min([position, *refs]), orjson.dumps(data).decode())
@@ -70,7 +77,10 @@ def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
 
 def refs_of(state: dict[str, Any]) -> list[int]:
     """The journal rows that a session's snapshot refers to."""
-    return [*state["facts"], *(ref for _, _, windows in state["windows"] for ref, _ in windows)]
+    return [
+        *(entry[0] for entry in state["entries"]),
+        *(ref for _, _, windows in state["windows"] for ref, _ in windows),
+    ]
 
 
 async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: str) -> None:
@@ -173,7 +183,7 @@ async def carry_over(
         if before.session.compiled.digest == one.session.compiled.digest:
             one.session, before.session = before.session, one.session
         else:
-            await _put_back(opened, new, one, before.session.snapshot())
+            await _put_back(opened, new, one, before.session.snapshot(bodies=False))
     new.alerts = old.alerts
     return new
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Generator
 from typing import Any, Final
 
-from healer.engine import conditions, index, leaves, normal, rules
+from healer.engine import chains, conditions, index, joins, leaves, normal, rules
 
 RULES_IN_A_SLICE: Final = 4
 
@@ -26,7 +26,8 @@ class Branch:
 
 @dataclasses.dataclass(slots=True)
 class CompiledRule:
-    """One enabled rule. `branches` has one entry for a plain condition, several for `any`.
+    """One enabled rule. `branches` has one entry for a plain condition, several for `any`; with `steps` (`all` of several patterns)
+    one for each of them: what an event has to meet alone.
 
     `only` is the name of its match where there is one branch. `absence` is the test of a rule that is only about absence
     (`is not defined` alone); such a rule has no branches.
@@ -41,6 +42,7 @@ class CompiledRule:
     absence: leaves.Holds | None = None
     always_absent: bool = False
     throttle_key: str = ""
+    steps: tuple[joins.Step, ...] = ()
 
     def branch(self, event: dict[str, Any]) -> str | None:
         """The name of the first branch that the event meets."""
@@ -55,7 +57,8 @@ class Compiled:
     """A compiled ruleset: shared by any number of sessions, never changed after it was made.
 
     `digest` is the SHA-256 (hexadecimal) of what it means, whatever its texts and places; `uses_meta` says whether a
-    condition or group attribute reads `event.meta`; `rules` are all rules, disabled ones too; `live` the compiled ones.
+    condition or group attribute reads `event.meta`, or an event is kept, with its own; `rules` are all rules, disabled ones too; `live` the
+    compiled ones. `places` are what the numbers of the index mean: the number of a rule among the live ones, and of its pattern.
     """
 
     ruleset: rules.Ruleset
@@ -65,6 +68,8 @@ class Compiled:
     index: index.Index
     tally: leaves.Tally
     absences: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
+    joined: bool
     throttled: bool
 
     @property
@@ -92,14 +97,17 @@ def compile(ruleset: rules.Ruleset) -> Compiled:  # noqa: A001 - the public name
 def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]:
     """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
     tally, found, live = leaves.Tally(), index.Index(), []
+    places: list[tuple[int, int]] = []
     digest, uses_meta = hashlib.sha256(_head(ruleset)), False
     for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
         made, ways = _compile_rule(rule, tally)
         live.append(made)
+        for pattern, way in enumerate(ways):
+            if made.absence is None:
+                found.add(len(places), way)
+            places.append((number, pattern))
         digest.update(json.dumps([rule.name, made.digest]).encode())
-        uses_meta = uses_meta or _reads_meta(rule)
-        if made.absence is None:
-            found.add(number, ways)
+        uses_meta = uses_meta or bool(made.steps) or _reads_meta(rule)
         if number % RULES_IN_A_SLICE == RULES_IN_A_SLICE - 1:
             yield
     yield from found.freeze()
@@ -111,26 +119,45 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         index=found,
         tally=tally,
         absences=tuple(number for number, rule in enumerate(live) if rule.absence is not None),
+        places=tuple(places),
+        joined=len(places) > len(live),
         throttled=any(rule.rule.throttle for rule in live),
     )
 
 
-def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, tuple[index.Gate, ...]]:
+_Ways = list[tuple[index.Gate, ...]]
+"""For each place of a rule in the index, the gates to it."""
+
+
+def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
     meant = conditions.meaning(rule.condition)
     throttle = rule.throttle and [rule.throttle.kind, rule.throttle.window_us, rule.throttle.groups]
     key = _hash([meant, rule.throttle.groups]) if rule.throttle else ""
     digest = _hash([meant, throttle, [[action.name, action.args] for action in rule.actions]])
     alone = conditions.absence(rule.condition)
     if alone is not None:
-        return _absence_rule(rule, digest, alone, tally), ()
+        return _absence_rule(rule, digest, alone, tally), [()]
+    if rule.condition.kind == "all" and len(rule.condition.patterns) > 1:
+        return _chain_rule(rule, digest, tally)
     trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
     ways = index.gates_of(trees[0] if len(trees) == 1 else normal.AnyOf(tuple(trees)))
     names = [pattern.name for pattern in rule.condition.patterns]
     if len(trees) == 1:
         holds, proven = _whole_and_rest(trees[0], ways, tally)
-        return CompiledRule(rule, digest, (Branch(names[0], holds),), proven, names[0], throttle_key=key), ways
+        return CompiledRule(rule, digest, (Branch(names[0], holds),), proven, names[0], throttle_key=key), [ways]
     branches = tuple(Branch(name, leaves.condition(tree, tally)) for name, tree in zip(names, trees, strict=True))
-    return CompiledRule(rule, digest, branches, None, None, throttle_key=key), ways
+    return CompiledRule(rule, digest, branches, None, None, throttle_key=key), [ways]
+
+
+def _chain_rule(rule: rules.Rule, digest: str, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
+    split = chains.split(rule.condition, tally)
+    trees = [one.alone or normal.Check(_EVERY, False) for one in split]
+    branches = tuple(Branch(one.name, leaves.condition(tree, tally)) for one, tree in zip(split, trees, strict=True))
+    steps = tuple(one.step for one in split)
+    return CompiledRule(rule, digest, branches, None, None, steps=steps), [index.gates_of(tree) for tree in trees]
+
+
+_EVERY: Final = conditions.Leaf(conditions.Constant(True), "", 0, 0)
 
 
 def _whole_and_rest(

@@ -26,6 +26,13 @@ class Path(NamedTuple):
     steps: values.Steps
 
 
+class Bound(NamedTuple):
+    """A place in the event of an earlier pattern of the same rule: `events.first.x`, where `first` is its name."""
+
+    name: str
+    steps: values.Steps
+
+
 class Nowhere(NamedTuple):
     """A place that never exists: what `facts.x` stands for in a plain condition."""
 
@@ -38,7 +45,7 @@ class Arithmetic(NamedTuple):
     right: Value
 
 
-Value = Literal | Path | Nowhere | Arithmetic
+Value = Literal | Path | Bound | Nowhere | Arithmetic
 
 
 class Compare(NamedTuple):
@@ -139,10 +146,11 @@ class Pattern(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """A rule's condition; `kind` is `all` or `any`, a plain condition is an `all` of one pattern."""
+    """A rule's condition; a plain one is an `all` of one pattern. `timeout_us` is the window of an `all` or `not_all`."""
 
-    kind: OneOf["all", "any"]
+    kind: OneOf["all", "any", "not_all"]
     patterns: tuple[Pattern, ...]
+    timeout_us: int | None = None
 
 
 def meaning(node: Any) -> Any:
@@ -173,6 +181,15 @@ def leaves(test: Test) -> list[Leaf]:
     return found
 
 
+def bound(node: Any) -> list[Bound]:
+    """The places in earlier events that a value or simple test reads."""
+    if isinstance(node, Bound):
+        return [node]
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return [place for part in node for place in bound(part)]
+    return []
+
+
 def paths(node: Any) -> list[values.Steps]:
     """The paths that a value or simple test reads."""
     if isinstance(node, Path):
@@ -195,3 +212,9 @@ def absence(condition: Condition) -> Value | None:
     if isinstance(test, Leaf) and isinstance(test.test, Defined) and test.test.negated:
         return test.test.value
     return None
+
+
+def named_twice(condition: Condition) -> list[int]:
+    """The numbers of the patterns of an `all` whose name an earlier one has: with such a one it never fires here."""
+    names = [pattern.name for pattern in condition.patterns] if condition.kind == "all" else []
+    return [number for number, name in enumerate(names) if name in names[:number]]

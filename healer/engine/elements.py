@@ -5,13 +5,19 @@ Caller: `leaves`. A scalar counts as a list of one everywhere here (measured).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
 from healer.engine import conditions, patterns, values
 
-Satisfies = Callable[[Any, Any], bool]
-Verdict = Callable[[Any, Any], bool | None]
+Satisfies = Callable[[Any, Any], bool | None]
+"""None: the peer raises."""
+
+PATTERN_MAX: Final = 1_000
+"""Characters of a pattern that an event brings; a longer one is none."""
+PATTERN_MEMORY: Final = 1 << 20
+PATTERNS_KEPT: Final = 64
 
 
 def contains(items: Any, item: Any) -> bool:
@@ -21,7 +27,7 @@ def contains(items: Any, item: Any) -> bool:
     return values.equal(items, item)
 
 
-def with_attribute(keys: values.Steps, satisfies: Satisfies) -> Verdict:
+def with_attribute(keys: values.Steps, satisfies: Satisfies) -> Satisfies:
     """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) for no map."""
 
     def verdict(element: Any, operand: Any) -> bool | None:
@@ -58,11 +64,30 @@ def alone(found: Any, test: conditions.Select, operand: Any) -> bool | None:
 
 def operation(op: str, operand: conditions.Value) -> Satisfies:
     """The function (element, operand) → bool of a `select` operator; `match`, too, looks anywhere in the text."""
-    if op in ("search", "match", "regex"):
-        pattern = values.java_text(operand.value) if isinstance(operand, conditions.Literal) else ""
-        find = patterns.finder(pattern, anchored=False)
-        return lambda element, _: element is not None and find(values.java_text(element))
-    return _OPERATIONS[op]
+    if op not in ("search", "match", "regex"):
+        return _OPERATIONS[op]
+    if not isinstance(operand, conditions.Literal):
+        return _found
+    find = patterns.finder(values.java_text(operand.value), anchored=False)
+    return lambda element, _: element is not None and find(values.java_text(element))
+
+
+def _found(element: Any, pattern: Any) -> bool | None:
+    """Whether a pattern that an event brought is found: None (the peer raises) where it is none."""
+    if element is None or pattern is None:
+        return False
+    find = _finder(values.java_text(pattern)[: PATTERN_MAX + 1])
+    return None if find is None else find(values.java_text(element))
+
+
+@functools.lru_cache(maxsize=PATTERNS_KEPT)
+def _finder(pattern: str) -> patterns.Finder | None:
+    if len(pattern) > PATTERN_MAX:
+        return None
+    try:
+        return patterns.finder(pattern, anchored=False, memory=PATTERN_MEMORY)
+    except (patterns.Bad, patterns.Unsupported):
+        return None
 
 
 def _differs(element: Any, operand: Any) -> bool:

@@ -1,14 +1,16 @@
 """Says for each rule of a ruleset what it would do with an event, test by test, and why it would not fire.
 
 Caller: `Session.explain`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
-`taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory).
+`taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory), `waits` (the event is
+remembered until the other conditions of its rule have theirs).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from healer.engine import conditions, leaves, normal, rules, throttles, values
+from healer.engine import chains, conditions, leaves, normal, rules, throttles, values
 
 if TYPE_CHECKING:
     from healer.engine import session
@@ -31,18 +33,24 @@ def explain(of: session.Session, event: dict[str, Any], now: float) -> list[dict
     return told
 
 
-def tests_of(rule: rules.Rule, event: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each simple test of the rule's condition: its text and place, the values seen, whether it holds."""
-    return [
-        _test(rule, pattern, check, event) for pattern in rule.condition.patterns for check in _checks(pattern.test)
-    ]
+def tests_of(rule: rules.Rule, events: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each simple test of the rule's condition: its text and place, the values seen, whether it holds.
+
+    `events` are those of a match, by their names; one under `""` stands for every pattern that has none of its own. Of a test that needs an
+    event that is not there, `holds` is None.
+    """
+    found = []
+    for pattern in rule.condition.patterns:
+        event = events.get(pattern.name, events.get(""))
+        found += [_test(rule, pattern, check, event, events) for check in _checks(pattern.test)]
+    return found
 
 
 def _entry(rule: rules.Rule, event: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule": rule.name, "index": rule.index, "place": str(rule.place), "enabled": rule.enabled,
         "fires": False, "reason": "no-match", "match": None, "taken_by": None, "throttle": None,
-        "tests": tests_of(rule, event),
+        "tests": tests_of(rule, {"": event}),
     }  # fmt: skip
 
 
@@ -57,28 +65,42 @@ def _checks(test: conditions.Test) -> list[normal.Check]:
     return found
 
 
-def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check, event: dict[str, Any]) -> dict[str, Any]:
-    holds = leaves.leaf(check.leaf.test, check.negated, leaves.Tally())(event)
+def _test(
+    rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check, event: dict[str, Any] | None,
+    events: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    test = check.leaf.test
+    wanted = {place.name for place in conditions.bound(test)}
+    holds: bool | None = None
+    if event is not None and wanted <= events.keys():
+        seen_in = {**events, "": event}
+        holds = leaves.leaf(chains.named(test) if wanted else test, check.negated, leaves.Tally())(
+            seen_in if wanted else event
+        )
     return {
         "pattern": pattern.name,
         "text": check.leaf.text,
         "place": f"{rule.place.file}:{check.leaf.line}:{check.leaf.column}",
         "negated": check.negated,
         "holds": holds,
-        "seen": [_seen(steps, event) for steps in conditions.paths(check.leaf.test)],
+        "seen": [_seen(path_text(steps), steps, event) for steps in conditions.paths(test)]
+        + [
+            _seen(path_text(place.steps, f"events.{place.name}"), place.steps, events.get(place.name))
+            for place in conditions.bound(test)
+        ],
     }
 
 
-def _seen(steps: values.Steps, event: dict[str, Any]) -> dict[str, Any]:
-    found = values.follow(event, steps)
+def _seen(path: str, steps: values.Steps, event: dict[str, Any] | None) -> dict[str, Any]:
+    found = values.MISSING if event is None else values.follow(event, steps)
     if found is values.MISSING or found is values.BROKEN:
-        return {"path": path_text(steps), "missing": True}
-    return {"path": path_text(steps), "missing": False, "value": found}
+        return {"path": path, "missing": True}
+    return {"path": path, "missing": False, "value": found}
 
 
-def path_text(steps: values.Steps) -> str:
+def path_text(steps: values.Steps, root: str = "event") -> str:
     """The path as it is written in a condition."""
-    text = "event"
+    text = root
     for step in steps:
         if isinstance(step, int):
             text += f"[{step}]"
@@ -101,6 +123,8 @@ def _verdict(
         entry["reason"] = "absence" if not fires else "taken" if taken_by and not everyone else "fires"
         entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
         return taken_by or ((made.rule.name, "") if fires else None)
+    if made.steps:
+        return _of_chain(of, number, event, now, entry, taken_by)
     name = made.branch(event)
     window = of.windows.by_rule.get(number)
     if window is not None:
@@ -115,6 +139,24 @@ def _verdict(
     if window is None and taken_by:
         return taken_by
     return made.rule.name, made.throttle_key
+
+
+def _of_chain(
+    of: session.Session, number: int, event: dict[str, Any], now: float, entry: dict[str, Any],
+    taken_by: tuple[str, str] | None,
+) -> tuple[str, str] | None:  # fmt: skip
+    """A rule of several patterns: `waits` where the event meets one, and not all others have theirs."""
+    made, chain = of.compiled.live[number], of.chains[number]
+    met = [pattern for pattern, branch in enumerate(made.branches) if branch.holds(event)]
+    if not met:
+        return taken_by
+    entry["match"] = made.branches[met[0]].name
+    if taken_by and not (of.compiled.ruleset.match_multiple_rules and not taken_by[1]):
+        entry["reason"], entry["taken_by"] = "taken", taken_by[0]
+        return taken_by
+    complete = chain.would_fire(met, of.memory.entry(event, 0, round(now * 1_000_000), fact=False))
+    entry["reason"] = "fires" if complete else "waits"
+    return taken_by or ((made.rule.name, "") if complete else None)
 
 
 def _window(window: throttles.OnceWithin, event: dict[str, Any], now: float) -> dict[str, Any]:

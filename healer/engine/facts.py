@@ -5,21 +5,12 @@ Caller: `session`. Equal facts are two facts. Values are compared to the last ty
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
-from healer.engine import values
+from healer.engine import memory, values
 
 FACTS_MAX: Final = 100_000
-
-
-@dataclasses.dataclass(slots=True)
-class Fact:
-    """One stored fact: its body and the reference of the journal row that set it."""
-
-    body: dict[str, Any]
-    ref: int
 
 
 class Facts:
@@ -28,17 +19,18 @@ class Facts:
     __slots__ = ("refused", "stored")
 
     def __init__(self) -> None:
-        self.stored: list[Fact] = []
+        self.stored: list[memory.Entry] = []
         self.refused = 0
 
-    def store(self, body: dict[str, Any], ref: int) -> None:
+    def store(self, fact: memory.Entry) -> bool:
         """Keep a fact; beyond `FACTS_MAX` it is not kept, and counted."""
         if len(self.stored) >= FACTS_MAX:
             self.refused += 1
-            return
-        self.stored.append(Fact(body, ref))
+            return False
+        self.stored.append(fact)
+        return True
 
-    def retract(self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> list[Fact]:
+    def retract(self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> list[memory.Entry]:
         """Remove and return every fact that the pattern fits.
 
         `partial`: the pattern's keys have to be there and the same. Else all keys have to, but for `exclude_keys`.

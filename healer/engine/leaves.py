@@ -105,8 +105,8 @@ def value(node: conditions.Value) -> Evaluate:
     if isinstance(node, conditions.Literal):
         constant = node.value
         return lambda _: constant
-    if isinstance(node, conditions.Nowhere):
-        return lambda _: values.MISSING
+    if isinstance(node, conditions.Nowhere | conditions.Bound):
+        return lambda _: values.MISSING  # an earlier event is not there for a test of one alone
     if node.right == conditions.Literal(None):
         return value(node.left)
     left, right, plus = value(node.left), value(node.right), node.op == "+"
@@ -297,7 +297,7 @@ def _search(test: conditions.Search, negated: bool, tally: Tally) -> Holds:
 def _select(test: conditions.Select, negated: bool, tally: Tally) -> Holds:
     get, get_operand = value(test.value), value(test.operand)
     looked_for, attribute = not test.negated, test.steps is not None
-    satisfies: elements.Verdict = elements.operation(test.op, test.operand)
+    satisfies: elements.Satisfies = elements.operation(test.op, test.operand)
     if test.steps is not None:
         satisfies = elements.with_attribute(test.steps, elements.operation(test.op, test.operand))
 

@@ -211,15 +211,17 @@ class _Translation:
                 return
 
 
-def options() -> Any:
-    """Options of re2: no lines on standard error, a bound on memory."""
+def options(memory: int = MEMORY_MAX) -> Any:
+    """Options of re2: no lines on standard error, a bound on memory (bytes)."""
     made = re2.Options()
     made.log_errors = False
-    made.max_mem = MEMORY_MAX
+    made.max_mem = memory
     return made
 
 
-def finder(pattern: str, *, anchored: bool, ignorecase: bool = False, multiline: bool = False) -> Finder:
+def finder(
+    pattern: str, *, anchored: bool, ignorecase: bool = False, multiline: bool = False, memory: int = MEMORY_MAX
+) -> Finder:
     """A function that says whether the pattern is in a text: at its start where `anchored`, else anywhere.
 
     Raises `Bad` or `Unsupported`. A pattern without special characters is looked for without an expression.
@@ -228,12 +230,12 @@ def finder(pattern: str, *, anchored: bool, ignorecase: bool = False, multiline:
         return _plain(plain[0], anchored)
     translated = translate(pattern, ignorecase=ignorecase, multiline=multiline)
     try:
-        re2.compile(translated, options())
+        re2.compile(translated, options(memory))
     except re2.error as error:
         text = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         kind = Unsupported if "repetition size" in text or "too large" in text else Bad
         raise kind(text) from None
-    looked_for = SearchSet(options(), [rf"\A(?:{translated})" if anchored else translated])
+    looked_for = SearchSet(options(memory), [rf"\A(?:{translated})" if anchored else translated])
     return lambda text: bool(looked_for.match(text))
 
 

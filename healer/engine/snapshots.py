@@ -1,7 +1,8 @@
 """The state of a session as numbers and references to journal rows, so that a restart goes on where it stopped.
 
-Caller: `session`. No bodies: a snapshot stays small and needs no event to be written again. A rule whose meaning
-changed (its digest) starts anew; the others keep their windows.
+Caller: `session`. Bodies are left out where the caller has them (the journal): such a snapshot stays small and needs no event to be
+written again. A rule whose meaning changed (its digest) starts anew, with the facts that are there; the others keep their windows and
+what they have joined so far.
 """
 
 from __future__ import annotations
@@ -9,25 +10,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from healer.engine import memory
+
 if TYPE_CHECKING:
     from healer.engine import session
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
-def take(of: session.Session) -> dict[str, Any]:
-    """The snapshot: format, ruleset digest, time in microseconds, facts (references), windows by rule, counters."""
+def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
+    """The snapshot: format, ruleset digest, time in microseconds, what is remembered, chains and windows by rule, counters.
+
+    `entries`: reference, time in microseconds, 1 for a fact, and with `bodies` the body; oldest first. `chains` name them by their places
+    in it. `windows`: reference, end in microseconds, and with `bodies` the group.
+    """
+    entries = sorted({*of.memory.events.values(), *of.facts.stored}, key=_number)
+    place = {entry: number for number, entry in enumerate(entries)}
     return {
         "format": FORMAT,
         "ruleset": of.compiled.digest,
         "now_us": max(of.windows.now_us, round(of.now * 1_000_000)),
         "ready": [list(_identity(of, number)) for number in sorted(of.ready)],
-        "facts": [fact.ref for fact in of.facts.stored],
+        "entries": [[entry.ref, entry.at_us, int(entry.fact), *([entry.body] if bodies else [])] for entry in entries],
+        "chains": [
+            [*_identity(of, number), chain.snapshot(place)] for number, chain in of.chains.items() if not chain.empty
+        ],
         "windows": [
-            [*_identity(of, number), window.snapshot()] for number, window in of.windows.by_rule.items() if window.open
+            [*_identity(of, number), window.snapshot(groups=bodies)]
+            for number, window in of.windows.by_rule.items()
+            if window.open
         ],
         "counters": of.counters,
     }
+
+
+def _number(entry: memory.Entry) -> int:
+    return entry.number
 
 
 def _identity(of: session.Session, number: int) -> tuple[str, str]:
@@ -35,20 +53,43 @@ def _identity(of: session.Session, number: int) -> tuple[str, str]:
     return made.rule.name, made.digest
 
 
-def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[int], dict[str, Any]]) -> None:
+def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[int], dict[str, Any]] | None) -> None:
     """Fill a fresh session from a snapshot. Raises ValueError for a format that this version does not know."""
     if snapshot.get("format") != FORMAT:
         raise ValueError(f"the snapshot has the format {snapshot.get('format')!r}, this version reads {FORMAT}")
     into.set_time(int(snapshot["now_us"]))
     into.set_counters(snapshot["counters"])
-    for ref in snapshot["facts"]:
-        body = fetch(ref)
-        if into.relevant(body):
-            into.facts.store(body, ref)
+    entries = []
+    for ref, at_us, fact, *body in snapshot["entries"]:
+        made = body[0] if body else _fetched(fetch, ref)
+        entries.append(into.memory.entry(made, ref, at_us, fact=bool(fact)))
     known = {_identity(into, number): number for number in range(len(into.compiled.live))}
     into.ready = {known[name, digest] for name, digest in snapshot["ready"] if (name, digest) in known}
+    anew = dict(into.chains)
+    for name, digest, state in snapshot["chains"]:
+        number = known.get((name, digest))
+        if number is not None:
+            try:
+                anew.pop(number).restore(state, entries)
+            except (IndexError, KeyError) as error:
+                raise ValueError(f"the chain of the rule {name!r} is none: {error}") from None
+    for entry in entries:
+        if entry.fact and into.relevant(entry.body) and into.facts.store(entry):
+            into.remember(entry, anew)
     for name, digest, windows in snapshot["windows"]:
         number = known.get((name, digest))
         if number is not None:
-            for ref, until_us in windows:
-                into.windows.reopen(number, fetch(ref), ref, until_us)
+            for ref, until_us, *group in windows:
+                key = _key(group[0]) if group else into.windows.by_rule[number].group(_fetched(fetch, ref))
+                into.windows.reopen(number, key, ref, until_us)
+
+
+def _fetched(fetch: Callable[[int], dict[str, Any]] | None, ref: int) -> dict[str, Any]:
+    if fetch is None:
+        raise ValueError("the snapshot holds no bodies, and nothing gives them")
+    return fetch(ref)
+
+
+def _key(value: Any) -> Any:
+    """A group as `values.typed_key` makes it, of what JSON makes of that."""
+    return tuple(_key(item) for item in value) if isinstance(value, list | tuple) else value

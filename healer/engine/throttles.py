@@ -84,13 +84,16 @@ class OnceWithin:
         if found is not None and found[0] == until:
             del self.open[key]
 
-    def snapshot(self) -> list[list[int]]:
-        """For a snapshot: (reference of the event that opened it, end in microseconds), oldest first."""
-        return [[self.open[key][1], until] for until, key in self.order if self.open.get(key, (None,))[0] == until]
+    def snapshot(self, *, groups: bool) -> list[list[Any]]:
+        """For a snapshot: reference of the event that opened it, end in microseconds, and the group if it is wanted; oldest first."""
+        return [
+            [self.open[key][1], until, *([key] if groups else [])]
+            for until, key in self.order
+            if self.open.get(key, (None,))[0] == until
+        ]
 
-    def reopen(self, event: dict[str, Any], ref: int, until_us: int) -> None:
+    def reopen(self, key: Any, ref: int, until_us: int) -> None:
         """Put back a window from a snapshot; oldest first."""
-        key = self.group(event)
         if key is not None:
             self.open[key] = (until_us, ref)
             self.order.append((until_us, key))
@@ -130,11 +133,11 @@ class Windows:
         self._opened(number, window, empty, len(window.open) - before)
         return True
 
-    def reopen(self, number: int, event: dict[str, Any], ref: int, until_us: int) -> None:
-        """Put back a window from a snapshot; oldest first."""
+    def reopen(self, number: int, key: Any, ref: int, until_us: int) -> None:
+        """Put back a window of a group from a snapshot; oldest first."""
         window = self.by_rule[number]
         empty, before = not window.order, len(window.open)
-        window.reopen(event, ref, until_us)
+        window.reopen(key, ref, until_us)
         self._opened(number, window, empty, len(window.open) - before)
 
     def _opened(self, number: int, window: OnceWithin, empty: bool, more: int) -> None:

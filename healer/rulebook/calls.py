@@ -121,6 +121,8 @@ def _select(subject: conditions.Value, call: Call, negated: bool) -> conditions.
 
 def _operand(op: str, part: words.Part, *, attribute: bool) -> conditions.Value:
     node = conditions.Literal(str(part.node)) if isinstance(part.node, words.Word) else part.node
+    if isinstance(node, conditions.Bound) and not attribute:
+        return node
     if isinstance(node, conditions.Path) and not attribute and op not in ("search", "match", "regex"):
         return node
     if not isinstance(node, conditions.Literal):

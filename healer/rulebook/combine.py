@@ -15,7 +15,7 @@ from healer.rulebook import calls, words
 if TYPE_CHECKING:
     from healer.rulebook import grammar
 
-_VALUES: Final = (conditions.Literal, conditions.Path, conditions.Nowhere, conditions.Arithmetic)
+_VALUES: Final = (conditions.Literal, conditions.Path, conditions.Bound, conditions.Nowhere, conditions.Arithmetic)
 _TESTS: Final = (conditions.Leaf, conditions.Not, conditions.And, conditions.Or)
 _NAME: Final = re.compile(r"(?:events|facts)\.([^\W\d]\w*)")
 _AFTER_IS: Final = ("defined", "match", "search", "regex", "select", "selectattr")
@@ -60,8 +60,8 @@ def as_test(parser: grammar.Parser, part: words.Part) -> conditions.Test:
     node = part.node
     if isinstance(node, _TESTS):
         return node
-    if isinstance(node, conditions.Path | conditions.Nowhere):
-        return parser.leaf(conditions.Truth(node), part.start, part.end)
+    if isinstance(node, conditions.Path | conditions.Bound | conditions.Nowhere):
+        return parser.leaf(conditions.Truth(_own(parser, node, part)), part.start, part.end)
     if isinstance(node, words.Word) or (isinstance(node, conditions.Literal) and isinstance(node.value, str)):
         parser.trap("trap-literal", "a text alone never holds", part.start, part.end, "compare it: event.field == …")
         return parser.leaf(conditions.Constant(False), part.start, part.end)
@@ -82,6 +82,15 @@ def as_value(part: words.Part) -> conditions.Value:
     if isinstance(node, calls.Call):
         _wrong("condition-syntax", f"{node.kind}(…) stands after `is` or `is not` only", part)
     _wrong("condition-chain", "a comparison cannot be compared again", part, "join two comparisons with and")
+
+
+def _own(parser: grammar.Parser, value: conditions.Value, part: words.Part) -> conditions.Value:
+    """The value read in the event at hand: only comparisons look into earlier events (measured)."""
+    if not isinstance(value, conditions.Bound):
+        return value
+    message = f"only comparisons look into an earlier event; here this is the field {value.name!r} of the event at hand"
+    parser.trap("trap-binding", message, part.start, part.end, "compare it: events.name.field == …")
+    return conditions.Path((value.name, *value.steps))
 
 
 def negated(parser: grammar.Parser, part: words.Part, start: int) -> words.Part:
@@ -105,9 +114,31 @@ def binary(parser: grammar.Parser, op: str, left: words.Part, right: words.Part,
     if op in ("*", "/"):
         raise words.Wrong("condition-operator", f"{op} cannot be used in a condition", *at, "+ and - can")
     if op in ("+", "-"):
-        return words.Part(conditions.Arithmetic(op, as_value(left), as_value(right)), start, end)
+        return words.Part(_sum(parser, op, left, right), start, end)
     test = _simple(parser, op, left, right)
+    _one_side(test, start, end)
     return words.Part(parser.leaf(test, start, end), start, end)
+
+
+def _sum(parser: grammar.Parser, op: str, left: words.Part, right: words.Part) -> conditions.Arithmetic:
+    """`left op right`; of one event only: what is of an earlier one is read in the event at hand beside something of that."""
+    first, second = as_value(left), as_value(right)
+    if conditions.paths(first) or conditions.paths(second):
+        first, second = _own(parser, first, left), _own(parser, second, right)
+    return conditions.Arithmetic(op, first, second)
+
+
+def _one_side(test: conditions.Simple, start: int, end: int) -> None:
+    """Refuse a test that looks into earlier events on both sides, as the peer does."""
+    sides = (
+        (test.left, test.right) if isinstance(test, conditions.Compare) else
+        (test.items, test.item) if isinstance(test, conditions.Member) else ()
+    )  # fmt: skip
+    if len(sides) == 2 and all(conditions.bound(side) for side in sides):
+        message = "both sides look into earlier events"
+        raise words.Wrong(
+            "condition-binding", message, start, end, "write it in the condition of the later one of these"
+        )
 
 
 def _joined(parser: grammar.Parser, op: str, left: words.Part, right: words.Part) -> conditions.Test:
@@ -132,7 +163,7 @@ def _bound(parser: grammar.Parser, left: words.Part, right: words.Part) -> Bound
 
 def _simple(parser: grammar.Parser, op: str, left: words.Part, right: words.Part) -> conditions.Simple:
     if op in ("is", "is not"):
-        return _is(left, right, op == "is not")
+        return _is(parser, left, right, op == "is not")
     if op in ("in", "not in"):
         items = as_value(right)
         if isinstance(items, conditions.Literal) and isinstance(items.value, str):
@@ -148,13 +179,16 @@ def _simple(parser: grammar.Parser, op: str, left: words.Part, right: words.Part
     return conditions.Compare(op, as_value(left), as_value(right))  # type: ignore[arg-type]
 
 
-def _is(left: words.Part, right: words.Part, is_not: bool) -> conditions.Simple:
+def _is(parser: grammar.Parser, left: words.Part, right: words.Part, is_not: bool) -> conditions.Simple:
     subject = as_value(left)
     if isinstance(subject, conditions.Literal) and isinstance(subject.value, list):
         _wrong("condition-syntax", "a list cannot stand before `is`", left)
     if isinstance(right.node, words.Word) and right.node == "defined":
-        return conditions.Defined(subject, is_not)
+        return conditions.Defined(_own(parser, subject, left), is_not)
     if isinstance(right.node, calls.Call):
+        if conditions.bound(subject):
+            message = f"{right.node.kind}(…) looks at the event at hand, this is of an earlier one"
+            _wrong("condition-binding", message, left, "write it in the condition of that one")
         return calls.test(subject, right.node, is_not)
     near = errors.nearest(str(right.node), _AFTER_IS) if isinstance(right.node, words.Word) else ""
     message = "after `is` stands defined, match(…), search(…), regex(…), select(…) or selectattr(…)"

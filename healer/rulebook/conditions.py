@@ -5,12 +5,12 @@ Caller: `rules`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from healer import config, errors, templates
 from healer.engine import conditions, values
-from healer.rulebook import fields, grammar, positions, words
+from healer.rulebook import fields, grammar, positions, throttles, words
 
 PATTERNS_MAX: Final = 500
 KINDS: Final = ("all", "any", "not_all")
@@ -27,7 +27,9 @@ def read(document: config.Document, rule: config.Map, variables: Mapping[str, An
         return parsed and _warned(document, mark, _condition("all", [parsed]))
     if isinstance(value, config.Map):
         return _several(document, value, mark, variables)
-    fields.wrong_type(document, mark, "condition", value, "a text, true, false, or a mapping with any: or all:")
+    fields.wrong_type(
+        document, mark, "condition", value, "a text, true, false, or a mapping with all:, any: or not_all:"
+    )
     return None
 
 
@@ -36,43 +38,62 @@ def _several(
 ) -> conditions.Condition | None:
     found = [key for key in KINDS if key in value]
     good = fields.keys(document, value, (*KINDS, "timeout"), (), "a condition")
-    for key in ("not_all", "timeout"):
-        if key in value:
-            fields.not_yet(document, value, key)
-            good = False
     if len(found) != 1:
         if good:
-            document.error("condition-kind", "a condition has one of any:, all:", mark)
+            document.error("condition-kind", "a condition has one of all:, any:, not_all:", mark)
         return None
     kind, items = found[0], value[found[0]]
+    if kind == "not_all":
+        fields.not_yet(document, value, kind)
+        good = False
+    timed, timeout_us = _timeout_us(document, value, kind)
     at = value.values_at.get(kind)
     if not isinstance(items, config.Seq) or not items:
         fields.wrong_type(document, at, kind, items, "a list of conditions, at least one")
         return None
-    if kind == "all" and len(items) > 1:
-        document.error("not-yet", "all: with several conditions (a join) is not there yet", value.keys_at.get(kind))
-        good = False
     if len(items) > PATTERNS_MAX:
         document.error("condition-size", f"{kind} has {len(items)} conditions, at most {PATTERNS_MAX} are taken", at)
         return None
-    parsed = [_item(document, items, number, variables) for number in range(len(items))]
-    if not good or kind == "not_all" or any(one is None for one in parsed):
+    names: list[str] = []
+    parsed = []
+    for number in range(len(items)):
+        one = _item(document, items, number, variables, names if kind == "all" else ())
+        names.append(one.name or f"m_{number}" if one else f"m_{number}")
+        parsed.append(one)
+    if not (good and timed) or any(one is None for one in parsed):
         return None
-    made = _condition("any" if kind == "any" else "all", [one for one in parsed if one])
+    made = _condition(kind, [one for one in parsed if one], timeout_us)
+    for number in conditions.named_twice(made):
+        message = f"the name {made.patterns[number].name!r} is there twice; such a rule never fires"
+        document.warning("trap-name-twice", message, items.items_at[number], "give each condition its own name")
     return _warned(document, items.items_at[0], made)
 
 
+def _timeout_us(document: config.Document, value: config.Map, kind: str) -> tuple[bool, int | None]:
+    """Whether the window is right, and its microseconds where there is one; says what is wrong."""
+    if "timeout" not in value:
+        if kind == "not_all":
+            document.error("missing-key", "not_all needs the key 'timeout'", value.mark, "timeout: 10 seconds")
+        return kind != "not_all", None
+    if kind == "any":
+        message = "any: takes no timeout; its conditions are met one by one"
+        document.error("condition-timeout", message, value.keys_at.get("timeout"))
+        return False, None
+    found = throttles.duration_us(document, value, "timeout")
+    return found is not None, found
+
+
 def _item(
-    document: config.Document, items: config.Seq, number: int, variables: Mapping[str, Any]
+    document: config.Document, items: config.Seq, number: int, variables: Mapping[str, Any], earlier: Collection[str]
 ) -> grammar.Parsed | None:
     item, mark = items[number], items.items_at[number]
     if isinstance(item, str):
-        return _parse(document, item, mark, variables)
+        return _parse(document, item, mark, variables, earlier)
     fields.wrong_type(document, mark, f"condition {number + 1}", item, "a text")
     return None
 
 
-def _condition(kind: Any, parsed: list[grammar.Parsed]) -> conditions.Condition:
+def _condition(kind: Any, parsed: list[grammar.Parsed], timeout_us: int | None = None) -> conditions.Condition:
     alone = len(parsed) == 1
     return conditions.Condition(
         kind,
@@ -80,6 +101,7 @@ def _condition(kind: Any, parsed: list[grammar.Parsed]) -> conditions.Condition:
             conditions.Pattern(one.name or ("m" if alone else f"m_{number}"), one.name is not None, one.test)
             for number, one in enumerate(parsed)
         ),
+        None if alone and kind == "all" else timeout_us,
     )
 
 
@@ -95,10 +117,12 @@ def _warned(document: config.Document, mark: config.Mark | None, made: condition
 
 
 def _parse(
-    document: config.Document, text: str, mark: config.Mark | None, variables: Mapping[str, Any]
-) -> grammar.Parsed | None:
+    document: config.Document, text: str, mark: config.Mark | None, variables: Mapping[str, Any], earlier: Collection[str] = ()
+) -> grammar.Parsed | None:  # fmt: skip
     where = positions.Positions(document, mark, text)
-    parser = grammar.Parser(text, lambda key: variable(variables, key), lambda part: filled(part, variables), where.at)
+    parser = grammar.Parser(
+        text, lambda key: variable(variables, key), lambda part: filled(part, variables), where.at, earlier
+    )
     try:
         parsed = parser.parse()
     except words.Wrong as wrong:

@@ -8,7 +8,7 @@ Written by hand, as an operator climber over one scan: thousands of conditions h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
 from healer import errors
@@ -47,12 +47,17 @@ class Parsed(NamedTuple):
 
 
 class Parser:
-    """One condition's text. `lookup` gives the value of `vars.…` (LookupError, TypeError), `fill` renders text."""
+    """One condition's text. `lookup` gives the value of `vars.…` (LookupError, TypeError), `fill` renders text.
+
+    `earlier` are the names of the patterns before it, which `events.NAME.…` may look into.
+    """
 
     def __init__(
-        self, text: str, lookup: Callable[[str], Any], fill: Callable[[str], str], at: Callable[[int], tuple[int, int]]
-    ) -> None:
+        self, text: str, lookup: Callable[[str], Any], fill: Callable[[str], str], at: Callable[[int], tuple[int, int]],
+        earlier: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self.text, self.lookup, self.fill, self.place_of = text, lookup, fill, at
+        self.earlier = earlier
         self.at = 0
         self.depth = 0
         self.tests = 0
@@ -218,7 +223,7 @@ class Parser:
     def path(self, found: str, start: int) -> conditions.Value:
         if found.startswith("vars"):
             return self.variable(found, start)
-        made = words.path(found)
+        made = words.path(found, self.earlier)
         if made is None:
             advice = "write event.… with the name of a field" if "." not in found else ""
             raise words.Wrong("condition-path", f"{found!r} names no field of an event", start, self.at, advice)

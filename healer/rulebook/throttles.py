@@ -26,6 +26,16 @@ def window(text: Any) -> tuple[int, str] | None:
     return int(found[1]) * _UNIT_US[found[2]], f"{int(found[1])} {found[2].upper()}S"
 
 
+def duration_us(document: config.Document, found: config.Map, key: str) -> int | None:
+    """The microseconds of `found[key]`, or None after saying what is wrong with it."""
+    made = window(found[key])
+    if made is not None and made[0] <= WINDOW_MAX_US:
+        return made[0]
+    wanted = "a duration like '10 seconds' (milliseconds, seconds, minutes, hours, days), at most ten years"
+    fields.wrong_type(document, found.values_at.get(key), key, found[key], wanted)
+    return None
+
+
 def read(document: config.Document, rule: config.Map, condition: conditions.Condition | None) -> engine.Throttle | None:
     """The throttle, or None after saying why not."""
     found = rule["throttle"]
@@ -43,11 +53,8 @@ def read(document: config.Document, rule: config.Map, condition: conditions.Cond
         if good:
             document.error("missing-key", "throttle needs the key 'once_within'", found.mark)
         return None
-    made = window(found["once_within"])
-    if made is None or made[0] > WINDOW_MAX_US:
-        wanted = "a duration like '10 seconds' (milliseconds, seconds, minutes, hours, days), at most ten years"
-        fields.wrong_type(document, found.values_at.get("once_within"), "once_within", found["once_within"], wanted)
-        good = False
+    made = window(found["once_within"]) if duration_us(document, found, "once_within") is not None else None
+    good &= made is not None
     groups = _groups(document, found)
     if condition is not None and (len(condition.patterns) != 1 or conditions.absence(condition) is not None):
         message = "once_within needs a condition on a single event"

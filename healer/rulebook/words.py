@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from healer.engine import conditions, values
@@ -54,8 +55,8 @@ def _character(found: re.Match[str]) -> str:
     return found[0] if 0xD800 <= code <= 0xDFFF else chr(code)
 
 
-def path(text: str) -> conditions.Path | conditions.Nowhere | None:
-    """`event.a["b c"][0]` as a path; None where it names no field."""
+def path(text: str, earlier: Collection[str] = ()) -> conditions.Path | conditions.Bound | conditions.Nowhere | None:
+    """`event.a["b c"][0]` as a path; None where it names no field. `earlier`: names that `events.NAME.…` may look into."""
     prefix = re.match(r"events|event|facts|fact", text)
     if not prefix:
         return None
@@ -65,6 +66,8 @@ def path(text: str) -> conditions.Path | conditions.Nowhere | None:
     made = steps(rest)
     if made is None or not isinstance(made[0], str):
         return None
+    if root in ("events", "facts") and made[0] in earlier and len(made) > 1:
+        return conditions.Bound(made[0], made[1:])
     return conditions.Nowhere() if root == "facts" else conditions.Path(made)
 
 

@@ -151,10 +151,11 @@ async def test_any_json_anywhere_in_a_snapshot_stops_neither_the_start_nor_the_e
 
 
 @pytest.mark.parametrize(("path", "value"), [
-    (("sessions",), []), (("ended",), {"act": "x"}), (("ended",), [1]), ((*SESSION, "facts"), [2**63]), ((*SESSION, "facts"), [2**64 - 1]),
-    ((*SESSION, "facts"), [99]), ((*SESSION, "facts"), [True]), ((*SESSION, "facts"), {"1": 2}), ((*SESSION, "facts"), "23"),
+    (("sessions",), []), (("ended",), {"act": "x"}), (("ended",), [1]), ((*SESSION, "entries"), [[2**63, 0, 1]]),
+    ((*SESSION, "entries"), [[99, 0, 1]]), ((*SESSION, "entries"), [[True, 0, 1]]), ((*SESSION, "entries"), {"1": 2}), ((*SESSION, "entries"), "23"),
+    ((*SESSION, "entries"), [[2, 0, 2]]), ((*SESSION, "entries"), [2]), ((*SESSION, "chains"), [["a", "b", [[], []]]]), ((*SESSION, "chains"), [2]),
     ((*SESSION, "windows", 0, 2), [[3, "x"]]), ((*SESSION, "windows", 0, 2), [[3, 2**63]]), ((*SESSION, "windows", 0, 2), [[3, 4, 5]]),
-    ((*SESSION, "now_us"), 2**63 - 1), ((*SESSION, "now_us"), 1e300), ((*SESSION, "now_us"), "7"), ((*SESSION, "format"), 2),
+    ((*SESSION, "now_us"), 2**63 - 1), ((*SESSION, "now_us"), 1e300), ((*SESSION, "now_us"), "7"), ((*SESSION, "format"), 1),
     ((*SESSION, "counters", "facts_refused"), "x"), ((*SESSION, "counters"), {}), ((*SESSION, "ready"), ["ab"]),
     (("sessions", "of no ruleset"), 5),
 ])  # fmt: skip
@@ -173,7 +174,7 @@ async def test_a_row_that_is_no_event_is_told() -> None:
     await box.step(one)
     await box.step(one, "event", b"[1]")
     held = orjson.loads(recovery.take(one, box.position).data)
-    held["sessions"]["act/rs"]["facts"] = [box.position]
+    held["sessions"]["act/rs"]["entries"] = [[box.position, 0, 1]]
     with pytest.raises(ValueError, match="row 2 is no event"):
         await recovery.restore(box.store, box.fresh(), orjson.dumps(held).decode())
     box.store.writer.close()

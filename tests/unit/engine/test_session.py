@@ -61,7 +61,7 @@ def test_1_7_a_plain_condition_and_an_all_of_one_name_it_m() -> None:
 def test_1_9_an_event_that_fires_nothing_is_not_remembered() -> None:
     session = engine.Session(testing.load(book("event.i == 1"))[0])
     session.post({"i": 2}, 0, ref=7)
-    assert session.snapshot()["facts"] == []
+    assert session.snapshot()["entries"] == []
 
 
 def test_1_10_there_is_no_de_duplication() -> None:
@@ -88,13 +88,13 @@ def test_2_3_an_equal_fact_is_a_second_fact() -> None:
     session = engine.Session(testing.load(book("event.i == 1"))[0])
     assert len(session.assert_fact({"i": 1}, 0, 1)) == 1
     assert len(session.assert_fact({"i": 1}, 0, 2)) == 1
-    assert session.snapshot()["facts"] == [1, 2]
+    assert [entry[0] for entry in session.snapshot()["entries"]] == [1, 2]
 
 
 def test_2_4_a_fact_that_meets_no_pattern_is_not_stored() -> None:
     session = engine.Session(testing.load(book("event.i == 1"))[0])
     session.assert_fact({"i": 2}, 0, 1)
-    assert session.snapshot()["facts"] == []
+    assert session.snapshot()["entries"] == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_2_5_retract(pattern: dict[str, Any], partial: bool, exclude: list[str],
     session = engine.Session(testing.load(book("event.i == 1"))[0])
     session.assert_fact({"i": 1, "j": 2}, 0, 1)
     session.retract_fact(pattern, partial, exclude, 0)
-    assert session.snapshot()["facts"] == left
+    assert [entry[0] for entry in session.snapshot()["entries"]] == left
 
 
 def test_2_5_a_replay_excludes_meta_as_the_action_does() -> None:

@@ -75,10 +75,43 @@ def test_a_snapshot_holds_numbers_and_no_bodies() -> None:
     session = engine.Session(MADE)
     session.post({"i": 1, "h": "secret-host"}, 1.5, 11)
     session.assert_fact({"msg": "secret-fact"}, 2, 12)
-    text = json.dumps(session.snapshot())
+    text = json.dumps(session.snapshot(bodies=False))
     assert "secret" not in text
-    assert json.loads(text)["facts"] == [12]
+    assert json.loads(text)["entries"] == [[12, 2_000_000, 1]]
     assert json.loads(text)["windows"][0][2] == [[11, 11_500_000]]
+
+
+@given(STEPS)
+def test_a_snapshot_with_bodies_needs_nobody(steps: list[tuple[str, dict[str, Any], int]]) -> None:
+    straight, stopped, now = engine.Session(MADE), engine.Session(MADE), 0
+    for kind, body, wait in steps:  # without references too
+        now += wait
+        snapshot = json.loads(json.dumps(stopped.snapshot()))
+        stopped = engine.Session(MADE)
+        stopped.restore(snapshot)
+        assert play(stopped, kind, body, now, 0) == play(straight, kind, body, now, 0)
+    assert stopped.snapshot() == straight.snapshot()
+
+
+def test_without_bodies_somebody_has_to_give_them() -> None:
+    session = engine.Session(MADE)
+    session.post({"i": 1, "h": "x"}, 1.5, 11)
+    with pytest.raises(ValueError, match="nothing gives them"):
+        engine.Session(MADE).restore(session.snapshot(bodies=False))
+
+
+def test_a_changed_rule_knows_the_facts_that_are_there() -> None:
+    join = {"name": "j", "condition": {"all": ["event.i == 1", "event.j == 1"]}, "action": {"none": None}}
+    before, after = (
+        engine.Session(compiled([join | {"condition": {"all": ["event.i == 1", last]}}]))
+        for last in ("event.j == 2", "event.j == 1")
+    )
+    for fact in ({"i": 1}, {"j": 1}):
+        assert before.assert_fact(fact, 0) == []
+    before.post({"j": 2, "i": 3}, 0)
+    after.restore(before.snapshot())
+    assert after.post({"i": 3}, 1) == []
+    assert [match.matches for match in after.post({"j": 1, "n": 1}, 1)] == [{"m_0": {"i": 1}, "m_1": {"j": 1, "n": 1}}]
 
 
 def test_another_format_is_refused() -> None:

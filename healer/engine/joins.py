@@ -1,0 +1,255 @@
+"""`all` of several patterns: what waits for the rest, and what fires when the rest comes, in the peer's order.
+
+Caller: `session`, whose `memory.Memory` holds what waits. A rule is a chain of joins: the events of the patterns so far stand on the left
+of one, the events of its own pattern on the right. An event for the first pattern is propagated at once, one for a later pattern
+waits, newest first, until every pattern has something, and each join turns its results round (semantics 1.4). What an equality between
+two events compares is a key, so that an event meets its own kind only, however many wait.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from healer.engine import memory
+
+TRIES_MAX: Final = 10_000
+MATCHES_MAX: Final = 10_000
+"""How many firings one event may lead to in one rule; the rest is left out, and counted."""
+
+Row = tuple[memory.Entry, ...]
+"""The events of the patterns so far."""
+
+
+class Step(NamedTuple):
+    """One pattern of the chain, compiled.
+
+    `left_key` and `right_key` give what its equalities compare, of a row and of an event: None where that is equal to nothing, so that
+    it waits for nothing. Without equalities both are None. `rest` is what is left to test of the two together, None for nothing.
+    """
+
+    name: str
+    left_key: Callable[[Row], Any] | None
+    right_key: Callable[[dict[str, Any]], Any] | None
+    rest: Callable[[Row, dict[str, Any]], bool] | None
+
+
+class Join:
+    """Rows on the left, entries on the right. `late`: entries that came since rows stand on the left and have not met them."""
+
+    __slots__ = ("late", "left", "right", "step", "turn")
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.left = memory.Side()
+        self.right = memory.Side()
+        self.late: list[memory.Entry] = []
+        self.turn = 0
+
+    def left_key(self, row: Row) -> Any:
+        """What has to be equal, of a row."""
+        get = self.step.left_key
+        return _EVERY if get is None else get(row)
+
+    def right_key(self, entry: memory.Entry) -> Any:
+        """What has to be equal, of an entry."""
+        get = self.step.right_key
+        return _EVERY if get is None else get(entry.body)
+
+
+class Chain:
+    """The memory of one rule. `window_us`: the earliest and the latest event of a match are at most that far apart."""
+
+    __slots__ = ("_fired", "_memory", "_recent", "_sides", "_waiting", "joins", "names", "window_us")
+
+    def __init__(self, steps: Sequence[Step], window_us: int | None, held_in: memory.Memory) -> None:
+        self.names = tuple(step.name for step in steps)
+        self.window_us = window_us
+        self.joins = tuple(Join(step) for step in steps[1:])
+        self._memory = held_in
+        self._waiting = memory.Side()
+        self._sides = frozenset((self._waiting, *(side for join in self.joins for side in (join.left, join.right))))
+        self._recent: collections.deque[memory.Entry] = collections.deque()
+        self._fired: list[Row] = []
+
+    def insert(self, pattern: int, entry: memory.Entry) -> None:
+        """An entry that meets a pattern by itself. Give the patterns of one entry in their order."""
+        if self.window_us is not None:
+            self._forget_early(entry, self.window_us)
+        if pattern == 0:
+            if entry.fact:
+                self._memory.put(self._waiting, _EVERY, entry, (entry,))
+            else:
+                self._propagate(entry)
+            return
+        join = self.joins[pattern - 1]
+        key = join.right_key(entry)
+        if key is None:
+            return
+        self._memory.put(join.right, key, ((join.turn, -entry.number), entry), (entry,))
+        if join.left.size:
+            join.late.append(entry)
+
+    def fire(self) -> list[Row]:
+        """The matches that have become complete, in order. One with an entry twice is none, but takes its entries too."""
+        if (self._waiting.size or self.joins[0].left.size) and all(join.right.size for join in self.joins):
+            self._propagate(None)
+        fired, self._fired = self._fired, []
+        return fired
+
+    def would_fire(self, patterns: Sequence[int], entry: memory.Entry) -> bool:
+        """Whether an entry that meets these patterns by itself would complete a match now. Changes nothing; gives up after `TRIES_MAX`."""
+        tries = itertools.count()
+        return any(self._completes((), pattern, entry, tries) for pattern in patterns)
+
+    def _completes(self, row: Row, pattern: int, entry: memory.Entry, tries: Iterator[int]) -> bool:
+        """Whether `row` can be filled up, with the entry at its pattern."""
+        at = len(row)
+        if at > len(self.joins):
+            return True
+        for one in [entry] if at == pattern else self._candidates(row):
+            if next(tries) > TRIES_MAX:
+                return False
+            if one in row or (at and not self._fits(row, one)):
+                continue
+            if self._completes((*row, one), pattern, entry, tries):
+                return True
+        return False
+
+    def _candidates(self, row: Row) -> list[memory.Entry]:
+        if not row:
+            waiting = self._waiting.by_key.get(_EVERY, _NONE).values()
+            return [*waiting, *(items[0] for met in self.joins[0].left.by_key.values() for items in met.values())]
+        join = self.joins[len(row) - 1]
+        return [entry for _, entry in join.right.by_key.get(join.left_key(row), _NONE).values()]
+
+    def _fits(self, row: Row, entry: memory.Entry) -> bool:
+        join = self.joins[len(row) - 1]
+        out: list[Row] = []
+        key = join.right_key(entry)
+        if key is not None and key == join.left_key(row):
+            self._meet(join, row, entry, out)
+        return bool(out)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not any(side.size for side in self._sides)
+
+    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
+        """What waits, by the places of the entries.
+
+        Those for the first pattern; for each join its turn, its rows, its entries with their turns, the late ones; those of the window.
+        """
+        held = self._held(place)
+        return [
+            [place[entry] for (entry,), _ in held[self._waiting]],
+            [self._state(join, held, place) for join in self.joins],
+            [place[entry] for entry in self._recent if entry in place],
+        ]
+
+    @staticmethod
+    def _state(
+        join: Join, held: Mapping[memory.Side, Sequence[tuple[Row, Any]]], place: Mapping[memory.Entry, int]
+    ) -> list[Any]:
+        """A join's part of a snapshot. Turns are counted anew, so that equal states are equal texts."""
+        turns = sorted({item[0][0] for _, item in held[join.right]} | {join.turn})
+        return [
+            turns.index(join.turn),
+            [[place[entry] for entry in row] for row, _ in held[join.left]],
+            [[turns.index(item[0][0]), place[entry]] for (entry,), item in held[join.right]],
+            [place[entry] for entry in join.late if not entry.gone],
+        ]
+
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
+        """Take what `snapshot` gave, into an empty chain. IndexError, ValueError for what is none."""
+        waiting, joins, recent = state
+        for number in waiting:
+            self._memory.put(self._waiting, _EVERY, entries[number], (entries[number],))
+        for length, (join, (turn, rows, right, late)) in enumerate(zip(self.joins, joins, strict=True), 1):
+            join.turn = turn
+            for numbers in rows:
+                row = tuple(entries[number] for number in numbers)
+                if len(row) != length:
+                    raise ValueError(f"a row of {len(row)} events stands where {length} are joined")
+                self._memory.put(join.left, join.left_key(row), row, row)
+            for when, number in right:
+                entry = entries[number]
+                item = ((when, -entry.number), entry)
+                self._memory.put(join.right, join.right_key(entry), item, (entry,))
+            join.late.extend(entries[number] for number in late)
+        self._recent.extend(entries[number] for number in recent)
+
+    # --- inside -----------------------------------------------------------------------------------------------------------
+
+    def _held(self, entries: Iterable[memory.Entry]) -> dict[memory.Side, list[tuple[Row, Any]]]:
+        """For each side what it holds, in the order in which it came: its members, and the item."""
+        found: dict[memory.Side, dict[int, tuple[Row, Any]]] = {side: {} for side in self._sides}
+        for entry in entries:
+            for number, (side, key, members) in entry.held.items():
+                if side in found:
+                    found[side][number] = (members, side.by_key[key][number])
+        return {side: [items[number] for number in sorted(items)] for side, items in found.items()}
+
+    def _propagate(self, newest: memory.Entry | None) -> None:
+        new: list[Row] = [] if newest is None else [(newest,)]
+        if self._waiting.size:
+            new += [(entry,) for entry in reversed(self._memory.take(self._waiting))]
+        for join in self.joins:
+            new = self._through(join, new)
+        self._fired += new
+
+    def _through(self, join: Join, new: list[Row]) -> list[Row]:
+        """What comes out of a join: what came late on the right with the rows of before, then the new rows with all on the right."""
+        out: list[Row] = []
+        for entry in reversed(join.late):
+            if not entry.gone:
+                for row in list(join.left.by_key.get(join.right_key(entry), _NONE).values()):
+                    self._meet(join, row, entry, out)
+        join.late.clear()
+        join.turn += 1
+        for row in new:
+            key = join.left_key(row)
+            if key is None:
+                continue
+            if len(row) > 1 and self._memory.places > memory.PLACES_MAX:
+                self._memory.cut += 1
+                continue
+            self._memory.put(join.left, key, row, row)
+            met = join.right.by_key.get(key)
+            if met is not None:
+                for _, entry in sorted(met.values(), key=_order) if len(met) > 1 else met.values():
+                    self._meet(join, row, entry, out)
+        out.reverse()
+        return out
+
+    def _meet(self, join: Join, row: Row, entry: memory.Entry, out: list[Row]) -> None:
+        rest, window_us = join.step.rest, self.window_us
+        if rest is not None and not rest(row, entry.body):
+            return
+        if window_us is not None and any(abs(one.at_us - entry.at_us) > window_us for one in row):
+            return
+        if len(out) >= MATCHES_MAX:
+            self._memory.cut += 1
+            return
+        out.append((*row, entry))
+
+    def _forget_early(self, newest: memory.Entry, window_us: int) -> None:
+        """Let go what is too old to join anything that comes now."""
+        recent = self._recent
+        while recent and (recent[0].gone or recent[0].at_us + window_us < newest.at_us):
+            entry = recent.popleft()
+            if not entry.gone:
+                self._memory.release(entry, self._sides)
+        if not recent or recent[-1] is not newest:
+            recent.append(newest)
+
+
+_EVERY: Final = ()
+_NONE: Final[dict[int, Any]] = {}
+
+
+def _order(item: tuple[tuple[int, int], memory.Entry]) -> tuple[int, int]:
+    return item[0]
