@@ -74,6 +74,7 @@ class Decider:
         self._on_ended = on_ended
         self._told_ended: frozenset[str] = frozenset()
         self._look_us: int | None = None
+        self._ticked = 0
         self._letting_go: asyncio.Task[None] | None = None
         self._stopping = False
         self.last_at_us = 0
@@ -198,9 +199,10 @@ class Decider:
         while True:
             due_us = min(self._look_us or _NEVER, self.evaluator.alerts.next_expiry_us() or _NEVER, self._deadline_us())
             wait_s = min(max((due_us - self._clock()) / 1_000_000, 0.0), 1.0)
-            if due_us <= self._clock() and self.backlog == 0:
+            if due_us <= self._clock() and self.position >= self._ticked:
                 self._look_us = None
                 await self._tick()
+                self._ticked = self.tail.committed
             else:
                 await asyncio.sleep(wait_s or 0.01)
 

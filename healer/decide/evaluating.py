@@ -18,7 +18,7 @@ from healer.store import cycles, deciding, journal
 class Running:
     """One ruleset at work."""
 
-    __slots__ = ("activation", "name", "ruleset", "session", "uses_meta")
+    __slots__ = ("activation", "name", "ruleset", "session", "timed", "uses_meta")
 
     def __init__(self, activation: str, compiled: engine.Compiled) -> None:
         self.activation = activation
@@ -26,6 +26,7 @@ class Running:
         self.name = f"{activation}/{compiled.ruleset.name}"
         self.session = engine.Session(compiled)
         self.uses_meta = compiled.uses_meta
+        self.timed = bool(self.session.timers)
 
 
 class Evaluator:
@@ -59,7 +60,7 @@ class Evaluator:
     def evaluate(self, row: journal.Row, *, replay: cycles.Openings | None = None) -> deciding.Outcome | None:
         """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
         if row.kind == "tick":
-            return None if replay is not None else self._tick(row)
+            return self._tick(row, replay=replay is not None)
         listening = self._routes.get(row.source)
         if not listening or row.kind == "revision":
             return None
@@ -81,15 +82,35 @@ class Evaluator:
                 matches = self._matches(one.session, row, data, now)
                 if matches:
                     outcome = outcome or deciding.Outcome(row.seq, row.at_us)
-                    self._fired(one, row, matches, word, outcome, replay is not None)
+                    self._fired(one, row, matches, word, outcome, replay is not None, {})
             except Exception as error:  # one ruleset's poison must not stop the others: the pair is set aside and told
-                telemetry.count("events_quarantined")
                 outcome = outcome or deciding.Outcome(row.seq, row.at_us)
-                outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
+                self._set_aside(one, error, outcome)
         return None if replay is not None else outcome
 
-    def _tick(self, row: journal.Row) -> deciding.Outcome:
-        return deciding.Outcome(row.seq, row.at_us, expired=self.alerts.expire(row.at_us), look=True)
+    def _tick(self, row: journal.Row, *, replay: bool) -> deciding.Outcome | None:
+        """Time has passed: what is due fires, by time, then by ruleset and rule. What waits is looked at."""
+        outcome = deciding.Outcome(row.seq, row.at_us, look=True)
+        due: list[tuple[Running, engine.Match]] = []
+        for one in self.running.values():
+            if one.timed and one.activation not in self.ended:
+                try:
+                    due += [(one, match) for match in one.session.advance(row.at_us / 1_000_000)]
+                except Exception as error:  # as for an event
+                    self._set_aside(one, error, outcome)
+        due.sort(key=_at)
+        ordinals: dict[str, dict[int, int]] = {}
+        for one, match in due:
+            self._fired(one, row, [match], None, outcome, replay, ordinals.setdefault(one.name, {}))
+        if replay:
+            return None
+        outcome.expired = self.alerts.expire(row.at_us)
+        return outcome
+
+    @staticmethod
+    def _set_aside(one: Running, error: Exception, outcome: deciding.Outcome) -> None:
+        telemetry.count("events_quarantined")
+        outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
 
     def _word(
         self, row: journal.Row, data: dict[str, Any], *, replay: cycles.Openings | None
@@ -109,9 +130,9 @@ class Evaluator:
 
     def _fired(
         self, one: Running, row: journal.Row, matches: list[engine.Match], word: deciding.AlertWord | None,
-        outcome: deciding.Outcome, replay: bool,
+        outcome: deciding.Outcome, replay: bool, ordinals: dict[int, int],
     ) -> None:  # fmt: skip
-        ordinals: dict[int, int] = {}
+        """Do what the rules that fired say. `word` is what the row says of an alert; what time fired in its wake is not about it."""
         for match in matches:
             ordinal = ordinals.get(match.rule.index, 0)
             ordinals[match.rule.index] = ordinal + 1
@@ -122,7 +143,8 @@ class Evaluator:
             for event in match.matches.values():
                 if "meta" not in event or not self._needs_meta[row.source]:
                     event["meta"] = self.meta(row, event)
-            self.acting.act(acting.Fired(one.activation, one.name, one.ruleset, match, row, word, ordinal), outcome)
+            own = word if not match.refs or row.seq in match.refs.values() else None
+            self.acting.act(acting.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal), outcome)
 
     def meta(self, row: journal.Row, data: Mapping[str, Any]) -> dict[str, Any]:
         """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what
@@ -143,3 +165,7 @@ class Evaluator:
         else:
             made["source"] = {"name": row.source, "type": self._types.get(row.source, "internal")}
         return made
+
+
+def _at(due: tuple[Running, engine.Match]) -> float:
+    return due[1].at

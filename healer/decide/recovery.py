@@ -48,6 +48,10 @@ _Places = list[_Row]
 _Chain = tuple[_Places, list[tuple[_Number, list[_Places], list[tuple[_Number, _Row]], _Places]], _Places]
 
 
+_OnceAfter = tuple[_Time, list[tuple[_Row, _Row]]]
+_NotAll = tuple[_Time, list[_Row | None], list[_Places]]
+
+
 class _Session(pydantic.BaseModel):
     """What `engine.Session.snapshot` gives."""
 
@@ -55,8 +59,10 @@ class _Session(pydantic.BaseModel):
     now_us: _Time
     ready: list[tuple[_Text, _Text]]
     entries: list[tuple[_Row, _Time, Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=1)]]]
+    facts: list[_Row]
     chains: list[tuple[_Text, _Text, _Chain]]
-    windows: list[tuple[_Text, _Text, list[tuple[_Row, _Time]]]]
+    timers: list[tuple[_Text, _Text, _OnceAfter | _NotAll]]
+    windows: list[tuple[_Text, _Text, list[tuple[_Row, _Time, _Row]]]]
     counters: _Counters
 
 
@@ -79,7 +85,7 @@ def refs_of(state: dict[str, Any]) -> list[int]:
     """The journal rows that a session's snapshot refers to."""
     return [
         *(entry[0] for entry in state["entries"]),
-        *(ref for _, _, windows in state["windows"] for ref, _ in windows),
+        *(ref for _, _, windows in state["windows"] for ref, _, _ in windows),
     ]
 
 

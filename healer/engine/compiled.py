@@ -31,6 +31,7 @@ class CompiledRule:
 
     `only` is the name of its match where there is one branch. `absence` is the test of a rule that is only about absence
     (`is not defined` alone); such a rule has no branches.
+    `several`: events meet its patterns one by one, and each of them has a place of its own in the index.
     `proven` is what is left to test of the first branch once the index has found the rule; None where nothing is left.
     """
 
@@ -43,6 +44,7 @@ class CompiledRule:
     always_absent: bool = False
     throttle_key: str = ""
     steps: tuple[joins.Step, ...] = ()
+    several: bool = False
 
     def branch(self, event: dict[str, Any]) -> str | None:
         """The name of the first branch that the event meets."""
@@ -69,7 +71,7 @@ class Compiled:
     tally: leaves.Tally
     absences: tuple[int, ...]
     places: tuple[tuple[int, int], ...]
-    joined: bool
+    several: bool
     throttled: bool
 
     @property
@@ -107,7 +109,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
                 found.add(len(places), way)
             places.append((number, pattern))
         digest.update(json.dumps([rule.name, made.digest]).encode())
-        uses_meta = uses_meta or bool(made.steps) or _reads_meta(rule)
+        uses_meta = uses_meta or _keeps(rule) or _reads_meta(rule)
         if number % RULES_IN_A_SLICE == RULES_IN_A_SLICE - 1:
             yield
     yield from found.freeze()
@@ -120,7 +122,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         tally=tally,
         absences=tuple(number for number, rule in enumerate(live) if rule.absence is not None),
         places=tuple(places),
-        joined=len(places) > len(live),
+        several=any(rule.several for rule in live),
         throttled=any(rule.rule.throttle for rule in live),
     )
 
@@ -131,14 +133,19 @@ _Ways = list[tuple[index.Gate, ...]]
 
 def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
     meant = conditions.meaning(rule.condition)
-    throttle = rule.throttle and [rule.throttle.kind, rule.throttle.window_us, rule.throttle.groups]
+    throttle = rule.throttle and [
+        rule.throttle.kind,
+        rule.throttle.window_us,
+        rule.throttle.groups,
+        rule.throttle.threshold,
+    ]
     key = _hash([meant, rule.throttle.groups]) if rule.throttle else ""
     digest = _hash([meant, throttle, [[action.name, action.args] for action in rule.actions]])
     alone = conditions.absence(rule.condition)
     if alone is not None:
         return _absence_rule(rule, digest, alone, tally), [()]
-    if rule.condition.kind == "all" and len(rule.condition.patterns) > 1:
-        return _chain_rule(rule, digest, tally)
+    if rule.condition.kind == "not_all" or (rule.condition.kind == "all" and len(rule.condition.patterns) > 1):
+        return _several(rule, digest, tally)
     trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
     ways = index.gates_of(trees[0] if len(trees) == 1 else normal.AnyOf(tuple(trees)))
     names = [pattern.name for pattern in rule.condition.patterns]
@@ -149,12 +156,22 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, 
     return CompiledRule(rule, digest, branches, None, None, throttle_key=key), [ways]
 
 
-def _chain_rule(rule: rules.Rule, digest: str, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
-    split = chains.split(rule.condition, tally)
-    trees = [one.alone or normal.Check(_EVERY, False) for one in split]
-    branches = tuple(Branch(one.name, leaves.condition(tree, tally)) for one, tree in zip(split, trees, strict=True))
-    steps = tuple(one.step for one in split)
-    return CompiledRule(rule, digest, branches, None, None, steps=steps), [index.gates_of(tree) for tree in trees]
+def _several(rule: rules.Rule, digest: str, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
+    """A rule whose patterns are met by events of their own: a chain of joins, or `not_all`."""
+    condition = rule.condition
+    steps: tuple[joins.Step, ...] = ()
+    if condition.kind == "all":
+        split = chains.split(condition, tally)
+        trees = [one.alone or normal.Check(_EVERY, False) for one in split]
+        steps = tuple(one.step for one in split)
+    else:
+        trees = [normal.normal(pattern.test) for pattern in condition.patterns]
+    branches = tuple(
+        Branch(pattern.name, leaves.condition(tree, tally))
+        for pattern, tree in zip(condition.patterns, trees, strict=True)
+    )
+    ways = [index.gates_of(tree) for tree in trees]
+    return CompiledRule(rule, digest, branches, None, None, steps=steps, several=True), ways
 
 
 _EVERY: Final = conditions.Leaf(conditions.Constant(True), "", 0, 0)
@@ -181,6 +198,16 @@ def _absence_rule(rule: rules.Rule, digest: str, alone: conditions.Value, tally:
     negated = isinstance(rule.condition.patterns[0].test, conditions.Not)
     present = leaves.leaf(conditions.Defined(alone, False), False, tally)
     return CompiledRule(rule, digest, (), None, None, absence=present, always_absent=negated)
+
+
+def _keeps(rule: rules.Rule) -> bool:
+    """Whether a rule keeps events to fire with them later."""
+    several = len(rule.condition.patterns) > 1 and rule.condition.kind != "any"
+    return (
+        several
+        or rule.condition.kind == "not_all"
+        or (rule.throttle is not None and rule.throttle.kind == "once_after")
+    )
 
 
 def _reads_meta(rule: rules.Rule) -> bool:

@@ -5,6 +5,7 @@ Made by `session`; read by `decide`, `healer.testing`, `explain`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from healer.engine import rules
@@ -29,10 +30,10 @@ class Match:
         return f"Match({self.rule.name!r}, {self.matches!r}, at={self.at!r})"
 
 
-def marked(event: dict[str, Any], window: str) -> dict[str, Any]:
-    """A copy of an event that fired a `once_within`, with the window noted as upstream notes it."""
+def marked(event: dict[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an event that fired through a window, with what upstream notes on it in `meta.rule_engine`."""
     meta = event.get("meta")
     meta = dict(meta) if isinstance(meta, dict) else {}
     noted = meta.get("rule_engine")
-    meta["rule_engine"] = {**(noted if isinstance(noted, dict) else {}), "once_within_time_window": window}
+    meta["rule_engine"] = {**(noted if isinstance(noted, dict) else {}), **notes}
     return {**event, "meta": meta}

@@ -35,7 +35,8 @@ class Action:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Throttle:
-    """`once_within`: at most one firing of a group in `window_us` microseconds.
+    """`once_within`: at most one firing of a group in `window_us` microseconds; `once_after`: one firing for all groups at the end of a
+    window; `accumulate_within`: a firing for each `threshold`-th event of a group.
 
     `shown` is the window as upstream marks it on the event (`10 SECONDS`); `groups` are paths into the event, None
     for an attribute that the peer never finds; `attributes` are the same as written.
@@ -47,6 +48,7 @@ class Throttle:
     groups: tuple[values.Steps | None, ...]
     attributes: tuple[str, ...]
     place: errors.Place
+    threshold: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,10 +1,7 @@
 """One running ruleset: events and facts go in, firings come out. No clock, no I/O: `now` is an argument.
 
 Callers: `decide` (the journal in order), `healer.testing`, `explain`. The same calls give the same firings, whatever
-the hash seed. Semantics: an event fires the first rule that holds (all with `match_multiple_rules`), a fact fires all; an
-event that a rule fired for is taken from what every other rule remembers; one that a `once_within` rule meets is taken from
-every rule after it, fired or swallowed; a rule that lost an event to an earlier one has opened its window all the same
-(measured on the peer, kept).
+the hash seed. What an event does is in `turn`; here is what stays: facts, what waits, windows, timers, and time.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ import heapq
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, Final
 
-from healer.engine import compiled, explaining, facts, joins, matches, memory, rules, snapshots, throttles
+from healer.engine import compiled, explaining, facts, joins, matches, memory, rules, snapshots, throttles, timers, turn
 
 MICROSECONDS: Final = 1_000_000
 Fetch = Callable[[int], dict[str, Any]]
@@ -33,20 +30,21 @@ class Session:
         self.windows = throttles.Windows(
             {n: made.rule.throttle for n, made in enumerate(self.compiled.live) if made.rule.throttle is not None}
         )
+        self.timers = timers.Timers(_timers(self.compiled.live))
         self.ready = set(self.compiled.absences)
         self.now: float = 0
         self._broken_before = -self.compiled.tally.broken
         self._multiple = self.compiled.ruleset.match_multiple_rules
         self._find = self.compiled.index.find
         self._live = self.compiled.live
-        self._plain = not (self.windows or self.chains or self.compiled.absences)
+        self._plain = not (self.windows or self.chains or self.timers or self.compiled.absences)
 
     @property
     def counters(self) -> dict[str, int]:
         """What was let go or counted as false: windows, events, firings, facts, comparisons where the peer raises."""
         return {
             "windows_evicted": self.windows.evicted,
-            "events_evicted": self.memory.evicted,
+            "events_evicted": self.memory.evicted + self.timers.evicted,
             "matches_cut": self.memory.cut,
             "facts_refused": self.facts.refused,
             "comparisons_broken": self._broken_before + self.compiled.tally.broken,
@@ -60,7 +58,7 @@ class Session:
     def set_counters(self, counters: dict[str, int]) -> None:
         """Go on counting from a snapshot."""
         self.windows.evicted = counters["windows_evicted"]
-        self.memory.evicted = counters["events_evicted"]
+        self.memory.evicted = counters["events_evicted"] - self.timers.evicted
         self.memory.cut = counters["matches_cut"]
         self.facts.refused = counters["facts_refused"]
         self._broken_before = counters["comparisons_broken"] - self.compiled.tally.broken
@@ -91,7 +89,8 @@ class Session:
         return fired
 
     @staticmethod
-    def _name(made: compiled.CompiledRule, event: dict[str, Any]) -> str | None:
+    def name_of(made: compiled.CompiledRule, event: dict[str, Any]) -> str | None:
+        """The name that the event has in a match of the rule, None where it meets no pattern. The index has found the rule."""
         if made.only is None:
             return made.branch(event)
         return made.only if made.proven is None or made.proven(event) else None
@@ -102,64 +101,28 @@ class Session:
         return self._let_in(fact, now, ref, fact=True)
 
     def _let_in(self, body: dict[str, Any], now: float, ref: int, *, fact: bool) -> list[matches.Match]:
-        """The general way: rules in the order of the file, with throttles, joins and rules about absence among them."""
+        """The general way: with throttles, joins, timers and rules about absence. What is due fires first."""
         now_us = round(now * MICROSECONDS)
-        self.windows.advance(now_us)
-        self.memory.expire(now_us)
+        due = self._pass(now_us)
         entry = self.memory.entry(body, ref, now_us, fact=fact)
         found = list(self._found(body))
         if self.ready:
             found = self._with_absences(body, found)
-        fired: list[matches.Match] = []
-        everyone, taken, taken_by = self._multiple or fact, False, ""
-        used: set[memory.Entry] = set()
-        for number, patterns in found:
-            made = self._live[number]
-            if patterns is not None:
-                if taken_by:
-                    continue
-                for row in self._joined(number, patterns, entry):
-                    used.update(row)
-                    if len(set(row)) == len(row) and (everyone or not taken):
-                        fired.append(_match(made.rule, self.chains[number].names, row, now))
-                taken = taken or (bool(fired) and fired[-1].rule is made.rule)
-                continue
-            if made.absence is not None:
-                if everyone or not (taken or taken_by):
-                    fired.append(matches.Match(made.rule, {}, {}, now))
-                    taken = True
-                continue
-            window = self.windows.by_rule.get(number)
-            if taken_by and (window is None or not everyone or made.throttle_key != taken_by):
-                continue
-            if window is None and taken and not everyone:
-                continue
-            name = self._name(made, body)
-            if name is None:
-                continue
-            shown = body
-            if window is not None:
-                taken_by = made.throttle_key
-                if not self.windows.passes(number, body, ref):
-                    continue
-                shown = matches.marked(body, window.shown)
-            if everyone or not taken:
-                fired.append(matches.Match(made.rule, {name: shown}, {name: ref}, now))
-            taken = True
-            used.add(entry)
-        self._take(entry, used, taken_by=taken_by, fired=bool(fired and fired[0].matches))
-        return fired
+        this = turn.Turn(self, entry, now)
+        this.run(found)
+        self._take(entry, this)
+        return due + this.fired
 
-    def _found(self, body: dict[str, Any]) -> Iterator[tuple[int, list[int] | None]]:
+    def _found(self, body: dict[str, Any]) -> Iterator[turn.Found]:
         """The rules that the index finds, in the order of the file; with the patterns it finds where a rule has several."""
-        if not self.compiled.joined:
+        if not self.compiled.several:
             for number in self._find(body):
                 yield number, None
             return
         places, now_at, patterns = self.compiled.places, -1, []
         for place in self._find(body):
             number, pattern = places[place]
-            if number in self.chains:
+            if self._live[number].several:
                 if number == now_at:
                     patterns.append(pattern)
                     continue
@@ -174,40 +137,43 @@ class Session:
         if patterns:
             yield now_at, patterns
 
-    def _joined(self, number: int, patterns: list[int], entry: memory.Entry) -> list[joins.Row]:
-        """What a rule of several patterns fires for an entry that it remembers from now on."""
-        chain, branches, met = self.chains[number], self._live[number].branches, False
-        for pattern in patterns:
-            if branches[pattern].holds(entry.body):
-                chain.insert(pattern, entry)
-                met = True
-        return chain.fire() if met else []
+    def timed(self, number: int, timer: timers.Timer) -> None:
+        """A timer has changed. What is over for its rule is over for the others too (but not a fact)."""
+        self.timers.changed(number)
+        if isinstance(timer, timers.NotAll):
+            for one in timer.over:
+                if not one.fact:
+                    self.memory.drop(one)
+            timer.over.clear()
 
     def remember(self, fact: memory.Entry, numbers: Container[int]) -> None:
         """Let a fact that was there before into rules that start anew; what it completes there was complete before, and fires nothing."""
         for number, patterns in self._found(fact.body):
             if number in numbers and patterns is not None:
-                self._joined(number, patterns, fact)
+                for pattern in patterns:
+                    if self._live[number].branches[pattern].holds(fact.body):
+                        self.chains[number].insert(pattern, fact)
+                self.chains[number].fire()
 
-    def _take(self, entry: memory.Entry, used: set[memory.Entry], *, taken_by: str, fired: bool) -> None:
+    def _take(self, entry: memory.Entry, this: turn.Turn) -> None:
         """Forget the events that a rule had; remember a fact."""
-        stays = entry.fact and not taken_by and self.relevant(entry.body) and self.facts.store(entry)
+        stays = entry.fact and not this.taken_by and self.relevant(entry.body) and self.facts.store(entry)
         if not self._multiple:
-            for one in used:
+            for one in this.used:
                 if not one.fact:
                     self.memory.drop(one)
-            if fired and not (entry.fact or taken_by):
+            if this.fired and this.fired[0].matches and not (entry.fact or this.taken_by):
                 self.ready.update(
-                    number for number in self.compiled.absences if any(self._present(number, one.body) for one in used)
+                    number
+                    for number in self.compiled.absences
+                    if any(self._present(number, one.body) for one in this.used)
                 )
-        if taken_by or (entry.fact and not stays):
+        if this.taken_by or (entry.fact and not stays):
             self.memory.drop(entry)
 
     # --- rules about absence ----------------------------------------------------------------------------------------------
 
-    def _with_absences(
-        self, event: dict[str, Any], found: list[tuple[int, list[int] | None]]
-    ) -> list[tuple[int, list[int] | None]]:
+    def _with_absences(self, event: dict[str, Any], found: list[turn.Found]) -> list[turn.Found]:
         """The rules found and those about absence whose turn it is, in the order of the file.
 
         Such a rule has its turn with the first event, and again after an event that had the field was taken by a rule
@@ -239,9 +205,9 @@ class Session:
         for place in self._find(fact):
             number, pattern = self.compiled.places[place]
             made = self._live[number]
-            if made.steps and made.branches[pattern].holds(fact):
+            if made.several and made.branches[pattern].holds(fact):
                 return True
-            if not made.steps and self._name(made, fact) is not None:
+            if not made.several and self.name_of(made, fact) is not None:
                 return True
         return any(self._present(number, fact) for number in self.compiled.absences)
 
@@ -250,11 +216,10 @@ class Session:
     ) -> list[matches.Match]:
         """Forget the facts that fit the pattern; a rule about absence fires if the last that it looked for went."""
         now = self.now = max(now, self.now)
-        self.memory.expire(round(now * MICROSECONDS))
+        fired = self._pass(round(now * MICROSECONDS))
         gone = self.facts.retract(pattern, partial, exclude_keys)
         for fact in gone:
             self.memory.drop(fact)
-        fired: list[matches.Match] = []
         for number in self.compiled.absences if gone else ():
             made = self._live[number]
             present = made.absence
@@ -268,16 +233,30 @@ class Session:
     # --- time -----------------------------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> list[matches.Match]:
-        """Let time pass up to `now`; returns what fires by time alone (nothing, as long as no rule has a timer)."""
+        """Let time pass up to `now`; returns what fires by time alone, each at its deadline, in the order of deadlines and rules."""
         self.now = max(now, self.now)
-        now_us = round(self.now * MICROSECONDS)
-        self.windows.advance(now_us)
-        self.memory.expire(now_us)
-        return []
+        return [] if self._plain else self._pass(round(self.now * MICROSECONDS))
 
     def next_deadline(self) -> float | None:
         """When the next rule fires by time alone (seconds), None if none waits. The end of a window is no deadline."""
-        return None
+        at_us = self.timers.next_us()
+        return None if at_us is None else at_us / MICROSECONDS
+
+    def _pass(self, now_us: int) -> list[matches.Match]:
+        """Let windows and events go whose time is over, and fire what is due."""
+        fired = []
+        for number, due in self.timers.due(now_us):
+            made = self._live[number]
+            events = {
+                name: matches.marked(one.body, noted) if noted else one.body
+                for name, (one, noted) in due.events.items()
+            }
+            refs = {name: one.ref for name, (one, _) in due.events.items()}
+            fired.append(matches.Match(made.rule, events, refs, due.at_us / MICROSECONDS))
+            self.timed(number, self.timers.by_rule[number])
+        self.windows.advance(now_us)
+        self.memory.expire(now_us)
+        return fired
 
     # --- what it says of itself ---------------------------------------------------------------------------------------------
 
@@ -298,12 +277,16 @@ class Session:
         snapshots.put_back(self, snapshot, fetch)
 
 
-def _match(rule: rules.Rule, names: tuple[str, ...], row: joins.Row, now: float) -> matches.Match:
-    return matches.Match(
-        rule, {name: entry.body for name, entry in zip(names, row, strict=True)},
-        {name: entry.ref for name, entry in zip(names, row, strict=True)}, now,
-    )  # fmt: skip
+def _timers(live: Sequence[compiled.CompiledRule]) -> dict[int, timers.Timer]:
+    found: dict[int, timers.Timer] = {}
+    for number, made in enumerate(live):
+        condition, throttle = made.rule.condition, made.rule.throttle
+        if throttle is not None and throttle.kind == "once_after":
+            found[number] = timers.OnceAfter(throttle)
+        elif condition.kind == "not_all" and condition.timeout_us is not None:
+            found[number] = timers.NotAll([pattern.name for pattern in condition.patterns], condition.timeout_us)
+    return found
 
 
-def _number(found: tuple[int, list[int] | None]) -> int:
+def _number(found: turn.Found) -> int:
     return found[0]

@@ -21,10 +21,11 @@ FORMAT: Final = 2
 def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
     """The snapshot: format, ruleset digest, time in microseconds, what is remembered, chains and windows by rule, counters.
 
-    `entries`: reference, time in microseconds, 1 for a fact, and with `bodies` the body; oldest first. `chains` name them by their places
-    in it. `windows`: reference, end in microseconds, and with `bodies` the group.
+    `entries`: reference, time in microseconds, 1 for a fact, and with `bodies` the body; oldest first. `facts`, `chains`
+    and `timers` name them by their places in it. `windows`: reference, end in microseconds, how many came, and with `bodies` the group.
     """
-    entries = sorted({*of.memory.events.values(), *of.facts.stored}, key=_number)
+    timed = (entry for timer in of.timers.by_rule.values() for entry in timer.entries())
+    entries = sorted({*of.memory.events.values(), *of.facts.stored, *timed}, key=_number)
     place = {entry: number for number, entry in enumerate(entries)}
     return {
         "format": FORMAT,
@@ -32,8 +33,14 @@ def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
         "now_us": max(of.windows.now_us, round(of.now * 1_000_000)),
         "ready": [list(_identity(of, number)) for number in sorted(of.ready)],
         "entries": [[entry.ref, entry.at_us, int(entry.fact), *([entry.body] if bodies else [])] for entry in entries],
+        "facts": [place[entry] for entry in of.facts.stored],
         "chains": [
             [*_identity(of, number), chain.snapshot(place)] for number, chain in of.chains.items() if not chain.empty
+        ],
+        "timers": [
+            [*_identity(of, number), timer.snapshot(place)]
+            for number, timer in of.timers.by_rule.items()
+            if timer.deadline_us is not None
         ],
         "windows": [
             [*_identity(of, number), window.snapshot(groups=bodies)]
@@ -73,15 +80,26 @@ def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[i
                 anew.pop(number).restore(state, entries)
             except (IndexError, KeyError) as error:
                 raise ValueError(f"the chain of the rule {name!r} is none: {error}") from None
-    for entry in entries:
-        if entry.fact and into.relevant(entry.body) and into.facts.store(entry):
+    for number in snapshot["facts"]:
+        if not 0 <= number < len(entries):
+            raise ValueError(f"no entry {number} is there")
+        entry = entries[number]
+        if into.relevant(entry.body) and into.facts.store(entry):
             into.remember(entry, anew)
+    for name, digest, state in snapshot["timers"]:
+        number = known.get((name, digest))
+        if number is not None:
+            try:
+                into.timers.by_rule[number].restore(state, entries)
+            except (IndexError, KeyError, TypeError) as error:
+                raise ValueError(f"the timer of the rule {name!r} is none: {error}") from None
+            into.timers.changed(number)
     for name, digest, windows in snapshot["windows"]:
         number = known.get((name, digest))
         if number is not None:
-            for ref, until_us, *group in windows:
+            for ref, until_us, count, *group in windows:
                 key = _key(group[0]) if group else into.windows.by_rule[number].group(_fetched(fetch, ref))
-                into.windows.reopen(number, key, ref, until_us)
+                into.windows.reopen(number, key, ref, until_us, count)
 
 
 def _fetched(fetch: Callable[[int], dict[str, Any]] | None, ref: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`once_within`: the first event of a group fires, the ones in its window are swallowed.
+"""`once_within`: the first event of a group fires, the ones in its window are swallowed. `accumulate_within`: the last of a count fires.
 
 Caller: `session`. A window is [t, t+N): at exactly t+N a group fires again. Times are whole microseconds, so that ends
 are exact. The number of groups is bounded: the oldest is let go, and counted, beyond `GROUPS_MAX`.
@@ -12,29 +12,26 @@ from typing import Any, Final
 
 from healer.engine import rules, values
 
+SLACK: Final = 1_000
 GROUPS_MAX: Final = 1_000_000
 
 
-class OnceWithin:
-    """The open windows of one rule, by group, in the order in which they end."""
+class Grouping:
+    """The group of an event, by its attributes."""
 
-    __slots__ = ("getters", "open", "order", "shown", "single", "window_us")
+    __slots__ = ("_getters", "_single")
 
     def __init__(self, throttle: rules.Throttle) -> None:
-        self.window_us = throttle.window_us
-        self.shown = throttle.shown
-        self.getters = [values.getter(steps) if steps else None for steps in throttle.groups]
-        self.single = self.getters[0] if len(self.getters) == 1 else None
-        self.open: dict[Any, tuple[int, int]] = {}
-        self.order: collections.deque[tuple[int, Any]] = collections.deque()
+        self._getters = [values.getter(steps) if steps else None for steps in throttle.groups]
+        self._single = self._getters[0] if len(self._getters) == 1 else None
 
-    def group(self, event: dict[str, Any]) -> Any:
-        """The event's group as a key, or None where an attribute is missing or null (then nothing is throttled)."""
-        if self.single is not None:
-            value = self.single(event)
+    def of(self, event: dict[str, Any]) -> Any:
+        """The group as a key, or None where an attribute is missing: then an event is like no other. A null is one (measured)."""
+        if self._single is not None:
+            value = self._single(event)
             return value if type(value) is str else self._part(value)
         key = []
-        for get in self.getters:
+        for get in self._getters:
             part = self._part(get(event)) if get else None
             if part is None:
                 return None
@@ -43,9 +40,30 @@ class OnceWithin:
 
     @staticmethod
     def _part(value: Any) -> Any:
-        if value is None or value is values.MISSING or value is values.BROKEN:
-            return None
-        return values.typed_key(value)
+        return None if value is values.MISSING or value is values.BROKEN else values.typed_key(value)
+
+
+class OnceWithin:
+    """The open windows of one rule, by group, in the order in which they end."""
+
+    __slots__ = ("grouping", "noted", "open", "order", "shown", "window_us")
+
+    def __init__(self, throttle: rules.Throttle) -> None:
+        self.window_us = throttle.window_us
+        self.shown = throttle.shown
+        self.grouping = Grouping(throttle)
+        self.noted: dict[str, Any] = {"once_within_time_window": throttle.shown}
+        self.open: dict[Any, tuple[int, int, int]] = {}
+        """Group → end in microseconds, reference of the event that opened it, how many came."""
+        self.order: collections.deque[tuple[int, Any]] = collections.deque()
+
+    def group(self, event: dict[str, Any]) -> Any:
+        """The event's group as a key, or None."""
+        return self.grouping.of(event)
+
+    def takes(self, key: Any) -> bool:
+        """Whether an event of the group is taken from the rules after it."""
+        return True
 
     def until_us(self, key: Any) -> int | None:
         """When the window of a group ends, or None where it has none."""
@@ -59,11 +77,16 @@ class OnceWithin:
         found = self.open.get(key)
         if found is not None and now_us < found[0]:
             return False
+        self._begin(key, now_us, ref)
+        return True
+
+    def _begin(self, key: Any, now_us: int, ref: int) -> None:
         until = now_us + self.window_us
         if until > now_us:
-            self.open[key] = (until, ref)
+            self.open[key] = (until, ref, 1)
             self.order.append((until, key))
-        return True
+            if len(self.order) > 2 * len(self.open) + SLACK:  # counts that were reached have ended before their time
+                self.order = collections.deque(one for one in self.order if self.open.get(one[1], (None,))[0] == one[0])
 
     def expire(self, now_us: int) -> int:
         """Forget windows that are over; returns how many were forgotten."""
@@ -85,27 +108,63 @@ class OnceWithin:
             del self.open[key]
 
     def snapshot(self, *, groups: bool) -> list[list[Any]]:
-        """For a snapshot: reference of the event that opened it, end in microseconds, and the group if it is wanted; oldest first."""
+        """For a snapshot, oldest first: reference of the event that opened it, end (µs), how many came, and the group if wanted."""
         return [
-            [self.open[key][1], until, *([key] if groups else [])]
+            [self.open[key][1], until, self.open[key][2], *([key] if groups else [])]
             for until, key in self.order
             if self.open.get(key, (None,))[0] == until
         ]
 
-    def reopen(self, key: Any, ref: int, until_us: int) -> None:
+    def reopen(self, key: Any, ref: int, until_us: int, count: int) -> None:
         """Put back a window from a snapshot; oldest first."""
         if key is not None:
-            self.open[key] = (until_us, ref)
+            self.open[key] = (until_us, ref, count)
             self.order.append((until_us, key))
 
 
+class AccumulateWithin(OnceWithin):
+    """Fires for each `threshold`-th event of a group within a window, which begins with the first of a count."""
+
+    __slots__ = ("threshold",)
+
+    def __init__(self, throttle: rules.Throttle) -> None:
+        super().__init__(throttle)
+        self.threshold = throttle.threshold
+        self.noted = {"accumulate_within_time_window": throttle.shown, "threshold": throttle.threshold}
+
+    def takes(self, key: Any) -> bool:
+        """An event without the attribute is counted nowhere, and left to other rules (measured)."""
+        return key is not None
+
+    def passes(self, key: Any, now_us: int, ref: int) -> bool:
+        """Whether an event of the group is the last of its count; if not it is counted."""
+        if key is None:
+            return False
+        until_us, first, count = self.open.get(key, (0, ref, 0))
+        if until_us <= now_us:
+            first, count = ref, 0
+        if count + 1 >= self.threshold:
+            self.open.pop(key, None)
+            return True
+        if count:
+            self.open[key] = (until_us, first, count + 1)
+        else:
+            self._begin(key, now_us, ref)
+        return False
+
+
+_KINDS: Final = {"once_within": OnceWithin, "accumulate_within": AccumulateWithin}
+
+
 class Windows:
-    """All `once_within` rules of a session, by number: one bound over them, and one heap of what ends next."""
+    """All rules of a session with a window, by number: one bound over them, and one heap of what ends next."""
 
     __slots__ = ("by_rule", "ending", "evicted", "now_us", "open")
 
     def __init__(self, throttled: dict[int, rules.Throttle]) -> None:
-        self.by_rule = {number: OnceWithin(throttle) for number, throttle in throttled.items()}
+        self.by_rule = {
+            number: _KINDS[throttle.kind](throttle) for number, throttle in throttled.items() if throttle.kind in _KINDS
+        }
         self.ending: list[tuple[int, int]] = []
         self.open = 0
         self.evicted = 0
@@ -124,20 +183,19 @@ class Windows:
             if window.order:
                 heapq.heappush(self.ending, (window.order[0][0], number))
 
-    def passes(self, number: int, event: dict[str, Any], ref: int) -> bool:
-        """Whether the rule may fire for the event at the time of the last `advance`; if so its group's window opens."""
+    def passes(self, number: int, key: Any, ref: int) -> bool:
+        """Whether the rule may fire for an event of the group at the time of the last `advance`; it counts from now on."""
         window = self.by_rule[number]
         empty, before = not window.order, len(window.open)
-        if not window.passes(window.group(event), self.now_us, ref):
-            return False
+        passes = window.passes(key, self.now_us, ref)
         self._opened(number, window, empty, len(window.open) - before)
-        return True
+        return passes
 
-    def reopen(self, number: int, key: Any, ref: int, until_us: int) -> None:
+    def reopen(self, number: int, key: Any, ref: int, until_us: int, count: int) -> None:
         """Put back a window of a group from a snapshot; oldest first."""
         window = self.by_rule[number]
         empty, before = not window.order, len(window.open)
-        window.reopen(key, ref, until_us)
+        window.reopen(key, ref, until_us, count)
         self._opened(number, window, empty, len(window.open) - before)
 
     def _opened(self, number: int, window: OnceWithin, empty: bool, more: int) -> None:

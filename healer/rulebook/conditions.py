@@ -43,9 +43,6 @@ def _several(
             document.error("condition-kind", "a condition has one of all:, any:, not_all:", mark)
         return None
     kind, items = found[0], value[found[0]]
-    if kind == "not_all":
-        fields.not_yet(document, value, kind)
-        good = False
     timed, timeout_us = _timeout_us(document, value, kind)
     at = value.values_at.get(kind)
     if not isinstance(items, config.Seq) or not items:

@@ -15,6 +15,7 @@ _WINDOW: Final = re.compile(r"(\d+)\s(millisecond|second|minute|hour|day)s?", re
 _UNIT_US: Final = {
     "millisecond": 1_000, "second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000,
 }  # fmt: skip
+THRESHOLD_MAX: Final = 1_000_000_000
 WINDOW_MAX_US: Final = 3_660 * 86_400_000_000
 
 
@@ -45,25 +46,45 @@ def read(document: config.Document, rule: config.Map, condition: conditions.Cond
     good = fields.keys(
         document, found, (*KINDS, "threshold", "group_by_attributes"), ("group_by_attributes",), "throttle"
     )
-    for key in ("once_after", "accumulate_within", "threshold"):
-        if key in found:
-            fields.not_yet(document, found, key)
-            good = False
-    if "once_within" not in found:
+    kinds = [key for key in KINDS if key in found]
+    if len(kinds) != 1:
         if good:
-            document.error("missing-key", "throttle needs the key 'once_within'", found.mark)
+            wanted = "once_within, once_after, or accumulate_within with threshold"
+            document.error("throttle-kind", f"a throttle has one of {wanted}", found.mark)
         return None
-    made = window(found["once_within"]) if duration_us(document, found, "once_within") is not None else None
+    kind = kinds[0]
+    made = window(found[kind]) if duration_us(document, found, kind) is not None else None
+    threshold = _threshold(document, found, kind)
     good &= made is not None
     groups = _groups(document, found)
     if condition is not None and (len(condition.patterns) != 1 or conditions.absence(condition) is not None):
-        message = "once_within needs a condition on a single event"
+        message = f"{kind} needs a condition on a single event"
         document.error("throttle-condition", message, rule.keys_at.get("throttle"))
         good = False
-    if not good or groups is None or made is None:
+    if not good or groups is None or made is None or threshold is None:
         return None
     place = document.place(rule.keys_at.get("throttle"))
-    return engine.Throttle("once_within", *made, groups, tuple(found["group_by_attributes"]), place)
+    return engine.Throttle(kind, *made, groups, tuple(found["group_by_attributes"]), place, threshold)
+
+
+def _threshold(document: config.Document, found: config.Map, kind: str) -> int | None:
+    """How many events make a firing, or None after saying what is wrong."""
+    if kind != "accumulate_within":
+        if "threshold" not in found:
+            return 1
+        document.error(
+            "unknown-key", f"{kind} has no threshold", found.keys_at.get("threshold"), "accumulate_within has one"
+        )
+        return None
+    if "threshold" not in found:
+        document.error("missing-key", "accumulate_within needs the key 'threshold'", found.mark)
+        return None
+    value = found["threshold"]
+    if fields.is_a(value, "integer") and 1 <= value <= THRESHOLD_MAX:
+        return int(value)
+    wanted = f"a whole number from 1 to {THRESHOLD_MAX:,}"
+    fields.wrong_type(document, found.values_at.get("threshold"), "threshold", value, wanted)
+    return None
 
 
 def _groups(document: config.Document, found: config.Map) -> tuple[values.Steps | None, ...] | None:

@@ -32,7 +32,7 @@ def replay(
     """What the rulebook fires for the steps, in order, on a clock that starts at 0.
 
     A step is `{"event": {…}}`, `{"fact": {…}}`, `{"retract": {…}, "partial": bool, "exclude_keys": […]}` or
-    `{"advance_s": 10}`, with optional `"at"` (seconds, never going back) and `"ruleset"` (default: all, in the order of
+    `{"advance_s": 10}`, with optional `"at"` (seconds, not before the clock) and `"ruleset"` (default: all, in the order of
     the file). `partial` is true by default, as for upstream's action; where it is false `exclude_keys` is `["meta"]` by
     default, as there. Raises `errors.ConfigurationError` for the rulebook, `errors.InvalidField` for a step.
     """
@@ -41,15 +41,20 @@ def replay(
     found: list[Firing] = []
     for number, raw in enumerate(steps):
         step = steps_.read(number, raw, list(sessions))
-        clock = max(step.at if step.at is not None else clock, clock) + (step.advance_s or 0)
+        clock = steps_.moment(step, clock)
+        due = [(name, match) for name, session in sessions.items() for match in session.advance(clock)]
+        fired = sorted(due, key=_at)  # by time, then in the order of the file
         for name in [step.ruleset] if step.ruleset else sessions:
-            for match in _fire(sessions[name], step, clock):
-                found.append(Firing(number, match.at, name, match.rule.name, match.matches))
+            fired += [(name, match) for match in _fire(sessions[name], step, clock)]
+        found += [Firing(number, match.at, name, match.rule.name, match.matches) for name, match in fired]
     return found
 
 
+def _at(fired: tuple[str, engine.Match]) -> float:
+    return fired[1].at
+
+
 def _fire(session: engine.Session, step: steps_.Step, now: float) -> Iterator[engine.Match]:
-    yield from session.advance(now)
     body, ref = step.body, step.number + 1
     if step.kind == "event":
         yield from session.post(body, now, ref)

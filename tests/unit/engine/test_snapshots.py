@@ -19,6 +19,24 @@ RULES = [
         "action": {"none": None},
         "throttle": {"once_within": "10 seconds", "group_by_attributes": ["h"]},
     },
+    {
+        "name": "n",
+        "condition": {"not_all": ['event.h == "x"', "event.msg == 1"], "timeout": "7 seconds"},
+        "action": {"none": None},
+    },
+    {
+        "name": "k",
+        "condition": "event.i == 2",
+        "action": {"none": None},
+        "throttle": {"accumulate_within": "9 seconds", "threshold": 2, "group_by_attributes": ["h"]},
+    },
+    {
+        "name": "d",
+        "condition": "event.msg is defined",
+        "action": {"none": None},
+        "throttle": {"once_after": "5 seconds", "group_by_attributes": ["i"]},
+    },
+    {"name": "j", "condition": {"all": ["event.i == 0", 'event.h == "y"']}, "action": {"none": None}},
     {"name": "c", "condition": "event.i >= 1", "action": {"none": None}},
 ]
 
@@ -78,7 +96,7 @@ def test_a_snapshot_holds_numbers_and_no_bodies() -> None:
     text = json.dumps(session.snapshot(bodies=False))
     assert "secret" not in text
     assert json.loads(text)["entries"] == [[12, 2_000_000, 1]]
-    assert json.loads(text)["windows"][0][2] == [[11, 11_500_000]]
+    assert json.loads(text)["windows"][0][2] == [[11, 11_500_000, 1]]
 
 
 @given(STEPS)

@@ -23,8 +23,9 @@ from healer.testing import steps
     ],
 )  # fmt: skip
 def test_a_wrong_step_names_its_line(raw: Any) -> None:
-    with pytest.raises(errors.InvalidField, match="line 3: "):
+    with pytest.raises(errors.InvalidField, match="line 3: ") as caught:
         steps.read(2, raw, ["s"])
+    assert caught.value.message == f"line 3: {caught.value.fields['field']}: {caught.value.fields['detail']}"
 
 
 def test_a_step_is_read_with_its_defaults() -> None:
