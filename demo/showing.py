@@ -46,14 +46,20 @@ NOT_AMONG_ENVIRONMENT: Final = "HEALER_"
 
 
 class NotHealed(Exception):
-    """What did not come about, for the person."""
+    """What did not come about, for the person, and what to do; said as the commands say their errors."""
 
+    code = "not-healed"
     exit_code = 1
+
+    def __init__(self, said: str, try_: str = "") -> None:
+        super().__init__(said)
+        self.try_ = try_
 
 
 class NoDaemon(NotHealed):
     """Nobody answers."""
 
+    code = "not-running"
     exit_code = NO_DAEMON
 
 
@@ -186,7 +192,7 @@ def send(path: pathlib.Path, port: str, quiet: bool = False) -> dict[str, Any]:
             raise NotHealed(f"the daemon refused {path}: {done.stdout.strip()}")
         # It opens its port before its socket: where it answers there and nothing listens here, this is not its port.
         if done.returncode == NOT_CONNECTED and asked("status") is not None:
-            raise NotHealed(f"nothing listens at {url}, and the daemon answers: PORT=… make demo sends to its port")
+            raise NotHealed(f"nothing listens at {url}, and the daemon answers", "PORT=… make demo  sends to its port")
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     answer: dict[str, Any] = waited(f"an answer of {url} (PORT=… make demo sends elsewhere)", answered)
@@ -238,9 +244,9 @@ def demonstrate() -> None:
     """The whole of it. Raises `NotHealed`."""
     status = asked("status")
     if status is None:
-        raise NoDaemon("no daemon answers: start it in another terminal with  make run")
+        raise NoDaemon("no daemon answers", "make run  in another terminal")
     if status["mode"] != "active" or status["paused"]:
-        raise NotHealed("the daemon is paused or observes, so that nothing would be healed: see  healer status")
+        raise NotHealed("the daemon is paused or observes, so that nothing would be healed", "healer status")
     recorded = DEMO / "port"
     port = os.environ.get("PORT") or (recorded.read_text().strip() if recorded.exists() else "8080")
     close_earlier(port)
@@ -258,9 +264,8 @@ def demonstrate() -> None:
     cleaned, restarted, refused = ended(list(sent.values()))
     healed = cleaned["state"] == restarted["state"] == "succeeded"
     if not healed or disk_bytes() > LIMIT_BYTES or not service("status").startswith("active"):
-        raise NotHealed(
-            f"not healed: look at  healer explain {sent['disk_full']}  and  healer explain {sent['service_down']}"
-        )
+        try_ = f"healer explain {sent['disk_full']}  and  healer explain {sent['service_down']}"
+        raise NotHealed("the disk or the service is not healed", try_)
 
     title("4. Healed")
     show_hosts(broken=False)
@@ -312,7 +317,9 @@ def main() -> int:
     try:
         demonstrate()
     except NotHealed as error:
-        print(f"{paint('1;31', 'error')}: {error}", file=sys.stderr)
+        print(f"{paint('1;31', f'error[{error.code}]')}: {error}", file=sys.stderr)
+        if error.try_:
+            print(f"  try  {error.try_}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -330,7 +330,7 @@ class AlreadyRunning(StartError):
 
 
 class FirstStartActive(StartError):
-    """the data directory {data_dir} is new, the mode is active, and {controllers} reach beyond this machine"""
+    """the data directory {data_dir} is new, the mode is active, and {controllers} {reach} beyond this machine"""
 
     code = "first-start-active"
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from healer import errors, model
+from healer import config, errors, model
 from healer.catalog import schemas
 
 Kind = Literal["script", "playbook", "module", "command"]
@@ -75,6 +75,12 @@ class Entry:
         problems = [f"{name}: may not be set by an event" for name in kept]
         made = self.parameters_of(given)
         return (problems + (made if isinstance(made, list) else []))[:PROBLEMS_MAX] if problems else made
+
+    def unwanted_target(self, given: object) -> str:
+        """What is wrong with a target that is given to an action that works on none; '' where none is given, or it works on some."""
+        if self.target == "required" or given is None or given in ("", []):
+            return ""
+        return f"target: the action works on none (target: none), got {config.shown(given)}"
 
     def _undeclared(self, name: object) -> str:
         near = errors.nearest(str(name), self.parameters)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import click
 
+import healer
 from healer import errors
 from healer.cli import usage
 
@@ -153,7 +154,17 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: types.Tr
     )
 
 
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    """The callback of `--version`."""
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"healer {healer.__version__}")
+        ctx.exit()
+
+
 @click.group("healer", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 def cli() -> None:
     """auto-healer: takes alerts, finds the rule, runs the action, and proves what it did."""
 

@@ -33,7 +33,7 @@ def command(
                              width=terminal.width(), right=(5,)):  # fmt: skip
         terminal.echo(line)
     if found["next"] is not None:
-        terminal.note(f"there are more:  healer alerts --limit {limit * 4}")
+        terminal.note(f"there are more:  --limit {limit * 4}")
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:

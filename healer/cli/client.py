@@ -41,10 +41,10 @@ class Refused(errors.HealerError):
         self.problem = problem
         self.http_status = status
         detail = problem.get("detail") or problem.get("title") or f"the daemon answered {status}"
-        super().__init__(str(problem.get("try") or try_), detail=detail)
+        super().__init__(try_, detail=detail)
 
     def __str__(self) -> str:
-        lines = [_diagnostic(item) for item in _list(self.problem.get("errors"))]
+        lines = [_diagnostic(item) for item in _list(self.problem.get("errors")) if not _is_told(item)]
         lines.append(f"error[{self.problem.get('code') or self.code}]: {self.message}")
         if near := _list(self.problem.get("near")) + _list(self.problem.get("candidates")):
             lines.append("  near " + ", ".join(str(one) for one in near[:10]))
@@ -163,7 +163,8 @@ class Client:
         if not isinstance(problem, dict):
             problem = {"detail": f"{self.where} answered {answer.status} {answer.reason}; is that healer?"}
         retry = answer.headers.get("Retry-After", "")
-        raise _kind(answer.status)(problem, answer.status, _advice(answer.status, retry, self.where))
+        try_ = location.again(str(problem.get("try") or "")) or _advice(answer.status, retry, self.where)
+        raise _kind(answer.status)(problem, answer.status, try_)
 
     def _guard(self, do: Any) -> Any:
         """What can go wrong on a connection, said as what it means."""
@@ -174,7 +175,9 @@ class Client:
             advice = "the user that runs the daemon, or a key:  --url URL with HEALER_KEY"
             raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice) from error
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            raise errors.NotRunning(ELSEWHERE if self.where.url else "healer run", where=self.where) from error
+            raise errors.NotRunning(
+                ELSEWHERE if self.where.url else location.again("healer run"), where=self.where
+            ) from error
         except TimeoutError as error:
             where = f"{self.where} within {self._timeout_s:g} s"
             raise errors.NotRunning(ELSEWHERE if self.where.url else "", where=where) from error
@@ -220,7 +223,8 @@ def _parts(url: str) -> urllib.parse.SplitResult:
     try:
         parts = urllib.parse.urlsplit(url)
         if (
-            parts.scheme in ("http", "https")
+            "@" not in url
+            and parts.scheme in ("http", "https")
             and parts.hostname
             and parts.port != 0
             and url.isascii()
@@ -229,9 +233,10 @@ def _parts(url: str) -> urllib.parse.SplitResult:
             return parts
     except ValueError:
         pass  # a port that is no number, an address that is none
-    raise usage.WrongUse(
-        detail=f"--url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted, got {usage.got(url)}"
-    )
+    if "@" in url:
+        raise usage.WrongUse("https://HOST:PORT, and the key in HEALER_KEY",
+                             detail="--url or HEALER_URL: a URL without user and password is wanted, got one with '@'")  # fmt: skip
+    raise usage.WrongUse(detail=f"{location.URL_WANTED}, got {usage.got(url)}")
 
 
 def _printable(key: str) -> str:
@@ -273,6 +278,11 @@ def _json(data: bytes, status: int) -> Any:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _is_told(item: Any) -> bool:
+    """A mistake in a field of a body: the detail has it already."""
+    return isinstance(item, dict) and "field" in item
 
 
 def _diagnostic(item: Any) -> str:

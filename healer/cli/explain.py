@@ -33,7 +33,7 @@ def command(where: location.Where, what: str | None, latest: bool, rule: str | N
     """
     if (what is None) == (not latest):
         given = "none was given" if what is None else "got both"
-        raise usage.WrongUse("healer explain e-12 or healer explain --latest",
+        raise usage.WrongUse(" or ".join(map(location.again, ("healer explain e-12", "healer explain --latest"))),
                              detail=f"the ID of an event or a run, or --latest is wanted, {given}")  # fmt: skip
     found = _ask(where, what or "latest", rule)
     if rule is not None and not _rules(found):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from healer.cli import terminal
+from healer.cli import location, terminal
 from healer.policy import reasons
 
 WORDS: Final = {
@@ -21,7 +21,7 @@ WORDS: Final = {
     "disabled": "it is switched off (enabled: false)",
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
-    "ended": "a rule had ended its rulebook (shutdown); healer reload brings it back",
+    "ended": "a rule had ended its rulebook (shutdown)",
     "not-heard": "its condition holds today, and it did not hear of the event then",
     "absence": "it fires for a field that is missing, and the event has it",
     "absence-over": "what is missing is looked at once, with the first event, and that has been",
@@ -67,6 +67,8 @@ def _verdict(rule: Mapping[str, Any]) -> str:
         more = f" ({terminal.clean(rule['taken_by'])})"
     elif rule.get("throttle"):
         more = f" (once_within: {terminal.clean(rule['throttle'])})"
+    if word == "ended":
+        more = f"; {location.again('healer reload')} brings it back"
     return f"did not fire: {WORDS.get(word, terminal.clean(word))}{more}"
 
 
@@ -142,9 +144,8 @@ def why(verdict: Mapping[str, Any]) -> str:
 
 def next_step(verdict: Mapping[str, Any]) -> str:
     """What a person may do about it, or an empty string."""
-    if isinstance(step := verdict.get("next_step"), str):
-        return terminal.clean(step)
-    return terminal.clean(reasons.next_step(*_code(verdict)))
+    step = verdict.get("next_step")
+    return location.again(terminal.clean(step if isinstance(step, str) else reasons.next_step(*_code(verdict))))
 
 
 def _code(verdict: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

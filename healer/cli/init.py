@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 from typing import Final
 
 import click
@@ -37,7 +38,7 @@ def command(folder: pathlib.Path) -> None:
         terminal.echo("nothing written")
         return
     terminal.echo(f"wrote {', '.join(written)}")
-    here = "" if folder.resolve() == pathlib.Path.cwd() else f"cd {terminal.clean(folder)} && "
+    here = "" if folder.resolve() == pathlib.Path.cwd() else f"cd {terminal.clean(shlex.quote(str(folder)))} && "
     terminal.note(f"next:  {here}healer validate && healer run")
     terminal.note(f"then, in another terminal:  {here}healer send examples/disk_full.json && healer explain --latest")
 

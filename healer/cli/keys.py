@@ -60,7 +60,7 @@ def list_(where: location.Where, as_json: bool) -> None:
         return
     items = found["items"]
     if not items:
-        terminal.note("no keys:  healer keys create NAME --role ROLE")
+        terminal.note(f"no keys:  {location.again('healer keys create NAME --role ROLE')}")
         return
     for line in tables.lines(
         ("id", "name", "role", "made", "by", "revoked"), [_row(item) for item in items], width=terminal.width()

@@ -9,16 +9,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import click
 
 from healer import cli
-from healer.cli import terminal
+from healer.cli import terminal, usage
 
 DATA_DIR: Final = ".healer"
 SETTINGS: Final = ("healer.yaml", "healer.yml")
+
+NAMING: Final = {"project": "--project", "data_dir": "--data-dir", "url": "--url"}
+"""The options that a command which is advised has to have too. Never `--key`."""
+_ASKING: Final = re.compile(r"healer (?:run|reload|status|alerts|runs|explain|audit list|keys|send)(?: [\w.-]+)*")
+VALIDATE: Final = "healer validate"
+URL_WANTED: Final = "--url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,8 +50,13 @@ def find(
     key: str | None,
     environ: Mapping[str, str],
 ) -> Where:
-    """The daemon that options and environment name. An option stands above the environment, a folder above HEALER_URL."""
-    if not url and project is None and data_dir is None:
+    """The daemon that options and environment name. An option stands above the environment, a folder above HEALER_URL.
+
+    Raises `usage.WrongUse` for an empty URL: what a variable that is not set leaves must not mean the daemon of this folder.
+    """
+    if url == "":
+        raise usage.WrongUse(detail=f"{URL_WANTED}, got ''")
+    if url is None and project is None and data_dir is None:
         url = environ.get("HEALER_URL")
     return Where(data_dir_of(project, data_dir, environ), url or "", key or environ.get("HEALER_KEY", ""))
 
@@ -60,6 +73,19 @@ def data_dir_of(
     root = project or pathlib.Path()
     named = environ.get("HEALER_DATA_DIR") or _from_settings(root) or DATA_DIR
     return root / pathlib.Path(named)
+
+
+def again(advice: str) -> str:
+    """A command that is advised, with what was said to the one that runs about which daemon is meant. Other advice stays as it is."""
+    context = click.get_current_context(silent=True)
+    given = {name: value for name in NAMING if context and (value := context.params.get(name)) is not None}
+    if advice == VALIDATE and "project" in given:
+        return terminal.clean(f"{VALIDATE} {shlex.quote(str(given['project']))}")
+    if not given or _ASKING.fullmatch(advice) is None:
+        return advice
+    return terminal.clean(
+        " ".join([advice, *(f"{NAMING[name]} {shlex.quote(str(one))}" for name, one in given.items())])
+    )
 
 
 def _from_settings(root: pathlib.Path) -> str | None:

@@ -12,9 +12,17 @@ import click
 from healer import config, errors, testing, wording
 from healer.cli import usage
 from healer.intake import strict
+from healer.testing import steps
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 LINE_BYTES_MAX: Final = 16 << 20
+
+
+class WrongFile(errors.ConfigurationError):
+    """{count}
+
+    In the rulebook or the variables, which need no project.
+    """
 
 
 class WrongSteps(errors.HealerError):
@@ -38,10 +46,14 @@ class WrongSteps(errors.HealerError):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a firing.")
 def command(rulebook: pathlib.Path, steps_file: pathlib.Path, vars_file: pathlib.Path | None, as_json: bool) -> None:
     """Show which rules of RULEBOOK fire for the steps of a file."""
+    variables = _variables(vars_file)
     try:
-        firings = testing.replay(rulebook, steps_of(steps_file), _variables(vars_file))
-    except errors.InvalidField as error:
-        raise WrongSteps(error.try_, where=steps_file, detail=error.message) from error
+        firings = testing.replay(rulebook, steps_of(steps_file), variables)
+    except steps.WrongStep as error:
+        where, detail = f"{steps_file}:{error.fields['line']}", f"{error.fields['field']}: {error.fields['detail']}"
+        raise WrongSteps(error.try_, where=where, detail=detail) from error
+    except errors.ConfigurationError as error:
+        raise WrongFile(error.diagnostics) from error
     for firing in firings:
         if as_json:
             click.echo(json.dumps(firing.as_json(), separators=(",", ":")))
@@ -76,7 +88,7 @@ def _variables(path: pathlib.Path | None) -> dict[str, Any] | None:
         return None
     document = config.read_file(path, str(path))
     if not document.ok:
-        raise errors.ConfigurationError(document.diagnostics)
+        raise WrongFile(document.diagnostics)
     if document.value is None:
         return {}
     if not isinstance(document.value, dict):

@@ -213,7 +213,8 @@ def _cut(attempt: dict[str, Any], run: str) -> Iterator[str]:
     yield f"{'':<14}its output was cut: {there}; what went beyond 1 MiB of a stream is gone"
     for stream in sizes:
         more = " --stderr" if stream == "stderr" else ""
-        yield f"{'':<14}see it      healer runs show {run} --output --attempt {attempt.get('number')}{more}"
+        see = location.again(f"healer runs show {run} --output --attempt {attempt.get('number')}{more}")
+        yield f"{'':<14}see it      {see}"
 
 
 def _bytes(size: int) -> str:

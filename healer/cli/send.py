@@ -94,7 +94,7 @@ def command(
     terminal.echo(f"accepted {told['accepted']} event{'' if told['accepted'] == 1 else 's'}{duplicates}: {', '.join(ids[:10])}"
                   + (f" and {len(ids) - 10} more" if len(ids) > 10 else ""))  # fmt: skip
     if ids:
-        terminal.note(f"  why and what then:  healer explain {ids[0]}")
+        terminal.note(f"  why and what then:  {location.again(f'healer explain {ids[0]}')}")
 
 
 def _deliver(asked: client.Client, events: Events, to: Listener, token: str | None) -> list[dict[str, Any]]:

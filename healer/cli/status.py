@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -17,7 +17,7 @@ CLEAR: Final = "\x1b[H\x1b[2J"
 NAMES_SHOWN: Final = 6
 RUN_WORDS: Final = {
     "running": "running", "verifying": "verifying", "queued": "queued", "awaiting_approval": "waiting for a person",
-    "deferred": "deferred", "unknown": "unknown → healer runs --unknown",
+    "deferred": "deferred", "unknown": "unknown",
 }  # fmt: skip
 
 
@@ -67,9 +67,11 @@ def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False
     yield from _paused(status.get("paused"))
     if status.get("ended"):
         names = ", ".join(map(terminal.clean, status["ended"]))
-        yield terminal.paint("ENDED", "red") + f"    {names}: a rule shut it down; healer reload brings it back"
+        back = f"{location.again('healer reload')} brings it back"
+        yield terminal.paint("ENDED", "red") + f"    {names}: a rule shut it down; {back}"
     yield from _counts(status)
     yield from _rules(status, width)
+    yield from _let_go(status.get("rule_counters"))
     yield from _sources(status, every)
     yield from _audit(status.get("audit"))
 
@@ -107,6 +109,8 @@ def _counts(status: Mapping[str, Any]) -> Iterator[str]:
     runs = status.get("runs")
     if isinstance(runs, Mapping):
         waiting = [f"{_number(runs[word])} {text}" for word, text in RUN_WORDS.items() if runs.get(word)]
+        if runs.get("unknown"):
+            waiting[-1] += f" → {location.again('healer runs --unknown')}"
         yield "runs     " + (" · ".join(waiting) or "none running, none waiting")
     if status.get("backlog"):
         yield f"backlog  {_number(status['backlog'])} events wait to be decided"
@@ -127,6 +131,28 @@ def _rules(status: Mapping[str, Any], width: int | None) -> Iterator[str]:
         yield from tables.lines(head, rows, width=width, right=(1, 2, 3, 4))
 
 
+def _let_go(counters: Any) -> Iterator[str]:
+    """What rulesets let go, refused or counted as false since they began; those with the most first."""
+    if not isinstance(counters, Mapping):
+        return
+    found: list[tuple[int, str]] = []
+    for name, counted in counters.items():
+        if isinstance(counted, Mapping):
+            numbers = {word: count for word, count in counted.items() if isinstance(count, int) and count > 0}
+            said = ", ".join(f"{terminal.clean(word)} {_number(count)}" for word, count in numbers.items())
+            found.append((sum(numbers.values()), f"{terminal.clean(name)}: {said}"))
+    shown = [text for count, text in sorted(found, key=lambda pair: -pair[0]) if count]
+    if shown:
+        yield _some("counted", shown, "healer status --json")
+
+
+def _some(label: str, texts: Sequence[str], rest: str) -> str:
+    """Some of them in one line, and the command that shows all."""
+    left = len(texts) - NAMES_SHOWN
+    more = f" · and {left} more → {location.again(rest)}" if left > 0 else ""
+    return f"{label:<9}{' · '.join(texts[:NAMES_SHOWN])}{more}"
+
+
 def _sources(status: Mapping[str, Any], every: bool) -> Iterator[str]:
     now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
     shown = [_source(source, now) for source in _mappings(status.get("sources"))]
@@ -134,8 +160,7 @@ def _sources(status: Mapping[str, Any], every: bool) -> Iterator[str]:
     if every:
         yield from (f"{'' if at else 'sources':<9}{text}" for at, text in enumerate(trouble_first))
     elif shown:
-        more = f" · and {len(shown) - NAMES_SHOWN} more → healer status --all" if len(shown) > NAMES_SHOWN else ""
-        yield "sources  " + " · ".join(trouble_first[:NAMES_SHOWN]) + more
+        yield _some("sources", trouble_first, "healer status --all")
 
 
 def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, str]:

@@ -7,6 +7,7 @@ which say them as `WrongUse`; what a command finds itself it raises as that too.
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import stat
@@ -52,9 +53,11 @@ class _Checked(click.Command):
         """As click does. Raises `WrongUse`."""
         given = list(args)
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except click.UsageError as error:
             raise _said(error, ctx, given) from error
+        _refuse_empty_paths(ctx, given)
+        return rest
 
 
 class Command(_Checked):
@@ -107,6 +110,17 @@ def of(error: click.ClickException) -> WrongUse:
     return WrongUse(_help(getattr(error, "ctx", None)), detail=said[:1].lower() + said[1:])
 
 
+def _refuse_empty_paths(ctx: click.Context, given: Sequence[str]) -> None:
+    """What a variable that is not set leaves: as a `Path` it would be the current folder. Raises `WrongUse`."""
+    paths = [(param, param.type) for param in ctx.command.params if isinstance(param.type, click.Path)]
+    if not paths or ctx.resilient_parsing:
+        return
+    values = ctx.command.make_parser(ctx).parse_args(args=list(given))[0]
+    for param, kind in paths:
+        if values.get(param.name or "") == "":
+            raise _path(kind, _name(param), "")
+
+
 def _said(error: click.UsageError, ctx: click.Context, given: Sequence[str]) -> WrongUse:
     if isinstance(error, click.NoSuchOption):
         return _no_option(error.option_name, ctx, given)
@@ -135,8 +149,10 @@ def _value(param: click.Parameter, value: str) -> WrongUse:
 def _path(kind: click.Path, name: str, path: str) -> WrongUse:
     """What is wrong with a path, as far as can be found now."""
     what = "folder" if not kind.file_okay else "file" if not kind.dir_okay else "file or folder"
+    if not path:
+        return WrongUse(detail=f"{name}: a {what} is wanted, got ''")
     try:
-        is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - an empty path is none, Path('') the current folder
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - as the text that it is
     except (FileNotFoundError, NotADirectoryError):
         return Unreadable(_near_file(path), detail=f"{name}: there is no {what} {got(path)}")
     except (OSError, ValueError) as error:
@@ -164,11 +180,18 @@ def _no_option(name: str, ctx: click.Context, given: Sequence[str]) -> WrongUse:
     others = group.commands.items() if isinstance(group, click.Group) else ()
     path = ctx.command_path if group is ctx.command else ctx.parent.command_path if ctx.parent else ""
     knowing = [_form(f"{path} {other}", command, name) for other, command in others if name in _options(command.params)]
-    near = " or ".join(knowing) or errors.nearest(name, _options(ctx.command.get_params(ctx)))
+    near = " or ".join(knowing) or _nearest_option(name, _options(ctx.command.get_params(ctx)))
     if not near and isinstance(ctx.command, click.Group):
         near = errors.nearest(name.strip("-"), ctx.command.list_commands(ctx))
         near = near or f"options stand behind the command:  {ctx.command_path} COMMAND {HELP}"
     return WrongUse(near, detail=f"{ctx.command_path} has no option {got(name)}")
+
+
+def _nearest_option(name: str, known: Sequence[str]) -> str:
+    """As `errors.nearest`; the dashes that all have make none alike."""
+    whole = {one.lstrip("-"): one for one in known}
+    found = difflib.get_close_matches(name.lstrip("-"), whole, n=1)
+    return f"did you mean '{whole[found[0]]}'?" if found else ""
 
 
 def _without_value(name: str, ctx: click.Context) -> WrongUse:

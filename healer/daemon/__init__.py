@@ -6,45 +6,24 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import gc
 import os
 import pathlib
 import signal
 import sys
-import time
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
 from healer import errors, project, store
-from healer.daemon import running, standing
-from healer.store import connection, ownership
+from healer.daemon import owning, running, standing
+from healer.daemon.options import StartOptions
+from healer.store import ownership
 
 SWITCH_S: Final = 0.0005
-STANDBY_S: Final = 0.2
 OWN_FOLDERS: Final = ("work", "blobs", "revisions")
 
 __all__ = ["StartOptions", "main", "running", "standing"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class StartOptions:
-    """The flags of `healer run`; None: not given."""
-
-    project: pathlib.Path
-    data_dir: pathlib.Path | None = None
-    host: str | None = None
-    port: int | None = None
-    mode: str | None = None
-    standby: bool = False
-    unsafe_fs: bool = False
-    log_level: str | None = None
-
-    def overrides(self) -> dict[str, Any]:
-        """The flags by their place in healer.yaml."""
-        data_dir = str(self.data_dir.absolute()) if self.data_dir is not None else None
-        return {"server.host": self.host, "server.port": self.port, "mode": self.mode, "data_dir": data_dir}
 
 
 def main(options: StartOptions) -> int:
@@ -57,31 +36,28 @@ def main(options: StartOptions) -> int:
     if loaded.revision is None:
         raise errors.ConfigurationError(loaded.diagnostics)
     revision = loaded.revision
-    for one in loaded.diagnostics:
-        if one.severity == "warning":
-            print(one, file=sys.stderr)  # noqa: T201 - for whoever starts it
+    owning.warn(loaded.diagnostics)
     data_dir = base / revision.settings.data_dir
+    del loaded  # a standby goes on with another one
     try:
-        return _on(data_dir, revision, base, options)
+        with owning.held(data_dir, options) as owned:
+            if options.standby:
+                base = options.project.resolve()
+                revision = owning.taken_over(revision, base, data_dir, options)
+            return _on(data_dir, revision, base, owned, options)
     except (OSError, errors.HealerError) as error:
         if not _for_want_of_space(error):
             raise
         raise errors.StoreFull(f"free some space on the disk of {data_dir}, then start it again") from error
 
 
-def _on(data_dir: pathlib.Path, revision: project.Revision, base: pathlib.Path, options: StartOptions) -> int:
-    _make_data_dir(data_dir)
-    if not options.unsafe_fs:
-        connection.refuse_unsafe_filesystem(data_dir)
-    owned = ownership.Ownership(data_dir)
-    _own(owned, standby=options.standby)
-    try:
-        _make_own_folders(data_dir)
-        _refuse_first_start_active(revision, data_dir, options)
-        daemon = running.Daemon(revision, base, data_dir, owned, options.overrides(), options.log_level)
-        return uvloop.run(_run(daemon))
-    finally:
-        owned.release()
+def _on(
+    data_dir: pathlib.Path, revision: project.Revision, base: pathlib.Path, owned: ownership.Ownership, options: StartOptions
+) -> int:  # fmt: skip
+    _make_own_folders(data_dir)
+    _refuse_first_start_active(revision, data_dir, options)
+    daemon = running.Daemon(revision, base, data_dir, owned, options.overrides(), options.log_level)
+    return uvloop.run(_run(daemon))
 
 
 def _for_want_of_space(error: BaseException | None) -> bool:
@@ -101,17 +77,6 @@ async def _run(daemon: running.Daemon) -> int:
     return await daemon.run()
 
 
-def _make_data_dir(data_dir: pathlib.Path) -> None:
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise errors.StartError(
-            reason=f"the data directory {data_dir}: {error.strerror}", try_="--data-dir DIR"
-        ) from error
-    if not os.access(data_dir, os.W_OK | os.X_OK):
-        raise errors.StartError(reason=f"the data directory {data_dir} cannot be written to", try_="--data-dir DIR")
-
-
 def _make_own_folders(data_dir: pathlib.Path) -> None:
     """The folders that the daemon writes to and deletes from: behind a link they would be somebody else's."""
     for name in OWN_FOLDERS:
@@ -126,22 +91,6 @@ def _make_own_folders(data_dir: pathlib.Path) -> None:
             raise errors.StartError("--data-dir DIR", reason=f"{folder}: {error.strerror}") from error
 
 
-def _own(owned: ownership.Ownership, *, standby: bool) -> None:
-    told = False
-    while True:
-        try:
-            owned.take()
-        except errors.AlreadyRunning:
-            if not standby:
-                raise
-            if not told:
-                print(f"standing by: {owned.path.parent} is owned by another daemon", file=sys.stderr, flush=True)  # noqa: T201
-                told = True
-            time.sleep(STANDBY_S)
-        else:
-            return
-
-
 def _refuse_first_start_active(revision: project.Revision, data_dir: pathlib.Path, options: StartOptions) -> None:
     """A clone of the operations repository on a laptop must not start healing production by itself."""
     if revision.settings.mode != "active" or options.mode == "active" or os.environ.get("HEALER_MODE") == "active":
@@ -153,5 +102,6 @@ def _refuse_first_start_active(revision: project.Revision, data_dir: pathlib.Pat
         raise errors.FirstStartActive(
             data_dir=data_dir,
             controllers=", ".join(beyond),
+            reach="reaches" if len(beyond) == 1 else "reach",
             try_="--mode observe to look first, or --mode active if this host is to heal",
         )

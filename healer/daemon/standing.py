@@ -26,7 +26,7 @@ class PauseFile:
     def __call__(self) -> dict[str, Any] | None:
         """The pause as its reason's sentence takes it; None while there is none."""
         try:
-            seconds = self.path.stat().st_mtime
+            seconds = self.path.stat(follow_symlinks=False).st_mtime  # a link that leads nowhere is there too
         except FileNotFoundError:
             return None
         except OSError:
@@ -36,7 +36,7 @@ class PauseFile:
         except (OverflowError, ValueError, OSError):
             since = datetime.datetime.fromtimestamp(0, datetime.UTC)
         return {
-            "scope": "--all",
+            "scope": "everything",
             "who": f"the file {self.path.name}",
             "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "reason": self._reason() or "no reason given",
@@ -104,9 +104,8 @@ class Standing:
         elif controller is None:
             detail = f"no controller is named {row['controller']!r} any more"
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
-        if row["rule"] not in self._enabled and not problems:
-            detail = f"the rule {row['rule']} is not in the rulebooks any more"
-            problems = (policy.Problem("invalid_parameters", {"action": row["action"], "detail": detail}),)
+        if row["rule"] not in self._enabled:
+            problems = (policy.Problem("disabled", {"rule": row["rule"], "gone": True}), *problems)
         catalog = row["flavor"] == "catalog"
         limits = self.limits(entry, controller) if catalog else self.upstream_limits(row["controller"])
         return policy.Standing(self._enabled.get(row["rule"], True), self.mode, self._pause(), problems, limits)

@@ -12,6 +12,7 @@ from healer.web import queries
 
 if TYPE_CHECKING:
     from healer.daemon import running
+    from healer.decide import evaluating
 
 WINDOW_S: Final = 600
 
@@ -43,6 +44,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "backlog": daemon.decider.backlog,
         "position": daemon.decider.position,
         "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
+        "rule_counters": _rule_counters(daemon.decider.evaluator.running),
         "sources": [
             {
                 "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
@@ -89,6 +91,14 @@ def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> l
         if kind:
             one[kind] += row["n"]
     return sorted(found.values(), key=lambda one: -one["fired"])
+
+
+def _rule_counters(running: Mapping[str, evaluating.Running]) -> dict[str, dict[str, int]]:
+    """By ruleset (`activation/ruleset`): what it let go, refused or counted as false, where that is not 0."""
+    found = {
+        name: {word: count for word, count in one.session.counters.items() if count} for name, one in running.items()
+    }
+    return {name: counted for name, counted in sorted(found.items()) if counted}
 
 
 async def difference(

@@ -63,7 +63,9 @@ class Watch:
         self._full = full
 
     async def _changed(self, now: dict[str, Any] | None) -> None:
-        await self._store.insist(notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "--all"}))
+        await self._store.insist(
+            notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "everything"})
+        )
         if now is None:
             logger.warning("resumed")
             await self._resume()

@@ -205,6 +205,8 @@ class Actor:
     def _targets(self, entry: Any, controller: str, given: Any, problems: list[policy.Problem]) -> list[model.Target]:
         names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
         if entry is not None and entry.target == "none":
+            if detail := entry.unwanted_target(given):
+                problems.append(policy.Problem("invalid_parameters", {"action": entry.name, "detail": detail}))
             return []
         if not names:
             where = self._revision.inventory_name(controller)

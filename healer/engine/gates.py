@@ -19,9 +19,10 @@ SLICE: Final = 50
 class PathGates:
     """Rules by the value of one path."""
 
-    __slots__ = ("above", "below", "equals", "get", "needles", "others", "present", "sets", "simple", "texts")
+    __slots__ = ("above", "below", "equals", "get", "needles", "others", "present", "sets", "simple", "steps", "texts")
 
     def __init__(self, steps: values.Steps) -> None:
+        self.steps = steps
         self.get = values.getter(steps)
         self.texts: dict[str, list[int]] = {}
         self.equals: dict[Any, list[int]] = {}

@@ -112,11 +112,19 @@ _NOTHING: Final = ()
 
 def _by_text(place: gates.PathGates) -> Find:
     """`find` where all rules are filed under the texts of one path, the usual ruleset."""
-    get, texts = place.get, place.texts
+    get, rules_of, steps = place.get, place.texts.get, place.steps
+    if len(steps) == 1:  # a call less an event
+        key = str(steps[0])
+
+        def find_field(event: dict[str, Any]) -> Sequence[int]:
+            value = event.get(key)
+            return rules_of(value, _NOTHING) if type(value) is str else _NOTHING
+
+        return find_field
 
     def find(event: dict[str, Any]) -> Sequence[int]:
         value = get(event)
-        return texts.get(value, _NOTHING) if type(value) is str else _NOTHING
+        return rules_of(value, _NOTHING) if type(value) is str else _NOTHING
 
     return find
 

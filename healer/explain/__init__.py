@@ -7,7 +7,7 @@ that were stored, for a run those of its last look. Used by `web` and the comman
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import orjson
 
 from healer import engine, errors, model, project, store
 from healer.engine import conditions
-from healer.explain import looks
+from healer.explain import looks, shutdowns
 from healer.policy import reasons
 from healer.store import cycles, journal, reads
 
@@ -72,9 +72,9 @@ async def _rules(
         if not asked.startswith("r-") or decision["run"] == asked:
             told.setdefault(decision["rule"], []).append(_fired(decision, seq))
     if isinstance(data, dict) and not asked.startswith("r-"):
-        held = await _not_fired(opened, seq, decided, ended)
         await _with_cycle(opened, row, data)
         revision = await revision_of(number or 0)
+        held = await _not_fired(opened, seq, decided, await shutdowns.before(opened, revision, seq, ended))
         # Thousands of rules are compiled for it: not on the loop.
         await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
     return told
@@ -127,16 +127,16 @@ def _gate(verdict: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _not_fired(opened: store.Store, seq: int, decided: bool, ended: Mapping[str, int]) -> Callable[[str], str]:
-    """Ruleset → why a rule of it whose condition holds did not fire for the row."""
+async def _not_fired(opened: store.Store, seq: int, decided: bool, ended: Collection[str]) -> Callable[[str, str], str]:
+    """(activation, ruleset of it) → why a rule of it whose condition holds did not fire for the row."""
     poisoned = {one["ruleset"] for one in await opened.reader.all("quarantined_of_event", seq)}
 
-    def why(name: str) -> str:
+    def why(activation: str, ruleset: str) -> str:
         if not decided:
             return "not-decided-yet"
-        if any(name.startswith(f"{activation}/") and seq > at for activation, at in ended.items()):
+        if activation in ended:
             return "ended"
-        return "quarantined" if poisoned & {name, "*"} else "throttled"
+        return "quarantined" if poisoned & {f"{activation}/{ruleset}", "*"} else "throttled"
 
     return why
 
@@ -161,7 +161,7 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
 
 
 def _others(
-    revision: project.Revision | None, row: journal.Row, data: dict[str, Any], held: Callable[[str], str],
+    revision: project.Revision | None, row: journal.Row, data: dict[str, Any], held: Callable[[str, str], str],
     told: dict[str, list[dict[str, Any]]],
 ) -> None:  # fmt: skip
     """The rules of every ruleset that heard of the event; those that fired get their conditions where none were stored."""
@@ -182,7 +182,9 @@ def _others(
                 for one in told[identity]:
                     one["conditions"] = one["conditions"] or tests
                 continue
-            reason = entry["reason"] if entry["reason"] != "fires" else _silent(rule, held(name))
+            reason = (
+                entry["reason"] if entry["reason"] != "fires" else _silent(rule, held(activation.name, ruleset.name))
+            )
             made = {
                 "rule": identity, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
                 "conditions": tests, "gates": [], "run": None, "state": None,

@@ -35,11 +35,11 @@ Gate = Callable[[Candidate, View, int], Answer]
 
 
 def kill_switch(candidate: Candidate, view: View, now_us: int) -> Answer:
-    """Gate 1: something that covers it is paused; the rule is switched off."""
+    """Gate 1: something that covers it is paused; the rule is switched off, or not in the rulebooks any more."""
     saw: Saw = {"enabled": candidate.enabled, "paused": dict(view.paused) if view.paused else None}
     if view.paused is not None:
         return saw, [No("paused", view.paused)]
-    return saw, [] if candidate.enabled else [No("disabled", {})]
+    return saw, _problems(candidate, "kill switch") + ([] if candidate.enabled else [No("disabled", {})])
 
 
 def age(candidate: Candidate, view: View, now_us: int) -> Answer:
@@ -53,7 +53,7 @@ def age(candidate: Candidate, view: View, now_us: int) -> Answer:
                 "age": reasons.span(waited_s),
                 "max_age": reasons.span(limits.defer_for_s),
                 "waited": True,
-                "gate": view.reason or "its turn",
+                "gate": _waited_for(view.reason),
             }
             return saw, [No("stale", fields)]
         return saw, []
@@ -90,7 +90,7 @@ def resolved(candidate: Candidate, view: View, now_us: int) -> Answer:
 def validity(candidate: Candidate, view: View, now_us: int) -> Answer:
     """Gate 8: action, parameters, controller and each target are known, allowed and valid."""
     saw: Saw = {"problems": len(candidate.problems), "targets": list(candidate.targets)}
-    return saw, [No(problem.code, problem.fields, target=problem.target) for problem in candidate.problems]
+    return saw, _problems(candidate, "validity")
 
 
 def cooldown(candidate: Candidate, view: View, now_us: int) -> Answer:
@@ -161,6 +161,18 @@ def mode(candidate: Candidate, view: View, now_us: int) -> Answer:
     if candidate.dry_run:
         return saw, [No("dry_run", {})]
     return saw, [No("observe", {})] if candidate.mode == "observe" else []
+
+
+def _problems(candidate: Candidate, gate: str) -> list[No]:
+    """What is not valid, as far as it is for a gate to say: that of its reason."""
+    found = [problem for problem in candidate.problems if reasons.REASONS[problem.code].gate == gate]
+    return [No(problem.code, problem.fields, target=problem.target) for problem in found]
+
+
+def _waited_for(reason: str) -> str:
+    """What a run waited for at last, in words. Without a reason it was let go on, and had not come up yet."""
+    known = reasons.REASONS.get(reason)
+    return f"the gate {known.gate if known else reason}" if reason else "its turn"
 
 
 def _ms(seconds: float | None) -> int | None:

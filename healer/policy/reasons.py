@@ -37,7 +37,7 @@ _ALL: Final = (
         "age",
         "suppressed",
         "The event was {age} old when it was decided; limit {max_age}.",
-        "raise max_age: or defer_for:",
+        "raise max_age:",
     ),
     Reason(
         "duplicate",
@@ -85,31 +85,45 @@ class _Shown(dict[str, Any]):
         return "?"
 
 
-_WAITS: Final = {"chain": "Waits for the step before it ({run}) to end."}
-_NOT: Final = {
-    "observe": "Nothing was touched (mode observe), and active it would not have run: {why}",
-    "dry_run": "Nothing was touched (dry run), and it would not have run: {why}",
+@dataclasses.dataclass(frozen=True, slots=True)
+class Other:
+    """What is said instead where the fields have a value of this name. `next_step` None: that of the reason."""
+
+    field: str
+    sentence: str
+    next_step: str | None = None
+
+
+OTHERS: Final = {
+    "disabled": Other("gone", "The rule {rule} is not in the rulebooks any more."),
+    "stale": Other("waited", "It waited {age}, in the end for {gate}; limit defer_for {max_age}.", "raise defer_for:"),
+    "chain": Other("waits", "Waits for the step before it ({run}) to end."),
+    "observe": Other("why", "Nothing was touched (mode observe), and active it would not have run: {why}"),
+    "dry_run": Other("why", "Nothing was touched (dry run), and it would not have run: {why}"),
 }
+"""`waits`: it is a no that may end by itself; `why`: a gate would have held the simulated run."""
 
 
 def sentence(code: str, fields: Mapping[str, Any]) -> str:
-    """The sentence of a code, filled in; the bare code for one that this version does not know.
-
-    `fields` with `waits` are of a no that may end by itself; with `why`, of a simulated run that a gate would have held.
-    """
-    reason = REASONS.get(code)
+    """The sentence of a code, filled in; the bare code for one that this version does not know."""
+    reason, other = REASONS.get(code), _other(code, fields)
     if reason is None:
         return code
-    text = _WAITS.get(code, reason.sentence) if fields.get("waits") else reason.sentence
-    if fields.get("why"):
-        text = _NOT.get(code, text)
-    return text.format_map(_Shown(fields)).strip()
+    return (other.sentence if other else reason.sentence).format_map(_Shown(fields)).strip()
 
 
 def next_step(code: str, fields: Mapping[str, Any]) -> str:
     """What a person may do about it, or an empty string."""
-    reason = REASONS.get(code)
-    return reason.next_step.format_map(_Shown(fields)) if reason else ""
+    reason, other = REASONS.get(code), _other(code, fields)
+    if reason is None:
+        return ""
+    step = reason.next_step if other is None or other.next_step is None else other.next_step
+    return step.format_map(_Shown(fields))
+
+
+def _other(code: str, fields: Mapping[str, Any]) -> Other | None:
+    other = OTHERS.get(code)
+    return other if other is not None and fields.get(other.field) else None
 
 
 def span(seconds: float) -> str:

@@ -61,6 +61,14 @@ class AuditFilter:
     to_us: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a list, and whether there are more behind them."""
+
+    rows: list[Row]
+    more: bool
+
+
 class _Where:
     """Conditions and their values; every text here is fixed, values are bound."""
 
@@ -76,10 +84,16 @@ class _Where:
         return "WHERE " + " AND ".join(self.parts) if self.parts else ""
 
 
+async def _page(read: reader.Reader, sql: str, where: _Where, limit: int) -> Page:
+    """Up to `limit` rows. One more is asked for: only that it comes says that there are more."""
+    found = await read.select(f"{sql} LIMIT ?", [*where.values, limit + 1])
+    return Page(found[:limit], len(found) > limit)
+
+
 # --- runs -----------------------------------------------------------------------------------------------------------------
 
 
-async def runs(read: reader.Reader, wanted: RunFilter, after: tuple[int, str] | None, limit: int) -> list[Row]:
+async def runs(read: reader.Reader, wanted: RunFilter, after: tuple[int, str] | None, limit: int) -> Page:
     """Runs, newest first; `after` is (created_us, id) of the last one of the page before."""
     where = _Where()
     if wanted.states:
@@ -101,8 +115,9 @@ async def runs(read: reader.Reader, wanted: RunFilter, after: tuple[int, str] | 
         where.add("r.created_us < ?", wanted.until_us)
     if after is not None:
         where.add("(r.created_us < ? OR (r.created_us = ? AND r.id > ?))", after[0], after[0], after[1])
-    sql = f"SELECT {_RUN_COLUMNS} FROM run r {where} ORDER BY r.created_us DESC, r.id LIMIT ?"
-    return await _with_parts(read, await read.select(sql, [*where.values, limit]))
+    sql = f"SELECT {_RUN_COLUMNS} FROM run r {where} ORDER BY r.created_us DESC, r.id"
+    page = await _page(read, sql, where, limit)
+    return Page(await _with_parts(read, page.rows), page.more)
 
 
 async def runs_by_id(read: reader.Reader, ids: Sequence[str]) -> list[Row]:
@@ -189,7 +204,7 @@ def event_position(given: str) -> int:
 # --- alerts ---------------------------------------------------------------------------------------------------------------
 
 
-async def alerts(read: reader.Reader, wanted: AlertFilter, after: tuple[int, str, str] | None, limit: int) -> list[Row]:
+async def alerts(read: reader.Reader, wanted: AlertFilter, after: tuple[int, str, str] | None, limit: int) -> Page:
     """Alerts, the newest opening first, each with `runs` ({id, state} of its present cycle). `after`: (opened_us, source, key)."""
     where = _Where()
     for column, value in (("status", wanted.status), ("source", wanted.source), ("name", wanted.name)):
@@ -197,11 +212,12 @@ async def alerts(read: reader.Reader, wanted: AlertFilter, after: tuple[int, str
             where.add(f"a.{column} = ?", value)
     if after is not None:
         where.add("(a.opened_us < ? OR (a.opened_us = ? AND (a.source, a.key) > (?, ?)))", after[0], *after)
-    sql = f"SELECT a.* FROM alert a {where} ORDER BY a.opened_us DESC, a.source, a.key LIMIT ?"
-    found = await read.select(sql, [*where.values, limit])
-    for row in found:
+    page = await _page(
+        read, f"SELECT a.* FROM alert a {where} ORDER BY a.opened_us DESC, a.source, a.key", where, limit
+    )
+    for row in page.rows:
         row["runs"] = []
-    by_cycle = {(row["source"], row["key"], row["cycle"]): row for row in found}
+    by_cycle = {(row["source"], row["key"], row["cycle"]): row for row in page.rows}
     for piece in _pieces(list(by_cycle), 100):
         values = f"VALUES {','.join(['(?,?,?)'] * len(piece))}"
         sql = (
@@ -210,7 +226,7 @@ async def alerts(read: reader.Reader, wanted: AlertFilter, after: tuple[int, str
         )
         for row in await read.select(sql, [value for cycle in piece for value in cycle]):
             by_cycle[(row["source"], row["key"], row["cycle"])]["runs"].append({"id": row["id"], "state": row["state"]})
-    return found
+    return page
 
 
 def _pieces(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
@@ -222,7 +238,7 @@ def _pieces(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
 
 async def audit(
     read: reader.Reader, wanted: AuditFilter, after: int | None, limit: int, *, newest_first: bool = False
-) -> list[Row]:
+) -> Page:
     """Audit rows ({seq, record}): `record` is the stored text itself. `after`: the number of the last one of the page before."""
     where = _Where()
     for column, value in (
@@ -239,8 +255,8 @@ async def audit(
         where.add("seq < ?", await _audit_position(read, wanted.to_us))
     if after is not None:
         where.add("seq < ?" if newest_first else "seq > ?", after)
-    sql = f"SELECT seq, record, at_us FROM audit {where} ORDER BY seq {'DESC' if newest_first else ''} LIMIT ?"
-    return await read.select(sql, [*where.values, limit])
+    sql = f"SELECT seq, record, at_us FROM audit {where} ORDER BY seq {'DESC' if newest_first else ''}"
+    return await _page(read, sql, where, limit)
 
 
 async def audit_head(read: reader.Reader) -> Row:

@@ -32,8 +32,8 @@ def replay(
     """What the rulebook fires for the steps, in order, on a clock that starts at 0.
 
     A step is `{"event": {…}}`, `{"fact": {…}}`, `{"retract": {…}, "partial": bool, "exclude_keys": […]}` or
-    `{"advance_s": 10}`, with optional `"at"` (seconds, not before the clock) and `"ruleset"` (default: all, in the order of
-    the file). `partial` is true by default, as for upstream's action; where it is false `exclude_keys` is `["meta"]` by
+    `{"advance_s": 10}`, with optional `"at"` (seconds; one before the clock counts as the clock) and `"ruleset"` (default: all,
+    in the order of the file). `partial` is true by default, as for upstream's action; where it is false `exclude_keys` is `["meta"]` by
     default, as there. Raises `errors.ConfigurationError` for the rulebook, `errors.InvalidField` for a step.
     """
     sessions = {one.name: engine.Session(one) for one in loading.load(rulebook, variables)}
@@ -41,7 +41,7 @@ def replay(
     found: list[Firing] = []
     for number, raw in enumerate(steps):
         step = steps_.read(number, raw, list(sessions))
-        clock = steps_.moment(step, clock)
+        clock = max(step.at if step.at is not None else clock, clock) + (step.advance_s or 0)
         due = [(name, match) for name, session in sessions.items() for match in session.advance(clock)]
         fired = sorted(due, key=_at)  # by time, then in the order of the file
         for name in [step.ruleset] if step.ruleset else sessions:

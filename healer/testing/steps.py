@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 
 from healer import errors, wording
 
-US: Final = 1_000_000
 KINDS: Final = ("event", "fact", "retract", "advance_s")
 KEYS: Final = (*KINDS, "at", "ruleset", "partial", "exclude_keys")
 
@@ -104,19 +103,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def moment(step: Step, clock: float) -> float:
-    """Where the clock stands with a step: at `at`, then `advance_s` further. Compared in microseconds, which the engine counts.
-
-    Raises `errors.InvalidField` for an `at` before the clock.
-    """
-    at = clock if step.at is None else step.at
-    if round(at * US) < round(clock * US):
-        stands, got = (f"{round(one, 6):.15g}" for one in (clock, at))
-        wanted = f"{stands} s or later is wanted, since the clock stands there and never goes back"
-        _wrong(step.number, "at", f"{wanted}, got {got}")
-    return max(at, clock) + (step.advance_s or 0)
 
 
 def _wrong(number: int, field: str, detail: str, try_: str = "") -> NoReturn:

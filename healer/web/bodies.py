@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import pydantic
 from aiohttp import web
 
-from healer import errors
+from healer import errors, wording
 from healer.intake import strict
 
 BYTES_MAX: Final = 2 << 20
@@ -21,6 +21,11 @@ SLOW_S: Final = 10.0
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 CLOUDEVENTS: Final = "application/cloudevents+json"
+UNKNOWN_MAX: Final = 20
+FIELD_MAX: Final = 200
+"""Keys of a body that nobody knows: how many are told, and how much of each. A body may hold thousands."""
+_OF_A_KEY: Final = ("missing", "extra_forbidden")
+"""The mistakes whose words name the key themselves."""
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
@@ -30,6 +35,10 @@ class SlowBody(errors.RequestError):
 
     code = "slow-body"
     status = 408
+
+
+class WrongBody(errors.InvalidField):
+    """{detail}"""
 
 
 def content_type(request: web.BaseRequest, taken: Collection[str]) -> str:
@@ -85,25 +94,25 @@ async def document(request: web.BaseRequest, shape: type[Shape]) -> Shape:
     value = strict.parse(await read(request, BYTES_MAX))
     if not isinstance(value, dict):
         raise errors.NotAnObject(or_more="", got=kind(value))
+    unknown = [key for key in value if key not in shape.model_fields]
+    looked_at = {key: value[key] for key in shape.model_fields if key in value}
+    looked_at |= {key[:FIELD_MAX]: None for key in unknown[:UNKNOWN_MAX]}
     try:
-        return shape.model_validate(value)
+        return shape.model_validate(looked_at)
     except pydantic.ValidationError as error:
-        raise _invalid(error, shape) from None
+        raise _wrong(error, shape, looked_at, len(unknown) - UNKNOWN_MAX) from None
 
 
-def _invalid(error: pydantic.ValidationError, shape: type[pydantic.BaseModel]) -> errors.InvalidField:
-    problems = []
-    try_ = ""
-    for mistake in error.errors(include_url=False, include_input=False)[:100]:
-        field = ".".join(str(part) for part in mistake["loc"])[:200]
-        detail = mistake["msg"].removeprefix("Value error, ")
-        if mistake["type"] == "extra_forbidden":
-            detail = f"this key is not known; known: {', '.join(shape.model_fields)}"
-            try_ = try_ or errors.nearest(field, shape.model_fields)
-        problems.append({"field": field, "detail": detail})
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return errors.InvalidField(try_, field=first["field"], detail=first["detail"] + more, problems=problems)
+def _wrong(error: pydantic.ValidationError, shape: type[pydantic.BaseModel], value: Any, left_out: int) -> WrongBody:
+    """All that is wrong, in an operator's words. `left_out`: how many more keys are not known."""
+    keys = iter([raw["loc"][-1] for raw in error.errors(include_url=False) if raw["type"] in _OF_A_KEY])
+    found = wording.mistakes(error, shape, value)
+    problems = [{"field": ".".join(map(str, one.path or (next(keys),))), "detail": one.said} for one in found]
+    said = [one.below(0) for one in found]
+    if left_out > 0:
+        said.append(f"and {left_out} more keys that are not known here")
+    try_ = next((one.try_ for one in found if one.try_), "")
+    return WrongBody(try_, field=problems[0]["field"], detail="; ".join(said), problems=problems)
 
 
 def kind(value: Any) -> str:

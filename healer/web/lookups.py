@@ -25,9 +25,9 @@ async def alerts(request: web.Request, services: Services, _caller: access.Princ
     after = query.after(int, str, str)
     place = (after[0], after[1], after[2]) if after else None
     found = await reads.alerts(services.store.reader, wanted, place, limit)
-    last = found[-1] if len(found) == limit else None
+    last = found.rows[-1] if found.more else None
     following = queries.cursor(last["opened_us"], last["source"], last["key"]) if last else None
-    return answers.page([shapes.alert(row) for row in found], following)
+    return answers.page([shapes.alert(row) for row in found.rows], following)
 
 
 async def event(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
@@ -88,8 +88,8 @@ async def audit(request: web.Request, services: Services, _caller: access.Princi
     newest_first = query.word("order", ("asc", "desc")) == "desc"
     after = query.number("after", 0, 10**17)
     found = await reads.audit(read, wanted, after, limit, newest_first=newest_first)
-    following = str(found[-1]["seq"]) if len(found) == limit else None
-    return answers.page([_record(row["record"], row["at_us"]) for row in found], following)
+    following = str(found.rows[-1]["seq"]) if found.more else None
+    return answers.page([_record(row["record"], row["at_us"]) for row in found.rows], following)
 
 
 def _record(text: str, at_us: object) -> orjson.Fragment:

@@ -31,8 +31,8 @@ async def index(request: web.Request, services: Services, _caller: access.Princi
     )  # fmt: skip
     after = query.after(int, str)
     found = await reads.runs(services.store.reader, wanted, (after[0], after[1]) if after else None, limit)
-    following = queries.cursor(found[-1]["created_us"], found[-1]["id"]) if len(found) == limit else None
-    return answers.page([shapes.run(row) for row in found], following)
+    following = queries.cursor(found.rows[-1]["created_us"], found.rows[-1]["id"]) if found.more else None
+    return answers.page([shapes.run(row) for row in found.rows], following)
 
 
 async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:

@@ -115,7 +115,9 @@ def test_a_data_directory_that_another_owns(daemon: Any, another: Callable[[str]
     assert re.search(
         rf"\(pid {owner.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d\)", said
     )  # local time, as people read it
-    assert "--standby" in said
+    which = f"--project {second.project} --data-dir {second.data}"
+    assert f"healer status {which} " in said
+    assert f"healer run {which} --port 0 --standby" in said
     assert daemon.get("/readyz")[0] == 200
     daemon.event({"all": "well"})
 
@@ -243,11 +245,20 @@ def far(daemon: Any) -> Any:
 
 def test_a_first_start_that_would_act_on_others(far: Any) -> None:
     said = refused(far, code="first-start-active", exit_code=2)
-    assert "site" in said
+    assert "and site reaches beyond this machine" in said
     assert "--mode observe" in said
     assert "--mode active" in said
     assert not (far.data / "healer.db").exists()
     refused(far, code="first-start-active", exit_code=2)  # asking twice is no way out
+
+
+def test_several_controllers_reach(far: Any) -> None:
+    controllers = (
+        "controllers: {site: {type: ansible, inventory: inventory/}, more: {type: ansible, inventory: inventory/}}\n"
+    )
+    far.write("controllers.yaml", controllers + "default: site\n")
+    said = refused(far, code="first-start-active", exit_code=2)
+    assert "and more, site reach beyond this machine" in said
 
 
 @pytest.mark.parametrize("mode", ["observe", "active"])

@@ -166,14 +166,16 @@ def test_a_port_where_nothing_listens_is_told_at_once(made: Demonstration, wait_
         told = made.run("demo/demo")
         assert time.monotonic() - begun < 30  # it would have tried for 90 s; what it breaks first takes some of these
         assert told.returncode == 1
-        assert f"nothing listens at http://127.0.0.1:{made.environment['PORT']}/" in told.stderr
-        assert "PORT=… make demo" in told.stderr
+        assert told.stderr == (
+            f"error[not-healed]: nothing listens at http://127.0.0.1:{made.environment['PORT']}/hooks/alertmanager, and the daemon answers\n"
+            "  try  PORT=… make demo  sends to its port\n"
+        )
 
 
 def test_without_a_daemon_it_says_so(made: Demonstration) -> None:
     told = made.run("demo/demo")
     assert told.returncode == 3
-    assert "make run" in told.stderr
+    assert told.stderr == "error[not-running]: no daemon answers\n  try  make run  in another terminal\n"
 
 
 @pytest.mark.parametrize(

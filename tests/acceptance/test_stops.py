@@ -183,6 +183,53 @@ def test_while_the_pause_file_is_there_nothing_starts(daemon: Any, switch: Any, 
     assert daemon.get("/audit?kind=resume")[1]["items"]
 
 
+def test_a_pause_that_is_a_link_to_nothing_pauses_too(daemon: Any, switch: Any, wait_for: WaitFor) -> None:
+    daemon.start()
+    daemon.ready()
+    switch.symlink_to(daemon.base / "gone")
+    event = daemon.break_host("h1")
+    wait_for(lambda: daemon.get(f"/events/{event}")[1]["decisions"], 60, "the decision")
+    assert daemon.get(f"/events/{event}")[1]["decisions"][0]["reason"] == "paused"
+    assert "PAUSED   everything by the file PAUSE since " in daemon.healer("status").stdout
+    assert daemon.lines() == []
+    switch.unlink()
+    wait_for(lambda: daemon.states() == ["succeeded"], 60, "the run to go on")
+
+
+def test_what_waited_too_long_says_so(daemon: Any, switch: Any, wait_for: WaitFor) -> None:
+    actions = (daemon.project / "actions.yaml").read_text()
+    daemon.write(
+        "actions.yaml", actions.replace("heal: {script: heal.sh", "heal: {script: heal.sh, defer_for: 0 seconds", 1)
+    )
+    daemon.start()
+    daemon.ready()
+    switch.write_text("a good reason\n")
+    run = paused_run(daemon, "h1", wait_for)
+    switch.unlink()
+    wait_for(lambda: state_of(daemon, run) == "suppressed", 60, "the limit to hold")
+    told = daemon.get(f"/runs/{run}")[1]
+    assert told["reason"] == "stale"
+    assert told["sentence"].startswith("It waited ")
+    assert told["sentence"].endswith(", in the end for the gate kill switch; limit defer_for 0.0 s.")
+
+
+def test_a_rule_that_is_removed_while_its_run_waits(daemon: Any, switch: Any, wait_for: WaitFor) -> None:
+    daemon.start()
+    daemon.ready()
+    switch.write_text("a good reason\n")
+    run = paused_run(daemon, "h1", wait_for)
+    book = daemon.project / "rulebooks/healing.yml"
+    book.write_text(book.read_text().replace("name: broken", "name: renamed"))
+    assert daemon.healer("reload").returncode == 0
+    switch.unlink()
+    wait_for(lambda: state_of(daemon, run) == "suppressed", 60, "the decision")
+    told = daemon.get(f"/runs/{run}")[1]
+    assert (told["reason"], told["sentence"]) == (
+        "disabled", "The rule healing/healing/broken is not in the rulebooks any more.",
+    )  # fmt: skip
+    assert daemon.lines() == []
+
+
 def test_what_runs_goes_on_and_what_is_queued_does_not(daemon: Any, switch: Any, wait_for: WaitFor) -> None:
     daemon.hold.touch()
     daemon.start()
@@ -236,6 +283,67 @@ def test_a_pause_outlives_the_daemon_and_its_end_is_seen_later(
 
 
 # --- one owner -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standby(daemon: Any, another: Callable[[str], Any], wait_for: WaitFor) -> Any:
+    """One that stands by for `daemon`, which runs."""
+    daemon.start()
+    daemon.ready()
+    made = another("standby")
+    made.data, made.project, made.key = daemon.data, daemon.project, daemon.key
+    made.start("--standby")
+    wait_for(lambda: "standing by" in made.said(), 60, "the standby")
+    return made
+
+
+def observed(daemon: Any) -> str:
+    """Reload with `mode: observe`; the revision."""
+    daemon.write("healer.yaml", "environment: test\nmode: observe\n")
+    told = daemon.healer("reload")
+    assert told.returncode == 0, told.stderr
+    return str(daemon.status()["revision_id"])
+
+
+def test_a_standby_takes_over_with_what_was_reloaded_while_it_waited(
+    daemon: Any, standby: Any, wait_for: WaitFor
+) -> None:
+    revision = observed(daemon)
+    named = daemon.rows("SELECT seq FROM journal WHERE kind = 'revision'")
+    daemon.kill()
+    standby.ready()
+    assert (standby.status()["mode"], standby.status()["revision_id"]) == ("observe", revision)
+    standby.break_host("h1")
+    wait_for(lambda: standby.states() == ["simulated"], 60, "the decision")
+    assert daemon.lines() == []
+    assert daemon.rows("SELECT seq FROM journal WHERE kind = 'revision'") == named
+
+
+def test_a_standby_takes_over_with_what_was_edited_while_it_waited_as_a_start_would(daemon: Any, standby: Any) -> None:
+    daemon.write("healer.yaml", "environment: edited\nmode: observe\n")
+    daemon.stop()
+    standby.ready()
+    assert (standby.status()["mode"], standby.status()["environment"]) == ("observe", "edited")
+
+
+def test_a_standby_goes_on_with_the_last_revision_where_the_files_are_wrong(
+    daemon: Any, standby: Any, wait_for: WaitFor
+) -> None:
+    revision = observed(daemon)
+    book = daemon.project / "rulebooks/healing.yml"
+    rules = book.read_text()
+    book.write_text("- name: [\n")
+    daemon.kill()
+    standby.ready()
+    assert (standby.status()["mode"], standby.status()["revision_id"]) == ("observe", revision)
+    assert "rulebooks/healing.yml:" in standby.said()
+    assert "warning[last-revision]" in standby.said()
+    standby.break_host("h1")
+    wait_for(lambda: standby.states() == ["simulated"], 60, "the rules to decide")
+    book.write_text(rules.replace("Broken", "Torn"))
+    assert standby.healer("reload").returncode == 0
+    assert standby.status()["revision_id"] != revision
+    standby.verified()
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

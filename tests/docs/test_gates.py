@@ -49,6 +49,14 @@ def test_every_reason_stands_there_as_it_is_told(page: str) -> None:
     ]
 
 
+def test_every_other_case_stands_there_as_it_is_told(page: str) -> None:
+    told = {row[0]: row[2:] for row in table(page, "| code | where | sentence | next step |")}
+    assert told == {
+        f"`{code}`": [other.sentence, other.next_step or reasons.REASONS[code].next_step]
+        for code, other in reasons.OTHERS.items()
+    }
+
+
 def test_every_state_says_what_a_repeat_does(page: str) -> None:
     told = {
         state: REPEATS[what]

@@ -76,10 +76,12 @@ def test_filters_and_pages_give_what_a_model_gives(
         after = None
         while True:
             page = await reads.runs(kept.reader, wanted, after, limit)
-            seen += [row["id"] for row in page]
-            if len(page) < limit:
+            seen += [row["id"] for row in page.rows]
+            assert len(page.rows) <= limit
+            if not page.more:
                 return seen
-            after = (page[-1]["created_us"], page[-1]["id"])
+            assert len(page.rows) == limit
+            after = (page.rows[-1]["created_us"], page.rows[-1]["id"])
 
     expected = [
         row["id"]
@@ -91,6 +93,8 @@ def test_filters_and_pages_give_what_a_model_gives(
         and (until is None or row["created_us"] < until)
     ]
     assert asyncio.run(pages()) == expected
+    whole = asyncio.run(reads.runs(kept.reader, wanted, None, max(1, len(expected))))
+    assert ([row["id"] for row in whole.rows], whole.more) == (expected, False)
     kept.writer.close()
 
 
@@ -117,7 +121,20 @@ def test_the_audit_by_time_is_what_going_through_it_gives(steps: list[int], low:
         kept.writer.now(Do(lambda tx: tx.audit("start", actor="daemon")))
     times = [at for (at,) in kept.writer.tx.connection.execute("SELECT at_us FROM audit ORDER BY seq")]
     found = asyncio.run(reads.audit(kept.reader, reads.AuditFilter(from_us=low, to_us=high), None, 100))
-    assert [row["seq"] for row in found] == [seq for seq, at in enumerate(times) if low <= at < high]
+    assert [row["seq"] for row in found.rows] == [seq for seq, at in enumerate(times) if low <= at < high]
+    kept.writer.close()
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("limit", "shown", "more"), [(2, 2, True), (3, 3, False), (4, 3, False)])
+async def test_a_page_of_the_audit_says_whether_there_are_more(
+    limit: int, shown: int, more: bool, newest_first: bool
+) -> None:
+    kept = open_store([])
+    for _ in range(3 - (await reads.audit_head(kept.reader))["size"]):
+        kept.writer.now(Do(lambda tx: tx.audit("start", actor="daemon")))
+    found = await reads.audit(kept.reader, reads.AuditFilter(), None, limit, newest_first=newest_first)
+    assert (len(found.rows), found.more) == (shown, more)
     kept.writer.close()
 
 
@@ -141,11 +158,14 @@ async def test_many_alerts_get_their_runs_in_pieces() -> None:
             tx.run("run_alert_insert", "r-a", "am", f"k{number:03}", 2 if number % 2 else 1, 1)
 
     kept.writer.now(Do(apply))
-    found = await reads.alerts(kept.reader, reads.AlertFilter(), None, 500)
-    assert [row["key"] for row in found] == [f"k{number:03}" for number in range(250)]
-    assert [bool(row["runs"]) for row in found] == [
+    found = await reads.alerts(kept.reader, reads.AlertFilter(), None, 250)
+    assert [row["key"] for row in found.rows] == [f"k{number:03}" for number in range(250)]
+    assert [bool(row["runs"]) for row in found.rows] == [
         bool(number % 2) for number in range(250)
     ]  # only those of the present cycle
+    assert not found.more
+    fewer = await reads.alerts(kept.reader, reads.AlertFilter(), None, 249)
+    assert (len(fewer.rows), fewer.more) == (249, True)
     kept.writer.close()
 
 

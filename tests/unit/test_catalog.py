@@ -95,6 +95,17 @@ def test_payload_parameters_bound_what_an_event_may_set(restart: catalog.Entry) 
     assert entry.payload_of({"n": 1}) == {"n": 1}
 
 
+@pytest.mark.parametrize(("target", "given", "said"), [
+    ("required", "web01", ""), ("required", None, ""), ("none", None, ""), ("none", "", ""), ("none", [], ""),
+    ("none", "h1", "target: the action works on none (target: none), got 'h1'"),
+    ("none", ["h1"], "target: the action works on none (target: none), got ['h1']"),
+    ("none", 0, "target: the action works on none (target: none), got 0"),
+])  # fmt: skip
+def test_a_target_is_wrong_for_an_action_that_works_on_none(target: str, given: object, said: str) -> None:
+    entry = read(f"a: {{command: [x], target: {target}}}")[0].entries["a"]
+    assert entry.unwanted_target(given) == said
+
+
 @pytest.mark.parametrize("value", ["nginx\n", "nginx\nreboot", "NGINX", "", "\ud800"])
 def test_patterns_mean_the_whole_text(restart: catalog.Entry, value: str) -> None:
     """Python's `$` also stands before a last line break; RE2's does not."""

@@ -36,5 +36,5 @@ def test_none(ask, daemon):
 
 def test_more_than_shown(ask, daemon):
     daemon["GET /api/v1/alerts"] = {"items": ITEMS, "next": "c"}
-    assert "healer alerts --limit 8" in ask("alerts", "--limit", "2").stderr
+    assert ask("alerts", "--status", "firing", "--limit", "2").stderr == "there are more:  --limit 8\n"
     assert json.loads(ask("alerts", "--limit", "2", "--json").stdout) == {"items": ITEMS, "next": "c"}

@@ -74,7 +74,7 @@ def test_every_group_has_a_title():
     assert {entry.group for entry in cli.COMMANDS.values()} == set(cli.GROUPS)
 
 
-@pytest.mark.parametrize("args", [["version"], ["--help"]])
+@pytest.mark.parametrize("args", [["version"], ["--version"], ["--help"]])
 def test_version_and_help_import_nothing_heavy(args):
     code = f"import sys; from healer import cli\ntry:\n    cli.cli.main({args!r})\nexcept SystemExit:\n    pass\n"
     done = python("-W", "error", "-c", code + f"print('heavy:', *[name for name in {HEAVY!r} if name in sys.modules])")

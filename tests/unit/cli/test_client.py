@@ -58,6 +58,21 @@ def test_a_url_that_is_none(healer, url):
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:hunter2@h", "https://hunter2@h:8080", "http://:hunter2@h", "ftp://u:hunter2@h", "user:hunter2@h", "http://u:hunter2@h:x",
+     "http://u:hunter2@[::1", "http://u:8/hunter2@h"],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_url_with_a_password_is_refused_and_not_repeated(healer, url, by):
+    done = healer("status", "--url", url) if by == "option" else healer("status", env={"HEALER_URL": url})
+    assert (done.exit_code, done.output) == (
+        2,
+        "error[usage]: --url or HEALER_URL: a URL without user and password is wanted, got one with '@'\n"
+        "  try  https://HOST:PORT, and the key in HEALER_KEY\n",
+    )
+
+
 @pytest.mark.parametrize("key", ["a\nb", "ü", "a\x00"])
 def test_a_key_that_is_none(daemon, key):
     with pytest.raises(usage.WrongUse, match="the key has characters that no key has"):
@@ -171,6 +186,13 @@ def test_problems(ask, daemon, status, code, exit_code):
 def test_retry_after_is_shown(ask, daemon):
     daemon["GET /api/v1/runs"] = 503, {"code": "backlog_full", "detail": "not now"}
     assert "try  again in 7 s" in ask("runs").stderr
+
+
+def test_mistakes_of_a_body_are_told_once(ask, daemon):
+    detail = "the key 'role' is missing; name: a text of at least 1 character is wanted, got ''"
+    fields = [{"field": "role", "detail": "the key 'role' is missing"}, {"field": "name", "detail": "a text of …"}]
+    daemon["POST /api/v1/keys"] = 400, {"code": "invalid-field", "detail": detail, "errors": fields}
+    assert ask("keys", "create", "", "--role", "ci").stderr == f"error[invalid-field]: {detail}\n"
 
 
 def test_near_names_and_candidates_are_shown(ask, daemon):

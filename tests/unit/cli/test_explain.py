@@ -84,6 +84,22 @@ def test_golden(ask, daemon):
     assert ask("explain", "e-12").stdout == GOLDEN
 
 
+def test_commands_that_are_advised_ask_the_same_daemon(ask, daemon):
+    gate = {
+        "gate": "lock",
+        "ok": False,
+        "code": "target_busy",
+        "sentence": "s",
+        "next_step": "healer runs show r-7f3k2m",
+    }
+    rules = [{"rule": "a", "fired": True, "gates": [gate]}, {"rule": "b", "fired": False, "reason": "ended"}]
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": rules}
+    told = ask("explain", "e-1").stdout
+    options = f"--data-dir {daemon.data_dir}"
+    assert f"next  healer runs show r-7f3k2m {options}\n" in told
+    assert f"a rule had ended its rulebook (shutdown); healer reload {options} brings it back\n" in told
+
+
 def test_latest_and_rule_are_asked_for(ask, daemon):
     daemon["GET /api/v1/explain/latest"] = EXPLAINED
     assert json.loads(ask("explain", "--latest", "--rule", "disk/disk/other", "--json").stdout) == EXPLAINED

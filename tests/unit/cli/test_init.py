@@ -35,6 +35,11 @@ def test_everything_is_written_and_named(healer, tmp_path):
     assert f"cd {tmp_path / 'heal'} && healer validate && healer run" in done.stderr
 
 
+def test_what_comes_next_can_be_typed_whatever_the_folder_is_called(healer, tmp_path):
+    told = healer("init", tmp_path / "my heal$(x)").stderr
+    assert told.count(f"cd '{tmp_path / 'my heal$(x)'}' && healer ") == 2
+
+
 def test_in_the_folder_itself(healer):
     done = healer("init")
     assert files_of(pathlib.Path()) == starter.FILES

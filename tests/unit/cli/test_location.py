@@ -59,5 +59,63 @@ def test_a_url_of_the_environment_holds_unless_a_folder_is_named(tmp_path, monke
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], ""),
+        (["--project", "there"], " --project there"),
+        (["--data-dir", "d"], " --data-dir d"),
+        (["--project", "my own", "--data-dir", "$(x)"], " --project 'my own' --data-dir '$(x)'"),
+    ],
+)
+def test_a_command_that_is_advised_repeats_which_daemon_is_meant(healer, options, said):
+    done = healer("status", *options)
+    assert done.exit_code == 3
+    assert done.stderr.endswith(f"\n  try  healer run{said}\n")
+
+
+def test_what_stands_in_a_path_steers_no_terminal(healer):
+    told = healer("status", "--data-dir", "a\x1b[2J\u202e\nb").stderr
+    assert told.endswith("\n  try  healer run --data-dir 'a\\u202e\\nb'\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("healer runs", "healer runs OPTIONS"), ("healer runs show r-7f3k2m", "healer runs show r-7f3k2m OPTIONS"),
+        ("healer keys create NAME --role ROLE", "healer keys create NAME --role ROLE OPTIONS"),
+        ("healer explain e-1", "healer explain e-1 OPTIONS"), ("healer send FILE", "healer send FILE OPTIONS"),
+        ("healer validate", "healer validate"), ("healer runs, or wait", "healer runs, or wait"), ("one of: a, b", "one of: a, b"),
+        ("healer runs show x; rm -r y", "healer runs show x; rm -r y"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_command_that_the_daemon_advises_too(ask, daemon, text, said):
+    daemon["GET /api/v1/runs"] = 404, {"code": "not-found", "detail": "none", "try": text}
+    options = f"--data-dir {daemon.data_dir}"
+    wanted = f"  try  {said.replace('OPTIONS', options)}\n" if text else ""
+    assert ask("runs").stderr == f"error[not-found]: none\n{wanted}"
+
+
+def test_of_a_daemon_elsewhere_the_url_is_repeated_and_never_the_key(healer, daemon):
+    daemon["GET /api/v1/runs"] = 404, {"code": "not-found", "detail": "none", "try": "healer runs"}
+    done = healer("runs", "--url", daemon.url, "--key", "hlr_a_b")
+    assert done.stderr == f"error[not-found]: none\n  try  healer runs --url {daemon.url}\n"
+
+
+def test_validate_is_advised_for_the_project_that_was_named(healer, daemon, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/healer.yaml").write_text(f"data_dir: {daemon.data_dir}\n")
+    daemon["GET /api/v1/runs"] = 404, {"code": "x", "detail": "none", "try": "healer validate"}
+    done = healer("runs", "--project", tmp_path / "there")
+    assert done.stderr == f"error[x]: none\n  try  healer validate {tmp_path / 'there'}\n"
+
+
+def test_a_url_that_is_nothing_is_refused(healer):
+    done = healer("status", "--url", "", env={"HEALER_URL": "http://h"})
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (
+        2, "error[usage]: --url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted, got ''",
+    )  # fmt: skip
+
+
 def test_a_key_is_not_printed():
     assert "hlr_x" not in repr(location.Where(HERE, "http://h", "hlr_x"))

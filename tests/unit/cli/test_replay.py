@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -85,12 +86,18 @@ def test_a_step_holds_whatever_the_daemon_takes(healer, files):
 
 
 @pytest.mark.parametrize(
-    "step", [b"[]", b'{"evnt": {}}', b'{"event": {}, "ruleset": "x"}', b'{"event": 5}', b'{"advance_s": -1}']
-)
-def test_a_step_that_is_wrong_names_its_line(healer, files, step):
-    done = replay(healer, files, b'{"event": {}}\n' + step)
-    assert done.exit_code == 2
-    assert "line 2" in done.stderr
+    ("step", "said"),
+    [
+        (b"[]", "step: a JSON object is wanted, got an empty list"),
+        (b'{"evnt": {}}', "evnt: no such key in a step\n  try  did you mean 'event'?"),
+        (b'{"event": {}, "ruleset": "x"}', "ruleset: no ruleset is named 'x'\n  try  known: disk"),
+        (b'{"event": 5}', "event: a JSON object is wanted, got 5"),
+        (b'{"advance_s": -1}', "advance_s: seconds (a number from 0 on) are wanted, got -1"),
+    ],
+)  # fmt: skip
+def test_a_step_that_is_wrong_names_its_line(healer, files, step, said):
+    done = replay(healer, files, b'{"advance_s": 10.999}\n' + step)
+    assert (done.exit_code, done.stderr) == (2, f"error[steps]: {files / 'steps.jsonl'}:2: {said}\n")
 
 
 def test_a_rulebook_with_a_mistake(healer, files):
@@ -98,6 +105,15 @@ def test_a_rulebook_with_a_mistake(healer, files):
     done = replay(healer, files, b"")
     assert done.exit_code == 1
     assert "book.yml:6:" in done.stderr
+    assert re.fullmatch(r"error\[configuration\]: \d errors?", done.stderr.splitlines()[-1])
+
+
+def test_variables_with_a_mistake_are_of_no_project(healer, files):
+    (files / "vars.yml").write_text("limit: [")
+    done = replay(healer, files, b"")
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"{files / 'vars.yml'}:")
+    assert done.stderr.endswith("\nerror[configuration]: 1 error\n")
 
 
 @pytest.mark.parametrize("text", ["[1]", "a: [", "x"])

@@ -110,11 +110,11 @@ def test_an_output_that_was_cut_says_how_much_there_is_and_how_to_see_it(ask, da
     see = "              see it      healer runs show r-7f3k2m --output --attempt "
     assert lines[at + 1 : at + 9] == [
         f"{cut}kept are 1.0 MiB of stdout and 2.4 KiB of stderr{gone}",
-        f"{see}1",
-        f"{see}1 --stderr",
+        f"{see}1 --data-dir {daemon.data_dir}",
+        f"{see}1 --stderr --data-dir {daemon.data_dir}",
         "  attempt 2   failed: exit 4",
         f"{cut}kept are 40 B of stdout{gone}",
-        f"{see}2",
+        f"{see}2 --data-dir {daemon.data_dir}",
         "  attempt 3   failed: exit 4",
         "  attempt 4   failed: exit 4",
     ]

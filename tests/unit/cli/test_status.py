@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -21,6 +22,7 @@ STATUS = {
         {"rule": "disk/disk full", "fired": 38, "acted": 38, "healed": 37, "failed": 1, "why_not": {}},
         {"rule": "pods/crashloop", "fired": 872, "acted": 0, "healed": 0, "failed": 0, "why_not": {"paused": 872}},
     ],
+    "rule_counters": {"disk/disk": {"matches_cut": 1}, "web/alerts": {"events_evicted": 1200, "comparisons_broken": 3}},
     "sources": [
         {"name": "alertmanager", "type": "healer.webhook", "state": "running", "last_event": "2026-03-01T02:07:11.800000Z"},
         {"name": "watchdog", "type": "check", "state": "running", "last_event": None},
@@ -34,12 +36,13 @@ GOLDEN = """\
 healer 0.1.0 · prod · ACTIVE · revision 3f2a9c1 · up 12 d 4 h                        03:07:12 +01:00
 PAUSED   rule web/restart by ana since 2026-03-01 03:05:00 +01:00 "restarts healthy nodes"
 alerts   2,041 firing (+1,988 in 10 min) · 1,959 resolved in 10 min
-runs     6 running · 3 waiting for a person · 312 deferred · 1 unknown → healer runs --unknown
+runs     6 running · 3 waiting for a person · 312 deferred · 1 unknown → healer runs --unknown --data-dir DIR
 backlog  1,200 events wait to be decided
 last 10 min       fired  acted  healed  failed  why not
   web/restart     1,204     41       9      32  cooldown 988, target_busy 175
   disk/disk full     38     38      37       1
   pods/crashloop    872      0                  paused 872
+counted  web/alerts: events_evicted 1,200, comparisons_broken 3 · disk/disk: matches_cut 1
 sources  sqs SILENT for 2 h 7 min (max 30 min) · range failed: no such host · alertmanager 0.2 s ago · watchdog nothing yet
 audit    88,161 records, none anchored
 """
@@ -47,14 +50,14 @@ audit    88,161 records, none anchored
 
 def test_golden(ask, daemon):
     daemon["GET /api/v1/status"] = STATUS
-    assert ask("status").stdout == GOLDEN
+    assert ask("status").stdout == GOLDEN.replace("DIR", str(daemon.data_dir))
 
 
 def test_sources_that_are_left_out_can_be_seen(ask, daemon):
     many = [{"name": f"s{n}", "state": "running"} for n in range(8)] + STATUS["sources"]
     daemon["GET /api/v1/status"] = STATUS | {"sources": many}
     (line,) = [line for line in ask("status").stdout.splitlines() if line.startswith("sources")]
-    assert line.endswith(" · s3 nothing yet · and 6 more → healer status --all")
+    assert line.endswith(f" · s3 nothing yet · and 6 more → healer status --all --data-dir {daemon.data_dir}")
     shown = ask("status", "--all").stdout.split("sources  ")[1].split("audit")[0].splitlines()
     assert [line.split()[0] for line in shown] == [
         "sqs",
@@ -64,6 +67,19 @@ def test_sources_that_are_left_out_can_be_seen(ask, daemon):
         "watchdog",
     ]
     assert shown[1] == "         range failed: no such host"
+
+
+def test_where_rulesets_let_nothing_go_nothing_is_said_of_it(ask, daemon):
+    daemon["GET /api/v1/status"] = STATUS | {"rule_counters": {}}
+    assert ask("status").stdout == re.sub("counted .*\n", "", GOLDEN.replace("DIR", str(daemon.data_dir)))
+
+
+def test_of_many_rulesets_those_that_let_most_go_are_named(ask, daemon):
+    counters = {f"a/r{n}": {"facts_refused": n} for n in range(1, 10)}
+    daemon["GET /api/v1/status"] = {"rule_counters": counters}
+    (line,) = [line for line in ask("status").stdout.splitlines() if line.startswith("counted")]
+    named = " · ".join(f"a/r{n}: facts_refused {n}" for n in (9, 8, 7, 6, 5, 4))
+    assert line == f"counted  {named} · and 3 more → healer status --json --data-dir {daemon.data_dir}"
 
 
 def test_json(ask, daemon):
@@ -119,7 +135,7 @@ def test_watch_looks_again_until_it_is_stopped(ask, daemon, monkeypatch):
     done = ask("status", "--watch", "--interval", "5")
     assert done.exit_code == 130
     assert slept == [5.0, 5.0, 5.0]
-    assert done.stdout == GOLDEN * 3
+    assert done.stdout == GOLDEN.replace("DIR", str(daemon.data_dir)) * 3
     assert "\x1b" not in done.stdout
 
 

@@ -53,7 +53,7 @@ def test_its_text_is_the_reason_on_one_line(tmp_path: pathlib.Path, text: str | 
     (tmp_path / "PAUSE").write_bytes(text if isinstance(text, bytes) else text.encode())
     os.utime(tmp_path / "PAUSE", (0, 1_000_000_000))
     assert paused(tmp_path) == {
-        "scope": "--all",
+        "scope": "everything",
         "who": "the file PAUSE",
         "since": "2001-09-09T01:46:40Z",
         "reason": reason,
@@ -63,6 +63,7 @@ def test_its_text_is_the_reason_on_one_line(tmp_path: pathlib.Path, text: str | 
 @pytest.mark.parametrize("make", [
     lambda path: path.mkdir(), os.mkfifo, lambda path: path.symlink_to("/proc/self/mem"),
     lambda path: path.symlink_to(path.parent), lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path.name),
+    lambda path: path.symlink_to(path.parent / "gone"), lambda path: path.symlink_to("/proc/self/fd/99999"),
 ])  # fmt: skip
 def test_whatever_is_there_pauses_and_holds_nobody(tmp_path: pathlib.Path, make: Any) -> None:
     make(tmp_path / "PAUSE")
@@ -104,7 +105,8 @@ def row(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "enabled", "codes"), [
-    ({}, True, []), ({"rule": "act/rs/no_off"}, False, []), ({"rule": "act/rs/gone"}, True, ["invalid_parameters"]),
+    ({}, True, []), ({"rule": "act/rs/no_off"}, False, []), ({"rule": "act/rs/gone"}, True, ["disabled"]),
+    ({"rule": "act/rs/gone", "action": "gone"}, True, ["disabled", "unknown_action"]),
     ({"action": "gone"}, True, ["unknown_action"]), ({"controller": "gone"}, True, ["controller_forbidden"]),
     ({"flavor": "upstream", "action": "run_playbook x"}, True, []),
     ({"flavor": "upstream", "controller": "gone"}, True, ["controller_forbidden"]),
@@ -127,6 +129,16 @@ def test_what_waits_is_held_to_the_limits_of_today(
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "active").of_run(row(**change))
     assert made.limits == wanted(revision)
     assert made.limits != policy.Limits()
+
+
+def test_a_rule_that_has_gone_is_named_as_what_stops_its_run(
+    revision: project.Revision, tmp_path: pathlib.Path
+) -> None:
+    held = standing.Standing(revision, standing.PauseFile(tmp_path), "active").of_run(row(rule="act/rs/gone"))
+    waiting = policy.Candidate("r", "act/rs/gone", "note", "here", (), 0, policy.Limits(), problems=held.problems)
+    decision = policy.look_again(waiting, policy.View(state="deferred", reason="cooldown", deferred_us=0), 0)
+    assert (decision.state, decision.reason) == ("suppressed", "disabled")
+    assert decision.sentence == "The rule act/rs/gone is not in the rulebooks any more."
 
 
 def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: pathlib.Path) -> None:

@@ -68,6 +68,22 @@ def test_rules_are_counted_by_what_became_of_them() -> None:
     ]
 
 
+def test_what_a_ruleset_let_go_is_counted_by_it(load: Any, tmp_path: pathlib.Path) -> None:
+    revision = load(
+        "    - {name: r, condition: event.a < event.b, action: {none: {}}}\n",
+        **{"rulebooks/quiet.yml": HEAD + RULE % ("r", 1, "1 minute")},
+    )
+    kept = store.Store.open(None, lambda: 1, loop=None)
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
+    running = asyncio.run(rules.evaluator(kept, revision, made, alerts.Alerts())).running
+    assert status._rule_counters(running) == {}
+    for _ in range(2):
+        running["act/rs"].session.post({"a": 1, "b": None}, 0)
+    running["quiet/rs"].session.post({"a": 1, "h": "x"}, 0)
+    assert status._rule_counters(running) == {"act/rs": {"comparisons_broken": 2}}
+    kept.writer.close()
+
+
 def test_a_reload_that_changes_nothing(load: Any, tmp_path: pathlib.Path) -> None:
     one = load(RULE % ("r", 1, "1 minute"))
     assert difference(tmp_path, one, one) == {

@@ -107,8 +107,19 @@ def test_there_are_so_many_targets_and_no_more(make: Any) -> None:
     assert problems(ask) == [("unknown_target", "")]
 
 
-def test_an_action_without_targets_takes_none(make: Any) -> None:
-    (ask,) = make('r | event.a == 1 | action: {run_action: {name: plain, target: "{{ event.host }}"}}').asks(event())
+@pytest.mark.parametrize("host", ["web01", "nobody", ["web01"], {"x": 1}, 0, False])
+def test_a_target_for_an_action_that_works_on_none_is_refused(make: Any, host: Any) -> None:
+    kit = make('r | event.a == 1 | action: {run_action: {name: plain, target: "{{ event.host }}"}}')
+    (ask,) = kit.asks(event(host=host))
+    assert (ask.candidate.targets, problems(ask)) == ((), [("invalid_parameters", "")])
+    detail = ask.candidate.problems[0].fields["detail"]
+    assert detail.startswith("target: the action works on none (target: none), got ")
+
+
+@pytest.mark.parametrize("host", [None, "", []])
+def test_no_target_is_right_for_an_action_that_works_on_none(make: Any, host: Any) -> None:
+    kit = make('r | event.a == 1 | action: {run_action: {name: plain, target: "{{ event.host }}"}}')
+    (ask,) = kit.asks(event(host=host))
     assert (ask.candidate.targets, problems(ask)) == ((), [])
 
 
@@ -129,11 +140,11 @@ def test_parameters_are_those_of_the_schema(make: Any, parameters: str, said: st
 
 
 def test_an_action_named_by_an_event_is_found_or_told(make: Any) -> None:
-    kit = make('r | event.a == 1 | action: {run_action: {name: "{{ event.name }}", target: web01}}')
+    kit = make('r | event.a == 1 | action: {run_action: {name: "{{ event.name }}", target: "{{ event.host }}"}}')
     (ask,) = kit.asks(event(name="nott"))
     assert problems(ask)[0] == ("unknown_action", "")
     assert ask.candidate.problems[0].fields["nearest"] == "did you mean 'note'?"
-    (ask,) = kit.asks(event(name="plain"))
+    (ask,) = kit.asks(event(name="plain", host=[]))
     assert problems(ask) == []
 
 

@@ -76,6 +76,12 @@ class Box:
         self.position = row.seq
         return outcome
 
+    async def reload(self) -> None:
+        """The same rules again, from a journal row of their own on; what they had ended goes on."""
+        assert self.revision is not None
+        self.store.writer.now(deciding.UseRevision(self.revision.id, "", "d", {}))
+        await self.start()
+
     def look(self, after_s: int) -> None:
         """So much later, whatever waits is looked at."""
         self.now_us += after_s * S
@@ -101,7 +107,7 @@ class Box:
         async def decided_to() -> int:
             return self.position
 
-        return await explain.explain(self.store, revision_of, decided_to, asked, rule)
+        return await explain.explain(self.store, revision_of, decided_to, asked, rule, self.evaluator.ended)
 
 
 @pytest.fixture

@@ -55,7 +55,34 @@ def test_what_waits_has_its_own_limit_and_no_age(waited_us: int, limit: float | 
     view = {"deferred_us": NOW - waited_us, "state": "deferred", "reason": "cooldown"}
     noes = asked(gates.age, {"event_us": 0}, view, defer_for_s=limit, max_age_s=1)
     assert bool(noes) is stale
-    assert all(no.fields["gate"] == "cooldown" for no in noes)
+    assert all(no.fields["gate"] == "the gate cooldown" for no in noes)
+
+
+@pytest.mark.parametrize(("reason", "said"), [
+    ("cooldown", "It waited 2 s, in the end for the gate cooldown; limit defer_for 1 s."),
+    ("paused", "It waited 2 s, in the end for the gate kill switch; limit defer_for 1 s."),
+    ("target_busy", "It waited 2 s, in the end for the gate lock; limit defer_for 1 s."),
+    ("", "It waited 2 s, in the end for its turn; limit defer_for 1 s."),
+    ("of_a_later_version", "It waited 2 s, in the end for the gate of_a_later_version; limit defer_for 1 s."),
+])  # fmt: skip
+def test_what_waited_too_long_says_for_what_and_nothing_of_its_events_age(reason: str, said: str) -> None:
+    view = {"deferred_us": NOW - 2 * S, "state": "deferred", "reason": reason}
+    (no,) = asked(gates.age, {"event_us": NOW - 2 * S}, view, defer_for_s=1, max_age_s=900)
+    assert reasons.sentence(no.code, no.fields) == said
+    assert reasons.next_step(no.code, no.fields) == "raise defer_for:"
+
+
+def test_an_event_that_is_too_old_says_how_old_it_is() -> None:
+    (no,) = asked(gates.age, {"event_us": NOW - 2 * S}, {}, defer_for_s=1, max_age_s=1)
+    assert reasons.sentence(no.code, no.fields) == "The event was 2 s old when it was decided; limit 1 s."
+    assert reasons.next_step(no.code, no.fields) == "raise max_age:"
+
+
+def test_a_problem_is_said_by_the_gate_of_its_reason() -> None:
+    problems = (policy.Problem("disabled", {"rule": "a/b/c", "gone": True}), policy.Problem("unknown_action", {}))
+    assert codes(asked(gates.kill_switch, {"problems": problems}, {})) == [("disabled", "")]
+    assert codes(asked(gates.validity, {"problems": problems}, {})) == [("unknown_action", "")]
+    assert codes(asked(gates.kill_switch, {"problems": problems}, {"paused": PAUSE})) == [("paused", "")]
 
 
 @pytest.mark.parametrize(("state", "made", "limit", "code"), [

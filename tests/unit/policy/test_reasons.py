@@ -85,6 +85,12 @@ def test_what_is_missing_shows_and_an_unknown_code_is_itself() -> None:
     )
 
 
+def test_a_rule_that_has_gone_is_not_called_switched_off() -> None:
+    assert reasons.sentence("disabled", {}) == "The rule is switched off (enabled: false)."
+    told = reasons.sentence("disabled", {"rule": "a/b/c", "gone": True})
+    assert told == "The rule a/b/c is not in the rulebooks any more."
+
+
 def test_event_data_in_a_field_is_no_format() -> None:
     told = reasons.sentence("unknown_target", {"target": "{0.__class__}", "inventory": "{x}", "nearest": ""})
     assert told == "No target {0.__class__} in {x}."

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
+import aiohttp.streams
 import multidict
+import orjson
 import pydantic
 import pytest
 from aiohttp import test_utils
@@ -122,18 +125,61 @@ async def test_a_sender_that_goes_away_leaves_nothing(room: Any) -> None:
 class Shape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     name: str
-    size: int
+    size: int = 0
+    flag: bool = False
+    more: dict[str, Any] = {}
 
 
-def test_all_mistakes_of_a_shape_are_one_error() -> None:
-    with pytest.raises(pydantic.ValidationError) as caught:
-        Shape.model_validate({"size": "x", "nmae": 1})
-    made = bodies._invalid(caught.value, Shape)
-    problems = made.fields["problems"]
-    assert isinstance(problems, list)
-    assert {problem["field"] for problem in problems} == {"name", "size", "nmae"}
-    assert "2 more" in made.message
-    assert made.try_ == "did you mean 'name'?"
+async def refused(value: dict[str, Any]) -> errors.InvalidField:
+    """What is said of a body of `Shape`."""
+    body = orjson.dumps(value)
+    stream = aiohttp.streams.StreamReader(mock.Mock(), 1 << 22)
+    stream.feed_data(body)
+    stream.feed_eof()
+    with pytest.raises(errors.InvalidField) as caught:
+        await bodies.document(test_utils.make_mocked_request("POST", "/", payload=stream), Shape)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "said", "try_"),
+    [
+        ({}, "name", "the key 'name' is missing", ""),
+        ({"name": 5}, "name", "name: a text is wanted, got 5", "put quotes around it"),
+        ({"name": None}, "name", "name: a text is wanted, got nothing", ""),
+        ({"name": "x", "size": "big"}, "size", "size: a whole number is wanted, got 'big'", ""),
+        ({"name": "x", "size": 1.5}, "size", "size: a whole number is wanted, got 1.5", ""),
+        ({"name": "x", "flag": "yes"}, "flag", "flag: true or false is wanted, got 'yes'", ""),
+        ({"name": "x", "more": []}, "more", "more: a mapping is wanted, got an empty list", ""),
+        ({"name": "x", "szie": 1}, "szie", "the key 'szie' is not known here", "did you mean 'size'?"),
+        ({"name": "x", "zzz": 1}, "zzz", "the key 'zzz' is not known here", "known: name, size, flag, more"),
+    ],
+)
+async def test_a_mistake_is_told_in_an_operators_words(value: dict[str, Any], field: str, said: str, try_: str) -> None:
+    error = await refused(value)
+    assert (error.code, error.message, error.try_) == ("invalid-field", said, try_)
+    assert error.fields["problems"] == [{"field": field, "detail": said.removeprefix(f"{field}: ")}]
+
+
+async def test_all_mistakes_of_a_shape_are_one_error() -> None:
+    error = await refused({"size": "x", "nmae": 1, "flag": 2})
+    assert error.message == (
+        "the key 'name' is missing; size: a whole number is wanted, got 'x'; flag: true or false is wanted, got 2;"
+        " the key 'nmae' is not known here"
+    )
+    assert [problem["field"] for problem in error.fields["problems"]] == ["name", "size", "flag", "nmae"]
+    assert error.try_ == "did you mean 'name'?"
+
+
+async def test_of_very_many_mistakes_some_are_told() -> None:
+    long = "k" * 10_000
+    error = await refused({long: 1} | {f"key{number}": number for number in range(20_000)} | {"name": 1})
+    problems = error.fields["problems"]
+    assert len(problems) == bodies.UNKNOWN_MAX + 1
+    assert len(error.message) < 1_500
+    assert error.message.startswith("name: a text is wanted, got 1; the key 'kkk")
+    assert error.message.endswith(f"and {20_001 - bodies.UNKNOWN_MAX} more keys that are not known here")
+    assert max(len(problem["field"]) for problem in problems) <= bodies.FIELD_MAX
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ async def test_alerts_with_their_runs(room: Any, seed: Any) -> None:
             break
         after = f"&after={body['next']}"
     assert seen == ["two", "three", "one"]
+    for query, more in (
+        ("limit=3", False),
+        ("limit=2", True),
+        ("limit=2&source=am", False),
+        ("limit=1&name=Disk", False),
+    ):
+        assert ((await room.ask("GET", f"/alerts?{query}"))[1]["next"] is not None) == more, query
 
 
 async def test_an_event_and_what_came_of_it(room: Any, seed: Any) -> None:
@@ -157,6 +164,10 @@ async def test_the_audit_is_filtered_and_paged(room: Any) -> None:
     assert await seqs("after=1&limit=2") == [2, 3]
     assert await seqs("after=3&order=desc&limit=2") == [2, 1]
     assert (await room.ask("GET", "/audit?limit=2"))[1]["next"] == "1"
+    for query in (f"limit={size}", f"limit={size}&order=desc", "limit=1&actor=key:admin", f"limit=2&after={size - 3}"):
+        assert (await room.ask("GET", f"/audit?{query}"))[1]["next"] is None, query
+    for order, last in (("asc", size - 2), ("desc", 1)):
+        assert (await room.ask("GET", f"/audit?limit={size - 1}&order={order}"))[1]["next"] == str(last)
     assert await seqs("from=2000-01-01T00:00:00Z") == everything
     assert await seqs("to=2000-01-01T00:00:00Z") == []
     times = [json.loads(row["record"])["at_us"] for row in await room.records()]

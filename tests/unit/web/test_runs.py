@@ -92,6 +92,14 @@ async def test_pages_lead_through_all(three: Any) -> None:
     assert (seen, body["next"]) == ("cba", None)
 
 
+@pytest.mark.parametrize(("query", "found", "more"), [
+    ("limit=3", "cba", False), ("limit=2", "cb", True), ("limit=2&rule=restart", "ca", False), ("limit=1&state=failed", "a", False),
+])  # fmt: skip
+async def test_next_leads_to_something(three: Any, query: str, found: str, more: bool) -> None:
+    _, body = await three.ask("GET", f"/runs?{query}")
+    assert ("".join(run["id"][2] for run in body["items"]), body["next"] is not None) == (found, more)
+
+
 async def test_pages_of_runs_made_at_one_moment(room: Any, seed: Any) -> None:
     for run_id in (ONE, TWO, THREE):
         await seed(room, run_id, "failed", created_us=5)

@@ -68,6 +68,10 @@ async def test_bad_input_has_a_code_and_leaves_nothing(
 async def test_all_mistakes_are_told_at_once(room: Any) -> None:
     _, answer = await room.ask("POST", "/webhook", json={"target": 5, "parameters": [], "x": 1})
     assert {problem["field"] for problem in answer["errors"]} == {"event_type", "target", "parameters", "x"}
+    assert answer["detail"] == (
+        "the key 'event_type' is missing; target: a text is wanted, got 5; parameters: a mapping is wanted, got an empty list;"
+        " the key 'x' is not known here"
+    )
 
 
 async def test_near_names_are_for_programs_too(room: Any) -> None:
