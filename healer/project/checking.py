@@ -204,6 +204,10 @@ class Checker:
     def _place_of_work(
         self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
     ) -> None:
+        given = building.plain(args.get("target"))
+        if not _has_template(given) and entry.unwanted_target(given):
+            message = f"the action {entry.name!r} works on no target (target: none), and one is given"
+            document.error("invalid_parameters", message, args.keys_at.get("target"), "leave target: out here")
         named = args.get("controller")
         if isinstance(named, str) and templates.is_template(named):
             return

@@ -51,9 +51,8 @@ def _finished(ruleset: engine.Ruleset, found: catalog.Catalog) -> engine.Ruleset
             "parameters": "{{ event.parameters | default({}) }}",
             "controller": "{{ event.controller_override | default('') }}",
             "dry_run": "{{ event.dry_run | default(false) }}",
+            "target": "{{ event.target | default('') }}",
         }
-        if entry.target == "required":
-            args["target"] = "{{ event.target | default('') }}"
         action = dataclasses.replace(rule.actions[0], args=args, place=entry.place)
         rules.append(dataclasses.replace(rule, actions=(action,), place=entry.place))
     return dataclasses.replace(ruleset, rules=tuple(rules))

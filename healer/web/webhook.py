@@ -130,6 +130,10 @@ def _check(revision: Revision, asked: Asked, caller: access.Principal) -> str:
             detail="; ".join(problems),
             problems=[{"field": "parameters", "detail": text} for text in problems],
         )
+    if detail := entry.unwanted_target(asked.target):
+        raise errors.InvalidParameters(
+            action=action, detail=detail, problems=[{"field": "target", "detail": detail.removeprefix("target: ")}]
+        )
     if entry.target == "required" and asked.target is None:
         raise errors.InvalidField(field="target", detail=f"the action {action} works on a target, and none is given")
     return str(action)

@@ -40,6 +40,7 @@ actions:
     parameters: {level: {type: integer, minimum: 1, maximum: 5}, folder: {type: string, default: /var/tmp}}
     required: [level]
     events: [set_level]
+  look: {script: heal.sh, target: none, events: [look]}
 """
 RULES = """\
 - name: healing

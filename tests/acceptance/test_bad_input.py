@@ -46,6 +46,7 @@ WEBHOOKS: Final[dict[str, tuple[dict[str, Any], int, str, str]]] = {
     "a parameter that is not declared": (
         {"event_type": "set_level", "target": "h1", "parameters": {"level": 3, "lewel": 3}}, 400, "invalid_parameters", "lewel",
     ),
+    "a target that is not wanted": ({"event_type": "look", "target": "h1"}, 400, "invalid_parameters", "target: none"),
     "an unknown controller": (
         {"event_type": "heal", "target": "h1", "controller_override": "hera"}, 400, "unknown_controller", "hera",
     ),
@@ -53,6 +54,7 @@ WEBHOOKS: Final[dict[str, tuple[dict[str, Any], int, str, str]]] = {
 
 REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
     "an unknown action": ({"action": "haal"}, "unknown_action", "did you mean 'heal'?"),
+    "a target that is not wanted": ({"action": "look"}, "invalid_parameters", "target: none"),
     "a parameter out of bounds": ({"level": 9}, "invalid_parameters", "maximum"),
     "a parameter of another type": ({"level": "3"}, "invalid_parameters", "integer"),
     "a parameter that is nothing": ({"level": None}, "invalid_parameters", "level"),

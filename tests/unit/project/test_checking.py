@@ -36,6 +36,8 @@ def ran(args: str) -> dict[str, str]:
     return book(act(f"run_action: {{{args}}}"))
 
 
+WHOLE = {"actions.yaml": "actions:\n  whole: {playbook: restart.yml, impact: low, target: none}\n"}
+
 CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("sound", {}, []),
     ("unknown source", book(sources="  - ⟦kafak: {topic: alerts}\n"), ["unknown-source"]),
@@ -71,6 +73,10 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("templated target", ran('name: restart, target: "{{ event.host }}", parameters: {service: x}'), []),
     ("a group as target", ran("name: restart, target: ⟦group:web, parameters: {service: x}"), ["unknown_target"]),
     ("no target", book(act("⟦run_action: {name: restart, parameters: {service: x}}")), ["unknown_target"]),
+    ("a target for an action that works on none", ran("name: whole, ⟦target: web01") | WHOLE, ["invalid_parameters"]),
+    ("targets for an action that works on none", ran("name: whole, ⟦target: [web01]") | WHOLE, ["invalid_parameters"]),
+    ("a templated target for an action that works on none", ran('name: whole, target: "{{ event.host }}"') | WHOLE, []),
+    ("no target for an action that works on none", ran("name: whole") | WHOLE, []),
     ("broken template", ran('name: restart, target: ⟦"{{ event.", parameters: {service: x}'), ["template"]),
     ("ungated", book(act("⟦run_playbook: {name: restart.yml}")), ["ungated-action"]),
     ("no playbook", book(act("⟦run_playbook: {name: ⟦restrat.yml}")), ["ungated-action", "no-file"]),

@@ -84,6 +84,15 @@ async def test_an_action_without_targets_needs_none(room: Any) -> None:
     assert (await room.ask("POST", "/webhook", json={"event_type": "note.made"}))[0] == 202
 
 
+@pytest.mark.parametrize("target", ["web1", "nobody"])
+async def test_an_action_without_targets_takes_none(room: Any, target: str) -> None:
+    status, answer = await room.ask("POST", "/webhook", json={"event_type": "note.made", "target": target})
+    assert (status, answer["code"]) == (400, "invalid_parameters")
+    assert answer["detail"].endswith(f"target: the action works on none (target: none), got {target!r}")
+    assert [one["field"] for one in answer["errors"]] == ["target"]
+    assert await room.rows() == []
+
+
 async def test_a_second_delivery_is_the_first(room: Any) -> None:
     for accepted in (1, 0):
         _, made = await room.ask("POST", "/webhook", json=GOOD, headers={"Idempotency-Key": "k"})
