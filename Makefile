@@ -13,7 +13,7 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench crash check format build clean distclean
+.PHONY: help run demo test bench crash differential check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (1 minute)
 	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py
 	@cat docs/kill-report.md
+
+differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 5,000 random cases (Java 17); writes docs/conformance.md (15 minutes)
+	@$(ON_PATH) CASES=1250 CONFORMANCE=docs/conformance.md python -m pytest -q tests/rulebooks/test_differential.py
 
 check: $(VENV)/dev.stamp ## lint, format, types, imports
 	@status=0; \

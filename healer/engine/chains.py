@@ -6,6 +6,7 @@ conjunction and asks for equality it becomes a key, compared with its type (sema
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -23,13 +24,47 @@ class Split(NamedTuple):
     step: joins.Step
 
 
-def split(condition: conditions.Condition, tally: leaves.Tally) -> list[Split]:
+class Shared:
+    """Which patterns an earlier rule of the ruleset begins with too (measured): where a rule branches off, its rows are turned round."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+
+    def turned(self, condition: conditions.Condition) -> list[bool]:
+        """For each pattern whether the rows that it is joined to leave it in the other order. Rules in the order of the file."""
+        names = [pattern.name for pattern in condition.patterns]
+        asked = [_meaning(pattern.test, names[:number]) for number, pattern in enumerate(condition.patterns)]
+        found = [False]
+        for length in range(2, len(asked) + 1):
+            here = json.dumps([condition.timeout_us, asked[:length]])
+            goes_on = json.dumps(asked[length]) if length < len(asked) else f"end {len(self._first)}"
+            found.append(self._first.setdefault(here, goes_on) != goes_on)
+        return found
+
+
+def _meaning(test: conditions.Test, before: Sequence[str]) -> Any:
+    """A test without the names of the patterns before it."""
+    return json.loads(json.dumps(conditions.meaning(_numbered(test, before))))
+
+
+def _numbered(node: Any, before: Sequence[str]) -> Any:
+    if isinstance(node, conditions.Bound):
+        return conditions.Bound(str(_last(before, node.name)), node.steps)
+    if isinstance(node, tuple):
+        made = [_numbered(part, before) for part in node]
+        return type(node)(*made) if hasattr(node, "_fields") else tuple(made)
+    return node
+
+
+def split(condition: conditions.Condition, tally: leaves.Tally, shared: Shared) -> list[Split]:
     """The patterns of an `all` of several. Those of one name have to meet what is asked of any of them (measured)."""
     names = [pattern.name for pattern in condition.patterns]
-    return [
+    turned = shared.turned(condition)
+    made = [
         _split(pattern.name, _tests(condition, pattern.name), names[:number], tally)
         for number, pattern in enumerate(condition.patterns)
     ]
+    return [one._replace(step=one.step._replace(turned=turn)) for one, turn in zip(made, turned, strict=True)]
 
 
 def _tests(condition: conditions.Condition, name: str) -> normal.Normal:

@@ -98,11 +98,11 @@ def compile(ruleset: rules.Ruleset) -> Compiled:  # noqa: A001 - the public name
 
 def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]:
     """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
-    tally, found, live = leaves.Tally(), index.Index(), []
+    tally, shared, found, live = leaves.Tally(), chains.Shared(), index.Index(), []
     places: list[tuple[int, int]] = []
     digest, uses_meta = hashlib.sha256(_head(ruleset)), False
     for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
-        made, ways = _compile_rule(rule, tally)
+        made, ways = _compile_rule(rule, tally, shared)
         live.append(made)
         for pattern, way in enumerate(ways):
             if made.absence is None:
@@ -131,7 +131,7 @@ _Ways = list[tuple[index.Gate, ...]]
 """For each place of a rule in the index, the gates to it."""
 
 
-def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
+def _compile_rule(rule: rules.Rule, tally: leaves.Tally, shared: chains.Shared) -> tuple[CompiledRule, _Ways]:
     meant = conditions.meaning(rule.condition)
     throttle = rule.throttle and [
         rule.throttle.kind,
@@ -145,7 +145,7 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, 
     if alone is not None:
         return _absence_rule(rule, digest, alone, tally), [()]
     if rule.condition.kind == "not_all" or (rule.condition.kind == "all" and len(rule.condition.patterns) > 1):
-        return _several(rule, digest, tally)
+        return _several(rule, digest, tally, shared)
     trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
     ways = index.gates_of(trees[0] if len(trees) == 1 else normal.AnyOf(tuple(trees)))
     names = [pattern.name for pattern in rule.condition.patterns]
@@ -156,12 +156,12 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally) -> tuple[CompiledRule, 
     return CompiledRule(rule, digest, branches, None, None, throttle_key=key), [ways]
 
 
-def _several(rule: rules.Rule, digest: str, tally: leaves.Tally) -> tuple[CompiledRule, _Ways]:
+def _several(rule: rules.Rule, digest: str, tally: leaves.Tally, shared: chains.Shared) -> tuple[CompiledRule, _Ways]:
     """A rule whose patterns are met by events of their own: a chain of joins, or `not_all`."""
     condition = rule.condition
     steps: tuple[joins.Step, ...] = ()
     if condition.kind == "all":
-        split = chains.split(condition, tally)
+        split = chains.split(condition, tally, shared)
         trees = [one.alone or normal.Check(_EVERY, False) for one in split]
         steps = tuple(one.step for one in split)
     else:

@@ -34,6 +34,8 @@ class Step(NamedTuple):
     left_key: Callable[[Row], Any] | None
     right_key: Callable[[dict[str, Any]], Any] | None
     rest: Callable[[Row, dict[str, Any]], bool] | None
+    turned: bool = False
+    """An earlier rule has the same patterns up to here: the peer joins them once, and gives the later rules the rows in the other order."""
 
 
 class Join:
@@ -194,9 +196,9 @@ class Chain:
         return {side: [items[number] for number in sorted(items)] for side, items in found.items()}
 
     def _propagate(self, newest: memory.Entry | None) -> None:
-        new: list[Row] = [] if newest is None else [(newest,)]
-        if self._waiting.size:
-            new += [(entry,) for entry in reversed(self._memory.take(self._waiting))]
+        new: list[Row] = [(newest,)] if newest is not None else []
+        if newest is None and self._waiting.size:  # facts are in no hurry, whatever event goes before them
+            new = [(entry,) for entry in reversed(self._memory.take(self._waiting))]
         for join in self.joins:
             new = self._through(join, new)
         self._fired += new
@@ -222,7 +224,8 @@ class Chain:
             if met is not None:
                 for _, entry in sorted(met.values(), key=_order) if len(met) > 1 else met.values():
                     self._meet(join, row, entry, out)
-        out.reverse()
+        if not join.step.turned:
+            out.reverse()
         return out
 
     def _meet(self, join: Join, row: Row, entry: memory.Entry, out: list[Row]) -> None:
