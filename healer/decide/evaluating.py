@@ -141,7 +141,7 @@ class Evaluator:
             if replay:
                 continue
             for event in match.matches.values():
-                if "meta" not in event or not self._needs_meta[row.source]:
+                if "meta" not in event or not self._needs_meta.get(row.source, True):
                     event["meta"] = self.meta(row, event)
             own = word if not match.refs or row.seq in match.refs.values() else None
             self.acting.act(acting.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal), outcome)

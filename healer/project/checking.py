@@ -114,7 +114,9 @@ class Checker:
                 effectful |= name in revision.EFFECTFUL
                 if isinstance(action[name], config.Map):
                     self._action(document, name, action, names)
-            braked = lifecycle or "throttle" in rule or rule.get("enabled") is False or _once_a_firing(rule)
+            braked = (
+                lifecycle or "throttle" in rule or rule.get("enabled") is False or _once_a_firing(rule) or _joins(rule)
+            )
             if effectful and not braked:
                 at = rule.values_at.get("name") or rule.mark
                 message = (
@@ -260,6 +262,15 @@ def _once_a_firing(rule: config.Map) -> bool:
         else [asked]
     )
     return any(isinstance(text, str) and "event.alert.key" in text and "event.alert.status" in text for text in listed)
+
+
+def _joins(rule: config.Map) -> bool:
+    """Whether it takes several events to fire: no throttle can hold such a rule."""
+    asked = rule.get("condition")
+    if not isinstance(asked, config.Map):
+        return False
+    several = asked.get("all")
+    return "not_all" in asked or (isinstance(several, config.Seq) and len(several) > 1)
 
 
 def _declared(names: Collection[str]) -> str:

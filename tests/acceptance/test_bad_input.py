@@ -38,10 +38,10 @@ WEBHOOKS: Final[dict[str, tuple[dict[str, Any], int, str, str]]] = {
     "no target": ({"event_type": "heal"}, 400, "invalid-field", "target"),
     "a parameter that is missing": ({"event_type": "set_level", "target": "h1"}, 400, "invalid_parameters", "level"),
     "a parameter out of bounds": (
-        {"event_type": "set_level", "target": "h1", "parameters": {"level": 9}}, 400, "invalid_parameters", "maximum",
+        {"event_type": "set_level", "target": "h1", "parameters": {"level": 9}}, 400, "invalid_parameters", "at most 5 is wanted",
     ),
     "a parameter of another type": (
-        {"event_type": "set_level", "target": "h1", "parameters": {"level": "3"}}, 400, "invalid_parameters", "integer",
+        {"event_type": "set_level", "target": "h1", "parameters": {"level": "3"}}, 400, "invalid_parameters", "a whole number is wanted",
     ),
     "a parameter that is not declared": (
         {"event_type": "set_level", "target": "h1", "parameters": {"level": 3, "lewel": 3}}, 400, "invalid_parameters", "lewel",
@@ -55,8 +55,8 @@ WEBHOOKS: Final[dict[str, tuple[dict[str, Any], int, str, str]]] = {
 REFUSED: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
     "an unknown action": ({"action": "haal"}, "unknown_action", "did you mean 'heal'?"),
     "a target that is not wanted": ({"action": "look"}, "invalid_parameters", "target: none"),
-    "a parameter out of bounds": ({"level": 9}, "invalid_parameters", "maximum"),
-    "a parameter of another type": ({"level": "3"}, "invalid_parameters", "integer"),
+    "a parameter out of bounds": ({"level": 9}, "invalid_parameters", "at most 5 is wanted"),
+    "a parameter of another type": ({"level": "3"}, "invalid_parameters", "a whole number is wanted"),
     "a parameter that is nothing": ({"level": None}, "invalid_parameters", "level"),
     "an unknown controller": ({"controller": "nowhere"}, "controller_forbidden", "nowhere"),
     "an unknown target": ({"heal": "nohost"}, "unknown_target", "nohost"),

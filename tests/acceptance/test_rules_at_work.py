@@ -104,6 +104,44 @@ def test_a_run_that_waits_is_held_to_the_limits_of_today(daemon: Any, wait_for: 
     daemon.verified()
 
 
+WAITING: Final = """\
+- name: waiting
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - name: both
+      condition: {all: ["events.down << event.down is defined", "event.up == events.down.down"]}
+      action: {run_action: {name: heal, target: "{{ events.down.down }}"}}
+    - name: alone
+      condition: {not_all: ["event.ping is defined", "event.pong is defined"], timeout: 2 seconds}
+      action: {run_action: {name: heal, target: "{{ event.ping }}"}}
+    - name: gathered
+      condition: event.many is defined
+      throttle: {once_after: 2 seconds, group_by_attributes: [event.many]}
+      action: {run_action: {name: heal, target: "{{ events.m_1.many }}"}}
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
+def test_what_rules_wait_for_outlives_a_kill(daemon: Any, wait_for: Callable[..., None], killed: bool) -> None:
+    """Joins wait for an event, timers for the journal's clock; what is due while nobody runs fires after the start."""
+    daemon.write("rulebooks/healing.yml", WAITING)
+    daemon.start()
+    daemon.ready()
+    for event in ({"down": "h1"}, {"ping": "h2"}, {"many": "h4"}, {"many": "h3"}):
+        daemon.event(event)
+    if killed:
+        daemon.kill()
+        daemon.start()
+        daemon.ready()
+    daemon.event({"up": "h1"})
+    daemon.event({"up": "h1"})
+    wait_for(lambda: daemon.states() == ["succeeded"] * 3)
+    assert sorted(line.split()[1] for line in daemon.effects.read_text().splitlines()) == ["h1", "h2", "h3"]
+    assert sorted(run["rule"].rpartition("/")[2] for run in daemon.runs()) == ["alone", "both", "gathered"]
+    daemon.verified()
+
+
 ENDING: Final = """\
 - name: ending
   hosts: all

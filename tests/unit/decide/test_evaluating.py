@@ -164,3 +164,75 @@ def test_matches_of_one_rule_in_one_row_are_counted(make: Any) -> None:
     )
     asks = kit.asks({"a": 1})
     assert len({ask.candidate.run for ask in asks}) == 2
+
+
+TIMED = """\
+- name: one
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: late, condition: event.a == 1, throttle: {once_after: 9 seconds, group_by_attributes: []}, action: {none: {}}}
+    - {name: plain, condition: event.b == 1, action: {none: {}}}
+- name: two
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: alone, condition: {not_all: [event.a == 1, event.c == 1], timeout: 5 seconds}, action: {none: {}}}
+    - {name: late, condition: event.a == 2, throttle: {once_after: 9 seconds, group_by_attributes: []}, action: {none: {}}}
+"""
+
+
+def test_what_time_fires_comes_with_a_tick_in_the_order_of_deadlines(make: Any) -> None:
+    kit = make(text=TIMED)
+    assert rules(kit.post({"a": 1})) == []
+    kit.now_us += 20 * S
+    outcome = kit.post({}, kind="tick", source="healer")
+    assert rules(outcome) == ["act/two/alone", "act/one/late"]
+    assert outcome.look
+    assert rules(kit.post({}, kind="tick", source="healer")) == []
+
+
+def test_what_is_due_fires_before_the_event_that_comes_then_and_is_not_about_its_alert(make: Any) -> None:
+    kit = make(text=TIMED.replace("action: {none: {}}", "action: {run_action: {name: plain}}"))
+    kit.post({"a": 1})
+    kit.now_us += 20 * S
+    outcome = kit.post({"b": 1, "alert": {"key": "k", "status": "firing"}})
+    asked = [(one.candidate.rule, one.candidate.lifecycle, bool(one.alerts)) for one in outcome.results]
+    assert asked == [("act/one/late", False, False), ("act/one/plain", True, True), ("act/two/alone", False, False)]
+
+
+def test_a_replay_lets_time_pass_and_fires_nothing(make: Any) -> None:
+    kit = make(text=TIMED)
+    kit.post({"a": 1})
+    kit.now_us += 20 * S
+    tick = kit.row({}, kind="tick", source="healer")
+    assert kit.evaluator.evaluate(tick, replay=cycles.Openings()) is None
+    assert rules(kit.post({}, kind="tick", source="healer")) == []
+
+
+def test_a_ruleset_that_time_breaks_is_told_and_the_others_fire(make: Any) -> None:
+    kit = make(text=TIMED)
+    kit.post({"a": 1})
+    kit.now_us += 20 * S
+
+    def poison(now: float) -> Any:
+        raise ValueError("broken")
+
+    kit.evaluator.running["act/one"].session.advance = poison
+    outcome = kit.post({}, kind="tick", source="healer")
+    assert rules(outcome) == ["act/two/alone"]
+    assert outcome.quarantined == [("act/one", "ValueError: broken")]
+
+
+def test_an_event_that_waits_keeps_the_meta_of_its_own_row(make: Any) -> None:
+    joined = '{all: ["events.x << event.a == 1", "event.b == 1"]}'
+    kit = make(text=TWO.replace("event.a == 1", joined, 1), files=AM)
+    first = kit.row({"a": 1})
+    kit.evaluator.evaluate(first)
+    kit.now_us += S
+    seen: list[Any] = []
+    kit.evaluator.acting.act = lambda fired, outcome: seen.append(fired.match)
+    kit.post({"b": 1})
+    (match,) = seen
+    assert match.matches["x"]["meta"] == kit.evaluator.meta(first, {})
+    assert match.matches["m_1"]["meta"]["uuid"] != match.matches["x"]["meta"]["uuid"]
