@@ -8,6 +8,7 @@ with; of its collections only mappings and sequences, since JSON has no others.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import errno
 import math
@@ -16,6 +17,7 @@ import pathlib
 import re
 import reprlib
 import stat
+from collections.abc import Collection
 from typing import Any, Final
 
 import yaml
@@ -31,13 +33,14 @@ INT_BITS_MAX: Final = 14_000
 
 Mark = tuple[int, int, int]
 """1-based line, 1-based column, length of the token in characters (1 where it is not a scalar)."""
-
 Span = tuple[tuple[int, int], tuple[int, int]]
 """From (line, column) up to before another, 1-based."""
 
 _CORE: Final = "tag:yaml.org,2002:"
 _STR, _MAP, _SEQ, _MERGE = (_CORE + name for name in ("str", "map", "seq", "merge"))
 _SCALARS: Final = frozenset(_CORE + name for name in ("binary", "bool", "float", "int", "null", "str", "timestamp"))
+_OF_ANSIBLE: Final = ("!unsafe", "!vault", "!vault-encrypted")
+SEALED: Final = ...  # stands for what ansible-vault has encrypted
 
 
 class Map(dict[Any, Any]):
@@ -80,8 +83,8 @@ class Document:
         self.file = file
         self.lines = text.splitlines()
         self.value: Any = None
-        self.hidden: dict[Span, int] = {}
-        """Where what a later key of the same name hides stands, and how many `earlier` ones its mapping can be read with."""
+        self.twice: dict[Span, Span] = {}
+        """Where keys that stand twice stand with their values, each with the last place of its key."""
         self.diagnostics: list[errors.Diagnostic] = []
 
     def place(self, mark: Mark | None) -> errors.Place:
@@ -179,18 +182,20 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     return raw
 
 
-def read_text(text: str, shown_as: str, *, twice: errors.Severity = "error", earlier: int | None = None) -> Document:
-    """Read YAML text; as `read_file`. `twice`: what a key is that stands more than once.
+def read_text(
+    text: str, file: str, *, twice: errors.Severity = "error", counting: Collection[Span] = (), ansible: bool = False
+) -> Document:
+    """Read YAML text; as `read_file`. `twice`: what a key is that stands more than once. `ansible`: with the tags of Ansible.
 
-    Of such a key the last one counts, else the `earlier` one (0: the first).
+    Of such a key the last place counts, or one that is named in `counting` (as `Document.twice` has it).
     """
-    document = Document(shown_as, text)
+    document = Document(file, text)
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
             if node is not None:
-                document.value = _Walk(document, loader, twice, earlier).value(node, 0)
+                document.value = _Walk(document, loader, twice, counting, _OF_ANSIBLE if ansible else ()).value(node, 0)
         finally:
             loader.dispose()
     except _Refused as error:
@@ -200,36 +205,31 @@ def read_text(text: str, shown_as: str, *, twice: errors.Severity = "error", ear
         message = "not YAML: " + " ".join(str(part) for part in (error.context, error.problem) if part)
         document.error("yaml", message, (at.line + 1, at.column + 1, 1) if at else None)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        document.error("yaml", f"not YAML: {_short(error)}", (_line_of(error, text), 1, 1))
+        deep = isinstance(error, RecursionError)
+        reason = f"nested deeper than {DEPTH_MAX} levels" if deep else str(error).splitlines()[0]
+        document.error("yaml", f"not YAML: {reason}", (_line_of(error, text), 1, 1))
     return document
-
-
-def _short(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return f"nested deeper than {DEPTH_MAX} levels"
-    return str(error).splitlines()[0]
 
 
 def _line_of(error: Exception, text: str) -> int:
     """The line of a character that YAML does not allow; the first where nothing is known."""
-    position = 0
+    position = error.start if isinstance(error, UnicodeEncodeError) else 0
     if isinstance(error, yaml.reader.ReaderError):  # whose own position is in bytes with the one loader only
         position = text.find(chr(error.character))
-    elif isinstance(error, UnicodeEncodeError):
-        position = error.start
     return len(text[: position + 1].splitlines()) or 1
 
 
+@dataclasses.dataclass
 class _Walk:
     """Turns PyYAML's nodes into values with marks."""
 
-    def __init__(self, document: Document, loader: Any, twice: errors.Severity, earlier: int | None) -> None:
-        self.document = document
-        self.loader = loader
-        self.severity = twice
-        self.earlier = earlier
-        self.nodes = 0
-        self.told: set[tuple[int, Mark]] = set()
+    document: Document
+    loader: Any
+    severity: errors.Severity
+    counting: Collection[Span]
+    tags: Collection[str]
+    nodes: int = 0
+    told: set[tuple[int, Mark]] = dataclasses.field(default_factory=set)
 
     def value(self, node: Any, depth: int) -> Any:
         self.nodes += 1
@@ -237,6 +237,10 @@ class _Walk:
             _within(self.nodes, depth, node)
         if node.tag == _STR and type(node) is yaml.ScalarNode:
             return node.value
+        if node.tag in self.tags:
+            if node.tag != "!unsafe":
+                return SEALED
+            node.tag = self.loader.resolve(type(node), node.value, (True, False))
         if type(node) is yaml.MappingNode:
             return self.mapping(node, depth)
         if type(node) is yaml.SequenceNode:
@@ -261,9 +265,8 @@ class _Walk:
         if node.tag != _SEQ:
             raise _Refused(_no_tag(node), node)
         made = Seq(mark_of(node))
-        for item in node.value:
-            made.append(self.value(item, depth + 1))
-            made.items_at.append(mark_of(item))
+        made.extend(self.value(item, depth + 1) for item in node.value)
+        made.items_at.extend(map(mark_of, node.value))
         return made
 
     def mapping(self, node: Any, depth: int) -> Map:
@@ -271,7 +274,7 @@ class _Walk:
             raise _Refused(_no_tag(node), node)
         made = Map(mark_of(node))
         merges: list[Any] = []
-        again: dict[Any, int] = {}
+        pairs: dict[Any, list[tuple[Any, Any]]] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE and type(key_node) is yaml.ScalarNode:
                 if merges:
@@ -279,16 +282,13 @@ class _Walk:
                 merges.append(value_node)
                 continue
             key, at = self.key(key_node, depth), mark_of(key_node)
-            if key in made.keys_at:
-                self.twice(node, key, at, f", already in line {made.keys_at[key][0]}")
-                again[key] = again.get(key, 0) + 1
-            value = self.value(value_node, depth + 1)
-            if again and self.earlier is not None and again.get(key, 0) > self.earlier:
-                continue
-            made[key] = value
-            made.keys_at[key], made.values_at[key] = at, mark_of(value_node)
-        if again:
-            self.hide(node, made, max(again.values()))
+            if key in pairs:
+                self.twice(node, key, at, f", already in line {pairs[key][-1][0].start_mark.line + 1}")
+            pairs.setdefault(key, []).append((key_node, value_node))
+        for key, found in pairs.items():
+            key_node, value_node = found[0] if len(found) == 1 else self.counted(found, depth)
+            made[key] = self.value(value_node, depth + 1)
+            made.keys_at[key], made.values_at[key] = mark_of(key_node), mark_of(value_node)
         for value_node in merges:  # the first one wins, as in one list of them
             self.merge(value_node, made, depth)
         return made
@@ -306,16 +306,20 @@ class _Walk:
         if (id(node), at) not in self.told:
             self.told.add((id(node), at))
             message = f"the key {shown(key)} stands here twice{more}"
-            told = "one of them has to go" if self.severity == "error" else "the last one counts"
-            self.document.diagnostic(self.severity, "duplicate-key", message, at, told)
+            try_ = "one of them has to go" if self.severity == "error" else "the last one counts"
+            self.document.diagnostic(self.severity, "duplicate-key", message, at, try_)
 
-    def hide(self, node: Any, made: Map, earlier: int) -> None:
-        """Note where the values stand that did not come into the mapping (what an alias stands for is not hidden)."""
-        counts = {at[:2] for at in made.keys_at.values()}
-        for key_node, value_node in node.value:
-            start, end = ((at.line + 1, at.column + 1) for at in (key_node.start_mark, value_node.end_mark))
-            if start not in counts and start < end and key_node.tag != _MERGE:
-                self.document.hidden[start, end] = earlier
+    def counted(self, found: list[tuple[Any, Any]], depth: int) -> tuple[Any, Any]:
+        """Of a key's places the one that counts. The others are looked through for what stands twice in them."""
+        marks = [(key_node.start_mark, value_node.end_mark) for key_node, value_node in found]
+        spans = [((at.line + 1, at.column + 1), (to.line + 1, to.column + 1)) for at, to in marks]
+        counts = next((number for number, span in enumerate(spans) if span in self.counting), len(spans) - 1)
+        for number, span in enumerate(spans):
+            if span[0] < span[1]:  # else an alias: what that stands for is not hidden
+                self.document.twice[span] = spans[-1]
+            if number != counts:
+                self.value(found[number][1], depth + 1)
+        return found[counts]
 
     def merge(self, node: Any, made: Map, depth: int) -> None:
         """Take what `<<: *anchor` brings; a key that stands in the mapping itself wins."""
@@ -371,8 +375,8 @@ _UNIT_S: Final = {
     "millisecond": 0.001, "second": 1, "minute": 60, "hour": 3600, "day": 86400,
     "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400,
 }  # fmt: skip
-
-
+_SIZE = re.compile(r"\s*([0-9]{1,30})\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*")
+_SIZE_OF: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 DURATION_MAX_S: Final = 100 * 365.25 * 86_400.0
 """As microseconds it has to fit into 64 bits beside the time of today."""
 
@@ -385,10 +389,6 @@ def duration_s(text: object) -> float:
             return made
         raise ValueError(f"a duration is at most 100 years, got {shown(text)}")
     raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {shown(text)}")
-
-
-_SIZE = re.compile(r"\s*([0-9]{1,30})\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*")
-_SIZE_OF: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def size_bytes(text: object) -> int:

@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import pydantic
@@ -20,6 +20,7 @@ from healer import config, errors
 
 KEYS_SHOWN: Final = 12
 """Of a mapping that is wanted. More are a page, which the docs have."""
+OF_TRUTH: Final = "YAML reads on, off, yes and no as true and false: put quotes around it"
 _MISSING: Final = frozenset(
     {"missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument"}
 )
@@ -145,8 +146,7 @@ def _mistake(
     kind = raw["type"]
     if kind in _UNKNOWN:
         known = [key for model in _models(shape, path[:-1]) for key in _keys(model)]
-        near = errors.nearest(str(path[-1]), known) or f"known: {', '.join(known) or 'none'}"
-        return Mistake((), f"the key {config.shown(path[-1])} is not known here", at, near), ""
+        return Mistake((), f"the key {shown(path[-1])} is not known here", at, about_key(path[-1], known)), ""
     if kind in _MISSING:
         return Mistake((), f"the key {path[-1]!r} is missing", at), ""
     leaves = list(_leaves(shape, (), path, of_key=raw["loc"][-1:] == ("[key]",)))
@@ -179,8 +179,9 @@ def _is_scalar(value: Any, leaves: Sequence[_Leaf]) -> bool:
 def _advice(kind: str, value: Any, leaves: Sequence[_Leaf]) -> str:
     if kind in _CHOICES:
         return errors.nearest(str(value), map(str, _choices(leaves)))
-    quotes = kind in ("string_type", "invalid_key") and isinstance(value, bool | int | float)
-    return "put quotes around it" if quotes else ""  # YAML reads off, no, 1.0 as no texts
+    if kind not in ("string_type", "invalid_key") or not isinstance(value, bool | int | float):
+        return ""
+    return OF_TRUTH if isinstance(value, bool) else "put quotes around it"  # YAML reads 1.0 as no text
 
 
 def _wanted(kind: str, ctx: Mapping[str, Any], leaves: Sequence[_Leaf]) -> str:
@@ -241,6 +242,13 @@ def shown(value: Any) -> str:
     return config.shown(value)
 
 
+def about_key(key: object, known: Collection[str] = ()) -> str:
+    """What to do about a key that is not one of the known."""
+    if isinstance(key, bool):
+        return OF_TRUTH
+    return errors.nearest(str(key), known) or f"known: {', '.join(known) or 'none'}"
+
+
 # --- amounts --------------------------------------------------------------------------------------------------------------
 
 _SPANS: Final = (("day", 86_400.0), ("hour", 3600.0), ("minute", 60.0), ("second", 1.0), ("millisecond", 0.001))
@@ -251,13 +259,16 @@ def _reads(leaves: Sequence[_Leaf], reader: Any) -> bool:
     return any(getattr(one, "func", None) is reader for _, beside in leaves for one in beside)
 
 
+def span(seconds: float) -> str:
+    """A duration as it would be written: `1 hour`, `90 seconds`."""
+    word, unit = next(((word, unit) for word, unit in _SPANS if seconds and (seconds / unit).is_integer()), _SPANS[3])
+    return f"{seconds / unit:g} {word}{'' if seconds == unit else 's'}"
+
+
 def _amount(value: Any, leaves: Sequence[_Leaf]) -> str:
     """A bound as it would be written: `1 hour`, `16 MiB`, `65535`."""
     if _reads(leaves, config.duration_s):
-        word, unit = next(
-            ((word, unit) for word, unit in _SPANS if value and value / unit == round(value / unit)), _SPANS[3]
-        )
-        return f"{value / unit:g} {word}{'' if value == unit else 's'}"
+        return span(value)
     if _reads(leaves, config.size_bytes):
         word, unit = next(((word, unit) for word, unit in _SIZES if value and value % unit == 0), ("bytes", 1))
         return "1 byte" if value == 1 else f"{value // unit} {word}"
@@ -325,7 +336,8 @@ def _locate(
             return tuple(path), key_at
         else:
             continue
-        path.append(part)
+        truth = isinstance(value, dict) and part in (0, 1) and any(key is bool(part) for key in value)
+        path.append(shown(bool(part)) if truth else part)  # pydantic takes a key `true` for 1
         value = value[part]
     of_key = kind in _UNKNOWN or kind == "invalid_key" or isinstance(value, dict | list)
     return tuple(path), key_at if of_key else at

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model, plugins
+from healer import config, errors, model, plugins, templates, wording
 from healer.catalog import schemas
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 
@@ -109,6 +109,7 @@ def _entry(one: Written) -> Entry | None:
     if isinstance(value.get("parameters"), config.Map):
         _parameters(document, value["parameters"])
     _lists(document, value)
+    _arguments(document, value.get("command"))
     if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
         return None
     return _made(one, kind, shape)
@@ -186,6 +187,14 @@ def _lists(document: config.Document, value: config.Map) -> None:
                 document.error("unknown-parameter", message, names.items_at[index], near)
 
 
+def _arguments(document: config.Document, command: Any) -> None:
+    """Say which arguments of a command look like a template: they are none."""
+    for argument, at in zip(command, command.items_at, strict=True) if isinstance(command, config.Seq) else ():
+        if isinstance(argument, str) and templates.is_template(argument):
+            message = "the arguments of a command are no templates: the program gets this as it stands"
+            document.warning("not-rendered", message, at, "a script of scripts/ gets its parameters")
+
+
 def _events(one: Written, listed: dict[str, tuple[str, errors.Place]]) -> None:
     """Say which event types start another action already (`listed`: its name, and where it stands), and list the others."""
     items = one.value.get("events") if isinstance(one.value, config.Map) else None
@@ -206,7 +215,9 @@ def _parameters(document: config.Document, parameters: config.Map) -> None:
         return
     for name, schema in parameters.items():
         at = parameters.keys_at.get(name)
-        if not isinstance(name, str) or not _PARAMETER.fullmatch(name):
+        if not isinstance(name, str):
+            continue  # which is told with the options
+        if not _PARAMETER.fullmatch(name):
             document.error("name", f"{name!r} is no name of a parameter", at, "letters, digits and _ (at most 64)")
         elif not isinstance(schema, config.Map):
             wanted = "a JSON Schema is wanted, like {type: string}"
@@ -216,10 +227,18 @@ def _parameters(document: config.Document, parameters: config.Map) -> None:
 
 
 def _schema(document: config.Document, name: str, schema: config.Map, mark: config.Mark | None) -> None:
-    found = list(schemas.unfit(schema, schema, ()))
+    unfit = schemas.unfit(schema, schema, ())
+    found = [(steps, said, wording.OF_TRUTH if isinstance(steps[-1], bool) else "") for steps, said in unfit]
     found = found or list(schemas.schema_mistakes(json.dumps(plain(schema), sort_keys=True)))
-    for steps, message in found:
-        document.error("schema", f"the parameter {name!r}: {message}", mark_at(schema, steps, mark))
+    for steps, message, try_ in found:
+        given, at = schema.get("required"), mark_at(schema, steps, mark)
+        if steps == ("required",) and isinstance(given, bool):
+            said = f"required stands beside parameters: as a list of names, got {wording.shown(given)}"
+            document.error(
+                "schema", f"the parameter {name!r}: {said}", at, f"required: [{name}]" if given else "leave it out"
+            )
+        else:
+            document.error("schema", f"the parameter {name!r}: {message}", at, try_)
     if not found and "default" in schema:
         for path, message in schemas.mistakes(plain(schema), plain(schema["default"])):
             at = schema.values_at.get("default")

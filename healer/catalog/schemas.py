@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+
+from healer import errors, wording
 
 PROBLEMS_MAX: Final = 20
 TEXT_MAX: Final = 200
+TYPES: Final = {
+    "string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list",
+    "object": "a mapping", "null": "nothing",
+}  # fmt: skip
+_NAMES_BELOW: Final = (("properties",), ("patternProperties",), ("$defs",), ("dependentSchemas",))
 _REFUSED: Final = ("$id", "$schema", "$vocabulary", "unevaluatedProperties", "unevaluatedItems")
 """`$id` and `$schema` change what references mean; the unevaluated ones match patterns with Python's expressions."""
 
@@ -23,7 +30,7 @@ def unfit(part: Any, root: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[A
         for key, inner in part.items():
             here = (*path, key)
             if not isinstance(key, str):
-                yield here, f"a key has to be a text, got {key!r}"
+                yield here, f"a key has to be a text, got {wording.shown(key)}"
             elif key in ("$ref", "$dynamicRef") and isinstance(inner, str):
                 if not inner.startswith("#"):
                     yield here, f"{key} leads outside of the schema, to {short(inner)!r}"
@@ -56,20 +63,32 @@ def _leads(reference: str, root: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def schema_mistakes(text: str) -> tuple[tuple[tuple[Any, ...], str], ...]:
-    """(path, message) of what is wrong with a schema (as JSON text)."""
+def schema_mistakes(text: str) -> tuple[tuple[tuple[Any, ...], str, str], ...]:
+    """(path, message, what to do) of what is wrong with a schema (as JSON text)."""
     import jsonschema
 
     schema = json.loads(text)
     checker = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
     try:
-        found = [(tuple(error.absolute_path), short(error.message)) for error in checker.iter_errors(schema)]
+        found = [_of_schema(error) for error in checker.iter_errors(schema)]
     except RecursionError:
-        return (((), "it is nested too deep"),)
-    return tuple((found or list(_patterns(schema, ())))[:PROBLEMS_MAX])
+        return (((), "it is nested too deep", ""),)
+    once = dict.fromkeys(found or _patterns(schema, ()))  # each part of the schema of schemas says it
+    return tuple(once)[:PROBLEMS_MAX]
 
 
-def _patterns(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+def _of_schema(error: Any) -> tuple[tuple[Any, ...], str, str]:
+    path, value = tuple(error.absolute_path), error.instance
+    if path[-1:] == ("type",) and path[-2:-1] not in _NAMES_BELOW:
+        listed = value if isinstance(value, list) else [value]
+        unknown = next((one for one in listed if not isinstance(one, str) or one not in TYPES), None)
+        if unknown is not None:
+            near = errors.nearest(str(unknown), TYPES) or f"known: {', '.join(TYPES)}"
+            return path, f"the type {wording.shown(unknown)} is not known", near
+    return path, short("".join(f"{step}: " for step in path)) + _said(error), ""
+
+
+def _patterns(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str, str]]:
     if isinstance(part, Mapping):
         for key, inner in part.items():
             texts = [inner] if key == "pattern" and isinstance(inner, str) else []
@@ -78,7 +97,7 @@ def _patterns(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...
                 try:
                     _pattern(text)
                 except ValueError as error:
-                    yield (*path, key), f"the pattern {short(text)!r} cannot be used: {error}"
+                    yield (*path, key), f"the pattern {short(text)!r} cannot be used: {error}", ""
             yield from _patterns(inner, (*path, key))
     elif isinstance(part, list):
         for index, inner in enumerate(part):
@@ -117,7 +136,44 @@ def mistakes(schema: Any, value: Any) -> list[tuple[str, str]]:
         return [("", "it is nested too deep")]
     except (ArithmeticError, TypeError, ValueError) as error:
         return [("", f"it cannot be checked: {short(str(error))}")]
-    return [(error.json_path[1:], short(error.message)) for error in found[:PROBLEMS_MAX]]
+    return [(error.json_path[1:], _said(error)) for error in found[:PROBLEMS_MAX]]
+
+
+def _said(error: Any) -> str:
+    """What is wrong with a value, in plain words where there are some for the keyword."""
+    wanted = _wanted(error)
+    if not wanted:
+        return short(error.message)
+    got, near = error.instance, ""
+    if error.validator == "enum" and isinstance(got, str) and len(got) <= TEXT_MAX:
+        near = errors.nearest(got, (one for one in error.validator_value if isinstance(one, str)))
+    return f"{short(wanted)} is wanted, got {wording.shown(got)}{near and ', ' + near}"
+
+
+def _wanted(error: Any) -> str:
+    """What a keyword asks for; '' for one without words of its own."""
+    value = error.validator_value
+    if error.validator in ("anyOf", "oneOf"):  # of which each part says what it wants of the same value
+        parts = [_wanted(part) if part.instance is error.instance else "" for part in error.context]
+        return " or ".join(dict.fromkeys(parts)) if all(parts) else ""
+    if error.validator == "type":
+        return " or ".join(TYPES[one] for one in ([value] if isinstance(value, str) else value))
+    if error.validator == "enum" and value:
+        *others, last = map(wording.shown, value)
+        return f"{', '.join(others)} or {last}" if others else last
+    found = _WORDS.get(error.validator, "").format(wording.shown(value))
+    return found.removesuffix("s") if value == 1 and found.endswith("s") else found
+
+
+_WORDS: Final = {
+    "const": "{}", "pattern": "a text that matches {}", "minimum": "at least {}", "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}", "exclusiveMaximum": "less than {}", "multipleOf": "a multiple of {}",
+    "minLength": "a text of at least {} characters", "maxLength": "a text of at most {} characters",
+    "minItems": "a list of at least {} items", "maxItems": "a list of at most {} items",
+    "minProperties": "a mapping of at least {} keys", "maxProperties": "a mapping of at most {} keys",
+    "uniqueItems": "a list without the same item twice",
+}  # fmt: skip
+"""Keyword of JSON Schema → what it asks for."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -134,6 +190,7 @@ def _validators() -> Any:
         "pattern": _check_pattern,
         "patternProperties": _check_pattern_properties,
         "additionalProperties": _check_additional_properties,
+        "required": _check_required,
     }
     extend: Any = validators.extend
     return extend(Draft202012Validator, own)
@@ -141,7 +198,7 @@ def _validators() -> Any:
 
 def _check_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
     if isinstance(value, str) and not _matches(pattern, value):
-        yield _error(f"{short(value)!r} does not match {pattern!r}")
+        yield _error(pattern)
 
 
 def _check_pattern_properties(validator: Any, parts: Mapping[str, Any], value: Any, _schema: Any) -> Iterator[Any]:
@@ -159,6 +216,12 @@ def _check_additional_properties(validator: Any, part: Any, value: Any, schema: 
             yield _error(f"{short(str(name))!r} is not declared")
         else:
             yield from validator.descend(inner, part, path=name)
+
+
+def _check_required(_validator: Any, names: Sequence[str], value: Any, _schema: Any) -> Iterator[Any]:
+    for name in names:
+        if isinstance(value, Mapping) and name not in value:
+            yield _error(f"the key {short(name)!r} is missing")
 
 
 def _error(message: str) -> Any:

@@ -51,9 +51,14 @@ async def evaluator(
     sources = revision.sources.values()
     ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
     types = {one.name: one.type for one in sources}
-    return evaluating.Evaluator(
+    made = evaluating.Evaluator(
         opened.uid, running, revision.routes(), known, acting.Actor(revision, standing, say), ttl_us, types
     )
+    for _ in made.index_in_slices():
+        if time.monotonic() - started > SLICE_S:
+            await asyncio.sleep(0)
+            started = time.monotonic()
+    return made
 
 
 async def digests(of: evaluating.Evaluator) -> dict[str, str]:

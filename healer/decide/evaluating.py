@@ -5,13 +5,13 @@ Synchronous and deterministic: the same rows under the same rules give the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from healer import engine, model, telemetry
-from healer.decide import acting, alerts
+from healer.decide import acting, alerts, routing
 from healer.store import cycles, deciding, journal
 
 
@@ -45,11 +45,14 @@ class Evaluator:
         self._ttl_us = ttl_us
         self._types = types
         self._routes = {
-            source: [self.running[name] for name in names if name in self.running] for source, names in routes.items()
+            source: routing.Route([self.running[name] for name in names if name in self.running])
+            for source, names in routes.items()
         }
         for one in self.running.values():
-            self._routes[acting.inner_source(one.name)] = [one]
-        self._needs_meta = {source: any(one.uses_meta for one in found) for source, found in self._routes.items()}
+            self._routes[acting.inner_source(one.name)] = routing.Route([one])
+        self._needs_meta = {
+            source: any(one.uses_meta for one in found.listeners) for source, found in self._routes.items()
+        }
         self._iso: tuple[int, str] = (-1, "")
 
     def clear(self) -> None:
@@ -57,12 +60,17 @@ class Evaluator:
         self.running.clear()
         self._routes.clear()
 
+    def index_in_slices(self) -> Iterator[None]:
+        """Make events of a source that many rulesets listen to visit those only that they could concern; until then all."""
+        for route in self._routes.values():
+            yield from route.index_in_slices()
+
     def evaluate(self, row: journal.Row, *, replay: cycles.Openings | None = None) -> deciding.Outcome | None:
         """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
         if row.kind == "tick":
             return self._tick(row, replay=replay is not None)
-        listening = self._routes.get(row.source)
-        if not listening or row.kind == "revision":
+        route = self._routes.get(row.source)
+        if route is None or not route.listeners or row.kind == "revision":
             return None
         data = row.data if row.data is not None else orjson.loads(row.body or b"null")
         if not isinstance(data, dict):
@@ -75,7 +83,7 @@ class Evaluator:
         if self._needs_meta[row.source] and row.kind != "retract":
             data["meta"] = self.meta(row, data)
         now = row.at_us / 1_000_000
-        for one in listening:
+        for one in route.listeners if row.kind == "retract" else route.reached_by(data):
             if one.activation in self.ended:
                 continue
             try:

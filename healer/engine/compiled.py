@@ -12,6 +12,7 @@ from collections.abc import Generator
 from typing import Any, Final
 
 from healer.engine import chains, conditions, index, joins, leaves, normal, rules
+from healer.engine.index import Gate
 
 RULES_IN_A_SLICE: Final = 4
 
@@ -60,7 +61,8 @@ class Compiled:
 
     `digest` is the SHA-256 (hexadecimal) of what it means, whatever its texts and places; `uses_meta` says whether a
     condition or group attribute reads `event.meta`, or an event is kept, with its own; `rules` are all rules, disabled ones too; `live` the
-    compiled ones. `places` are what the numbers of the index mean: the number of a rule among the live ones, and of its pattern.
+    compiled ones. `gates` are those of all rules: an event that none of them is open for fires nothing here. `places` are what the
+    numbers of the index mean: the number of a rule among the live ones, and of its pattern.
     """
 
     ruleset: rules.Ruleset
@@ -68,6 +70,7 @@ class Compiled:
     uses_meta: bool
     live: tuple[CompiledRule, ...]
     index: index.Index
+    gates: tuple[Gate, ...]
     tally: leaves.Tally
     absences: tuple[int, ...]
     places: tuple[tuple[int, int], ...]
@@ -100,6 +103,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
     """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
     tally, shared, found, live = leaves.Tally(), chains.Shared(), index.Index(), []
     places: list[tuple[int, int]] = []
+    gates: dict[index.Gate, None] = {}
     digest, uses_meta = hashlib.sha256(_head(ruleset)), False
     for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
         made, ways = _compile_rule(rule, tally, shared)
@@ -107,6 +111,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         for pattern, way in enumerate(ways):
             if made.absence is None:
                 found.add(len(places), way)
+                gates.update(dict.fromkeys(way))
             places.append((number, pattern))
         digest.update(json.dumps([rule.name, made.digest]).encode())
         uses_meta = uses_meta or _keeps(rule) or _reads_meta(rule)
@@ -119,6 +124,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         uses_meta=uses_meta,
         live=tuple(live),
         index=found,
+        gates=tuple(gates),
         tally=tally,
         absences=tuple(number for number, rule in enumerate(live) if rule.absence is not None),
         places=tuple(places),

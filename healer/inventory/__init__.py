@@ -4,7 +4,8 @@
 reading: every event asks, ansible-inventory takes half a second, and mistakes have to be shown where they stand. Pure.
 """
 
-from healer.inventory.files import parse
-from healer.inventory.names import Host, Inventory, Refusal
+from healer.inventory.files import DYNAMIC, parse
+from healer.inventory.names import THIS_MACHINE, Host, Inventory, Refusal
+from healer.inventory.variables import KINDS
 
-__all__ = ["Host", "Inventory", "Refusal", "parse"]
+__all__ = ["DYNAMIC", "KINDS", "THIS_MACHINE", "Host", "Inventory", "Refusal", "parse"]

@@ -11,11 +11,11 @@ import contextlib
 import pathlib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from healer import config, errors, wording
-from healer.inventory import words
+from healer.inventory import variables, words
 from healer.inventory.groups import LOOKED_AT, Reading, TooMuch
 from healer.inventory.names import Inventory
 
@@ -24,6 +24,9 @@ LINE_MAX: Final = 16_384
 LINES_MAX: Final = 1_000_000
 MISTAKES_MAX: Final = 1_000
 """Of one file; after so many it is none of hosts."""
+DYNAMIC: Final = "dynamic-inventory"
+"""The code of a hint: this file has hosts that are not known here."""
+STATIC: Final = "ansible-inventory --list --yaml --output FILE writes a static one"
 _IGNORED: Final = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )
@@ -34,47 +37,62 @@ _CHILD: Final = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
 
 
 def parse(
-    files: Mapping[str, str], earlier: Mapping[str, int] = types.MappingProxyType({})
+    files: Mapping[str, str],
+    source: str = "",
+    plays: Sequence[str] = (),
+    counting: Mapping[str, Collection[config.Span]] = types.MappingProxyType({}),
 ) -> tuple[Inventory, list[errors.Diagnostic]]:
-    """Read the files (path as shown to people → text) as one inventory, in Ansible's order. `earlier`: as of `config.read_text`."""
-    reading = Reading()
-    alone = len(files) == 1
+    """Read the files (path as shown to people → text) as one inventory, in Ansible's order.
+
+    `source`: what Ansible is given, one of the files or the folder of them. `plays`: folders that playbooks lie in, that of most
+    first. Beside the source and in these folders `group_vars/` and `host_vars/` count. `counting`: as of `config.read_text`, by
+    file.
+    """
+    base = source.rpartition("/")[0] if source in files else source
+    beside, *others = (variables.Folder(folder, files, counting) for folder in (base, *plays))
+    reading = Reading(beside, others)
     for file in sorted(files):
-        parts = pathlib.PurePosixPath(file).parts
-        if any(_IGNORED.search(part) for part in (parts[:-1] if alone else parts) if part != ".."):
+        within = [] if file == source else pathlib.PurePosixPath(file.removeprefix(f"{source}/")).parts
+        if any(folder.holds(file) for folder in (beside, *others)) or any(map(_IGNORED.search, within)):
             continue
-        _read(reading, file, files[file], earlier.get(file))
+        _read(reading, file, files[file], counting.get(file, ()))
         if reading.over:
             break
     try:
-        return reading.inventory(), reading.diagnostics
+        made = reading.inventory()
     except TooMuch as error:
         reading.diagnostics.append(errors.Diagnostic("inventory", str(error), errors.Place(min(files))))
-        return reading.inventory(), reading.diagnostics
+        made = reading.inventory()
+    return made, [*reading.diagnostics, *(one for folder in (beside, *others) for one in folder.told(reading.veiled))]
 
 
-def _read(reading: Reading, file: str, text: str, earlier: int | None) -> None:
+def _read(reading: Reading, file: str, text: str, counting: Collection[config.Span]) -> None:
     suffix = pathlib.PurePosixPath(file).suffix
     if text.startswith("#!"):
-        _dynamic(reading, file, text, "a program")
+        _unknown(reading, file, text, "a program makes an inventory; it is not run", STATIC)
+        return
+    if text.startswith(variables.VAULT):
+        try_ = "encrypt what is secret in group_vars/ and host_vars/, and leave the hosts readable"
+        _unknown(reading, file, text, "an inventory is encrypted", try_)
         return
     if suffix in ("", ".yml", ".yaml", ".json"):
-        document = config.read_text(text, file, earlier=earlier)
+        document = config.read_text(text, file, counting=counting, ansible=True)
         if suffix or isinstance(document.value, config.Map):
             if isinstance(document.value, config.Map) and "plugin" in document.value:
-                _dynamic(reading, file, text, "a configuration of an inventory plugin")
+                what = "a configuration of an inventory plugin makes an inventory; it is not run"
+                _unknown(reading, file, text, what, STATIC)
                 return
             _Yaml(reading, document).read()
             return
     _Ini(reading, config.Document(file, text)).read()
 
 
-def _dynamic(reading: Reading, file: str, text: str, what: str) -> None:
-    message = f"{what} makes an inventory; it is not run, and its hosts are not known here"
+def _unknown(reading: Reading, file: str, text: str, what: str, try_: str) -> None:
+    reading.partial = True
+    message = f"{what}, and its hosts are not known here"
     first = text.splitlines()[0] if text else ""
-    try_ = "ansible-inventory --list --yaml --output FILE writes a static one"
     place = errors.Place(file, 1, 1)
-    reading.diagnostics.append(errors.Diagnostic("dynamic-inventory", message, place, "hint", first, len(first), try_))
+    reading.diagnostics.append(errors.Diagnostic(DYNAMIC, message, place, "hint", first, len(first), try_))
 
 
 class _Ended(Exception):
@@ -117,6 +135,8 @@ class _Ini(_Form):
     def __init__(self, reading: Reading, document: config.Document) -> None:
         super().__init__(reading, document)
         self.group, self.kind = "ungrouped", "hosts"
+        self.given: set[str] = set()
+        """The names of variables of this section so far."""
         self.awaited: dict[str, tuple[config.Mark, str]] = {}
 
     def whole(self) -> None:
@@ -145,6 +165,7 @@ class _Ini(_Form):
             name, equals, value = line.partition("=")
             if not equals:
                 raise ValueError("a line of variables is name=value")
+            _once(name.strip(), self.given)
             if name.strip() in LOOKED_AT:
                 _within(line)
                 self.reading.add_variables(self.group, {name.strip(): _value(value.strip())})
@@ -155,6 +176,7 @@ class _Ini(_Form):
 
     def section(self, group: str, kind: str, mark: config.Mark) -> None:
         self.group, self.kind = group, kind
+        self.given = set()
         if kind not in ("hosts", "vars", "children"):
             self.kind = "hosts"
             hint = errors.nearest(kind, ("hosts", "vars", "children"))
@@ -178,14 +200,16 @@ class _Ini(_Form):
     def hosts(self, line: str) -> None:
         _within(line)
         host, *rest = words.split(line)
-        variables = {}
+        given: set[str] = set()
+        own = {}
         for word in rest:
             name, equals, value = word.partition("=")
             if not equals:
                 raise ValueError(f"after a host stand variables as name=value, got {config.shown(word)}")
+            _once(name, given)
             if name in LOOKED_AT:
-                variables[name] = _value(value)
-        self.reading.add_hosts(self.group, host, variables)
+                own[name] = _value(value)
+        self.reading.add_hosts(self.group, host, own)
 
 
 class _Yaml(_Form):
@@ -246,6 +270,12 @@ def _lone(name: str, mark: config.Mark) -> config.Map:
 def _within(line: str) -> None:
     if len(line) > LINE_MAX:
         raise ValueError(f"the line has {len(line)} characters, more than {LINE_MAX}")
+
+
+def _once(name: str, given: set[str]) -> None:
+    if name in given:
+        raise ValueError(f"the variable {config.shown(name)} stands here twice; one of them has to go")
+    given.add(name)
 
 
 def _value(text: str) -> Any:

@@ -5,6 +5,7 @@ The rules are those of ansible-core: a deeper group wins over one above it, a ho
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import re
@@ -13,17 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from healer import config, errors
-from healer.inventory import names
+from healer.inventory import names, variables
 
 HOSTS_MAX: Final = 200_000
 GROUPS_MAX: Final = 50_000
 RANGES_MAX: Final = 8
 """Of one pattern. A name has a few; each could double what the others make."""
-ALIASES_MAX: Final = 100
 STEPS_MAX: Final = 10_000_000
 """Hosts named, groups passed on the way down, hosts in groups: all that a short file can make many of."""
 PRIORITY: Final = "ansible_group_priority"
-LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_connection", "healer_aliases", PRIORITY)
+LOOKED_AT: Final = (*variables.LOOKED_AT, PRIORITY)
 _STEPS_OF_ALIAS: Final = 10
 _DIGITS_MAX: Final = 18
 _PRIORITY: Final = re.compile(r"-?[0-9]{1,18}")
@@ -47,14 +47,21 @@ class Group:
 
 
 class Reading:
-    """All that was read so far, of all files."""
+    """All that was read so far, of all files. `beside`: variables beside the inventory, `plays`: beside playbooks."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: variables.Folder, plays: Sequence[variables.Folder]) -> None:
+        ways = ((beside, *plays[:1]), (beside,), *((beside, one) for one in plays[1:]))
+        self.ways = [*dict.fromkeys(tuple(one for one in way if one) for way in ways)]
+        """What variables there are for a playbook of the first folder, for a module, for playbooks of the other folders."""
         self.groups: dict[str, Group] = {"all": Group(), "ungrouped": Group()}
         self.hosts: dict[str, dict[str, Any]] = {}
         self.diagnostics: list[errors.Diagnostic] = []
         self.over = False
         """Whether it became too much."""
+        self.partial = False
+        """Whether there are hosts that are not known here, or what Ansible makes of this machine is not."""
+        self.veiled = False
+        """Whether a host would be local if nothing were encrypted."""
         self._steps = 0
 
     def add_group(self, name: str) -> Group:
@@ -63,13 +70,13 @@ class Reading:
             raise self._too_much(f"more than {GROUPS_MAX} groups")
         return self.groups.setdefault(name, Group())
 
-    def add_hosts(self, group: str, pattern: str, variables: Mapping[str, Any]) -> None:
+    def add_hosts(self, group: str, pattern: str, given: Mapping[str, Any]) -> None:
         """Raises ValueError for a range that is none, or too many hosts."""
         found = _PORT.fullmatch(pattern)
         name, port = (found[1], int(found[2])) if found else (pattern, None)
         own = {"ansible_port": port} if port is not None else {}
-        own |= looked_at(variables)
-        _aliases(own)
+        own |= looked_at(given)
+        variables.aliases(own)
         members = self.groups[group].hosts
         for host in expand(_bare(name)):
             self._step(1)
@@ -78,10 +85,10 @@ class Reading:
             self.hosts.setdefault(host, {}).update(own)
             members[host] = None
 
-    def add_variables(self, group: str, variables: Mapping[str, Any]) -> None:
+    def add_variables(self, group: str, given: Mapping[str, Any]) -> None:
         """Raises ValueError for too many aliases."""
-        own = looked_at(variables)
-        _aliases(own)
+        own = looked_at(given)
+        variables.aliases(own)
         self.groups[group].variables |= own
 
     def add_child(self, group: str, child: str) -> None:
@@ -116,9 +123,8 @@ class Reading:
     def inventory(self) -> names.Inventory:
         """What all of it comes to; of what is too much the names alone. Raises TooMuch once."""
         if self.over:
-            return names.Inventory(
-                {host: names.Host(host, host) for host in self.hosts}, dict.fromkeys(self.groups, ())
-            )
+            hosts = {host: names.Host(host, host) for host in self.hosts}
+            return names.Inventory(hosts, dict.fromkeys(self.groups, ()), partial=True)
         depths = self._depths()
         groups: dict[str, tuple[str, ...]] = {}
         of_host: dict[str, list[str]] = {host: [] for host in self.hosts}
@@ -134,21 +140,48 @@ class Reading:
                 of_host[host].append(name)
         groups["all"] = tuple(self.hosts)
         groups["ungrouped"] = tuple(host for host, own in of_host.items() if not own)
-        return names.Inventory({host: self._host(host, own) for host, own in of_host.items()}, groups)
+        made = {host: self._host(host, own) for host, own in of_host.items()}
+        return names.Inventory(made, groups, partial=self.partial or not self._here())
 
     def _host(self, name: str, groups: Sequence[str]) -> names.Host:
-        variables: dict[str, Any] = dict(self.groups["all"].variables)
-        for group in groups or ["ungrouped"]:  # the deeper wins, then the later in the alphabet
-            variables |= self.groups[group].variables
-        variables |= self.hosts[name]
-        aliases = _aliases(variables)
+        """As playbooks of the first folder see it; this machine only if it is that for all."""
+        self._step((len(self.ways) - 1) * len(groups))
+        first, *others = (self._as(name, groups, places) for places in self.ways)
+        elsewhere = next((one.connection or names.UNKNOWN for one in others if not one.here), "")
+        return dataclasses.replace(first, connection=elsewhere) if elsewhere and first.here else first
+
+    def _as(self, name: str, groups: Sequence[str], places: Sequence[variables.Folder]) -> names.Host:
+        entered = groups or ["ungrouped"]  # the deeper wins, then the later in the alphabet
+        layers = (
+            self.groups["all"].variables,
+            *(self.groups[group].variables for group in entered),
+            *(place.of("group_vars", "all") for place in places),
+            *(place.of("group_vars", group) for place in places for group in entered),
+            self.hosts[name],
+            *(place.of("host_vars", name) for place in places),
+        )
+        found = {key: value for layer in layers for key, value in layer.items()}
+        aliases = variables.aliases(found)
         self._step(_STEPS_OF_ALIAS * len(aliases))  # one of a group stands for each host of it
-        port = variables.get("ansible_port")
+        address, port = found.get("ansible_host"), _port(found.get("ansible_port"))
+        connection = found.get("ansible_connection")
+        unclear = address is config.SEALED or (port is None and found.get("ansible_port") is not None)
+        if connection is config.SEALED or (not connection and (unclear or any(old in found for old in variables.OLD))):
+            connection = names.UNKNOWN
+            self.veiled |= any(layer.get("ansible_connection") == "local" for layer in layers)
         return names.Host(
-            name, str(variables.get("ansible_host") or name), _port(port),
-            tuple(sorted(groups)), str(variables.get("ansible_connection") or ""),
-            aliases,
+            name, name if address is config.SEALED else str(address or name), port,
+            tuple(sorted(groups)), str(connection or ""), aliases,
         )  # fmt: skip
+
+    def _here(self) -> bool:
+        """Whether the hosts that Ansible has of itself, unless the inventory has them, are this machine."""
+        return all(
+            place.of("host_vars", name).get("ansible_connection", "local") == "local"
+            for place in itertools.chain(*self.ways)
+            for name in names.THIS_MACHINE
+            if name not in self.hosts
+        )
 
     def _depths(self) -> dict[str, int]:
         """How far each lies below `all` at the most; whoever lies in no group lies in `all`."""
@@ -171,16 +204,6 @@ class Reading:
 def _priority(group: Group) -> int:
     found = _PRIORITY.fullmatch(str(group.variables.get(PRIORITY, 1)))
     return int(found[0]) if found else 1
-
-
-def _aliases(variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """The aliases among variables. Raises ValueError for too many of them."""
-    written = variables.get("healer_aliases") or ()
-    listed = written.split(",") if isinstance(written, str) else written if isinstance(written, list | tuple) else ()
-    found = tuple(word for one in listed if (word := str(one).strip()))
-    if len(found) > ALIASES_MAX:
-        raise ValueError(f"more than {ALIASES_MAX} healer_aliases")
-    return found
 
 
 def _port(value: Any) -> int | None:
@@ -252,6 +275,6 @@ def _too_long(pattern: str) -> ValueError:
     return ValueError(f"{config.shown(pattern)}: a name of a host has at most {names.TEXT_MAX} characters")
 
 
-def looked_at(variables: Mapping[str, Any]) -> dict[str, Any]:
+def looked_at(given: Mapping[str, Any]) -> dict[str, Any]:
     """The variables that matter here."""
-    return {key: value for key, value in variables.items() if key in LOOKED_AT}
+    return {key: value for key, value in given.items() if key in LOOKED_AT}

@@ -16,13 +16,21 @@ NEAREST_OF_MAX: Final = 2_000
 CANDIDATES_MAX: Final = 10
 OPAQUE_KINDS: Final = ("k8s", "aap", "url")
 
+THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+"""What Ansible takes for this machine without an inventory."""
+UNKNOWN: Final = "unknown"
+"""The connection of a host of which it cannot be read."""
+
 _PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]+)):(\d{1,5})")
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Host:
-    """A host as Ansible sees it. `address` is ansible_host, else the name; `groups` lack `all` and `ungrouped`."""
+    """A host as Ansible sees it. `address` is ansible_host, else the name; `groups` lack `all` and `ungrouped`.
+
+    `connection` is one that leads elsewhere if a module, or a playbook of any folder, has such a one.
+    """
 
     name: str
     address: str
@@ -30,6 +38,13 @@ class Host:
     groups: tuple[str, ...] = ()
     connection: str = ""
     aliases: tuple[str, ...] = ()
+
+    @property
+    def here(self) -> bool:
+        """Whether it is this machine for certain."""
+        if self.connection:
+            return self.connection == "local"
+        return self.name == "localhost" and self.address in THIS_MACHINE and self.port in (None, 22)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,11 +57,17 @@ class Refusal:
 
 
 class Inventory:
-    """Hosts by name, groups (with all that lie below them) by name, and the index that `resolve` looks in."""
+    """Hosts by name, groups (with all that lie below them) by name, and the index that `resolve` looks in.
 
-    def __init__(self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]]) -> None:
+    `partial`: Ansible may find hosts that are not in here, or something else in the place of this machine.
+    """
+
+    def __init__(
+        self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]], *, partial: bool = False
+    ) -> None:
         self.hosts = hosts
         self.groups = groups
+        self.partial = partial
         self._names = _index((_fold(host.name), host.name) for host in hosts.values())
         self._others = _index((key, host.name) for host in hosts.values() for key in _other_names(host))
         self._short = _index(

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
-from healer import config, errors, plugins
+from healer import config, errors, plugins, wording
 from healer.catalog import building
 
 CONTROLLERS_MAX: Final = 1000
@@ -92,8 +92,8 @@ def read(document: config.Document | None, project: Project) -> Controllers:
         return alone
     for key in value:
         if key not in ("controllers", "default"):
-            near = errors.nearest(str(key), ("controllers", "default")) or "known: controllers, default"
-            document.error("unknown-key", f"controllers.yaml has no key {key!r}", value.keys_at.get(key), near)
+            try_ = wording.about_key(key, ("controllers", "default"))
+            document.error("unknown-key", f"controllers.yaml has no key {wording.shown(key)}", value.keys_at[key], try_)
     listed = value.get("controllers")
     if listed is not None and (not isinstance(listed, config.Map) or len(listed) > CONTROLLERS_MAX):
         message = f"controllers has to be a mapping of at most {CONTROLLERS_MAX} names"
@@ -169,7 +169,8 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
     value, at = listed[name], listed.keys_at.get(name)
     before = len(document.diagnostics)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        document.error("name", f"{name!r} is no name of a controller", at, "letters, digits, _ . - (at most 64)")
+        try_ = wording.OF_TRUTH if isinstance(name, bool) else "letters, digits, _ . - (at most 64)"
+        document.error("name", f"{wording.shown(name)} is no name of a controller", at, try_)
     if not isinstance(value, config.Map) or not isinstance(value.get("type"), str):
         mark = value.values_at.get("type", at) if isinstance(value, config.Map) else at
         document.error("wrong-type", f"the controller {name!r} has to be a mapping with a type", mark, "{type: local}")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from healer import catalog, config, errors
+from healer import catalog, config, errors, wording
 from healer.project.tree import Tree
 
 META: Final = (".meta.yml", ".meta.yaml")
@@ -52,14 +52,16 @@ def _listed(document: config.Document) -> Iterator[catalog.Written]:
         return
     for key in value:
         if key != "actions":
-            near = errors.nearest(str(key), ("actions",)) or "known: actions"
-            document.error("unknown-key", f"actions.yaml has no key {key!r}", value.keys_at.get(key), near)
+            try_ = wording.about_key(key, ("actions",))
+            document.error("unknown-key", f"actions.yaml has no key {wording.shown(key)}", value.keys_at[key], try_)
     actions = value.get("actions")
     if actions is not None and not isinstance(actions, config.Map):
         document.error("wrong-type", "actions has to be a mapping of names", value.keys_at.get("actions"))
     elif actions is not None:
         for name, at in actions.keys_at.items():
-            if not isinstance(name, str) and str(name) in actions:
+            if isinstance(name, bool):
+                document.error("name", f"{wording.shown(name)} is no name of an action", at, wording.OF_TRUTH)
+            elif not isinstance(name, str) and str(name) in actions:
                 message = f"the action {str(name)!r} is there already ({document.place(actions.keys_at[str(name)])})"
                 document.error("duplicate-name", message, at)
             yield catalog.Written(str(name), document, actions[name], at)

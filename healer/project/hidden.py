@@ -7,15 +7,14 @@ Of what another reading gives only that counts which stands in a hidden value: w
 from __future__ import annotations
 
 import bisect
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from healer import config, errors
 from healer.project.tree import Tree
 
 CODE: Final = "duplicate-key"
-READINGS_MAX: Final = 5
+READINGS_MAX: Final = 10
 """Of all files together: each reads the project again."""
 
 
@@ -37,20 +36,50 @@ class Places:
         return at >= 0 and place < self._ends[at]
 
 
-def readings(tree: Tree, found: Sequence[errors.Diagnostic]) -> Iterator[tuple[str, int, Places]]:
-    """(file, which of its keys counts instead of the last one, where they stand), a reading each."""
+def readings(
+    tree: Tree, found: Sequence[errors.Diagnostic]
+) -> tuple[list[tuple[str, Collection[config.Span], Places]], list[errors.Diagnostic]]:
+    """(file, which of its keys count instead of the last ones, where the hidden values stand), a reading each; what is left out."""
     files = dict.fromkeys(
         one.place.file for one in found if one.code == CODE and one.severity == "error" and one.place.file in tree.files
     )
-    return itertools.islice(_readings(tree, files), READINGS_MAX)
-
-
-def _readings(tree: Tree, files: Iterable[str]) -> Iterator[tuple[str, int, Places]]:
+    made: list[tuple[str, Collection[config.Span], Places]] = []
+    left = []
     for file in files:
-        spans = tree.document(file).hidden
-        places = Places(spans)
-        for earlier in range(max(spans.values(), default=0)):
-            yield file, earlier, places
+        twice = tree.document(file, ansible=True).twice
+        places = Places(span for span, last in twice.items() if span != last)
+        several, whole = together(twice, READINGS_MAX - len(made))
+        made += ((file, counting, places) for counting in several)
+        if not whole:
+            message = "keys stand twice so often that mistakes in values of theirs may not be told yet"
+            try_ = "mend what is told, then validate again"
+            left.append(errors.Diagnostic("more", message, errors.Place(file), "hint", try_=try_))
+    return made, left
+
+
+def together(twice: Mapping[config.Span, config.Span], readings_max: int) -> tuple[list[Collection[config.Span]], bool]:
+    """Which values count in one reading, so that each that is not read as the file stands counts in one; whether that is all.
+
+    `twice`: as of `config.Document`. A value counts when those count in which it lies.
+    """
+    made: list[dict[config.Span, config.Span]] = []
+    around: list[config.Span] = []
+    whole = True
+    for span in sorted(twice):
+        while around and around[-1][1] <= span[0]:
+            around.pop()
+        around.append(span)
+        needed = {twice[one]: one for one in around}
+        if all(last == one for last, one in needed.items()):
+            continue
+        fitting = (one for one in made if all(one.get(last, place) == place for last, place in needed.items()))
+        if (other := next(fitting, None)) is not None:
+            other |= needed
+        elif len(made) < readings_max:
+            made.append(needed)
+        else:
+            whole = False
+    return [one.values() for one in made], whole
 
 
 def told(found: Iterable[errors.Diagnostic], file: str, places: Places) -> list[errors.Diagnostic]:

@@ -12,13 +12,13 @@ import copy
 import dataclasses
 import gc
 import json
-import os
 import pathlib
+import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from healer import catalog, config, errors, inventory, plugins
+from healer import catalog, config, errors, inventory, plugins, wording
 from healer.project import (
     books,
     checking,
@@ -37,6 +37,7 @@ from healer.project import (
 
 MANIFEST: Final = ".revision.json"
 """Stands in a published revision; names the commit that it came from."""
+_BESIDE_PLAYS: Final = re.compile(r"(playbooks(?:/[^/]+)*?)/(?:group|host)_vars/")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,8 +93,10 @@ class _Loading:
         self.tree.scan()
         found = self._revision()
         diagnostics = self._told()
-        for file, earlier, places in hidden.readings(self.tree, diagnostics):
-            diagnostics += hidden.told(self._again(file, earlier), file, places)
+        again, left = hidden.readings(self.tree, diagnostics)
+        diagnostics += left
+        for file, counting, places in again:
+            diagnostics += hidden.told(self._again(file, counting), file, places)
         unique = dict.fromkeys(sorted(diagnostics, key=lambda d: (d.place.file, d.place.line, d.place.column)))
         failed = any(one.severity == "error" for one in unique)
         shown = mistakes.bounded(unique)
@@ -103,11 +106,11 @@ class _Loading:
     def _told(self) -> list[errors.Diagnostic]:
         return [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
 
-    def _again(self, file: str, earlier: int) -> list[errors.Diagnostic]:
-        """What is told where a file is read with an earlier one of each key that stands twice in it."""
+    def _again(self, file: str, counting: Collection[config.Span]) -> list[errors.Diagnostic]:
+        """What is told where other places of keys that stand twice in a file count than the last ones."""
         other = copy.copy(self)
         other.tree = copy.copy(self.tree)
-        other.tree.earlier = {file: earlier}
+        other.tree.counting = {file: counting}
         other._documents, other._more, other._incomplete = [], [], set()
         other._revision()
         return other._told()
@@ -134,7 +137,8 @@ class _Loading:
         if main is not None:
             all_sources.share(main)
         activations = self._activations(checker, all_sources, read.settings)
-        self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
+        if all(one.severity != "error" for one in self._told()):  # else it is not known what runs what
+            self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         hidden = events.activation(found, actions or config.Document("actions.yaml", ""))
         if hidden is not None:
             activations.append(hidden[0])
@@ -186,13 +190,17 @@ class _Loading:
         self, document: config.Document | None, found: controllers.Controllers
     ) -> dict[str, inventory.Inventory]:
         made: dict[str, inventory.Inventory] = {}
+        plays = sorted({"playbooks", *(found[1] for found in map(_BESIDE_PLAYS.match, self.tree.files) if found)})
         for path, at in found.inventories.items():
             if not path:
                 continue
             files = self._inventory_files(document or config.Document("controllers.yaml", ""), path, at)
-            made[path], told = inventory.parse(files, self.tree.earlier)
+            if files:
+                folder = path.rpartition("/")[0] if path in files else path
+                files |= {one: text for where in (folder, *plays) for one, text in self._variables(where)}
+            made[path], told = inventory.parse(files, path, plays, self.tree.counting)
             self._more += told
-            if any(one.code == "dynamic-inventory" for one in told):
+            if any(one.code == inventory.DYNAMIC for one in told):
                 self._incomplete.add(path)
         return made
 
@@ -202,24 +210,33 @@ class _Loading:
             document.error("path-escapes", message, at)
             self._incomplete.add(path)
             return {}
-        if not any(one == path or one.startswith(path + "/") for one in self.tree.files):
-            self._inventory_paths.add(path)
-            if os.path.lexists(self.tree.root / path):
-                self.tree.add(path)
-        there = [one for one in self.tree.files if one == path or one.startswith(path + "/")]
+        there = self._kept_files(path)
         if not there:
             document.error("no-inventory", f"there is no inventory {path!r}", at)
             self._incomplete.add(path)
-        return {one: text for one in there if (text := self._inventory_text(one)) is not None}
+        texts = {one: text for one in there if (text := self._text(one)) is not None}
+        # Ansible runs whatever is executable, so its text says nothing.
+        programs = {one: "#!" for one in texts if self.tree.files[one].executable and not texts[one].startswith("#!")}
+        return texts | programs
 
-    def _inventory_text(self, path: str) -> str | None:
+    def _variables(self, folder: str) -> Iterator[tuple[str, str]]:
+        """The files of variables beside an inventory or playbooks, with their texts."""
+        for kind in inventory.KINDS:
+            for path in self._kept_files(f"{folder}/{kind}" if folder else kind):
+                if (text := self._text(path)) is not None:
+                    yield path, text
+
+    def _kept_files(self, path: str) -> list[str]:
+        """The files at a path, which are parsed from now on."""
+        if not any(path == one or path.startswith(one + "/") for one in self._inventory_paths):
+            self._inventory_paths.add(path)
+            self.tree.keep(path)
+        return [one for one in self.tree.files if one == path or one.startswith(path + "/")]
+
+    def _text(self, path: str) -> str | None:
         raw = self.tree.content(path)
-        if raw is None:
-            return None
-        if self.tree.files[path].executable and not raw.startswith(b"#!"):
-            return "#!"  # Ansible runs whatever is executable, so its text says nothing
         try:
-            return raw.decode("utf-8-sig")
+            return raw.decode("utf-8-sig") if raw is not None else None
         except UnicodeDecodeError as error:
             message = f"the file is not UTF-8 (byte {error.start + 1})"
             self._more.append(errors.Diagnostic("unreadable", message, errors.Place(path)))
@@ -267,7 +284,7 @@ def _identity(document: config.Document, identity: str, value: config.Map, known
 
 def _windows(book: books.Book, journal_s: float) -> None:
     """What is remembered longer than the journal is kept could not be rebuilt after a restart."""
-    limit = f"longer than the journal is kept (retention.journal, {journal_s / 86400:g} days)"
+    limit = f"longer than the journal is kept (retention.journal, {wording.span(journal_s)})"
     for ruleset in book.rulesets:
         if ruleset.default_events_ttl_s > journal_s:
             mark = (ruleset.place.line, ruleset.place.column, 1)

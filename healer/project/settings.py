@@ -163,9 +163,8 @@ def _without_unknown(document: config.Document, shape: type[plugins.Options], va
         field = shape.model_fields.get(key)
         if field is None:
             del made[key]
-            near = errors.nearest(str(key), shape.model_fields) or f"known: {', '.join(shape.model_fields)}"
-            message = f"healer.yaml: the key {config.shown(key)} is not known here"
-            document.error("options", message, value.keys_at.get(key), near)
+            message = f"healer.yaml: the key {wording.shown(key)} is not known here"
+            document.error("options", message, value.keys_at.get(key), wording.about_key(key, shape.model_fields))
         elif isinstance(inner, config.Map) and isinstance(section := field.annotation, type(plugins.Options)):
             made[key] = _without_unknown(document, section, inner)
     return made

@@ -60,13 +60,15 @@ class Sources:
         for name, value in listed.items():
             at = listed.keys_at.get(name)
             before = len(document.diagnostics)
-            if not isinstance(name, str) or not _NAME.fullmatch(name) or _NATIVE.match(name):
+            named = isinstance(name, str)  # else that was told with the settings
+            if named and (not _NAME.fullmatch(name) or _NATIVE.match(name)):
                 message = f"{name!r} is no name of a source"
                 document.error(
                     "name", message, at, "letters, digits, _ . - (at most 64), not healer.… which names ours"
                 )
             checked = self._item(document, value, at, shared=True)
-            sound = checked is not None and all(one.severity != "error" for one in document.diagnostics[before:])
+            right = all(one.severity != "error" for one in document.diagnostics[before:])
+            sound = named and right and checked is not None
             self._shared[str(name)] = checked if sound else None
             if checked is not None and sound:
                 self.found[name] = dataclasses.replace(checked.source, name=name, shared=True)

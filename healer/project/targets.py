@@ -11,7 +11,6 @@ from typing import Final
 from healer import inventory, model, policy
 from healer.project.controllers import Controller
 
-THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 EMPTY: Final = inventory.Inventory({}, {})
 _LOCALHOST: Final = model.Target("host", "localhost", "localhost", "127.0.0.1", (), local=True)
 
@@ -30,7 +29,7 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
     if found.candidates:
         return found
     own = (
-        (*THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
+        (*inventory.THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
         if spec.type == "local"
         else ("localhost",)
     )
@@ -87,8 +86,9 @@ def is_local(spec: Controller, hosts: inventory.Inventory) -> bool:
     """Whether everything that the controller reaches is this machine."""
     if spec.type == "local":
         return True
-    connections = {host.connection or ("local" if host.name == "localhost" else "") for host in hosts.hosts.values()}
-    return spec.kinds <= _ANSIBLE and bool(connections) and connections == {"local"}
+    if hosts.partial or not hosts.hosts or not spec.kinds <= _ANSIBLE:
+        return False
+    return all(host.here for host in hosts.hosts.values())
 
 
 _ANSIBLE: Final = frozenset({"playbook", "module"})

@@ -13,7 +13,7 @@ import os
 import pathlib
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from healer import config, errors
@@ -67,8 +67,8 @@ class Tree:
         """The folders that were read, links resolved."""
         self.diagnostics: list[errors.Diagnostic] = []
         self.bytes_total = 0
-        self.earlier: Mapping[str, int] = {}
-        """Files that are read with an earlier one of each key that stands twice, see `config.read_text`."""
+        self.counting: Mapping[str, Collection[config.Span]] = {}
+        """Files in which other places of keys that stand twice count than the last ones, see `config.read_text`."""
         self._contents: dict[str, bytes] = {}
         self._kept = kept
         self._full = False
@@ -91,6 +91,14 @@ class Tree:
         """Read one more file or folder (relative to the project)."""
         self._visit(path, 0, ())
 
+    def keep(self, path: str) -> None:
+        """Read a file or folder that is kept, again where it was not before. What is not there is none."""
+        for one in [known for known in self.files if known == path or known.startswith(path + "/")]:
+            if one not in self._contents:
+                self.bytes_total -= self.files.pop(one).bytes
+        if os.path.lexists(self.root / path):
+            self.add(path)
+
     def names(self, folder: str) -> Iterator[str]:
         """The paths below a folder, sorted."""
         return (path for path in sorted(self.files) if path.startswith(folder + "/"))
@@ -99,7 +107,7 @@ class Tree:
         """What was read of a kept file."""
         return self._contents.get(path)
 
-    def document(self, path: str, *, twice: errors.Severity = "error") -> config.Document:
+    def document(self, path: str, *, twice: errors.Severity = "error", ansible: bool = False) -> config.Document:
         """A kept file as YAML; as `config.read_text`."""
         raw = self._contents.get(path, b"")
         try:
@@ -109,7 +117,7 @@ class Tree:
             line = raw.count(b"\n", 0, error.start) + 1
             document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", (line, 1, 1))
             return document
-        return config.read_text(text, path, twice=twice, earlier=self.earlier.get(path))
+        return config.read_text(text, path, twice=twice, counting=self.counting.get(path, ()), ansible=ansible)
 
     def _is_program(self, name: str) -> bool:
         """The folder of the program's own plugins (its repository is a project too): they are code, not the project's."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healer import catalog, config
+from healer import catalog, config, wording
 
 FULL = """\
 restart:
@@ -75,9 +75,9 @@ def test_parameters_are_filled_and_checked(restart: catalog.Entry) -> None:
     assert problems == [
         "sevice: is not declared, did you mean 'service'?",
         "service: is required",
-        "wait_s: 'x' is not of type 'integer'",
+        "wait_s: a whole number is wanted, got 'x'",
         "tree: 'm' is not declared",
-        "tree.n: '1' is not of type 'integer'",
+        "tree.n: a whole number is wanted, got '1'",
     ]
 
 
@@ -182,6 +182,72 @@ def test_mistakes(text: str, code: str, part: str) -> None:
     assert found.entries == {}
 
 
+@pytest.mark.parametrize(("schema", "said", "try_"), [
+    ("{type: string, required: ⟦true}", "required stands beside parameters: as a list of names, got true", "required: [p]"),
+    ("{type: string, required: ⟦false}", "required stands beside parameters: as a list of names, got false", "leave it out"),
+    ("{type: object, required: ⟦x}", "required: a list is wanted, got 'x'", ""),
+    ("{type: ⟦strin}", "the type 'strin' is not known", "did you mean 'string'?"),
+    ("{type: ⟦[string, nul]}", "the type 'nul' is not known", "did you mean 'null'?"),
+    ("{type: ⟦on}", "the type true is not known", "known: string, integer, number, boolean, array, object, null"),
+    ("{items: {type: ⟦txt}}", "the type 'txt' is not known", "known: string, integer, number, boolean, array, object, null"),
+    ("{minLength: ⟦-1}", "minLength: at least 0 is wanted, got -1", ""),
+    ("{minimum: ⟦x}", "minimum: a number is wanted, got 'x'", ""),
+    ("{enum: ⟦x}", "enum: a list is wanted, got 'x'", ""),
+    ("{properties: {a: ⟦5}}", "properties: a: a mapping or true or false is wanted, got 5", ""),
+    ("{properties: {type: ⟦5}}", "properties: type: a mapping or true or false is wanted, got 5", ""),
+    ("{properties: {a: {type: ⟦5}}}", "the type 5 is not known", "known: string, integer, number, boolean, array, object, null"),
+    ("{type: integer, default: ⟦x}", "its default is wrong: a whole number is wanted, got 'x'", ""),
+    ("{type: object, properties: {on: ⟦{}}}", "a key has to be a text, got true", wording.OF_TRUTH),
+])  # fmt: skip
+def test_a_schema_that_is_wrong_is_told_in_plain_words(schema: str, said: str, try_: str) -> None:
+    text = f"a: {{command: [x], parameters: {{p: {schema}}}}}"
+    (found,) = read(text.replace("⟦", ""))[1].diagnostics
+    assert (found.message, found.try_) == (f"the parameter 'p': {said}", try_)
+    assert found.place.column == text.index("⟦") + 1
+
+
+@pytest.mark.parametrize(("schema", "value", "said"), [
+    ("type: string", 1, "a text is wanted, got 1"), ("type: [string, 'null']", [1], "a text or nothing is wanted, got a list"),
+    ("type: boolean", "yes", "true or false is wanted, got 'yes'"), ("type: object", None, "a mapping is wanted, got nothing"),
+    ("type: number", True, "a number is wanted, got true"), ("type: array", {}, "a list is wanted, got an empty mapping"),
+    ("enum: [nginx, postgresql, 5]", "ngnix", "'nginx', 'postgresql' or 5 is wanted, got 'ngnix', did you mean 'nginx'?"),
+    ("enum: [abc]", "abd" * 100, f"'abc' is wanted, got {config.shown('abd' * 100)}"),
+    ("enum: [on]", "on", "true is wanted, got 'on'"), ("enum: [1, 2]", 3, "1 or 2 is wanted, got 3"),
+    ("pattern: '^a$'", "b\n", "a text that matches '^a$' is wanted, got 'b\\n'"),
+    ("minimum: 1", 0, "at least 1 is wanted, got 0"), ("maximum: 1.5", 2, "at most 1.5 is wanted, got 2"),
+    ("exclusiveMinimum: 1", 1, "more than 1 is wanted, got 1"), ("exclusiveMaximum: 1", 1, "less than 1 is wanted, got 1"),
+    ("multipleOf: 5", 7, "a multiple of 5 is wanted, got 7"), ("const: x", "y", "'x' is wanted, got 'y'"),
+    ("minLength: 1", "", "a text of at least 1 character is wanted, got ''"), ("maxLength: 2", "abc", "a text of at most 2 characters is wanted, got 'abc'"),
+    ("minItems: 1", [], "a list of at least 1 item is wanted, got an empty list"), ("maxItems: 1", [1, 2], "a list of at most 1 item is wanted, got a list"),
+    ("uniqueItems: true", [1, 1], "a list without the same item twice is wanted, got a list"),
+    ("maxProperties: 1", {"a": 1, "b": 2}, "a mapping of at most 1 key is wanted, got a mapping"),
+    ("required: [q]", {}, "the key 'q' is missing"), ("additionalProperties: false", {"q": 1}, "'q' is not declared"),
+    ("anyOf: [{type: string}, {type: 'null'}, {minimum: 3}]", 1, "a text or nothing or at least 3 is wanted, got 1"),
+    ("oneOf: [{type: string}, {properties: {a: {type: string}}, type: object}]", {"a": 1}, "{'a': 1} is not valid under any of the given schemas"),
+    ("enum: []", 1, "1 is not one of []"), ("anyOf: [{enum: []}]", 1, "1 is not valid under any of the given schemas"),
+    ("not: {type: string}", "x", "'x' should not be valid under {'type': 'string'}"),
+    ("type: string", "x" * 500, ""), ("maxLength: 400", "x" * 500, f"a text of at most 400 characters is wanted, got {config.shown('x' * 500)}"),
+])  # fmt: skip
+def test_a_parameter_that_is_wrong_is_told_in_plain_words(schema: str, value: Any, said: str) -> None:
+    entry = read(f"a: {{command: [x], parameters: {{p: {{{schema}}}}}}}")[0].entries["a"]
+    assert entry.parameters_of({"p": value}) == ([f"p: {said}"] if said else {"p": value})
+
+
+@pytest.mark.parametrize("argument", ["{{ parameters.a }}", "x{% if y %}", "{# z #}"])
+def test_an_argument_of_a_command_is_no_template(argument: str) -> None:
+    found, document = read(f"a: {{command: [echo, '{argument}', y], parameters: {{a: {{}}}}}}")
+    (told,) = document.diagnostics
+    assert (told.code, told.severity, told.place.column) == ("not-rendered", "warning", 21)
+    assert found.entries["a"].subject == ("echo", argument, "y")
+    assert read("a: {command: [echo, '{x}', '{']}")[1].diagnostics == []
+
+
+def test_a_name_that_yaml_reads_as_true_is_told() -> None:
+    (told,) = read("a: {command: [x], parameters: {on: {}}}")[1].diagnostics
+    assert (told.code, told.message) == ("options", "the action 'a': parameters.true: a text is wanted, got true")
+    assert (told.place.column, told.try_) == (32, wording.OF_TRUTH)
+
+
 def test_all_mistakes_at_once() -> None:
     _, document = read("a: {command: [x], impact: huge, retries: 1, parameters: {p: {type: x}}, required: [q]}\nb: {}")
     assert sorted(d.code for d in document.diagnostics) == [
@@ -193,7 +259,7 @@ def test_local_references_work() -> None:
     text = "a: {command: [x], parameters: {p: {$ref: '#/$defs/n', $defs: {n: {type: integer}}}}}"
     entry = read(text)[0].entries["a"]
     assert entry.parameters_of({"p": 1}) == {"p": 1}
-    assert entry.parameters_of({"p": "x"}) == ["p: 'x' is not of type 'integer'"]
+    assert entry.parameters_of({"p": "x"}) == ["p: a whole number is wanted, got 'x'"]
 
 
 def test_a_schema_that_names_itself_ends() -> None:

@@ -333,9 +333,10 @@ _TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(_PIECES), max_size=40).
 
 
 @hypothesis.settings(max_examples=500)
-@hypothesis.given(_TEXTS, st.sampled_from([None, 0, 1]))
-def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, earlier: int | None) -> None:
-    document = config.read_text(text, "f.yml", earlier=earlier)
+@hypothesis.given(_TEXTS, st.booleans(), st.booleans())
+def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, ansible: bool, again: bool) -> None:
+    counting = list(config.read_text(text, "f.yml", ansible=ansible).twice)[:1] if again else []
+    document = config.read_text(text, "f.yml", counting=counting, ansible=ansible)
     ends = [len(line) + 1 for line in text.splitlines()] + [1]  # the end of a line, and of the text, are places as well
     told = [(d.place.line, d.place.column, d.width) for d in document.diagnostics]
     for line, column, width in [*marks(document.value), *told]:
@@ -344,8 +345,8 @@ def test_any_text_gives_a_document_whose_marks_lie_inside_it(text: str, earlier:
         assert width == 1 or 1 < width <= ends[line - 1] - column
     assert document.ok == all(d.severity != "error" for d in document.diagnostics)
     assert not any(d.code == "yaml" for d in document.diagnostics) or document.value is None
-    assert document.diagnostics == read(text).diagnostics or earlier is not None
-    for start, end in document.hidden:
+    assert document.diagnostics == read(text).diagnostics or counting or ansible
+    for start, end in document.twice:
         assert (1, 1) <= start <= end <= (len(ends), ends[-1] + 1)
 
 

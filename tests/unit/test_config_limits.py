@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import hypothesis
@@ -172,6 +173,29 @@ def test_the_tags_of_our_own_collections_may_be_written() -> None:
     assert read("!!map {a: !!seq [!!str 1]}").value == {"a": ["1"]}
 
 
+SEALED = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (SEALED, config.SEALED), (f"!vault-encrypted{SEALED[6:]}", config.SEALED), ("!unsafe '{{ x }}'", "{{ x }}"),
+        ("!unsafe 1", 1), ("!unsafe ~", None), ("!unsafe [1, !unsafe {b: no}]", [1, {"b": False}]),
+    ],
+)  # fmt: skip
+def test_the_tags_of_ansible_are_read_where_they_are_asked_for(text: str, value: Any) -> None:
+    document = config.read_text(f"a: {text}", "f.yml", ansible=True)
+    assert (document.diagnostics, document.value) == ([], {"a": value})
+    line, column, message = refused(f"a: {text}")
+    assert (line, column) == (1, 4)
+    assert message.startswith("could not determine a constructor for the tag '!")
+
+
+def test_other_tags_are_refused_there_as_well() -> None:
+    (found,) = config.read_text("a: !x 1", "f.yml", ansible=True).diagnostics
+    assert found.message == "not YAML: could not determine a constructor for the tag '!x'"
+
+
 # --- keys that stand twice ------------------------------------------------------------------------------------------------
 
 
@@ -204,12 +228,16 @@ def test_two_merges_are_a_duplicate_and_the_first_wins(own: str, k: int) -> None
     assert found.place == errors.Place("f.yml", text.count("\n", 0, text.rindex("<<")) + 1, 3)
 
 
-def hidden(text: str, earlier: int | None = None) -> list[str]:
-    """What a document says that it hides."""
+def written(text: str, spans: Iterable[config.Span]) -> list[str]:
+    """What stands at some spans."""
     lines = text.splitlines(keepends=True)
     begin = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
-    found = sorted(config.read_text(text, "f.yml", earlier=earlier).hidden)
-    return [text[begin[line - 1] + at - 1 : begin[to - 1] + end - 1].strip() for (line, at), (to, end) in found]
+    return [text[begin[line - 1] + at - 1 : begin[to - 1] + end - 1].strip() for (line, at), (to, end) in sorted(spans)]
+
+
+def hidden(text: str) -> list[str]:
+    """What a document says that it hides."""
+    return written(text, [span for span, last in config.read_text(text, "f.yml").twice.items() if span != last])
 
 
 @pytest.mark.parametrize(
@@ -229,19 +257,24 @@ def test_what_a_later_key_hides_is_known(text: str, found: list[str]) -> None:
 
 def test_an_earlier_one_counts_where_it_is_asked_for() -> None:
     text = "a: {k: 1, k: 2, k: 3, l: 1, l: 2}\nb: 1\n"
-    values = [config.read_text(text, "f.yml", earlier=n) for n in (0, 1, 2, None)]
-    assert [one.value["a"] for one in values] == [
-        {"k": 1, "l": 1},
-        {"k": 2, "l": 2},
-        {"k": 3, "l": 2},
-        {"k": 3, "l": 2},
-    ]
-    assert [one.value["a"].values_at["k"][1] for one in values] == [8, 14, 20, 20]
-    assert [[found.place for found in one.diagnostics] for one in values] == [
-        [found.place for found in values[3].diagnostics]
-    ] * 4
-    assert set(values[3].hidden.values()) == {2}
-    assert (hidden(text, 0), hidden(text)) == (["k: 2", "k: 3", "l: 2"], ["k: 1", "k: 2", "l: 1"])
+    first = read(text)
+    k1, k2, k3, l1, l2 = sorted(first.twice)
+    assert {written(text, [one])[0]: written(text, [last])[0] for one, last in first.twice.items()} == {
+        "k: 1": "k: 3", "k: 2": "k: 3", "k: 3": "k: 3", "l: 1": "l: 2", "l: 2": "l: 2",
+    }  # fmt: skip
+    for counting, value, at in [([], (3, 2), 20), ([k1], (1, 2), 8), ([k2, l1], (2, 1), 14), ([k3, l2], (3, 2), 20)]:
+        found = config.read_text(text, "f.yml", counting=counting)
+        assert tuple(found.value["a"].values()) == value
+        assert found.value["a"].values_at["k"][1] == at
+        assert (found.diagnostics, found.twice) == (first.diagnostics, first.twice)
+
+
+def test_the_last_one_within_an_earlier_one_counts_as_well() -> None:
+    text = "k: {m: 1, m: 2}\nk: {n: 3}\n"
+    (outer, _), (inner, _), *_ = sorted(read(text).twice.items())
+    assert config.read_text(text, "f.yml", counting=[outer]).value == {"k": {"m": 2}}
+    assert config.read_text(text, "f.yml", counting=[outer, inner]).value == {"k": {"m": 1}}
+    assert config.read_text(text, "f.yml", counting=[inner]).value == {"k": {"n": 3}}
 
 
 def test_what_stands_behind_an_anchor_is_hidden_where_it_stands_alone() -> None:

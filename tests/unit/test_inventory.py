@@ -168,9 +168,7 @@ def hosts_of(listed: dict[str, Any], group: str) -> set[str]:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_same_as_ansible(tmp_path: pathlib.Path, name: str) -> None:
-    # A folder's group_vars are Ansible's business; only what is in the files themselves is compared.
-    files = {path: text for path, text in SAMPLES[name].items() if not path.startswith("group_vars")}
-    listed = as_ansible(tmp_path, files)
+    listed = as_ansible(tmp_path, SAMPLES[name])
     read, diagnostics = inventory.parse(SAMPLES[name])
     assert [str(diagnostic) for diagnostic in diagnostics] == []
     assert set(read.hosts) == hosts_of(listed, "all")
@@ -193,6 +191,9 @@ MISTAKES = [
     ("x.ini", "[web:vars]\na=1\n", "x.ini:1:1", "not defined"),
     ("x.ini", "[web:children]\nno\n", "x.ini:2:1", "'no' is not defined"),
     ("x.ini", "[a]\n[a:vars]\nnothing\n", "x.ini:3:1", "name=value"),
+    ("x.ini", "[web]\nh ansible_host=a x=1 ansible_host=b\n", "x.ini:2:1", "'ansible_host' stands here twice"),
+    ("x.ini", "h x=1 x=1\n", "x.ini:1:1", "'x' stands here twice"),
+    ("x.ini", "h\n[all:vars]\nx = 1\ny=1\nx=2\n", "x.ini:5:1", "'x' stands here twice"),
     ("x.ini", "[a:children]\nb\n[b:children]\na\n", "x.ini:4:1", "lie in itself"),
     ("x.ini", "[a:children]\na\n", "x.ini:2:1", "lie in itself"),
     ("x.ini", "w[3:1]\n", "x.ini:1:1", "before it begins"),

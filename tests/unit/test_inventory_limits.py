@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 
 from healer import inventory
-from healer.inventory import files, groups, names, words
+from healer.inventory import files, groups, names, variables, words
 
 
 def told(text: str, file: str = "x.ini") -> list[str]:
@@ -136,8 +136,17 @@ def test_groups_in_groups_are_bounded(monkeypatch: pytest.MonkeyPatch, pairs: li
 
 def test_many_names_of_one_host_are_bounded() -> None:
     (found,) = told("h healer_aliases=" + "a," * 200)
-    assert f"more than {groups.ALIASES_MAX} healer_aliases" in found
-    assert told("h healer_aliases=" + "a," * groups.ALIASES_MAX) == []
+    assert f"more than {variables.ALIASES_MAX} healer_aliases" in found
+    assert told("h healer_aliases=" + "a," * variables.ALIASES_MAX) == []
+
+
+def test_variables_of_many_folders_of_playbooks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    plays = [f"playbooks/{number}" for number in range(20)]
+    texts = {"hosts": "[a]\nh[1:50]\n[b]\nh[1:50]\n", **{f"{play}/group_vars/a": "ansible_port: 1\n" for play in plays}}
+    assert inventory.parse(texts, "hosts", plays)[1] == []
+    monkeypatch.setattr(groups, "STEPS_MAX", 1_000)
+    (found,) = inventory.parse(texts, "hosts", plays)[1]
+    assert "more than 1000 hosts and groups" in found.message
 
 
 def test_a_long_value_is_no_mistake_where_nobody_looks_at_it() -> None:

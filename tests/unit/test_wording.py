@@ -295,6 +295,10 @@ class Other(pydantic.BaseModel):
         ({"either": 1}, ["either: a mapping with host or a list or at least 3 is wanted, got 1"]),
         ({"either": [{"host": 1}]}, ["either: a mapping with host or a whole number is wanted, got a list",
                                      "either.0.host: a text is wanted, got 1 | put quotes around it"]),
+        ({True: "xy"}, [f"true: a text as key is wanted, got true | {wording.OF_TRUTH}"]),
+        ({"hosts": {False: {"host": "x"}}}, [f"hosts.false: a word with a is wanted, got false | {wording.OF_TRUTH}"]),
+        ({"hosts": {1: {"host": "x"}}}, ["hosts.1: a word with a is wanted, got 1 | put quotes around it"]),
+        ({"called": True}, [f"called: a text is wanted, got true | {wording.OF_TRUTH}"]),
         ({"caled": "xy"}, ["the key 'caled' is not known here | did you mean 'called'?"]),
         ({"called": "x"}, ["called: a text of at least 2 characters is wanted, got 'x'"]),
         ({"hosts": {"b": {"host": "x"}}}, ["hosts.b: a word with a is wanted, got 'b'"]),
@@ -334,5 +338,6 @@ def test_a_value_is_shown_as_a_file_has_it(value: Any, words: str) -> None:
 def test_an_amount_is_written_as_it_would_be_in_a_file(reader: Any, value: Any, words: str) -> None:
     leaves = [(float, (types.SimpleNamespace(func=reader),))]
     assert wording._amount(value, leaves) == words
+    assert reader is not config.duration_s or wording.span(value) == words
     if reader is not None and "byte" not in words:
         assert reader(words) == value

@@ -43,7 +43,7 @@ async def test_rulesets_with_their_routes(revision: project.Revision, tmp_path: 
     evaluator = await rules.evaluator(kept, revision, made, alerts.Alerts())
     assert gc.isenabled() == collecting
     assert set(evaluator.running) == {"one/rs", *(name for name in evaluator.running if name.startswith("healer/"))}
-    assert [one.name for one in evaluator._routes["am"]] == ["one/rs"]
+    assert [one.name for one in evaluator._routes["am"].listeners] == ["one/rs"]
     assert evaluator._ttl_us == {"am": 60_000_000}
     assert "one/rs/r" in await rules.digests(evaluator)
     assert "one/rs/switched_off" not in await rules.digests(evaluator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from typing import Any
 
 import pytest
@@ -113,6 +114,75 @@ def test_an_inventory_outside_of_the_usual_folders_counts(write: Any) -> None:
     assert "eu/hosts" in revision.files
     assert str(revision.resolve_target("a", "db1")) == "host:db1"
     assert revision.beyond_local() == []
+
+
+LOCAL = "all: {hosts: {h1: {ansible_connection: local}}}\n"
+SSH = "ansible_connection: ssh\nansible_host: 192.0.2.1\n"
+
+
+@pytest.mark.parametrize("path", [
+    "inventory/host_vars/h1.yml", "inventory/host_vars/h1", "inventory/host_vars/h1/x.yaml", "inventory/group_vars/all.json",
+    "playbooks/host_vars/h1.yml", "playbooks/web/host_vars/h1.yml", "playbooks/web/deep/host_vars/h1/x", "playbooks/host_vars/localhost.yml",
+])  # fmt: skip
+def test_variables_in_files_of_their_own_may_lead_beyond_this_machine(write: Any, path: str) -> None:
+    site = "controllers: {a: {type: ansible, inventory: inventory/}}"
+    here = load(write, site, **{"inventory/hosts": None, "inventory/hosts.yml": LOCAL}).revision
+    text = json.dumps({"ansible_connection": "ssh"}) if path.endswith(".json") else SSH
+    inventory = LOCAL if "group_vars" not in path else "all: {hosts: {h1: }, vars: {ansible_connection: local}}\n"
+    there = load(write, site, **{"inventory/hosts": None, "inventory/hosts.yml": inventory, path: text}).revision
+    assert here is not None
+    assert there is not None
+    assert (here.beyond_local(), there.beyond_local()) == ([], ["a"])
+
+
+def test_a_program_beside_hosts_of_this_machine_may_lead_beyond_it(write: Any) -> None:
+    files = {"inventory/hosts": None, "inventory/hosts.yml": LOCAL, "inventory/aws.yml": "plugin: amazon.aws.aws_ec2\n"}
+    revision = load(write, "controllers: {a: {type: ansible}}", **files).revision
+    assert revision is not None
+    assert revision.beyond_local() == ["a"]
+
+
+def test_variables_beside_playbooks_give_names_too(write: Any) -> None:
+    text = "ansible_host: 192.0.2.1\nhealer_aliases: shop\n"
+    revision = load(write, "controllers: {a: {type: ansible}}", **{"playbooks/host_vars/web01.yml": text}).revision
+    assert revision is not None
+    assert (
+        str(revision.resolve_target("a", "192.0.2.1:9100")) == str(revision.resolve_target("a", "shop")) == "host:web01"
+    )
+
+
+@pytest.mark.parametrize(("source", "folder"), [
+    ("eu/hosts", "eu"), ("eu", "eu"), ("hosts", ""), ("files/hosts", "files"), ("inventory/eu/hosts", "inventory/eu"), ("vars/eu", "vars/eu"),
+])  # fmt: skip
+def test_variables_beside_any_inventory_count_and_are_of_the_revision(write: Any, source: str, folder: str) -> None:
+    file = source if source.endswith("hosts") else f"{source}/hosts"
+    beside = [f"{folder}/{one}".lstrip("/") for one in ("group_vars/all/x.yml", "host_vars/db1.yml")]
+    files = {file: "db1 ansible_connection=local\n", beside[0]: "healer_aliases: shop\n", beside[1]: SSH}
+    root = write({"controllers.yaml": f"controllers: {{a: {{type: ansible, inventory: {source}}}}}", **BARE, **files})
+    (root / beside[0]).chmod(0o755)  # no program for that
+    loaded = project.load(root, {})
+    revision = loaded.revision
+    assert revision is not None, loaded.diagnostics
+    assert set(files) <= set(revision.files)
+    assert str(revision.resolve_target("a", "shop")) == str(revision.resolve_target("a", "192.0.2.1")) == "host:db1"
+    assert revision.beyond_local() == ["a"]
+    assert project.publish(revision, root / ".healer") == root / ".healer/revisions" / revision.id
+    for one, text in files.items():
+        assert (root / ".healer/revisions" / revision.id / one).read_text() == text
+
+
+def test_mistakes_in_them_are_told(told: Any, marked: Any) -> None:
+    files = {
+        "inventory/host_vars/web01.yml": "a: 1\n⟦a: 2\n",
+        "playbooks/group_vars/web.yml": "⟦- a\n",
+        "inventory/group_vars/web": "a: ⟦!x b\n",
+    }
+    assert told(files) == sorted(zip(marked(files), ["duplicate-key", "inventory", "yaml"], strict=True))
+
+
+def test_variables_that_are_no_text_are_told(write: Any) -> None:
+    (found,) = project.load(write({"inventory/group_vars/all": b"a: \xff"}), {}).diagnostics
+    assert (found.code, str(found.place)) == ("unreadable", "inventory/group_vars/all")
 
 
 def test_a_projects_own_controller(write: Any) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from healer import config
+from healer import config, project
 from healer.project import hidden
 
 ACTIONS = """\
@@ -62,6 +65,12 @@ CASES: list[tuple[str, dict[str, str], list[str]]] = [
                                         "    ⟦a: 3\n    ⟦a: {⟦hosts: 4}\n"}, ["inventory", "duplicate-key", "inventory"]),
     ("metadata", {"scripts/clean.meta.yml": "controller: ⟦her\nimpact: low\n⟦controller: ⟦hre\n"},
      ["unknown_controller", "duplicate-key", "unknown_controller"]),
+    ("what is hidden in what is hidden", {"actions.yaml": "actions:\n  x: {command: [echo], target: none, impact: low, controller: here}\n"
+      "  ⟦x: {command: ⟦echo, controller: here}\n  y: {script: ⟦no.sh, ⟦script: ⟦nope.sh, controller: here, ⟦script: ⟦none.sh}\n"
+      "⟦actions:\n  x: {command: [echo], controller: here}\n" + ACTIONS.partition("\n")[2]},
+     ["duplicate-key", "options", "no-file", "duplicate-key", "no-file", "duplicate-key", "no-file", "duplicate-key"]),
+    ("variables of a host", {"inventory/host_vars/web01.yml": "healer_aliases: ⟦\"" + "a," * 101 + "\"\n⟦healer_aliases: a\n"},
+     ["inventory", "duplicate-key"]),
     ("what lies in what is hidden", {"actions.yaml": ACTIONS + "  a: {script: clean.sh, controller: here, parameters: {p: {}, ⟦p: {}}}\n"
                                      "  ⟦a: {script: clean.sh, controller: here}\n"}, ["duplicate-key", "duplicate-key"]),
 ]  # fmt: skip
@@ -81,11 +90,58 @@ def test_what_another_reading_lacks_is_no_mistake(told: Any) -> None:
     assert [code for _, code in told({"actions.yaml": parameters})] == ["duplicate-key"]
 
 
-def test_what_stands_very_often_is_read_a_few_times(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stands_very_often_is_read_a_few_times(told: Any, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hidden, "READINGS_MAX", 2)
     actions = "actions:\n" + "  a: {script: no.sh, controller: here}\n" * 6
     files = {"actions.yaml": actions, "rulebooks/team/web.yml": None}
     assert [place[1] for place, code in told(files) if code == "no-file"] == [2, 3, 7]
+    (left,) = [one for one in project.load(write(files), {}).diagnostics if one.code == "more"]
+    assert (left.place.file, left.severity, left.more) == ("actions.yaml", "hint", 0)
+    monkeypatch.setattr(hidden, "READINGS_MAX", 5)
+    assert [place[1] for place, code in told(files) if code == "no-file"] == [2, 3, 4, 5, 6, 7]
+    assert not any(one.code == "more" for one in project.load(write(files), {}).diagnostics)
+
+
+KEYS = st.sampled_from("abc")
+VALUES = st.recursive(
+    st.just("⟦"),
+    lambda inner: (
+        st.lists(st.tuples(KEYS, inner), min_size=1, max_size=4).map(
+            lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+        )
+        | st.lists(inner, min_size=1, max_size=2).map(lambda items: "[" + ", ".join(items) + "]")
+    ),
+    max_leaves=12,
+)
+
+
+def leaves(value: Any) -> Iterator[int]:
+    """The numbers in a value."""
+    if isinstance(value, int):
+        yield value
+    else:
+        yield from itertools.chain(*map(leaves, value.values() if isinstance(value, dict) else value))
+
+
+@given(VALUES)
+def test_each_value_counts_in_a_reading(text: str) -> None:
+    parts = text.split("⟦")
+    numbered = "".join(part + str(number) for number, part in enumerate(parts[:-1], 100)) + parts[-1]
+    document = config.read_text(numbered, "f.yml")
+    readings, whole = hidden.together(document.twice, 1_000)
+    values = [document.value, *(config.read_text(numbered, "f.yml", counting=one).value for one in readings)]
+    assert whole
+    assert {number for value in values for number in leaves(value)} == set(range(100, 99 + len(parts)))
+
+
+def test_what_fits_into_a_reading_is_read_though_others_are_too_many() -> None:
+    document = config.read_text("{a: 1, a: 2, a: 3, a: 4, b: 5, b: 6, c: {d: 7, d: 8}}", "f.yml")
+    readings, whole = hidden.together(document.twice, 2)
+    values = [config.read_text("\n".join(document.lines), "f.yml", counting=one).value for one in readings]
+    assert values == [{"a": 1, "b": 5, "c": {"d": 7}}, {"a": 2, "b": 6, "c": {"d": 8}}]
+    assert not whole
+    assert hidden.together(document.twice, 0) == ([], False)
+    assert hidden.together({}, 0) == ([], True)
 
 
 def test_a_place_is_looked_up_in_spans_that_lie_in_one_another() -> None:
@@ -97,8 +153,6 @@ def test_a_place_is_looked_up_in_spans_that_lie_in_one_another() -> None:
 
 
 def test_nothing_is_read_again_without_a_key_that_stands_twice(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from healer import project
-
     read: list[str] = []
     whole = config.read_text
 

@@ -196,6 +196,29 @@ def test_hints_are_told_aside(write: Any) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("wrong", [
+    {"actions.yaml": "actions:\n  sweep: {script: clean.sh, impct: low}\n"}, {"actions.yaml": "actions: {\n"},
+    {"actions.yaml": "actions: {sweep: {script: clean.sh}}\nactions: {}\n"}, {"rulebooks/x.yml": "- name: a\n"},
+])  # fmt: skip
+def test_what_nothing_runs_is_told_once_all_is_right(write: Any, wrong: dict[str, str]) -> None:
+    """An action that is wrong, and so left out, may run it."""
+    sound = {"actions.yaml": None, "rulebooks/team/web.yml": None, "scripts/clean.meta.yml": None}
+    hints = [str(one.place) for one in project.load(write(sound), {}).diagnostics if one.code == "no-metadata"]
+    assert hints == ["playbooks/restart.yml", "scripts/clean.sh"]
+    loaded = project.load(write(wrong), {})
+    assert loaded.errors > 0
+    assert not any(one.code == "no-metadata" for one in loaded.diagnostics)
+
+
+def test_a_window_longer_than_the_journal_is_told_as_it_is_written(write: Any, sound: dict[str, str]) -> None:
+    book = sound["rulebooks/team/web.yml"].replace("hosts: all", "hosts: all\n  default_events_ttl: 2 hours")
+    files = {"healer.yaml": sound["healer.yaml"] + "retention: {journal: 1 hour}\n", "rulebooks/team/web.yml": book}
+    (told,) = project.load(write(files), {}).diagnostics
+    assert (told.code, told.message) == (
+        "window-too-long", "default_events_ttl is longer than the journal is kept (retention.journal, 1 hour)",
+    )  # fmt: skip
+
+
 def test_a_file_that_is_not_utf8(told: Any) -> None:
     assert told({"healer.yaml": b"mode: observe\nenvironment: \xff\n", "rulebooks/team/web.yml": None}) == [
         (("healer.yaml", 2, 1), "unreadable")

@@ -93,3 +93,15 @@ def test_the_actions_and_kinds_of_a_controller(kind: str, action: str, count: in
 def test_what_is_on_this_machine_alone() -> None:
     assert targets.is_local(local(), targets.EMPTY)
     assert not targets.is_local(site(), targets.EMPTY)
+
+
+@pytest.mark.parametrize(("text", "here"), [
+    ("h ansible_connection=local", True), ("h ansible_connection=local ansible_host=192.0.2.1", True), ("h", False), ("localhost", True),
+    ("localhost ansible_host=127.0.0.1", True), ("localhost ansible_host=192.0.2.1", False), ("localhost:2222", False), ("localhost:22", True),
+    ("localhost ansible_connection=ssh", False), ("localhost ansible_ssh_host=192.0.2.1", False), ("localhost ansible_ssh_port=23", False),
+    ("localhost ansible_port='{{ x }}'", False), ("localhost ansible_connection=local ansible_ssh_host=x", True), ("a ansible_connection=local\nb", False), ("a ansible_host=127.0.0.1", False),
+])  # fmt: skip
+def test_an_inventory_of_this_machine_alone(text: str, here: bool) -> None:
+    found, _ = inventory.parse({"hosts": text})
+    assert targets.is_local(site(), found) is here
+    assert not targets.is_local(site(), inventory.Inventory(found.hosts, found.groups, partial=True))

@@ -1,0 +1,117 @@
+"""Variables in files of their own: `group_vars/` and `host_vars/` beside an inventory or a playbook. Caller: `groups`.
+
+The rules are those of ansible-core's plugin `host_group_vars`: which files belong to a name, and in which order they count.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Collection, Mapping
+from typing import Any, Final, Literal
+
+from healer import config, errors, wording
+
+KINDS: Final = ("group_vars", "host_vars")
+VAULT: Final = "$ANSIBLE_VAULT;"
+"""How a file begins that ansible-vault has encrypted as a whole."""
+OLD: Final = ("ansible_ssh_host", "ansible_ssh_port")
+"""Earlier names, which the connection `ssh` still reads."""
+LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_connection", "healer_aliases", *OLD)
+ALIASES_MAX: Final = 100
+_ENDINGS: Final = ("", ".yml", ".yaml", ".json")
+
+
+class Folder:
+    """The files of variables in one folder. Each is read once, when it is first asked for.
+
+    `files`: path → text, of which only those count that lie in the folder's `group_vars/` and `host_vars/`. `counting`: as of
+    `config.read_text`, by file.
+    """
+
+    def __init__(self, path: str, files: Mapping[str, str], counting: Mapping[str, Collection[config.Span]]) -> None:
+        self._at = f"{path}/" if path else ""
+        self._files = {file: text for file, text in files.items() if self.holds(file)}
+        self._folders: dict[str, list[str]] = {}
+        for file in self._files:
+            for end in (at for at, char in enumerate(file) if char == "/"):
+                self._folders.setdefault(file[:end], []).append(file)
+        self._counting = counting
+        self._read: dict[str, Mapping[str, Any]] = {}
+        self._diagnostics: list[errors.Diagnostic] = []
+        self._sealed: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def holds(self, file: str) -> bool:
+        """Whether a path is one of a file of variables here."""
+        return file.startswith(tuple(f"{self._at}{kind}/" for kind in KINDS))
+
+    def told(self, veiled: bool) -> list[errors.Diagnostic]:
+        """The mistakes in what was read; and what is encrypted, where that makes a difference."""
+        message = "the file is encrypted: since it may say how its hosts are reached, they count as beyond this machine"
+        try_ = "an ansible_connection that can be read and counts more than this file, as in host_vars/"
+        hints = [
+            errors.Diagnostic("encrypted-variables", message, errors.Place(file, 1, 1), "hint", try_=try_)
+            for file in self._sealed if veiled
+        ]  # fmt: skip
+        return self._diagnostics + hints
+
+    def of(self, kind: Literal["group_vars", "host_vars"], name: str) -> dict[str, Any]:
+        """The variables of a group or host that are looked at."""
+        found: dict[str, Any] = {}
+        for file in self._of(f"{self._at}{kind}/{name}"):
+            if file not in self._read:
+                self._read[file] = self._variables(file)
+            found |= self._read[file]
+        return found
+
+    def _of(self, path: str) -> Collection[str]:
+        """The first that there is of a file or folder of the name and the name with an ending."""
+        for one in (path + ending for ending in _ENDINGS):
+            if one in self._folders:
+                inside = (file for file in self._folders[one] if _counts(file[len(one) + 1 :]))
+                return sorted(inside, key=lambda file: file.split("/"))
+            if one in self._files:
+                return (one,)
+        return ()
+
+    def _variables(self, file: str) -> Mapping[str, Any]:
+        text = self._files[file]
+        if text.startswith(VAULT):
+            self._sealed.append(file)
+            return {"ansible_connection": config.SEALED}
+        document = config.read_text(text, file, counting=self._counting.get(file, ()), ansible=True)
+        found: dict[str, Any] = {}
+        if isinstance(document.value, config.Map):
+            found = {name: document.value[name] for name in LOOKED_AT if name in document.value}
+            try:
+                aliases(found)
+            except ValueError as error:
+                document.error("inventory", str(error), document.value.values_at.get("healer_aliases"))
+                del found["healer_aliases"]
+        elif document.value is not None:
+            message = f"a file of variables has to be a mapping, got {wording.shown(document.value)}"
+            document.error("inventory", message, getattr(document.value, "mark", (1, 1, 1)))
+        self._diagnostics += document.diagnostics
+        return found
+
+
+def _counts(path: str) -> bool:
+    """Whether a file below the folder of a name counts: nothing hidden, no backup, no ending that is none of variables."""
+    *folders, name = path.split("/")
+    return (
+        not any(part.startswith(".") or part.endswith("~") for part in (*folders, name))
+        and not any(os.path.splitext(folder)[1] for folder in folders)  # noqa: PTH122 - as Ansible does it
+        and os.path.splitext(name)[1] in _ENDINGS  # noqa: PTH122
+    )
+
+
+def aliases(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """The aliases among variables. Raises ValueError for too many of them."""
+    written = variables.get("healer_aliases") or ()
+    listed = written.split(",") if isinstance(written, str) else written if isinstance(written, list | tuple) else ()
+    found = tuple(word for one in listed if (word := str(one).strip()))
+    if len(found) > ALIASES_MAX:
+        raise ValueError(f"more than {ALIASES_MAX} healer_aliases")
+    return found
