@@ -13,10 +13,10 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench crash differential check format build clean distclean
+.PHONY: help run demo test bench bench-peer crash differential check format build clean distclean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/run.stamp ## set up and start the daemon on this folder, with demonstration hosts in .healer/demo
 	@$(ON_PATH) demo/run
@@ -29,6 +29,9 @@ test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
 
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py
+
+bench-peer: $(VENV)/dev.stamp ## measure matching beside ansible-rulebook's own engine (Java 17); writes docs/benchmarks-peer.md (10 minutes)
+	@$(ON_PATH) python bench/peer.py
 
 crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (1 minute)
 	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py

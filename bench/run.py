@@ -19,6 +19,7 @@ from typing import Final
 import bars
 import children
 import durable
+import language
 import machine
 import matching
 import memory
@@ -46,8 +47,13 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "reload": (reloading.measure, ("reload-p99", "reload-time")),
     "memory": (memory.measure, ("memory", "memory-rate")),
     "writer": (writing.measure, ("writer-1", "writer-16", "writer-64", "writer-128", "writer-batching", "writer-raw")),
-    "engine": (matching.measure, ("engine-10", "engine-10000")),
-    "load": (matching.measure_load, ("load-5000",)),
+    "language": (
+        language.measure,
+        (
+            "engine-10", "engine-10000", "scan-none", "scan-ten", "scan-growth", "rulesets-200", "join", "join-100000", "throttle-100000",
+        ),
+    ),
+    "load": (matching.measure_load, ("load-5000", "memory-5000")),
     "shim": (children.measure_shim, ("shim-exec", "shim-whole")),
     "ansible": (children.measure_ansible, ("ansible",)),
 }  # fmt: skip
