@@ -29,6 +29,8 @@ CASES: Final[dict[str, tuple[list[str], str, int]]] = {
     "firing": (projects.TEN, "", 100),
     "all-firing": (projects.TEN, "", 1),
     "single": (projects.QUIET, "single", 0),
+    "slow": (projects.QUIET, "slow", 0),
+    "slow-single": (projects.QUIET, "slow-single", 0),
 }
 
 
@@ -71,6 +73,9 @@ def _results(loads: Mapping[str, list[load.Load]], decided: Mapping[str, list[fl
     pairs = list(zip(loads["durable"], loads["single"], strict=True))
     ratio = [mine.rate / other.rate for mine, other in pairs]
     made.append(bars.Result("batching-ratio", ratio, f"cap 1: {_told(loads['single'])}"))
+    slow = list(zip(loads["slow"], loads["slow-single"], strict=True))
+    told = f"{_told(loads['slow'])}; cap 1: {_told(loads['slow-single'])}"
+    made.append(bars.Result("batching-1ms", [mine.rate / other.rate for mine, other in slow], told))
     most = [free.rate / other.rate for free, other in zip(base, loads["single"], strict=True)]
     made.append(bars.Result("batching-most", most))
     return made

@@ -41,7 +41,7 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
         durable.measure,
         (
             "durable-ratio", "durable-p99", "firing-ratio", "firing-p99", "firing-backlog", "all-firing-ratio", "all-firing-p99",
-            "all-firing-backlog", "batching-ratio", "batching-most",
+            "all-firing-backlog", "batching-ratio", "batching-most", "batching-1ms",
         ),
     ),
     "reload": (reloading.measure, ("reload-p99", "reload-time")),

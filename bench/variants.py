@@ -5,6 +5,7 @@ Each variant is the shipped daemon, image and all, with one method replaced befo
 - `baseline`: the journal's append is a counter. Handler, authentication, strict parse and answer are as ever; no row is
   written and `decide` sees none.
 - `single`: the writer's batch cap is 1, one transaction a request.
+- `slow`, `slow-single`: each transaction takes a millisecond more, as on a disk whose sync does; with the batch cap as ever, and 1.
 - `retaining`: the journal is trimmed to a few seconds, every few seconds, so that retention has its work within minutes.
 """
 
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from healer import retain, store
-from healer.store import journal
+from healer.store import journal, writer
 
 KEPT_S: Final = 5.0
+SLOWER_S: Final = 0.001
 
 
 def baseline() -> None:
@@ -43,6 +46,24 @@ def single() -> None:
     store.Store.open = functools.partial(store.Store.open, batch_rows_max=1)
 
 
+def slow() -> None:
+    """A disk whose sync takes a millisecond more."""
+    commit = writer.Writer._batch
+
+    def later(self: writer.Writer, units: Sequence[Any]) -> Any:
+        made = commit(self, units)
+        time.sleep(SLOWER_S)
+        return made
+
+    writer.Writer._batch = later
+
+
+def slow_single() -> None:
+    """The same, one request a transaction."""
+    slow()
+    single()
+
+
 def retaining() -> None:
     """A short memory, and a round of retention as often."""
     retain.EVERY_S = KEPT_S
@@ -54,7 +75,9 @@ def retaining() -> None:
     retain.Retainer.__init__ = shortened
 
 
-VARIANTS: Final[dict[str, Callable[[], None]]] = {"baseline": baseline, "single": single, "retaining": retaining}
+VARIANTS: Final[dict[str, Callable[[], None]]] = {
+    "baseline": baseline, "single": single, "slow": slow, "slow-single": slow_single, "retaining": retaining,
+}  # fmt: skip
 
 
 if __name__ == "__main__":
