@@ -26,6 +26,8 @@ LAG_ROWS: Final = 2_000
 LAG_S: Final = 1.0
 SNAPSHOT_ROWS: Final = 10_000
 SNAPSHOT_S: Final = 60.0
+SNAPSHOT_SHARE: Final = 100
+"""A snapshot of much takes long, and holds the loop: the next comes after so many times as long at the earliest."""
 REPLAY_BATCH: Final = 2_000
 _NEVER: Final = 1 << 62
 
@@ -70,6 +72,7 @@ class Decider:
         self._monotonic = monotonic
         self._last_commit = self._last_snapshot = monotonic()
         self._snapshot_position = position
+        self._snapshot_took_s = 0.0
         self._use = use
         self._on_ended = on_ended
         self._told_ended: frozenset[str] = frozenset()
@@ -177,11 +180,14 @@ class Decider:
             self._on_ended(self._told_ended)
 
     async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
-        due = to - self._snapshot_position >= SNAPSHOT_ROWS or self._monotonic() - self._last_snapshot > SNAPSHOT_S
+        since_s = self._monotonic() - self._last_snapshot
+        due = to - self._snapshot_position >= SNAPSHOT_ROWS or since_s > SNAPSHOT_S
         taken = None
-        if (snapshot or due) and to > self._snapshot_position:
+        if (snapshot or (due and since_s >= SNAPSHOT_SHARE * self._snapshot_took_s)) and to > self._snapshot_position:
+            began = self._monotonic()
             taken = recovery.take(self.evaluator, to)
             self._snapshot_position, self._last_snapshot = to, self._monotonic()
+            self._snapshot_took_s = self._last_snapshot - began
         unit = deciding.Decide(self.committed_position, to, at_us, self._revision, outcomes, self._standing_of, taken)
         decided = await poison.submit(self._store, unit)
         self.committed_position = to

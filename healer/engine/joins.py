@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer.engine import memory
@@ -145,23 +146,21 @@ class Chain:
 
         Those for the first pattern; for each join its turn, its rows, its entries with their turns, the late ones; those of the window.
         """
-        held = self._held(place)
         return [
-            [place[entry] for (entry,), _ in held[self._waiting]],
-            [self._state(join, held, place) for join in self.joins],
+            [place[entry] for entry in _in_order(self._waiting)],
+            [self._state(join, place) for join in self.joins],
             [place[entry] for entry in self._recent if entry in place],
         ]
 
     @staticmethod
-    def _state(
-        join: Join, held: Mapping[memory.Side, Sequence[tuple[Row, Any]]], place: Mapping[memory.Entry, int]
-    ) -> list[Any]:
+    def _state(join: Join, place: Mapping[memory.Entry, int]) -> list[Any]:
         """A join's part of a snapshot. Turns are counted anew, so that equal states are equal texts."""
-        turns = sorted({item[0][0] for _, item in held[join.right]} | {join.turn})
+        right = _in_order(join.right)
+        turns = {turn: number for number, turn in enumerate(sorted({item[0][0] for item in right} | {join.turn}))}
         return [
-            turns.index(join.turn),
-            [[place[entry] for entry in row] for row, _ in held[join.left]],
-            [[turns.index(item[0][0]), place[entry]] for (entry,), item in held[join.right]],
+            turns[join.turn],
+            [[place[entry] for entry in row] for row in _in_order(join.left)],
+            [[turns[turn], place[entry]] for (turn, _), entry in right],
             [place[entry] for entry in join.late if not entry.gone],
         ]
 
@@ -185,15 +184,6 @@ class Chain:
         self._recent.extend(entries[number] for number in recent)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
-
-    def _held(self, entries: Iterable[memory.Entry]) -> dict[memory.Side, list[tuple[Row, Any]]]:
-        """For each side what it holds, in the order in which it came: its members, and the item."""
-        found: dict[memory.Side, dict[int, tuple[Row, Any]]] = {side: {} for side in self._sides}
-        for entry in entries:
-            for number, (side, key, members) in entry.held.items():
-                if side in found:
-                    found[side][number] = (members, side.by_key[key][number])
-        return {side: [items[number] for number in sorted(items)] for side, items in found.items()}
 
     def _propagate(self, newest: memory.Entry | None) -> None:
         new: list[Row] = [(newest,)] if newest is not None else []
@@ -256,3 +246,10 @@ _NONE: Final[dict[int, Any]] = {}
 
 def _order(item: tuple[tuple[int, int], memory.Entry]) -> tuple[int, int]:
     return item[0]
+
+
+def _in_order(side: memory.Side) -> list[Any]:
+    """What a side holds, in the order in which it came."""
+    found = [one for met in side.by_key.values() for one in met.items()]
+    found.sort(key=operator.itemgetter(0))
+    return [item for _, item in found]

@@ -111,7 +111,9 @@ class OnceWithin:
         """For a snapshot, oldest first: reference of the event that opened it, end (µs), how many came, and the group if wanted."""
         return [
             [self.open[key][1], until, self.open[key][2], *([key] if groups else [])]
-            for until, key in self.order
+            for until, key in dict.fromkeys(
+                self.order
+            )  # a count that begins anew in the same moment stands there twice
             if self.open.get(key, (None,))[0] == until
         ]
 

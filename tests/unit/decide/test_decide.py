@@ -224,6 +224,26 @@ async def test_a_snapshot_comes_with_many_rows(box: Box, monkeypatch: pytest.Mon
     assert kept[1] - kept[0] >= 10
 
 
+async def test_a_snapshot_that_takes_long_is_not_taken_often(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds the loop: at most one part in a hundred of the time is spent on it."""
+    monkeypatch.setattr(decide, "SNAPSHOT_ROWS", 10)
+    take = decide.recovery.take
+
+    def slow(*of: Any) -> Any:
+        box.now_us += S // 2
+        return take(*of)
+
+    monkeypatch.setattr(decide.recovery, "take", slow)
+    for wanted, pause_s in ((1, 0), (1, 0), (1, 40), (2, 20)):
+        box.now_us += pause_s * S
+        for _ in range(15):
+            await box.post({"a": 1})
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await box.until(lambda: box.decider is not None and box.decider.backlog == 0)
+        assert len(box.rows("SELECT seq FROM snapshot")) == wanted
+
+
 async def test_many_rows_that_lead_to_nothing_move_the_position(box: Box) -> None:
     await box.post(*[{"a": 2}] * (decide.LAG_ROWS + 1))
     await box.until(lambda: box.rows("SELECT seq FROM position")[0][0] >= decide.LAG_ROWS)

@@ -148,6 +148,15 @@ def test_8_6_a_rule_that_lost_the_event_counts_it_and_notes_it() -> None:
     assert fired(rules, lost, lost) == [("r0", 0, {"m": lost}), ("r0", 0, {"m": {**lost, "meta": noted}})]
 
 
+def test_a_count_that_begins_anew_in_the_same_moment_is_kept_once() -> None:
+    (compiled,) = testing.load(book(within(2)))
+    session, again = engine.Session(compiled), engine.Session(compiled)
+    for _ in range(3):
+        session.post({"i": 1, "h": "a"}, 0)
+    again.restore(session.snapshot())
+    assert again.snapshot() == session.snapshot()
+
+
 # --- not_all ------------------------------------------------------------------------------------------------------------------
 
 
