@@ -29,6 +29,17 @@ class Shared:
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
+        self._made: dict[str, int] = {}
+
+    def ranks(self, condition: conditions.Condition) -> list[tuple[int, int]]:
+        """For each pattern when an event comes to it that meets several: the peer asks equalities first, then what is greater or less, then
+        the rest, and of a kind those first that an earlier pattern of the ruleset asked first."""
+        found = []
+        for pattern in condition.patterns:
+            first = _flat(normal.normal(pattern.test))[0]
+            asked = json.dumps(conditions.meaning(first.leaf) if isinstance(first, normal.Check) else repr(first))
+            found.append((_kind(first), self._made.setdefault(asked, len(self._made))))
+        return found
 
     def turned(self, condition: conditions.Condition) -> list[bool]:
         """For each pattern whether the rows that it is joined to leave it in the other order. Rules in the order of the file."""
@@ -40,6 +51,16 @@ class Shared:
             goes_on = json.dumps(asked[length]) if length < len(asked) else f"end {len(self._first)}"
             found.append(self._first.setdefault(here, goes_on) != goes_on)
         return found
+
+
+def _kind(first: normal.Normal) -> int:
+    test = first.leaf.test if isinstance(first, normal.Check) and not first.negated else None
+    if not isinstance(test, conditions.Compare) or conditions.bound(test):
+        return 2
+    sides = {type(test.left), type(test.right)}
+    if sides != {conditions.Path, conditions.Literal}:
+        return 2
+    return 0 if test.op == "==" else 2 if test.op == "!=" else 1
 
 
 def _meaning(test: conditions.Test, before: Sequence[str]) -> Any:

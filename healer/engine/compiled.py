@@ -32,7 +32,8 @@ class CompiledRule:
 
     `only` is the name of its match where there is one branch. `absence` is the test of a rule that is only about absence
     (`is not defined` alone); such a rule has no branches.
-    `several`: events meet its patterns one by one, and each of them has a place of its own in the index.
+    `several`: events meet its patterns one by one, and each of them has a place of its own in the index, and comes in the
+    order of `ranks` to an event that meets several.
     `proven` is what is left to test of the first branch once the index has found the rule; None where nothing is left.
     """
 
@@ -46,6 +47,7 @@ class CompiledRule:
     throttle_key: str = ""
     steps: tuple[joins.Step, ...] = ()
     several: bool = False
+    ranks: tuple[tuple[int, int], ...] = ()
 
     def branch(self, event: dict[str, Any]) -> str | None:
         """The name of the first branch that the event meets."""
@@ -177,7 +179,9 @@ def _several(rule: rules.Rule, digest: str, tally: leaves.Tally, shared: chains.
         for pattern, tree in zip(condition.patterns, trees, strict=True)
     )
     ways = [index.gates_of(tree) for tree in trees]
-    return CompiledRule(rule, digest, branches, None, None, steps=steps, several=True), ways
+    return CompiledRule(
+        rule, digest, branches, None, None, steps=steps, several=True, ranks=tuple(shared.ranks(condition))
+    ), ways
 
 
 _EVERY: Final = conditions.Leaf(conditions.Constant(True), "", 0, 0)

@@ -78,7 +78,7 @@ class Chain:
         self._fired: list[Row] = []
 
     def insert(self, pattern: int, entry: memory.Entry) -> None:
-        """An entry that meets a pattern by itself. Give the patterns of one entry in their order."""
+        """An entry that meets a pattern by itself."""
         if self.window_us is not None:
             self._forget_early(entry, self.window_us)
         if pattern == 0:

@@ -72,6 +72,8 @@ class Turn:
             self._of.timed(number, timer)
             return
         chain = self._of.chains[number]
+        if len(met) > 1:
+            met.sort(key=made.ranks.__getitem__)
         for pattern in met:
             chain.insert(pattern, self._entry)
         may_fire = self._everyone or not self._taken

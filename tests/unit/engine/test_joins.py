@@ -101,6 +101,13 @@ def test_1_4_rules_that_begin_alike_get_their_rows_in_the_other_order() -> None:
     assert letters(got) == ["bx", "ax", "bx", "ax"]
 
 
+def test_1_4_an_event_that_meets_several_patterns_comes_to_equalities_first() -> None:
+    """Measured: then to what is greater or less, then to the rest; at the first pattern it is propagated at once."""
+    rules = book({"all": ["event.j > 0", "event.i is defined", "event.i == 2"]}, match_multiple_rules=True)
+    steps = [{"j": 1, "n": "a"}, {"i": 2, "j": 1, "n": "b"}, {"i": 2, "j": 1, "n": "c"}]
+    assert letters(fired(rules, *steps)[-1]) == ["abc", "acb"]
+
+
 def test_1_5_an_event_that_meets_two_patterns_is_consumed_unseen() -> None:
     both = {"i": 1, "j": 2}
     assert names(book(ALL), both, {"j": 2}) == [[], []]
