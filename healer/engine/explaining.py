@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from healer.engine import chains, conditions, leaves, normal, rules, throttles, values
+from healer.engine import chains, conditions, leaves, memory, normal, rules, throttles, values
 
 if TYPE_CHECKING:
     from healer.engine import session
@@ -154,7 +154,7 @@ def _of_chain(
     if taken_by and not (of.compiled.ruleset.match_multiple_rules and not taken_by[1]):
         entry["reason"], entry["taken_by"] = "taken", taken_by[0]
         return taken_by
-    complete = chain.would_fire(met, of.memory.entry(event, 0, round(now * 1_000_000), fact=False))
+    complete = chain.would_fire(met, memory.Entry(0, event, 0, round(now * 1_000_000), fact=False))
     entry["reason"] = "fires" if complete else "waits"
     return taken_by or ((made.rule.name, "") if complete else None)
 

@@ -16,6 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from healer.engine import memory
 
+SLACK: Final = 1_000
+"""So many of what went may stay in a list before it is looked through."""
 TRIES_MAX: Final = 10_000
 MATCHES_MAX: Final = 10_000
 """How many firings one event may lead to in one rule; the rest is left out, and counted."""
@@ -39,6 +41,23 @@ class Step(NamedTuple):
     """An earlier rule has the same patterns up to here: the peer joins them once, and gives the later rules the rows in the other order."""
 
 
+class Passing:
+    """Entries in the order in which they came, of which some go elsewhere: those are let go in time."""
+
+    __slots__ = ("_next", "kept")
+
+    def __init__(self) -> None:
+        self.kept: collections.deque[memory.Entry] = collections.deque()
+        self._next = SLACK
+
+    def add(self, entry: memory.Entry) -> None:
+        """One more; once there are twice as many as were left the last time, those that went are dropped."""
+        self.kept.append(entry)
+        if len(self.kept) > self._next:
+            self.kept = collections.deque(one for one in self.kept if not one.gone)
+            self._next = max(SLACK, 2 * len(self.kept))
+
+
 class Join:
     """Rows on the left, entries on the right. `late`: entries that came since rows stand on the left and have not met them."""
 
@@ -48,7 +67,7 @@ class Join:
         self.step = step
         self.left = memory.Side()
         self.right = memory.Side()
-        self.late: list[memory.Entry] = []
+        self.late = Passing()
         self.turn = 0
 
     def left_key(self, row: Row) -> Any:
@@ -74,7 +93,7 @@ class Chain:
         self._memory = held_in
         self._waiting = memory.Side()
         self._sides = frozenset((self._waiting, *(side for join in self.joins for side in (join.left, join.right))))
-        self._recent: collections.deque[memory.Entry] = collections.deque()
+        self._recent = Passing()
         self._fired: list[Row] = []
 
     def insert(self, pattern: int, entry: memory.Entry) -> None:
@@ -93,7 +112,7 @@ class Chain:
             return
         self._memory.put(join.right, key, ((join.turn, -entry.number), entry), (entry,))
         if join.left.size:
-            join.late.append(entry)
+            join.late.add(entry)
 
     def fire(self) -> list[Row]:
         """The matches that have become complete, in order. One with an entry twice is none, but takes its entries too."""
@@ -149,7 +168,7 @@ class Chain:
         return [
             [place[entry] for entry in _in_order(self._waiting)],
             [self._state(join, place) for join in self.joins],
-            [place[entry] for entry in self._recent if entry in place],
+            [place[entry] for entry in self._recent.kept if entry in place],
         ]
 
     @staticmethod
@@ -161,7 +180,7 @@ class Chain:
             turns[join.turn],
             [[place[entry] for entry in row] for row in _in_order(join.left)],
             [[turns[turn], place[entry]] for (turn, _), entry in right],
-            [place[entry] for entry in join.late if not entry.gone],
+            [place[entry] for entry in join.late.kept if not entry.gone],
         ]
 
     def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
@@ -180,8 +199,8 @@ class Chain:
                 entry = entries[number]
                 item = ((when, -entry.number), entry)
                 self._memory.put(join.right, join.right_key(entry), item, (entry,))
-            join.late.extend(entries[number] for number in late)
-        self._recent.extend(entries[number] for number in recent)
+            join.late.kept.extend(entries[number] for number in late)
+        self._recent.kept.extend(entries[number] for number in recent)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 
@@ -196,11 +215,11 @@ class Chain:
     def _through(self, join: Join, new: list[Row]) -> list[Row]:
         """What comes out of a join: what came late on the right with the rows of before, then the new rows with all on the right."""
         out: list[Row] = []
-        for entry in reversed(join.late):
+        for entry in reversed(join.late.kept):
             if not entry.gone:
                 for row in list(join.left.by_key.get(join.right_key(entry), _NONE).values()):
                     self._meet(join, row, entry, out)
-        join.late.clear()
+        join.late.kept.clear()
         join.turn += 1
         for row in new:
             key = join.left_key(row)
@@ -231,13 +250,13 @@ class Chain:
 
     def _forget_early(self, newest: memory.Entry, window_us: int) -> None:
         """Let go what is too old to join anything that comes now."""
-        recent = self._recent
+        recent = self._recent.kept
         while recent and (recent[0].gone or recent[0].at_us + window_us < newest.at_us):
             entry = recent.popleft()
             if not entry.gone:
                 self._memory.release(entry, self._sides)
         if not recent or recent[-1] is not newest:
-            recent.append(newest)
+            self._recent.add(newest)
 
 
 _EVERY: Final = ()

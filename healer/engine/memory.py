@@ -124,11 +124,6 @@ class Memory:
                 self.evicted += 1
             self.drop(oldest)
 
-    @property
-    def next_expiry_us(self) -> int | None:
-        """When the oldest event is over."""
-        return next(iter(self.events.values())).at_us + self.ttl_us if self.events else None
-
     def _let_go(self, entry: Entry, number: int) -> None:
         entry.held.pop(number, None)
         if not (entry.held or entry.fact):

@@ -188,11 +188,12 @@ def _number(entry: memory.Entry) -> int:
 class Timers:
     """All timers of a session by the number of their rule, and a heap of what is due next."""
 
-    __slots__ = ("_due", "by_rule")
+    __slots__ = ("_due", "_stands", "by_rule")
 
     def __init__(self, by_rule: dict[int, Timer]) -> None:
         self.by_rule = by_rule
         self._due: list[tuple[int, int]] = []
+        self._stands: set[tuple[int, int]] = set()
 
     def __bool__(self) -> bool:
         return bool(self.by_rule)
@@ -205,18 +206,24 @@ class Timers:
     def changed(self, number: int) -> None:
         """A timer may have another deadline."""
         deadline_us = self.by_rule[number].deadline_us
-        if deadline_us is not None:
+        if deadline_us is not None and (deadline_us, number) not in self._stands:
+            self._stands.add((deadline_us, number))
             heapq.heappush(self._due, (deadline_us, number))
 
     def next_us(self) -> int | None:
         """When the next is due."""
         while self._due and self.by_rule[self._due[0][1]].deadline_us != self._due[0][0]:
-            heapq.heappop(self._due)
+            self._pop()
         return self._due[0][0] if self._due else None
 
     def due(self, now_us: int) -> Iterator[tuple[int, Due]]:
         """What is due up to `now_us`: by time, then by rule. (rule's number, what fires)"""
         while (at_us := self.next_us()) is not None and at_us <= now_us:
-            _, number = heapq.heappop(self._due)
+            number = self._pop()
             yield number, self.by_rule[number].fire(at_us)
             self.changed(number)
+
+    def _pop(self) -> int:
+        first = heapq.heappop(self._due)
+        self._stands.remove(first)
+        return first[1]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from healer import engine, testing
-from healer.engine import joins, memory
 
 ALL = {"all": ["event.i == 1", "event.j == 2"]}
 FIRST = "events.first << event.a == 1"
@@ -245,61 +244,6 @@ def test_8_7_what_is_out_of_its_window_is_let_go() -> None:
     for second in range(1000):
         session.post({"i": 1}, second)
     assert len(session.snapshot()["entries"]) == 11
-
-
-# --- memory -------------------------------------------------------------------------------------------------------------------
-
-
-def test_what_waits_is_bounded_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "PLACES_MAX", 10)
-    session = engine.Session(testing.load(book({"all": [FIRST, "event.b == events.first.k"]}))[0])
-    for number in range(100):
-        assert session.post({"a": 1, "k": number}, number, number) == []
-    assert session.counters["events_evicted"] == 89
-    assert [match.refs for match in session.post({"b": 95}, 100, 100)] == [{"first": 95, "m_1": 100}]
-    assert session.post({"b": 5}, 100, 101) == []
-
-
-def test_what_one_event_leads_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joins, "MATCHES_MAX", 5)
-    session = engine.Session(testing.load(book(ALL))[0])
-    for number in range(8):
-        session.post({"i": 1}, number)
-    assert len(session.post({"j": 2}, 9)) == 5
-    assert session.counters["matches_cut"] == 3
-
-
-def test_nothing_is_left_of_what_went() -> None:
-    """Whatever comes and goes, a place is held by what is there, and by nothing else."""
-    conditions = {"all": [FIRST, "event.b == events.first.k", "event.c > 0 and event.c == events.m_1.b"]}
-    session = engine.Session(testing.load(book(conditions, {"all": ["event.a == 1", "event.c > 0"]}))[0])
-    draw = random.Random(7)
-    for second in range(3000):
-        body = {draw.choice("abck"): draw.randint(0, 2) for _ in range(2)}
-        if draw.random() < 0.1:
-            session.assert_fact(body, second)
-        elif draw.random() < 0.1:
-            session.retract_fact({"a": 1}, True, [], second)
-        else:
-            session.post(body, second)
-    chains = list(session.chains.values())
-    sides = [side for chain in chains for side in chain._sides]
-    assert session.memory.places == sum(side.size for side in sides)
-    session.retract_fact({}, True, [], 3000)
-    session.advance(3000 + 7200)
-    assert (session.memory.places, len(session.memory.events), session.facts.stored) == (0, 0, [])
-    assert all(side.size == 0 and not side.by_key for side in sides)
-
-
-def test_a_key_meets_its_own_kind_only() -> None:
-    """However many wait, an event is joined with those of its key."""
-    session = engine.Session(testing.load(book({"all": [FIRST, "event.b == events.first.k"]}))[0])
-    for number in range(1000):
-        session.post({"a": 1, "k": f"h{number}"}, 0, number)
-    (chain,) = session.chains.values()
-    (join,) = chain.joins
-    assert {len(met) for met in join.left.by_key.values()} == {1}
-    assert [match.refs["first"] for match in session.post({"b": "h7"}, 1, 2000)] == [7]
 
 
 # --- against the model --------------------------------------------------------------------------------------------------------

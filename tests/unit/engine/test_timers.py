@@ -253,3 +253,24 @@ def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         session.post({"a": 1}, 0, number)
     assert session.counters["events_evicted"] == 7 + (10 - 1 - 3)
     assert [sorted(match.refs.values()) for match in session.advance(10)] == [[7, 8, 9], [0]]
+
+
+def test_a_deadline_stands_once_however_many_events_are_gathered() -> None:
+    session = engine.Session(testing.load(book(after(), not_all("ab")))[0])
+    for number in range(1000):
+        session.post({"i": 1, "h": number % 3, "a": 1}, number / 1000, number)
+        session.post({"a": 1}, number / 1000, number)
+    assert len(session.timers._due) == 2
+    assert [match.at for match in session.advance(15)] == [10, 10]
+    assert len(session.timers._due) == 1  # what is left of the `not_all`
+    assert session.next_deadline() == 20
+
+
+def test_explaining_changes_nothing() -> None:
+    rules = book({"condition": {"all": ["event.i == 1", "event.j == 1"]}})
+    session = engine.Session(testing.load(rules)[0])
+    session.post({"i": 1}, 0)
+    before, last = session.snapshot(), session.memory.last
+    assert [one["reason"] for one in session.explain({"j": 1})] == ["fires"]
+    assert [one["reason"] for one in session.explain({"i": 1})] == ["waits"]
+    assert (session.snapshot(), session.memory.last) == (before, last)
