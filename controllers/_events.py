@@ -60,6 +60,8 @@ class Report:
     failures: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(host, task, message) in the order they came."""
     returned: dict[str, Any] = dataclasses.field(default_factory=dict)
+    artifacts: Any = None
+    """What the last `set_fact` or `set_stats` set, of any host."""
 
     def failed_hosts(self) -> set[str]:
         """The hosts on which something failed, or that could not be reached."""
@@ -74,10 +76,12 @@ class Report:
         return f"{host}: {task}: {message}{more}"
 
 
-def read(folder: pathlib.Path, *, failures: bool, returned: bool) -> Report:
-    """Read the events in `folder`; what tasks failed, and what they returned, only where it is asked for."""
+def read(folder: pathlib.Path, *, failures: bool, returned: bool, artifacts: bool = False) -> Report:
+    """Read the events in `folder`; what tasks failed, what they returned and what they set, only where it is asked for."""
     report = Report()
-    for kind, event in _events(folder, ("playbook_on_stats", *(_RETURNED if failures or returned else ()))):
+    for kind, event in _events(
+        folder, ("playbook_on_stats", *(_RETURNED if failures or returned or artifacts else ()))
+    ):
         data = event.get("event_data")
         if not isinstance(data, dict):
             continue
@@ -85,6 +89,13 @@ def read(folder: pathlib.Path, *, failures: bool, returned: bool) -> Report:
             report.stats, report.data = _stats(data), data.get("artifact_data")
             continue
         host, result = str(data.get("host")), data.get("res")
+        if artifacts and kind == "runner_on_ok" and isinstance(result, dict):
+            action = str(data.get("task_action")).removeprefix("ansible.builtin.")
+            if action == "set_fact":
+                report.artifacts = result.get("ansible_facts")
+            elif action == "set_stats":
+                stats = result.get("ansible_stats")
+                report.artifacts = stats.get("data") if isinstance(stats, dict) else None
         if returned and isinstance(result, dict):
             report.returned[host] = {key: value for key, value in result.items() if key != "invocation"}
         if kind in _FAILED and not data.get("ignore_errors") and len(report.failures) < FAILURES_MAX:

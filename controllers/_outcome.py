@@ -22,7 +22,7 @@ _EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
 def of(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[str, Any]:
-    """State, summary, result and the end of each target."""
+    """State, summary, result, the end of each target, and what rules get of it where they ask."""
     made = _kept(folder / _KEPT)
     if made is None:
         made = _made(job, folder, ended)
@@ -57,7 +57,10 @@ def _keep(path: pathlib.Path, made: dict[str, Any]) -> bool:
 
 def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[str, Any]:
     succeeded = ended.state == "succeeded"
-    report = _events.read(folder / _EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module")
+    wanted = "facts" in job.extra
+    report = _events.read(
+        folder / _EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module", artifacts=wanted
+    )
     if succeeded and report.stats is None:
         state, summary = _without_report(job, ended, _events.begun(folder / _EVENTS))
     elif succeeded:
@@ -77,7 +80,14 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
     if report.returned:
         result["returned"] = _sound(report.returned)
-    return {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
+    made = {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
+    return made | ({"facts": _facts(job, report)} if wanted and ended.status.exit_code == 0 else {})
+
+
+def _facts(job: model.Job, report: _events.Report) -> dict[str, Any] | None:
+    """What rules get: of a module what it returned on the last host, of a playbook what its last `set_fact` or `set_stats` set."""
+    found = _sound(next(reversed(report.returned.values()), None) if job.kind == "module" else report.artifacts)
+    return found if isinstance(found, dict) else None
 
 
 def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model.EndState, str]:

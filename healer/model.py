@@ -86,15 +86,15 @@ class Target:
 class Job:
     """One attempt of one run, as a controller gets it: rendered values, never templates.
 
-    `kind` says which of the action's forms it is (`script`, `playbook`, `module`, `command`); `subject` is the file
-    (relative to `revision_dir`), the module's name, or the argv (a tuple) for `command`. `deadline_s` counts from the start
-    of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's actions have.
+    `kind` says which of the action's forms it is; `subject` is the file (relative to `revision_dir`), the module's or the
+    template's name, or the argv (a tuple) for `command`. `deadline_s` counts from the start of the effect. `parameters` are
+    JSON values and `Secret`s. `extra` carries what only upstream's actions have.
     """
 
     token: str
     run_id: str
     action: str
-    kind: Literal["script", "playbook", "module", "command"]
+    kind: Literal["script", "playbook", "module", "command", "job_template", "workflow_template"]
     subject: str | tuple[str, ...]
     parameters: Mapping[str, Any]
     targets: tuple[Target, ...]
@@ -109,7 +109,11 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. `summary` is one line for people; `result` what the action itself reported (JSON)."""
+    """How an attempt ended. `summary` is one line for people; `result` what the action itself reported (JSON).
+
+    `facts`: what a playbook's `set_fact` or `set_stats`, a module's result or a job's artifacts give to `set_facts` and
+    `post_events`; None: nothing.
+    """
 
     state: EndState
     summary: str
@@ -118,6 +122,7 @@ class Outcome:
     per_target: Mapping[str, str] = dataclasses.field(default_factory=dict)
     truncated: bool = False
     seconds: float = 0.0
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

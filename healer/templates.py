@@ -9,6 +9,7 @@ Nothing here reads a file, the clock or a random number.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ _REMOVED_METHODS: Final = frozenset(
     {"format", "format_map", "center", "ljust", "rjust", "zfill", "expandtabs", "replace", "translate"}
 )
 _LARGEST_EXPONENT: Final = 64
+_WORD: Final = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@+,-]*", re.ASCII)
 
 
 class _Environment(sandbox.ImmutableSandboxedEnvironment):
@@ -63,8 +65,18 @@ def _bounded_replace(text: object, old: str, new: str, count: int = -1) -> str:
     return whole.replace(str(old), str(new), count)
 
 
-def _environment() -> _Environment:
-    made = _Environment(undefined=jinja2.StrictUndefined, autoescape=False, cache_size=0)
+def _word(value: Any) -> Any:
+    """What an expression may put into the text of a command: nothing that a shell reads as more than one word, and no option."""
+    if isinstance(value, jinja2.Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return value
+    shown = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
+    raise exceptions.SecurityError(f"{_shown(shown)} cannot stand in a command's text: one plain word can")
+
+
+def _environment(finalize: Callable[[Any], Any] | None = None) -> _Environment:
+    made = _Environment(undefined=jinja2.StrictUndefined, autoescape=False, cache_size=0, finalize=finalize)
     for name in _REMOVED_FILTERS:
         made.filters.pop(name, None)
     made.filters["replace"] = _bounded_replace
@@ -73,6 +85,7 @@ def _environment() -> _Environment:
 
 
 _ENVIRONMENT: Final = _environment()
+_OF_WORDS: Final = _environment(_word)
 
 
 def is_template(text: str) -> bool:
@@ -80,29 +93,30 @@ def is_template(text: str) -> bool:
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def render(value: Any, variables: Mapping[str, Any]) -> Any:
+def render(value: Any, variables: Mapping[str, Any], *, words: bool = False) -> Any:
     """Render what an operator wrote: text, or a list or mapping with text in it (keys are left alone).
 
-    Raises `errors.TemplateError`. What comes out is never rendered again.
+    With `words` the text is a command's: each expression in it may give one plain word only. Raises `errors.TemplateError`.
+    What comes out is never rendered again.
     """
-    return _render(value, variables, 0)
+    return _render(value, variables, 0, words)
 
 
-def _render(value: Any, variables: Mapping[str, Any], depth: int) -> Any:
+def _render(value: Any, variables: Mapping[str, Any], depth: int, words: bool) -> Any:
     if isinstance(value, str):
-        return _text(value, variables) if is_template(value) else value
+        return _text(value, variables, words) if is_template(value) else value
     if depth > DEPTH_MAX:
         raise errors.TemplateError(template="…", reason=f"nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, Mapping):
-        return {key: _render(item, variables, depth + 1) for key, item in value.items()}
+        return {key: _render(item, variables, depth + 1, words) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_render(item, variables, depth + 1) for item in value]
+        return [_render(item, variables, depth + 1, words) for item in value]
     return value
 
 
-def _text(source: str, variables: Mapping[str, Any]) -> Any:
+def _text(source: str, variables: Mapping[str, Any], words: bool) -> Any:
     try:
-        return _compiled(source)(variables)
+        return _compiled(source, words)(variables)
     except errors.TemplateError:
         raise
     except RecursionError:
@@ -114,20 +128,21 @@ def _text(source: str, variables: Mapping[str, Any]) -> Any:
 def check(source: str) -> None:
     """Raise `errors.TemplateError` if the text is no template (its syntax is wrong, or it uses what is not there)."""
     try:
-        _compiled(source)
+        _compiled(source, False)
     except (jinja2.TemplateError, RecursionError, ValueError) as error:
         raise errors.TemplateError(template=_shown(source), reason=str(error)) from None
 
 
 @functools.lru_cache(maxsize=4096)
-def _compiled(source: str) -> Callable[[Mapping[str, Any]], Any]:
+def _compiled(source: str, words: bool) -> Callable[[Mapping[str, Any]], Any]:
     if len(source) > SOURCE_MAX:
         raise errors.TemplateError(template=_shown(source), reason=f"it is longer than {SOURCE_MAX} characters")
-    tree = _ENVIRONMENT.parse(source)
-    expression = _single_expression(tree, source)
+    environment = _OF_WORDS if words else _ENVIRONMENT
+    tree = environment.parse(source)
+    expression = None if words else _single_expression(tree, source)
     if expression is not None:
-        return functools.partial(_value, _ENVIRONMENT.compile_expression(expression, undefined_to_none=False), source)
-    return functools.partial(_string, _ENVIRONMENT.from_string(source), source)
+        return functools.partial(_value, environment.compile_expression(expression, undefined_to_none=False), source)
+    return functools.partial(_string, environment.from_string(source), source)
 
 
 def _single_expression(tree: nodes.Template, source: str) -> str | None:

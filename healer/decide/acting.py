@@ -1,7 +1,8 @@
 """A match's actions: internal ones become decisions and appended rows, effectful ones become questions for the gates.
 
 Arguments are rendered here, once, from what the operator wrote; event data goes in as values. What cannot be rendered, found or
-validated does not stop anything: it becomes a problem of the run, which gate `validity` shows.
+validated does not stop anything: it becomes a problem of the run, which gate `validity` shows. ansible-rulebook's own effectful
+actions are in `upstream`.
 """
 
 from __future__ import annotations
@@ -13,40 +14,19 @@ from typing import Any, Final
 import orjson
 
 from healer import engine, errors, model, policy, project, telemetry, templates
+from healer.decide import firing, upstream
+from healer.decide.firing import Fired
 from healer.policy import reasons
 from healer.store import asking, deciding, journal
 
 TARGETS_MAX: Final = 1000
-PLAYBOOK_EXTRA: Final[tuple[str, ...]] = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
 TYPES: Final[Mapping[str, type]] = {
-    "name": str, "controller": str, "ruleset": str, "extra_vars": dict, "module_args": dict, "event": dict, "fact": dict,
+    "name": str, "controller": str, "ruleset": str, "lock": str, "extra_vars": dict, "module_args": dict, "job_args": dict,
+    "organization": str, "labels": list, "event": dict, "fact": dict,
 }  # fmt: skip
 """What arguments have to be once they are rendered (`parameters` and `target` are looked at where they are used)."""
 Say = Callable[[str, str, Mapping[str, Any]], None]
 """`say(level, message, fields)`: what an action tells people, after the commit."""
-
-
-@dataclasses.dataclass(slots=True)
-class Fired:
-    """One firing with where it comes from. `word`: what its event said of an alert."""
-
-    activation: str
-    ruleset_name: str
-    ruleset: engine.Ruleset
-    match: engine.Match
-    row: journal.Row
-    word: deciding.AlertWord | None
-    ordinal: int
-
-    @property
-    def rule(self) -> str:
-        """The rule's identity: activation/ruleset/rule."""
-        return f"{self.ruleset_name}/{self.match.rule.name}"
-
-
-def inner_source(ruleset_name: str) -> str:
-    """The source name of rows that internal actions append for a ruleset."""
-    return f"ruleset:{ruleset_name}"
 
 
 class Actor:
@@ -56,30 +36,41 @@ class Actor:
         self._revision = revision
         self._standing = standing
         self._say = say
-        self._mute_say = False
+        self._upstream = upstream.Upstream(revision, standing)
 
     def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
         """Add what the firing's actions lead to."""
-        variables = variables_of(fired.match)
-        after = ""
+        plain, after = firing.variables_of(fired), ""
         for action in fired.match.rule.actions:
+            root = action.args.get("var_root")
+            variables = firing.variables_of(fired, root) if root else plain
             try:
-                args = templates.render(action.args, variables)
+                args = _rendered(fired, action, variables)
                 problem = None
             except errors.TemplateError as error:
                 args, problem = dict(action.args), error.message
+            problem = problem or self._unknown_ruleset(fired, action, args)
             if action.name in project.EFFECTFUL:
-                asked = self._ask(fired, action, args, problem, after)
+                asked = self._ask(fired, action, args, problem, after, variables)
                 outcome.results.append(asked)
                 after = asked.candidate.run
             else:
-                self._internal(fired, action, args, problem, outcome)
+                self._internal(fired, action, args, problem, outcome, variables)
+
+    def _unknown_ruleset(self, fired: Fired, action: engine.Action, args: Mapping[str, Any]) -> str | None:
+        named = args.get("ruleset")
+        if not named or (fired.activation, named) in (
+            (one.name, found.name) for one, found in self._revision.rulesets()
+        ):
+            return None
+        return f"{action.name} names the ruleset {str(named)[:200]!r}, and {fired.activation} has none of that name"
 
     # --- internal actions -------------------------------------------------------------------------------------------
 
     def _internal(
-        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, outcome: deciding.Outcome
-    ) -> None:
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, outcome: deciding.Outcome,
+        variables: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         verdict, reason = "done", ""
         fields: Mapping[str, Any] = {}
         problem = problem or _mistyped(action.name, args)
@@ -96,7 +87,7 @@ class Actor:
             else:
                 outcome.appends.append(self._append(fired, action, args, depth))
         else:
-            self._tell(fired, action, args)
+            self._tell(fired, action, args, variables)
         told = None
         if reason:
             gate = {
@@ -111,7 +102,7 @@ class Actor:
 
     def _append(self, fired: Fired, action: engine.Action, args: dict[str, Any], depth: int) -> journal.Row:
         ruleset = args.get("ruleset") or fired.ruleset.name
-        source = inner_source(f"{fired.activation}/{ruleset}")
+        source = firing.inner_source(f"{fired.activation}/{ruleset}")
         kind: model.JournalKind = "event"
         body: dict[str, Any] = args.get("event") or {}
         if action.name == "set_fact":
@@ -119,12 +110,15 @@ class Actor:
         elif action.name == "retract_fact":
             kind = "retract"
             body = {"retract": args.get("fact") or {}, "partial": args.get("partial", True), "exclude_keys": ["meta"]}
-        return journal.Row(kind, source, orjson.dumps(body), data=body, actor=f"rule:{fired.rule}", depth=depth)
+        meta = orjson.dumps({"source": {"name": action.name, "type": "internal"}}).decode()
+        return journal.Row(
+            kind, source, orjson.dumps(body), data=body, actor=f"rule:{fired.rule}", meta=meta, depth=depth
+        )
 
-    def _tell(self, fired: Fired, action: engine.Action, args: dict[str, Any]) -> None:
+    def _tell(self, fired: Fired, action: engine.Action, args: dict[str, Any], variables: Mapping[str, Any]) -> None:
         fields = {"rule": fired.rule, "event": fired.row.seq, "action": action.name}
         if action.name == "debug":
-            msg = args["msg"] if "msg" in args else _looked_up(args["var"], fired.match) if "var" in args else None
+            msg = args["msg"] if "msg" in args else firing.looked_up(args["var"], variables) if "var" in args else None
             for line in msg if isinstance(msg, list) else [msg]:
                 text = (
                     line
@@ -134,7 +128,7 @@ class Actor:
                 self._say("INFO", text, fields)
         elif action.name == "print_event":
             option = orjson.OPT_INDENT_2 if args.get("pretty") else 0
-            shown = fired.match.matches.get("m", fired.match.matches)
+            shown = variables["event"] if list(fired.match.matches) == ["m"] else variables["events"]
             self._say("INFO", orjson.dumps(shown, option=option).decode(), fields)
         elif action.name == "shutdown":
             self._say("WARNING", f"activation {fired.activation} ends: {args.get('message', 'shutdown')}", fields)
@@ -142,17 +136,21 @@ class Actor:
     # --- effectful actions --------------------------------------------------------------------------------------------
 
     def _ask(
-        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, after: str
-    ) -> asking.Ask:
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problem: str | None, after: str,
+        variables: Mapping[str, Any],
+    ) -> asking.Ask:  # fmt: skip
         """`after`: the run of the effectful action before it."""
         found = [problem] if problem else []
         if (mistyped := _mistyped(action.name, args)) is not None:
             found.append(mistyped)
             args = {key: value for key, value in args.items() if isinstance(value, TYPES.get(key, object))}
         problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": detail}) for detail in found]
-        made = (self._catalog if action.name == "run_action" else self._upstream)(fired, action, args, problems)
-        made.candidate = dataclasses.replace(made.candidate, after=after)
-        made.conditions = _tests(fired.match)
+        if action.name == "run_action":
+            made = self._catalog(fired, action, args, problems)
+        else:
+            made = self._upstream.ask(fired, action, args, problems, variables)
+        made.candidate = dataclasses.replace(made.candidate, after=after, lane=upstream.lane(fired, action, args))
+        made.conditions = firing.tests_of(fired.match)
         return made
 
     def _catalog(
@@ -184,7 +182,7 @@ class Actor:
             candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
             kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra={},
             idempotent=entry.idempotent if entry else False, severity=deciding.severity_rank(word.severity if word else "unknown"),
-            actor=_asker(fired), targets=targets,
+            actor=fired.asker, targets=targets,
             alerts=[(word.source, word.key, word.cycle, word.firing)] if word else [], conditions=[],
         )  # fmt: skip
 
@@ -235,74 +233,13 @@ class Actor:
             )
         return list(targets.values())
 
-    def _upstream(
-        self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem]
-    ) -> asking.Ask:
-        """`run_playbook`, `run_module`: targets are job_args.limit, else event.meta.hosts, else the ruleset's hosts."""
-        name = str(args.get("name", ""))
-        controller = self._revision.ansible_controller
-        hosts = self._hosts(fired, args)
-        expanded, missing = self._revision.expand_hosts(controller, hosts)
-        kind = "playbook" if action.name == "run_playbook" else "module"
-        subject = name
-        if kind == "playbook":
-            found = self._revision.playbook(name)
-            if found is None:
-                problems.append(policy.Problem("unknown_action", {"action": name, "nearest": ""}))
-            subject = found or name
-        if missing:
-            fields = {
-                "target": ", ".join(missing)[:200],
-                "inventory": self._revision.inventory_name(controller),
-                "nearest": "",
-            }
-            problems.append(policy.Problem("unknown_target", fields))
-        problems += self._standing.forbidden(controller, name, kind, expanded)
-        run = model.run_id(
-            fired.activation,
-            fired.ruleset.name,
-            fired.match.rule.name,
-            f"e-{fired.row.seq}",
-            fired.ordinal,
-            action.index,
-        )
-        extra: dict[str, Any] = {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
-        extra["ansible_eda"] = _for_playbooks(fired)
-        module_args = args.get("module_args") if kind == "module" else None
-        candidate = policy.Candidate(
-            run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
-            targets=tuple(sorted({str(t) for t in expanded})), event_us=fired.row.at_us, limits=self._standing.upstream_limits(controller),
-            upstream=True, mode=self._standing.mode, problems=tuple(problems), depth=fired.row.depth,
-        )  # fmt: skip
-        return asking.Ask(
-            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
-            kind=kind, subject=subject, parameters=dict(module_args or args.get("extra_vars") or {}), extra=extra, idempotent=False,
-            severity=deciding.severity_rank(fired.word.severity if fired.word else "unknown"), actor=_asker(fired), targets=expanded,
-            alerts=[], conditions=[],
-        )  # fmt: skip
 
-    @staticmethod
-    def _hosts(fired: Fired, args: dict[str, Any]) -> list[str]:
-        job_args = args.get("job_args")
-        limit = job_args.get("limit") if isinstance(job_args, dict) else None
-        if isinstance(limit, str):
-            return [part for part in limit.replace(":", ",").split(",") if part]
-        for event in fired.match.matches.values():
-            meta = event.get("meta")
-            hosts = meta.get("hosts") if isinstance(meta, dict) else None
-            if isinstance(hosts, str):
-                return [hosts]
-            if isinstance(hosts, list) and hosts:
-                return [str(host) for host in hosts]
-        return [part for part in fired.ruleset.hosts.replace(":", ",").split(",") if part]
-
-
-def _tests(match: engine.Match) -> list[dict[str, Any]]:
-    """The tests that led to a match, with what they saw; none for one about absence, which has no event."""
-    events = match.matches
-    several = match.rule.condition.kind == "all" and len(match.rule.condition.patterns) > 1
-    shown = events if several or not events else {"": next(iter(events.values()))}
-    return engine.tests_of(match.rule, shown) if shown else []
+def _rendered(fired: Fired, action: engine.Action, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with values in them; what runs as a command takes single words of an event alone."""
+    if action.name == "run_module":
+        return upstream.module(action.args, variables, fired.variables)
+    made: dict[str, Any] = templates.render(action.args, variables)
+    return made
 
 
 def _mistyped(action: str, args: Mapping[str, Any]) -> str | None:
@@ -310,40 +247,6 @@ def _mistyped(action: str, args: Mapping[str, Any]) -> str | None:
     for key, value in args.items():
         wanted = TYPES.get(key)
         if wanted is not None and value is not None and not isinstance(value, wanted):
-            kind = "a mapping" if wanted is dict else "a text"
+            kind = "a mapping" if wanted is dict else "a list" if wanted is list else "a text"
             return f"{key} of {action} has to be {kind}, the template gave {type(value).__name__}"
     return None
-
-
-def _for_playbooks(fired: Fired) -> dict[str, Any]:
-    """The variable `ansible_eda` as upstream's playbooks read it."""
-    made: dict[str, Any] = {"ruleset": fired.ruleset.name, "rule": fired.match.rule.name}
-    matches = fired.match.matches
-    return made | ({"event": next(iter(matches.values()))} if len(matches) == 1 else {"events": matches})
-
-
-def _looked_up(path: Any, match: engine.Match) -> str:
-    """`debug: {var: event.a.b}` as upstream shows it."""
-    value: Any = variables_of(match)
-    for step in str(path).split("."):
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return f"{path} is not there"
-    return f"{path}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
-
-
-def variables_of(match: engine.Match) -> dict[str, Any]:
-    """What an action's templates may name: `event` (and `fact`) for a single match, `events` always."""
-    variables: dict[str, Any] = {"events": match.matches, "facts": match.matches}
-    if len(match.matches) == 1:
-        (event,) = match.matches.values()
-        variables |= {"event": event, "fact": event}
-    return variables
-
-
-def _asker(fired: Fired) -> str:
-    """Who asked: the rule; for `POST /webhook` and by hand the one who sent the event."""
-    return fired.row.actor if fired.activation == project.HIDDEN_ACTIVATION else f"rule:{fired.rule}"

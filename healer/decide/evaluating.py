@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from healer import engine, model, telemetry
-from healer.decide import acting, alerts, routing
+from healer.decide import acting, alerts, firing, routing
 from healer.store import cycles, deciding, journal
 
 
@@ -49,7 +49,7 @@ class Evaluator:
             for source, names in routes.items()
         }
         for one in self.running.values():
-            self._routes[acting.inner_source(one.name)] = routing.Route([one])
+            self._routes[firing.inner_source(one.name)] = routing.Route([one])
         self._needs_meta = {
             source: any(one.uses_meta for one in found.listeners) for source, found in self._routes.items()
         }
@@ -152,7 +152,7 @@ class Evaluator:
                 if "meta" not in event or not self._needs_meta.get(row.source, True):
                     event["meta"] = self.meta(row, event)
             own = word if not match.refs or row.seq in match.refs.values() else None
-            self.acting.act(acting.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal), outcome)
+            self.acting.act(firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal), outcome)
 
     def meta(self, row: journal.Row, data: Mapping[str, Any]) -> dict[str, Any]:
         """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what
@@ -168,6 +168,8 @@ class Evaluator:
             made.update(orjson.loads(row.meta))
         made["uuid"] = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
         made["received_at"] = self._iso[1]
+        if row.depth and "source" in made:
+            return made  # a row from within names the action that made it
         if row.kind == "fact":
             made["source"] = {"name": "set_fact", "type": "internal"}
         else:

@@ -245,7 +245,7 @@ class Dispatcher:
         masker = secrets.Masker(self._secret_values())
         outcome = dataclasses.replace(
             outcome, truncated=outcome.truncated or attempt.live.truncated, summary=_masked(masker, outcome.summary),
-            result=_masked_result(masker, outcome.result),
+            result=_masked_result(masker, outcome.result), facts=_masked_facts(masker, outcome.facts),
         )  # fmt: skip
         kept = finishing.Kept(await self._keep(stdout), await self._keep(stderr))
         ours = await self._store.insist(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
@@ -334,6 +334,12 @@ def _masked_result(masker: secrets.Masker, result: Any) -> Any:
         return orjson.loads(masker.whole(orjson.dumps(result, default=str)))
     except (TypeError, ValueError):
         return _masked(masker, repr(result)[:RESULT_TEXT_MAX])
+
+
+def _masked_facts(masker: secrets.Masker, facts: Any) -> dict[str, Any] | None:
+    """What an attempt gives to rules, with secrets masked; nothing where it is no mapping."""
+    made = _masked_result(masker, dict(facts)) if isinstance(facts, Mapping) else None
+    return made if isinstance(made, dict) else None
 
 
 def _subject(value: Any) -> str | tuple[str, ...]:

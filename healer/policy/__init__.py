@@ -3,10 +3,11 @@
 `store` calls it inside its transactions with what it read there; `explain` and `replay` call it with recorded values.
 """
 
-from healer.policy.candidate import Candidate, Limits, Problem, Standing, View
+from healer.policy.candidate import SEQUENCE, Candidate, Limits, Problem, Standing, View
 from healer.policy.pipeline import Decision, Verdict, decide, look_again, recheck
 
 __all__ = [
+    "SEQUENCE",
     "Candidate",
     "Decision",
     "Limits",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from healer import model
+
+SEQUENCE: Final = "sequence:"
+"""Begins the lane of a ruleset whose actions run one after the other."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Candidate:
     depth: int = 0
     after: str = ""
     """The run of the step before it in its rule's list of actions."""
+    lane: str = ""
+    """What orders its running: a lock's name or a ruleset whose actions run one after the other (`SEQUENCE…`)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class View:
     """target → the run that works on it."""
     running_daemon: int = 0
     running_controller: int = 0
+    lane_held_by: str = ""
+    """The run that is before it in its lane: it runs, or its turn is earlier."""
     before: model.RunState | None = None
     """The state of the run `after`; None: there is none."""
 

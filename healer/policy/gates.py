@@ -136,16 +136,20 @@ def chain(candidate: Candidate, view: View, now_us: int) -> Answer:
 
 
 def lock(candidate: Candidate, view: View, now_us: int) -> Answer:
-    """Gate 15: somebody works on a target; the places of the controller or the daemon are taken."""
+    """Gate 15: somebody works on a target; another is first in its lane; the places of the controller or the daemon are taken."""
     limits = candidate.limits
     saw: Saw = {
         "locked": {target: run for target, run in sorted(view.locked_by.items()) if run != candidate.run},
         "running": view.running_daemon,
         "running_controller": view.running_controller,
     }
+    if candidate.lane:
+        saw["lane"] = {"name": candidate.lane, "held_by": view.lane_held_by}
     noes = []
     if limits.lock_targets:
         noes = [No("target_busy", {"run": run, "target": target}) for target, run in saw["locked"].items()]
+    if view.lane_held_by:
+        noes.append(No("lane_busy", {"run": view.lane_held_by, **_lane(candidate.lane)}))
     for used, limit, place in (
         (view.running_daemon, limits.concurrency_daemon, "the daemon"),
         (view.running_controller, limits.concurrency_controller, candidate.controller),
@@ -153,6 +157,12 @@ def lock(candidate: Candidate, view: View, now_us: int) -> Answer:
         if limit is not None and used >= limit:
             noes.append(No("concurrency", {"used": used, "limit": limit, "place": place}))
     return saw, noes
+
+
+def _lane(lane: str) -> dict[str, str]:
+    """A lane in words."""
+    kind, _, name = lane.partition(":")
+    return {"lane": f"the lock {name}" if kind == "lock" else f"{name}, whose actions run one after the other"}
 
 
 def mode(candidate: Candidate, view: View, now_us: int) -> Answer:

@@ -66,6 +66,7 @@ _ALL: Final = (
     Reason("chain", "chain", "suppressed", "The step before it ({run}) did not succeed.", "healer explain {run}"),
     Reason("chain_depth", "chain", "refused", "Depth {depth}: this rule is fed by its own effect; limit {limit}."),
     Reason("target_busy", "lock", None, "{run} is working on {target}.", "healer runs show {run}"),
+    Reason("lane_busy", "lock", None, "{run} is before it in {lane}.", "healer runs show {run}"),
     Reason("concurrency", "lock", None, "{used} of {limit} places of {place} taken."),
     Reason(
         "observe",

@@ -20,7 +20,7 @@ from healer.project.git import Git
 from healer.project.settings import Settings
 from healer.project.tree import File
 
-EFFECTFUL: Final = frozenset({"run_action", "run_playbook", "run_module"})
+EFFECTFUL: Final = frozenset({"run_action", "run_playbook", "run_module", "run_job_template", "run_workflow_template"})
 """The actions that touch the world: they become runs and pass the gates."""
 
 HIDDEN_ACTIVATION: Final = "healer"
@@ -92,15 +92,12 @@ class Revision:
         """The id as people see it."""
         return self.id[:SHORT]
 
-    @property
-    def ansible_controller(self) -> str:
-        """The controller of `run_playbook` and `run_module`: the default one if it can, else the first that can."""
+    def controller_for(self, kind: str) -> str:
+        """The controller of an upstream action that runs a `kind`: the default one if it can, else the first that can."""
         default = self.controllers.get(self.default_controller)
-        if default is not None and "playbook" in default.kinds:
+        if default is not None and kind in default.kinds:
             return self.default_controller
-        return next(
-            (name for name, spec in self.controllers.items() if "playbook" in spec.kinds), self.default_controller
-        )
+        return next((name for name, spec in self.controllers.items() if kind in spec.kinds), self.default_controller)
 
     def rulesets(self) -> Iterator[tuple[Activation, engine.Ruleset]]:
         """Every ruleset with its activation."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from healer import config, engine, errors
-from healer.rulebook import fields
+from healer.rulebook import fields, freeform
 
 ACTIONS_MAX: Final = 100
 
@@ -26,12 +26,20 @@ _RUN: Final = {
     "name": "string", "post_events": "boolean", "set_facts": "boolean", "verbosity": "integer",
     "var_root": "string|object", "json_mode": "boolean", "extra_vars": "object", **_RETRY,
 }  # fmt: skip
+_TEMPLATE: Final = {
+    "name": "string", "organization": "string", "job_args": "object", "post_events": "boolean", "set_facts": "boolean",
+    "ruleset": "string", "var_root": "string", "include_events": "boolean", "labels": "list", "add_event_uuid_label": "boolean",
+    **_RETRY, "delay": "integer",
+}  # fmt: skip
 SHAPES: Final[dict[str, Shape]] = {
     "run_action": Shape(
-        {"name": "string", "target": "string|list", "parameters": "object", "controller": "string"}, ("name",)
+        {"name": "string", "target": "string|list", "parameters": "object", "controller": "string", "lock": "string"},
+        ("name",),
     ),
     "run_playbook": Shape({**_RUN, "copy_files": "boolean", "ruleset": "string"}, ("name",)),
     "run_module": Shape({**_RUN, "module_args": "object|string"}, ("name",)),
+    "run_job_template": Shape(_TEMPLATE, ("name", "organization")),
+    "run_workflow_template": Shape(_TEMPLATE, ("name", "organization")),
     "post_event": Shape({"ruleset": "string", "event": "object"}, ("event",)),
     "set_fact": Shape({"ruleset": "string", "fact": "object"}, ("fact",)),
     "retract_fact": Shape({"ruleset": "string", "fact": "object", "partial": "boolean"}, ("fact",)),
@@ -40,12 +48,10 @@ SHAPES: Final[dict[str, Shape]] = {
     "none": Shape({}, empty=True),
     "shutdown": Shape({"delay": "number", "message": "string", "kind": "string"}, empty=True),
 }
-NOT_YET: Final = ("run_job_template", "run_workflow_template", "pg_notify")
-_LATER: Final = ("post_events", "set_facts", "var_root", "retry", "retries", "delay", "lock", "ruleset")
-NOT_YET_ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
-    "run_playbook": _LATER, "run_module": _LATER, "print_event": ("var_root",), "shutdown": ("delay",),
-}  # fmt: skip
-"""Arguments of upstream that are known and do nothing yet: refused where they ask for something, never ignored."""
+CHOICES: Final = {("shutdown", "kind"): ("graceful", "now")}
+"""(action, argument) → what it may be."""
+ALONE: Final = {"debug": ("msg", "var")}
+"""Of these arguments of an action only one may stand."""
 
 
 def read(document: config.Document, rule: config.Map) -> tuple[engine.Action, ...] | None:
@@ -85,16 +91,29 @@ def _action(document: config.Document, item: Any, mark: config.Mark | None, inde
         return None
     name = next(iter(item))
     at = item.keys_at.get(name)
-    if name in NOT_YET:
-        fields.action_not_yet(document, item, name, f"the action {name}")
-        return engine.Action(name, plain(item[name]) if isinstance(item[name], dict) else {}, document.place(at), index)
     if name not in SHAPES:
         near = errors.nearest(str(name), SHAPES) or "known: " + ", ".join(SHAPES)
         document.error("action-keyword", f"rulebooks have no action {name!r}", at, near)
         return None
     if not _arguments(document, name, item):
         return None
-    return engine.Action(name, plain(item[name]) or {}, document.place(at), index)
+    args = plain(item[name]) or {}
+    if name == "run_module" and isinstance(args.get("module_args"), str):
+        args = _free_form(document, item[name], args)
+        if args is None:
+            return None
+    return engine.Action(name, args, document.place(at), index)
+
+
+def _free_form(document: config.Document, written: config.Map, args: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of a module that stand as one text, taken apart before any event has a say."""
+    if freeform.is_one_template(args["module_args"]):
+        return args
+    try:
+        return args | {"module_args": freeform.arguments(args["name"], args["module_args"])}
+    except ValueError as error:
+        document.error("module-args", str(error), written.values_at.get("module_args"), "write a mapping")
+        return None
 
 
 def _arguments(document: config.Document, name: str, item: config.Map) -> bool:
@@ -115,30 +134,22 @@ def _arguments(document: config.Document, name: str, item: config.Map) -> bool:
 
 def _details(document: config.Document, name: str, found: config.Map) -> bool:
     good = True
-    for key in NOT_YET_ARGUMENTS.get(name, ()):
-        if found.get(key):  # nought and false ask for nothing
-            fields.action_not_yet(document, found, key, f"{key}: of {name}")
-    if name == "run_module" and isinstance(found.get("module_args"), str) and not _one_template(found["module_args"]):
-        fields.action_not_yet(document, found, "module_args", "module_args: as a text (write a mapping)")
-    if name == "debug" and "msg" in found and "var" in found:
-        document.error("action-shape", "debug takes msg or var, not both", found.keys_at.get("var"))
+    alone = [key for key in ALONE.get(name, ()) if key in found]
+    if len(alone) > 1:
+        document.error("action-shape", f"{name} takes {' or '.join(alone)}, not both", found.keys_at.get(alone[-1]))
         good = False
-    if name == "shutdown" and found.get("kind", "graceful") not in ("graceful", "now"):
-        fields.wrong_type(document, found.values_at.get("kind"), "kind", found["kind"], "graceful or now")
-        good = False
-    for key in ("msg", "target"):
+    for (action, key), choices in CHOICES.items():
+        if action == name and isinstance(found.get(key), str) and found[key] not in choices:
+            fields.wrong_type(document, found.values_at.get(key), key, found[key], " or ".join(choices))
+            good = False
+    for key, kind in SHAPES[name].arguments.items():
         items = found.get(key)
-        if isinstance(items, config.Seq):
+        if "list" in kind and isinstance(items, config.Seq):
             for number, item in enumerate(items):
                 if not isinstance(item, str):
                     fields.wrong_type(document, items.items_at[number], f"{key} {number + 1}", item, "a text")
                     good = False
     return good
-
-
-def _one_template(text: str) -> bool:
-    """Whether a text is one template and nothing else: it gives a value of any type."""
-    return text.strip().startswith("{{") and text.strip().endswith("}}")
 
 
 def plain(value: Any) -> Any:

@@ -9,8 +9,10 @@ from healer import config, engine, errors, templates
 from healer.engine import values
 from healer.rulebook import actions, conditions, fields, throttles
 
-KEYS: Final = ("name", "condition", "action", "actions", "enabled", "throttle", "lock", "policy")
-NOT_YET: Final = ("lock", "policy")
+KEYS: Final = ("name", "condition", "action", "actions", "enabled", "throttle", "policy")
+REQUIRED: Final = ("name", "condition")
+TYPES: Final = {"name": "string", "enabled": "boolean"}
+NOT_YET: Final = ("policy",)
 
 
 def read(
@@ -20,11 +22,11 @@ def read(
     if not isinstance(item, config.Map):
         fields.wrong_type(document, mark, f"rule {index + 1}", item, "a mapping")
         return None
-    good = fields.keys(document, item, KEYS, ("name", "condition"), "a rule")
+    good = fields.keys(document, item, KEYS, REQUIRED, "a rule")
     for key in NOT_YET:
         if key in item:
             fields.action_not_yet(document, item, key, f"{key}: in a rule")
-    good &= fields.typed(document, item, "enabled", "boolean")
+    good &= fields.typed(document, item, "enabled", TYPES["enabled"])
     name = name_of(document, item, variables) if "name" in item else None
     condition = conditions.read(document, item, variables) if "condition" in item else None
     acts = actions.read(document, item)

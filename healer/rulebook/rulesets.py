@@ -14,8 +14,10 @@ KEYS: Final = (
     "execution_strategy", "policy",
 )  # fmt: skip
 REQUIRED: Final = ("name", "hosts", "sources", "rules")
+TYPES: Final = {"name": "string", "hosts": "string", "match_multiple_rules": "boolean", "gather_facts": "boolean"}
+STRATEGIES: Final = ("sequential", "parallel")
 TTL_S: Final = 7200.0
-_TTL: Final = re.compile(r"\d+\s(seconds?|minutes?|hours?|days?)", re.ASCII)
+TTL: Final = re.compile(r"\d+\s(seconds?|minutes?|hours?|days?)")
 
 
 def read(document: config.Document, variables: Mapping[str, Any]) -> list[engine.Ruleset]:
@@ -57,14 +59,10 @@ def _ruleset(
         fields.wrong_type(document, mark, "a ruleset", item, "a mapping")
         return None
     good = fields.keys(document, item, KEYS, REQUIRED, "a ruleset")
-    for key, kind in (
-        ("name", "string"),
-        ("hosts", "string"),
-        ("match_multiple_rules", "boolean"),
-        ("gather_facts", "boolean"),
-    ):
+    for key, kind in TYPES.items():
         good &= fields.typed(document, item, key, kind)
-    good &= _not_yet(document, item) and _strategy(document, item)
+    good &= _not_yet(document, item)
+    good &= _strategy(document, item)
     ttl_s = _ttl_s(document, item)
     name = _name(item)
     if name == "":
@@ -90,18 +88,16 @@ def _not_yet(document: config.Document, item: config.Map) -> bool:
     if item.get("gather_facts") is True:
         fields.not_yet(document, item, "gather_facts", "gather_facts: true")
         good = False
-    if item.get("execution_strategy") == "sequential":
-        fields.action_not_yet(document, item, "execution_strategy", "execution_strategy: sequential")
     if "policy" in item:
         fields.action_not_yet(document, item, "policy", "policy: in a ruleset")
     return good
 
 
 def _strategy(document: config.Document, item: config.Map) -> bool:
-    if item.get("execution_strategy", "sequential") in ("sequential", "parallel"):
+    if item.get("execution_strategy", "sequential") in STRATEGIES:
         return True
     mark, got = item.values_at.get("execution_strategy"), item["execution_strategy"]
-    fields.wrong_type(document, mark, "execution_strategy", got, "sequential or parallel")
+    fields.wrong_type(document, mark, "execution_strategy", got, " or ".join(STRATEGIES))
     return False
 
 
@@ -109,7 +105,7 @@ def _ttl_s(document: config.Document, item: config.Map) -> float | None:
     if "default_events_ttl" not in item:
         return TTL_S
     text = item["default_events_ttl"]
-    if isinstance(text, str) and _TTL.fullmatch(text) and (made := throttles.window(text)):
+    if isinstance(text, str) and TTL.fullmatch(text.removesuffix("\n")) and (made := throttles.window(text)):
         return made[0] / 1_000_000
     wanted = "a duration like '2 hours' (seconds, minutes, hours, days)"
     fields.wrong_type(document, item.values_at.get("default_events_ttl"), "default_events_ttl", text, wanted)

@@ -19,6 +19,8 @@ from healer.store.transaction import Transaction, dumps, loads, placeholders
 RunRow = dict[str, Any]
 
 _PLACES: Final = {name: place for place, (name, _) in enumerate(gates.ORDER)}
+TURNS_A_ROW: Final = 1_000_000
+"""Turns of a row's decisions lie between those of the rows before and after it."""
 WAITED_MAX: Final = 10
 """How many waits of a run are told, the last ones."""
 
@@ -66,10 +68,11 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
     )  # fmt: skip
     if kept:
         return str(held[0]), 0
+    turn = seq * TURNS_A_ROW + n
     if held is None:
-        _insert_run(tx, asked, decision, seq, at_us, revision, text)
+        _insert_run(tx, asked, decision, seq, at_us, revision, text, turn)
     else:
-        _refresh(tx, asked, seq, revision)
+        _refresh(tx, asked, seq, revision, turn)
         _again(tx, candidate.run, str(held[0]), decision, at_us, text)
     _targets(tx, asked, decision)
     tx.audit(
@@ -148,6 +151,7 @@ def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Stand
         locked_by=_locked_by(tx, candidate.targets),
         running_daemon=sum(running.values()),
         running_controller=running.get(candidate.controller, 0),
+        lane_held_by=_lane_held_by(tx, candidate),
         before=_before(tx, candidate.after),
     )
 
@@ -163,6 +167,12 @@ def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
 def _before(tx: Transaction, run: str) -> model.RunState | None:
     found = tx.one("run_state", run) if run else None
     return found[0] if found is not None else None
+
+
+def _lane_held_by(tx: Transaction, candidate: policy.Candidate) -> str:
+    lane, run = candidate.lane, candidate.run
+    found = tx.one("lane_before", lane, run, lane, run, run, run) if lane else None
+    return str(found[0]) if found else ""
 
 
 def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
@@ -213,11 +223,19 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         problems=standing.problems,
         depth=row["depth"],
         after=row["after"],
+        lane=row["lane"],
     )
 
 
 def _insert_run(
-    tx: Transaction, asked: Ask, decision: policy.Decision, seq: int, at_us: int, revision: int, explanation: str
+    tx: Transaction,
+    asked: Ask,
+    decision: policy.Decision,
+    seq: int,
+    at_us: int,
+    revision: int,
+    explanation: str,
+    turn: int,
 ) -> None:
     candidate = asked.candidate
     waits = decision.state == "deferred"
@@ -228,18 +246,19 @@ def _insert_run(
         candidate.controller, dumps(asked.parameters), dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run),
         dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
         at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
+        candidate.lane, turn,
     )  # fmt: skip
     for source, key, cycle, firing in asked.alerts:
         tx.run("run_alert_insert", candidate.run, source, key, cycle, int(firing))
 
 
-def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int) -> None:
+def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int, turn: int) -> None:
     """A repeat decides again with what the rules say today: what was refused may have been mended by a reload."""
     candidate = asked.candidate
     tx.run(
         "run_refresh", seq, candidate.action, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters),
         dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
-        candidate.event_us, candidate.after, candidate.run,
+        candidate.event_us, candidate.after, candidate.lane, turn, candidate.run,
     )  # fmt: skip
     tx.run("run_targets_clear", candidate.run)
 

@@ -105,6 +105,8 @@ class Claim:
         if candidate.limits.lock_targets:
             for target in candidate.targets:
                 tx.run("lock_take", target, token, run, tx.epoch, tx.now_us, deadline_us)
+        if candidate.lane:
+            tx.run("lock_take", candidate.lane, token, run, tx.epoch, tx.now_us, deadline_us)
         tx.audit(
             "intent", actor=row["actor"], run=run, attempt=number, token=token, rule=row["rule"], action=row["action"],
             controller=row["controller"], targets=list(candidate.targets), deadline_us=deadline_us, epoch=tx.epoch,

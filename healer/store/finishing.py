@@ -7,12 +7,13 @@ took over) changes nothing: it is kept in the audit as evidence.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from healer import model, telemetry
 from healer.audit import records
 from healer.store import asking, journal
-from healer.store.transaction import Transaction, dumps
+from healer.store.transaction import Transaction, dumps, loads
 
 
 @dataclasses.dataclass(slots=True)
@@ -24,17 +25,14 @@ class Kept:
 
 
 class Finish:
-    """An attempt ended. The result says whether it was still ours to end. `appends`: rows that its outcome brings (`set_stats` …)."""
+    """An attempt ended. The result says whether it was still ours to end."""
 
-    def __init__(
-        self, token: str, run: str, number: int, outcome: model.Outcome, kept: Kept, appends: Sequence[journal.Row] = ()
-    ) -> None:
+    def __init__(self, token: str, run: str, number: int, outcome: model.Outcome, kept: Kept) -> None:
         self.token = token
         self.run = run
         self.number = number
         self.outcome = outcome
         self.kept = kept
-        self.appends = appends
 
     weight = 2
 
@@ -64,9 +62,11 @@ class Finish:
             telemetry.count("outcomes_late")
             return False
         unknown = outcome.state == "unknown"
+        tx.run("lane_release" if unknown else "lock_release", self.token)
         if not unknown:
-            tx.run("lock_release", self.token)
             _targets_ended(tx, self.run, outcome, tx.now_us)
+        if self._retry(tx, row):
+            return True
         reason = "unverified" if outcome.state == "succeeded" else ""
         # Nobody decided that it shall not happen: a repeat of the alert is a new attempt, as after any failure.
         state = "failed" if outcome.state == "cancelled" else outcome.state
@@ -74,10 +74,60 @@ class Finish:
             "run_move", state, reason, dumps({"summary": outcome.summary}), tx.now_us, None if unknown else tx.now_us,
             self.run, "running", what=self.run, old=row["state"], new=state,
         )  # fmt: skip
-        if self.appends:
-            journal.append_all(tx, [journal.Append(list(self.appends))])
+        if outcome.facts is not None:
+            self._hand_on(tx, row, outcome.facts)
         telemetry.count(f"attempts_{outcome.state}")
         return True
+
+    def _retry(self, tx: Transaction, row: asking.RunRow) -> bool:
+        """A failed one is tried again as often as its action says: a new attempt, after the delay, first in its lane."""
+        wanted = loads(row["extra"]).get("retries")
+        if wanted is None or self.outcome.state != "failed":
+            return False
+        made = tx.one("attempts_failed", self.run)[0]
+        if made > wanted["times"]:
+            return False
+        fields = {"summary": self.outcome.summary, "retry": made, "of": wanted["times"]}
+        tx.must(
+            "run_move",
+            "queued",
+            "",
+            dumps(fields),
+            tx.now_us,
+            None,
+            self.run,
+            "running",
+            what=self.run,
+            old=row["state"],
+            new="queued",
+        )
+        tx.audit(
+            "transition", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
+            old="running", state="queued", detail=f"retry {made} of {wanted['times']}",
+        )  # fmt: skip
+        telemetry.count("attempts_retried")
+        asking.queue_attempt(tx, self.run, tx.now_us + wanted["delay_ms"] * 1000)
+        return True
+
+    def _hand_on(self, tx: Transaction, row: asking.RunRow, given: Mapping[str, Any]) -> None:
+        """`set_facts` and `post_events`: what the attempt gave goes into the journal, unless that is fed by itself too deep."""
+        wanted = loads(row["extra"]).get("facts")
+        if wanted is None:
+            return
+        depth = row["depth"] + 1
+        if wanted["depth_max"] is not None and depth > wanted["depth_max"]:
+            tx.audit(
+                "facts_refused", actor=row["actor"], run=self.run, rule=row["rule"], reason="chain_depth", depth=depth,
+                limit=wanted["depth_max"],
+            )  # fmt: skip
+            telemetry.count("decisions_chain_depth")
+            return
+        body, meta = dumps(dict(given)).encode(), dumps({"source": {"name": wanted["action"], "type": "internal"}})
+        rows = [
+            journal.Row(kind, wanted["source"], body, actor=row["actor"], meta=meta, depth=depth)
+            for kind in wanted["kinds"]
+        ]
+        journal.append_all(tx, [journal.Append(rows)])
 
     def _audit(self, tx: Transaction, row: asking.RunRow, what: str) -> None:
         outcome = self.outcome

@@ -21,6 +21,7 @@ STREAMS: Final = ("stdout", "stderr")
 
 HELD: Final = {
     "target_busy": "Waits for its targets: another run works on one of them.",
+    "lane_busy": "Waits for its turn: another run is before it in its ruleset or has its lock.",
     "concurrency": "Waits for a place of its controller or of the daemon.",
 }
 """Why an attempt waits in the queue: of it only the code is kept, so these name no run and no number."""

@@ -48,13 +48,13 @@ class Kit:
 
     def asked(self, key: str, *targets: str, limits: policy.Limits = LIMITS, **more: Any) -> asking.Ask:
         """A match's question for the gates. `more`: fields of the candidate, and `alerts`."""
-        alerts = more.pop("alerts", [])
+        alerts, extra = more.pop("alerts", []), more.pop("extra", {})
         run, names = model.run_id("a", "b", "c", key, 0, 0), targets or ("host:web1",)
         made = {"event_us": self.now_us, "limits": limits} | more
         candidate = policy.Candidate(run, "a/b/c", "clean", "here", tuple(names), **made)
         hosts = [model.Target("host", name[5:], name[5:]) for name in names]
         return asking.Ask(
-            candidate, self.standing, 0, "script", "scripts/x.sh", {}, {}, False, 4, "rule:a/b/c", hosts, alerts, []
+            candidate, self.standing, 0, "script", "scripts/x.sh", {}, extra, False, 4, "rule:a/b/c", hosts, alerts, []
         )
 
     def use(self, revision_id: str) -> None:
@@ -82,10 +82,12 @@ class Kit:
         claims: claiming.Claims = self.do(claiming.Claim(limit, lambda _: self.standing))
         return claims
 
-    def finish(self, claimed: claiming.Claimed, state: model.EndState = "succeeded", output: bytes = b"out") -> bool:
+    def finish(
+        self, claimed: claiming.Claimed, state: model.EndState = "succeeded", output: bytes = b"out", facts: Any = None
+    ) -> bool:
         """T4."""
         kept = finishing.Kept(self.store.blobs.keep(output), self.store.blobs.keep(b""))
-        outcome = model.Outcome(state, state, 0)
+        outcome = model.Outcome(state, state, 0, facts=facts)
         return bool(self.do(finishing.Finish(claimed.token, claimed.run["id"], claimed.number, outcome, kept)))
 
     def audit(self) -> list[dict[str, Any]]:

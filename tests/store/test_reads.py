@@ -44,7 +44,7 @@ def seed(tx: Any, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         tx.run(
             "run_insert", row["id"], row["state"], "", "{}", 1, row["rule"], "note", 0, "catalog", "command", "[]", "local", "{}", "{}",
-            0, 0, "{}", 4, 0, "x", 1, 0, row["created_us"], row["created_us"], None, None, None, "{}", "",
+            0, 0, "{}", 4, 0, "x", 1, 0, row["created_us"], row["created_us"], None, None, None, "{}", "", "", 0,
         )  # fmt: skip
         for target in row["targets"]:
             tx.run("run_target_put", row["id"], target, "{}", "note", row["state"], "", "{}")

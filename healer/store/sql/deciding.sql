@@ -72,8 +72,8 @@ SELECT state, reason, deferred_us FROM run WHERE id = ?;
 -- name: run_insert
 INSERT INTO run (id, state, reason, detail, seq, rule, action, action_index, flavor, kind, subject, controller, parameters, extra,
                  idempotent, dry_run, limits, severity, depth, actor, revision, event_us, created_us, changed_us, deferred_us,
-                 look_at_us, ended_us, explanation, after)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                 look_at_us, ended_us, explanation, after, lane, turn)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: run_decide_again
 -- Compare-and-set; a run that stays deferred, or is let go on from there, keeps the time since when.
@@ -155,8 +155,8 @@ SELECT count(*) FROM attempt WHERE run = ? AND state NOT IN ('queued', 'withdraw
 SELECT coalesce(max(number), 0) FROM attempt WHERE run = ?;
 
 -- name: attempt_insert
-INSERT INTO attempt (run, number, token, state, targets, controller, severity, not_before_us, held)
-SELECT ?, ?, ?, 'queued', ?, controller, severity, ?, '' FROM run WHERE id = ?;
+INSERT INTO attempt (run, number, token, state, targets, controller, severity, not_before_us, held, lane, turn)
+SELECT ?, ?, ?, 'queued', ?, controller, severity, ?, '', lane, turn FROM run WHERE id = ?;
 
 -- name: running_by_controller
 SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY controller;
@@ -164,7 +164,7 @@ SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY contro
 -- name: run_refresh
 -- A repeat decides again: the row takes what the rules say today.
 UPDATE run SET seq = ?, action = ?, kind = ?, subject = ?, controller = ?, parameters = ?, extra = ?, idempotent = ?, dry_run = ?, limits = ?,
-    severity = ?, revision = ?, event_us = ?, after = ?
+    severity = ?, revision = ?, event_us = ?, after = ?, lane = ?, turn = ?
 WHERE id = ?;
 
 -- name: run_targets_clear

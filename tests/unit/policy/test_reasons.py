@@ -54,6 +54,8 @@ def said() -> dict[str, gates.No]:
                 found |= {no.code: no for no in gate(candidate(**change), view, NOW)[1]}
     step = candidate(after="r-0", depth=0)
     found |= {no.code: no for no in gates.chain(step, policy.View(before="failed"), NOW)[1]}
+    laned = candidate(lane="sequence:a/b")
+    found |= {no.code: no for no in gates.lock(laned, policy.View(lane_held_by="r-0"), NOW)[1]}
     return found
 
 

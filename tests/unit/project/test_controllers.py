@@ -49,7 +49,7 @@ default: site
         "forks": 3,
         "vault_password": {"secret": "file:/run/secrets/vault"},
     }
-    assert (revision.default_controller, revision.ansible_controller) == ("site", "site")
+    assert (revision.default_controller, revision.controller_for("playbook")) == ("site", "site")
     assert revision.beyond_local() == ["site"]
     assert revision.controllers["here"].inventory == "inventory"
 
@@ -76,7 +76,7 @@ def test_upstream_actions_take_the_first_that_can(write: Any) -> None:
     text = "controllers: {here: {type: local}, a: {type: ansible}, b: {type: ansible}}\ndefault: here\n"
     revision = load(write, text).revision
     assert revision is not None
-    assert revision.ansible_controller == "a"
+    assert revision.controller_for("playbook") == "a"
 
 
 @pytest.mark.parametrize(

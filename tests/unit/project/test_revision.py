@@ -94,4 +94,4 @@ def test_groups_are_their_hosts(revision: project.Revision) -> None:
 
 def test_what_reaches_beyond_this_machine(revision: project.Revision) -> None:
     assert revision.beyond_local() == ["site"]
-    assert revision.ansible_controller == "site"
+    assert revision.controller_for("playbook") == "site"

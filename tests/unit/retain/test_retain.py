@@ -89,7 +89,7 @@ def add_run(box: Box, name: str, alert: tuple[str, int] | None = None) -> None:
     tx = box.store.writer.tx
     tx.run(
         "run_insert", name, "succeeded", "", "{}", 1, "a/b/c", "x", 0, "catalog", "command", "[]", "here", "{}", "{}", 0, 0,
-        "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}", "",
+        "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}", "", "", 0,
     )  # fmt: skip
     if alert is not None:
         tx.run("run_alert_insert", name, "am", *alert, 1)

@@ -237,7 +237,7 @@ def _seed(tx: Any, run_id: str, state: str, more: dict[str, Any]) -> None:
     tx.run(
         "run_insert", run_id, state, reason, more.get("detail", "{}"), seq, rule, action, 0, "catalog", "script",
         '"scripts/restart.sh"', "local", '{"service":"nginx"}', "{}", 1, 0, "{}", 2, 0, "rule:" + rule, revision_n, at_us, at_us,
-        at_us, None, None, None, '{"conditions":[],"gates":[]}', "",
+        at_us, None, None, None, '{"conditions":[],"gates":[]}', "", "", 0,
     )  # fmt: skip
     for name in more.get("targets", ["host:web1"]):
         tx.run("run_target_put", run_id, name, '{"inventory_name":"web1"}', action, state, "", "{}")

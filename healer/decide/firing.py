@@ -1,0 +1,100 @@
+"""A firing on its way to its actions: where it comes from, and what the actions' templates may name of it.
+
+Callers: `acting`, `upstream`, `evaluating`. Pure functions of a match.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from healer import engine, project
+from healer.store import deciding, journal
+
+
+@dataclasses.dataclass(slots=True)
+class Fired:
+    """One firing with where it comes from. `word`: what its event said of an alert; `variables`: those of its activation."""
+
+    activation: str
+    ruleset_name: str
+    ruleset: engine.Ruleset
+    match: engine.Match
+    row: journal.Row
+    word: deciding.AlertWord | None
+    ordinal: int
+    variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rule(self) -> str:
+        """The rule's identity: activation/ruleset/rule."""
+        return f"{self.ruleset_name}/{self.match.rule.name}"
+
+    @property
+    def asker(self) -> str:
+        """Who asked: the rule; for `POST /webhook` and by hand the one who sent the event."""
+        return self.row.actor if self.activation == project.HIDDEN_ACTIVATION else f"rule:{self.rule}"
+
+
+def inner_source(ruleset_name: str) -> str:
+    """The source name of rows that internal actions append for a ruleset."""
+    return f"ruleset:{ruleset_name}"
+
+
+def variables_of(fired: Fired, var_root: Any = None) -> dict[str, Any]:
+    """What an action's templates may name: the activation's variables, `event` (and `fact`) for a single match, `events` always.
+
+    `var_root`: a path in the event that takes its place, as upstream has it: for several events each by the name that it gives to
+    what it finds first.
+    """
+    matches = fired.match.matches
+    made: dict[str, Any] = {**fired.variables, "events": matches, "facts": matches}
+    roots = {var_root: var_root} if isinstance(var_root, str) else var_root if isinstance(var_root, Mapping) else {}
+    if len(matches) <= 1:
+        event = next(iter(matches.values()), {})
+        event = next((found for path in roots if (found := at_path(event, path))), event)
+        return made | {"event": event, "fact": event}
+    if roots:
+        found = {}
+        for event in matches.values():
+            found |= next(({new: value} for path, new in roots.items() if (value := at_path(event, path))), {})
+        made["events"] = made["facts"] = {**matches, **found}
+    return made
+
+
+def at_path(value: Any, path: Any) -> Any:
+    """What stands at `a.b.0` in a value, None where nothing does."""
+    for step in str(path).split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def for_playbooks(fired: Fired, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variable `ansible_eda` as upstream's playbooks read it: `event` of a match without a name, else `events`."""
+    made: dict[str, Any] = {"ruleset": fired.ruleset.name, "rule": fired.match.rule.name}
+    single = not fired.match.matches or list(fired.match.matches) == ["m"]
+    return made | ({"event": variables["event"]} if single else {"events": variables["events"]})
+
+
+def looked_up(path: Any, variables: Mapping[str, Any]) -> str:
+    """`debug: {var: event.a.b}` as upstream shows it."""
+    value = at_path(variables, path)
+    if value is None:
+        return f"{path} is not there"
+    return f"{path}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
+
+
+def tests_of(match: engine.Match) -> list[dict[str, Any]]:
+    """The tests that led to a match, with what they saw; none for one about absence, which has no event."""
+    events = match.matches
+    several = match.rule.condition.kind == "all" and len(match.rule.condition.patterns) > 1
+    shown = events if several or not events else {"": next(iter(events.values()))}
+    return engine.tests_of(match.rule, shown) if shown else []

@@ -1,0 +1,191 @@
+"""ansible-rulebook's own effectful actions: what each asks the gates, on which hosts, and what its controller is to get.
+
+They act as they acted there: on `job_args.limit`, else the hosts of the events' meta, else those of the ruleset; in its order
+(`execution_strategy`), with its locks, retries, and what they give back as facts or events. Caller: `acting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from healer import engine, errors, model, policy, project, templates
+from healer.decide import firing
+from healer.decide.firing import Fired
+from healer.rulebook import freeform
+from healer.store import asking, deciding
+
+KINDS: Final[Mapping[str, str]] = {
+    "run_playbook": "playbook", "run_module": "module", "run_job_template": "job_template",
+    "run_workflow_template": "workflow_template",
+}  # fmt: skip
+PLAYBOOK_EXTRA: Final = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
+TEMPLATE_EXTRA: Final = ("organization", "labels", "include_events", "add_event_uuid_label")
+RETRIES_MAX: Final = 1000
+DELAY_MAX_S: Final = 86_400.0
+_COMMAND_TEXTS: Final = ("cmd", freeform.RAW)
+
+
+def lane(fired: Fired, action: engine.Action, args: Mapping[str, Any]) -> str:
+    """What orders an action's runs: its ruleset where that is sequential (upstream's actions alone), else its lock; '' for nothing."""
+    if action.name != "run_action" and fired.ruleset.execution_strategy == "sequential":
+        return f"{policy.SEQUENCE}{fired.ruleset_name}"
+    named = args.get("lock")
+    return f"lock:{fired.ruleset_name}/{named[:200]}" if isinstance(named, str) and named else ""
+
+
+def module(args: Mapping[str, Any], variables: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `run_module` rendered. `own`: the variables that no event had a say in.
+
+    The text of a command takes one plain word from each expression, unless no event is in it. Raises `errors.TemplateError`.
+    """
+    made: dict[str, Any] = templates.render(
+        {key: value for key, value in args.items() if key != "module_args"}, variables
+    )
+    given, name = args.get("module_args"), made.get("name")
+    command = not isinstance(name, str) or freeform.runs_command(name)
+    if isinstance(given, str):
+        rendered = _without_events(given, own)
+        if isinstance(rendered, str) and isinstance(name, str):
+            try:
+                rendered = freeform.arguments(name, rendered)
+            except ValueError as error:
+                raise errors.TemplateError(template=given, reason=str(error)) from None
+        made["module_args"] = templates.render(given, variables) if rendered is None else rendered
+        if rendered is None and command:
+            raise errors.TemplateError(template=given, reason="an event cannot give the whole of a command")
+    elif isinstance(given, Mapping):
+        made["module_args"] = {
+            key: _command_text(value, variables, own)
+            if command and (key in _COMMAND_TEXTS or key == "argv")
+            else templates.render(value, variables)
+            for key, value in given.items()
+        }
+    return made
+
+
+def _command_text(value: Any, variables: Mapping[str, Any], own: Mapping[str, Any]) -> Any:
+    rendered = _without_events(value, own)
+    return templates.render(value, variables, words=True) if rendered is None else rendered
+
+
+def _without_events(value: Any, own: Mapping[str, Any]) -> Any:
+    """The value where it needs no event, else None."""
+    try:
+        return templates.render(value, own)
+    except errors.TemplateError:
+        return None
+
+
+class Upstream:
+    """Makes their questions under one revision."""
+
+    def __init__(self, revision: project.Revision, standing: project.Standing) -> None:
+        self._revision = revision
+        self._standing = standing
+
+    def ask(
+        self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem],
+        variables: Mapping[str, Any],
+    ) -> asking.Ask:  # fmt: skip
+        """The question about one action with rendered arguments; `problems` are those found so far."""
+        kind, name = KINDS[action.name], str(args.get("name", ""))
+        controller = self._revision.controller_for(kind)
+        extra: dict[str, Any] = {"ansible_eda": firing.for_playbooks(fired, variables)}
+        if kind in ("playbook", "module"):
+            extra |= {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
+            subject, targets = self._ansible(fired, kind, name, controller, problems)
+        else:
+            extra |= {key: args[key] for key in TEMPLATE_EXTRA if key in args}
+            extra |= {"job_args": _job_args(fired, args), "event_uuid": _uuid(fired)}
+            subject, targets = name, [model.Target("aap", f"{args.get('organization', '')}/{name}"[:290])]
+        problems += self._standing.forbidden(controller, name, kind, targets)
+        limits = self._standing.upstream_limits(controller)
+        extra |= _afterwards(fired, action, args, limits)
+        run = model.run_id(
+            fired.activation,
+            fired.ruleset.name,
+            fired.match.rule.name,
+            f"e-{fired.row.seq}",
+            fired.ordinal,
+            action.index,
+        )
+        candidate = policy.Candidate(
+            run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
+            targets=tuple(sorted({str(t) for t in targets})), event_us=fired.row.at_us, limits=limits, upstream=True,
+            mode=self._standing.mode, problems=tuple(problems), depth=fired.row.depth,
+        )  # fmt: skip
+        parameters = args.get("module_args") if kind == "module" else args.get("extra_vars")
+        return asking.Ask(
+            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
+            kind=kind, subject=subject, parameters=dict(parameters or {}), extra=extra, idempotent=False,
+            severity=deciding.severity_rank(fired.word.severity if fired.word else "unknown"), actor=fired.asker, targets=targets,
+            alerts=[], conditions=[],
+        )  # fmt: skip
+
+    def _ansible(
+        self, fired: Fired, kind: str, name: str, controller: str, problems: list[policy.Problem]
+    ) -> tuple[str, list[model.Target]]:
+        """(file or module, hosts) of a playbook or module."""
+        targets, missing = self._revision.expand_hosts(controller, _hosts(fired))
+        subject = name
+        if kind == "playbook":
+            found = self._revision.playbook(name)
+            if found is None:
+                problems.append(policy.Problem("unknown_action", {"action": name, "nearest": ""}))
+            subject = found or name
+        if missing:
+            where = self._revision.inventory_name(controller)
+            fields = {"target": ", ".join(missing)[:200], "inventory": where, "nearest": ""}
+            problems.append(policy.Problem("unknown_target", fields))
+        return subject, targets
+
+
+def _hosts(fired: Fired) -> list[str]:
+    """The hosts of the events' meta, of all of them; else those of the ruleset."""
+    found: list[str] = []
+    for event in fired.match.matches.values():
+        meta = event.get("meta")
+        hosts = meta.get("hosts") if isinstance(meta, Mapping) else None
+        if isinstance(hosts, str | list):
+            found += _split(hosts)
+    return list(dict.fromkeys(found)) or _split(fired.ruleset.hosts)
+
+
+def _split(hosts: str | list[Any]) -> list[str]:
+    parts = hosts.replace(":", ",").split(",") if isinstance(hosts, str) else map(str, hosts)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _job_args(fired: Fired, args: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template is started with; its limit is the one given, else the hosts."""
+    given = args.get("job_args")
+    made = dict(given) if isinstance(given, Mapping) else {}
+    limit = made.get("limit", _hosts(fired))
+    made["limit"] = ",".join(map(str, limit)) if isinstance(limit, list) else str(limit)
+    return made
+
+
+def _uuid(fired: Fired) -> str:
+    """The id of the (first) event."""
+    event = next(iter(fired.match.matches.values()), {})
+    return str(firing.at_path(event, "meta.uuid") or "")
+
+
+def _afterwards(fired: Fired, action: engine.Action, args: Mapping[str, Any], limits: policy.Limits) -> dict[str, Any]:
+    """What the store does once it has ended: try again, hand on what it gives."""
+    made: dict[str, Any] = {}
+    times = max(_number(args.get("retries")), 1 if args.get("retry") is True else 0)
+    if times:
+        delay_s = min(_number(args.get("delay")), DELAY_MAX_S)
+        made["retries"] = {"times": min(int(times), RETRIES_MAX), "delay_ms": round(delay_s * 1000)}
+    kinds = [kind for kind, key in (("fact", "set_facts"), ("event", "post_events")) if args.get(key) is True]
+    if kinds:
+        source = firing.inner_source(f"{fired.activation}/{args.get('ruleset') or fired.ruleset.name}")
+        made["facts"] = {"source": source, "kinds": kinds, "action": action.name, "depth_max": limits.chain_depth}
+    return made
+
+
+def _number(value: Any) -> float:
+    """A count or a span as an operator's template gave it; nought for what is none."""
+    return max(0.0, float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

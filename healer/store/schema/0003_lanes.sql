@@ -1,0 +1,8 @@
+-- Lanes: runs that take effect one after the other (a sequential ruleset, a lock of a rulebook), in the order of their turns.
+
+ALTER TABLE run ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;      -- the journal row and the number of the decision in it
+ALTER TABLE attempt ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX run_lane_chain ON run (lane, turn) WHERE lane <> '' AND state = 'deferred' AND reason = 'chain';
+CREATE INDEX attempt_lane ON attempt (lane, turn) WHERE lane <> '' AND state = 'queued';

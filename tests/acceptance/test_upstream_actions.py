@@ -1,0 +1,85 @@
+"""ansible-rulebook's own actions on a real daemon, with real playbooks: their order, their second try, and what they give back to rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+BOOK: Final = """\
+- name: looks
+  hosts: all
+  execution_strategy: {strategy}
+  sources: [{{healer.api: {{}}}}]
+  rules:
+    - name: look
+      condition: event.look is defined
+      action:
+        run_playbook:
+          name: look.yml
+          set_facts: true
+          post_events: true
+          retries: 1
+          extra_vars: {{look: "{{{{ event.look }}}}"}}
+    - name: free space is known
+      condition: fact.free == 12
+      action: {{run_module: {{name: ansible.builtin.lineinfile, module_args: "path={effects} create=yes line=free-{{{{ fact.free }}}}-{{{{ fact.meta.source.name }}}}"}}}}
+"""
+PLAYBOOK: Final = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.shell: "echo begin-$LOOK >> {effects}; until [ ! -e {hold} ]; do sleep 0.05; done"
+      environment: {{LOOK: "{{{{ look }}}}"}}
+    - ansible.builtin.fail: {{msg: each try fails}}
+      when: look == "second"
+    - ansible.builtin.set_stats: {{data: {{free: 12, of: "{{{{ look }}}}"}}}}
+"""
+INVENTORY: Final = "all: {{hosts: {{web01: {{ansible_connection: local, ansible_python_interpreter: '{python}'}}}}}}\n"
+
+
+def project(daemon: Any, strategy: str) -> None:
+    """Its rulebook, playbook and inventory."""
+    places = {"effects": daemon.effects, "hold": daemon.hold}
+    daemon.write("rulebooks/healing.yml", BOOK.format(strategy=strategy, **places))
+    daemon.write("playbooks/look.yml", PLAYBOOK.format(**places))
+    daemon.write("controllers.yaml", "controllers: {site: {type: ansible, inventory: inventory}}\n")
+    daemon.write("actions.yaml", "{}\n")
+    daemon.write("inventory/hosts.yml", INVENTORY.format(python=sys.executable))
+
+
+def lines(daemon: Any) -> list[str]:
+    """What was done, in order."""
+    return daemon.effects.read_text().split() if daemon.effects.exists() else []
+
+
+def test_a_sequential_ruleset_and_what_its_playbooks_give(daemon: Any, wait_for: Callable[..., None]) -> None:
+    project(daemon, "sequential")
+    daemon.hold.touch()
+    daemon.start()
+    daemon.ready().event({"look": "first"})
+    daemon.event({"look": "other"})
+    wait_for(lambda: lines(daemon) == ["begin-first"])
+    assert sorted(daemon.states()) == ["queued", "running"]
+    daemon.kill()  # the order survives a crash
+    daemon.start()
+    daemon.ready()
+    daemon.hold.unlink()
+    wait_for(lambda: daemon.states() == ["succeeded"] * 6)
+    done = lines(daemon)
+    assert done.index("begin-first") < done.index("begin-other")
+    assert {"free-12-run_playbook"} == {line for line in done if line.startswith("free")}
+    daemon.verified()
+
+
+def test_a_parallel_one_and_a_second_try(daemon: Any, wait_for: Callable[..., None]) -> None:
+    project(daemon, "parallel")
+    daemon.hold.touch()
+    daemon.start()
+    daemon.ready().event({"look": "first"})
+    daemon.event({"look": "second"})
+    wait_for(lambda: sorted(lines(daemon)) == ["begin-first", "begin-second"])
+    daemon.hold.unlink()
+    wait_for(lambda: "failed" in daemon.states())
+    assert lines(daemon).count("begin-second") == 2
+    daemon.verified()
