@@ -147,7 +147,7 @@ class Ansible(plugins.Controller):
         env = _shimmed.environment(job) | self._environment(root, folder)
         runner = _runner_config()(
             private_data_dir=str(folder / "ansible"), project_dir=str(root), ident="run", playbook=str(playbook),
-            inventory=str(self._inventory(root) if limit else _nothing(folder)), limit=limit or None,
+            inventory=str(self._inventory(root, job) if limit else _nothing(folder)), limit=limit or None,
             extravars=str(folder / _VARIABLES), verbosity=_verbosity(job), forks=self.options.forks, envvars=dict(env),
         )  # fmt: skip
         runner.prepare()
@@ -166,10 +166,12 @@ class Ansible(plugins.Controller):
         jobs.write_private(folder / _TASK, text.encode())
         return folder / _TASK
 
-    def _inventory(self, root: pathlib.Path) -> pathlib.Path:
-        path: pathlib.Path = (root / self.options.inventory).resolve()
+    def _inventory(self, root: pathlib.Path, job: model.Job) -> pathlib.Path:
+        """Its own, or that of the activation."""
+        wanted = str(job.extra.get("inventory") or self.options.inventory)
+        path: pathlib.Path = (root / wanted).resolve()
         if not path.exists() or not path.is_relative_to(root):
-            raise _shimmed.RefusedJob(reason=f"the revision has no inventory {self.options.inventory!r}")
+            raise _shimmed.RefusedJob(reason=f"the revision has no inventory {wanted!r}")
         return path
 
     def _environment(self, root: pathlib.Path, folder: pathlib.Path) -> dict[str, str]:

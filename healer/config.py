@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import errno
+import itertools
 import math
 import os
 import pathlib
-import re
 import reprlib
 import stat
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import yaml
@@ -183,9 +183,11 @@ def _read_bytes(path: pathlib.Path) -> bytes:
 
 
 def read_text(
-    text: str, file: str, *, twice: errors.Severity = "error", counting: Collection[Span] = (), ansible: bool = False
-) -> Document:
-    """Read YAML text; as `read_file`. `twice`: what a key is that stands more than once. `ansible`: with the tags of Ansible.
+    text: str, file: str, *, twice: errors.Severity = "error", counting: Collection[Span] = (), ansible: bool = False,
+    vaulted: Callable[[str], Any] | None = None,
+) -> Document:  # fmt: skip
+    """Read YAML text; as `read_file`. `twice`: what a key is that stands more than once. `ansible`: with the tags of Ansible;
+    `vaulted`: with those of ansible-vault, and what stands for such a text.
 
     Of such a key the last place counts, or one that is named in `counting` (as `Document.twice` has it).
     """
@@ -195,7 +197,10 @@ def read_text(
         try:
             node = loader.get_single_node()
             if node is not None:
-                document.value = _Walk(document, loader, twice, counting, _OF_ANSIBLE if ansible else ()).value(node, 0)
+                tags = _OF_ANSIBLE if ansible else _OF_ANSIBLE[1:] if vaulted else ()
+                document.value = _Walk(document, loader, twice, counting, tags, vaulted or (lambda _: SEALED)).value(
+                    node, 0
+                )
         finally:
             loader.dispose()
     except _Refused as error:
@@ -228,6 +233,7 @@ class _Walk:
     severity: errors.Severity
     counting: Collection[Span]
     tags: Collection[str]
+    vaulted: Callable[[str], Any]
     nodes: int = 0
     told: set[tuple[int, Mark]] = dataclasses.field(default_factory=set)
 
@@ -239,7 +245,7 @@ class _Walk:
             return node.value
         if node.tag in self.tags:
             if node.tag != "!unsafe":
-                return SEALED
+                return self.vaulted(node.value)
             node.tag = self.loader.resolve(type(node), node.value, (True, False))
         if type(node) is yaml.MappingNode:
             return self.mapping(node, depth)
@@ -281,7 +287,12 @@ class _Walk:
                     self.twice(node, "<<", mark_of(key_node), "; one << takes a list")
                 merges.append(value_node)
                 continue
-            key, at = self.key(key_node, depth), mark_of(key_node)
+            try:
+                key, at = self.key(key_node, depth), mark_of(key_node)
+            except _Refused:
+                for _, before in itertools.chain.from_iterable(pairs.values()):
+                    self.value(before, depth + 1)  # what stands twice in there is told all the same
+                raise
             if key in pairs:
                 self.twice(node, key, at, f", already in line {pairs[key][-1][0].start_mark.line + 1}")
             pairs.setdefault(key, []).append((key_node, value_node))
@@ -367,34 +378,3 @@ _SHOWN.maxlevel = 1
 def shown(value: object) -> str:
     """The value as `repr` writes it, shortened to what fits a message (`SHOWN_MAX` characters for a text)."""
     return _SHOWN.repr(value)
-
-
-_LONG = re.compile(r"\s*([0-9]+)\s+(millisecond|second|minute|hour|day)s?\s*")
-_SHORT_FORM = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*")
-_UNIT_S: Final = {
-    "millisecond": 0.001, "second": 1, "minute": 60, "hour": 3600, "day": 86400,
-    "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400,
-}  # fmt: skip
-_SIZE = re.compile(r"\s*([0-9]{1,30})\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*")
-_SIZE_OF: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-DURATION_MAX_S: Final = 100 * 365.25 * 86_400.0
-"""As microseconds it has to fit into 64 bits beside the time of today."""
-
-
-def duration_s(text: object) -> float:
-    """Seconds of `5 minutes` or `5m`; ValueError says what was got and wanted."""
-    if isinstance(text, str) and (found := _LONG.fullmatch(text) or _SHORT_FORM.fullmatch(text)):
-        made = float(found[1]) * _UNIT_S[found[2]]
-        if made <= DURATION_MAX_S:
-            return made
-        raise ValueError(f"a duration is at most 100 years, got {shown(text)}")
-    raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {shown(text)}")
-
-
-def size_bytes(text: object) -> int:
-    """Bytes of `100 MB`, `2 MiB` or a whole number; ValueError says what was got and wanted."""
-    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
-        return text
-    if isinstance(text, str) and (found := _SIZE.fullmatch(text)):
-        return int(found[1]) * _SIZE_OF[found[2] or "B"]
-    raise ValueError(f"a size like '100 MB' or '2 MiB' is wanted, got {shown(text)}")

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 JournalKind = Literal["event", "fact", "retract", "tick", "revision"]
@@ -65,6 +65,47 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise TypeError("a secret is never pickled")
+
+
+VAULTED: Final = "$ANSIBLE_VAULT;"
+"""Begins a text that ansible-vault encrypted."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reference:
+    """Stands for a secret in values that an operator wrote, until the moment of use: `ansible-vault:` and the vaulted text, or
+    `ansible-vault:file:PATH#POINTER` for one in a vaulted file. Never made of what an event brings."""
+
+    reference: str
+
+    @classmethod
+    def of(cls, vaulted: str) -> Reference:
+        """For a vaulted text."""
+        return cls(f"ansible-vault:{vaulted}")
+
+    def __repr__(self) -> str:
+        return "Reference(ansible-vault:…)"
+
+
+def sealed(value: Any) -> Any:
+    """The value with each vaulted text in it, however deep, as a `Reference`; mappings and lists are made anew."""
+    if isinstance(value, str):
+        return Reference.of(value) if value.lstrip().startswith(VAULTED) else value
+    if isinstance(value, Mapping):
+        return {str(key): sealed(inner) for key, inner in value.items()}
+    return [sealed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def references(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
+    """Where references stand in a value."""
+    if isinstance(value, Reference):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from references(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from references(inner, (*path, number))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ import re
 import sys
 import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import pydantic
+import pydantic.json_schema
 
-from healer import config, errors, model, wording
+from healer import config, errors, model, units, wording
 
 Kind = Literal["sources", "formats", "controllers"]
 OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "controllers"})
@@ -35,6 +36,14 @@ class Options(pydantic.BaseModel):
     """The base of a plugin's options: unknown keys are errors, values are not coerced from other types."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    _one_of: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one is given."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self._one_of and sum(getattr(self, key) is not None for key in self._one_of) != 1:
+            raise ValueError(wording.exactly_one(self._one_of))
+        return self
 
 
 Wanted = wording.Wanted
@@ -54,10 +63,10 @@ class SecretRef(Options):
     ]
 
 
-Duration = Annotated[float, pydantic.BeforeValidator(config.duration_s)]
+Duration = Annotated[float, pydantic.BeforeValidator(units.duration_s)]
 """Seconds, written as `5 minutes` or `5m`."""
 
-Size = Annotated[int, pydantic.BeforeValidator(config.size_bytes)]
+Size = Annotated[int, pydantic.BeforeValidator(units.size_bytes)]
 """Bytes, written as `2 MiB` or a whole number."""
 
 
@@ -312,6 +321,65 @@ def check_options(
         for one in wording.mistakes(error, shape, value, mark):
             document.error("options", f"{what}: {one.below(0)}", one.mark, one.try_)
         return None
+
+
+class _Written(pydantic.json_schema.GenerateJsonSchema):
+    """What is written, not what is read of it: a duration is a text there. Titles that only say the key again are left out."""
+
+    def function_before_schema(self, schema: Any) -> dict[str, Any]:
+        """The texts that are read, for `Duration` and `Size`."""
+        reader = schema["function"]["function"]
+        written = _DURATION if reader is units.duration_s else _SIZE if reader is units.size_bytes else None
+        return {**written} if written else super().function_before_schema(schema)
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        """A default as it would be written, where there is something to say."""
+        made, inner = super().default_schema(schema), schema["schema"]
+        while "schema" in inner and inner["type"] != "function-before":
+            inner = inner["schema"]
+        default = made.pop("default", None)
+        if isinstance(default, float) and inner.get("function", {}).get("function") is units.duration_s:
+            default = wording.span(default)
+        return made | (
+            {"default": default} if default not in (None, "") and not isinstance(default, dict | list) else {}
+        )
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        return False
+
+
+_DURATION: Final[dict[str, Any]] = {"type": "string", "pattern": f"^(?:{units.LONG.pattern}|{units.SHORT.pattern})$"}
+_SIZE: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{units.SIZE.pattern}$"}]
+}
+
+
+def exactly_one(*keys: str) -> dict[str, Any]:
+    """For `json_schema_extra` of options: exactly one of the keys is given, and is not nothing."""
+    given = [{"required": [key], "properties": {key: {"not": {"type": "null"}}}} for key in keys]
+    return {"oneOf": given}
+
+
+def schemas(shapes: Sequence[type[pydantic.BaseModel]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The JSON Schema (draft 2020-12) of each, as a reference, and the `$defs` that they lead to."""
+    wanted: Any = [(shape, "validation") for shape in shapes]
+    made, whole = pydantic.json_schema.models_json_schema(wanted, schema_generator=_Written)
+    defs = {name: {key: part for key, part in one.items() if key != "title"} for name, one in whole["$defs"].items()}
+    return [dict(made[one]) for one in wanted], _tidied(defs)
+
+
+def _tidied(part: Any) -> Any:
+    """The bounds that pydantic leaves under its own names as JSON Schema's; no other keys where keys have a pattern."""
+    if not isinstance(part, dict):
+        return [_tidied(inner) for inner in part] if isinstance(part, list) else part
+    found = {key: _tidied(inner) for key, inner in part.items() if key not in _BOUNDS or isinstance(inner, dict)}
+    if part.get("type") != "string":
+        found |= {_BOUNDS[key]: part[key] for key in _BOUNDS if isinstance(part.get(key), int | float)}
+    return found | ({"additionalProperties": False} if "patternProperties" in found else {})
+
+
+_BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
 def describe(shape: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str]]:

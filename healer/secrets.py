@@ -14,11 +14,13 @@ import re
 import stat
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from healer import errors, model
 
 BYTES_MAX: Final = 64 << 10
+VAULT: Final = "ansible-vault"
+"""The kind of a reference to what ansible-vault encrypted; only values that an operator wrote make one (`model.Reference`)."""
 MASKED_MIN: Final = 4
 """Characters a value needs to be masked: shorter ones stand in every second line by chance."""
 MASK: Final = b"***"
@@ -30,7 +32,8 @@ _ENVIRONMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Secrets:
     """Resolves `env:NAME` and `file:PATH`. `environ` is the environment to look in, handed in by the daemon.
 
-    A relative path is taken from the project directory. Links are followed: mounted secrets are links. `on_value(reference, value)` hears
+    A relative path is taken from the project directory. Links are followed: mounted secrets are links. `vaulted` opens what is behind
+    `ansible-vault:`, or raises ValueError. `on_value(reference, value)` hears
     of each, whoever asked for it, so that it can be masked from then on.
     """
 
@@ -39,24 +42,39 @@ class Secrets:
         project_dir: pathlib.Path,
         environ: Mapping[str, str],
         on_value: Callable[[str, str], None] = lambda *_: None,
+        vaulted: Callable[[str], str] | None = None,
     ) -> None:
         self.project_dir = project_dir
         self._environ = environ
         self._on_value = on_value
+        self._vaulted = vaulted
 
     def resolve(self, reference: str) -> model.Secret:
         """The value behind a reference. Raises `errors.SecretUnavailable`, which never shows a value."""
         kind, _, where = reference.partition(":")
         readers: dict[str, Callable[[str], str]] = {"env": self._from_environment, "file": self._from_file}
+        if kind == VAULT and self._vaulted is not None:
+            readers[VAULT] = self._vaulted
         if kind not in readers or not where:
             raise errors.SecretUnavailable(reference=_shown(reference), reason="env:NAME or file:PATH is wanted")
         try:
             value = readers[kind](where)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise errors.SecretUnavailable(reference=reference, reason=reason) from None  # the cause may hold the value
+            shown = _shown(reference) if kind == VAULT else reference
+            raise errors.SecretUnavailable(reference=shown, reason=reason) from None  # the cause may hold the value
         self._on_value(reference, value)
         return model.Secret(reference, value)
+
+    def revealed(self, value: Any) -> Any:
+        """The value with each `{secret: …}` and each vaulted text in it resolved: for what is used at once. Raises as `resolve`."""
+        if isinstance(value, model.Reference):
+            return self.resolve(value.reference).reveal()
+        if isinstance(value, Mapping):
+            if set(value) == {"secret"} and isinstance(value["secret"], str):
+                return self.resolve(value["secret"]).reveal()
+            return {key: self.revealed(inner) for key, inner in value.items()}
+        return [self.revealed(inner) for inner in value] if isinstance(value, list) else value
 
     def _from_environment(self, name: str) -> str:
         if not _ENVIRONMENT_NAME.fullmatch(name):
@@ -96,7 +114,7 @@ def _sound(value: str) -> str:
 def _shown(reference: str) -> str:
     """A reference that is none may be a secret written in its place: only its kind is shown."""
     kind, colon, _ = reference.partition(":")
-    return f"{kind}:…" if colon and len(kind) <= 8 and kind.isalpha() else "…"
+    return f"{kind}:…" if colon and (kind == VAULT or (len(kind) <= 8 and kind.isalpha())) else "…"
 
 
 # --- masking ----------------------------------------------------------------------------------------------------------

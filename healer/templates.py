@@ -16,7 +16,7 @@ from typing import Any, Final
 import jinja2
 from jinja2 import exceptions, nodes, sandbox
 
-from healer import errors
+from healer import errors, model
 
 OUTPUT_MAX: Final = 1 << 20
 """Most characters that one rendered argument may have."""
@@ -67,6 +67,8 @@ def _bounded_replace(text: object, old: str, new: str, count: int = -1) -> str:
 
 def _word(value: Any) -> Any:
     """What an expression may put into the text of a command: nothing that a shell reads as more than one word, and no option."""
+    if isinstance(value, model.Reference):
+        return _no_secret(value)
     if isinstance(value, jinja2.Undefined) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and _WORD.fullmatch(value):
@@ -75,7 +77,14 @@ def _word(value: Any) -> Any:
     raise exceptions.SecurityError(f"{_shown(shown)} cannot stand in a command's text: one plain word can")
 
 
-def _environment(finalize: Callable[[Any], Any] | None = None) -> _Environment:
+def _no_secret(value: Any) -> Any:
+    """A vaulted value is known at the moment of use only, so no text can be made with it."""
+    if isinstance(value, model.Reference):
+        raise exceptions.SecurityError("a vaulted value has to be the whole of an argument")
+    return value
+
+
+def _environment(finalize: Callable[[Any], Any]) -> _Environment:
     made = _Environment(undefined=jinja2.StrictUndefined, autoescape=False, cache_size=0, finalize=finalize)
     for name in _REMOVED_FILTERS:
         made.filters.pop(name, None)
@@ -84,7 +93,7 @@ def _environment(finalize: Callable[[Any], Any] | None = None) -> _Environment:
     return made
 
 
-_ENVIRONMENT: Final = _environment()
+_ENVIRONMENT: Final = _environment(_no_secret)
 _OF_WORDS: Final = _environment(_word)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import pydantic
 
-from healer import config, errors
+from healer import config, errors, units
 
 KEYS_SHOWN: Final = 12
 """Of a mapping that is wanted. More are a page, which the docs have."""
@@ -127,7 +127,32 @@ def mistakes(
         path, at = _locate(raw["type"], raw["loc"], value, mark)
         one, wanted = _mistake(raw, shape, path, at)
         told.setdefault((path,) if wanted else number, []).append((one, wanted))
-    return [_together(parts) for parts in told.values()]
+    found = [_together(parts) for parts in told.values()]
+    # A model whose keys are wrong is not asked how many of them it has.
+    known = {(one.path, one.said) for one in found}
+    return found + [one for one in _one_of(shape, value, mark) if (one.path, one.said) not in known]
+
+
+def exactly_one(keys: Sequence[str]) -> str:
+    """What is wanted of options of which exactly one is given."""
+    *others, last = [f"'{key}'" for key in keys]
+    return f"exactly one of {', '.join(others)} and {last} is wanted"
+
+
+def _one_of(shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None) -> Iterator[Mistake]:
+    """The models in a value that have none, or several, of the keys of which they want one (`_one_of`)."""
+    if not isinstance(value, dict):
+        return
+    keys = getattr(shape, "_one_of", ())
+    given = sum(value.get(key) is not None for key in keys)
+    mistyped = given == 0 and not value.keys() <= {*_keys(shape)}  # one of them, it seems: it is told as that
+    if keys and given != 1 and not mistyped:
+        yield Mistake((), exactly_one(keys), mark)
+    for name, inner in value.items():
+        at = value.keys_at.get(name) if isinstance(value, config.Map) else mark
+        for model in _models(shape, (name,)) if isinstance(name, str) else ():
+            for one in _one_of(model, inner, at):
+                yield dataclasses.replace(one, path=(name, *one.path))
 
 
 def _together(parts: Sequence[tuple[Mistake, str]]) -> Mistake:
@@ -173,7 +198,7 @@ def _of_validator(said: str, path: tuple[int | str, ...], at: config.Mark | None
 
 def _is_scalar(value: Any, leaves: Sequence[_Leaf]) -> bool:
     """Whether a value is what was looked at itself: what is told of a mapping is about the keys in it."""
-    return not isinstance(value, dict | list) or _reads(leaves, config.duration_s) or _reads(leaves, config.size_bytes)
+    return not isinstance(value, dict | list) or _reads(leaves, units.duration_s) or _reads(leaves, units.size_bytes)
 
 
 def _advice(kind: str, value: Any, leaves: Sequence[_Leaf]) -> str:
@@ -267,9 +292,9 @@ def span(seconds: float) -> str:
 
 def _amount(value: Any, leaves: Sequence[_Leaf]) -> str:
     """A bound as it would be written: `1 hour`, `16 MiB`, `65535`."""
-    if _reads(leaves, config.duration_s):
+    if _reads(leaves, units.duration_s):
         return span(value)
-    if _reads(leaves, config.size_bytes):
+    if _reads(leaves, units.size_bytes):
         word, unit = next(((word, unit) for word, unit in _SIZES if value and value % unit == 0), ("bytes", 1))
         return "1 byte" if value == 1 else f"{value // unit} {word}"
     return f"{value:g}" if isinstance(value, float) else str(value)

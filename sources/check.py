@@ -10,7 +10,7 @@ import asyncio
 import datetime
 import socket
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
@@ -62,14 +62,11 @@ class Disk(plugins.Options):
 class Process(plugins.Options):
     """Whether a process runs: one of the keys."""
 
+    _one_of: ClassVar[tuple[str, ...]] = ("name", "pidfile")
+    model_config = pydantic.ConfigDict(json_schema_extra=plugins.exactly_one(*_one_of))
+
     name: Text | None = pydantic.Field(None, description="the name of its program, as ps shows it")
     pidfile: Text | None = pydantic.Field(None, description="a file with its number")
-
-    @pydantic.model_validator(mode="after")
-    def _exactly_one(self) -> Process:
-        if (self.name is None) == (self.pidfile is None):
-            raise ValueError("exactly one of 'name' and 'pidfile' is wanted")
-        return self
 
 
 class Http(plugins.Options):
@@ -84,6 +81,9 @@ class Http(plugins.Options):
 class CheckOptions(plugins.Options):
     """The options of `check`."""
 
+    _one_of: ClassVar[tuple[str, ...]] = ("disk", "process", "http")
+    model_config = pydantic.ConfigDict(json_schema_extra=plugins.exactly_one(*_one_of))
+
     disk: Disk | None = pydantic.Field(None, description="how full a disk or a folder is")
     process: Process | None = pydantic.Field(None, description="whether a process runs")
     http: Http | None = pydantic.Field(None, description="what an URL answers")
@@ -95,12 +95,6 @@ class CheckOptions(plugins.Options):
     failures: Times = pydantic.Field(1, description="bad readings in a row until it fires")
     successes: Times = pydantic.Field(1, description="good readings in a row until it is resolved")
     repeat: Interval = pydantic.Field(3600.0, description="a firing alert is told again so often")
-
-    @pydantic.model_validator(mode="after")
-    def _exactly_one(self) -> CheckOptions:
-        if sum(probe is not None for probe in (self.disk, self.process, self.http)) != 1:
-            raise ValueError("exactly one of 'disk', 'process' and 'http' is wanted")
-        return self
 
     async def probe(self) -> plugins.Reading:
         """One reading now. Raises `_probes.Blind` if nothing can be read."""

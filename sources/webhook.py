@@ -6,7 +6,7 @@ is always said: `auth` has no default, and an open path has to be written as `{n
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pydantic
 
@@ -34,9 +34,17 @@ FormatName = Annotated[
 ]
 
 
+def _or_none(schema: dict[str, Any]) -> None:
+    """What `Auth` holds, as its schema says it."""
+    whole = {**schema, **plugins.exactly_one("bearer", "none"), "title": "authentication"}
+    schema.clear()
+    schema["anyOf"] = [whole, {"const": "none"}]
+
+
 class Auth(plugins.Options):
     """How a sender proves itself: exactly one of the keys."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra=_or_none)
     _wanted: ClassVar[str] = "none or {bearer: {secret: …}}"
 
     bearer: plugins.SecretRef | None = pydantic.Field(None, description="the token of `Authorization: Bearer …`")

@@ -22,6 +22,8 @@ KINDS: Final = {
     "transition": "a run changed its state without an attempt",
     "alert_expired": "an alert was closed since nothing was heard of it",
     "delivery_conflict": "a delivery id came again with other bytes",
+    "shutdown": "a rule ended its activation, or made it begin anew",
+    "facts_refused": "what an attempt gave to rules was not taken: it feeds itself too deep",
     "quarantine": "a ruleset could not digest an event",
     "key_created": "an API key was made",
     "key_revoked": "an API key was withdrawn",

@@ -5,8 +5,24 @@ it. Parameters are JSON Schema (draft 2020-12), checked when loaded, so that a w
 at night.
 """
 
-from healer.catalog.building import Written, build, runs
+from healer.catalog.building import ENTRIES_MAX, NAME, Written, build, runs
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
+from healer.catalog.published import entry as entry_schema
+from healer.catalog.published import whole
 from healer.catalog.schemas import mistakes
 
-__all__ = ["FOLDERS", "KINDS", "Catalog", "Entry", "Kind", "Written", "build", "mistakes", "runs"]
+__all__ = [
+    "ENTRIES_MAX",
+    "FOLDERS",
+    "KINDS",
+    "NAME",
+    "Catalog",
+    "Entry",
+    "Kind",
+    "Written",
+    "build",
+    "entry_schema",
+    "mistakes",
+    "runs",
+    "whole",
+]

@@ -22,7 +22,7 @@ NOT_YET: Final = (
 )  # fmt: skip
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 Text = Annotated[
     str,
@@ -158,14 +158,14 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
 
 def _named(value: config.Map, beside: Kind | None) -> Kind | None:
     """The one kind that is written, else that of the file beside it."""
-    given = [kind for kind in KINDS if kind in value]
+    given = [kind for kind in KINDS if value.get(kind) is not None]
     return given[0] if len(given) == 1 else None if given else beside
 
 
 def _kind(one: Written, value: config.Map) -> Kind | None:
     if kind := _named(value, one.kind):
         return kind
-    given = [known for known in KINDS if known in value]
+    given = [known for known in KINDS if value.get(known) is not None]
     if not any(key in value for key in NOT_YET):
         mark = value.keys_at.get(given[1]) if given else one.mark
         message = f"the action {one.name!r} needs exactly one of {', '.join(KINDS)}, got {', '.join(given) or 'none'}"
@@ -217,7 +217,7 @@ def _parameters(document: config.Document, parameters: config.Map) -> None:
         at = parameters.keys_at.get(name)
         if not isinstance(name, str):
             continue  # which is told with the options
-        if not _PARAMETER.fullmatch(name):
+        if not PARAMETER.fullmatch(name):
             document.error("name", f"{name!r} is no name of a parameter", at, "letters, digits and _ (at most 64)")
         elif not isinstance(schema, config.Map):
             wanted = "a JSON Schema is wanted, like {type: string}"

@@ -20,26 +20,31 @@ TYPES: Final = {
     "object": "a mapping", "null": "nothing",
 }  # fmt: skip
 _NAMES_BELOW: Final = (("properties",), ("patternProperties",), ("$defs",), ("dependentSchemas",))
-_REFUSED: Final = ("$id", "$schema", "$vocabulary", "unevaluatedProperties", "unevaluatedItems")
+REFUSED: Final = ("$id", "$schema", "$vocabulary", "unevaluatedProperties", "unevaluatedItems")
 """`$id` and `$schema` change what references mean; the unevaluated ones match patterns with Python's expressions."""
 
 
-def unfit(part: Any, root: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """What no check of the schema itself finds: values that JSON has not, references that lead nowhere or outside."""
+def unfit(part: Any, root: Any, path: tuple[Any, ...], *, names: bool = False) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """What no check of the schema itself finds: values that JSON has not, references that lead nowhere or outside.
+
+    `names`: the keys of this part are names, no keywords.
+    """
     if isinstance(part, Mapping):
         for key, inner in part.items():
             here = (*path, key)
             if not isinstance(key, str):
                 yield here, f"a key has to be a text, got {wording.shown(key)}"
+            elif names:
+                yield from unfit(inner, root, here)
             elif key in ("$ref", "$dynamicRef") and isinstance(inner, str):
                 if not inner.startswith("#"):
                     yield here, f"{key} leads outside of the schema, to {short(inner)!r}"
                 elif not _leads(inner, root):
                     yield here, f"{key} leads nowhere: {short(inner)!r}"
-            elif key in _REFUSED and not isinstance(inner, Mapping):
+            elif key in REFUSED:
                 yield here, f"{key} cannot be used here"
             else:
-                yield from unfit(inner, root, here)
+                yield from unfit(inner, root, here, names=(key,) in _NAMES_BELOW)
     elif isinstance(part, list | tuple):
         for index, inner in enumerate(part):
             yield from unfit(inner, root, (*path, index))

@@ -58,6 +58,7 @@ COMMANDS: Final = {
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
     "validate": Entry("check", "every mistake in a project, with file:line:column"),
+    "schema": Entry("check", "the JSON Schema of a project's files, for editors"),
     "replay": Entry("check", "evaluate a rulebook alone, offline, on a virtual clock", hidden=True),
     "keys": Entry("access", "make, list and revoke API keys", acts="changes who may act"),
     "send": Entry("act", "send events as a source would", acts="YES; asks when the mode is active, --yes else"),

@@ -163,7 +163,9 @@ class Client:
         if not isinstance(problem, dict):
             problem = {"detail": f"{self.where} answered {answer.status} {answer.reason}; is that healer?"}
         retry = answer.headers.get("Retry-After", "")
-        try_ = location.again(str(problem.get("try") or "")) or _advice(answer.status, retry, self.where)
+        # What the daemon advises is of its own host, where a key can be made.
+        said = "" if answer.status == 401 and self.where.url else location.again(str(problem.get("try") or ""))
+        try_ = said or _advice(answer.status, retry, self.where)
         raise _kind(answer.status)(problem, answer.status, try_)
 
     def _guard(self, do: Any) -> Any:
@@ -187,30 +189,39 @@ class Client:
 
 
 class _ControlConnection(http.client.HTTPConnection):
-    """Connects to the control socket of a data directory."""
+    """Connects to the control socket: in the data directory, else where a setting has it."""
 
-    def __init__(self, data_dir: os.PathLike[str], timeout_s: float | None) -> None:
+    def __init__(self, where: location.Where, timeout_s: float | None) -> None:
         super().__init__("localhost", timeout=timeout_s)
-        self._data_dir = data_dir
+        self._where = where
 
     def connect(self) -> None:
         """As `HTTPConnection.connect`, over the socket."""
-        folder = os.open(self._data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            made.settimeout(self.timeout)
-            made.connect(f"/proc/self/fd/{folder}/{SOCKET}")
-        except BaseException:
-            made.close()
-            raise
-        finally:
-            os.close(folder)
-        self.sock = made
+            self.sock = _connected(self._where.data_dir, SOCKET, self.timeout)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError, PermissionError):
+            if self._where.socket is None:
+                raise
+            self.sock = _connected(self._where.socket.parent, self._where.socket.name, self.timeout)
+
+
+def _connected(parent: os.PathLike[str], name: str, timeout_s: float | None) -> socket.socket:
+    folder = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.settimeout(timeout_s)
+        made.connect(f"/proc/self/fd/{folder}/{name}")
+    except BaseException:
+        made.close()
+        raise
+    finally:
+        os.close(folder)
+    return made
 
 
 def _connection(where: location.Where, timeout_s: float | None) -> http.client.HTTPConnection:
     if not where.url:
-        return _ControlConnection(where.data_dir, timeout_s)
+        return _ControlConnection(where, timeout_s)
     parts = _parts(where.url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "https":
@@ -265,7 +276,7 @@ def _kind(status: int) -> type[Refused]:
 
 def _advice(status: int, retry: str, where: location.Where) -> str:
     if status == 401 and where.url:
-        return "HEALER_KEY=hlr_…  (made with: healer keys create NAME --role ROLE)"
+        return "HEALER_KEY=hlr_…, a key made on the daemon's host:  healer keys create NAME --role ROLE"
     return f"again in {retry} s" if status in (429, 503) and retry.isdigit() else ""
 
 

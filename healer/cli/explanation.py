@@ -17,7 +17,11 @@ WORDS: Final = {
     "no-match": "its condition does not hold",
     "taken": "the event went to an earlier rule",
     "throttled": "its throttle was closed",
-    "waits": "the event meets a condition of it, and waits for events that meet the others",
+    "waits": "the event meets a condition of it, and it fires with events that meet the others",
+    "alone": "the event meets a condition of it, and it fires when time is over and the others did not come",
+    "gathered": "its throttle gathers it, and fires when its time is over",
+    "counted": "its throttle counts it, and fires with the last of a count",
+    "uncounted": "its throttle does not count an event without what it groups by",
     "disabled": "it is switched off (enabled: false)",
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
@@ -48,6 +52,7 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     yield f"{name}: {_verdict(rule)}"
     yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
     yield from look_lines(rule)
+    yield from _later_lines(rule.get("later"))
     if rule.get("run"):
         state = terminal.clean(rule.get("state") or "")
         since = f" since {terminal.when(rule['since'])}" if rule.get("since") else ""
@@ -66,10 +71,21 @@ def _verdict(rule: Mapping[str, Any]) -> str:
     if rule.get("taken_by"):
         more = f" ({terminal.clean(rule['taken_by'])})"
     elif rule.get("throttle"):
-        more = f" (once_within: {terminal.clean(rule['throttle'])})"
+        more = f" ({terminal.clean(rule['throttle'])})"
+    elif rule.get("within"):
+        more = f" (within {terminal.clean(rule['within'])})"
     if word == "ended":
         more = f"; {location.again('healer reload')} brings it back"
-    return f"did not fire: {WORDS.get(word, terminal.clean(word))}{more}"
+    when = " at once" if rule.get("later") else ""
+    return f"did not fire{when}: {WORDS.get(word, terminal.clean(word))}{more}"
+
+
+def _later_lines(later: Any) -> Iterator[str]:
+    """What came of an event later, with others or by time."""
+    for one in later if isinstance(later, list) else ():
+        if isinstance(one, Mapping):
+            run = f"run {terminal.short(one['run'])}" if one.get("run") else terminal.clean(one.get("outcome") or "")
+            yield f"  later  {terminal.when(one.get('at'))}: {terminal.clean(one.get('action') or '?')}, {run}"
 
 
 def condition_lines(tests: Any, *, fired: bool) -> Iterator[str]:

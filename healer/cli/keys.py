@@ -32,7 +32,7 @@ def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
             "POST", f"{client.API}/keys", body=json.dumps({"name": name, "role": role}).encode()
         )
     except errors.NotRunning as error:
-        made = _offline(where, error).create(name, role)
+        made = _offline(where, error, makes=True).create(name, role)
         terminal.note(f"no daemon runs; written into {terminal.clean(where.data_dir)}")
     if as_json:
         terminal.echo_json(made)
@@ -87,7 +87,7 @@ def revoke(key_id: str, where: location.Where, as_json: bool) -> None:
     try:
         done = client.Client(where).ask("DELETE", f"{client.API}/keys/{client.segment(key_id)}")
     except errors.NotRunning as error:
-        done = {"id": key_id, "revoked": _offline(where, error).revoke(key_id)}
+        done = {"id": key_id, "revoked": _offline(where, error, makes=True).revoke(key_id)}
     if as_json:
         terminal.echo_json(done)
         return
@@ -95,10 +95,16 @@ def revoke(key_id: str, where: location.Where, as_json: bool) -> None:
     terminal.echo(f"revoked {terminal.clean(key_id)}" + (" before; nothing changed" if before else ""))
 
 
-def _offline(where: location.Where, error: errors.NotRunning) -> Any:
-    """The store itself, where no daemon runs here; a daemon elsewhere that does not answer is not replaced by a local store."""
+def _offline(where: location.Where, error: errors.NotRunning, *, makes: bool = False) -> Any:
+    """The store itself, where no daemon runs here; a daemon elsewhere that does not answer is not replaced by a local store.
+
+    `makes`: it would be made if it is not there, which in a folder that is no project helps nobody.
+    """
     if where.url:
         raise error
+    if makes and not where.known:
+        advice = "--project DIR or --data-dir DIR, or go to the folder of the project"
+        raise errors.NotRunning(advice, where=f"{where}, and this folder is no project") from error
     from healer.cli import keystore
 
     return keystore.Keystore(where.data_dir)

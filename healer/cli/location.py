@@ -1,7 +1,9 @@
 """Which daemon a command means: the options `--project --data-dir --url --key` and what stands for them in the environment.
 
 The data directory is, in this order: `--data-dir`, `HEALER_DATA_DIR`, `data_dir` of the project's `healer.yaml`, `.healer`
-in the project. A daemon elsewhere is named by `--url` or `HEALER_URL`, with a key. Callers: commands that ask a daemon.
+in the project. The control socket lies there, or a link to it; where that cannot be looked into, `HEALER_CONTROL__SOCKET` or
+`control.socket` of `healer.yaml` says where it is. A daemon elsewhere is named by `--url` or `HEALER_URL`, with a key. Callers:
+commands that ask a daemon.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from healer.cli import terminal, usage
 
 DATA_DIR: Final = ".healer"
 SETTINGS: Final = ("healer.yaml", "healer.yml")
+OF_A_PROJECT: Final = (*SETTINGS, "rulebooks", "actions.yaml", "actions.yml", "controllers.yaml", "controllers.yml")
+"""One of them makes a folder a project."""
 
-NAMING: Final = {"project": "--project", "data_dir": "--data-dir", "url": "--url"}
-"""The options that a command which is advised has to have too. Never `--key`."""
+NAMING: Final = {name: f"--{name.replace('_', '-')}" for name in usage.REPEATED}
 _ASKING: Final = re.compile(r"healer (?:run|reload|status|alerts|runs|explain|audit list|keys|send)(?: [\w.-]+)*")
 VALIDATE: Final = "healer validate"
 URL_WANTED: Final = "--url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted"
@@ -38,9 +41,13 @@ class Where:
     data_dir: pathlib.Path
     url: str = ""
     key: str = dataclasses.field(default="", repr=False)
+    socket: pathlib.Path | None = None
+    """The control socket, where a setting names it: for who may use it, but not look into the data directory."""
+    known: bool = dataclasses.field(default=True, compare=False)
+    """Whether the data directory was named, is there, or is that of a project: else nothing is to be made there."""
 
     def __str__(self) -> str:
-        return terminal.clean(self.url or self.data_dir / "control.sock")
+        return terminal.clean(self.url or self.socket or self.data_dir / "control.sock")
 
 
 def find(
@@ -58,21 +65,27 @@ def find(
         raise usage.WrongUse(detail=f"{URL_WANTED}, got ''")
     if url is None and project is None and data_dir is None:
         url = environ.get("HEALER_URL")
-    return Where(data_dir_of(project, data_dir, environ), url or "", key or environ.get("HEALER_KEY", ""))
+    socket = None if data_dir is not None and project is None else _socket(project or pathlib.Path(), environ)
+    folder = data_dir_of(project, data_dir, environ)
+    named = data_dir is not None or bool(environ.get("HEALER_DATA_DIR"))
+    known = named or folder.is_dir() or any(((project or pathlib.Path()) / name).exists() for name in OF_A_PROJECT)
+    return Where(folder, url or "", key or environ.get("HEALER_KEY", ""), socket, known)
 
 
 def data_dir_of(
     project: pathlib.Path | None, data_dir: pathlib.Path | None, environ: Mapping[str, str]
 ) -> pathlib.Path:
-    """The data directory, as the daemon finds it.
-
-    Reads only that one key of `healer.yaml`; a file with mistakes is for `healer validate` to judge.
-    """
+    """The data directory, as the daemon finds it."""
     if data_dir is not None:
         return data_dir
     root = project or pathlib.Path()
-    named = environ.get("HEALER_DATA_DIR") or _from_settings(root) or DATA_DIR
+    named = environ.get("HEALER_DATA_DIR") or _from_settings(root, "data_dir") or DATA_DIR
     return root / pathlib.Path(named)
+
+
+def _socket(root: pathlib.Path, environ: Mapping[str, str]) -> pathlib.Path | None:
+    named = environ.get("HEALER_CONTROL__SOCKET") or _from_settings(root, "control", "socket")
+    return root / pathlib.Path(named) if named else None
 
 
 def again(advice: str) -> str:
@@ -88,13 +101,15 @@ def again(advice: str) -> str:
     )
 
 
-def _from_settings(root: pathlib.Path) -> str | None:
+def _from_settings(root: pathlib.Path, *keys: str) -> str | None:
+    """The path that `healer.yaml` has at some keys, one below the other. A file with mistakes is for `healer validate` to judge."""
     for name in SETTINGS:
         if (root / name).is_file():
             from healer import config
 
-            value = config.read_file(root / name, name).value
-            found = value.get("data_dir") if isinstance(value, dict) else None
+            found = config.read_file(root / name, name).value
+            for key in keys:
+                found = found.get(key) if isinstance(found, dict) else None
             return found if isinstance(found, str) and found and "\0" not in found else None
     return None
 

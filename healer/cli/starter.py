@@ -13,13 +13,6 @@ FILES: Final[dict[str, str]] = {
     "healer.yaml": """\
 environment: dev        # a label on decisions, notifications and the audit
 mode: observe           # decides and reports, touches nothing; `mode: active` and `healer reload` let it act
-
-# The policy that every team wants first:
-#
-# policies:
-#   - name: production needs a person
-#     select: {environment: [prod], impact: [medium, high]}
-#     approval: {any: [{name: on call, roles: [oncall], approve: 1, reject: 1}], expires: 30 minutes, then: page}
 """,
     "actions.yaml": """\
 # What may be done. A rule names an action here; what is not declared here cannot be asked for.

@@ -175,7 +175,13 @@ def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, st
     if state in ("failed", "ended"):
         detail = f": {terminal.clean(source['error'])}" if source.get("error") else ""
         return state == "failed", terminal.paint(f"{name} {state}{detail}", "red" if state == "failed" else None)
-    return False, f"{name} {ago} ago" if ago else f"{name} nothing yet"
+    heard = f"{name} {ago} ago" if ago else f"{name} nothing yet"
+    refused = source.get("refused")
+    at = terminal.moment(refused.get("at")) if isinstance(refused, Mapping) else None
+    if not isinstance(refused, Mapping) or at is None or (last and last >= at):
+        return False, heard
+    since = terminal.span(max(0.0, (now - at).total_seconds()))
+    return True, f"{heard}, refused {since} ago: {terminal.clean(refused.get('why') or '?')}"
 
 
 def _audit(audit: Any) -> Iterator[str]:

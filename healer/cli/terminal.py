@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from healer import units
 from healer.cli import usage
 from healer.policy import reasons
 
@@ -170,10 +171,9 @@ def since(text: str, now: datetime.datetime) -> str:
 
     Raises ValueError, saying what was wanted.
     """
-    from healer import config
 
     try:
-        at = now - datetime.timedelta(seconds=config.duration_s(text))
+        at = now - datetime.timedelta(seconds=units.duration_s(text))
     except (ValueError, OverflowError):
         try:
             at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

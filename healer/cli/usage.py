@@ -10,8 +10,10 @@ from __future__ import annotations
 import difflib
 import itertools
 import os
+import shlex
 import stat
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
@@ -22,6 +24,11 @@ SHOWN_MAX: Final = 80
 ARGUMENTS_SHOWN: Final = 5
 NEAR_FILES_MAX: Final = 1_000
 HELP: Final = "--help"
+REPEATED: Final = ("project", "data_dir", "url")
+"""Options that say which daemon is meant: a command that is advised has them too. Never `key`."""
+
+
+NOTHING: Final[Mapping[str, object]] = types.MappingProxyType({})
 
 
 class WrongUse(errors.HealerError):
@@ -130,8 +137,9 @@ def _said(error: click.UsageError, ctx: click.Context, given: Sequence[str]) -> 
     if param is None:
         return of(error)
     if isinstance(error, click.MissingParameter):
+        values = ctx.command.make_parser(ctx).parse_args(args=list(given))[0]
         form, what = (
-            _form(ctx.command_path, ctx.command),
+            _form(ctx.command_path, ctx.command, given=values),
             f" ({help_})" if (help_ := getattr(param, "help", "")) else "",
         )
         return WrongUse(form, detail=f"{ctx.command_path} wants {_filled(param)}{what}, none was given")
@@ -232,9 +240,20 @@ def _filled(param: click.Parameter) -> str:
     return f"{_name(param)} {param.metavar or (param.name or '').upper()}"
 
 
-def _form(path: str, command: click.Command, option: str = "") -> str:
-    """A command with what it cannot do without: `healer replay RULEBOOK --steps FILE`; and with one more option."""
-    return " ".join([path, *(_filled(one) for one in command.params if one.required or option in one.opts)])
+def _form(path: str, command: click.Command, option: str = "", given: Mapping[str, object] = NOTHING) -> str:
+    """A command with what it cannot do without: `healer replay RULEBOOK --steps FILE`; and with one more option.
+
+    `given`: values of it that are known; those that say which daemon is meant are repeated.
+    """
+    found = [path]
+    for one in command.params:
+        value = given.get(one.name or "")
+        written = shlex.quote(value) if isinstance(value, str) and value.isprintable() else ""
+        if written and (one.required or one.name in REPEATED):
+            found.append(written if isinstance(one, click.Argument) else f"{_name(one)} {written}")
+        elif one.required or option in one.opts:
+            found.append(_filled(one))
+    return " ".join(found)
 
 
 def _forms(ctx: click.Context) -> str:

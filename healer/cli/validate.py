@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors
-from healer.cli import terminal, usage
+from healer.cli import terminal, usage, vaulting
 
 ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 
@@ -24,14 +24,24 @@ ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folder: pathlib.Path, strict: bool, as_json: bool) -> int:
+@vaulting.options
+def command(
+    folder: pathlib.Path,
+    strict: bool,
+    as_json: bool,
+    vault_password_file: str | None,
+    vault_id: tuple[str, ...],
+    ask_vault_pass: bool,
+) -> int:
     """Show every mistake in the project DIR [default: .], with file:line:column."""
     from healer import project
 
     begun = time.monotonic()
-    loaded = project.load(folder, cli.environment(), {})
+    opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
+    loaded = project.load(folder, cli.environment(), {}, opened if opened.keys else None)
     took_s = time.monotonic() - begun
-    diagnostics = sorted(loaded.diagnostics, key=_order)
+    missing = [] if loaded.revision is None else project.unreadable(loaded.revision, folder, cli.environment(), "hint")
+    diagnostics = sorted([*loaded.diagnostics, *missing], key=_order)
     bad = [one for one in diagnostics if one.severity == "error" or (strict and one.severity == "warning")]
     ok = loaded.revision is not None and not bad
     if as_json:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import pathlib
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import uvloop
@@ -32,7 +34,7 @@ def main(options: StartOptions) -> int:
     os.umask(0o077)
     base = options.project.resolve()
     gc.disable()  # parsing and compiling make much that lives for ever; `running` freezes it
-    loaded = project.load(base, os.environ, options.overrides())
+    loaded = project.load(base, os.environ, options.overrides(), options.vault)
     if loaded.revision is None:
         raise errors.ConfigurationError(loaded.diagnostics)
     revision = loaded.revision
@@ -40,7 +42,7 @@ def main(options: StartOptions) -> int:
     data_dir = base / revision.settings.data_dir
     del loaded  # a standby goes on with another one
     try:
-        with owning.held(data_dir, options) as owned:
+        with _told(options), owning.held(data_dir, options) as owned:
             if options.standby:
                 base = options.project.resolve()
                 revision = owning.taken_over(revision, base, data_dir, options)
@@ -54,10 +56,23 @@ def main(options: StartOptions) -> int:
 def _on(
     data_dir: pathlib.Path, revision: project.Revision, base: pathlib.Path, owned: ownership.Ownership, options: StartOptions
 ) -> int:  # fmt: skip
+    owning.warn(project.unreadable(revision, base, os.environ))
     _make_own_folders(data_dir)
     _refuse_first_start_active(revision, data_dir, options)
-    daemon = running.Daemon(revision, base, data_dir, owned, options.overrides(), options.log_level)
+    daemon = running.Daemon(revision, base, data_dir, owned, options)
     return uvloop.run(_run(daemon))
+
+
+@contextlib.contextmanager
+def _told(options: StartOptions) -> Iterator[None]:
+    """What stops a start, with its next step as somebody who gave these flags has to write it."""
+    try:
+        yield
+    except errors.PortInUse as error:
+        free = error.fields.get("free")
+        if isinstance(free, int):
+            error.try_ = f"{options.on_port(free)}, or server: {{port: {free}}} in healer.yaml"
+        raise
 
 
 def _for_want_of_space(error: BaseException | None) -> bool:

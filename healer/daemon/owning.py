@@ -49,7 +49,7 @@ def taken_over(
     Raises `errors.ConfigurationError` where the project is wrong and no revision is kept, `project.Tampered` where that was changed,
     `errors.StoreError`.
     """
-    loaded = project.load(base, os.environ, options.overrides())
+    loaded = project.load(base, os.environ, options.overrides(), options.vault)
     revision = loaded.revision
     if revision is None:
         wrong = errors.ConfigurationError(loaded.diagnostics)
@@ -58,7 +58,7 @@ def taken_over(
             raise wrong
         _say(wrong)
         message = f"its files are wrong, so the revision {revision.short} goes on, which held last"
-        _say(_warning("last-revision", message, str(base), "mend them, then healer reload"))
+        _say(_warning("last-revision", message, str(base), f"mend them, then healer reload{options.which()}"))
     elif revision.id != first.id:
         warn(loaded.diagnostics)
     if base / revision.settings.data_dir != data_dir:
@@ -120,7 +120,7 @@ def _last_held(data_dir: pathlib.Path, options: StartOptions) -> project.Revisio
     if not name or not folder.is_dir():
         return None
     project.verify(folder)  # before anything of it is imported
-    return project.load(folder, os.environ, options.overrides()).revision
+    return project.load(folder, os.environ, options.overrides(), options.vault).revision
 
 
 def _warning(code: str, message: str, where: str, try_: str = "") -> errors.Diagnostic:

@@ -43,7 +43,8 @@ async def evaluator(
             try:
                 next(work)
             except StopIteration as done:
-                running.append(evaluating.Running(activation.name, done.value))
+                anew = activation.restart == "always"
+                running.append(evaluating.Running(activation.name, done.value, activation.variables, anew=anew))
                 break
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
@@ -51,8 +52,9 @@ async def evaluator(
     sources = revision.sources.values()
     ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
     types = {one.name: one.type for one in sources}
+    shown = {one.name: one.shown for one in sources if one.shown}
     made = evaluating.Evaluator(
-        opened.uid, running, revision.routes(), known, acting.Actor(revision, standing, say), ttl_us, types
+        opened.uid, running, revision.routes(), known, acting.Actor(revision, standing, say), ttl_us, types, shown
     )
     for _ in made.index_in_slices():
         if time.monotonic() - started > SLICE_S:
@@ -72,6 +74,16 @@ async def digests(of: evaluating.Evaluator) -> dict[str, str]:
                 await asyncio.sleep(0)
                 started = time.monotonic()
     return found
+
+
+def _again(revision: project.Revision, source: project.Source) -> str:
+    """When a source is started again: as its activations say, the most lasting one of them."""
+    wanted = {one.restart for one in revision.activations if any(name == one.name for name, _ in source.subscribers)}
+    return (
+        next((word for word in ("always", "on_failure", "never") if word in wanted), "on_failure")
+        if not source.shared
+        else "on_failure"
+    )
 
 
 def say(level: str, message: str, fields: Mapping[str, Any]) -> None:
@@ -102,7 +114,8 @@ def sources(revision: project.Revision, ended: frozenset[str] = frozenset()) -> 
     return [
         supervise.Running(
             key=one.name, type=one.type, args=dict(one.args), filters=tuple((name, dict(args)) for name, args in one.filters),
-            code=one.code, push=one.kind == "push", max_quiet_s=one.max_quiet_s,
+            code=one.code, push=one.kind == "push", max_quiet_s=one.max_quiet_s, env=dict(one.env),
+            again=_again(revision, one),
         )
         for one in revision.sources_without(ended).values()
     ]  # fmt: skip

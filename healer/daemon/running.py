@@ -30,7 +30,8 @@ from healer import (
     supervise,
     telemetry,
 )
-from healer.daemon import banner, clock, logs, rules, standing, status, watching
+from healer.daemon import banner, clock, logs, masking, rules, standing, status, vaulted, watching
+from healer.daemon.options import StartOptions
 from healer.decide import alerts, evaluating, recovery
 from healer.store import deciding, notes, ownership
 from healer.web import auth, control, keyfiles, routes, services, serving
@@ -41,20 +42,21 @@ class Daemon:
 
     def __init__(
         self, revision: project.Revision, base: pathlib.Path, data_dir: pathlib.Path, owned: ownership.Ownership,
-        overrides: Mapping[str, Any], log_level: str | None,
+        options: StartOptions,
     ) -> None:  # fmt: skip
         self.base = base
         self.data_dir = data_dir
         self.revision = revision
         self.clock = clock.JournalClock()
         self.pause = standing.PauseFile(data_dir)
-        self.secrets = secrets.Secrets(base, os.environ, self._reveal)
+        self._masking = masking.Masking()
+        self.secrets = secrets.Secrets(
+            base, os.environ, self._masking, vaulted.Opener(options.vault, lambda: self.files)
+        )
         self.started_us = self.clock()
         self.port = 0
         self._owned = owned
-        self._overrides = dict(overrides)
-        self._log_level = log_level
-        self._revealed: dict[str, str] = {}
+        self._options = options
         self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
         self._heard = revision
         self._started = revision.settings
@@ -65,7 +67,6 @@ class Daemon:
         self._tasks: list[asyncio.Task[Any]] = []
         self._reloading = asyncio.Lock()
         self._soon: set[asyncio.Task[Any]] = set()
-        self._masker = secrets.Masker([])
         self._prepared: dict[str, tuple[project.Revision, evaluating.Evaluator]] = {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ class Daemon:
     async def run(self) -> int:
         """Start, serve until `end`, stop. Raises `errors.StartError` and others when it cannot start."""
         loop = asyncio.get_running_loop()
-        logs.configure(self.revision.settings, self.base, self.data_dir, self._log_level, self._mask)
+        logs.configure(self.revision.settings, self.base, self.data_dir, self._options.log_level, self._masking.line)
         self.store = store.Store.open(
             self.data_dir, self.clock, loop=loop, environment=self.revision.settings.environment, on_rows=self._on_rows,
             on_fatal=self._on_fatal,
@@ -109,10 +110,12 @@ class Daemon:
         self.controllers = rules.controllers(self.revision, self.files, self._resolve)
         self.dispatcher = dispatch.Dispatcher(
             self.store, self._of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
-            work_dir=self.data_dir / "work", clock=self.clock, secret_values=lambda: list(self._revealed.values()),
+            work_dir=self.data_dir / "work", clock=self.clock, secret_values=self._masking.values,
             on_changed=lambda _, look_us: self.decider.look_at(look_us),
+            environment_of=lambda rule: vaulted.environment(self.secrets, self._standing.environment_of(rule)),
+            resolve=self.secrets.resolve,
         )  # fmt: skip
-        builder = supervise.Builder(self.base, self.secrets, os.environ, _log)
+        builder = supervise.Builder(lambda: self.files, self.base, self.secrets, os.environ, _log)
         self.supervisor = supervise.Supervisor(builder.build, self._emit_for, lambda: self.clock() / 1_000_000, _log)
         await self._serve()
         self._work("decide", self.decider.run())
@@ -129,7 +132,9 @@ class Daemon:
         self._state = "ok"
         gc.freeze()
         gc.enable()
-        shown = banner.lines(self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ)
+        shown = banner.lines(
+            self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ, self._options
+        )
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
         logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
             "ready on port {}", self.port
@@ -238,7 +243,7 @@ class Daemon:
         folder = self.data_dir / project.REVISIONS / revision_id
         if not folder.is_dir():
             return None
-        return (await asyncio.to_thread(project.load, folder, {}, None)).revision
+        return (await asyncio.to_thread(project.load, folder, {}, None, self._options.vault)).revision
 
     async def _use(self, revision: project.Revision, actor: str, difference: dict[str, Any]) -> None:
         git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
@@ -291,12 +296,15 @@ class Daemon:
     async def reload(self, actor: str) -> dict[str, Any]:
         """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`, `errors.StoreFull`."""
         async with self._reloading, rules.no_collecting():
-            loaded = await project.load_in_child(self.base, os.environ, self._overrides, publish_to=self.data_dir)
+            loaded = await project.load_in_child(
+                self.base, os.environ, self._options.overrides(), publish_to=self.data_dir, opened=self._options.vault
+            )
             if loaded.revision is None or loaded.published is None:
                 telemetry.count("reloads_refused")
                 raise errors.ConfigurationError(loaded.diagnostics)
             new, old = loaded.revision, self.revision
             warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
+            warnings += [one.as_json() for one in project.unreadable(new, self.base, os.environ)]
             if new.id == old.id and new.settings == old.settings and not self.decider.evaluator.ended:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
             warnings += [one.as_json() for one in status.needs_restart(self._started, new.settings)]
@@ -347,14 +355,6 @@ class Daemon:
 
     def _resolve(self, reference: plugins.SecretRef) -> model.Secret:
         return self.secrets.resolve(reference.secret)
-
-    def _reveal(self, reference: str, value: str) -> None:
-        if self._revealed.get(reference) != value:
-            self._revealed[reference] = value
-            self._masker = secrets.Masker(list(self._revealed.values()))
-
-    def _mask(self, line: str) -> str:
-        return self._masker.whole(line.encode()).decode("utf-8", "replace") if self._revealed else line
 
     def _live_output(self, token: str, stream: str) -> bytes | None:
         return self.dispatcher.live_output(token, "stdout" if stream == "stdout" else "stderr")

@@ -64,11 +64,23 @@ class Standing:
         self.revision = revision
         self.mode: model.Mode = mode
         self._pause = pause
-        self._enabled = {
-            f"{activation.name}/{ruleset.name}/{rule.name}": rule.enabled
-            for activation, ruleset in revision.rulesets()
-            for rule in ruleset.rules
-        }
+        self._enabled: dict[str, bool] = {}
+        self._activations: dict[str, project.Activation] = {}
+        self._observing = frozenset(one.name for one in revision.activations if one.mode == "observe")
+        for activation, ruleset in revision.rulesets():
+            for rule in ruleset.rules:
+                identity = f"{activation.name}/{ruleset.name}/{rule.name}"
+                self._enabled[identity] = rule.enabled
+                self._activations[identity] = activation
+
+    def mode_of(self, activation: str) -> model.Mode:
+        """The daemon's mode; an activation can only be more careful."""
+        return "observe" if activation in self._observing else self.mode
+
+    def environment_of(self, rule: str) -> Mapping[str, Any]:
+        """What a rule's activation adds to the environment of its actions: texts, or `{secret: …}`."""
+        found = self._activations.get(rule)
+        return found.env if found else {}
 
     def paused(self, rule: str) -> Mapping[str, Any] | None:
         """The pause that covers a rule."""
@@ -90,7 +102,11 @@ class Standing:
 
     def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:
         """What the gates see for a new match."""
-        return policy.Standing(True, self.mode, self._pause(), problems)
+        return policy.Standing(True, self._mode_of_rule(rule), self._pause(), problems)
+
+    def _mode_of_rule(self, rule: str) -> model.Mode:
+        found = self._activations.get(rule)
+        return self.mode_of(found.name) if found else self.mode
 
     def of_run(self, row: Mapping[str, Any]) -> policy.Standing:
         """What the gates see for a run that waits: a reload may have taken its rule or its action, or changed its limits."""
@@ -108,4 +124,5 @@ class Standing:
             problems = (policy.Problem("disabled", {"rule": row["rule"], "gone": True}), *problems)
         catalog = row["flavor"] == "catalog"
         limits = self.limits(entry, controller) if catalog else self.upstream_limits(row["controller"])
-        return policy.Standing(self._enabled.get(row["rule"], True), self.mode, self._pause(), problems, limits)
+        enabled, mode = self._enabled.get(row["rule"], True), self._mode_of_rule(row["rule"])
+        return policy.Standing(enabled, mode, self._pause(), problems, limits)

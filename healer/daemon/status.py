@@ -39,6 +39,13 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "window_s": WINDOW_S,
         "paused": [pause] if pause else [],
         "ended": sorted(daemon.decider.ended),
+        "activations": [
+            {
+                "name": one.name, "rulebook": one.file, "mode": one.mode or revision.settings.mode, "restart": one.restart,
+                "inventory": one.inventory or None, "ended": one.name in daemon.decider.ended,
+            }
+            for one in revision.activations if not one.hidden
+        ],
         "alerts": {"firing": alerts["firing"], "opened": alerts["opened"] or 0, "resolved": alerts["resolved"] or 0},
         "runs": {row["state"]: row["n"] for row in await read.all("status_runs")},
         "backlog": daemon.decider.backlog,
@@ -49,7 +56,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
             {
                 "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
                 "last_event": queries.iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
-                **_push(revision, one.key),
+                **_push(revision, one.key), "refused": _refused(daemon.services.tally.last.get(one.key)),
             }
             for one in daemon.supervisor.status()
         ],
@@ -64,6 +71,10 @@ def _push(revision: project.Revision, name: str) -> dict[str, Any]:
     if source is None:
         return {}
     return {"max_quiet_s": source.max_quiet_s, "path": getattr(source.options, "path", None)}
+
+
+def _refused(last: tuple[int, str] | None) -> dict[str, Any] | None:
+    return None if last is None else {"at": queries.iso(last[0]), "why": last[1]}
 
 
 def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -213,5 +213,8 @@ class Decider:
                 await asyncio.sleep(wait_s or 0.01)
 
     def _deadline_us(self) -> int:
-        deadlines = [one.session.next_deadline() for one in self.evaluator.running.values()]
+        ended = self.evaluator.ended
+        deadlines = [
+            one.session.next_deadline() for one in self.evaluator.running.values() if one.activation not in ended
+        ]
         return min((round(at * 1_000_000) for at in deadlines if at is not None), default=_NEVER)

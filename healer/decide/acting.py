@@ -20,6 +20,8 @@ from healer.policy import reasons
 from healer.store import asking, deciding, journal
 
 TARGETS_MAX: Final = 1000
+APPENDING: Final = ("set_fact", "retract_fact", "post_event")
+"""Internal actions that append a row to the journal."""
 TYPES: Final[Mapping[str, type]] = {
     "name": str, "controller": str, "ruleset": str, "lock": str, "extra_vars": dict, "module_args": dict, "job_args": dict,
     "organization": str, "labels": list, "event": dict, "fact": dict,
@@ -36,7 +38,10 @@ class Actor:
         self._revision = revision
         self._standing = standing
         self._say = say
-        self._upstream = upstream.Upstream(revision, standing)
+        self._anew = frozenset(one.name for one in revision.activations if one.restart == "always")
+        self._inventories = {one.name: one.inventory for one in revision.activations if one.inventory}
+        self._views = {name: revision.under(path) for name, path in self._inventories.items()}
+        self._upstream = upstream.Upstream(standing)
 
     def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
         """Add what the firing's actions lead to."""
@@ -74,13 +79,15 @@ class Actor:
         verdict, reason = "done", ""
         fields: Mapping[str, Any] = {}
         problem = problem or _mistyped(action.name, args)
+        if problem is None and action.name in APPENDING and any(model.references(args)):
+            problem = "a vaulted value cannot go into a fact or an event: it would stand in the journal"
         depth, limit = fired.row.depth + 1, self._revision.settings.defaults.upstream.chain_depth
         if problem is not None:
             verdict, reason, fields = "refused", "invalid_parameters", {"action": action.name, "detail": problem}
             self._say("WARNING", f"{fired.rule}: {action.name}: {problem}", {"rule": fired.rule})
         elif (pause := self._standing.paused(fired.rule)) is not None:
             verdict, reason, fields = "suppressed", "paused", pause
-        elif action.name in ("set_fact", "retract_fact", "post_event"):
+        elif action.name in APPENDING:
             if limit is not None and depth > limit:
                 verdict, reason, fields = "refused", "chain_depth", {"depth": depth, "limit": limit}
                 telemetry.count("decisions_chain_depth")
@@ -88,7 +95,8 @@ class Actor:
                 outcome.appends.append(self._append(fired, action, args, depth))
         else:
             self._tell(fired, action, args, variables)
-        told = None
+        events = firing.earlier(fired)
+        told: dict[str, Any] = {"events": events} if events else {}
         if reason:
             gate = {
                 "gate": reasons.REASONS[reason].gate,
@@ -97,8 +105,9 @@ class Actor:
                 "saw": {},
                 "fields": dict(fields),
             }
-            told = orjson.dumps({"conditions": [], "gates": [gate]}).decode()
-        outcome.results.append(deciding.Internal(fired.rule, action.index, action.name, verdict, reason, told))
+            told |= {"conditions": [], "gates": [gate]}
+        text = orjson.dumps(told).decode() if told else None
+        outcome.results.append(deciding.Internal(fired.rule, action.index, action.name, verdict, reason, text))
 
     def _append(self, fired: Fired, action: engine.Action, args: dict[str, Any], depth: int) -> journal.Row:
         ruleset = args.get("ruleset") or fired.ruleset.name
@@ -131,7 +140,8 @@ class Actor:
             shown = variables["event"] if list(fired.match.matches) == ["m"] else variables["events"]
             self._say("INFO", orjson.dumps(shown, option=option).decode(), fields)
         elif action.name == "shutdown":
-            self._say("WARNING", f"activation {fired.activation} ends: {args.get('message', 'shutdown')}", fields)
+            what = "begins anew" if fired.activation in self._anew else "ends"
+            self._say("WARNING", f"activation {fired.activation} {what}: {args.get('message', 'shutdown')}", fields)
 
     # --- effectful actions --------------------------------------------------------------------------------------------
 
@@ -144,13 +154,17 @@ class Actor:
         if (mistyped := _mistyped(action.name, args)) is not None:
             found.append(mistyped)
             args = {key: value for key, value in args.items() if isinstance(value, TYPES.get(key, object))}
-        problems = [policy.Problem("invalid_parameters", {"action": action.name, "detail": detail}) for detail in found]
+        named = firing.named(action)
+        problems = [policy.Problem("invalid_parameters", {"action": named, "detail": detail}) for detail in found]
         if action.name == "run_action":
             made = self._catalog(fired, action, args, problems)
         else:
-            made = self._upstream.ask(fired, action, args, problems, variables)
+            made = self._upstream.ask(self._view(fired), fired, action, args, problems, variables)
+        _hide(made)
         made.candidate = dataclasses.replace(made.candidate, after=after, lane=upstream.lane(fired, action, args))
-        made.conditions = firing.tests_of(fired.match)
+        made.conditions, made.events = firing.tests_of(fired.match), firing.earlier(fired)
+        if (own := self._inventories.get(fired.activation)) is not None:
+            made.extra["inventory"] = own
         return made
 
     def _catalog(
@@ -164,7 +178,8 @@ class Actor:
         controller = args.get("controller") or (entry.controller if entry else "") or self._revision.default_controller
         spec = self._revision.controllers.get(controller)
         parameters = self._parameters(entry, name, args.get("parameters"), problems)
-        targets = self._targets(entry, controller, args.get("target"), problems)
+        view = self._view(fired)
+        targets = self._targets(view, entry, controller, args.get("target"), problems)
         problems += self._standing.forbidden(controller, name or "", entry.kind if entry else "", targets)
         limits = self._standing.limits(entry, spec)
         lifecycle = fired.word is not None and fired.word.firing
@@ -175,7 +190,8 @@ class Actor:
         )
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
-            event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")), mode=self._standing.mode,
+            event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")),
+            mode=self._standing.mode_of(fired.activation),
             lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth,
         )  # fmt: skip
         return asking.Ask(
@@ -200,38 +216,67 @@ class Actor:
             return given
         return dict(checked)
 
-    def _targets(self, entry: Any, controller: str, given: Any, problems: list[policy.Problem]) -> list[model.Target]:
+    def _view(self, fired: Fired) -> project.Revision:
+        """The revision as the activation sees it: with an inventory of its own where it has one."""
+        return self._views.get(fired.activation, self._revision)
+
+    def _targets(
+        self, view: project.Revision, entry: Any, controller: str, given: Any, problems: list[policy.Problem]
+    ) -> list[model.Target]:
         names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
         if entry is not None and entry.target == "none":
             if detail := entry.unwanted_target(given):
                 problems.append(policy.Problem("invalid_parameters", {"action": entry.name, "detail": detail}))
             return []
         if not names:
-            where = self._revision.inventory_name(controller)
+            where = view.inventory_name(controller)
             problems.append(
                 policy.Problem("unknown_target", {"target": "(none given)", "inventory": where, "nearest": ""})
             )
-        return self._resolve(controller, names, problems)
+        return self._resolve(view, controller, names, problems)
 
-    def _resolve(self, controller: str, names: Sequence[Any], problems: list[policy.Problem]) -> list[model.Target]:
+    def _resolve(
+        self, view: project.Revision, controller: str, names: Sequence[Any], problems: list[policy.Problem]
+    ) -> list[model.Target]:
         targets: dict[str, model.Target] = {}
         for name in names[:TARGETS_MAX]:
-            found = self._revision.resolve_target(controller, name if isinstance(name, str) else repr(name))
+            found = view.resolve_target(controller, name if isinstance(name, str) else repr(name))
             if isinstance(found, model.Target):
                 targets[str(found)] = found
                 continue
-            where = self._revision.inventory_name(controller)
+            where = view.inventory_name(controller)
             fields = {"target": str(name)[:200], "inventory": where, "nearest": found.nearest, "detail": found.reason}
+            if found.step:
+                fields |= {"why": found.reason, "step": found.step}
             unknown = model.Target("host", str(name)[:290])
             targets[str(unknown)] = unknown
             problems.append(policy.Problem("unknown_target", fields, target=str(unknown)))
         if len(names) > TARGETS_MAX:
-            problems.append(
-                policy.Problem(
-                    "unknown_target", {"target": f"{len(names)} targets", "inventory": f"a limit of {TARGETS_MAX}"}
-                )
-            )
+            why = f"{len(names)} are asked for, and an action takes {TARGETS_MAX}"
+            fields = {"target": f"{len(names)} targets", "why": why, "step": "name fewer targets"}
+            problems.append(policy.Problem("unknown_target", fields))
         return list(targets.values())
+
+
+def _hide(made: asking.Ask) -> None:
+    """Take secrets out of what is stored: their references stand beside it (`extra.secrets`), and are resolved at the moment of use."""
+    found = list(model.references({"parameters": made.parameters, "extra": made.extra}))
+    if not found:
+        return
+    kept: dict[str, Any] = {"parameters": made.parameters, "extra": made.extra}
+    for path, _ in found:
+        kept = _masked(kept, path)
+    made.parameters, made.extra = kept["parameters"], kept["extra"]
+    made.extra["secrets"] = [[list(path), one.reference] for path, one in found]
+
+
+def _masked(value: Any, path: Sequence[Any]) -> Any:
+    """The value with `***` at a path."""
+    if not path:
+        return "***"
+    made = dict(value) if isinstance(value, Mapping) else list(value)
+    made[path[0]] = _masked(value[path[0]], path[1:])
+    return made
 
 
 def _rendered(fired: Fired, action: engine.Action, variables: Mapping[str, Any]) -> dict[str, Any]:

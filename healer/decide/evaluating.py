@@ -6,6 +6,7 @@ Synchronous and deterministic: the same rows under the same rules give the same 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -18,10 +19,20 @@ from healer.store import cycles, deciding, journal
 class Running:
     """One ruleset at work."""
 
-    __slots__ = ("activation", "name", "ruleset", "session", "timed", "uses_meta")
+    __slots__ = ("activation", "anew", "name", "ruleset", "session", "timed", "uses_meta", "variables")
 
-    def __init__(self, activation: str, compiled: engine.Compiled) -> None:
+    def __init__(
+        self,
+        activation: str,
+        compiled: engine.Compiled,
+        variables: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        anew: bool = False,
+    ) -> None:
+        """`variables`: those of its activation; `anew`: after a `shutdown` it begins anew."""
         self.activation = activation
+        self.variables = variables
+        self.anew = anew
         self.ruleset = compiled.ruleset
         self.name = f"{activation}/{compiled.ruleset.name}"
         self.session = engine.Session(compiled)
@@ -30,11 +41,11 @@ class Running:
 
 
 class Evaluator:
-    """The rules of one revision with their memory. `routes`: source → rulesets that listen to it."""
+    """The rules of one revision with their memory. `routes`: source → rulesets that listen; `shown`: source → what events say of it."""
 
     def __init__(
         self, uid: str, running: Iterable[Running], routes: Mapping[str, list[str]], known: alerts.Alerts, actor: acting.Actor,
-        ttl_us: Mapping[str, int], types: Mapping[str, str],
+        ttl_us: Mapping[str, int], types: Mapping[str, str], shown: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.uid = uid
         self.running = {one.name: one for one in running}
@@ -44,6 +55,7 @@ class Evaluator:
         """Activation → the row at which one of its rules ended it (`shutdown`)."""
         self._ttl_us = ttl_us
         self._types = types
+        self._shown = shown or {}
         self._routes = {
             source: routing.Route([self.running[name] for name in names if name in self.running])
             for source, names in routes.items()
@@ -145,14 +157,27 @@ class Evaluator:
             ordinal = ordinals.get(match.rule.index, 0)
             ordinals[match.rule.index] = ordinal + 1
             if any(action.name == "shutdown" for action in match.rule.actions):
-                self.ended.setdefault(one.activation, row.seq)
+                self._shut_down(one, row.seq, outcome, match.rule.name)
             if replay:
                 continue
             for event in match.matches.values():
                 if "meta" not in event or not self._needs_meta.get(row.source, True):
                     event["meta"] = self.meta(row, event)
             own = word if not match.refs or row.seq in match.refs.values() else None
-            self.acting.act(firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal), outcome)
+            self.acting.act(
+                firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal, one.variables), outcome
+            )
+
+    def _shut_down(self, one: Running, seq: int, outcome: deciding.Outcome, rule: str) -> None:
+        """The activation ends at this row, or forgets everything and begins anew."""
+        if one.activation not in self.ended:
+            outcome.shut_down.append((one.activation, f"{one.name}/{rule}", one.anew))
+        if not one.anew:
+            self.ended.setdefault(one.activation, seq)
+            return
+        for other in self.running.values():
+            if other.activation == one.activation:
+                other.session = engine.Session(other.session.compiled)
 
     def meta(self, row: journal.Row, data: Mapping[str, Any]) -> dict[str, Any]:
         """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what
@@ -173,7 +198,8 @@ class Evaluator:
         if row.kind == "fact":
             made["source"] = {"name": "set_fact", "type": "internal"}
         else:
-            made["source"] = {"name": row.source, "type": self._types.get(row.source, "internal")}
+            shown = self._shown.get(row.source, row.source)
+            made["source"] = {"name": shown, "type": self._types.get(row.source, "internal")}
         return made
 
 

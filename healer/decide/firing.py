@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from healer import engine, project
+from healer import engine, project, templates
 from healer.store import deciding, journal
+
+EVENTS_MAX: Final = 1_000
+"""How many events of a firing are noted with it."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -90,6 +93,17 @@ def looked_up(path: Any, variables: Mapping[str, Any]) -> str:
     if value is None:
         return f"{path} is not there"
     return f"{path}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
+
+
+def named(action: engine.Action) -> str:
+    """The action as people know it: that of the catalog which `run_action` names."""
+    name = action.args.get("name") if action.name == "run_action" else None
+    return name if isinstance(name, str) and name and not templates.is_template(name) else action.name
+
+
+def earlier(fired: Fired) -> list[int]:
+    """The journal rows of the events of a firing that came before the one at which it fired, as far as they are kept."""
+    return sorted({*fired.match.refs.values()} - {fired.row.seq})[:EVENTS_MAX]
 
 
 def tests_of(match: engine.Match) -> list[dict[str, Any]]:

@@ -15,10 +15,6 @@ from healer.decide.firing import Fired
 from healer.rulebook import freeform
 from healer.store import asking, deciding
 
-KINDS: Final[Mapping[str, str]] = {
-    "run_playbook": "playbook", "run_module": "module", "run_job_template": "job_template",
-    "run_workflow_template": "workflow_template",
-}  # fmt: skip
 PLAYBOOK_EXTRA: Final = ("verbosity", "check", "diff", "json_mode", "extra_vars", "copy_files")
 TEMPLATE_EXTRA: Final = ("organization", "labels", "include_events", "add_event_uuid_label")
 RETRIES_MAX: Final = 1000
@@ -78,23 +74,22 @@ def _without_events(value: Any, own: Mapping[str, Any]) -> Any:
 
 
 class Upstream:
-    """Makes their questions under one revision."""
+    """Makes their questions."""
 
-    def __init__(self, revision: project.Revision, standing: project.Standing) -> None:
-        self._revision = revision
+    def __init__(self, standing: project.Standing) -> None:
         self._standing = standing
 
     def ask(
-        self, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem],
+        self, revision: project.Revision, fired: Fired, action: engine.Action, args: dict[str, Any], problems: list[policy.Problem],
         variables: Mapping[str, Any],
     ) -> asking.Ask:  # fmt: skip
-        """The question about one action with rendered arguments; `problems` are those found so far."""
-        kind, name = KINDS[action.name], str(args.get("name", ""))
-        controller = self._revision.controller_for(kind)
+        """The question about one action with rendered arguments. `revision`: as the activation sees it; `problems`: those found so far."""
+        kind, name = project.UPSTREAM[action.name], str(args.get("name", ""))
+        controller = revision.controller_for(kind)
         extra: dict[str, Any] = {"ansible_eda": firing.for_playbooks(fired, variables)}
         if kind in ("playbook", "module"):
             extra |= {key: args[key] for key in PLAYBOOK_EXTRA if key in args}
-            subject, targets = self._ansible(fired, kind, name, controller, problems)
+            subject, targets = self._ansible(revision, fired, kind, name, controller, problems)
         else:
             extra |= {key: args[key] for key in TEMPLATE_EXTRA if key in args}
             extra |= {"job_args": _job_args(fired, args), "event_uuid": _uuid(fired)}
@@ -113,7 +108,7 @@ class Upstream:
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in targets})), event_us=fired.row.at_us, limits=limits, upstream=True,
-            mode=self._standing.mode, problems=tuple(problems), depth=fired.row.depth,
+            mode=self._standing.mode_of(fired.activation), problems=tuple(problems), depth=fired.row.depth,
         )  # fmt: skip
         parameters = args.get("module_args") if kind == "module" else args.get("extra_vars")
         return asking.Ask(
@@ -124,18 +119,24 @@ class Upstream:
         )  # fmt: skip
 
     def _ansible(
-        self, fired: Fired, kind: str, name: str, controller: str, problems: list[policy.Problem]
+        self,
+        revision: project.Revision,
+        fired: Fired,
+        kind: str,
+        name: str,
+        controller: str,
+        problems: list[policy.Problem],
     ) -> tuple[str, list[model.Target]]:
         """(file or module, hosts) of a playbook or module."""
-        targets, missing = self._revision.expand_hosts(controller, _hosts(fired))
+        targets, missing = revision.expand_hosts(controller, _hosts(fired))
         subject = name
         if kind == "playbook":
-            found = self._revision.playbook(name)
+            found = revision.playbook(name)
             if found is None:
                 problems.append(policy.Problem("unknown_action", {"action": name, "nearest": ""}))
             subject = found or name
         if missing:
-            where = self._revision.inventory_name(controller)
+            where = revision.inventory_name(controller)
             fields = {"target": ", ".join(missing)[:200], "inventory": where, "nearest": ""}
             problems.append(policy.Problem("unknown_target", fields))
         return subject, targets

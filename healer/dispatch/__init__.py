@@ -50,6 +50,8 @@ class Dispatcher:
         self, opened: store.Store, standing_of: asking.StandingOf, *, controllers: Callable[[], Mapping[str, plugins.Controller]],
         revision_dir: Callable[[int], Awaitable[pathlib.Path]], work_dir: pathlib.Path, clock: Callable[[], int],
         secret_values: Callable[[], list[str]], on_changed: Callable[[dict[str, str], int | None], None],
+        environment_of: Callable[[str], Mapping[str, str]] = lambda _: {},
+        resolve: Callable[[str], model.Secret] = lambda reference: model.Secret(reference, ""),
     ) -> None:  # fmt: skip
         self._store = opened
         self.standing_of = standing_of
@@ -59,6 +61,8 @@ class Dispatcher:
         self._clock = clock
         self._secret_values = secret_values
         self._on_changed = on_changed
+        self._environment_of = environment_of
+        self._resolve = resolve
         self._wake = asyncio.Event()
         self._next_us = _NEVER
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -161,15 +165,21 @@ class Dispatcher:
         controller = self._controllers().get(row["controller"])
         if controller is None:
             why = f"no controller is named {row['controller']!r} any more"
-            state: model.EndState = "unknown" if begun else "failed"
-            await self._end_at_once(row["id"], number, token, model.Outcome(state, why))
+            await self._never(row, number, token, why, begun=begun)
+            return None
+        try:
+            environment = self._environment_of(row["rule"])
+            given = self._given(transaction.loads(row["parameters"]), transaction.loads(row["extra"]))
+        except errors.SecretUnavailable as error:
+            await self._never(row, number, token, error.message, begun=begun)
             return None
         job = model.Job(
             token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
-            parameters=transaction.loads(row["parameters"]), targets=tuple(_target(name, values[name]) for name in targets),
+            parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
             deadline_s=deadline_s,
             revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
-            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=transaction.loads(row["extra"]),
+            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=given["extra"],
+            environment=environment,
         )  # fmt: skip
         maskers: dict[output.Stream, secrets.Masker] = {
             stream: secrets.Masker(self._secret_values()) for stream in output.STREAMS
@@ -178,6 +188,20 @@ class Dispatcher:
             {name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()}
         )
         return _Attempt(token, row["id"], number, job, controller, live)
+
+    def _given(self, parameters: Any, extra: Any) -> dict[str, Any]:
+        """Parameters and the rest with the secrets that were taken out of them. Raises `errors.SecretUnavailable`."""
+        given: dict[str, Any] = {"parameters": parameters, "extra": extra}
+        for path, reference in extra.pop("secrets", ()):
+            at: Any = given
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = self._resolve(reference)
+        return given
+
+    async def _never(self, row: asking.RunRow, number: int, token: str, why: str, *, begun: bool) -> None:
+        """It cannot be begun; where it may have begun before, nobody can say."""
+        await self._end_at_once(row["id"], number, token, model.Outcome("unknown" if begun else "failed", why))
 
     def _follow(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
         self._attempts[attempt.token] = attempt

@@ -1,8 +1,9 @@
 """Says for each rule of a ruleset what it would do with an event, test by test, and why it would not fire.
 
 Caller: `Session.explain`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
-`taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory), `waits` (the event is
-remembered until the other conditions of its rule have theirs).
+`taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory). An event that may have a part in
+a firing that is still to come: `waits` (for the other conditions of its rule), `alone` (`not_all`: for their not coming), `gathered`
+(`once_after`), `counted` (`accumulate_within`; `uncounted` where it lacks what that groups by).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from healer.engine import chains, conditions, leaves, memory, normal, rules, throttles, values
+from healer.engine import chains, compiled, conditions, leaves, memory, normal, rules, throttles, timers, values
 
 if TYPE_CHECKING:
     from healer.engine import session
@@ -123,6 +124,8 @@ def _verdict(
         entry["reason"] = "absence" if not fires else "taken" if taken_by and not everyone else "fires"
         entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
         return taken_by or ((made.rule.name, "") if fires else None)
+    if (timer := of.timers.by_rule.get(number)) is not None:
+        return _timed(made, timer, event, everyone, entry, taken_by)
     if made.steps:
         return _of_chain(of, number, event, now, entry, taken_by)
     name = made.branch(event)
@@ -136,9 +139,27 @@ def _verdict(
         entry["reason"], entry["taken_by"] = "taken", taken_by[0]
         return taken_by
     entry["reason"] = "throttled" if entry["throttle"] and entry["throttle"]["closed"] else "fires"
-    if window is None and taken_by:
+    if isinstance(window, throttles.AccumulateWithin) and entry["throttle"]["closed"]:
+        entry["reason"] = "counted" if entry["throttle"]["grouped"] else "uncounted"
+    if (window is None and taken_by) or entry["reason"] == "uncounted":
         return taken_by
     return made.rule.name, made.throttle_key
+
+
+def _timed(
+    made: compiled.CompiledRule, timer: timers.Timer, event: dict[str, Any], everyone: bool, entry: dict[str, Any],
+    taken_by: tuple[str, str] | None,
+) -> tuple[str, str] | None:  # fmt: skip
+    """A rule that time fires. What an earlier rule without a throttle has, it has all the same."""
+    name, gathers = made.branch(event), isinstance(timer, timers.OnceAfter)
+    if name is None:
+        return taken_by
+    entry["match"] = name
+    if taken_by and taken_by[1] and not (gathers and everyone and taken_by[1] == made.throttle_key):
+        entry["reason"], entry["taken_by"] = "taken", taken_by[0]
+        return taken_by
+    entry["reason"] = "gathered" if gathers else "alone"
+    return (made.rule.name, made.throttle_key) if gathers else taken_by
 
 
 def _of_chain(
@@ -160,9 +181,13 @@ def _of_chain(
 
 
 def _window(window: throttles.OnceWithin, event: dict[str, Any], now: float) -> dict[str, Any]:
-    """The state of the group's window; `until` is in seconds."""
+    """The state of the group's window: whether it keeps the event from firing, and until when (seconds)."""
     key = window.group(event)
     until_us = None if key is None else window.until_us(key)
-    closed = until_us is not None and round(now * 1_000_000) < until_us
-    return {"once_within": window.shown, "grouped": key is not None, "closed": closed,
-            "until": until_us / 1_000_000 if closed and until_us is not None else None}  # fmt: skip
+    is_open = until_us is not None and round(now * 1_000_000) < until_us
+    closed, kind = is_open, "once_within"
+    if isinstance(window, throttles.AccumulateWithin):
+        kind = "accumulate_within"
+        closed = key is None or (window.open[key][2] if is_open else 0) + 1 < window.threshold
+    return {kind: window.shown, "grouped": key is not None, "closed": closed,
+            "until": until_us / 1_000_000 if is_open and until_us is not None else None}  # fmt: skip

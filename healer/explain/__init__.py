@@ -15,7 +15,7 @@ import orjson
 
 from healer import engine, errors, model, project, store
 from healer.engine import conditions
-from healer.explain import looks, shutdowns
+from healer.explain import later, looks, shutdowns
 from healer.policy import reasons
 from healer.store import cycles, journal, reads
 
@@ -23,6 +23,8 @@ RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 DecidedTo = Callable[[], Awaitable[int]]
 """The journal position up to which all is decided and its decisions can be read."""
 RULES_MAX: Final = 2_000
+HEARD: Final = (*later.REASONS, "fires", "taken")
+"""What a fresh session says of an event that its rule heard: where none did, something else was the reason."""
 NO_RULE: Final = ""
 """As the rule that is asked for: only the event, and whether it is decided."""
 
@@ -77,6 +79,7 @@ async def _rules(
         held = await _not_fired(opened, seq, decided, await shutdowns.before(opened, revision, seq, ended))
         # Thousands of rules are compiled for it: not on the loop.
         await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
+        await later.add(opened, seq, told)
     return told
 
 
@@ -128,7 +131,7 @@ def _gate(verdict: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _not_fired(opened: store.Store, seq: int, decided: bool, ended: Collection[str]) -> Callable[[str, str], str]:
-    """(activation, ruleset of it) → why a rule of it whose condition holds did not fire for the row."""
+    """(activation, ruleset of it) → why no rule of it heard of the row, '' where they did as far as is known."""
     poisoned = {one["ruleset"] for one in await opened.reader.all("quarantined_of_event", seq)}
 
     def why(activation: str, ruleset: str) -> str:
@@ -136,7 +139,7 @@ async def _not_fired(opened: store.Store, seq: int, decided: bool, ended: Collec
             return "not-decided-yet"
         if activation in ended:
             return "ended"
-        return "quarantined" if poisoned & {f"{activation}/{ruleset}", "*"} else "throttled"
+        return "quarantined" if poisoned & {f"{activation}/{ruleset}", "*"} else ""
 
     return why
 
@@ -156,7 +159,9 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
     own = data.get("meta")
     brought = orjson.loads(row.meta) if row.meta else {}
     uuid = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
-    made = {"uuid": uuid, "received_at": model.iso(row.at_us), "source": {"name": row.source}}
+    made = {"uuid": uuid, "received_at": model.iso(row.at_us), "source": {"name": row.source, "type": "internal"}}
+    if row.depth and "source" in brought:  # made by an action
+        made["source"] = brought["source"]
     return {**data, "meta": {**(own if isinstance(own, dict) else {}), **brought, **made}}
 
 
@@ -169,7 +174,8 @@ def _others(
         return
     listening = set(revision.routes().get(row.source, [])) | {row.source.removeprefix("ruleset:")}
     source = revision.sources.get(row.source)
-    data["meta"]["source"]["type"] = source.type if source else "internal"
+    if source is not None:
+        data["meta"]["source"] = {"name": source.shown or source.name, "type": source.type}
     for activation, ruleset in revision.rulesets():
         name = f"{activation.name}/{ruleset.name}"
         if name not in listening:
@@ -182,16 +188,12 @@ def _others(
                 for one in told[identity]:
                     one["conditions"] = one["conditions"] or tests
                 continue
-            reason = (
-                entry["reason"] if entry["reason"] != "fires" else _silent(rule, held(activation.name, ruleset.name))
-            )
+            reason = _reason(rule, entry, held(activation.name, ruleset.name))
             made = {
                 "rule": identity, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
                 "conditions": tests, "gates": [], "run": None, "state": None,
             }  # fmt: skip
-            if reason == "throttled" and rule.throttle is not None:
-                made["throttle"] = rule.throttle.shown.lower()
-            told[identity] = [made]
+            told[identity] = [made | _named(rule, reason)]
 
 
 def _tests(rule: engine.Rule, entry: dict[str, Any]) -> list[dict[str, Any]]:
@@ -202,8 +204,25 @@ def _tests(rule: engine.Rule, entry: dict[str, Any]) -> list[dict[str, Any]]:
     return [test | {"holds": True, "seen": []} for test in tests]
 
 
-def _silent(rule: engine.Rule, held: str) -> str:
-    """Why a rule whose condition holds did not fire; `held` is `throttled` where nothing else is known."""
-    if held == "throttled" and conditions.absence(rule.condition) is not None:
+def _reason(rule: engine.Rule, entry: dict[str, Any], held: str) -> str:
+    """Why a rule did not fire; `held`: what kept the event from all rules of its ruleset."""
+    reason = str(entry["reason"])
+    if held and reason in HEARD:
+        return held
+    if reason != "fires":
+        return reason
+    if conditions.absence(rule.condition) is not None:
         return "absence-over"
-    return "not-heard" if held == "throttled" and rule.throttle is None else held
+    # A fresh session has no windows: of an event that a rule would fire for, only one that was closed can have kept it.
+    return "throttled" if entry["throttle"] and entry["throttle"]["grouped"] else "not-heard"
+
+
+def _named(rule: engine.Rule, reason: str) -> dict[str, Any]:
+    """The throttle or the time that a reason is about, in the words of the rulebook."""
+    throttle, timeout_us = rule.throttle, rule.condition.timeout_us
+    if reason in ("throttled", "counted", "uncounted", "gathered") and throttle is not None:
+        count = f", threshold: {throttle.threshold}" if throttle.kind == "accumulate_within" else ""
+        return {"throttle": f"{throttle.kind}: {throttle.shown.lower()}{count}"}
+    if reason in ("waits", "alone") and timeout_us is not None:
+        return {"within": reasons.span(timeout_us / 1_000_000)}
+    return {}

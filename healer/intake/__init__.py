@@ -26,12 +26,13 @@ __all__ = ["Accepted", "Intake", "SeenAgain"]
 
 @dataclasses.dataclass(slots=True)
 class Accepted:
-    """What came of a delivery: ids are `e-` + position, of the old row where it was a duplicate."""
+    """What came of a delivery: ids are `e-` + position, of the old row where it was a duplicate. `conflict`: its id was another's."""
 
     accepted: int
     duplicates: int
     ids: list[str]
     positions: list[int]
+    conflict: bool = False
 
 
 class SeenAgain:
@@ -202,9 +203,11 @@ class Intake:
                 continue
             if row.duplicate:
                 made.duplicates += 1
+                made.conflict |= row.conflict
             else:
                 made.accepted += 1
-            made.ids.append(f"e-{row.seq}")
+            if not made.ids or not row.conflict:
+                made.ids.append(f"e-{row.seq}")
             made.positions.append(0 if row.duplicate else row.seq)
         return made
 

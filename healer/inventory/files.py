@@ -63,7 +63,13 @@ def parse(
     except TooMuch as error:
         reading.diagnostics.append(errors.Diagnostic("inventory", str(error), errors.Place(min(files))))
         made = reading.inventory()
-    return made, [*reading.diagnostics, *(one for folder in (beside, *others) for one in folder.told(reading.veiled))]
+    useless = [] if reading.over else sorted(reading.useless(made), key=_standing)[:MISTAKES_MAX]
+    told = [one for folder in (beside, *others) for one in folder.told(reading.veiled)]
+    return made, [*reading.diagnostics, *(one for one in told if one not in useless), *useless]
+
+
+def _standing(one: errors.Diagnostic) -> tuple[str, int, int]:
+    return one.place.file, one.place.line, one.place.column
 
 
 def _read(reading: Reading, file: str, text: str, counting: Collection[config.Span]) -> None:
@@ -168,11 +174,13 @@ class _Ini(_Form):
             _once(name.strip(), self.given)
             if name.strip() in LOOKED_AT:
                 _within(line)
-                self.reading.add_variables(self.group, {name.strip(): _value(value.strip())})
+                given = {name.strip(): _value(value.strip())}
+                self.reading.add_variables(self.group, given)
+                self.reading.said.note(self.document, given, mark)
         elif self.kind == "children":
             self.child(line, mark)
         else:
-            self.hosts(line)
+            self.hosts(line, mark)
 
     def section(self, group: str, kind: str, mark: config.Mark) -> None:
         self.group, self.kind = group, kind
@@ -197,7 +205,7 @@ class _Ini(_Form):
             self.reading.add_group(found[1])
         self.reading.add_child(self.group, found[1])
 
-    def hosts(self, line: str) -> None:
+    def hosts(self, line: str, mark: config.Mark) -> None:
         _within(line)
         host, *rest = words.split(line)
         given: set[str] = set()
@@ -210,6 +218,7 @@ class _Ini(_Form):
             if name in LOOKED_AT:
                 own[name] = _value(value)
         self.reading.add_hosts(self.group, host, own)
+        self.reading.said.note(self.document, own, mark)
 
 
 class _Yaml(_Form):
@@ -244,8 +253,11 @@ class _Yaml(_Form):
         try:
             if key == "hosts":
                 self.reading.add_hosts(name, word, dict(self.mapping(value, "the host", word, at)))
+                if isinstance(value, config.Map):
+                    self.reading.said.note(self.document, value, value.values_at.get("healer_aliases"))
             elif key == "vars":
                 self.reading.add_variables(name, {word: value})
+                self.reading.said.note(self.document, {word: value}, at)
             else:
                 self.group(word, value, at)
                 if name != "all":

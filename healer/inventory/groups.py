@@ -62,6 +62,9 @@ class Reading:
         """Whether there are hosts that are not known here, or what Ansible makes of this machine is not."""
         self.veiled = False
         """Whether a host would be local if nothing were encrypted."""
+        self.said = variables.Said()
+        """The aliases that stand in the inventory itself."""
+        self._folders = (beside, *plays)
         self._steps = 0
 
     def add_group(self, name: str) -> Group:
@@ -142,6 +145,19 @@ class Reading:
         groups["ungrouped"] = tuple(host for host, own in of_host.items() if not own)
         made = {host: self._host(host, own) for host, own in of_host.items()}
         return names.Inventory(made, groups, partial=self.partial or not self._here())
+
+    def useless(self, made: names.Inventory) -> Iterator[errors.Diagnostic]:
+        """Aliases that some host has and that lead no event to it."""
+        used = {alias for host in made.hosts.values() for alias in host.aliases}
+        for said in (self.said, *(one.said for one in self._folders)):
+            for alias in used & said.at.keys():
+                found = made.resolve(alias)
+                if isinstance(found, names.Refusal):
+                    document, mark = said.at[alias]
+                    message = f"the alias {alias!r} is never a target: {found.reason}"
+                    yield document.diagnostic(
+                        "warning", "alias", message, mark, "an alias is a name that one host alone has"
+                    )
 
     def _host(self, name: str, groups: Sequence[str]) -> names.Host:
         """As playbooks of the first folder see it; this machine only if it is that for all."""

@@ -18,6 +18,7 @@ OPAQUE_KINDS: Final = ("k8s", "aap", "url")
 
 THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 """What Ansible takes for this machine without an inventory."""
+MEND: Final = "mend the alert's target"
 UNKNOWN: Final = "unknown"
 """The connection of a host of which it cannot be read."""
 
@@ -49,11 +50,15 @@ class Host:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a text is no target; `nearest` is a hint for people, `candidates` what it could mean if that is several."""
+    """Why a text is no target; `nearest` is a hint for people, `candidates` what it could mean if that is several.
+
+    `step`: what to do about it; '' where nothing in the inventory has the name, and only then.
+    """
 
     reason: str
     nearest: str = ""
     candidates: tuple[str, ...] = ()
+    step: str = MEND
 
 
 class Inventory:
@@ -80,13 +85,16 @@ class Inventory:
         A port is dropped. Groups, patterns and what is ambiguous are refused: an event names one thing or none.
         """
         if not text or len(text) > TEXT_MAX or not text.isprintable() or " " in text:
-            return Refusal("a target is a name without spaces and control characters, at most 512 long")
+            got = f"{text[:100]!r}{' and more' if text[100:] else ''}"
+            return Refusal(
+                f"a target is a name without spaces and control characters, at most {TEXT_MAX} long, got {got}"
+            )
         kind, colon, rest = text.partition(":")
         if colon and kind in OPAQUE_KINDS:
             sound = rest.startswith(("http://", "https://")) if kind == "url" else "/" in rest.strip("/")
             return model.Target(kind, rest) if sound else Refusal(f"{text!r} is no {kind} target")
         if kind == "group" and colon:
-            return Refusal("an event may not name a group")
+            return Refusal(f"{text!r} is a group; an event may not name a group")
         return self._host(rest if kind == "host" and colon and not rest.isdigit() else text)
 
     def _host(self, text: str) -> model.Target | Refusal:
@@ -98,13 +106,16 @@ class Inventory:
             return Refusal(f"{text!r} is a group; an event names one host")
         if not meant:
             known = list(self.hosts) if len(self.hosts) <= NEAREST_OF_MAX and len(name) <= 100 else []
-            return Refusal(f"{text!r} is no host of the inventory", errors.nearest(name, known))
+            return Refusal(f"{text!r} is no host of the inventory", errors.nearest(name, known), step="")
         if len(meant) > 1:
             shown = tuple(sorted(meant)[:CANDIDATES_MAX])
-            return Refusal(f"{text!r} may mean {len(meant)} hosts: {', '.join(shown)}", "", shown)
+            more = ", …" if len(meant) > len(shown) else ""
+            step = "let the alert name its host in full, or mend names and healer_aliases of the inventory"
+            return Refusal(f"{text!r} may mean {len(meant)} hosts: {', '.join(shown)}{more}", "", shown, step)
         host = self.hosts[meant.pop()]
         if host.name in self.groups:
-            return Refusal(f"{host.name!r} is the name of a host and of a group; Ansible would take both")
+            reason = f"{host.name!r} is the name of a host and of a group; Ansible would take both"
+            return Refusal(reason, step="rename the one or the other")
         return model.Target("host", host.name, host.name, host.address, host.groups, host.connection == "local")
 
     def _meant(self, name: str) -> set[str]:

@@ -36,6 +36,7 @@ class Folder:
             for end in (at for at, char in enumerate(file) if char == "/"):
                 self._folders.setdefault(file[:end], []).append(file)
         self._counting = counting
+        self.said = Said()
         self._read: dict[str, Mapping[str, Any]] = {}
         self._diagnostics: list[errors.Diagnostic] = []
         self._sealed: list[str] = []
@@ -90,11 +91,39 @@ class Folder:
             except ValueError as error:
                 document.error("inventory", str(error), document.value.values_at.get("healer_aliases"))
                 del found["healer_aliases"]
+            self.said.note(document, found, document.value.values_at.get("healer_aliases"))
         elif document.value is not None:
             message = f"a file of variables has to be a mapping, got {wording.shown(document.value)}"
             document.error("inventory", message, getattr(document.value, "mark", (1, 1, 1)))
         self._diagnostics += document.diagnostics
         return found
+
+
+class Said:
+    """Where aliases stand, so that those that help nobody can be told."""
+
+    def __init__(self) -> None:
+        self.at: dict[str, tuple[config.Document, config.Mark | None]] = {}
+
+    def note(self, document: config.Document, variables: Mapping[str, Any], mark: config.Mark | None) -> None:
+        """The aliases among variables that stand at `mark`. What is no name is told in the document."""
+        written = variables.get("healer_aliases")
+        if written is None or written is config.SEALED:
+            return
+        if not isinstance(written, str | list | tuple):
+            document.warning("alias", f"healer_aliases is a list of names, got {wording.shown(written)}", mark)
+            return
+        listed = written.split(",") if isinstance(written, str) else written
+        marks = written.items_at if isinstance(written, config.Seq) else [mark] * len(listed)
+        for one, at in zip(listed, marks, strict=True):
+            if not _is_name(one):
+                document.warning("alias", f"an alias is a name, got {wording.shown(one)}; it is left out", at)
+            elif word := str(one).strip():
+                self.at.setdefault(word, (document, at))
+
+
+def _is_name(one: Any) -> bool:
+    return isinstance(one, str | int) and not isinstance(one, bool)
 
 
 def _counts(path: str) -> bool:
@@ -111,7 +140,7 @@ def aliases(variables: Mapping[str, Any]) -> tuple[str, ...]:
     """The aliases among variables. Raises ValueError for too many of them."""
     written = variables.get("healer_aliases") or ()
     listed = written.split(",") if isinstance(written, str) else written if isinstance(written, list | tuple) else ()
-    found = tuple(word for one in listed if (word := str(one).strip()))
+    found = tuple(word for one in listed if _is_name(one) and (word := str(one).strip()))
     if len(found) > ALIASES_MAX:
         raise ValueError(f"more than {ALIASES_MAX} healer_aliases")
     return found

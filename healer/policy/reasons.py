@@ -59,7 +59,11 @@ _ALL: Final = (
         "add it to the inventory, or mend the alert's target",
     ),
     Reason(
-        "invalid_parameters", "validity", "refused", "The parameters of {action} are wrong: {detail}", "healer validate"
+        "invalid_parameters",
+        "validity",
+        "refused",
+        "The parameters of {action} are wrong: {detail}",
+        "mend what the rule or its event gives to the action",
     ),
     Reason("controller_forbidden", "validity", "refused", "{controller} may not do this: {detail}", "healer validate"),
     Reason("cooldown", "cooldown", "deferred", "{action} ran on {target} {ago} ago; again after {left}.", "cooldown:"),
@@ -73,7 +77,7 @@ _ALL: Final = (
         "mode",
         "simulated",
         "Would have run; nothing was touched (mode observe).",
-        "set mode: active, then healer reload",
+        "set mode: active (--mode, HEALER_MODE, file), healer reload",
     ),
     Reason("dry_run", "mode", "simulated", "Would have run; nothing was touched (dry run)."),
 )
@@ -98,11 +102,13 @@ class Other:
 OTHERS: Final = {
     "disabled": Other("gone", "The rule {rule} is not in the rulebooks any more."),
     "stale": Other("waited", "It waited {age}, in the end for {gate}; limit defer_for {max_age}.", "raise defer_for:"),
+    "unknown_target": Other("why", "No target: {why}.", "{step}"),
     "chain": Other("waits", "Waits for the step before it ({run}) to end."),
     "observe": Other("why", "Nothing was touched (mode observe), and active it would not have run: {why}"),
     "dry_run": Other("why", "Nothing was touched (dry run), and it would not have run: {why}"),
 }
-"""`waits`: it is a no that may end by itself; `why`: a gate would have held the simulated run."""
+"""`waits`: it is a no that may end by itself; `why` of a target: the name means something, but no host that can be taken, of a simulated
+run: a gate would have held it."""
 
 
 def sentence(code: str, fields: Mapping[str, Any]) -> str:

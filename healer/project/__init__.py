@@ -8,9 +8,12 @@ from healer.project.child import load_in_child
 from healer.project.controllers import Controller
 from healer.project.git import Git
 from healer.project.loading import Loaded, load
+from healer.project.published import KINDS as SCHEMAS
+from healer.project.published import schema
 from healer.project.publishing import FOLDER as REVISIONS
 from healer.project.publishing import Changed, Tampered, publish, verify
-from healer.project.revision import EFFECTFUL, HIDDEN_ACTIVATION, Activation, Revision, Source
+from healer.project.references import unreadable
+from healer.project.revision import EFFECTFUL, HIDDEN_ACTIVATION, UPSTREAM, Activation, Revision, Source
 from healer.project.settings import Settings
 from healer.project.standing import Standing
 from healer.project.tree import File
@@ -19,6 +22,8 @@ __all__ = [
     "EFFECTFUL",
     "HIDDEN_ACTIVATION",
     "REVISIONS",
+    "SCHEMAS",
+    "UPSTREAM",
     "Activation",
     "Changed",
     "Controller",
@@ -33,5 +38,7 @@ __all__ = [
     "load",
     "load_in_child",
     "publish",
+    "schema",
+    "unreadable",
     "verify",
 ]  # fmt: skip

@@ -17,7 +17,6 @@ from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
 
-UNGATED: Final = ("run_playbook", "run_module")
 NAMES_SHOWN: Final = 10
 
 
@@ -103,8 +102,24 @@ class Checker:
 
     # --- rules ------------------------------------------------------------------------------------------------------------
 
-    def ruleset(self, document: config.Document, value: config.Map, names: frozenset[str], *, lifecycle: bool) -> None:
-        """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts."""
+    def under(self, inventory_path: str) -> Checker:
+        """The same for an activation with an inventory of its own."""
+        made = {
+            name: dataclasses.replace(spec, inventory=inventory_path) for name, spec in self.controllers.by_name.items()
+        }
+        return dataclasses.replace(self, controllers=dataclasses.replace(self.controllers, by_name=made))
+
+    def ruleset(
+        self,
+        document: config.Document,
+        value: config.Map,
+        names: frozenset[str],
+        *,
+        lifecycle: bool,
+        upstream: bool = False,
+    ) -> None:
+        """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts; `upstream`: its
+        own actions are meant to pass no gates."""
         rules = value.get("rules")
         for rule in rules if isinstance(rules, config.Seq) else ():
             if not isinstance(rule, config.Map):
@@ -113,7 +128,7 @@ class Checker:
             for name, action in _actions(rule):
                 effectful |= name in revision.EFFECTFUL
                 if isinstance(action[name], config.Map):
-                    self._action(document, name, action, names)
+                    self._action(document, name, action, names, upstream=upstream)
             braked = (
                 lifecycle or "throttle" in rule or rule.get("enabled") is False or _once_a_firing(rule) or _joins(rule)
             )
@@ -126,32 +141,38 @@ class Checker:
                     "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
                 )
 
-    def _action(self, document: config.Document, name: str, action: config.Map, names: frozenset[str]) -> None:
+    def _action(
+        self, document: config.Document, name: str, action: config.Map, names: frozenset[str], *, upstream: bool
+    ) -> None:
         args: config.Map = action[name]
         _templates(document, args)
         if name == "run_action":
             self._run_action(document, args, action.keys_at.get(name))
-        elif name in UNGATED:
-            message = f"{name} passes hardly any gate: no age, no cooldown, no lock of its target"
-            document.warning(
-                "ungated-action", message, action.keys_at.get(name), "run_action with an entry of actions.yaml"
-            )
-            self._upstream(document, name, args, action.keys_at.get(name))
-        elif name in ("set_fact", "retract_fact", "post_event"):
-            ruleset = args.get("ruleset")
-            if isinstance(ruleset, str) and not templates.is_template(ruleset) and ruleset not in names:
-                message = f"no ruleset of this file is named {ruleset!r}"
-                document.error(
-                    "unknown-ruleset", message, args.values_at.get("ruleset"), errors.nearest(ruleset, names)
-                )
+        elif name in revision.UPSTREAM:
+            if not upstream:
+                message = f"{name} passes hardly any gate: no age, no cooldown, no lock of its target"
+                try_ = "run_action with an entry of actions.yaml"
+                document.warning("ungated-action", message, action.keys_at.get(name), try_)
+            self._upstream(document, name, args, action.keys_at.get(name), names)
+        elif name in ("set_fact", "retract_fact", "post_event") and isinstance(ruleset := args.get("ruleset"), str):
+            self._ruleset(document, args, ruleset, names)
 
-    def _upstream(self, document: config.Document, name: str, args: config.Map, at: config.Mark | None) -> None:
-        if (
-            not any("playbook" in spec.kinds for spec in self.controllers.by_name.values())
-            and not self.controllers.broken
-        ):
+    def _ruleset(self, document: config.Document, args: config.Map, named: str, names: frozenset[str]) -> None:
+        if not templates.is_template(named) and named not in names:
+            message = f"no ruleset of this file is named {named!r}"
+            document.error("unknown-ruleset", message, args.values_at.get("ruleset"), errors.nearest(named, names))
+
+    def _upstream(
+        self, document: config.Document, name: str, args: config.Map, at: config.Mark | None, names: frozenset[str]
+    ) -> None:
+        kind = revision.UPSTREAM[name]
+        if not any(kind in spec.kinds for spec in self.controllers.by_name.values()) and not self.controllers.broken:
             message = f"no controller can do {name}"
-            document.error("controller_forbidden", message, at, "list one in controllers.yaml, like {type: ansible}")
+            like = "{type: ansible}" if kind in ("playbook", "module") else "{type: aap, url: …, token: {secret: …}}"
+            document.error("controller_forbidden", message, at, f"list one in controllers.yaml, like {like}")
+        named = args.get("ruleset")
+        if isinstance(named, str):
+            self._ruleset(document, args, named, names)
         book = args.get("name")
         if name != "run_playbook" or not isinstance(book, str) or templates.is_template(book):
             return

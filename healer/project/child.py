@@ -23,8 +23,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
-from healer import errors
-from healer.project import loading, pieces, publishing, settings
+from healer import errors, vault
+from healer.project import controllers, loading, pieces, publishing, settings
 
 TIMEOUT_S: Final = 300.0
 ANSWER_BYTES_MAX: Final = 1 << 30
@@ -55,6 +55,7 @@ async def load_in_child(
     overrides: Mapping[str, Any] | None = None,
     *,
     publish_to: pathlib.Path | None = None,
+    opened: vault.Vault | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> loading.Loaded:
     """As `loading.load`, in a child process; with `publish_to` (a data directory) the child also publishes the revision.
@@ -63,9 +64,14 @@ async def load_in_child(
     """
     wanted = {
         "project_dir": str(project_dir),
-        "environ": {name: value for name, value in environ.items() if name.startswith(settings.PREFIX)},
+        "environ": {
+            name: value
+            for name, value in environ.items()
+            if name.startswith((settings.PREFIX, controllers.OF_UPSTREAM))
+        },
         "overrides": {name: str(v) if isinstance(v, pathlib.PurePath) else v for name, v in (overrides or {}).items()},
         "publish_to": str(publish_to) if publish_to else None,
+        "keys": None if opened is None else opened.keys,
     }
     asked = _Asked(
         json.dumps(wanted).encode(),
@@ -178,7 +184,10 @@ def main() -> None:
 
 def _load(wanted: dict[str, Any]) -> loading.Loaded:
     for _ in range(TRIES):
-        loaded = loading.load(pathlib.Path(wanted["project_dir"]), wanted["environ"], wanted["overrides"])
+        opened = (
+            None if wanted.get("keys") is None else vault.Vault([(label, password) for label, password in wanted["keys"]])
+        )
+        loaded = loading.load(pathlib.Path(wanted["project_dir"]), wanted["environ"], wanted["overrides"], opened)
         if loaded.revision is None or wanted["publish_to"] is None:
             return loaded
         try:

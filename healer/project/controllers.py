@@ -18,10 +18,11 @@ from healer import config, errors, plugins, wording
 from healer.catalog import building
 
 CONTROLLERS_MAX: Final = 1000
+AAP: Final = "aap"
 INVENTORY: Final = "inventory"
 """The folder that a controller without `inventory:` takes, where it is there."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _COMMON: Final = ("targets", "actions", "concurrency", "tags")
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=300)]
 
@@ -35,7 +36,9 @@ class Common(plugins.Options):
     tags: list[Name] = pydantic.Field(default=[])
 
 
-class _Inventory(plugins.Options):
+class Inventory(plugins.Options):
+    """The key that those without options for it may have too."""
+
     inventory: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1000)] | None = None
 
 
@@ -107,13 +110,49 @@ def read(document: config.Document | None, project: Project) -> Controllers:
     return Controllers(made, _default(document, value, found), broken, _inventories(listed, project))
 
 
+OF_UPSTREAM: Final = "EDA_CONTROLLER_"
+"""Begins the variables by which ansible-rulebook knows its automation controller."""
+
+
+def with_environment(
+    found: Controllers, project: Project, environ: Mapping[str, str], told: list[errors.Diagnostic]
+) -> Controllers:
+    """With a controller `aap` of ansible-rulebook's variables (`EDA_CONTROLLER_URL` …), where none can run job templates."""
+    url = environ.get(f"{OF_UPSTREAM}URL")
+    if (
+        not url
+        or found.broken
+        or any("job_template" in one.kinds for one in found.by_name.values())
+        or AAP in found.by_name
+    ):
+        return found
+    secrets = {
+        name: {"secret": f"env:{OF_UPSTREAM}{name.upper()}"}
+        for name in ("token", "password")
+        if environ.get(OF_UPSTREAM + name.upper())
+    }
+    verify = environ.get(f"{OF_UPSTREAM}SSL_VERIFY", "yes")
+    plain = {"username": environ.get(f"{OF_UPSTREAM}USERNAME"), "verify_tls": verify.lower() not in ("no", "false")}
+    if plain["verify_tls"] and verify.lower() not in ("yes", "true"):
+        plain["ca"] = verify
+    options = {"url": url, **secrets, **{name: value for name, value in plain.items() if value is not None}}
+    document = config.Document(f"{OF_UPSTREAM}URL", "")
+    if plugins.check_options(document, project.plugin(AAP).Options, options, None, "the automation controller") is None:
+        told += document.diagnostics
+        return found
+    made = Controller(
+        AAP, AAP, project.kinds(AAP), project.plugin(AAP).target_kinds, options, place=document.place(None)
+    )
+    return dataclasses.replace(found, by_name={**found.by_name, AAP: made})
+
+
 def _inventories(listed: config.Map, project: Project) -> dict[str, config.Mark | None]:
     found: dict[str, config.Mark | None] = {}
     for name, value in listed.items():
         written = value.get("inventory") if isinstance(value, config.Map) else None
         if isinstance(value, config.Map) and (written is None or isinstance(written, str)):
             at = value.values_at.get("inventory") or listed.keys_at.get(name)
-            found.setdefault(_path(written) or project.default_inventory, at)
+            found.setdefault(path_of(written) or project.default_inventory, at)
     return found
 
 
@@ -168,7 +207,7 @@ class Project:
 def _one(document: config.Document, listed: config.Map, name: Any, project: Project) -> Controller | None:
     value, at = listed[name], listed.keys_at.get(name)
     before = len(document.diagnostics)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         try_ = wording.OF_TRUTH if isinstance(name, bool) else "letters, digits, _ . - (at most 64)"
         document.error("name", f"{wording.shown(name)} is no name of a controller", at, try_)
     if not isinstance(value, config.Map) or not isinstance(value.get("type"), str):
@@ -194,7 +233,7 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
         document, Common, building.without(value, [k for k in value if k not in _COMMON]), at, what
     )
     only = building.without(rest, [key for key in rest if key != "inventory"])
-    where = plugins.check_options(document, _Inventory, only, at, what)
+    where = plugins.check_options(document, Inventory, only, at, what)
     if "inventory" not in plugin.Options.model_fields:
         rest = building.without(rest, ("inventory",))
     elif where is None:
@@ -204,7 +243,7 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
         return None
     return Controller(
         name, value["type"], project.kinds(value["type"]), project.plugin(value["type"]).target_kinds, building.plain(rest),
-        _path(where.inventory) or project.default_inventory,
+        path_of(where.inventory) or project.default_inventory,
         tuple(common.targets), tuple(common.actions), common.concurrency, tuple(common.tags), document.place(at),
     )  # fmt: skip
 
@@ -213,7 +252,8 @@ def _wrong(document: config.Document, before: int) -> bool:
     return any(one.severity == "error" for one in document.diagnostics[before:])
 
 
-def _path(text: str | None) -> str:
+def path_of(text: str | None) -> str:
+    """A path as written, without what says nothing; '' for none."""
     return (
         "/".join(part for part in (text or "").split("/") if part not in ("", "."))
         if text and text[0] != "/"

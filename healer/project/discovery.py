@@ -75,7 +75,9 @@ def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalo
         document.error("both-endings", f"{other} is there too; one of them has to go", None)
         return None
     files = [one for one in _files(tree, path.parent, name) if kind != "playbook" or one.endswith(_PLAYBOOK)]
-    names_kind = isinstance(document.value, config.Map) and any(key in document.value for key in catalog.KINDS)
+    names_kind = isinstance(document.value, config.Map) and any(
+        document.value.get(key) is not None for key in catalog.KINDS
+    )
     if len(files) != 1 and not names_kind:
         message = f"there is no {kind} {name} beside it" if not files else f"it may be of {' or '.join(files)}"
         document.error("no-action-file" if not files else "ambiguous-file", message, None)

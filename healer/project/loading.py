@@ -18,8 +18,9 @@ import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from healer import catalog, config, errors, inventory, plugins, wording
+from healer import catalog, config, errors, inventory, model, plugins, vault, wording
 from healer.project import (
+    activations,
     books,
     checking,
     controllers,
@@ -54,14 +55,17 @@ class Loaded:
         return mistakes.counted(self.diagnostics, "error")
 
 
-def load(project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Read and check a project.
+def load(
+    project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None,
+    opened: vault.Vault | None = None,
+) -> Loaded:  # fmt: skip
+    """Read and check a project. `opened`: what is vaulted in it has to open with that; None: only that it is well written is checked.
 
     `environ`: of it the variables `HEALER_…` are settings. `overrides`: flags by their place in `healer.yaml` with dots
     (`{"server.port": 8081, "mode": "active"}`), None for one that was not given.
     """
     with without_collecting():
-        return _Loading(project_dir, environ, overrides or {}).load()
+        return _Loading(project_dir, environ, overrides or {}, opened).load()
 
 
 @contextlib.contextmanager
@@ -79,7 +83,15 @@ def without_collecting() -> Iterator[None]:
 class _Loading:
     """One reading of one directory."""
 
-    def __init__(self, project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        project_dir: pathlib.Path,
+        environ: Mapping[str, str],
+        overrides: Mapping[str, Any],
+        opened: vault.Vault | None,
+    ) -> None:
+        self._vault = opened
+        self._main: config.Document | None = None
         self._environ = environ
         self._overrides = overrides
         self._inventory_paths = {controllers.INVENTORY}
@@ -116,13 +128,16 @@ class _Loading:
         return other._told()
 
     def _revision(self) -> revision.Revision:
-        main = self._document("healer")
+        main = self._main = self._document("healer")
         read = settings.read(main, self._environ, self._overrides)
         self._more += [*read.diagnostics, *folders.mistakes(self.tree)]
         project = controllers.Project(self._find, self._default_inventory())
         control = self._document("controllers")
-        control_by = controllers.read(control, project)
-        inventories = self._inventories(control, control_by)
+        control_by = controllers.with_environment(
+            controllers.read(control, project), project, self._environ, self._more
+        )
+        specs = activations.read(main, self.tree, self._kept_files, self._vault)
+        inventories = self._inventories(control, control_by, specs or [])
         self._more += folders.among_read(self.tree, main, read, self._inventory_paths)
         actions = self._document("actions")
         written, metadata = discovery.written(self.tree, actions)
@@ -136,25 +151,31 @@ class _Loading:
         all_sources = sources.Sources(self.tree)
         if main is not None:
             all_sources.share(main)
-        activations = self._activations(checker, all_sources, read.settings)
+        switched_on = self._activations(checker, all_sources, read.settings, specs)
         if all(one.severity != "error" for one in self._told()):  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
-        hidden = events.activation(found, actions or config.Document("actions.yaml", ""))
-        if hidden is not None:
-            activations.append(hidden[0])
-            all_sources.found[hidden[1].name] = hidden[1]
-        if not written and len(activations) == (hidden is not None):
+        of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
+        if of_events is not None:
+            switched_on.append(of_events[0])
+            all_sources.found[of_events[1].name] = of_events[1]
+        if not written and len(switched_on) == (of_events is not None):
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
         return revision.Revision(
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
-            control_by.default, inventories, tuple(activations), all_sources.found, self.tree.files, self._hostname,
+            control_by.default, inventories, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
+            outside=self.tree.outside,
         )  # fmt: skip
 
     # --- files ------------------------------------------------------------------------------------------------------------
 
     def _kept(self, path: str) -> bool:
-        if path in tree.FILES or books.is_book(path) or discovery.is_metadata(path):
+        if (
+            path in tree.FILES
+            or path.startswith(books.COLLECTED + "/")
+            or books.is_book(path)
+            or discovery.is_metadata(path)
+        ):
             return not path.endswith(".cfg")
         return any(path == one or path.startswith(one + "/") for one in self._inventory_paths)
 
@@ -163,7 +184,7 @@ class _Loading:
         there = [path for path in (f"{name}.yaml", f"{name}.yml") if path in self.tree.files]
         if not there:
             return None
-        document = self.tree.document(there[0])
+        document = self.tree.document(there[0], vaulted=model.Reference.of if name == "healer" else None)
         if len(there) > 1:
             document.error("both-endings", f"{there[1]} is there too; one of them has to go", None)
         self._documents.append(document)
@@ -187,14 +208,22 @@ class _Loading:
         return controllers.INVENTORY if any(self.tree.names(controllers.INVENTORY)) else ""
 
     def _inventories(
-        self, document: config.Document | None, found: controllers.Controllers
-    ) -> dict[str, inventory.Inventory]:
+        self, document: config.Document | None, found: controllers.Controllers,
+        specs: list[activations.Spec],
+    ) -> dict[str, inventory.Inventory]:  # fmt: skip
+        """All that controllers and activations name."""
         made: dict[str, inventory.Inventory] = {}
+        wanted = [
+            (path, at, document or config.Document("controllers.yaml", "")) for path, at in found.inventories.items()
+        ]
+        for spec in specs:
+            if spec.shape.inventory and controllers.path_of(spec.shape.inventory) not in found.inventories:
+                wanted.append((controllers.path_of(spec.shape.inventory), spec.at("inventory"), spec.document))
         plays = sorted({"playbooks", *(found[1] for found in map(_BESIDE_PLAYS.match, self.tree.files) if found)})
-        for path, at in found.inventories.items():
-            if not path:
+        for path, at, named_in in wanted:
+            if not path or path in made:
                 continue
-            files = self._inventory_files(document or config.Document("controllers.yaml", ""), path, at)
+            files = self._inventory_files(named_in, path, at)
             if files:
                 folder = path.rpartition("/")[0] if path in files else path
                 files |= {one: text for where in (folder, *plays) for one, text in self._variables(where)}
@@ -255,22 +284,91 @@ class _Loading:
                 checker.controller(control, checker.controllers.by_name.get(name), value)
 
     def _activations(
-        self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings
-    ) -> list[revision.Activation]:
+        self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings,
+        specs: list[activations.Spec] | None,
+    ) -> list[revision.Activation]:  # fmt: skip
         made: list[revision.Activation] = []
         identities: dict[str, errors.Place] = {}
-        for book in books.read(self.tree):
-            document = book.document
-            self._documents.append(document)
-            written = list(book.written())
-            names = frozenset(name for name, _ in written)
-            for name, value in written:
-                lifecycle = all_sources.of_ruleset(document, value, book.activation, name)
-                checker.ruleset(document, value, names, lifecycle=lifecycle)
-                _identity(document, f"{book.activation}/{name}", value, identities)
+        views: dict[str, checking.Checker] = {"": checker}
+        for book in books.read(self.tree, specs):
+            self._documents.append(book.document)
+            activation = _activation(book)
+            if activation.inventory not in views:
+                views[activation.inventory] = checker.under(activation.inventory)
+            self._open(book, activation)
+            self._book(book, activation, views[activation.inventory], all_sources, identities)
             _windows(book, read.retention.journal)
-            made.append(revision.Activation(book.activation, document.file, tuple(book.rulesets)))
+            if not _is_off(book):
+                made.append(activation)
+        for path in books.idle(self.tree, activations.named(self._main)) if specs is not None else ():
+            message = "no activation of healer.yaml names this rulebook, so its rules are off"
+            self._more.append(errors.Diagnostic("not-activated", message, errors.Place(path), "warning"))
         return made
+
+    def _open(self, book: books.Book, activation: revision.Activation) -> None:
+        """What is vaulted in a rulebook or given to it has to open, where it is known with what."""
+        given = [
+            activation.variables,
+            activation.env,
+            *(action.args for one in activation.rulesets for rule in one.rules for action in rule.actions),
+        ]
+        for _, found in model.references(
+            [*given, [dict(spec.args) for one in activation.rulesets for spec in one.sources]]
+        ):
+            try:
+                if self._vault is not None and vault.is_vaulted(text := found.reference.removeprefix("ansible-vault:")):
+                    self._vault.decrypt(text)
+            except vault.VaultError as error:
+                document, mark = (book.spec.document, book.spec.written.mark) if book.spec else (book.document, None)
+                document.error(error.code, f"{activation.name}: {error.message}", mark, error.try_)
+
+    def _book(
+        self, book: books.Book, activation: revision.Activation, checker: checking.Checker, all_sources: sources.Sources,
+        identities: dict[str, errors.Place],
+    ) -> None:  # fmt: skip
+        """The rulesets of a rulebook that is on, against everything else; of one that is off the sources are not taken."""
+        document, spec = book.document, book.spec
+        written = list(book.written())
+        names = frozenset(name for name, _ in written)
+        replaced = spec.shape.sources if spec else {}
+        given = sources.Given(activation.variables, activation.env, replaced)
+        taking = sources.Sources(self.tree) if _is_off(book) else all_sources
+        for name, value in written:
+            lifecycle = taking.of_ruleset(document, value, activation.name, name, given) or _is_off(book)
+            upstream = spec is not None and spec.shape.compat == "upstream"
+            checker.ruleset(document, value, names, lifecycle=lifecycle, upstream=upstream)
+            _identity(document, f"{activation.name}/{name}", value, identities)
+        for name, shared in replaced.items():
+            if spec is not None and name not in given.used:
+                known = [sources.name_of(item) for _, value in written for item in value.get("sources") or ()]
+                message = f"{document.file} has no source {name!r}"
+                spec.document.error("unknown-source", message, spec.at("sources"), errors.nearest(name, known))
+            elif spec is not None and shared not in all_sources.shared:
+                near = errors.nearest(shared, all_sources.shared)
+                spec.document.error(
+                    "unknown-source", f"healer.yaml shares no source {shared!r}", spec.at("sources"), near
+                )
+
+
+def _is_off(book: books.Book) -> bool:
+    return book.spec is not None and book.spec.shape.mode == "off"
+
+
+def _activation(book: books.Book) -> revision.Activation:
+    """What the revision keeps of a rulebook that is on."""
+    rulesets, spec = tuple(book.rulesets), book.spec
+    if spec is None:
+        return revision.Activation(book.activation, book.document.file, rulesets)
+    shape = spec.shape
+    env = {
+        name: {"secret": value.secret} if isinstance(value, plugins.SecretRef) else value
+        for name, value in shape.env.items()
+    }
+    mode = None if shape.mode == "off" else shape.mode
+    return revision.Activation(
+        shape.name, book.document.file, rulesets, variables=spec.variables, env=env,
+        inventory=controllers.path_of(shape.inventory), mode=mode, restart=shape.restart,
+    )  # fmt: skip
 
 
 def _identity(document: config.Document, identity: str, value: config.Map, known: dict[str, errors.Place]) -> None:

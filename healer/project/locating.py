@@ -93,6 +93,19 @@ def locate_filter(name: str, project_dir: pathlib.Path, collections: Sequence[st
     return found.path
 
 
+def locate_rulebook(name: str, project_dir: pathlib.Path) -> pathlib.Path | None:
+    """The file of a rulebook of an installed collection (`cisco.ios.links`); None where there is none."""
+    parts = name.split(".")
+    if len(parts) != 3 or not all(part.isidentifier() for part in parts):
+        return None
+    for root in _folders(project_dir, None):
+        folder = pathlib.Path(root).expanduser().joinpath("ansible_collections", *parts[:2], "extensions/eda/rulebooks")
+        for ending in (".yml", ".yaml"):
+            if (path := folder / f"{parts[2]}{ending}").is_file():
+                return path
+    return None
+
+
 def names(project_dir: pathlib.Path) -> list[str]:
     """Every name that `locate` surely knows (collections are not searched), for near names and help."""
     native = plugins.names("sources", project_dir)

@@ -68,7 +68,9 @@ def _copy(revision: Revision, to: pathlib.Path) -> None:
         target = to / file.path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         source = os.path.realpath(os.path.join(root, file.path))  # noqa: PTH118 - the resolved text is checked
-        if not source.startswith(root.rstrip("/") + "/"):
+        if file.path in revision.outside:
+            source = revision.outside[file.path]
+        elif not source.startswith(root.rstrip("/") + "/"):
             raise Changed(path=file.path, try_="read the project again")
         try:
             with open(source, "rb", buffering=0, opener=_no_link) as read:

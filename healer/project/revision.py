@@ -20,7 +20,12 @@ from healer.project.git import Git
 from healer.project.settings import Settings
 from healer.project.tree import File
 
-EFFECTFUL: Final = frozenset({"run_action", "run_playbook", "run_module", "run_job_template", "run_workflow_template"})
+UPSTREAM: Final[Mapping[str, str]] = {
+    "run_playbook": "playbook", "run_module": "module", "run_job_template": "job_template",
+    "run_workflow_template": "workflow_template",
+}  # fmt: skip
+"""ansible-rulebook's effectful actions, and what each needs a controller to run."""
+EFFECTFUL: Final = frozenset({"run_action", *UPSTREAM})
 """The actions that touch the world: they become runs and pass the gates."""
 
 HIDDEN_ACTIVATION: Final = "healer"
@@ -38,7 +43,8 @@ class Source:
 
     `kind`: `pull` runs as a task (ours), `eda` in a child, `push` waits for requests. `args` and `filters` are plain values as
     written. `options` are the checked ones of a built-in push source, else None. `resolves`: its alerts are closed by itself.
-    `subscribers`: (activation, ruleset). `code` changes with the plugin's own files. Spans are seconds.
+    `subscribers`: (activation, ruleset). `code` changes with the plugin's own files. Spans are seconds. `env`: as an activation's.
+    `shown`: what events say of it (`meta.source.name`), '' for `name`.
     """
 
     name: str
@@ -54,16 +60,27 @@ class Source:
     code: str = ""
     max_quiet_s: float | None = None
     alert_ttl_s: float | None = None
+    env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    shown: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Activation:
-    """One rulebook switched on under a name. `hidden`: made of the catalog's `events:`, with no file of its own."""
+    """One rulebook switched on under a name. `hidden`: made of the catalog's `events:`, with no file of its own.
+
+    `variables` for its templates; `env` (texts, or `{secret: …}`) for its sources and actions; `inventory` in the place of its
+    controllers' own ('' for theirs); `mode` None: the daemon's. `restart`: what follows a `shutdown` of it (`always`: it begins anew).
+    """
 
     name: str
     file: str
     rulesets: tuple[engine.Ruleset, ...]
     hidden: bool = False
+    variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inventory: str = ""
+    mode: model.Mode | None = None
+    restart: Literal["never", "on_failure", "always"] = "on_failure"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +103,8 @@ class Revision:
     files: Mapping[str, File]
     hostname: str = ""
     diagnostics: tuple[errors.Diagnostic, ...] = ()
+    outside: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Files that were taken in from elsewhere, and where each lies."""
 
     @property
     def short(self) -> str:
@@ -98,6 +117,13 @@ class Revision:
         if default is not None and kind in default.kinds:
             return self.default_controller
         return next((name for name, spec in self.controllers.items() if kind in spec.kinds), self.default_controller)
+
+    def under(self, inventory_path: str) -> Revision:
+        """The revision as an activation with an inventory of its own sees it."""
+        if not inventory_path:
+            return self
+        made = {name: dataclasses.replace(spec, inventory=inventory_path) for name, spec in self.controllers.items()}
+        return dataclasses.replace(self, controllers=made)
 
     def rulesets(self) -> Iterator[tuple[Activation, engine.Ruleset]]:
         """Every ruleset with its activation."""
@@ -157,9 +183,15 @@ class Revision:
         return playbook(self.files, name)
 
     def beyond_local(self) -> list[str]:
-        """The controllers that reach beyond this machine, sorted."""
-        specs = self.controllers.items()
-        return sorted(name for name, spec in specs if not targets.is_local(spec, self.hosts(name)))
+        """The controllers that reach beyond this machine, with any inventory that is in use, sorted."""
+        views = [self, *(self.under(path) for path in {one.inventory for one in self.activations} if path)]
+        found = {
+            name
+            for view in views
+            for name, spec in view.controllers.items()
+            if not targets.is_local(spec, view.hosts(name))
+        }
+        return sorted(found)
 
     # --- the gates' values ------------------------------------------------------------------------------------------------
 

@@ -12,17 +12,24 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model, plugins, wording
+from healer import config, errors, model, plugins, units, wording
 from healer.catalog import building
 from healer.project import shipped
 
 NOT_YET: Final = (
-    "activations", "roles", "principals", "policies", "inhibit", "storm", "notifications", "secrets", "heartbeat",
+    "roles", "principals", "policies", "inhibit", "storm", "notifications", "secrets", "heartbeat",
 )  # fmt: skip
 GATES_NOT_YET: Final = (
     "settle", "rate_limit", "breaker", "blast_radius", "flapping", "approval", "approval_expires", "approval_exclude", "windows",
 )  # fmt: skip
 """Of `defaults.run_action`."""
+AS_WRITTEN: Final = ("sources", "activations")
+"""Read elsewhere, and set by no variable or flag."""
+SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults")
+MAY_BE_EMPTY: Final = ("storm",)
+"""Of `NOT_YET`: a section whose lines are all comments asks for nothing."""
+NOTHINGS: Final = (None, "none", "0 seconds", "0s")
+"""What a gate that is not there yet may be written as, where `asks_for_nothing` says so."""
 GATES_AT: Final = ("defaults", "run_action")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
@@ -60,7 +67,7 @@ class Server(plugins.Options):
 
 
 class Log(plugins.Options):
-    """Logs as JSON lines; `rotation` in bytes, `retention` in seconds."""
+    """Logs as JSON lines."""
 
     dir: Path = "logs"
     level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = "INFO"
@@ -82,7 +89,7 @@ class Control(plugins.Options):
 
 
 class Settings(plugins.Options):
-    """All of `healer.yaml`. `sources` as written: name → {type: options}. Spans are seconds, sizes bytes."""
+    """All of `healer.yaml`. `sources` and `activations` as written."""
 
     environment: Label = "dev"
     mode: model.Mode = "active"
@@ -94,10 +101,14 @@ class Settings(plugins.Options):
     keys: Keys = Keys()
     control: Control = Control()
     sources: dict[str, Any] = pydantic.Field(default={})
+    activations: list[Any] | None = None
     defaults: shipped.Defaults = shipped.Defaults()
     backlog_max: Annotated[int, pydantic.Field(ge=100, le=100_000_000)] = 100_000
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
+
+
+GATES_SHAPE: Final = shipped.RunAction
 
 
 def read(document: config.Document | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Read:
@@ -136,8 +147,7 @@ def _file(document: config.Document) -> Settings:
         return Settings()
     refused = list(NOT_YET)
     for key in NOT_YET:
-        # A section whose lines are all comments asks for nothing.
-        if key in value and not (key == "storm" and value[key] is None):
+        if key in value and not (key in MAY_BE_EMPTY and value[key] is None):
             document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
     value = _without_gates_not_yet(document, value)
     if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
@@ -178,7 +188,7 @@ def _without_gates_not_yet(document: config.Document, value: config.Map) -> conf
     if not isinstance(inner, config.Map):
         return value
     for key in GATES_NOT_YET:
-        if key in inner and not _asks_for_nothing(key, inner[key]):
+        if key in inner and not asks_for_nothing(key, inner[key]):
             message = f"{'.'.join(GATES_AT)}.{key} is not there yet: no gate reads it"
             document.error("not-yet", message, inner.keys_at.get(key))
     return _with(value, GATES_AT, building.without(inner, GATES_NOT_YET))
@@ -191,12 +201,12 @@ def _with(value: config.Map, path: Sequence[str], inner: config.Map) -> config.M
     return made
 
 
-def _asks_for_nothing(key: str, value: Any) -> bool:
+def asks_for_nothing(key: str, value: Any) -> bool:
     """Whether a gate is written as what holds without it: nothing, `settle: 0 seconds`, `approval: none`."""
     if value is None or (key == "approval" and value == "none"):
         return True
     try:
-        return key == "settle" and config.duration_s(value) == 0
+        return key == "settle" and units.duration_s(value) == 0
     except ValueError:
         return False
 
@@ -204,7 +214,7 @@ def _asks_for_nothing(key: str, value: Any) -> bool:
 def _empty_sections(value: config.Map) -> config.Map:
     """A section whose lines are all comments reads as nothing: it means its defaults."""
     made = building.without(value, ())
-    for key in ("server", "log", "retention", "keys", "control", "sources", "defaults"):
+    for key in SECTIONS:
         if key in made and made[key] is None:
             made[key] = {}
     return made
@@ -234,7 +244,7 @@ def _put(settings: Settings, place: str, path: list[str], value: Any, found: lis
     """The settings with one value changed, or unchanged after saying what is wrong."""
     gate = path[2] if path[:2] == list(GATES_AT) and path[2:] else ""
     if path[0] in NOT_YET or gate in GATES_NOT_YET:
-        if path[3:] or not _asks_for_nothing(gate, value):
+        if path[3:] or not asks_for_nothing(gate, value):
             found.append(errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place)))
         return settings
     shapes: list[plugins.Options] = [settings]
@@ -242,7 +252,7 @@ def _put(settings: Settings, place: str, path: list[str], value: Any, found: lis
         fields = type(shapes[-1]).model_fields
         inner = getattr(shapes[-1], name, None) if name in fields else None
         last = depth == len(path) - 1
-        if name not in fields or (last == isinstance(inner, plugins.Options)) or name == "sources":
+        if name not in fields or (last == isinstance(inner, plugins.Options)) or name in AS_WRITTEN:
             known = fields if name not in fields else ()
             message = f"no setting is named {'.'.join(path)!r} that a variable or flag could set"
             found.append(errors.Diagnostic("options", message, errors.Place(place), try_=errors.nearest(name, known)))

@@ -57,7 +57,7 @@ class Defaults(plugins.Options):
 
 
 class Retention(plugins.Options):
-    """How long things are kept, in seconds; `audit` is not used yet, and a file that names it is told so."""
+    """How long things are kept; `audit` is not used yet, and a file that names it is told so."""
 
     journal: Annotated[Span, pydantic.Field(ge=3600)] = 30 * 86400.0
     runs: Span = 400 * 86400.0

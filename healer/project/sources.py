@@ -10,12 +10,13 @@ import dataclasses
 import hashlib
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from healer import config, errors, plugins
+from healer import config, errors, model, plugins, rulebook, templates
 from healer.catalog import building
-from healer.project import locating, tree
+from healer.project import listeners, locating, tree
 from healer.project.revision import Source
 
 API: Final = "healer.api"
@@ -24,8 +25,8 @@ SHARED: Final = "healer.source"
 LIFECYCLES: Final = ("ansible.eda.alertmanager", "eda.builtin.alertmanager", "alertmanager")
 KNOWN: Final = "healer.webhook, healer.api, healer.source, check, a file of sources/, or NAMESPACE.COLLECTION.NAME"
 """What a source may be, for a name that is like none."""
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NATIVE: Final = re.compile(r"healer\.[a-z]")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NATIVE: Final = re.compile(r"healer\.[a-z]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class Checked:
     source: Source
     path: str = ""
     """Of a webhook."""
+
+
+@dataclasses.dataclass(slots=True)
+class Given:
+    """What an activation gives the sources of its rulebook. `sources`: name in the file → shared source; `used`: those it has."""
+
+    variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    used: set[str] = dataclasses.field(default_factory=set)
+
+
+NOTHING_GIVEN: Final = Given()
 
 
 class Sources:
@@ -48,7 +62,13 @@ class Sources:
         self._formats: dict[str, plugins.Format | errors.HealerError] = {}
         self._paths: dict[str, errors.Place] = {}
         self._shared: dict[str, Checked | None] = {}
+        self._listeners = listeners.Listeners()
         self.found: dict[str, Source] = {}
+
+    @property
+    def shared(self) -> Collection[str]:
+        """The names of the sources that `healer.yaml` shares, also of those that are wrong."""
+        return self._shared.keys()
 
     # --- those of healer.yaml -------------------------------------------------------------------------------------------
 
@@ -61,12 +81,12 @@ class Sources:
             at = listed.keys_at.get(name)
             before = len(document.diagnostics)
             named = isinstance(name, str)  # else that was told with the settings
-            if named and (not _NAME.fullmatch(name) or _NATIVE.match(name)):
+            if named and (not NAME.fullmatch(name) or NATIVE.match(name)):
                 message = f"{name!r} is no name of a source"
                 document.error(
                     "name", message, at, "letters, digits, _ . - (at most 64), not healer.… which names ours"
                 )
-            checked = self._item(document, value, at, shared=True)
+            checked = self._item(document, value, at, shared=True) if rulebook.source(document, value, at) else None
             right = all(one.severity != "error" for one in document.diagnostics[before:])
             sound = named and right and checked is not None
             self._shared[str(name)] = checked if sound else None
@@ -75,20 +95,34 @@ class Sources:
 
     # --- those of rulebooks -----------------------------------------------------------------------------------------------
 
-    def of_ruleset(self, document: config.Document, ruleset: config.Map, activation: str, name: str) -> bool:
+    def of_ruleset(
+        self, document: config.Document, ruleset: config.Map, activation: str, name: str, given: Given = NOTHING_GIVEN
+    ) -> bool:
         """Take the sources of one ruleset; whether one of them has a lifecycle of its own."""
         items = ruleset.get("sources")
         resolves = False
         if not isinstance(items, config.Seq):
             return resolves
         for index, item in enumerate(items):
-            checked = self._item(document, item, items.items_at[index])
+            checked = self._replaced(item, given)
+            if checked is None:
+                checked = self._item(document, item, items.items_at[index], variables=given.variables)
+                checked = checked and Checked(dataclasses.replace(checked.source, env=given.env), checked.path)
             if checked is None:
                 resolves = True  # what it is will be known once it is right: no complaint before
                 continue
             resolves |= checked.source.resolves
             self._subscribe(document, item, checked, (activation, name))
         return resolves
+
+    def _replaced(self, item: Any, given: Given) -> Checked | None:
+        """The shared source that an activation puts in the place of one of the file's, which then is not looked at."""
+        name = name_of(item)
+        if name not in given.sources:
+            return None
+        given.used.add(name)
+        shared = self.found.get(given.sources[name])
+        return Checked(shared) if shared is not None and shared.shared else None
 
     def _subscribe(
         self, document: config.Document, item: config.Map, checked: Checked, subscriber: tuple[str, str]
@@ -97,32 +131,34 @@ class Sources:
         if source.type == API:
             source = dataclasses.replace(source, name=API, shared=True)
         elif not source.shared:
-            wanted = item.get("name")
-            own = "/".join((*subscriber, wanted if isinstance(wanted, str) and wanted else source.type))
-            number = 2
-            name = own
-            while name in self.found:
-                name, number = f"{own}-{number}", number + 1
-            source = dataclasses.replace(source, name=name)
+            shown = name_of(item) or source.type
+            listening = self._listeners.name_of(document, source, shown)
+            if listening is None:
+                return
+            name = listening or self._free("/".join((*subscriber, shown)))
+            source = dataclasses.replace(source, name=name, shown=shown)
         known = self.found.get(source.name, source)
         if subscriber not in known.subscribers:
             known = dataclasses.replace(known, subscribers=(*known.subscribers, subscriber))
         self.found[source.name] = known
 
+    def _free(self, own: str) -> str:
+        """A name that no other source has."""
+        name, number = own, 2
+        while name in self.found:
+            name, number = f"{own}-{number}", number + 1
+        return name
+
     # --- checking one -----------------------------------------------------------------------------------------------------
 
     def _item(
-        self, document: config.Document, item: Any, mark: config.Mark | None, *, shared: bool = False
-    ) -> Checked | None:
+        self, document: config.Document, item: Any, mark: config.Mark | None, *, shared: bool = False,
+        variables: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Checked | None:  # fmt: skip
         if not isinstance(item, config.Map):
-            if shared:
-                document.error("wrong-type", "a source is a mapping: {type: options}", mark)
             return None
         types = [key for key in item if key not in ("name", "filters")]
         if len(types) != 1 or not isinstance(types[0], str):
-            if shared:
-                shown = ", ".join(map(str, types)) or "none"
-                document.error("source-type", f"a source has exactly one type, got {shown}", mark)
             return None
         name, at = types[0], item.keys_at.get(types[0])
         if name == SHARED:
@@ -131,7 +167,9 @@ class Sources:
             document.error("unknown-source", f"{EVENTS} is for the catalog's events: and listed nowhere", at)
             return None
         located = self._locate(document, name, at)
-        return None if located is None else self._options(document, item, located, at, shared=shared)
+        if located is None or (rendered := _rendered(document, item, name, variables)) is None:
+            return None
+        return self._options(document, rendered, located, at, shared=shared)
 
     def _reference(self, document: config.Document, item: config.Map, *, shared: bool) -> Checked | None:
         at = item.keys_at.get(SHARED)
@@ -189,7 +227,7 @@ class Sources:
         if filters is None:
             return None
         checked = Source(
-            "", located.name, _KINDS[located.kind], building.plain(args) or {}, filters, document.place(at),
+            "", located.name, _KINDS[located.kind], model.sealed(building.plain(args) or {}), filters, document.place(at),
             options=options if located.kind == "push" and locating.is_builtin(located.plugin) else None,
             resolves=self._resolves(document, located, args, options, at),
             code=self._code(located, [name for name, _ in filters]),
@@ -276,6 +314,53 @@ class Sources:
 
 
 _KINDS: Final[Mapping[str, Any]] = {"native": "pull", "pull": "pull", "push": "push", "eda": "eda"}
+
+
+def name_of(item: Any) -> str:
+    """What a rulebook calls one of its sources: the name it gives, else its type."""
+    if not isinstance(item, config.Map):
+        return ""
+    named = item.get("name")
+    return (
+        named
+        if isinstance(named, str) and named
+        else next((str(key) for key in item if key not in ("name", "filters")), "")
+    )
+
+
+def _rendered(
+    document: config.Document, item: config.Map, name: str, variables: Mapping[str, Any]
+) -> config.Map | None:
+    """The source with the activation's variables in its arguments; None after saying which template is wrong."""
+    args = item[name]
+    if not isinstance(args, config.Map):
+        return item
+    made, good = building.without(args, ()), True
+    for key, value in args.items():
+        try:
+            made[key] = _render(value, variables)
+        except errors.TemplateError as error:
+            document.error("template", error.message, args.values_at.get(key))
+            good = False
+    whole = building.without(item, ())
+    whole[name] = made
+    return whole if good else None
+
+
+def _render(value: Any, variables: Mapping[str, Any]) -> Any:
+    """A value with variables in it; what has none stays as it is, with its marks."""
+    if isinstance(value, str):
+        return templates.render(value, variables)
+    if isinstance(value, config.Map):
+        made = building.without(value, ())
+        made.update({key: _render(inner, variables) for key, inner in value.items()})
+        return made
+    if isinstance(value, config.Seq):
+        listed = config.Seq(value.mark)
+        listed.extend(_render(inner, variables) for inner in value)
+        listed.items_at = value.items_at
+        return listed
+    return value
 
 
 def _inline_secrets(document: config.Document, args: Any) -> None:

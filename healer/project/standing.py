@@ -16,6 +16,10 @@ class Standing(Protocol):
 
     mode: model.Mode
 
+    def mode_of(self, activation: str) -> model.Mode:
+        """The mode of an activation: the daemon's, or its own where that is observe."""
+        ...
+
     def paused(self, rule: str) -> Mapping[str, Any] | None:
         """The pause that covers a rule."""
         ...

@@ -25,7 +25,8 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
     if isinstance(found, model.Target):
         if found.kind in spec.target_kinds:
             return found
-        return inventory.Refusal(f"{spec.name} reaches no {found.kind}: targets (a controller of type {spec.type})")
+        reason = f"{text!r}: {spec.name} reaches no {found.kind}: targets (a controller of type {spec.type})"
+        return inventory.Refusal(reason, step="another controller, or another target")
     if found.candidates:
         return found
     own = (

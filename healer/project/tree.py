@@ -14,7 +14,7 @@ import pathlib
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from healer import config, errors
 
@@ -69,6 +69,8 @@ class Tree:
         self.bytes_total = 0
         self.counting: Mapping[str, Collection[config.Span]] = {}
         """Files in which other places of keys that stand twice count than the last ones, see `config.read_text`."""
+        self.outside: dict[str, str] = {}
+        """Files that were taken into the project, and where each lies."""
         self._contents: dict[str, bytes] = {}
         self._kept = kept
         self._full = False
@@ -99,6 +101,17 @@ class Tree:
         if os.path.lexists(self.root / path):
             self.add(path)
 
+    def take_in(self, path: str, file: pathlib.Path) -> None:
+        """Read a file from elsewhere (an installed collection) as one of the project; a copy in the project goes first."""
+        if os.path.lexists(self.root / path):
+            self.keep(path)
+            return
+        self.outside[path] = os.path.realpath(file)
+        try:
+            self._read(path, self.outside[path])
+        except OSError as error:
+            self._error("unreadable", f"{file} cannot be read: {error.strerror or error}", path)
+
     def names(self, folder: str) -> Iterator[str]:
         """The paths below a folder, sorted."""
         return (path for path in sorted(self.files) if path.startswith(folder + "/"))
@@ -107,7 +120,10 @@ class Tree:
         """What was read of a kept file."""
         return self._contents.get(path)
 
-    def document(self, path: str, *, twice: errors.Severity = "error", ansible: bool = False) -> config.Document:
+    def document(
+        self, path: str, *, twice: errors.Severity = "error", ansible: bool = False,
+        vaulted: Callable[[str], Any] | None = None,
+    ) -> config.Document:  # fmt: skip
         """A kept file as YAML; as `config.read_text`."""
         raw = self._contents.get(path, b"")
         try:
@@ -117,7 +133,8 @@ class Tree:
             line = raw.count(b"\n", 0, error.start) + 1
             document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", (line, 1, 1))
             return document
-        return config.read_text(text, path, twice=twice, counting=self.counting.get(path, ()), ansible=ansible)
+        counting = self.counting.get(path, ())
+        return config.read_text(text, path, twice=twice, counting=counting, ansible=ansible, vaulted=vaulted)
 
     def _is_program(self, name: str) -> bool:
         """The folder of the program's own plugins (its repository is a project too): they are code, not the project's."""

@@ -11,6 +11,11 @@ from typing import Any
 
 from healer import config, engine
 from healer.rulebook import fields, rulesets
+from healer.rulebook.schema import schema
+from healer.rulebook.schema import source as source_schema
+from healer.rulebook.sources import source
+
+__all__ = ["ACTION_NOT_YET", "parse", "schema", "source", "source_schema"]
 
 ACTION_NOT_YET = fields.ACTION_NOT_YET
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from healer import config, engine, errors
+from healer import config, engine, errors, model
 from healer.rulebook import fields, freeform
 
 ACTIONS_MAX: Final = 100
@@ -153,9 +153,5 @@ def _details(document: config.Document, name: str, found: config.Map) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """The value without marks: plain dictionaries and lists."""
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return value
+    """The value without marks: plain dictionaries and lists, what is vaulted as references."""
+    return model.sealed(value)

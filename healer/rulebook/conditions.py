@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from healer import config, errors, templates
+from healer import config, errors, model, templates
 from healer.engine import conditions, values
 from healer.rulebook import fields, grammar, positions, throttles, words
 
 PATTERNS_MAX: Final = 500
 KINDS: Final = ("all", "any", "not_all")
+WITH_TIMEOUT: Final = ("not_all",)
+WITHOUT_TIMEOUT: Final = ("any",)
+"""Kinds that need a timeout, and that take none; the others may have one."""
 
 
 def read(document: config.Document, rule: config.Map, variables: Mapping[str, Any]) -> conditions.Condition | None:
@@ -69,11 +72,11 @@ def _several(
 def _timeout_us(document: config.Document, value: config.Map, kind: str) -> tuple[bool, int | None]:
     """Whether the window is right, and its microseconds where there is one; says what is wrong."""
     if "timeout" not in value:
-        if kind == "not_all":
-            document.error("missing-key", "not_all needs the key 'timeout'", value.mark, "timeout: 10 seconds")
-        return kind != "not_all", None
-    if kind == "any":
-        message = "any: takes no timeout; its conditions are met one by one"
+        if kind in WITH_TIMEOUT:
+            document.error("missing-key", f"{kind} needs the key 'timeout'", value.mark, "timeout: 10 seconds")
+        return kind not in WITH_TIMEOUT, None
+    if kind in WITHOUT_TIMEOUT:
+        message = f"{kind}: takes no timeout; its conditions are met one by one"
         document.error("condition-timeout", message, value.keys_at.get("timeout"))
         return False, None
     found = throttles.duration_us(document, value, "timeout")
@@ -139,6 +142,8 @@ def variable(variables: Mapping[str, Any], key: str) -> Any:
             known = [str(name) for name in value] if isinstance(value, Mapping) else []
             raise LookupError(errors.nearest(step, known))
         value = value[step]
+    if isinstance(value, model.Reference):
+        raise TypeError("vaulted, and known at the moment of use only; a condition needs a plain value")
     if isinstance(value, Mapping):
         raise TypeError("a mapping; only texts, numbers, true, false, null and lists of these can be compared")
     if isinstance(value, list | tuple):

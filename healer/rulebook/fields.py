@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from healer import config, errors
+from healer import config, errors, model
 
 NOT_YET: Final = "not-yet"
 ACTION_NOT_YET: Final = "not-yet-action"
@@ -69,6 +69,8 @@ def wrong_type(document: config.Document, mark: config.Mark | None, what: str, g
 
 def shown(value: Any) -> str:
     """A value in a message: short, and by its type where it is large."""
+    if isinstance(value, model.Reference):
+        return "a vaulted text"
     if isinstance(value, dict):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):

@@ -1,6 +1,6 @@
 """The sources of a ruleset: a type with its arguments, a name, filters. Whether a type exists is checked elsewhere.
 
-Caller: `rulesets`.
+Callers: `rulesets`, and `project` for shared ones.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ def read(document: config.Document, ruleset: config.Map) -> tuple[engine.SourceS
     if not isinstance(items, config.Seq):
         fields.wrong_type(document, ruleset.values_at.get("sources"), "sources", items, "a list of sources")
         return None
-    made = [_source(document, item, items.items_at[number]) for number, item in enumerate(items)]
+    made = [source(document, item, items.items_at[number]) for number, item in enumerate(items)]
     return None if any(one is None for one in made) else tuple(one for one in made if one)
 
 
-def _source(document: config.Document, item: Any, mark: config.Mark | None) -> engine.SourceSpec | None:
+def source(document: config.Document, item: Any, mark: config.Mark | None) -> engine.SourceSpec | None:
+    """One source, also of `healer.yaml`; or None after saying what is wrong."""
     if not isinstance(item, config.Map):
         fields.wrong_type(document, mark, "a source", item, "a mapping: {type: arguments}")
         return None

@@ -10,18 +10,25 @@ from healer.engine import conditions, values
 from healer.rulebook import fields, words
 
 KINDS: Final = ("once_within", "once_after", "accumulate_within")
+KEYS: Final = (*KINDS, "threshold", "group_by_attributes")
+REQUIRED: Final = ("group_by_attributes",)
+WITH_THRESHOLD: Final = ("accumulate_within",)
+"""Kinds that need one."""
 ATTRIBUTES_MAX: Final = 50
-_WINDOW: Final = re.compile(r"(\d+)\s(millisecond|second|minute|hour|day)s?", re.ASCII)
+WINDOW: Final = re.compile(r"(\d+)\s(millisecond|second|minute|hour|day)s?")
 _UNIT_US: Final = {
     "millisecond": 1_000, "second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000,
 }  # fmt: skip
+DURATION_LENGTH_MAX: Final = 40
 THRESHOLD_MAX: Final = 1_000_000_000
 WINDOW_MAX_US: Final = 3_660 * 86_400_000_000
 
 
 def window(text: Any) -> tuple[int, str] | None:
     """Microseconds of `10 seconds`, and how upstream shows it (`10 SECONDS`); None where it is no duration."""
-    found = _WINDOW.fullmatch(text) if isinstance(text, str) and len(text) < 40 else None
+    found = (
+        WINDOW.fullmatch(text.removesuffix("\n")) if isinstance(text, str) and len(text) < DURATION_LENGTH_MAX else None
+    )
     if not found:
         return None
     return int(found[1]) * _UNIT_US[found[2]], f"{int(found[1])} {found[2].upper()}S"
@@ -43,42 +50,50 @@ def read(document: config.Document, rule: config.Map, condition: conditions.Cond
     if not isinstance(found, config.Map):
         fields.wrong_type(document, rule.values_at.get("throttle"), "throttle", found, "a mapping")
         return None
-    good = fields.keys(
-        document, found, (*KINDS, "threshold", "group_by_attributes"), ("group_by_attributes",), "throttle"
-    )
-    kinds = [key for key in KINDS if key in found]
-    if len(kinds) != 1:
-        if good:
-            wanted = "once_within, once_after, or accumulate_within with threshold"
-            document.error("throttle-kind", f"a throttle has one of {wanted}", found.mark)
-        return None
-    kind = kinds[0]
-    made = window(found[kind]) if duration_us(document, found, kind) is not None else None
-    threshold = _threshold(document, found, kind)
-    good &= made is not None
+    good = fields.keys(document, found, KEYS, REQUIRED, "throttle")
+    kind = _kind(document, found, tell=good)
+    windows = {
+        key: window(found[key]) for key in KINDS if key in found and duration_us(document, found, key) is not None
+    }
+    good &= len(windows) == sum(key in found for key in KINDS)
+    threshold = _threshold(document, found)
     groups = _groups(document, found)
-    if condition is not None and (len(condition.patterns) != 1 or conditions.absence(condition) is not None):
+    if kind and condition is not None and (len(condition.patterns) != 1 or conditions.absence(condition) is not None):
         message = f"{kind} needs a condition on a single event"
         document.error("throttle-condition", message, rule.keys_at.get("throttle"))
         good = False
-    if not good or groups is None or made is None or threshold is None:
+    made = windows.get(kind or "")
+    if not good or groups is None or kind is None or made is None or threshold is None:
         return None
     place = document.place(rule.keys_at.get("throttle"))
-    return engine.Throttle(kind, *made, groups, tuple(found["group_by_attributes"]), place, threshold)
+    attributes = tuple(found["group_by_attributes"])
+    return engine.Throttle(kind, *made, groups, attributes, place, threshold if kind in WITH_THRESHOLD else 1)
 
 
-def _threshold(document: config.Document, found: config.Map, kind: str) -> int | None:
-    """How many events make a firing, or None after saying what is wrong."""
-    if kind != "accumulate_within":
-        if "threshold" not in found:
-            return 1
-        document.error(
-            "unknown-key", f"{kind} has no threshold", found.keys_at.get("threshold"), "accumulate_within has one"
-        )
-        return None
+def _kind(document: config.Document, found: config.Map, *, tell: bool) -> str | None:
+    """The one kind that is whole, or None after saying what is wrong. What stands beside it counts for nothing, as upstream."""
+    given = [key for key in KINDS if key in found]
+    whole = [key for key in given if key not in WITH_THRESHOLD or "threshold" in found]
+    if len(whole) == 1:
+        for key in found:
+            if (key in given and key != whole[0]) or (key == "threshold" and whole[0] not in WITH_THRESHOLD):
+                try_ = "leave it out, or write accumulate_within with threshold alone"
+                document.warning(
+                    "throttle-unused", f"{key} does nothing beside {whole[0]}", found.keys_at.get(key), try_
+                )
+        return whole[0]
+    if given and not whole:
+        document.error("missing-key", f"{given[0]} needs the key 'threshold'", found.mark)
+    elif tell:
+        wanted = "once_within, once_after, or accumulate_within with threshold"
+        document.error("throttle-kind", f"a throttle has one of {wanted}", found.mark)
+    return None
+
+
+def _threshold(document: config.Document, found: config.Map) -> int | None:
+    """How many events make a firing (1 where nothing is said), or None after saying what is wrong."""
     if "threshold" not in found:
-        document.error("missing-key", "accumulate_within needs the key 'threshold'", found.mark)
-        return None
+        return 1
     value = found["threshold"]
     if fields.is_a(value, "integer") and 1 <= value <= THRESHOLD_MAX:
         return int(value)

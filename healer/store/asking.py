@@ -45,6 +45,8 @@ class Ask:
     targets: Sequence[model.Target]
     alerts: Sequence[tuple[str, str, int, bool]]
     conditions: list[Any]
+    events: Sequence[int] = ()
+    """The rows of the firing's events that came before this one."""
 
 
 def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int) -> tuple[str, int]:
@@ -58,6 +60,7 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
         "conditions": asked.conditions,
         "gates": [verdict.as_json() for verdict in decision.verdicts],
         "would": decision.would,
+        **({"events": [*asked.events]} if asked.events else {}),
     }
     text = dumps(explanation)
     kept = decision.reason in ("duplicate", "attempts")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import Final
@@ -27,7 +28,8 @@ def open_writer(path: str) -> sqlite3.Connection:
     """The one connection that writes. Creates and migrates. Raises `errors.StoreError` (`errors.StoreFull`), `errors.NewerSchema`."""
     if path != MEMORY:
         _refuse_no_file(pathlib.Path(path))
-    try_ = "healer audit verify says more; put a copy of the data directory back, or move it away to begin anew"
+    where = shlex.quote(path)
+    try_ = f"healer audit verify --db {where} says more; put a copy of the data directory back, or move it away to begin anew"
     with _told(pathlib.Path(path), try_):
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED, timeout=10

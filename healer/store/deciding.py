@@ -58,7 +58,8 @@ class Outcome:
     expired: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     look: bool = False
     quarantined: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    facts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    shut_down: list[tuple[str, str, bool]] = dataclasses.field(default_factory=list)
+    """(activation, rule that did it, whether it begins anew)"""
 
 
 @dataclasses.dataclass(slots=True)
@@ -142,6 +143,9 @@ class Decide:
         for ruleset, error in outcome.quarantined:
             tx.run("quarantine_insert", outcome.seq, ruleset, error, tx.now_us)
             tx.audit("quarantine", actor="daemon", event=outcome.seq, ruleset=ruleset, error=error)
+        for activation, rule, anew in outcome.shut_down:
+            what = "begins anew" if anew else "ended"
+            tx.audit("shutdown", actor=f"rule:{rule}", activation=activation, event=outcome.seq, state=what)
         if outcome.look or outcome.alerts:
             self._look(tx, outcome, decided)
 

@@ -16,6 +16,8 @@ from healer import model, telemetry
 if TYPE_CHECKING:
     from healer.store.transaction import Transaction
 
+CONFLICT: Final = "conflict"
+"""In the place of a duplicate row's digest: other bytes came under its delivery's id before."""
 ROWS_PER_STATEMENT: Final = 500
 INLINE_MAX: Final = 4096
 """Bodies and outputs up to this many bytes stand in the database, larger ones in files."""
@@ -28,6 +30,11 @@ class Row:
         "actor", "at_us", "body", "body_hash", "cause", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
         "ordinal", "raw_hash", "seq", "source",
     )  # fmt: skip
+
+    @property
+    def conflict(self) -> bool:
+        """Whether its delivery's id came before with other bytes."""
+        return self.duplicate and self.digest == CONFLICT
 
     def __init__(
         self,
@@ -193,7 +200,9 @@ def _known_whole(tx: Transaction, rows: Sequence[Row]) -> bool:
         return False
     for number, row in enumerate(rows):
         row.duplicate = True
-        row.seq, row.at_us = first.seq + number, first.at_us
+        row.digest = first.digest
+        # Of another delivery nobody knows how many rows it has.
+        row.seq, row.at_us = first.seq + (0 if first.conflict else number), first.at_us
     return True
 
 
@@ -215,4 +224,5 @@ def _known_delivery(tx: Transaction, row: Row) -> bool:
             event=row.seq,
             digest=row.digest,
         )
+        row.digest = CONFLICT
     return True

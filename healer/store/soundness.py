@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import Final
@@ -55,7 +56,7 @@ def refuse_damaged(opened: sqlite3.Connection, fresh: sqlite3.Connection, path: 
 
 def damaged(path: pathlib.Path, reason: str) -> Damaged:
     """The error with its next step."""
-    try_ = f"healer audit verify --db {path} says more; put a copy back, or move {path.parent} away to begin anew without its audit"
+    try_ = f"healer audit verify --db {shlex.quote(str(path))} says more; put a copy back, or move {path.parent} away to begin anew without its audit"
     return Damaged(try_, path=path, reason=reason)
 
 

@@ -25,8 +25,10 @@ class WrongOptions(errors.HealerError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Builder:
-    """`environ` is the daemon's own environment; `log(level, message)`."""
+    """`files()` gives the folder of the revision that holds now: plugins are taken from there, as rules and playbooks are, and run in
+    `project_dir`. `environ` is the daemon's own environment; `log(level, message)`."""
 
+    files: Callable[[], pathlib.Path]
     project_dir: pathlib.Path
     secrets: secrets.Secrets
     environ: Mapping[str, str]
@@ -34,10 +36,13 @@ class Builder:
 
     def build(self, spec: worker.Running) -> worker.Runs:
         """A source ready to run. Raises `plugins.UnknownPlugin`, `plugins.BrokenPlugin` or `WrongOptions`."""
-        located = locating.locate(spec.type, self.project_dir)
+        files = self.files()
+        located = locating.locate(spec.type, files)
         if located.kind == "eda":
-            filters = [(locating.locate_filter(name, self.project_dir), args) for name, args in spec.filters]
-            return eda.EdaSource(located, spec.args, filters, self.project_dir, self.log, self.environ, spec.env)
+            filters = [(locating.locate_filter(name, files), args) for name, args in spec.filters]
+            env = {name: str(self.secrets.revealed(value)) for name, value in spec.env.items()}
+            args = self.secrets.revealed(spec.args)
+            return eda.EdaSource(located, args, filters, self.project_dir, self.log, self.environ, env)
         if located.kind == "push":
             raise WrongOptions(name=spec.key, detail=f"{spec.type} waits for requests and has no task to run")
         if spec.filters:

@@ -51,11 +51,13 @@ class Running:
     code: str = ""
     push: bool = False
     max_quiet_s: float | None = None
+    again: str = "on_failure"
+    """When it is started again: `never`, `on_failure`, or `always`, also where it had no more to say."""
 
     @property
     def digest(self) -> str:
         """Equal for sources that would run alike (`max_quiet_s` only changes how one is shown)."""
-        same = [self.type, self.args, self.filters, dict(self.env), self.code, self.push]
+        same = [self.type, self.args, self.filters, dict(self.env), self.code, self.push, self.again]
         return hashlib.sha256(json.dumps(same, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -126,11 +128,19 @@ class _Worker:
                 source = self._supervisor.build(self.spec)
                 self._becomes("running")
                 await source.run(self._emit)
-                self._becomes("ended")
-                self._supervisor.log("INFO", f"source {self.spec.key} has ended")
-                return
+                if self.spec.again != "always":
+                    self._becomes("ended")
+                    self._supervisor.log("INFO", f"source {self.spec.key} has ended")
+                    return
+                self.last_error = "it had no more to say"
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code: no mistake of one stops the rest
                 self.last_error = (str(error) or type(error).__name__)[:ERROR_MAX]
+            if self.spec.again == "never":
+                self._becomes("failed")
+                self._supervisor.log(
+                    "ERROR", f"source {self.spec.key} failed, and is not started again: {self.last_error}"
+                )
+                return
             failures = 1 if loop.time() - started >= WELL_AFTER_S else failures + 1
             pause_s = pause(self.spec.key, failures)
             self._becomes("failed")

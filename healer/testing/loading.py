@@ -23,9 +23,9 @@ def load(book: Rulebook, variables: Mapping[str, Any] | None = None) -> list[eng
     """
     document = _document(book)
     rulesets = rulebook.parse(document, variables or {})
-    wrong = [one for one in document.diagnostics if one.severity == "error" and one.code != rulebook.ACTION_NOT_YET]
-    if wrong:
-        raise errors.ConfigurationError(document.diagnostics)
+    told = [one for one in document.diagnostics if one.code != rulebook.ACTION_NOT_YET]
+    if any(one.severity == "error" for one in told):
+        raise errors.ConfigurationError(told)
     return [engine.compile(ruleset) for ruleset in rulesets]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from healer import errors
+from healer import errors, intake
 
 ID_MAX: Final = 256
 HEADERS_MAX: Final = 50
@@ -24,6 +24,26 @@ _ID: Final = re.compile(rf"[ -~]{{1,{ID_MAX}}}")
 _SECRET: Final = re.compile(
     r"auth|cookie|signature|token|secret|pass|credential|security|session|api-?key|access-?key|jwt|hmac|x-hub|-key$"
 )
+
+
+class KeyReused(errors.RequestError):
+    """the Idempotency-Key {key!r} came before with another body, as {first}"""
+
+    code = "idempotency-key-reused"
+    status = 409
+
+
+def of_caller(request: web.BaseRequest, actor: str) -> str:
+    """The id of a request to the API by its `Idempotency-Key`: each caller has keys of its own. '' for none."""
+    key = named_by(request, KEY_HEADER)
+    return f"{actor}\x1f{key}" if key else ""
+
+
+def checked(taken: intake.Accepted, delivery: str) -> None:
+    """Raise `KeyReused` where a request came under the id of another one: nothing of it was taken."""
+    if taken.conflict:
+        key = delivery.partition("\x1f")[2]
+        raise KeyReused("a new request needs a new key", key=key, first=taken.ids[0])
 
 
 def named_by(request: web.BaseRequest, wanted: str | None, names: tuple[str, ...] = SENDERS_HEADERS) -> str:

@@ -13,7 +13,7 @@ from loguru import logger
 
 from healer import access, errors, plugins
 from healer.intake import strict
-from healer.web import auth, bodies, deliveries, ingest
+from healer.web import auth, bodies, deliveries, ingest, tally
 from healer.web.services import Revision, Services
 
 TYPE: Final = "healer.webhook"
@@ -62,13 +62,18 @@ class Hooks:
         hook = self.find(services.revision(), request.match_info["path"])
         try:
             return await _take(request, services, hook)
-        except errors.Unauthorized as error:
-            services.tally.refused(hook.source, error.code, error.message)
-            await services.gate.throttle.wait()
-            raise
         except errors.HealerError as error:
             services.tally.refused(hook.source, error.code, error.message)
+            services.tally.last[hook.source] = services.clock(), tally.one_line(_why(error))
+            if isinstance(error, errors.Unauthorized):
+                await services.gate.throttle.wait()
             raise
+
+
+def _why(error: errors.HealerError) -> str:
+    """What is wrong, for those who run the daemon: what a sender is not told either."""
+    cause = error.__cause__
+    return cause.message if isinstance(cause, errors.SecretUnavailable) else error.message
 
 
 def _hooks(revision: Revision) -> list[tuple[str, Hook]]:

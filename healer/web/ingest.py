@@ -42,7 +42,7 @@ async def _take(request: web.Request, services: Services, caller: access.Princip
         raise errors.NoListener("add `- healer.api: {}` to the sources of a ruleset")
     media = bodies.content_type(request, TAKEN)
     body = await bodies.read(request, services.body_max())
-    delivery = deliveries.named_by(request, deliveries.KEY_HEADER)
+    delivery = deliveries.of_caller(request, caller.actor)
     if media != bodies.NDJSON and not delivery:
         value = strict.one_or_many(body)
         if type(value) is dict and "meta" not in value and b"\\u" not in body:
@@ -78,6 +78,8 @@ async def commit(
     taken = await services.intake.take(
         source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or ()
     )
+    if source == SOURCE:
+        deliveries.checked(taken, delivery)
     services.tally.took(source, taken.accepted, taken.duplicates)
     services.heard(source, taken.accepted + taken.duplicates)
     return answers.json({"accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids}, 202)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from healer import config, errors, model
+from healer import errors, model, units
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
@@ -97,7 +97,7 @@ class Query:
         if not value:
             return None
         try:
-            return max(0, now_us - round(min(config.duration_s(value), 1e9) * 1e6))
+            return max(0, now_us - round(min(units.duration_s(value), 1e9) * 1e6))
         except ValueError:
             pass
         try:

@@ -111,8 +111,9 @@ class Listening:
             server = await loop.create_server(self._factory(self._connections_max), host, port, backlog=BACKLOG)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                try_ = f"healer run --port {_next(port)}, or server: {{port: {_next(port)}}} in healer.yaml"
-                raise errors.PortInUse(try_, host=host, port=port, by=holder(port)) from error
+                free = _next(port)
+                try_ = f"another port: server: {{port: {free}}} in healer.yaml"
+                raise errors.PortInUse(try_, host=host, port=port, by=holder(port), free=free) from error
             raise errors.StartError(reason=f"{host}:{port}: {error.strerror or error}") from error
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])

@@ -24,6 +24,8 @@ class Tally:
     def __init__(self) -> None:
         self._taken: dict[str, list[int]] = {}
         self._refused: dict[tuple[str, str], int] = {}
+        self.last: dict[str, tuple[int, str]] = {}
+        """Source → when its sender was refused the last time (µs), and why: for `status`, of sources with a path of their own."""
 
     def took(self, source: str, accepted: int, duplicates: int) -> None:
         """A request of a source was committed."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import pydantic
 from aiohttp import web
 
-from healer import access, config, errors, model
+from healer import access, errors, model, units
 from healer.store import reads, transaction
 from healer.web import answers, bodies, deliveries, queries, shapes
 from healer.web.services import Revision, Services
@@ -76,8 +76,9 @@ class Webhook:
             event["controller_override"] = asked.controller_override
         if asked.dry_run:
             event["dry_run"] = True
-        delivery = deliveries.named_by(request, deliveries.KEY_HEADER)
+        delivery = deliveries.of_caller(request, caller.actor)
         taken = await services.intake.take(SOURCE, [(event, None)], actor=caller.actor, delivery=delivery)
+        deliveries.checked(taken, delivery)
         services.tally.took(SOURCE, taken.accepted, taken.duplicates)
         services.heard(SOURCE, 1)
         made = {
@@ -99,7 +100,7 @@ def _wait_s(request: web.Request) -> float | None:
     if not text:
         return None
     try:
-        wait_s = config.duration_s(text)
+        wait_s = units.duration_s(text)
     except ValueError as error:
         raise errors.InvalidField(field="wait", detail=str(error)) from None
     if wait_s > WAIT_MAX_S:

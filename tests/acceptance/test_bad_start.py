@@ -101,7 +101,8 @@ def test_a_port_in_use_names_who_has_it_and_another(daemon: Any) -> None:
         said = refused(daemon, "--port", str(port), code="port-in-use", exit_code=2)
         comm = pathlib.Path("/proc/self/comm").read_text().strip()
         assert f"error[port-in-use]: 127.0.0.1:{port} is taken by {comm} (pid {os.getpid()})" in said
-        assert f"--port {port + 1 if port < 65535 else port - 1}" in said
+        which = f"--project {daemon.project} --data-dir {daemon.data}"
+        assert f"try  healer run {which} --port {port + 1 if port < 65535 else port - 1}, or" in said
     daemon.start()
     daemon.ready()  # and what it had opened before is in order
 
@@ -353,3 +354,20 @@ def test_what_a_reload_cannot_change_is_told(daemon: Any) -> None:
     assert told.returncode == 0
     assert "needs-restart" in told.stdout + told.stderr
     assert "retention, backlog_max" in told.stdout + told.stderr
+
+
+SHARED = 'sources: {am: {healer.webhook: {path: am, auth: {bearer: {secret: "env:AMT"}}}}}\n'
+
+
+def test_a_secret_that_is_missing_is_told_at_a_start_at_a_reload_and_when_somebody_is_refused(daemon: Any) -> None:
+    missing = "warning[secret-unavailable]: the source am: the secret env:AMT cannot be read: the variable is not set"
+    settings = (daemon.project / "healer.yaml").read_text()
+    daemon.write("healer.yaml", settings + SHARED)
+    daemon.start()
+    daemon.ready()
+    assert missing in daemon.said()
+    assert missing in daemon.healer("reload").stdout
+    assert daemon.ask("POST", "/hooks/am", {}, key="x")[0] == 401
+    assert "am nothing yet, refused" in daemon.healer("status").stdout
+    (am,) = [one for one in daemon.status()["sources"] if one["name"] == "am"]
+    assert am["refused"]["why"] == "the secret env:AMT cannot be read: the variable is not set"

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from healer import config, project
+from healer import project, units
 from healer.catalog import building
 from healer.project import controllers, settings, tree
 
@@ -73,9 +73,9 @@ def keys(shape: type[pydantic.BaseModel], before: str = "") -> Iterator[tuple[st
 def read(text: str, default: Any) -> Any:
     """A default as the page writes it, in the kind of the real one."""
     if isinstance(default, float):
-        return config.duration_s(text)
+        return units.duration_s(text)
     if isinstance(default, int) and not text.isdecimal():
-        return config.size_bytes(text)
+        return units.size_bytes(text)
     return default if text == "–" and default in (None, "", {}) else type(default)(text)
 
 

@@ -1,6 +1,7 @@
 """Runs cases on ansible-rulebook's own engine, on a clock that only the case moves. A program of its own, since it starts a JVM.
 
 Standard input: one JSON object a line, `{"rulebook": […], "steps": […]}`; steps as `healer replay` takes them, and `{"advance_ms": n}`.
+A step with `ruleset` is for that one alone. With `variables` they are those of the rulebook; with `"named": true` a firing names its ruleset.
 Standard output: one line for each: `{"steps": [[{"rule", "matches", "at"?} or {"raised"}]]}` or `{"refused": why}`. `at` (ms) is the time of
 what fired by time alone; the clock moves in steps of `tick_ms` (500), as the peer's own does. With `"each": true` every step meets a session of
 its own, and rules that raise one each, since that spoils a session here: those that `raises` of the step expects to, and all where another
@@ -82,18 +83,23 @@ class Peer:
 
     def _together(self, case: dict[str, Any]) -> dict[str, Any]:
         try:
-            trees = [visit_ruleset(one, {})["RuleSet"] for one in parse_rule_sets(case["rulebook"], {})]
+            variables = case.get("variables", {})
+            parsed = parse_rule_sets(case["rulebook"], variables)
+            trees = [visit_ruleset(one, variables)["RuleSet"] for one in parsed]
             sessions = [self.engine.createRuleset(json.dumps(tree), self.options) for tree in trees]
         except Exception as error:  # noqa: BLE001 - whatever the parser or the JVM says is the answer
             return {"refused": f"{type(error).__name__}: {error}"[:300]}
         clock_ms, steps = 0, []
         for step in case["steps"]:
             fired: list[Any] = []
-            for session in sessions:
+            for tree, session in zip(trees, sessions, strict=True):
+                if step.get("ruleset", tree["name"]) != tree["name"]:
+                    continue
                 try:
-                    fired += self._step(session, step, clock_ms, case.get("tick_ms", TICK_MS))
+                    found = self._step(session, step, clock_ms, case.get("tick_ms", TICK_MS))
                 except RuntimeError as error:
-                    fired.append({"raised": str(error)[:200]})
+                    found = [{"raised": str(error)[:200]}]
+                fired += [{"ruleset": tree["name"], **one} for one in found] if case.get("named") else found
                 self._drain()
             clock_ms += step.get("advance_ms", 0)
             steps.append(fired)

@@ -108,8 +108,9 @@ def test_a_later_migration_is_applied_to_what_is_there(tmp_path: pathlib.Path, m
 def test_a_file_that_is_no_database_is_told(tmp_path: pathlib.Path, content: bytes) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(content)
-    with pytest.raises(errors.StoreError, match=r"x\.db"):
+    with pytest.raises(errors.StoreError, match=r"x\.db") as caught:
         connection.open_writer(str(path))
+    assert caught.value.try_.startswith(f"healer audit verify --db {path} says more; ")
     with pytest.raises(errors.StoreError, match=r"x\.db"):
         connection.open_reader(path)
 

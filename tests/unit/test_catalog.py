@@ -147,6 +147,7 @@ def test_events_map_to_actions() -> None:
     [
         ("a: {playbook: x, script: y}", "action-kind", "got playbook, script"),
         ("a: {impact: low}", "action-kind", "got none"),
+        ("a: {command: }", "action-kind", "got none"),
         ("a: 3", "wrong-type", "mapping"),
         ("a b: {command: [x]}", "name", "'a b'"),
         ("a: {command: []}", "options", "command"),
@@ -163,6 +164,11 @@ def test_events_map_to_actions() -> None:
         ("a: {command: [x], parameters: {p: {$ref: 'http://x/y'}}}", "schema", "outside"),
         ("a: {command: [x], parameters: {p: {$ref: '#/$defs/x'}}}", "schema", "nowhere"),
         ("a: {command: [x], parameters: {p: {$id: 'http://x/y'}}}", "schema", "$id"),
+        (
+            "a: {command: [x], parameters: {p: {unevaluatedProperties: {type: string}}}}",
+            "schema",
+            "unevaluatedProperties",
+        ),
         ("a: {command: [x], parameters: {p: {default: .nan}}}", "schema", "no JSON number"),
         ("a: {command: [x], parameters: {p: {enum: [!!binary aGk=]}}}", "schema", "bytes"),
         ("a: {command: [x], parameters: {p: {type: integer, default: x}}}", "schema", "default"),

@@ -79,6 +79,11 @@ def test_flow_over_several_lines() -> None:
     assert value["c"].items_at == [(2, 7, 2), (3, 2, 3)]
 
 
+def test_what_stands_twice_before_a_key_that_is_none_is_told() -> None:
+    document = config.read_text("a: {b: {c: 1, c: 2}, ? {d: 1} : 3}\n", "f.yml")
+    assert [(one.code, one.place.column) for one in document.diagnostics] == [("duplicate-key", 15), ("yaml", 24)]
+
+
 @pytest.mark.parametrize(
     ("text", "mark"),
     [
@@ -356,43 +361,3 @@ def test_any_bytes_give_a_document(tmp_path_factory: pytest.TempPathFactory, raw
     path.write_bytes(raw)
     document = config.read_file(path, "any.yml")
     assert document.value is None or {d.code for d in document.diagnostics} <= {"duplicate-key"}
-
-
-_DURATIONS = [
-    ("5 minutes", 300), ("1 minute", 60), (" 2 hours ", 7200), ("3 days", 259200), ("250 milliseconds", 0.25),
-    ("5m", 300), ("1.5h", 5400), ("250ms", 0.25), ("0s", 0), ("2 d", 172800), ("1 second", 1),
-]  # fmt: skip
-_SIZES = [
-    (0, 0), (1 << 70, 1 << 70), ("7", 7), ("7 B", 7), ("2 KB", 2000), ("100 MB", 10**8), (" 3GB ", 3 * 10**9),
-    ("2KiB", 2048), ("2 MiB", 1 << 21), ("1 GiB", 1 << 30),
-]  # fmt: skip
-_NO_DURATIONS = ["", "5", "m", "-1s", "5M", "1.5 minutes", ".5s", "1e3s", "5 m x", "5 days x", 5, 5.0, None, True, []]
-_NO_SIZES = ["", "MB", "-5", "1.5 MB", "5 mb", "5K", "1 TB", -1, 1.0, True, None, [1]]
-
-
-@pytest.mark.parametrize(
-    ("reader", "got", "wanted"),
-    [(config.duration_s, *row) for row in _DURATIONS] + [(config.size_bytes, *row) for row in _SIZES],
-)
-def test_a_duration_in_seconds_and_a_size_in_bytes(reader: Reader, got: object, wanted: float) -> None:
-    assert reader(got) == wanted
-
-
-@pytest.mark.parametrize(
-    ("reader", "got", "wanted"),
-    [(config.duration_s, got, "a duration like '5 minutes' or '5m'") for got in _NO_DURATIONS]
-    + [(config.size_bytes, got, "a size like '100 MB' or '2 MiB'") for got in _NO_SIZES],
-)
-def test_what_is_neither_says_what_was_wanted(reader: Reader, got: object, wanted: str) -> None:
-    with pytest.raises(ValueError, match="is wanted") as caught:
-        reader(got)
-    assert str(caught.value) == f"{wanted} is wanted, got {got!r}"
-
-
-@pytest.mark.parametrize("reader", [config.duration_s, config.size_bytes])
-@hypothesis.given(text=st.text("0123456789. -mshdkKMGiBayu", max_size=12))
-def test_any_text_is_a_number_or_a_value_error(reader: Reader, text: str) -> None:
-    try:
-        assert reader(text) >= 0
-    except ValueError as error:
-        assert str(error).endswith(f"got {text!r}")

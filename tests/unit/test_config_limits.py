@@ -318,31 +318,7 @@ def test_a_file_is_read_no_further_than_the_limit(tmp_path: pathlib.Path, monkey
     assert found.message == f"the file cannot be read: the file has {1 << 40} bytes, more than 4"
 
 
-# --- durations, sizes and what is shown -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text", ["9" * 400 + "s", "9" * 5000 + " days", "٣s", "٣ minutes", "1.٣s", "1" + "0" * 308 + "d"]
-)
-def test_a_duration_is_finite_and_written_in_our_digits(text: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"^a duration (like '5 minutes' or '5m' is wanted|is at most 100 years), got '"
-    ) as caught:
-        config.duration_s(text)
-    assert len(str(caught.value)) < 200
-
-
-@pytest.mark.parametrize(
-    "text", ["9" * 5000, "9" * 5000 + " GiB", "٣", "٣ MB", "x" * 5000, {"k": "x" * 5000}, ["x"] * 5000]
-)
-def test_a_size_is_told_shortened_and_written_in_our_digits(text: object) -> None:
-    with pytest.raises(ValueError, match=r"^a size like '100 MB' or '2 MiB' is wanted, got ") as caught:
-        config.size_bytes(text)
-    assert len(str(caught.value)) < 200
-
-
-def test_a_large_size_is_taken() -> None:
-    assert config.size_bytes("1" + "0" * 20 + " GB") == 10**29
+# --- what is shown -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -365,13 +341,3 @@ def test_a_read_value_is_shown_as_well() -> None:
 @hypothesis.given(st.recursive(st.text() | st.binary() | st.integers() | st.floats(), st.lists, max_leaves=30))
 def test_what_is_shown_is_short(value: object) -> None:
     assert len(config.shown(value)) <= 7 * (config.SHOWN_MAX + 2)
-
-
-@pytest.mark.parametrize("text", ["101 years", "36526 days", "99999999999999999 days", "9" * 300 + " seconds"])
-def test_a_duration_has_an_end(text: str) -> None:
-    with pytest.raises(ValueError, match=r"at most 100 years|is wanted"):
-        config.duration_s(text)
-
-
-def test_the_longest_duration_fits_into_microseconds() -> None:
-    assert config.duration_s("36525 days") * 1_000_000 + 2**52 < 2**63

@@ -6,9 +6,10 @@ import pathlib
 import sys
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import hypothesis
+import jsonschema
 import pydantic
 import pytest
 from hypothesis import strategies as st
@@ -226,3 +227,67 @@ def test_a_broken_plugin_is_an_error_of_ours(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.HealerError) as caught:
         plugins.find("sources", "mine", tmp_path)
     assert isinstance(caught.value.__cause__, SystemExit)
+
+
+class Written(plugins.Options):
+    """Options of every kind that a schema says otherwise."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=plugins.exactly_one("span", "size"))
+    span: Annotated[plugins.Duration, pydantic.Field(ge=1, le=60)] | None = 90.0
+    size: Annotated[plugins.Size, pydantic.Field(ge=10, lt=99)] | None = None
+    names: dict[Annotated[str, pydantic.StringConstraints(pattern="^a")], int] = pydantic.Field({})
+
+
+def test_the_schema_of_options_is_of_what_is_written() -> None:
+    (reference,), defs = plugins.schemas([Written])
+    assert reference == {"$ref": "#/$defs/Written"}
+    made = defs["Written"]
+    judge = jsonschema.Draft202012Validator(made)
+    assert "title" not in made
+    assert made["properties"]["span"]["default"] == "90 seconds"
+    fine: list[dict[str, Any]] = [
+        {"span": "5 minutes"},
+        {"span": "1.5h"},
+        {"size": 10},
+        {"size": "2 MiB", "names": {"a": 1}},
+    ]
+    wrong: list[dict[str, Any]] = [{}, {"span": None}, {"span": 5}, {"span": "5 parsecs"}, {"size": 9}, {"size": 99}, {"size": "2 XB"},
+                                   {"size": 10, "span": "5m"}, {"size": 10, "names": {"b": 1}}, {"size": 10, "x": 1}]  # fmt: skip
+    assert [one for one in fine if not judge.is_valid(one)] == []
+    assert [one for one in wrong if judge.is_valid(one)] == []
+
+
+class Probe(plugins.Options):
+    _one_of: ClassVar[tuple[str, ...]] = ("a", "b")
+    a: int | None = None
+    b: int | None = None
+
+
+class Probes(plugins.Options):
+    _one_of: ClassVar[tuple[str, ...]] = ("x", "y")
+    x: Probe | None = None
+    y: Probe | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x: {a: 1}", []),
+        ("x: {a: 1}\ny: {b: 1}", ["1:1 p: exactly one of 'x' and 'y' is wanted"]),
+        ("x: {a: 1, b: 2}", ["1:1 p: x: exactly one of 'a' and 'b' is wanted"]),
+        ("x: {a: q, b: 2}\ny: {a: 1}", [
+            "1:8 p: x.a: a whole number is wanted, got 'q'", "1:1 p: exactly one of 'x' and 'y' is wanted",
+            "1:1 p: x: exactly one of 'a' and 'b' is wanted",
+        ]),
+        ("{}", ["1:1 p: exactly one of 'x' and 'y' is wanted"]),
+        ("z: 1", ["1:1 p: the key 'z' is not known here"]),
+        ("x: {c: 1}", ["1:5 p: the key 'c' is not known here"]),
+        ("x: {a: 1, b: 1, c: 1}", ["1:17 p: the key 'c' is not known here", "1:1 p: x: exactly one of 'a' and 'b' is wanted"]),
+        ("x: 5", ["1:4 p: x: a mapping with some of a, b is wanted, got 5"]),
+    ],
+)  # fmt: skip
+def test_that_exactly_one_is_wanted_is_told_beside_other_mistakes(text: str, says: list[str]) -> None:
+    document = config.read_text(text, "x.yml")
+    plugins.check_options(document, Probes, document.value, (1, 1, 1), "p")
+    told = [f"{one.place.line}:{one.place.column} {one.message}" for one in document.diagnostics]
+    assert told == says

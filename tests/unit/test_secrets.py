@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from healer import errors, secrets
+from healer import errors, model, secrets
 
 
 def test_env(tmp_path: pathlib.Path) -> None:
@@ -150,3 +150,26 @@ def test_each_value_that_is_given_out_is_told(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.SecretUnavailable):
         made.resolve("env:B")
     assert told == [("env:A", "s3cret")]
+
+
+def test_a_vaulted_reference_is_opened_by_whoever_can(tmp_path: pathlib.Path) -> None:
+    reference = model.Reference.of("$ANSIBLE_VAULT;1.1;AES256\nabc")
+    heard: list[tuple[str, str]] = []
+    known = secrets.Secrets(tmp_path, {"A": "1"}, lambda *told: heard.append(told), lambda text: text.upper())
+    assert known.resolve(reference.reference).reveal() == "$ANSIBLE_VAULT;1.1;AES256\nABC"
+    assert heard[0][1] == "$ANSIBLE_VAULT;1.1;AES256\nABC"
+    assert known.revealed({"a": [reference, {"secret": "env:A"}, "x"], "secret": 1}) == {
+        "a": ["$ANSIBLE_VAULT;1.1;AES256\nABC", "1", "x"], "secret": 1,
+    }  # fmt: skip
+
+
+def test_one_that_does_not_open_is_told_without_its_text(tmp_path: pathlib.Path) -> None:
+    def opens(text: str) -> str:
+        raise ValueError("no password opens it")
+
+    with pytest.raises(errors.SecretUnavailable) as caught:
+        secrets.Secrets(tmp_path, {}, vaulted=opens).resolve("ansible-vault:$ANSIBLE_VAULT;1.1;AES256\nabc")
+    assert "no password opens it" in caught.value.message
+    assert "abc" not in str(caught.value)
+    with pytest.raises(errors.SecretUnavailable, match="env:NAME or file:PATH"):
+        secrets.Secrets(tmp_path, {}).resolve("ansible-vault:$ANSIBLE_VAULT;1.1;AES256\nabc")

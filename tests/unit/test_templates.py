@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healer import errors, templates
+from healer import errors, model, templates
 
 VARIABLES = {
     "x": 1,
@@ -77,3 +78,45 @@ def test_deep_values_are_refused() -> None:
         value = [value]
     with pytest.raises(errors.TemplateError):
         templates.render(value, VARIABLES)
+
+
+WORDS = {
+    "w": "web-1.example.org",
+    "n": 5,
+    "x": "a b",
+    "o": "-rf",
+    "l": ["a"],
+    "none": None,
+    "s": model.Reference.of("$ANSIBLE_VAULT;1.1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [("restart {{ w }}:{{ n }}", "restart web-1.example.org:5"), ("{{ n }}", "5"), ("echo 'a b'", "echo 'a b'")],
+)
+def test_a_commands_text_takes_plain_words(source: str, made: str) -> None:
+    assert templates.render(source, WORDS, words=True) == made
+
+
+@pytest.mark.parametrize("name", ["x", "o", "l", "none", "s"])
+def test_a_commands_text_takes_nothing_else(name: str) -> None:
+    for source in (f"echo {{{{ {name} }}}}", f"{{{{ {name} }}}}"):
+        with pytest.raises(errors.TemplateError):
+            templates.render(source, WORDS, words=True)
+
+
+@given(st.text(max_size=12))
+def test_any_word_that_is_taken_is_one_to_a_shell(text: str) -> None:
+    with contextlib.suppress(errors.TemplateError):
+        made = templates.render("echo {{ x }}", {"x": text}, words=True)
+        assert shlex.split(made) == ["echo", text]
+        assert not text.startswith("-")
+        assert not set(text) & set("$`;&|<>(){}*?~!#\\\"' \n\t=%")
+
+
+def test_a_vaulted_value_is_the_whole_of_an_argument_or_nothing_of_it() -> None:
+    assert templates.render({"a": ["{{ s }}"]}, WORDS) == {"a": [WORDS["s"]]}
+    for source in ("x{{ s }}", "{% if true %}{{ s }}{% endif %}"):
+        with pytest.raises(errors.TemplateError, match="the whole of an argument"):
+            templates.render(source, WORDS)

@@ -12,7 +12,7 @@ import pydantic
 import pytest
 from pydantic_core import PydanticCustomError, ValidationError, _pydantic_core, core_schema
 
-from healer import config, plugins, wording
+from healer import config, plugins, units, wording
 from healer.catalog import building
 from healer.project import controllers, settings
 
@@ -20,7 +20,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "healer.yaml": settings.Settings,
     "actions.yaml": building.EntryShape,
     "controllers.yaml": controllers.Common,
-    "inventory of controllers.yaml": controllers._Inventory,
+    "inventory of controllers.yaml": controllers.Inventory,
     **{f"source {name}": plugins.find("sources", name).SOURCE.Options for name in plugins.builtin_names("sources")},
     **{
         f"controller {name}": plugins.find("controllers", name).CONTROLLER.Options
@@ -329,15 +329,15 @@ def test_a_value_is_shown_as_a_file_has_it(value: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("reader", "value", "words"),
     [
-        (config.duration_s, 0, "0 seconds"), (config.duration_s, 1.0, "1 second"), (config.duration_s, 90, "90 seconds"), (config.duration_s, 3600.0, "1 hour"),
-        (config.duration_s, 5400, "90 minutes"), (config.duration_s, 2 * 86400, "2 days"), (config.duration_s, 0.25, "250 milliseconds"),
-        (config.size_bytes, 1, "1 byte"), (config.size_bytes, 0, "0 bytes"), (config.size_bytes, 1500, "1500 bytes"), (config.size_bytes, 2048, "2 KiB"),
-        (config.size_bytes, 16 << 20, "16 MiB"), (config.size_bytes, 10**9, "1 GB"), (None, 65535, "65535"), (None, 0.5, "0.5"),
+        (units.duration_s, 0, "0 seconds"), (units.duration_s, 1.0, "1 second"), (units.duration_s, 90, "90 seconds"), (units.duration_s, 3600.0, "1 hour"),
+        (units.duration_s, 5400, "90 minutes"), (units.duration_s, 2 * 86400, "2 days"), (units.duration_s, 0.25, "250 milliseconds"),
+        (units.size_bytes, 1, "1 byte"), (units.size_bytes, 0, "0 bytes"), (units.size_bytes, 1500, "1500 bytes"), (units.size_bytes, 2048, "2 KiB"),
+        (units.size_bytes, 16 << 20, "16 MiB"), (units.size_bytes, 10**9, "1 GB"), (None, 65535, "65535"), (None, 0.5, "0.5"),
     ],
 )  # fmt: skip
 def test_an_amount_is_written_as_it_would_be_in_a_file(reader: Any, value: Any, words: str) -> None:
     leaves = [(float, (types.SimpleNamespace(func=reader),))]
     assert wording._amount(value, leaves) == words
-    assert reader is not config.duration_s or wording.span(value) == words
+    assert reader is not units.duration_s or wording.span(value) == words
     if reader is not None and "byte" not in words:
         assert reader(words) == value

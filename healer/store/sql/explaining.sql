@@ -6,6 +6,13 @@ SELECT d.rule, d.action, d.run, d.outcome, d.reason, d.revision, d.explanation, 
        r.detail AS run_detail, r.explanation AS run_explanation, r.deferred_us
 FROM decision d LEFT JOIN run r ON r.id = d.run WHERE d.seq = ? ORDER BY d.n;
 
+-- name: decisions_holding
+-- Decisions after a row on firings that hold its event: (row, rows looked through, row). Few firings note events of before.
+SELECT d.seq, d.at_us, d.rule, d.action, d.run, d.outcome
+FROM (SELECT * FROM decision WHERE seq > ? ORDER BY seq, n LIMIT ?) d
+WHERE d.explanation LIKE '%"events":[%'
+  AND EXISTS (SELECT 1 FROM json_each(d.explanation, '$.events') WHERE value = ?) LIMIT 1000;
+
 -- name: event_latest
 -- The newest event that came from outside: why something happened, or why nothing did.
 SELECT seq FROM journal WHERE kind IN ('event', 'fact', 'retract') AND cause IS NULL ORDER BY seq DESC LIMIT 1;

@@ -37,6 +37,27 @@ def test_path_of_the_socket_may_be_long(daemon, tmp_path):
     assert over(location.Where(deep)).get("/x") == 1
 
 
+def test_a_link_in_the_data_directory_leads_to_the_socket(daemon, tmp_path):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/control.sock").symlink_to(daemon.data_dir / "control.sock")
+    daemon["GET /x"] = 1
+    assert over(location.Where(tmp_path / "linked")).get("/x") == 1
+
+
+def test_the_socket_that_a_setting_names_stands_for_a_data_directory_that_has_none(daemon, tmp_path):
+    daemon["GET /x"] = 1
+    assert over(location.Where(tmp_path / "none", socket=daemon.data_dir / "control.sock")).get("/x") == 1
+    with pytest.raises(errors.NotRunning, match=r"no daemon answers at .*/run/c\.sock"):
+        over(location.Where(tmp_path / "none", socket=tmp_path / "run/c.sock")).get("/x")
+
+
+def test_commands_reach_a_daemon_whose_socket_lies_elsewhere(healer, daemon, tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/healer.yaml").write_text("control: {socket: ../data/control.sock}\n")
+    daemon["GET /api/v1/alerts"] = {"items": [], "next": None}
+    assert healer("alerts", "--project", tmp_path / "project").exit_code == 0
+
+
 def test_tcp_with_a_key_and_a_prefix(daemon):
     daemon["GET /behind/proxy/x"] = 1
     assert over(location.Where(pathlib.Path(), daemon.url + "/behind/proxy/", "hlr_a_b")).get("/x") == 1
@@ -272,3 +293,14 @@ def test_a_cursor_that_leads_nowhere_ends(daemon, asked):
 
 def test_segment():
     assert client.segment("a/../b?c") == "a%2F..%2Fb%3Fc"
+
+
+def test_without_a_key_it_is_said_where_one_is_made(healer, daemon):
+    problem = {"code": "unauthorized", "detail": "a key is needed", "try": "healer keys create NAME --role ROLE"}
+    daemon["GET /api/v1/runs"] = 401, problem
+    done = healer("runs", "--url", daemon.url)
+    assert done.exit_code == 4
+    assert done.stderr == (
+        "error[unauthorized]: a key is needed\n"
+        "  try  HEALER_KEY=hlr_…, a key made on the daemon's host:  healer keys create NAME --role ROLE\n"
+    )

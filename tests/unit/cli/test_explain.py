@@ -31,7 +31,7 @@ EXPLAINED = {
                  "sentence": "clean_disk ran on host:web1 40 s ago; again after 9 min.", "next_step": "cooldown:", "saw": {}},
             ],
         },
-        {"rule": "disk/disk/window", "fired": False, "reason": "throttled", "throttle": "5 minutes", "conditions": [], "gates": []},
+        {"rule": "disk/disk/window", "fired": False, "reason": "throttled", "throttle": "once_within: 5 minutes", "conditions": [], "gates": []},
         {
             "rule": "disk/disk/went on", "fired": True, "run": "r-9zzzzz", "state": "running", "since": None,
             "conditions": [
@@ -129,12 +129,35 @@ def test_a_code_without_its_sentence_gets_one(ask, daemon):
         ("absence-over", "what is missing is looked at once, with the first event, and that has been"),
         ("not-heard", "its condition holds today, and it did not hear of the event then"),
         ("throttled", "its throttle was closed"),
+        ("uncounted", "its throttle does not count an event without what it groups by"),
         ("of-tomorrow", "of-tomorrow"),
     ],
 )
 def test_why_a_rule_did_not_fire(ask, daemon, reason, says):
     daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [{"rule": "r", "fired": False, "reason": reason}]}
     assert f"r: did not fire: {says}\n" in ask("explain", "e-1").stdout
+
+
+def test_what_came_of_an_event_later(ask, daemon):
+    later = [
+        {"event": "e-9", "at": "2026-03-01T02:07:22.000000Z", "action": "clean_disk", "outcome": "queued", "run": "r-7f3k2m"},
+        {"event": "e-9", "at": "2026-03-01T02:07:22.000000Z", "action": "debug", "outcome": "done", "run": None},
+    ]  # fmt: skip
+    rules = [
+        {"rule": "a", "fired": False, "reason": "gathered", "throttle": "once_after: 3 seconds", "later": later},
+        {"rule": "b", "fired": False, "reason": "alone", "within": "10 s"},
+    ]
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": rules}
+    assert (
+        ask("explain", "e-1").stdout.partition("\n\n")[2]
+        == """\
+a: did not fire at once: its throttle gathers it, and fires when its time is over (once_after: 3 seconds)
+  later  2026-03-01 03:07:22 +01:00: clean_disk, run r-7f3k2m
+  later  2026-03-01 03:07:22 +01:00: debug, done
+
+b: did not fire: the event meets a condition of it, and it fires when time is over and the others did not come (within 10 s)
+"""
+    )
 
 
 def test_when_the_last_look_was_is_said_where_it_waited(ask, daemon):

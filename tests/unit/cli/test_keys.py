@@ -159,3 +159,25 @@ def test_a_daemon_elsewhere_is_not_replaced_by_a_store_here(healer, tmp_path):
     done = healer("keys", "create", "ci", "--role", "ci", "--url", "http://nowhere.invalid")
     assert done.exit_code == 3
     assert list(pathlib.Path().iterdir()) == []
+
+
+def test_in_a_folder_that_is_no_project_none_is_made(healer, tmp_path):
+    for args in (["create", "ci", "--role", "ci"], ["revoke", "7f3k2m"]):
+        done = healer("keys", *args)
+        assert (done.exit_code, done.stdout) == (3, "")
+        assert done.stderr == (
+            "error[not-running]: no daemon answers at .healer/control.sock, and this folder is no project\n"
+            "  try  --project DIR or --data-dir DIR, or go to the folder of the project\n"
+        )
+    assert not (tmp_path / "here/.healer").exists()
+
+
+@pytest.mark.parametrize("name", ["healer.yaml", "rulebooks", "controllers.yaml"])
+def test_in_a_project_that_was_never_started_one_is_made(healer, tmp_path, name):
+    (tmp_path / "here" / name).mkdir()
+    assert healer("keys", "create", "ci", "--role", "ci").exit_code == 0
+
+
+def test_where_the_environment_names_the_data_directory_one_is_made(healer, tmp_path):
+    done = healer("keys", "create", "ci", "--role", "ci", env={"HEALER_DATA_DIR": str(tmp_path / "own")})
+    assert done.exit_code == 0, done.stderr

@@ -119,3 +119,23 @@ def test_a_url_that_is_nothing_is_refused(healer):
 
 def test_a_key_is_not_printed():
     assert "hlr_x" not in repr(location.Where(HERE, "http://h", "hlr_x"))
+
+
+def test_the_settings_or_the_environment_name_the_control_socket(tmp_path):
+    (tmp_path / "healer.yaml").write_text("control: {socket: run/c.sock}\n")
+    there = {"HEALER_CONTROL__SOCKET": "/run/c.sock"}
+    assert location.find(tmp_path, None, None, None, {}).socket == tmp_path / "run/c.sock"
+    assert location.find(tmp_path, tmp_path / "data", None, None, {}).socket == tmp_path / "run/c.sock"
+    assert location.find(tmp_path, None, None, None, there).socket == pathlib.Path("/run/c.sock")
+
+
+def test_a_data_directory_alone_is_not_that_of_the_project_here(tmp_path, monkeypatch):
+    (tmp_path / "healer.yaml").write_text("control: {socket: run/c.sock}\n")
+    monkeypatch.chdir(tmp_path)
+    assert location.find(None, tmp_path / "other", None, None, {}).socket is None
+
+
+@pytest.mark.parametrize("text", ["control:\n", "control: []\n", "control: {socket: 5}\n", "control: {socket: ''}\n"])
+def test_a_control_socket_that_is_none_is_not_judged_here(tmp_path, text):
+    (tmp_path / "healer.yaml").write_text(text)
+    assert location.find(tmp_path, None, None, None, {}).socket is None

@@ -145,3 +145,18 @@ def test_a_full_disk_is_told(ask, daemon):
     assert "DISK" not in first
     assert second == "DISK FULL nothing new is taken until there is space; what was answered is safe"
     assert third.startswith("PAUSED")
+
+
+def test_a_webhook_whose_sender_was_refused_says_why(ask, daemon):
+    refused = {"at": "2026-03-01T02:07:09.000000Z", "why": "the secret env:AMT cannot be read: the variable is not set"}
+    sources = [
+        {"name": "well", "state": "running", "last_event": "2026-03-01T02:07:11.000000Z", "refused": refused},
+        {"name": "am", "state": "running", "last_event": None, "refused": refused},
+        {"name": "fine", "state": "running", "last_event": None, "refused": None},
+    ]
+    daemon["GET /api/v1/status"] = {"now": "2026-03-01T02:07:12.000000Z", "sources": sources}
+    line = next(line for line in ask("status").stdout.splitlines() if line.startswith("sources"))
+    assert line == (
+        "sources  am nothing yet, refused 3 s ago: the secret env:AMT cannot be read: the variable is not set"
+        " · well 1 s ago · fine nothing yet"
+    )

@@ -39,10 +39,12 @@ CHOSEN = [one for one in VALUES if isinstance(one.values[1].type, click.Choice |
 FULL = {
     ("init",): ["."], ("run",): [], ("serve",): [], ("reload",): [], ("status",): [], ("alerts",): [], ("runs", "list"): [],
     ("runs", "show"): ["r-7"], ("audit", "list"): [], ("audit", "verify"): [], ("version",): [], ("explain",): ["e-1"],
-    ("validate",): ["."], ("replay",): ["file", "--steps", "file"], ("keys", "create"): ["ci", "--role", "ci"],
+    ("validate",): ["."], ("replay",): ["file", "--steps", "file"], ("schema",): ["rulebook"], ("keys", "create"): ["ci", "--role", "ci"],
     ("keys", "list"): [], ("keys", "revoke"): ["x"], ("send",): ["file"],
 }  # fmt: skip
 """Every command with all the arguments that it takes."""
+MAY_STAND_ALONE = (("explain",), ("schema",))
+"""Of those with arguments."""
 
 
 def said(done: click.testing.Result) -> str:
@@ -94,7 +96,7 @@ def test_a_value_of_another_kind(healer, words, option):
 
 
 @pytest.mark.parametrize(
-    "words", [words for words, full in FULL.items() if full and full != ["."] and words != ("explain",)]
+    "words", [words for words, full in FULL.items() if full and full != ["."] and words not in MAY_STAND_ALONE]
 )
 def test_a_command_without_what_it_wants(healer, words):
     told = said(healer(*words))
@@ -129,9 +131,12 @@ def test_a_command_without_what_it_wants(healer, words):
         (["runs", "--output"], "healer runs list has no option '--output'", "healer runs show ID --output"),
         (["runs", "show", "r", "--limit", "5"], "healer runs show has no option '--limit'", "healer runs list --limit LIMIT"),
         (["keys", "--role", "ci"], "healer keys list has no option '--role'", "healer keys create NAME --role ROLE"),
+        (["keys", "create", "--role", "admin", "--project", "s t"], "healer keys create wants NAME, none was given",
+         "healer keys create NAME --role admin --project 's t'"),
+        (["replay", "--vars", "file"], "healer replay wants RULEBOOK, none was given", "healer replay RULEBOOK --steps FILE"),
         (["keys", "create", "ci"],
          "healer keys create wants --role ROLE (admin, operator, approver, readonly, auditor or ci), none was given",
-         "healer keys create NAME --role ROLE"),
+         "healer keys create ci --role ROLE"),
         (["run", "--prot", "80"], "healer run has no option '--prot'", "did you mean '--port'?"),
         (["run", "-port=80"], "healer run has no option '-port'", "did you mean '--port'?"),
         (["run", "--port", "99999"], "--port: a whole number from 0 to 65535 is wanted, got '99999'", "healer run --help"),
@@ -165,7 +170,7 @@ def test_a_command_without_what_it_wants(healer, words):
          "--stderr and --attempt choose what --output and --follow print, and neither stands here", "healer runs show --help"),
         (["status", "--interval", "nan"], "--interval: a number from 0.2 to 3600 is wanted, got 'nan'", "healer status --help"),
         (["replay", "file"], "healer replay wants --steps FILE (A JSON object a line: event, fact, retract or advance_s), none was given",
-         "healer replay RULEBOOK --steps FILE"),
+         "healer replay file --steps FILE"),
         (["send", "folder"], "FILE: a file is wanted, got the folder 'folder'", "healer send --help"),
         (["validate", "file"], "DIR: a folder is wanted, got the file 'file'", "healer validate --help"),
         (["status", "--data-dir", "file"], "--data-dir: a folder is wanted, got the file 'file'", "healer status --help"),

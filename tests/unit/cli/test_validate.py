@@ -93,3 +93,14 @@ def test_text_of_files_steers_no_terminal(healer, project):
 @pytest.mark.parametrize("folder", ["nothing", "healer.yaml"])
 def test_no_folder(healer, project, folder):
     assert healer("validate", project / folder).exit_code == 2
+
+
+def test_a_secret_that_is_not_here_is_a_hint(healer, project, monkeypatch):
+    monkeypatch.delenv("AMT", raising=False)
+    with (project / "healer.yaml").open("a") as file:
+        file.write('sources: {am: {healer.webhook: {path: am, auth: {bearer: {secret: "env:AMT"}}}}}\n')
+    for strict in ((), ("--strict",)):
+        done = healer("validate", project, *strict)
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert "hint[secret-unavailable]: the source am: the secret env:AMT cannot be read" in done.stdout
+    assert "AMT" not in healer("validate", project, env={"AMT": "x"}).stdout

@@ -28,3 +28,16 @@ def test_a_data_directory_is_one_of_the_current_folder_not_of_the_project() -> N
     options = daemon.StartOptions(pathlib.Path("p"), pathlib.Path("d"))
     assert options.overrides()["data_dir"] == str(pathlib.Path("d").absolute())
     assert set(daemon.StartOptions(HERE).overrides().values()) == {None}
+
+
+def test_the_same_start_on_another_port() -> None:
+    assert daemon.StartOptions(HERE, port=1).on_port(2) == "healer run --port 2"
+    options = daemon.StartOptions(pathlib.Path("sp ace"), mode="observe", port=19440, standby=True)
+    assert options.on_port(19441) == "healer run --project 'sp ace' --port 19441 --mode observe --standby"
+
+
+def test_what_says_the_mode_before_the_file_does() -> None:
+    variable = {"HEALER_MODE": "observe"}
+    assert daemon.StartOptions(HERE).mode_from({}) == ""
+    assert daemon.StartOptions(HERE).mode_from(variable) == "HEALER_MODE=observe"
+    assert daemon.StartOptions(HERE, mode="active").mode_from(variable) == "--mode active"

@@ -97,7 +97,8 @@ def test_where_the_files_are_wrong_the_revision_goes_on_that_held_last(
     assert "healer.yaml:" in said
     assert "error[configuration]: 1 error in the files of the project" in said
     assert f"warning[last-revision]: its files are wrong, so the revision {last.short} goes on, which held last" in said
-    assert "healer reload" in said
+    assert f"healer reload{options.which()}\n" in said
+    assert "--data-dir" in options.which()
 
 
 def test_flags_hold_for_the_revision_that_held_last_too(

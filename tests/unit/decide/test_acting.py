@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from healer import model
+from healer.policy import reasons
 from healer.store import asking, deciding
 
 S = 1_000_000
@@ -107,6 +108,25 @@ def test_there_are_so_many_targets_and_no_more(make: Any) -> None:
     assert problems(ask) == [("unknown_target", "")]
 
 
+@pytest.mark.parametrize(("host", "sentence", "step"), [
+    ("nobody", "No target nobody in inventory.", "add it to the inventory, or mend the alert's target"),
+    ("db01", "No target: 'db01' may mean 2 hosts: db01, web02.",
+     "let the alert name its host in full, or mend names and healer_aliases of the inventory"),
+    ("web", "No target: 'web' is a group; an event names one host.", "mend the alert's target"),
+    ("group:all", "No target: 'group:all' is a group; an event may not name a group.", "mend the alert's target"),
+    ("*", "No target: '*' is a pattern or an option; an event names one host.", "mend the alert's target"),
+    ("k8s:a/b", "No target: 'k8s:a/b': here reaches no k8s: targets (a controller of type local).",
+     "another controller, or another target"),
+    (["web01"] * 1001, "No target: 1001 are asked for, and an action takes 1000.", "name fewer targets"),
+])  # fmt: skip
+def test_why_a_target_is_none_is_said(make: Any, host: Any, sentence: str, step: str) -> None:
+    inventory = "all:\n  children:\n    web: {hosts: {web01: {}, web02: {healer_aliases: [db01]}}}\n    db: {hosts: {db01: {}}}\n"
+    (ask,) = make(ACT, files={"inventory/hosts": inventory}).asks(event(host=host))
+    (problem,) = ask.candidate.problems
+    told = reasons.sentence(problem.code, problem.fields), reasons.next_step(problem.code, problem.fields)
+    assert told == (sentence, step)
+
+
 @pytest.mark.parametrize("host", ["web01", "nobody", ["web01"], {"x": 1}, 0, False])
 def test_a_target_for_an_action_that_works_on_none_is_refused(make: Any, host: Any) -> None:
     kit = make('r | event.a == 1 | action: {run_action: {name: plain, target: "{{ event.host }}"}}')
@@ -114,6 +134,24 @@ def test_a_target_for_an_action_that_works_on_none_is_refused(make: Any, host: A
     assert (ask.candidate.targets, problems(ask)) == ((), [("invalid_parameters", "")])
     detail = ask.candidate.problems[0].fields["detail"]
     assert detail.startswith("target: the action works on none (target: none), got ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ("{run_action: {name: note, target: '{{ event.gone }}', parameters: {text: x}}}", "note"),
+        ("{run_action: {name: '{{ event.gone }}', target: web01}}", "run_action"),
+        ("{run_playbook: {name: playbooks/fix.yml, extra_vars: {a: '{{ event.gone }}'}}}", "run_playbook"),
+    ],
+)
+def test_what_cannot_be_rendered_is_told_of_the_action_that_is_meant(
+    make: Any, write_book: Any, rule: str, named: str
+) -> None:
+    text = write_book("r | event.a == 1 | action: X").replace("X", rule)
+    (ask,) = make(text=text).asks(event())
+    problem = ask.candidate.problems[0]
+    assert reasons.sentence(problem.code, problem.fields).startswith(f"The parameters of {named} are wrong: the template ")
+    assert reasons.next_step(problem.code, problem.fields) == "mend what the rule or its event gives to the action"
 
 
 @pytest.mark.parametrize("host", [None, "", []])

@@ -17,8 +17,20 @@ from healer.store import deciding, journal, notes
 S = 1_000_000
 RULE = "- name: rs\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n    - {name: %s, condition: event.a == 1, action: {none: {}}}\n"
 VARIANTS = {name: testing.load(RULE % name) for name in ("old", "new")}
+VARIANTS["timed"] = testing.load("""
+- name: rs
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - {name: stop, condition: event.stop == 1, action: {shutdown: {}}}
+    - name: later
+      condition: event.a == 1
+      throttle: {once_after: 5 seconds, group_by_attributes: [event.h]}
+      action: {none: {}}
+""")
 REVISION = types.SimpleNamespace(
-    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3)))
+    activations=(),
+    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3))),
 )
 STANDING = types.SimpleNamespace(paused=lambda rule: None)
 ACTIVE = policy.Standing(True, "active")
@@ -302,6 +314,18 @@ async def test_an_alert_that_falls_silent_is_closed_by_a_tick(virtual: Callable[
     assert (box.ticks, box.rows("SELECT status, closed_by FROM alert")) == (1, [("resolved", "ttl")])
     await asyncio.sleep(600)
     assert box.ticks == 1  # a quiet daemon writes none
+    box.task.cancel()  # type: ignore[union-attr]
+
+
+@pytest.mark.looptime
+async def test_what_a_rule_has_ended_asks_for_no_ticks(virtual: Callable[[], Box]) -> None:
+    box = virtual()
+    box.store.writer.now(deciding.UseRevision("timed", "", "d", {}))
+    box.start()
+    await box.post({"a": 1})
+    await box.post({"stop": 1})
+    await asyncio.sleep(60)
+    assert box.ticks == 0
     box.task.cancel()  # type: ignore[union-attr]
 
 

@@ -38,7 +38,8 @@ VARIANTS = {
     + "- {name: other, hosts: all, sources: [{healer.api: {}}], rules: [{name: o, condition: event.a == 1, action: {none: {}}}]}\n",
 }
 REVISION = types.SimpleNamespace(
-    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3)))
+    activations=(),
+    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3))),
 )
 STANDING = types.SimpleNamespace(paused=lambda rule: None)
 compiled = {name: testing.load(text) for name, text in VARIANTS.items()}

@@ -29,7 +29,8 @@ S = 1_000_000
     - {name: enough, condition: event.a == 6, action: {shutdown: {}}}
 """)
 REVISION = types.SimpleNamespace(
-    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3)))
+    activations=(),
+    settings=types.SimpleNamespace(defaults=types.SimpleNamespace(upstream=types.SimpleNamespace(chain_depth=3))),
 )
 STANDING = types.SimpleNamespace(paused=lambda rule: None)
 SESSION = ("sessions", "act/rs")

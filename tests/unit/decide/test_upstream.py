@@ -163,3 +163,40 @@ def test_an_event_never_writes_a_command(make: Any, args: str, value: Any) -> No
 def test_an_event_never_gives_the_whole_of_a_command(make: Any) -> None:
     ask = asked(make, "run_module: {name: shell, module_args: '{{ event.s }}'}", {"s": {"cmd": "reboot"}})
     assert "an event cannot give the whole of a command" in problems(ask)[0]
+
+
+VAULTED = "!vault |\n              $ANSIBLE_VAULT;1.1;AES256\n              6162\n"
+REFERENCE = "ansible-vault:$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+SEALED = f"""\
+- name: rs
+  hosts: all
+  sources: [{{healer.api: {{}}}}]
+  rules:
+    - name: r
+      condition: event.a == 1
+      action:
+        %s:
+          name: %s
+          %s:
+            token: {VAULTED}
+            plain: "{{{{ event.x }}}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "key"), [("run_playbook", "fix.yml", "extra_vars"), ("run_module", "debug", "module_args")]
+)
+def test_what_is_vaulted_is_stored_as_a_reference(make: Any, action: str, name: str, key: str) -> None:
+    (ask,) = make(text=SEALED % (action, name, key)).asks({"a": 1, "x": {"secret": "env:HOME"}})
+    assert problems(ask) == []
+    assert ask.parameters == {"token": "***", "plain": {"secret": "env:HOME"}}  # an event makes no reference
+    paths = {tuple(path): reference for path, reference in ask.extra["secrets"]}
+    assert paths[("parameters", "token")] == REFERENCE
+    assert set(paths.values()) == {REFERENCE}
+    assert "6162" not in str({**ask.extra, "secrets": None})
+
+
+def test_what_is_vaulted_goes_into_no_fact(make: Any) -> None:
+    text = SEALED.replace("          name: %s\n", "%.0s") % ("set_fact", "", "fact")
+    outcome = make(text=text).post({"a": 1, "x": 1})
+    assert (outcome.results[0].reason, outcome.appends) == ("invalid_parameters", [])

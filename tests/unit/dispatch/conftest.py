@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from healer import dispatch, model, plugins, policy, store
+from healer import dispatch, errors, model, plugins, policy, store
 from healer.store import asking, deciding, journal
 
 S = 1_000_000
@@ -65,15 +65,25 @@ class Box:
         self.controller = Double()
         self.controllers: dict[str, plugins.Controller] = {"here": self.controller}
         self.secrets: list[str] = []
+        self.broken = False
         self.changed: list[tuple[dict[str, str], int | None]] = []
         self.standing = STANDING
         self.dispatcher = dispatch.Dispatcher(
             self.store, lambda row: self.standing, controllers=lambda: self.controllers, revision_dir=self.revision_dir,
             work_dir=folder / "work", clock=lambda: self.now_us, secret_values=lambda: self.secrets,
-            on_changed=lambda *told: self.changed.append(told),
+            on_changed=lambda *told: self.changed.append(told), environment_of=self.environment, resolve=self.resolve,
         )  # fmt: skip
         self.task: asyncio.Task[None] | None = None
         self.position = 0
+
+    def environment(self, rule: str) -> dict[str, str]:
+        self.resolve("env:A")
+        return {"RULE": rule}
+
+    def resolve(self, reference: str) -> model.Secret:
+        if self.broken:
+            raise errors.SecretUnavailable(reference=reference, reason="the variable is not set")
+        return model.Secret(reference, f"value of {reference}")
 
     async def revision_dir(self, number: int) -> pathlib.Path:
         return self.folder / f"revision-{number}"
@@ -81,7 +91,9 @@ class Box:
     def rows(self, sql: str) -> list[Any]:
         return list(self.store.writer.tx.connection.execute(sql))
 
-    def ask(self, key: str = "k", *targets: str, limits: policy.Limits = LIMITS, controller: str = "here") -> str:
+    def ask(
+        self, key: str = "k", *targets: str, limits: policy.Limits = LIMITS, controller: str = "here", extra: Any = None
+    ) -> str:
         """Queue a run; its id."""
         run = model.run_id("a", "b", "c", key, 0, 0)
         if not self.position:
@@ -99,7 +111,7 @@ class Box:
             "script",
             "scripts/x.sh",
             {"n": 1},
-            {"verbosity": 2},
+            extra or {"verbosity": 2},
             True,
             4,
             "rule:a/b/c",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from healer import errors, model, plugins, policy
@@ -79,6 +80,51 @@ async def test_a_controller_that_is_gone_is_a_failed_attempt(box: Any, wait_for_
     await wait_for_async(lambda: box.states() == ["failed"])
     assert "no controller is named 'gone'" in box.outcome()["summary"]
     assert box.rows("SELECT * FROM lock") == []
+
+
+async def test_secrets_and_environment_are_there_at_the_moment_of_use(box: Any, wait_for_async: Any) -> None:
+    box.ask(
+        extra={
+            "extra_vars": {"l": [1, "***"]},
+            "secrets": [[["extra", "extra_vars", "l", 1], "x:1"], [["parameters", "n"], "x:2"]],
+        }
+    )
+    box.start()
+    await wait_for_async(lambda: box.states() == ["succeeded"])
+    ((_, job),) = box.controller.jobs
+    assert job.environment == {"RULE": "a/b/c"}
+    assert job.extra["extra_vars"]["l"][1].reveal() == "value of x:1"
+    assert job.parameters["n"].reveal() == "value of x:2"
+    assert "secrets" not in job.extra
+
+
+async def test_a_secret_that_is_not_there_is_a_failed_attempt(box: Any, wait_for_async: Any) -> None:
+    box.broken = True
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.states() == ["failed"])
+    assert "the variable is not set" in box.outcome()["summary"]
+    assert box.controller.jobs == []
+
+
+async def test_what_it_gives_to_rules_is_masked_and_a_mapping(box: Any, wait_for_async: Any) -> None:
+    box.secrets = ["s3cret-value"]
+    given: list[Any] = [{"a": "x s3cret-value"}, ["no mapping"], {"b": object()}]
+
+    async def act(job: Any, put: Any) -> Any:
+        return model.Outcome("succeeded", "", facts=given.pop(0))
+
+    box.controller.act = act
+    for key in "abc":
+        box.ask(
+            key,
+            extra={"facts": {"source": "ruleset:a/b", "kinds": ["fact"], "action": "run_module", "depth_max": None}},
+        )
+    box.start()
+    await wait_for_async(lambda: box.states() == ["succeeded"] * 3)
+    bodies = [orjson.loads(body) for (body,) in box.rows("SELECT body FROM journal WHERE kind = 'fact'")]
+    assert {"a": "x ***"} in bodies
+    assert all(isinstance(body, dict) for body in bodies)
 
 
 async def test_output_is_kept_masked_also_across_pieces(box: Any, wait_for_async: Any) -> None:

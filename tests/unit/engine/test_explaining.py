@@ -84,3 +84,48 @@ def test_what_it_says_is_what_happens_and_it_changes_nothing(steps: list[tuple[d
         assert json.dumps(made.snapshot()) == before
         fired = [match.rule.name for match in made.post(event, now)]
         assert [one["rule"] for one in told if one["fires"]] == fired
+
+
+TIMED = """
+- name: s
+  hosts: all
+  sources: []
+  rules:
+    - {name: gathers, condition: event.g == 1, action: {none: }, throttle: {once_after: 3 seconds, group_by_attributes: [event.h]}}
+    - name: third
+      condition: event.c == 1
+      action: {none: }
+      throttle: {accumulate_within: 5 seconds, threshold: 3, group_by_attributes: [event.h]}
+    - {name: alone, condition: {not_all: [event.a == 1, event.b == 1], timeout: 9 seconds}, action: {none: }}
+    - {name: plain, condition: event.h is defined, action: {none: }}
+"""
+
+
+def said(made: engine.Session, event: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    return {one["rule"]: (one["reason"], one["taken_by"]) for one in made.explain(event)}
+
+
+def test_what_a_throttle_gathers_does_not_fire_and_is_taken() -> None:
+    made = engine.Session(testing.load(TIMED)[0])
+    told = said(made, {"g": 1, "a": 1, "h": "x"})
+    assert (told["gathers"], told["alone"], told["plain"]) == (
+        ("gathered", None), ("taken", "gathers"), ("taken", "gathers"),
+    )  # fmt: skip
+    assert made.post({"g": 1, "a": 1, "h": "x"}, 1) == []
+
+
+def test_what_is_counted_is_told_until_the_count_is_full() -> None:
+    made, event = engine.Session(testing.load(TIMED)[0]), {"c": 1, "h": "x"}
+    for now in (1, 2, 3, 4):
+        told = said(made, event)
+        fired = [match.rule.name for match in made.post(event, now)]
+        assert (told["third"][0], fired) == (("fires", ["third"]) if now == 3 else ("counted", []))
+        assert told["plain"] == ("taken", "third")
+    assert said(made, {"c": 1})["third"] == ("uncounted", None)
+
+
+def test_what_stands_alone_goes_on_to_the_rules_after_it() -> None:
+    made = engine.Session(testing.load(TIMED)[0])
+    told = said(made, {"a": 1, "h": "x"})
+    assert (told["alone"], told["plain"]) == (("alone", None), ("fires", None))
+    assert [match.rule.name for match in made.post({"a": 1, "h": "x"}, 1)] == ["plain"]

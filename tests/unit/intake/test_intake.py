@@ -121,7 +121,7 @@ async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Kit) -> None:
 async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Kit) -> None:
     await kit.take({"a": 1}, delivery="d")
     again = await kit.take({"a": 7}, {"a": 8}, {"a": 9}, delivery="d")
-    assert (again.accepted, again.duplicates) == (0, 3)
+    assert (again.accepted, again.duplicates, again.ids, again.conflict) == (0, 3, ["e-1"], True)
     assert len(kit.rows()) == 1
     assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
 

@@ -118,3 +118,15 @@ def test_what_would_not_have_run_does_not_say_that_it_would(code: str) -> None:
     told = reasons.sentence(code, {"would": "cooldown", "why": "again after 9 min."})
     assert told.startswith("Nothing was touched")
     assert told.endswith("would not have run: again after 9 min.")
+
+
+def test_a_name_that_is_there_and_no_target_is_not_called_missing() -> None:
+    fields = {
+        "target": "db1",
+        "inventory": "i",
+        "nearest": "",
+        "why": "'db1' may mean 2 hosts: db1, web02",
+        "step": "mend it",
+    }
+    assert reasons.sentence("unknown_target", fields) == "No target: 'db1' may mean 2 hosts: db1, web02."
+    assert reasons.next_step("unknown_target", fields) == "mend it"

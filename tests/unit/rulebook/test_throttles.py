@@ -16,7 +16,8 @@ from healer.rulebook import throttles
         ("10 seconds", (10_000_000, "10 SECONDS")), ("1 second", (1_000_000, "1 SECONDS")),
         ("5 milliseconds", (5_000, "5 MILLISECONDS")), ("2 minutes", (120_000_000, "2 MINUTES")),
         ("0 seconds", (0, "0 SECONDS")), ("1 day", (86_400_000_000, "1 DAYS")), ("10s", None), ("1.5 seconds", None),
-        ("3 weeks", None), ("3  hours", None), ("3 Hours", None), (5, None), ("٣ hours", None),
+        ("3 weeks", None), ("3  hours", None), ("3 Hours", None), (5, None), ("٣ hours", (10_800_000_000, "3 HOURS")),
+        ("3 hours\n", (10_800_000_000, "3 HOURS")), ("3 hours\n\n", None),
     ],
 )  # fmt: skip
 def test_8_1_durations(text: Any, wanted: Any) -> None:
@@ -44,6 +45,22 @@ def test_8_2_only_on_a_single_event() -> None:
     assert "throttle-condition" in read("{any: [event.a == 1, event.b == 1]}", window)[0]
     assert "throttle-condition" in read("event.a is not defined", window)[0]
     assert read("{any: [event.a == 1]}", window)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("throttle", "kind", "threshold"),
+    [
+        ("once_within: 10 seconds, threshold: 2", "once_within", 1),
+        ("once_within: 10 seconds, accumulate_within: 5 seconds", "once_within", 1),
+        ("accumulate_within: 5 seconds, once_after: 10 seconds", "once_after", 1),
+    ],
+)
+def test_what_upstream_takes_no_notice_of_is_a_warning(throttle: str, kind: str, threshold: int) -> None:
+    codes, (made,) = read("event.i == 1", f"{{{throttle}, group_by_attributes: [a]}}")
+    assert codes == ["throttle-unused"]
+    found = made.rules[0].throttle
+    assert found is not None
+    assert (found.kind, found.window_us, found.threshold) == (kind, 10_000_000, threshold)
 
 
 def test_8_4_the_prefix_is_optional() -> None:

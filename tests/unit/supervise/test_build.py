@@ -16,7 +16,7 @@ def quiet(level: str, message: str) -> None:
 
 
 def builder(folder: pathlib.Path) -> supervise.Builder:
-    return supervise.Builder(folder, secrets.Secrets(folder, {}), {}, quiet)
+    return supervise.Builder(lambda: folder, folder, secrets.Secrets(folder, {}), {}, quiet)
 
 
 def test_native_source_gets_its_options(tmp_path: pathlib.Path) -> None:
@@ -46,3 +46,20 @@ def test_eda_source_gets_its_filters(tmp_path: pathlib.Path) -> None:
 def test_what_is_wrong_is_told(tmp_path: pathlib.Path, spec: supervise.Running, says: str) -> None:
     with pytest.raises(build.WrongOptions, match=says):
         builder(tmp_path).build(spec)
+
+
+def test_a_plugin_comes_from_the_revision_and_gets_secrets_and_its_environment(tmp_path: pathlib.Path) -> None:
+    files, base = tmp_path / "revision", tmp_path / "project"
+    for folder, text in ((files, "held"), (base, "edited")):
+        (folder / "sources").mkdir(parents=True)
+        (folder / "sources/mine.py").write_text(f"async def main(queue, args):\n    {text!r}\n")
+    known = secrets.Secrets(base, {"TOKEN": "t0ken", "PATH": "/bin"})
+    made: Any = supervise.Builder(lambda: files, base, known, {"PATH": "/bin", "OTHER": "x"}, quiet).build(
+        supervise.Running(
+            "a/b/c", "mine", {"auth": {"token": {"secret": "env:TOKEN"}}}, env={"A": "1", "B": {"secret": "env:TOKEN"}}
+        )
+    )
+    assert made._start["source"] == str(files / "sources/mine.py")
+    assert made._start["args"] == {"auth": {"token": "t0ken"}}
+    assert made._env == {"PATH": "/bin", "A": "1", "B": "t0ken"}
+    assert made._project_dir == base

@@ -90,6 +90,31 @@ async def test_a_source_that_ended_is_not_started_again(bench: Bench) -> None:
     assert len(bench.starts) == 1
 
 
+async def test_a_source_is_started_again_as_its_activation_says(bench: Bench) -> None:
+    async def ends(emit: plugins.Emit) -> None:
+        await asyncio.sleep(61)
+
+    async def fails(emit: plugins.Emit) -> None:
+        raise OSError("no broker")
+
+    bench.acts |= {"ends": ends, "fails": fails}
+    specs = [
+        supervise.Running(f"{kind} {again}", kind, again=again)
+        for kind in ("ends", "fails")
+        for again in ("never", "on_failure", "always")
+    ]
+    await bench.supervisor.replace(specs)
+    await asyncio.sleep(200)
+    started = {key: sum(one == key for one, _ in bench.starts) for key, _ in bench.starts}
+    assert (started["ends never"], started["ends on_failure"], started["fails never"]) == (1, 1, 1)
+    assert started["ends always"] == 4
+    assert min(started["fails on_failure"], started["fails always"]) > 5
+    states = {one.key: one.state for one in bench.supervisor.status()}
+    assert (states["ends never"], states["fails never"]) == ("ended", "failed")
+    assert any("fails never failed, and is not started again: no broker" in line for line in bench.said)
+    await bench.supervisor.stop()
+
+
 async def test_pauses_grow_to_a_minute_and_begin_anew_after_a_well_run(bench: Bench) -> None:
     runs_s = [0.0] * 9 + [61.0, 0.0]
 

@@ -74,6 +74,52 @@ def test_a_stale_socket_is_replaced(tmp_path: pathlib.Path, owned: ownership.Own
     os.close(first._folder)
 
 
+def test_a_link_in_the_data_directory_leads_to_one_elsewhere(
+    tmp_path: pathlib.Path, owned: ownership.Ownership
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    bound = control.ControlSocket(tmp_path / "elsewhere" / "c.sock", owned)
+    bound.socket.listen()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "control.sock"))
+    bound.close()
+    assert not (tmp_path / "control.sock").is_symlink()
+
+
+def test_named_as_it_would_be_without_a_name_it_needs_no_link(
+    tmp_path: pathlib.Path, owned: ownership.Ownership
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    bound = control.ControlSocket(tmp_path / "elsewhere" / ".." / "control.sock", owned)
+    assert stat.S_ISSOCK((tmp_path / "control.sock").lstat().st_mode)
+    bound.close()
+
+
+@pytest.mark.parametrize("stale", ["elsewhere", "here"])
+def test_what_a_killed_daemon_left_makes_room(tmp_path: pathlib.Path, owned: ownership.Ownership, stale: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    paths = [tmp_path / "elsewhere" / "c.sock", tmp_path / "control.sock"]
+    first, then = paths if stale == "elsewhere" else reversed(paths)
+    killed = control.ControlSocket(first, owned)
+    killed.socket.close()
+    os.close(killed._folder)
+    bound = control.ControlSocket(then, owned)
+    bound.socket.listen()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "control.sock"))
+    bound.close()
+
+
+def test_what_lies_in_the_place_of_the_link_is_left_alone(tmp_path: pathlib.Path, owned: ownership.Ownership) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "control.sock").symlink_to("precious")
+    with pytest.raises(errors.StartError, match="no socket"):
+        control.ControlSocket(tmp_path / "elsewhere" / "c.sock", owned)
+    assert (tmp_path / "control.sock").read_text() == "precious"
+    assert not (tmp_path / "elsewhere" / "c.sock").exists()
+
+
 @pytest.mark.parametrize("what", ["file", "folder", "link"])
 def test_what_is_no_socket_is_left_alone(tmp_path: pathlib.Path, owned: ownership.Ownership, what: str) -> None:
     path = tmp_path / "control.sock"

@@ -112,6 +112,17 @@ async def test_a_refusal_says_what_is_wanted_and_not_why(room: Any) -> None:
     assert "hlr_" not in str(answers)
 
 
+async def test_the_daemon_knows_why_a_sender_was_refused(room: Any) -> None:
+    await room.ask("POST", "/hooks/locked", "x", json={})
+    await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, json={"x": 1})
+    await room.ask("POST", "/hooks/open/door", None, json={})
+    last = room.services.tally.last
+    assert last.keys() == {"locked", "am"}
+    assert last["locked"][1] == "the secret env:NOT_SET cannot be read: the variable is not set"
+    assert last["am"][1].startswith("alerts")
+    assert all(at > 0 for at, _ in last.values())
+
+
 @pytest.mark.parametrize(
     "path", ["none", "open", "open/door/x", "open/door/", "../events", "a" * 3000, "%2e%2e", "%00", "ä"]
 )

@@ -154,6 +154,22 @@ async def test_a_second_delivery_starts_nothing(room: Any) -> None:
     assert len(await room.rows()) == 2
 
 
+async def test_each_caller_has_keys_of_its_own(room: Any) -> None:
+    for caller in ("admin", "operator"):
+        _, made = await room.ask("POST", "/events", caller, json={"from": caller}, headers={"Idempotency-Key": "k"})
+        assert made["accepted"] == 1
+    assert len(await room.rows()) == 2
+
+
+@pytest.mark.parametrize("body", [{"a": 2}, [{"a": 1}, {"a": 1}], [{"a": 2}] * 3])
+async def test_a_key_that_comes_with_another_body_is_refused(room: Any, body: Any) -> None:
+    await room.ask("POST", "/events", json={"a": 1}, headers={"Idempotency-Key": "k"})
+    status, answer = await room.ask("POST", "/events", json=body, headers={"Idempotency-Key": "k"})
+    assert (status, answer["code"]) == (409, "idempotency-key-reused")
+    assert answer["detail"] == "the Idempotency-Key 'k' came before with another body, as e-1"
+    assert len(await room.rows()) == 1
+
+
 async def test_a_github_header_is_no_id_here(room: Any) -> None:
     for _ in range(2):
         _, made = await room.ask("POST", "/events", json={}, headers={"X-GitHub-Delivery": "1"})

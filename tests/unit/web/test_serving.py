@@ -24,7 +24,8 @@ async def test_a_port_that_is_taken(room: Any) -> None:
         await other.tcp("127.0.0.1", room.port)
     assert str(room.port) in caught.value.message
     assert f"(pid {os.getpid()})" in caught.value.message
-    assert f"--port {room.port + 1}" in caught.value.try_
+    assert caught.value.fields["free"] == room.port + 1
+    assert f"server: {{port: {room.port + 1}}}" in caught.value.try_
     await other.stop()
     assert (await room.ask("GET", "/health"))[0] == 200
 

@@ -99,6 +99,13 @@ async def test_a_second_delivery_is_the_first(room: Any) -> None:
         assert (made["accepted"], made["ids"]) == (accepted, ["e-1"])
 
 
+async def test_a_key_that_comes_with_another_request_is_refused(room: Any) -> None:
+    await room.ask("POST", "/webhook", json=GOOD, headers={"Idempotency-Key": "k"})
+    other = GOOD | {"dry_run": True}
+    status, answer = await room.ask("POST", "/webhook", json=other, headers={"Idempotency-Key": "k"})
+    assert (status, answer["code"]) == (409, "idempotency-key-reused")
+
+
 async def test_waiting_in_vain_says_pending(room: Any) -> None:
     status, made = await room.ask("POST", "/webhook?wait=0s", json=GOOD)
     assert (status, made["results"], made["pending"]) == (200, [], True)

@@ -1,0 +1,154 @@
+"""The files of a project as JSON Schema (draft 2020-12): what `healer schema` prints, for editors.
+
+Made of the tables and shapes that the checks use; only plugins that ship with healer are known by their options. What the schemas
+cannot say (what exists, what stands twice, spans that are too long) `healer validate` says.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from healer import catalog, plugins, rulebook
+from healer.project import activations, controllers, locating, settings, sources
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NOTHING: Final = {"type": "null"}
+
+Parts = tuple[dict[str, Any], dict[str, Any]]
+"""A schema, and the `$defs` that it refers to."""
+
+
+class Kind(NamedTuple):
+    """One kind of file: where it lies, one line about it, and what makes its schema."""
+
+    files: str
+    about: str
+    parts: Callable[[], Parts]
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The schema of the files of a kind, one of `KINDS`."""
+    made, defs = KINDS[kind].parts()
+    head = {
+        "$schema": DIALECT,
+        "$id": f"urn:auto-healer:schema:{kind}",
+        "title": f"auto-healer: {KINDS[kind].files}",
+        "description": KINDS[kind].about,
+    }
+    found = {**made.pop("$defs", {}), **defs}
+    return {
+        **head,
+        **{key: part for key, part in made.items() if key not in head},
+        "$defs": dict(sorted(found.items())),
+    }
+
+
+def _rulebook() -> Parts:
+    known, defs = _sources()
+    return rulebook.schema(known), defs
+
+
+def _actions() -> Parts:
+    entry, defs = catalog.entry_schema(beside=False)
+    listed = {
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": catalog.whole(catalog.NAME.pattern)},
+        "maxProperties": catalog.ENTRIES_MAX,
+        "additionalProperties": {"$ref": "#/$defs/action"},
+    }
+    return _file({"actions": listed}), {**defs, "action": entry}
+
+
+def _metadata() -> Parts:
+    entry, defs = catalog.entry_schema(beside=True)
+    return {**entry, "type": ["object", "null"]}, defs
+
+
+def _controllers() -> Parts:
+    types = {name: getattr(module := plugins.find("controllers", name), "CONTROLLER", module).Options
+             for name in plugins.builtin_names("controllers")}  # fmt: skip
+    _, defs = plugins.schemas([controllers.Common, controllers.Inventory, *types.values()])
+    common = {shape: defs.pop(shape.__name__)["properties"] for shape in (controllers.Common, controllers.Inventory)}
+    beside = {key: part for properties in common.values() for key, part in properties.items()}
+    chosen = []
+    for name, shape in types.items():
+        options = defs.pop(shape.__name__)
+        options["properties"] = {"type": {"const": name}, **beside, **options["properties"]}
+        defs[f"controller_{name}"] = options
+        chosen.append({"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/controller_{name}"}})
+    one = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "type": {"type": "string", "description": f"{', '.join(types)}, or one of controllers/"},
+            **beside,
+        },
+        "allOf": chosen,
+    }
+    listed = {
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": catalog.whole(controllers.NAME.pattern)},
+        "maxProperties": controllers.CONTROLLERS_MAX,
+        "additionalProperties": {"$ref": "#/$defs/controller"},
+    }
+    default = {"type": ["string", "null"], "description": "the controller of actions that name none"}
+    several = {"properties": {"controllers": {"type": "object", "minProperties": 2}}, "required": ["controllers"]}
+    made = _file({"controllers": listed, "default": default}) | {"if": several, "then": {"required": ["default"]}}
+    return made, {**defs, "controller": one}
+
+
+def _healer() -> Parts:
+    known, defs = _sources(but=sources.SHARED)
+    _, more = plugins.schemas([settings.Settings, activations.Shape])
+    made = more.pop(settings.Settings.__name__)
+    found = made["properties"]
+    found["sources"] |= {
+        "description": "sources that rulebooks share, as healer.source: {name: …}",
+        "propertyNames": {
+            "pattern": catalog.whole(sources.NAME.pattern),
+            "not": {"pattern": f"^{sources.NATIVE.pattern}"},
+        },
+        "additionalProperties": {"$ref": "#/$defs/source"},
+    }
+    found["activations"] = {"type": ["array", "null"], "items": {"$ref": "#/$defs/activation"}}
+    activation = more.pop(activations.Shape.__name__)
+    activation["properties"]["mode"]["anyOf"] += [{"const": False}]  # what YAML reads `off` as
+    for key in settings.SECTIONS:
+        found[key] = {"anyOf": [found[key], _NOTHING]}
+    for key in settings.MAY_BE_EMPTY:
+        found.setdefault(key, _NOTHING)
+    gates = more[settings.GATES_SHAPE.__name__]["properties"]
+    for key in settings.GATES_NOT_YET:
+        gates.setdefault(key, {"enum": [one for one in settings.NOTHINGS if settings.asks_for_nothing(key, one)]})
+    source = rulebook.source_schema({**known, sources.SHARED: False})
+    return {**made, "type": ["object", "null"]}, {**defs, **more, "source": source, "activation": activation}
+
+
+def _sources(but: str = "") -> Parts:
+    """The options of our own sources by the names that they have in a file, and the `$defs`."""
+    nowhere = pathlib.Path("/nonexistent")
+    names = [name for name in locating.names(nowhere) if name != but and locating.locate(name, nowhere).kind != "eda"]
+    shapes = {name: locating.locate(name, nowhere).plugin.Options for name in names}
+    _, defs = plugins.schemas(list(dict.fromkeys(shapes.values())))
+    made = {}
+    for name, shape in shapes.items():
+        options = {"$ref": f"#/$defs/{shape.__name__}"}
+        needs = defs[shape.__name__].get("required") or "oneOf" in defs[shape.__name__]
+        made[name] = options if needs else {"anyOf": [options, _NOTHING]}
+    return made, defs
+
+
+def _file(properties: dict[str, Any]) -> dict[str, Any]:
+    """A file that is a mapping of these keys, or empty."""
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+KINDS: Final = {
+    "rulebook": Kind("rulebooks/*.yml", "rulesets: sources, and rules with conditions and actions", _rulebook),
+    "actions": Kind("actions.yaml", "what may be done: each action with what it takes", _actions),
+    "metadata": Kind("playbooks/*.meta.yml, scripts/*.meta.yml", "one action, beside the file that it runs", _metadata),
+    "controllers": Kind("controllers.yaml", "the named ways to reach targets", _controllers),
+    "healer": Kind("healer.yaml", "how the daemon runs", _healer),
+}

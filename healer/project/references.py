@@ -1,0 +1,60 @@
+"""Secrets that a revision refers to and that cannot be read just now: a variable that is not set, a file that is not there.
+
+Callers: the daemon at a start and a reload (a warning: a webhook whose secret is missing refuses everyone), `healer validate` (a hint:
+its machine need not be the daemon's). A revision is right without them, since secrets are read at each use. Values are not kept.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from healer import errors, secrets
+from healer.project.revision import Revision
+
+
+def unreadable(
+    revision: Revision, base: pathlib.Path, environ: Mapping[str, str], severity: errors.Severity = "warning"
+) -> list[errors.Diagnostic]:
+    """A diagnostic for each reference of a source, a controller or an activation. `base`: what relative paths are taken from."""
+    known = secrets.Secrets(base, environ)
+    found = []
+    for what, place, reference in dict.fromkeys(_references(revision)):
+        try:
+            known.resolve(reference)
+        except errors.SecretUnavailable as error:
+            message = f"{what}: {error.message}; it is looked for at each use"
+            found.append(errors.Diagnostic(error.code, message, place, severity, try_=_step(reference)))
+    return found
+
+
+def _step(reference: str) -> str:
+    kind, _, where = reference.partition(":")
+    if kind == "env":
+        return f"set {where} in the environment of the daemon, and start it again"
+    return f"put the secret into {where}, where the daemon's user can read it"
+
+
+def _references(revision: Revision) -> Iterator[tuple[str, errors.Place, str]]:
+    for source in revision.sources.values():
+        for reference in _in(source.args):
+            yield f"the source {source.name}", source.place, reference
+    for controller in revision.controllers.values():
+        for reference in _in(controller.options):
+            yield f"the controller {controller.name}", controller.place, reference
+    for activation in revision.activations:
+        for reference in _in(activation.env):
+            yield f"the activation {activation.name}", errors.Place("healer.yaml"), reference
+
+
+def _in(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if set(value) == {"secret"} and isinstance(value["secret"], str):
+            yield value["secret"]
+        else:
+            for inner in value.values():
+                yield from _in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _in(inner)

@@ -1,0 +1,90 @@
+"""What tests of `aap` share: the fake of its API, a controller that asks it, and waiting that takes no time. pytest loads it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib.util
+import pathlib
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from healer import model, plugins
+from healer.controllers import _aap_api, aap
+
+_spec = importlib.util.spec_from_file_location("fake_aap", pathlib.Path(__file__).with_name("fake_aap.py"))
+assert _spec is not None
+assert _spec.loader is not None
+fake_aap = sys.modules["fake_aap"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fake_aap)
+
+SECRETS = {"env:AAP_TOKEN": fake_aap.TOKEN, "env:AAP_PASSWORD": fake_aap.PASSWORD}
+TOKEN_OF_JOB = "r-0123456789abcdefghjkmnpqrs-1"
+
+
+class Site:
+    """A controller at the fake, and what its jobs said."""
+
+    def __init__(self, fake: Any, tmp_path: pathlib.Path) -> None:
+        self.fake = fake
+        self.work = tmp_path / "work"
+        self.project = tmp_path
+        self.secrets = dict(SECRETS)
+        self.pauses: list[float] = []
+        self.heard = {"stdout": b"", "stderr": b""}
+        self.controller = self.made()
+
+    def made(self, **given: Any) -> aap.Aap:
+        """A controller with other options."""
+        known = {} if "username" in given else {"token": {"secret": "env:AAP_TOKEN"}}
+        options = aap.AapOptions.model_validate({"url": self.fake.url, **known, **given})
+        return aap.Aap(options, plugins.ControllerContext("aap", self.resolve, self.log, self.project))
+
+    def resolve(self, reference: plugins.SecretRef) -> model.Secret:
+        return model.Secret(reference.secret, self.secrets[reference.secret])
+
+    def log(self, level: str, message: str) -> None:
+        raise AssertionError(message)
+
+    def job(self, subject: str = "Restart", **given: Any) -> model.Job:
+        extra = {
+            "organization": "Default", "job_args": {"limit": "web01", "extra_vars": {"service": "nginx"}}, "event_uuid": "u-1",
+            "ansible_eda": {"ruleset": "web", "rule": "down", "event": {"alert": "Down"}}, **given.pop("extra", {}),
+        }  # fmt: skip
+        job = model.Job(
+            token=TOKEN_OF_JOB, run_id=TOKEN_OF_JOB[:-2], action="run_job_template Restart", kind="job_template", subject=subject,
+            parameters={}, targets=(model.Target("aap", f"Default/{subject}"),), deadline_s=300.0, revision_dir="/nowhere",
+            work_dir=str(self.work / TOKEN_OF_JOB), extra=extra,
+        )  # fmt: skip
+        return dataclasses.replace(job, **given)
+
+    def hear(self, stream: str, piece: bytes) -> None:
+        self.heard[stream] += piece
+
+    def said(self) -> str:
+        return self.heard["stderr"].decode()
+
+    async def run(self, **given: Any) -> model.Outcome:
+        return await self.controller.run(self.job(**given), self.hear)
+
+    def launches(self) -> list[Any]:
+        return list(self.fake.asked("POST", r".*/launch/"))
+
+
+@pytest.fixture
+async def aap_site(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    """A served fake with one template, and a controller."""
+    fake = fake_aap.Fake()
+    async with fake.serving():
+        site = Site(fake, tmp_path)
+
+        async def pause(seconds: float) -> None:
+            site.pauses.append(seconds)
+            await asyncio.sleep(0)
+
+        monkeypatch.setattr(_aap_api, "pause", pause)
+        fake.template("Restart", "limit", "variables", "labels")
+        yield site

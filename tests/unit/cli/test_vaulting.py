@@ -1,0 +1,78 @@
+"""The flags for ansible-vault: what they open is checked, what is missing is told, and no password is on a command line."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+BOOK = """\
+- name: rs
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules: [{name: "r {{ plain }}", condition: event.a == vars.%s, action: {none: {}}}]
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    for name, text in {
+        "healer.yaml": "activations: [{name: a, rulebook: rulebooks/a.yml, vars_files: [vars/a.yml]}]\n",
+        "rulebooks/a.yml": BOOK % "plain", "vars/a.yml": "plain: 5\ntoken: secret-text\n", "../password": "right\n", "../wrong": "wrong\n",
+    }.items():  # fmt: skip
+        path = tmp_path / "p" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    program = pathlib.Path(sys.executable).with_name("ansible-vault")
+    subprocess.run(
+        [program, "encrypt", "--vault-password-file", tmp_path / "password", tmp_path / "p/vars/a.yml"], check=True
+    )
+    return tmp_path / "p"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--vault-password-file", "password"],
+        ["--vault-id", "x@password"],
+        ["--vault-id", "x@wrong", "--vault-id", "y@password"],
+    ],
+)
+def test_the_right_password_opens_it(healer, project, flags):
+    given = [
+        flag
+        if flag.startswith("--")
+        else flag.replace("password", f"{project.parent}/password").replace("wrong", f"{project.parent}/wrong")
+        for flag in flags
+    ]
+    done = healer("validate", project, *given)
+    assert done.exit_code == 0, done.output
+
+
+def test_the_variable_of_upstream_does_too(healer, project, monkeypatch):
+    monkeypatch.setenv("EDA_VAULT_PASSWORD_FILE", str(project.parent / "password"))
+    assert healer("validate", project).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "no vault password is given"),
+        (["--vault-password-file", "{}/wrong"], "no password given (default) opens it"),
+    ],
+)
+def test_without_it_the_place_is_named(healer, project, flags, said):
+    done = healer("validate", project, *(flag.format(project.parent) for flag in flags))
+    assert done.exit_code == 1
+    assert "healer.yaml:1:65: error[vault]: vars/a.yml: the vaulted text cannot be read:" in done.output
+    assert said in done.output
+
+
+def test_a_condition_cannot_know_what_is_vaulted(healer, project):
+    (project / "rulebooks/a.yml").write_text(BOOK % "token")
+    done = healer("validate", project, "--vault-password-file", project.parent / "password")
+    assert done.exit_code == 1
+    assert "error[vars-type]: the variable 'token' is vaulted, and known at the moment of use only" in done.output
+    assert "secret-text" not in done.output

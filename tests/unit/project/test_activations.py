@@ -1,0 +1,230 @@
+"""`activations:`: the same rulebook under several names, with variables, inventory, mode, environment and sources of its own."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from healer import errors, project
+
+BOOK = """\
+- name: rs
+  hosts: all
+  sources:
+    - name: hook
+      range: {limit: "{{ limit }}"}
+  rules:
+    - name: "in {{ region }}"
+      condition: event.region == vars.region
+      action: {run_playbook: {name: restart.yml}}
+"""
+FILES: dict[str, str | bytes | None] = {
+    "rulebooks/team/web.yml": None,
+    "rulebooks/cisco.yml": BOOK,
+    "inventory/eu": "[eu]\neu[01:02]\n",
+    "vars/eu.yml": "region: nowhere\nlimit: 4\n",
+}
+
+
+def settings(*listed: str, more: str = "") -> str:
+    return f"environment: test\n{more}activations:\n" + "".join(f"  - {one}\n" for one in listed)
+
+
+EU = "{name: cisco-eu, rulebook: rulebooks/cisco.yml, vars_files: [vars/eu.yml], vars: {region: eu}, inventory: inventory/eu, mode: observe}"
+US = "{name: cisco-us, rulebook: rulebooks/cisco.yml, vars: {region: us, limit: 7}, env: {A: x, T: {secret: 'env:TOKEN'}}, restart: always}"
+
+HIDDEN = f"{{name: {project.HIDDEN_ACTIVATION}, rulebook: rulebooks/cisco.yml, vars: {{region: x, limit: 1}}}}"
+
+Write = Callable[[Mapping[str, str | bytes | None]], pathlib.Path]
+
+
+def load(write: Write, text: str, more: Mapping[str, str | bytes | None] | None = None) -> project.Loaded:
+    return project.load(write({**FILES, "healer.yaml": text, **(more or {})}), {})
+
+
+def sound(write: Write, text: str, more: Mapping[str, str | bytes | None] | None = None) -> project.Revision:
+    loaded = load(write, text, more)
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    return loaded.revision
+
+
+def told(loaded: project.Loaded) -> list[tuple[str, str, int]]:
+    return [(one.code, one.place.file, one.place.line) for one in loaded.diagnostics if one.severity == "error"]
+
+
+def test_one_rulebook_twice(write: Write) -> None:
+    revision = sound(write, settings(EU, US))
+    eu, us = revision.activations[:2]
+    assert [one.name for one in revision.activations] == ["cisco-eu", "cisco-us", project.HIDDEN_ACTIVATION]
+    assert (eu.variables, us.variables) == ({"region": "eu", "limit": 4}, {"region": "us", "limit": 7})
+    assert (eu.rulesets[0].rules[0].name, us.rulesets[0].rules[0].name) == ("in eu", "in us")
+    assert (eu.mode, us.mode, eu.restart, us.restart) == ("observe", None, "on_failure", "always")
+    assert (eu.inventory, us.inventory) == ("inventory/eu", "")
+    assert us.env == {"A": "x", "T": {"secret": "env:TOKEN"}}
+    sources = {name: found for name, found in revision.sources.items() if "/" in name}
+    assert {name: found.args["limit"] for name, found in sources.items()} == {
+        "cisco-eu/rs/hook": 4,
+        "cisco-us/rs/hook": 7,
+    }
+    assert sources["cisco-us/rs/hook"].env == us.env
+    assert {found.shown for found in sources.values()} == {"hook"}
+
+
+def test_an_inventory_of_its_own_takes_the_place_of_the_controllers(write: Write) -> None:
+    revision = sound(write, settings(EU, US))
+    assert [str(one) for one in revision.under("inventory/eu").expand_hosts("site", ["all"])[0]] == [
+        "host:eu01",
+        "host:eu02",
+    ]
+    assert "host:web01" in [str(one) for one in revision.under("").expand_hosts("site", ["all"])[0]]
+
+
+def test_what_is_off_is_checked_and_does_nothing(write: Write) -> None:
+    revision = sound(
+        write, settings("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, mode: off}")
+    )
+    assert [one.name for one in revision.activations] == [project.HIDDEN_ACTIVATION]
+    assert not any("/" in name for name in revision.sources)
+    wrong = load(write, settings("{name: a, rulebook: rulebooks/cisco.yml, mode: off}"))
+    assert ("condition-variable", "rulebooks/cisco.yml", 8) in told(wrong) or told(wrong)
+
+
+def test_a_shared_source_takes_the_place_of_the_files_own(write: Write) -> None:
+    shared = "sources: {am: {healer.webhook: {path: am, auth: {none: true}}}}\n"
+    text = settings("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x}, sources: {hook: am}}", more=shared)
+    revision = sound(write, text)
+    assert revision.sources["am"].subscribers == (("a", "rs"),)
+    assert not any("/" in name for name in revision.sources)
+
+
+def test_a_rulebook_that_nothing_names_is_off_and_told(write: Write) -> None:
+    loaded = load(write, settings(US), {"rulebooks/other.yml": BOOK})
+    assert [(one.code, one.place.file) for one in loaded.diagnostics if one.code == "not-activated"] == [
+        ("not-activated", "rulebooks/other.yml")
+    ]
+
+
+def test_none_at_all_is_a_project_without_rules(write: Write) -> None:
+    assert [one.name for one in sound(write, "activations: []\n").activations] == [project.HIDDEN_ACTIVATION]
+
+
+@pytest.mark.parametrize(
+    ("listed", "codes"),
+    [
+        ("{name: a, rulebook: rulebooks/gone.yml}", ["no-file"]),
+        ("{name: a, rulebook: cisco.ios.gone}", ["no-file"]),
+        ("{name: a, rulebook: ../x.yml}", ["no-file"]),
+        ("{name: a}", ["options"]),
+        ("{name: a, rulebook: rulebooks/cisco.yml, colour: red}", ["options"]),
+        ("{name: 'a b', rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}}", ["name"]),
+        (HIDDEN, ["reserved-name"]),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1, event: 5}}", ["reserved-name"]),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1, 'a-b': 5}}", ["name"]),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, env: {'a b': x}}", ["name"]),
+        (
+            "{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, vars_files: [vars/no.yml]}",
+            ["no-file"],
+        ),
+        (
+            "{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, vars_files: [../no.yml]}",
+            ["path-escapes"],
+        ),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, inventory: gone}", ["no-inventory"]),
+        (
+            "{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, sources: {gone: am}}",
+            ["unknown-source"],
+        ),
+        (
+            "{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}, sources: {hook: gone}}",
+            ["unknown-source"],
+        ),
+        ("just text", ["wrong-type"]),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {limit: 1}}", []),
+        ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x}}", ["template"]),
+    ],
+)
+def test_mistakes(write: Write, listed: str, codes: list[str]) -> None:
+    found = [code for code, _, _ in told(load(write, settings(listed)))]
+    assert found
+    assert set(codes) <= set(found)
+
+
+def test_two_of_one_name(write: Write) -> None:
+    found = load(write, settings(US, US))
+    (twice,) = [one for one in found.diagnostics if one.code == "duplicate-name" and one.place.file == "healer.yaml"]
+    assert (twice.place.line, twice.message) == (
+        4,
+        "the activation 'cisco-us' is there twice, first at healer.yaml:3:12",
+    )
+
+
+def test_a_rulebook_of_a_collection_is_copied_into_the_revision(
+    write: Write, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    book = home / ".ansible/collections/ansible_collections/cisco/ios/extensions/eda/rulebooks/links.yml"
+    book.parent.mkdir(parents=True)
+    book.write_text(BOOK)
+    monkeypatch.setenv("HOME", str(home))
+    text = settings("{name: a, rulebook: cisco.ios.links, vars: {region: x, limit: 1}}")
+    revision = sound(write, text)
+    published = project.publish(revision, tmp_path_factory.mktemp("data"))
+    book.write_text("- something else\n")
+    again = project.load(published, {}).revision
+    assert again is not None
+    assert again.id == revision.id == project.verify(published)
+    assert again.activations[0].rulesets[0].rules[0].name == "in x"
+    assert [one.code for one in project.load(write({"healer.yaml": text}), {}).diagnostics if one.severity == "error"]
+
+
+def test_upstream_actions_are_not_warned_of_where_they_are_meant(write: Write) -> None:
+    base = "name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}"
+    codes = [
+        [one.code for one in load(write, settings(f"{{{base}{more}}}")).diagnostics]
+        for more in ("", ", compat: upstream")
+    ]
+    assert ["ungated-action" in found for found in codes] == [True, False]
+
+
+HOOK = "- name: rs\n  hosts: all\n  sources: [{%s}]\n  rules: [{name: r, condition: true, action: {none: {}}}]\n"
+
+
+def listening(write: Write, *sources: str) -> Any:
+    files: dict[str, str | bytes | None] = {
+        f"rulebooks/{number}.yml": HOOK % text for number, text in enumerate(sources)
+    }
+    plugin = "collections/ansible_collections/ansible/eda/extensions/eda/plugins/event_source/alertmanager.py"
+    files[plugin] = "async def main(queue, args):\n    pass\n"
+    return project.load(write({**FILES, "rulebooks/cisco.yml": None, "healer.yaml": "{}\n", **files}), {})
+
+
+def test_equal_listeners_are_one(write: Write) -> None:
+    same = "ansible.eda.webhook: {host: 0.0.0.0, port: 5000, token: t}"
+    revision = listening(write, same, f"name: mine, {same}").revision
+    assert revision.sources["ansible.eda.webhook:5000"].subscribers == (("0", "rs"), ("1", "rs"))
+    assert [name for name in revision.sources if "webhook" in name] == ["ansible.eda.webhook:5000"]
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ("ansible.eda.webhook: {port: 5000, token: other}", "its token is another: one listener can check one only"),
+        ("ansible.eda.webhook: {port: 5000, token: t, certfile: /c}", "its TLS is another (certfile)"),
+        ("ansible.eda.alertmanager: {}", "that is a source of another type, ansible.eda.webhook"),
+        ("ansible.eda.webhook: {port: '5000', host: 127.0.0.1, token: t}", "host is another there"),
+    ],
+)
+def test_other_wishes_for_a_port_are_refused_with_both_places(write: Write, other: str, why: str) -> None:
+    loaded = listening(write, "ansible.eda.webhook: {port: 5000, token: t}", other)
+    (found,) = [one for one in loaded.diagnostics if one.code == "port-shared"]
+    assert found.message == f"port 5000 is taken by the source at rulebooks/0.yml:3:14, and {why}"
+    assert found.place == errors.Place("rulebooks/1.yml", 3, 14)
+
+
+def test_other_addresses_do_not_meet(write: Write) -> None:
+    one, two = (f"ansible.eda.webhook: {{port: 5000, host: 127.0.0.{n}}}" for n in (1, 2))
+    revision = listening(write, one, two).revision
+    assert {"ansible.eda.webhook:127.0.0.1:5000", "ansible.eda.webhook:127.0.0.2:5000"} <= set(revision.sources)
