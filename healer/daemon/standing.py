@@ -67,9 +67,13 @@ class Standing:
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
         self._observing = frozenset(one.name for one in revision.activations if one.mode == "observe")
+        self._policies: dict[str, list[tuple[str, Mapping[str, float]]]] = {}
         for activation, ruleset in revision.rulesets():
+            name = f"{activation.name}/{ruleset.name}"
             for rule in ruleset.rules:
-                identity = f"{activation.name}/{ruleset.name}/{rule.name}"
+                identity = f"{name}/{rule.name}"
+                if found := [one for one in ((f"{name}/", ruleset.policy), (identity, rule.policy)) if one[1]]:
+                    self._policies[identity] = found
                 self._enabled[identity] = rule.enabled
                 self._activations[identity] = activation
 
@@ -92,13 +96,13 @@ class Standing:
         """Why a controller may not do it."""
         return self.revision.forbidden(controller, action, kind, targets)
 
-    def limits(self, entry: Any, controller: Any) -> policy.Limits:
-        """The gates' values for a catalog action."""
-        return self.revision.limits(entry, controller)
+    def limits(self, entry: Any, controller: Any, rule: str) -> policy.Limits:
+        """The gates' values for a catalog action of a rule."""
+        return self.revision.limits(entry, controller).tightened(self._policies.get(rule, ()))
 
-    def upstream_limits(self, controller: str) -> policy.Limits:
-        """The gates' values for ansible-rulebook's own actions."""
-        return self.revision.upstream_limits(controller)
+    def upstream_limits(self, controller: str, rule: str) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions of a rule."""
+        return self.revision.upstream_limits(controller).tightened(self._policies.get(rule, ()))
 
     def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:
         """What the gates see for a new match."""
@@ -123,6 +127,7 @@ class Standing:
         if row["rule"] not in self._enabled:
             problems = (policy.Problem("disabled", {"rule": row["rule"], "gone": True}), *problems)
         catalog = row["flavor"] == "catalog"
-        limits = self.limits(entry, controller) if catalog else self.upstream_limits(row["controller"])
+        rule = row["rule"]
+        limits = self.limits(entry, controller, rule) if catalog else self.upstream_limits(row["controller"], rule)
         enabled, mode = self._enabled.get(row["rule"], True), self._mode_of_rule(row["rule"])
         return policy.Standing(enabled, mode, self._pause(), problems, limits)

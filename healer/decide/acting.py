@@ -181,7 +181,7 @@ class Actor:
         view = self._view(fired)
         targets = self._targets(view, entry, controller, args.get("target"), problems)
         problems += self._standing.forbidden(controller, name or "", entry.kind if entry else "", targets)
-        limits = self._standing.limits(entry, spec)
+        limits = self._standing.limits(entry, spec, fired.rule)
         lifecycle = fired.word is not None and fired.word.firing
         word = fired.word
         key = f"{word.source}\x1e{word.key}\x1e{word.cycle}" if word else f"e-{fired.row.seq}"

@@ -95,7 +95,7 @@ class Upstream:
             extra |= {"job_args": _job_args(fired, args), "event_uuid": _uuid(fired)}
             subject, targets = name, [model.Target("aap", f"{args.get('organization', '')}/{name}"[:290])]
         problems += self._standing.forbidden(controller, name, kind, targets)
-        limits = self._standing.upstream_limits(controller)
+        limits = self._standing.upstream_limits(controller, fired.rule)
         extra |= _afterwards(fired, action, args, limits)
         run = model.run_id(
             fired.activation,

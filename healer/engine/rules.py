@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from healer import errors
@@ -62,6 +63,8 @@ class Rule:
     throttle: Throttle | None
     place: errors.Place
     index: int
+    policy: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Gates of its own by key: seconds and counts."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,3 +79,4 @@ class Ruleset:
     default_events_ttl_s: float
     execution_strategy: str
     place: errors.Place
+    policy: Mapping[str, float] = dataclasses.field(default_factory=dict)

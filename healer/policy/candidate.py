@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from healer import model
@@ -25,6 +25,10 @@ class Limits:
     timeout_s: float = 600.0
     chain_depth: int | None = None
     lock_targets: bool = True
+    selected: bool = False
+    """A policy names it: ansible-rulebook's own actions pass every gate then."""
+    places: tuple[tuple[str, int], ...] = ()
+    """(rule, or beginning of rules' names with a / at its end; how many runs of these at once)"""
 
     def as_json(self) -> dict[str, Any]:
         """For the run's row."""
@@ -34,7 +38,26 @@ class Limits:
     def from_json(cls, value: Mapping[str, Any]) -> Limits:
         """Back from the run's row; keys of a later version are left out."""
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: got for name, got in value.items() if name in known})
+        kept = {name: got for name, got in value.items() if name in known}
+        return cls(**kept | {"places": tuple((scope, count) for scope, count in value.get("places", ()))})
+
+    def tightened(self, policies: Sequence[tuple[str, Mapping[str, float]]]) -> Limits:
+        """With what policies say, each with the scope that it is for: the stricter value holds."""
+        if not policies:
+            return self
+        made: dict[str, Any] = {"selected": True}
+        for key, stricter in (
+            ("cooldown_s", max),
+            ("max_age_s", min),
+            ("defer_for_s", min),
+            ("attempts", min),
+            ("timeout_s", min),
+        ):
+            given = [found[name] for _, found in policies if (name := key.removesuffix("_s")) in found]
+            known = [value for value in (getattr(self, key), *given) if value is not None]
+            made[key] = stricter(known) if known else None
+        places = tuple((scope, int(found["concurrency"])) for scope, found in policies if "concurrency" in found)
+        return dataclasses.replace(self, **made, places=(*self.places, *places))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,6 +113,8 @@ class View:
     """target → the run that works on it."""
     running_daemon: int = 0
     running_controller: int = 0
+    running_by_rule: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Rule → how many attempts of it run; only where a limit asks."""
     lane_held_by: str = ""
     """The run that is before it in its lane: it runs, or its turn is earlier."""
     before: model.RunState | None = None

@@ -73,7 +73,8 @@ def once(candidate: Candidate, view: View, now_us: int) -> Answer:
     repeat = states.ON_REPEAT[view.state]
     inert = view.state == "simulated" and (candidate.mode == "observe" or candidate.dry_run)
     if repeat == "duplicate" or inert:
-        return saw, [No("duplicate", {"run": candidate.run, "state": view.state})]
+        simulated = {"simulated": True} if inert else {}
+        return saw, [No("duplicate", {"run": candidate.run, "state": view.state} | simulated)]
     if limit is not None and view.attempts_made >= limit:
         return saw, [No("attempts", {"made": view.attempts_made, "limit": limit})]
     return saw, []
@@ -156,6 +157,16 @@ def lock(candidate: Candidate, view: View, now_us: int) -> Answer:
     ):
         if limit is not None and used >= limit:
             noes.append(No("concurrency", {"used": used, "limit": limit, "place": place}))
+    for scope, limit in limits.places:
+        used = sum(
+            count
+            for rule, count in view.running_by_rule.items()
+            if rule == scope or (scope[-1] == "/" and rule.startswith(scope))
+        )
+        if used >= limit:
+            noes.append(
+                No("concurrency", {"used": used, "limit": limit, "place": f"the policy of {scope.rstrip('/')}"})
+            )
     return saw, noes
 
 

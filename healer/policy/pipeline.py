@@ -85,7 +85,7 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
     left_out: dict[str, gates.No] = {}
     first: gates.No | None = None
     for name, gate in gates.ORDER:
-        if name not in asked or (candidate.upstream and name not in gates.UPSTREAM):
+        if name not in asked or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected):
             continue
         saw, noes = gate(candidate, view, now_us)
         left_out |= {no.target: no for no in noes if no.target and no.target not in left_out}

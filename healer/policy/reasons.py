@@ -100,6 +100,7 @@ class Other:
 
 
 OTHERS: Final = {
+    "duplicate": Other("simulated", "Already simulated by {run} in this firing."),
     "disabled": Other("gone", "The rule {rule} is not in the rulebooks any more."),
     "stale": Other("waited", "It waited {age}, in the end for {gate}; limit defer_for {max_age}.", "raise defer_for:"),
     "unknown_target": Other("why", "No target: {why}.", "{step}"),

@@ -124,13 +124,18 @@ class Checker:
         for rule in rules if isinstance(rules, config.Seq) else ():
             if not isinstance(rule, config.Map):
                 continue
-            effectful = False
+            effectful, held = False, _policies(value, rule)
             for name, action in _actions(rule):
                 effectful |= name in revision.EFFECTFUL
                 if isinstance(action[name], config.Map):
-                    self._action(document, name, action, names, upstream=upstream)
+                    self._action(document, name, action, names, upstream=upstream or bool(held))
             braked = (
-                lifecycle or "throttle" in rule or rule.get("enabled") is False or _once_a_firing(rule) or _joins(rule)
+                lifecycle
+                or "cooldown" in held
+                or "throttle" in rule
+                or rule.get("enabled") is False
+                or _once_a_firing(rule)
+                or _joins(rule)
             )
             if effectful and not braked:
                 at = rule.values_at.get("name") or rule.mark
@@ -308,6 +313,11 @@ def _texts(args: config.Map, key: str) -> Iterator[tuple[str, config.Mark | None
         yield value, args.values_at.get(key)
     elif isinstance(value, config.Seq):
         yield from ((text, value.items_at[index]) for index, text in enumerate(value) if isinstance(text, str))
+
+
+def _policies(*found: config.Map) -> set[Any]:
+    """The keys that the policies of a ruleset and its rule name."""
+    return {key for one in found if isinstance(policy := one.get("policy"), config.Map) for key in policy}
 
 
 def _templates(document: config.Document, value: Any) -> None:

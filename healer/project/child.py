@@ -185,7 +185,9 @@ def main() -> None:
 def _load(wanted: dict[str, Any]) -> loading.Loaded:
     for _ in range(TRIES):
         opened = (
-            None if wanted.get("keys") is None else vault.Vault([(label, password) for label, password in wanted["keys"]])
+            None
+            if wanted.get("keys") is None
+            else vault.Vault([(label, password) for label, password in wanted["keys"]])
         )
         loaded = loading.load(pathlib.Path(wanted["project_dir"]), wanted["environ"], wanted["overrides"], opened)
         if loaded.revision is None or wanted["publish_to"] is None:

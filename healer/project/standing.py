@@ -30,12 +30,12 @@ class Standing(Protocol):
         """Why a controller may not do it."""
         ...
 
-    def limits(self, entry: Any, controller: Any) -> policy.Limits:
-        """The gates' values for a catalog action."""
+    def limits(self, entry: Any, controller: Any, rule: str) -> policy.Limits:
+        """The gates' values for a catalog action of a rule."""
         ...
 
-    def upstream_limits(self, controller: str) -> policy.Limits:
-        """The gates' values for ansible-rulebook's own actions."""
+    def upstream_limits(self, controller: str, rule: str) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions of a rule."""
         ...
 
     def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:

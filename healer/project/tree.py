@@ -130,8 +130,8 @@ class Tree:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             document = config.Document(path, "")
-            line = raw.count(b"\n", 0, error.start) + 1
-            document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", (line, 1, 1))
+            place = config.place_of(error, raw)
+            document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", place)
             return document
         counting = self.counting.get(path, ())
         return config.read_text(text, path, twice=twice, counting=counting, ansible=ansible, vaulted=vaulted)

@@ -30,6 +30,8 @@ _IDENTIFIER: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[a-zA-Z0-9]+")
 _NOT: Final = re.compile(r"not\b")
+_MISTYPED: Final = re.compile(r"(?<![\w.])((and|or|is)[a-z]+)\s+\w*\Z", re.ASCII)
+"""A word that only begins as an operator, and after it what made no sense."""
 _CALL: Final = re.compile(r"(selectattr|select|regex|match|search)[ \t\r\n]*\(")
 LEVELS: Final = {
     "*": 11, "/": 11, "+": 10, "-": 10, ">=": 9, "<=": 8, "<": 7, ">": 7, "!=": 6, "==": 5, "is": 4, "is not": 4,
@@ -85,14 +87,11 @@ class Parser:
         if not rest:
             return words.Wrong("condition-syntax", "the condition ends too early", max(self.at - 1, 0), self.at)
         found = re.match(r"\w+|.", rest, re.DOTALL)
-        word = found[0] if found else rest[:1]
-        return words.Wrong(
-            "condition-syntax",
-            f"{word!r} does not belong here",
-            self.at,
-            self.at + len(word),
-            words.advice(word, self.text),
-        )
+        word, at = found[0] if found else rest[:1], self.at
+        advice = words.advice(word, self.text)
+        if before := _MISTYPED.search(self.text, 0, at):  # its beginning was read as the operator
+            word, at, advice = before[1], before.start(1), f"did you mean '{before[2]}'?"
+        return words.Wrong("condition-syntax", f"{word!r} does not belong here", at, at + len(word), advice)
 
     def expression(self, level: int) -> words.Part:
         """An expression of operators at `level` or tighter."""

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 from healer import config, engine, errors, templates
 from healer.engine import values
-from healer.rulebook import actions, conditions, fields, throttles
+from healer.rulebook import actions, conditions, fields, policies, throttles
 
 KEYS: Final = ("name", "condition", "action", "actions", "enabled", "throttle", "policy")
 REQUIRED: Final = ("name", "condition")
 TYPES: Final = {"name": "string", "enabled": "boolean"}
-NOT_YET: Final = ("policy",)
 
 
 def read(
@@ -23,17 +22,24 @@ def read(
         fields.wrong_type(document, mark, f"rule {index + 1}", item, "a mapping")
         return None
     good = fields.keys(document, item, KEYS, REQUIRED, "a rule")
-    for key in NOT_YET:
-        if key in item:
-            fields.action_not_yet(document, item, key, f"{key}: in a rule")
+    policy = policies.read(document, item)
     good &= fields.typed(document, item, "enabled", TYPES["enabled"])
     name = name_of(document, item, variables) if "name" in item else None
     condition = conditions.read(document, item, variables) if "condition" in item else None
     acts = actions.read(document, item)
     throttle = throttles.read(document, item, condition) if "throttle" in item else None
-    if not good or name is None or condition is None or acts is None or ("throttle" in item and throttle is None):
+    if (
+        not good
+        or policy is None
+        or name is None
+        or condition is None
+        or acts is None
+        or ("throttle" in item and throttle is None)
+    ):
         return None
-    return engine.Rule(name, condition, acts, item.get("enabled", True), throttle, document.place(item.mark), index)
+    return engine.Rule(
+        name, condition, acts, item.get("enabled", True), throttle, document.place(item.mark), index, policy
+    )
 
 
 def name_of(document: config.Document, item: config.Map, variables: Mapping[str, Any]) -> str | None:

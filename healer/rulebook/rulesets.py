@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import config, engine
-from healer.rulebook import fields, rules, sources, throttles
+from healer.rulebook import fields, policies, rules, sources, throttles
 
 KEYS: Final = (
     "name", "hosts", "sources", "rules", "match_multiple_rules", "default_events_ttl", "gather_facts",
@@ -69,7 +69,8 @@ def _ruleset(
         document.error("empty-name", "the name has to have a visible character", item.values_at.get("name"))
     specs = sources.read(document, item) if "sources" in item else None
     made = _rules(document, item, variables) if "rules" in item else None
-    if not good or not name or specs is None or made is None or ttl_s is None:
+    policy = policies.read(document, item)
+    if not good or not name or specs is None or made is None or ttl_s is None or policy is None:
         return None
     return engine.Ruleset(
         name=name,
@@ -80,6 +81,7 @@ def _ruleset(
         default_events_ttl_s=ttl_s,
         execution_strategy=item.get("execution_strategy", "sequential"),
         place=document.place(item.mark),
+        policy=policy,
     )
 
 
@@ -88,8 +90,6 @@ def _not_yet(document: config.Document, item: config.Map) -> bool:
     if item.get("gather_facts") is True:
         fields.not_yet(document, item, "gather_facts", "gather_facts: true")
         good = False
-    if "policy" in item:
-        fields.action_not_yet(document, item, "policy", "policy: in a ruleset")
     return good
 
 

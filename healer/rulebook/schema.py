@@ -10,10 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from healer.rulebook import actions, conditions, rules, rulesets, throttles
-
-POLICY: Final = ("approval", "blast_radius", "cooldown", "rate_limit", "concurrency", "breaker", "windows")
-"""The keys of `policy:`."""
+from healer import plugins
+from healer.rulebook import actions, conditions, policies, rules, rulesets, throttles
 
 _ABOUT: Final = {
     "default_events_ttl": "how long an event waits for its partners; else 2 hours",
@@ -62,9 +60,17 @@ def schema(sources: Mapping[str, Any]) -> dict[str, Any]:
             "action": _one_of(
                 {name: _action(name, shape) for name, shape in actions.SHAPES.items()}, "an action and its arguments"
             ),
-            "policy": {"type": "object", "properties": {key: {} for key in POLICY}},
+            "policy": _policy(),
         },
     }
+
+
+def _policy() -> dict[str, Any]:
+    """The keys of `policy:`, as their options are; those whose gates come later are left open."""
+    _, defs = plugins.schemas([policies.Policy])
+    made: dict[str, Any]
+    (made,) = defs.values()
+    return made | {"properties": {**made["properties"], **{key: {} for key in policies.NOT_YET}}}
 
 
 def source(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -154,6 +154,7 @@ def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Stand
         locked_by=_locked_by(tx, candidate.targets),
         running_daemon=sum(running.values()),
         running_controller=running.get(candidate.controller, 0),
+        running_by_rule=dict(tx.all("running_by_rule")) if candidate.limits.places else {},
         lane_held_by=_lane_held_by(tx, candidate),
         before=_before(tx, candidate.after),
     )

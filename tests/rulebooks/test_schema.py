@@ -212,7 +212,7 @@ def of_healer(value: Any, folder: pathlib.Path) -> list[errors.Diagnostic]:
     document = read(value)
     read_ = settings.read(document, {}, {})
     sources.Sources(tree.Tree(folder, lambda _: True)).share(document)
-    activations.read(document, tree.Tree(folder, lambda _: True), lambda _: None)
+    activations.read(document, tree.Tree(folder, lambda _: True), lambda _: None, None)
     return [one for one in (*document.diagnostics, *read_.diagnostics) if one.severity == "error"]
 
 

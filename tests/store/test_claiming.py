@@ -264,3 +264,12 @@ def test_what_ended_unknown_keeps_its_lock_and_is_never_done_again(kit: Any) -> 
     assert kit.rows("SELECT target FROM lock") == [("host:web1",)]
     kit.decide(kit.asked("k"), kit.asked("other"))
     assert kit.claim().claimed == []
+
+
+def test_a_policys_places_hold_an_attempt_where_it_is(kit: Any) -> None:
+    limits = policy.Limits(timeout_s=10).tightened([("a/b/", {"concurrency": 1})])
+    kit.decide(*[kit.asked(str(n), f"host:{n}", limits=limits) for n in range(2)])
+    (first,) = kit.claim().claimed
+    assert kit.rows("SELECT held FROM attempt WHERE state = 'queued'") == [("concurrency",)]
+    kit.finish(first)
+    assert len(kit.claim().claimed) == 1

@@ -161,6 +161,9 @@ SELECT ?, ?, ?, 'queued', ?, controller, severity, ?, '', lane, turn FROM run WH
 -- name: running_by_controller
 SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY controller;
 
+-- name: running_by_rule
+SELECT r.rule, count(*) FROM attempt a JOIN run r ON r.id = a.run WHERE a.state = 'running' GROUP BY r.rule;
+
 -- name: run_refresh
 -- A repeat decides again: the row takes what the rules say today.
 UPDATE run SET seq = ?, action = ?, kind = ?, subject = ?, controller = ?, parameters = ?, extra = ?, idempotent = ?, dry_run = ?, limits = ?,

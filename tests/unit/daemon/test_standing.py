@@ -154,6 +154,39 @@ def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: 
 
 def test_the_gates_values_are_the_revisions(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
-    assert made.limits(None, None) == revision.limits(None, None)
-    assert made.upstream_limits("here").lock_targets is False
+    assert made.limits(None, None, "act/rs/yes_on") == revision.limits(None, None)
+    assert made.upstream_limits("here", "act/rs/yes_on").lock_targets is False
     assert made.forbidden("gone", "note", "command", [])[0].code == "controller_forbidden"
+
+
+ACTIVATIONS = """\
+activations:
+  - {name: a, rulebook: rulebooks/act.yml, mode: observe, env: {X: "1"}}
+  - {name: b, rulebook: rulebooks/act.yml, mode: active}
+"""
+
+
+def test_each_activation_has_a_mode_an_environment_and_policies_of_its_own(tmp_path: pathlib.Path) -> None:
+    book = (
+        FILES["rulebooks/act.yml"]
+        .replace("  rules:", "  policy: {cooldown: 1h}\n  rules:")
+        .replace("{name: yes_on,", "{name: yes_on, policy: {attempts: 1},")
+    )
+    for name, text in {**FILES, "rulebooks/act.yml": book, "healer.yaml": ACTIVATIONS}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    revision = project.load(tmp_path, {}).revision
+    assert revision is not None
+    made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
+    assert [made.mode_of(name) for name in ("a", "b", "other")] == ["observe", "active", "active"]
+    assert standing.Standing(revision, standing.PauseFile(tmp_path), "observe").mode_of("b") == "observe"
+    assert made.at_decision("a/rs/yes_on", "here", ()).mode == "observe"
+    assert made.of_run(row(rule="a/rs/yes_on")).mode == "observe"
+    assert (made.environment_of("a/rs/yes_on"), made.environment_of("b/rs/yes_on"), made.environment_of("gone")) == (
+        {"X": "1"},
+        {},
+        {},
+    )
+    both, one = made.limits(None, None, "b/rs/yes_on"), made.limits(None, None, "b/rs/no_off")
+    assert (both.cooldown_s, both.attempts, one.cooldown_s, one.attempts) == (3600.0, 1, 3600.0, 3)
+    assert made.upstream_limits("here", "b/rs/no_off").selected

@@ -130,3 +130,10 @@ def test_a_name_that_is_there_and_no_target_is_not_called_missing() -> None:
     }
     assert reasons.sentence("unknown_target", fields) == "No target: 'db1' may mean 2 hosts: db1, web02."
     assert reasons.next_step("unknown_target", fields) == "mend it"
+
+
+def test_what_was_only_simulated_is_not_called_healed() -> None:
+    (no,) = GATES["once"](candidate(dry_run=True), policy.View(state="simulated"), NOW)[1]
+    assert reasons.sentence(no.code, no.fields) == "Already simulated by r-1 in this firing."
+    (no,) = GATES["once"](candidate(), policy.View(state="running"), NOW)[1]
+    assert reasons.sentence(no.code, no.fields) == "Already being healed by r-1 in this firing (running)."

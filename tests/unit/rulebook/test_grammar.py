@@ -151,3 +151,17 @@ def test_what_we_accept_upstream_parses_too(text: str) -> None:
     except words.Wrong:
         return
     assert parse_condition(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "start", "advice"),
+    [
+        ("event.b == 2 andd event.c", "andd", 13, "did you mean 'and'?"),
+        ("event.b == 2 orr event.c == 1", "orr", 13, "did you mean 'or'?"),
+        ("event.b == 2 xand event.c", "xand", 13, ""),
+        ("event.b == 2 and event.c event.d", "event", 25, ""),
+    ],
+)
+def test_an_operator_that_is_mistyped_is_what_is_told(text: str, word: str, start: int, advice: str) -> None:
+    found = wrong(text)
+    assert (found.message, found.start, found.try_) == (f"{word!r} does not belong here", start, advice)
