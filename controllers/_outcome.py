@@ -17,6 +17,8 @@ from healer.child import jobs
 from healer.controllers import _events, _playbook, _shimmed
 
 RETURNED_BYTES_MAX: Final = 64 << 10
+FACTS_BYTES_MAX: Final = 1 << 20
+"""Of one host: `setup` on a large machine finds some hundred KiB."""
 _KEPT: Final = "outcome.json"
 _EVENTS: Final = "ansible/artifacts/run/job_events"
 
@@ -86,8 +88,16 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
 
 def _facts(job: model.Job, report: _events.Report) -> dict[str, Any] | None:
     """What rules get: of a module what it returned on the last host, of a playbook what its last `set_fact` or `set_stats` set."""
+    if job.extra["facts"].get("by_host"):
+        return {host: _facts_of(one) for host, one in report.returned.items()}
     found = _sound(next(reversed(report.returned.values()), None) if job.kind == "module" else report.artifacts)
     return found if isinstance(found, dict) else None
+
+
+def _facts_of(returned: Any) -> Any:
+    """What `setup` found on a host; None where that is nothing, or too much to keep."""
+    facts = returned.get("ansible_facts") if isinstance(returned, dict) else None
+    return _sound(facts, FACTS_BYTES_MAX)
 
 
 def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model.EndState, str]:
@@ -126,9 +136,9 @@ def _name(target: model.Target) -> str:
     return target.inventory_name or target.name
 
 
-def _sound(value: Any) -> Any:
+def _sound(value: Any, most: int = RETURNED_BYTES_MAX) -> Any:
     raw = json.dumps(value).encode()
-    return _shimmed.sound_json(raw) if len(raw) <= RETURNED_BYTES_MAX else None
+    return _shimmed.sound_json(raw) if len(raw) <= most else None
 
 
 def _said(folder: pathlib.Path) -> str:

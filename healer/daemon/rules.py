@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from loguru import logger
 
-from healer import engine, model, plugins, project, store, supervise
-from healer.decide import acting, alerts, evaluating
+from healer import engine, intake, model, plugins, project, store, supervise
+from healer.decide import acting, alerts, evaluating, firing
 
 SLICE_S: Final = 0.002
 """As `project.child.SLICE_S`, and for its reason."""
@@ -84,6 +84,15 @@ def _again(revision: project.Revision, source: project.Source) -> str:
         if not source.shared
         else "on_failure"
     )
+
+
+async def gather(taking: intake.Intake, revision: project.Revision, before: project.Revision | None) -> None:
+    """Have the facts of hosts gathered for the activations that ask, and that were not on as they are now `before`."""
+    known = before.activations if before is not None else ()
+    for one in revision.activations:
+        if one.gathering is not None and one not in known:
+            source = firing.inner_source(f"{one.name}/{one.gathering.name}")
+            await taking.take(source, [({"gather": True}, None)], actor="daemon")
 
 
 def say(level: str, message: str, fields: Mapping[str, Any]) -> None:

@@ -128,6 +128,7 @@ class Daemon:
         self._work("dispatch", self.dispatcher.run())
         self._work("watch", watching.Watch(self.store, self.pause, self.clock, self._look_again).run())
         self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self._forget_alerts).run())
+        await rules.gather(self.intake, self.revision, None)
         await self.supervisor.replace(rules.sources(self.revision))
         self._state = "ok"
         gc.freeze()
@@ -156,7 +157,8 @@ class Daemon:
         if old is None:
             old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
         self.decider = decide.Decider(
-            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, tick=self._tick, clock=self.clock,
+            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, clock=self.clock,
+            tick=lambda: self.intake.tick(),  # noqa: PLW0108 - it is made later
             use=self._rules_from, on_ended=self._activations_ended,
         )  # fmt: skip
         self.decider.tail.committed = (
@@ -317,6 +319,7 @@ class Daemon:
             await self._use(new, actor, changed)  # a row; if it cannot be written, nothing has changed
             self.controllers, self.files, self.revision, self._heard = made_controllers, loaded.published, new, new
             await self.services.gate.keys.load(file_keys)
+            await rules.gather(self.intake, new, old)
             await self.supervisor.replace(rules.sources(new))
             logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
             return {"revision": new.id, "short": new.short, "changed": changed, "diagnostics": warnings}
@@ -342,9 +345,6 @@ class Daemon:
         """Runs that wait may go on."""
         await self.intake.tick()
         self.dispatcher.wake()
-
-    async def _tick(self) -> None:
-        await self.intake.tick()
 
     def _emit_for(self, source: str) -> plugins.Emit:
         async def emit(events: Sequence[Mapping[str, Any]]) -> Sequence[int]:

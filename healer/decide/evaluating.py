@@ -146,7 +146,8 @@ class Evaluator:
             return session.post(data, now, row.seq)
         if row.kind == "fact":
             return session.assert_fact(data, now, row.seq)
-        return session.retract_fact(data["retract"], data["partial"], data["exclude_keys"], now, row.seq)
+        found = session.retract_fact(data["retract"], data["partial"], data["exclude_keys"], now, row.seq)
+        return [] if data.get("silent") else found
 
     def _fired(
         self, one: Running, row: journal.Row, matches: list[engine.Match], word: deciding.AlertWord | None,

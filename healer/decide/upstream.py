@@ -182,8 +182,12 @@ def _afterwards(fired: Fired, action: engine.Action, args: Mapping[str, Any], li
         made["retries"] = {"times": min(int(times), RETRIES_MAX), "delay_ms": round(delay_s * 1000)}
     kinds = [kind for kind, key in (("fact", "set_facts"), ("event", "post_events")) if args.get(key) is True]
     if kinds:
-        source = firing.inner_source(f"{fired.activation}/{args.get('ruleset') or fired.ruleset.name}")
-        made["facts"] = {"source": source, "kinds": kinds, "action": action.name, "depth_max": limits.chain_depth}
+        hosts = action.args.get(project.GATHERED_FOR)
+        names = hosts or [args.get("ruleset") or fired.ruleset.name]
+        made["facts"] = {
+            "sources": [firing.inner_source(f"{fired.activation}/{name}") for name in names], "kinds": kinds, "action": action.name,
+            "depth_max": limits.chain_depth, "by_host": hosts is not None,
+        }  # fmt: skip
     return made
 
 

@@ -225,8 +225,7 @@ class Dispatcher:
                 outcome = await how(attempt.job, attempt.live.write)
             except asyncio.CancelledError:
                 found = await self._found(attempt)
-                ended = found.outcome if found.state == "ended" else None
-                await self._finish(attempt, ended or model.Outcome("cancelled", "ended by the daemon's stop"))
+                await self._finish(attempt, _after_stop(found))
                 raise
             except (
                 Exception
@@ -341,6 +340,17 @@ class Dispatcher:
     def _passes(self, error: Exception) -> bool:
         """Whether the disk is full, and that is waited out."""
         return isinstance(error, OSError) and error.errno in errors.NO_SPACE and self._store.patient
+
+
+def _after_stop(found: model.Found) -> model.Outcome:
+    """What an attempt is that the daemon's stop cancelled. One that may go on all the same is unknown: nothing follows on it by itself."""
+    if found.state == "ended" and found.outcome is not None:
+        return found.outcome
+    if found.state == "absent":
+        return model.Outcome("cancelled", "ended by the daemon's stop")
+    return model.Outcome(
+        "unknown", f"the daemon's stop asked for its end, and it may go on: {found.detail or found.state}"
+    )
 
 
 def _raised(error: Exception) -> model.Outcome:

@@ -80,3 +80,4 @@ class Ruleset:
     execution_strategy: str
     place: errors.Place
     policy: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    gather_facts: bool = False

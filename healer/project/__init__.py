@@ -6,6 +6,7 @@ Callers: the daemon, `healer validate`, and every worker that reads a `Revision`
 
 from healer.project.child import load_in_child
 from healer.project.controllers import Controller
+from healer.project.gathering import GATHERED_FOR
 from healer.project.git import Git
 from healer.project.loading import Loaded, load
 from healer.project.published import KINDS as SCHEMAS
@@ -20,6 +21,7 @@ from healer.project.tree import File
 
 __all__ = [
     "EFFECTFUL",
+    "GATHERED_FOR",
     "HIDDEN_ACTIVATION",
     "REVISIONS",
     "SCHEMAS",

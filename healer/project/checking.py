@@ -146,6 +146,20 @@ class Checker:
                     "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
                 )
 
+    def gathering(self, document: config.Document, activation: revision.Activation) -> revision.Activation:
+        """The activation as it can be: facts are gathered where a controller can ask for them and has hosts, else it is told."""
+        if activation.gathering is None:
+            return activation
+        able = [one for one in self.controllers.by_name.values() if "module" in one.kinds]
+        if any(one.inventory and self.inventories.get(one.inventory, targets.EMPTY).hosts for one in able):
+            return activation
+        message = "gather_facts does nothing: no controller of the type ansible has an inventory with hosts"
+        place = activation.gathering.place
+        document.warning(
+            "gather-facts", message, (place.line, place.column, 1), "list one in controllers.yaml, with its inventory"
+        )
+        return dataclasses.replace(activation, gathering=None)
+
     def _action(
         self, document: config.Document, name: str, action: config.Map, names: frozenset[str], *, upstream: bool
     ) -> None:

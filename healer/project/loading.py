@@ -27,6 +27,7 @@ from healer.project import (
     discovery,
     events,
     folders,
+    gathering,
     git,
     hidden,
     mistakes,
@@ -299,7 +300,7 @@ class _Loading:
             self._book(book, activation, views[activation.inventory], all_sources, identities)
             _windows(book, read.retention.journal)
             if not _is_off(book):
-                made.append(activation)
+                made.append(views[activation.inventory].gathering(book.document, activation))
         for path in books.idle(self.tree, activations.named(self._main)) if specs is not None else ():
             message = "no activation of healer.yaml names this rulebook, so its rules are off"
             self._more.append(errors.Diagnostic("not-activated", message, errors.Place(path), "warning"))
@@ -358,7 +359,7 @@ def _activation(book: books.Book) -> revision.Activation:
     """What the revision keeps of a rulebook that is on."""
     rulesets, spec = tuple(book.rulesets), book.spec
     if spec is None:
-        return revision.Activation(book.activation, book.document.file, rulesets)
+        return revision.Activation(book.activation, book.document.file, rulesets, gathering=gathering.ruleset(rulesets))
     shape = spec.shape
     env = {
         name: {"secret": value.secret} if isinstance(value, plugins.SecretRef) else value
@@ -368,6 +369,7 @@ def _activation(book: books.Book) -> revision.Activation:
     return revision.Activation(
         shape.name, book.document.file, rulesets, variables=spec.variables, env=env,
         inventory=controllers.path_of(shape.inventory), mode=mode, restart=shape.restart,
+        gathering=gathering.ruleset(rulesets),
     )  # fmt: skip
 
 

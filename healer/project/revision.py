@@ -81,6 +81,8 @@ class Activation:
     inventory: str = ""
     mode: model.Mode | None = None
     restart: Literal["never", "on_failure", "always"] = "on_failure"
+    gathering: engine.Ruleset | None = None
+    """A ruleset of ours that gathers the facts of its hosts."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class Revision:
         for activation in self.activations:
             for ruleset in activation.rulesets:
                 yield activation, ruleset
+            if activation.gathering is not None:
+                yield activation, activation.gathering
 
     def find_rule(self, activation: str, ruleset: str, rule: str) -> engine.Rule | None:
         """The rule of an identity `activation/ruleset/rule`."""

@@ -61,7 +61,6 @@ def _ruleset(
     good = fields.keys(document, item, KEYS, REQUIRED, "a ruleset")
     for key, kind in TYPES.items():
         good &= fields.typed(document, item, key, kind)
-    good &= _not_yet(document, item)
     good &= _strategy(document, item)
     ttl_s = _ttl_s(document, item)
     name = _name(item)
@@ -82,15 +81,8 @@ def _ruleset(
         execution_strategy=item.get("execution_strategy", "sequential"),
         place=document.place(item.mark),
         policy=policy,
+        gather_facts=item.get("gather_facts", False),
     )
-
-
-def _not_yet(document: config.Document, item: config.Map) -> bool:
-    good = True
-    if item.get("gather_facts") is True:
-        fields.not_yet(document, item, "gather_facts", "gather_facts: true")
-        good = False
-    return good
 
 
 def _strategy(document: config.Document, item: config.Map) -> bool:

@@ -7,12 +7,10 @@ took over) changes nothing: it is kept in the audit as evidence.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from healer import model, telemetry
 from healer.audit import records
-from healer.store import asking, journal
+from healer.store import asking, handing, journal
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -75,7 +73,7 @@ class Finish:
             self.run, "running", what=self.run, old=row["state"], new=state,
         )  # fmt: skip
         if outcome.facts is not None:
-            self._hand_on(tx, row, outcome.facts)
+            handing.on(tx, row, outcome.facts)
         telemetry.count(f"attempts_{outcome.state}")
         return True
 
@@ -108,26 +106,6 @@ class Finish:
         telemetry.count("attempts_retried")
         asking.queue_attempt(tx, self.run, tx.now_us + wanted["delay_ms"] * 1000)
         return True
-
-    def _hand_on(self, tx: Transaction, row: asking.RunRow, given: Mapping[str, Any]) -> None:
-        """`set_facts` and `post_events`: what the attempt gave goes into the journal, unless that is fed by itself too deep."""
-        wanted = loads(row["extra"]).get("facts")
-        if wanted is None:
-            return
-        depth = row["depth"] + 1
-        if wanted["depth_max"] is not None and depth > wanted["depth_max"]:
-            tx.audit(
-                "facts_refused", actor=row["actor"], run=self.run, rule=row["rule"], reason="chain_depth", depth=depth,
-                limit=wanted["depth_max"],
-            )  # fmt: skip
-            telemetry.count("decisions_chain_depth")
-            return
-        body, meta = dumps(dict(given)).encode(), dumps({"source": {"name": wanted["action"], "type": "internal"}})
-        rows = [
-            journal.Row(kind, wanted["source"], body, actor=row["actor"], meta=meta, depth=depth)
-            for kind in wanted["kinds"]
-        ]
-        journal.append_all(tx, [journal.Append(rows)])
 
     def _audit(self, tx: Transaction, row: asking.RunRow, what: str) -> None:
         outcome = self.outcome

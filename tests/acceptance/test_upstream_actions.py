@@ -83,3 +83,40 @@ def test_a_parallel_one_and_a_second_try(daemon: Any, wait_for: Callable[..., No
     wait_for(lambda: "failed" in daemon.states())
     assert lines(daemon).count("begin-second") == 2
     daemon.verified()
+
+
+GATHERING: Final = """\
+- name: hosts
+  hosts: all
+  gather_facts: true
+  sources: [{healer.api: {}}]
+  rules:
+    - name: known
+      condition: {all: [facts.host << fact.ansible_system == "Linux", event.ask == facts.host.meta.hosts]}
+      action:
+        run_module:
+          name: ansible.builtin.lineinfile
+          module_args: {path: "%s", create: true, line: "{{ events.host.ansible_system }} {{ events.host.meta.hosts }} {{ events.host.meta.source.name }}"}
+"""
+
+
+def test_facts_of_hosts_are_gathered_at_the_start(daemon: Any, wait_for: Callable[..., None]) -> None:
+    project(daemon, "parallel")
+    daemon.write("rulebooks/healing.yml", GATHERING % daemon.effects)
+    daemon.start()
+    daemon.ready()
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    daemon.event({"ask": "web01"})
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    assert daemon.effects.read_text() == "Linux web01 gather_facts\n"
+    daemon.stop()
+    daemon.start()
+    daemon.ready()
+    wait_for(lambda: len(daemon.rows("SELECT 1 FROM journal WHERE kind = 'fact'")) == 2)
+    assert len(daemon.rows("SELECT 1 FROM journal WHERE kind = 'retract'")) == 1
+    wait_for(lambda: daemon.status()["backlog"] == 0)
+    daemon.event({"ask": "web01"})  # one fact of the host is known, not two
+    wait_for(lambda: len(daemon.states()) == 4)
+    wait_for(lambda: set(daemon.states()) == {"succeeded"})
+    assert len(daemon.states()) == 4
+    daemon.verified()

@@ -15,7 +15,14 @@ TWICE = {"retries": {"times": 2, "delay_ms": 5000}}
 
 
 def facts(kinds: list[str], depth_max: int | None = 5) -> dict[str, Any]:
-    return {"facts": {"source": "ruleset:a/b", "kinds": kinds, "action": "run_playbook", "depth_max": depth_max}}
+    made = {
+        "sources": ["ruleset:a/b"],
+        "kinds": kinds,
+        "action": "run_playbook",
+        "depth_max": depth_max,
+        "by_host": False,
+    }
+    return {"facts": made}
 
 
 def only(kit: Any) -> Any:
@@ -99,3 +106,36 @@ def test_what_feeds_itself_ends_at_the_limit(kit: Any) -> None:
     kit.finish(only(kit), "succeeded", facts={"a": 1})
     assert kit.rows("SELECT count(*) FROM journal WHERE depth > 0") == [(0,)]
     assert [one["reason"] for one in kit.audit() if one["kind"] == "facts_refused"] == ["chain_depth"]
+
+
+GATHERS = {
+    "facts": {
+        "sources": ["ruleset:a/b", "ruleset:a/c"],
+        "kinds": ["fact"],
+        "action": "run_module",
+        "depth_max": 5,
+        "by_host": True,
+    }
+}
+
+
+def gathered(kit: Any, source: str) -> list[Any]:
+    rows = kit.rows("SELECT kind, body, meta FROM journal WHERE source = ? ORDER BY seq", source)
+    return [(kind, orjson.loads(body), orjson.loads(meta)["hosts"] if meta else None) for kind, body, meta in rows]
+
+
+def test_what_is_gathered_is_a_fact_for_each_host_and_replaces_the_last_one(kit: Any) -> None:
+    found = [
+        {"h1": {"os": "a"}, "h2": {"os": "b"}, "h3": None},
+        {"h1": {"os": "a"}, "h2": {"os": "c"}},
+        {"h2": {"os": "d"}},
+    ]
+    for number, facts_ in enumerate(found):
+        kit.decide(kit.asked(str(number), limits=FREE, extra=GATHERS))
+        kit.finish(only(kit), "succeeded", facts=facts_)
+    wanted = [
+        ("fact", {"os": "a"}, "h1"), ("fact", {"os": "b"}, "h2"),
+        ("retract", {"retract": {"os": "b"}, "partial": False, "exclude_keys": ["meta"], "silent": True}, None), ("fact", {"os": "c"}, "h2"),
+        ("retract", {"retract": {"os": "c"}, "partial": False, "exclude_keys": ["meta"], "silent": True}, None), ("fact", {"os": "d"}, "h2"),
+    ]  # fmt: skip
+    assert gathered(kit, "ruleset:a/b") == gathered(kit, "ruleset:a/c") == wanted

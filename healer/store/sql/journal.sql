@@ -21,6 +21,10 @@ SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_has
 -- The last row that named the rules, up to a position.
 SELECT seq, body FROM journal WHERE kind = 'revision' AND seq <= ? ORDER BY seq DESC LIMIT 1;
 
+-- name: facts_of
+-- The facts of a ruleset, the oldest first.
+SELECT meta, body FROM journal WHERE kind = 'fact' AND source = ? ORDER BY seq;
+
 -- name: delivery_find
 -- What came under this id before.
 SELECT seq, digest, seen_us FROM delivery WHERE source = ? AND id = ?;

@@ -60,7 +60,11 @@ def test_retries(make: Any, args: str, wanted: Any) -> None:
 
 def test_what_is_given_back_goes_to_the_ruleset_that_is_named(make: Any) -> None:
     found = asked(make, "run_playbook: {name: fix.yml, set_facts: true, post_events: true}").extra["facts"]
-    assert (found["source"], found["kinds"], found["action"]) == ("ruleset:act/rs", ["fact", "event"], "run_playbook")
+    assert (found["sources"], found["kinds"], found["action"]) == (
+        ["ruleset:act/rs"],
+        ["fact", "event"],
+        "run_playbook",
+    )
     assert found["depth_max"] is not None
     assert "facts" not in asked(make, "run_playbook: {name: fix.yml, set_facts: false}").extra
 

@@ -118,7 +118,15 @@ async def test_what_it_gives_to_rules_is_masked_and_a_mapping(box: Any, wait_for
     for key in "abc":
         box.ask(
             key,
-            extra={"facts": {"source": "ruleset:a/b", "kinds": ["fact"], "action": "run_module", "depth_max": None}},
+            extra={
+                "facts": {
+                    "sources": ["ruleset:a/b"],
+                    "kinds": ["fact"],
+                    "action": "run_module",
+                    "depth_max": None,
+                    "by_host": False,
+                }
+            },
         )
     box.start()
     await wait_for_async(lambda: box.states() == ["succeeded"] * 3)

@@ -37,7 +37,7 @@ async def test_a_stop_waits_for_what_runs(box: Any, wait_for_async: Any) -> None
 
 
 @pytest.mark.parametrize(("found", "state"), [
-    (model.Found("unknown"), "cancelled"), (ValueError("x"), "cancelled"),
+    (model.Found("absent"), "cancelled"), (model.Found("unknown"), "unknown"), (ValueError("x"), "unknown"), (model.Found("running"), "unknown"),
     (model.Found("ended", model.Outcome("succeeded", "just before", 0)), "succeeded"),
 ])  # fmt: skip
 async def test_a_stop_ends_what_takes_too_long(box: Any, found: Any, state: str, wait_for_async: Any) -> None:

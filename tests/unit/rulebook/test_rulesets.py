@@ -81,7 +81,7 @@ def test_the_default_life_of_an_event_is_two_hours() -> None:
         (changed(sources=[{"a": None, "b": None}]), "source-type"), (changed(sources=[{"a": 5}]), "wrong-type"),
         (changed(sources=[{"a": None, "filters": ["x"]}]), "wrong-type"), (changed(hots="all"), "unknown-key"),
         (changed(execution_strategy="fast"), "wrong-type"), (changed(default_events_ttl="5m"), "wrong-type"),
-        (changed(default_events_ttl="5 milliseconds"), "wrong-type"), (changed(gather_facts=True), "not-yet"),
+        (changed(default_events_ttl="5 milliseconds"), "wrong-type"), (changed(gather_facts="yes"), "wrong-type"),
         (changed(policy={"approval": {}}), "not-yet-action"), (changed(policy=5), "wrong-type"), (changed(policy={"cool": 1}), "unknown-key"),
         (changed(policy={"cooldown": "soon"}), "options"), (changed(match_multiple_rules="yes"), "wrong-type"),
         ([{"name": "x"}], "missing-key"), ([BOOK, BOOK], "duplicate-name"), (changed(rules=BOOK["rules"] * 2), "duplicate-name"),
