@@ -24,6 +24,7 @@ KINDS: Final = {
     "delivery_conflict": "a delivery id came again with other bytes",
     "shutdown": "a rule ended its activation, or made it begin anew",
     "facts_refused": "what an attempt gave to rules was not taken: it feeds itself too deep",
+    "memory_full": "a ruleset began to forget: too much was to be remembered",
     "quarantine": "a ruleset could not digest an event",
     "key_created": "an API key was made",
     "key_revoked": "an API key was withdrawn",

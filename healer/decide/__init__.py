@@ -15,8 +15,8 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import store, telemetry
-from healer.decide import evaluating, poison, recovery, tail
-from healer.store import asking, deciding, journal
+from healer.decide import ceilings, evaluating, poison, recovery, tail
+from healer.store import asking, deciding, journal, notes
 
 __all__ = ["Decider", "Used", "evaluating", "recovery"]
 
@@ -24,6 +24,7 @@ BATCH_ROWS: Final = 500
 SLICE_S: Final = 0.002
 LAG_ROWS: Final = 2_000
 LAG_S: Final = 1.0
+CEILINGS_US: Final = 1_000_000
 SNAPSHOT_ROWS: Final = 10_000
 SNAPSHOT_S: Final = 60.0
 SNAPSHOT_SHARE: Final = 100
@@ -77,6 +78,8 @@ class Decider:
         self._on_ended = on_ended
         self._told_ended: frozenset[str] = frozenset()
         self._look_us: int | None = None
+        self._ceilings = ceilings.Ceilings(self._counters())
+        self._looked_us = 0
         self._ticked = 0
         self._letting_go: asyncio.Task[None] | None = None
         self._stopping = False
@@ -203,6 +206,7 @@ class Decider:
     async def _ticks(self) -> None:
         """Append a tick row when something is due: a deferred run's look, an alert's ttl, a rule's deadline."""
         while True:
+            await self._tell_ceilings()
             due_us = min(self._look_us or _NEVER, self.evaluator.alerts.next_expiry_us() or _NEVER, self._deadline_us())
             wait_s = min(max((due_us - self._clock()) / 1_000_000, 0.0), 1.0)
             if due_us <= self._clock() and self.position >= self._ticked:
@@ -211,6 +215,19 @@ class Decider:
                 self._ticked = self.tail.committed
             else:
                 await asyncio.sleep(wait_s or 0.01)
+
+    async def _tell_ceilings(self) -> None:
+        """A record where rules begin to forget since too much is to be remembered."""
+        now_us = self._clock()
+        if now_us - self._looked_us < CEILINGS_US:
+            return
+        self._looked_us = now_us
+        for name, grown in self._ceilings.found(self._counters(), now_us).items():
+            logger.bind(ruleset=name).warning("{} reached the limit of what it may remember: {}", name, grown)
+            await self._store.insist(notes.Note("memory_full", "daemon", ruleset=name, **grown))
+
+    def _counters(self) -> dict[str, dict[str, int]]:
+        return {name: one.session.counters for name, one in self.evaluator.running.items()}
 
     def _deadline_us(self) -> int:
         ended = self.evaluator.ended

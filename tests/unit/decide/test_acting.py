@@ -150,7 +150,9 @@ def test_what_cannot_be_rendered_is_told_of_the_action_that_is_meant(
     text = write_book("r | event.a == 1 | action: X").replace("X", rule)
     (ask,) = make(text=text).asks(event())
     problem = ask.candidate.problems[0]
-    assert reasons.sentence(problem.code, problem.fields).startswith(f"The parameters of {named} are wrong: the template ")
+    assert reasons.sentence(problem.code, problem.fields).startswith(
+        f"The parameters of {named} are wrong: the template "
+    )
     assert reasons.next_step(problem.code, problem.fields) == "mend what the rule or its event gives to the action"
 
 

@@ -318,6 +318,22 @@ async def test_an_alert_that_falls_silent_is_closed_by_a_tick(virtual: Callable[
 
 
 @pytest.mark.looptime
+async def test_rules_that_begin_to_forget_are_recorded(virtual: Callable[[], Box]) -> None:
+    box = virtual()
+    box.store.writer.now(deciding.UseRevision("old", "", "d", {}))
+    box.start()
+    await box.post({"a": 1})
+    await asyncio.sleep(2)
+    assert box.decider is not None
+    (running,) = box.decider.evaluator.running.values()
+    running.session.memory.evicted = 4
+    await asyncio.sleep(30)
+    records = [orjson.loads(text) for (text,) in box.rows("SELECT record FROM audit WHERE kind = 'memory_full'")]
+    assert [(one["ruleset"], one["events_evicted"]) for one in records] == [("act/rs", 4)]
+    box.task.cancel()  # type: ignore[union-attr]
+
+
+@pytest.mark.looptime
 async def test_what_a_rule_has_ended_asks_for_no_ticks(virtual: Callable[[], Box]) -> None:
     box = virtual()
     box.store.writer.now(deciding.UseRevision("timed", "", "d", {}))
