@@ -16,6 +16,8 @@ from healer.controllers import _shimmed
 
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MODULE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
+OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){2}", re.ASCII)
+"""A playbook of a collection: `namespace.collection.name`. A file of the project has a folder in front."""
 _HOST: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
 _NOT_A_HOST: Final = frozenset({"all", "ungrouped", "*"})
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]")  # printable ASCII but for " and \

@@ -156,9 +156,12 @@ class Ansible(plugins.Controller):
         env["ANSIBLE_CALLBACK_PLUGINS"] = _paths(runner.env["ANSIBLE_CALLBACK_PLUGINS"], _DISPLAY)
         return jobs.Spec(command, env, str(root), job.deadline_s, remove=_SECRET_FILES)
 
-    def _playbook(self, job: model.Job, folder: pathlib.Path, hosts: str) -> pathlib.Path:
+    def _playbook(self, job: model.Job, folder: pathlib.Path, hosts: str) -> pathlib.Path | str:
+        """The file to run, or the name of a collection's playbook, which Ansible looks up itself."""
         if not isinstance(job.subject, str):
             raise _shimmed.RefusedJob(reason=f"a {job.kind} is named by a text, got {job.subject!r}")
+        if job.kind == "playbook" and _playbook.OF_COLLECTION.fullmatch(job.subject):
+            return job.subject
         if job.kind == "playbook":
             found: pathlib.Path = _shimmed.inside(job.revision_dir, job.subject, ["playbooks"])
             return found

@@ -195,7 +195,7 @@ class Checker:
         book = args.get("name")
         if name != "run_playbook" or not isinstance(book, str) or templates.is_template(book):
             return
-        path = revision.playbook(self.tree.files, book)
+        path = revision.playbook(self.tree.files, book, self.tree.root)
         if path is not None:
             self.playbooks.add(path)
         else:

@@ -95,13 +95,26 @@ def locate_filter(name: str, project_dir: pathlib.Path, collections: Sequence[st
 
 def locate_rulebook(name: str, project_dir: pathlib.Path) -> pathlib.Path | None:
     """The file of a rulebook of an installed collection (`cisco.ios.links`); None where there is none."""
+    return _of_collection(name, project_dir, "extensions/eda/rulebooks")
+
+
+def locate_playbook(name: str, project_dir: pathlib.Path) -> pathlib.Path | None:
+    """The file of a playbook of an installed collection (`cisco.ios.fix`), which Ansible takes by that name; None where there is none."""
+    return _of_collection(name, project_dir, "playbooks")
+
+
+def _of_collection(name: str, project_dir: pathlib.Path, folder: str) -> pathlib.Path | None:
     parts = name.split(".")
-    if len(parts) != 3 or not all(part.isidentifier() for part in parts):
+    if len(parts) != 3 or not all(part.isidentifier() and part.isascii() for part in parts):
         return None
     for root in _folders(project_dir, None):
-        folder = pathlib.Path(root).expanduser().joinpath("ansible_collections", *parts[:2], "extensions/eda/rulebooks")
         for ending in (".yml", ".yaml"):
-            if (path := folder / f"{parts[2]}{ending}").is_file():
+            path = (
+                pathlib.Path(root)
+                .expanduser()
+                .joinpath("ansible_collections", *parts[:2], folder, f"{parts[2]}{ending}")
+            )
+            if path.is_file():
                 return path
     return None
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from healer import engine, errors, inventory, model, policy
 from healer.catalog import entries
-from healer.project import targets
+from healer.project import locating, targets
 from healer.project.controllers import Controller
 from healer.project.git import Git
 from healer.project.settings import Settings
@@ -183,8 +183,8 @@ class Revision:
         return targets.expand(spec, self.hosts(controller), self.hostname, hosts)
 
     def playbook(self, name: str) -> str | None:
-        """The file of a playbook, relative to the revision's folder; below playbooks/ or as written."""
-        return playbook(self.files, name)
+        """The file of a playbook, relative to the revision's folder, below playbooks/ or as written; of a collection its name."""
+        return playbook(self.files, name, self.project_dir)
 
     def beyond_local(self) -> list[str]:
         """The controllers that reach beyond this machine, with any inventory that is in use, sorted."""
@@ -240,9 +240,10 @@ def _named(value: Any, shipped: Any) -> Any:
     return shipped if value is None else value
 
 
-def playbook(files: Mapping[str, File], name: str) -> str | None:
-    """The path of a playbook among the files of a revision, as `run_playbook` and the catalog may name it."""
+def playbook(files: Mapping[str, File], name: str, project_dir: pathlib.Path) -> str | None:
+    """The path of a playbook among the files of a revision, as `run_playbook` may name it; the name of one of an installed collection."""
     if not name or _ESCAPING.search(name):
         return None
     plain = posixpath.normpath(name)
-    return next((path for path in (plain, f"playbooks/{plain}") if path in files), None)
+    found = next((path for path in (plain, f"playbooks/{plain}") if path in files), None)
+    return found or (name if locating.locate_playbook(name, project_dir) else None)

@@ -120,3 +120,21 @@ def test_facts_of_hosts_are_gathered_at_the_start(daemon: Any, wait_for: Callabl
     wait_for(lambda: set(daemon.states()) == {"succeeded"})
     assert len(daemon.states()) == 4
     daemon.verified()
+
+
+def test_a_playbook_of_a_collection_is_run_by_its_name(daemon: Any, wait_for: Callable[..., None]) -> None:
+    project(daemon, "parallel")
+    book = (
+        BOOK.format(strategy="parallel", effects=daemon.effects)
+        .replace("look.yml", "acme.web.look")
+        .replace("set_facts: true", "set_facts: false")
+    )
+    daemon.write("rulebooks/healing.yml", book)
+    play = (daemon.project / "playbooks/look.yml").read_text()
+    daemon.write("collections/ansible_collections/acme/web/playbooks/look.yml", play)
+    daemon.write("collections/ansible_collections/acme/web/galaxy.yml", "namespace: acme\nname: web\nversion: 1.0.0\n")
+    (daemon.project / "playbooks/look.yml").unlink()
+    daemon.start()
+    daemon.ready().event({"look": "first"})
+    wait_for(lambda: "succeeded" in daemon.states())
+    assert lines(daemon)[0] == "begin-first"

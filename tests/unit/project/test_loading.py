@@ -221,7 +221,7 @@ def test_a_window_longer_than_the_journal_is_told_as_it_is_written(write: Any, s
 
 def test_a_file_that_is_not_utf8(told: Any) -> None:
     assert told({"healer.yaml": b"mode: observe\nenvironment: \xff\n", "rulebooks/team/web.yml": None}) == [
-        (("healer.yaml", 2, 1), "unreadable")
+        (("healer.yaml", 2, 14), "unreadable")
     ]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import pytest
 
 from healer import project
+from healer.project import revision as revision_module
 
 
 @pytest.fixture
@@ -95,3 +97,16 @@ def test_groups_are_their_hosts(revision: project.Revision) -> None:
 def test_what_reaches_beyond_this_machine(revision: project.Revision) -> None:
     assert revision.beyond_local() == ["site"]
     assert revision.controller_for("playbook") == "site"
+
+
+def test_a_playbook_of_an_installed_collection_is_its_name(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    book = tmp_path / ".ansible/collections/ansible_collections/acme/web/playbooks/fix.yml"
+    book.parent.mkdir(parents=True)
+    book.write_text("[]")
+    known = revision_module.playbook
+    assert known({}, "acme.web.fix", tmp_path / "project") == "acme.web.fix"
+    for name in ("acme.web.gone", "acme.web", "acme.web.fix.yml", "acme.web.../x", "../acme.web.fix", ""):
+        assert known({}, name, tmp_path / "project") is None
