@@ -8,6 +8,7 @@ with; of its collections only mappings and sequences, since JSON has no others.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import datetime
 import errno
@@ -154,14 +155,25 @@ def _within(nodes: int, depth: int, node: Any) -> None:
 
 def read_file(path: pathlib.Path, shown_as: str, *, twice: errors.Severity = "error") -> Document:
     """Read one YAML file. What is wrong with it stands in the document's diagnostics; nothing is raised."""
+    raw = b""
     try:
-        text = _read_bytes(path).decode("utf-8-sig")
+        raw = _read_bytes(path)
+        text = raw.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         document = Document(shown_as, "")
-        document.error("unreadable", f"the file cannot be read: {reason}", None)
+        document.error("unreadable", f"the file cannot be read: {reason}", place_of(error, raw))
         return document
     return read_text(text, shown_as, twice=twice)
+
+
+def place_of(error: Exception, raw: bytes) -> Mark | None:
+    """Where a byte stands that is no UTF-8; None for what else is wrong with a file."""
+    if not isinstance(error, UnicodeDecodeError):
+        return None
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    before = raw[: error.start].decode(errors="replace")
+    return before.count("\n") + 1, len(before) - before.rfind("\n"), 1
 
 
 def _read_bytes(path: pathlib.Path) -> bytes:

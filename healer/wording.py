@@ -76,10 +76,10 @@ _WORDS: Final[Mapping[str, str]] = {
         "a time with a time zone": "timezone_aware",
         "another time zone": "timezone_offset",
         "a span of time": "time_delta_type time_delta_parsing",
-        "an URL like https://host/path": "url_type url_parsing url_syntax_violation",
-        "an URL of at most {max_length} characters": "url_too_long",
-        "an URL that begins with {expected_schemes}": "url_scheme",
-        "an UUID": "uuid_type uuid_parsing uuid_version",
+        "a URL like https://host/path": "url_type url_parsing url_syntax_violation",
+        "a URL of at most {max_length} characters": "url_too_long",
+        "a URL that begins with {expected_schemes}": "url_scheme",
+        "a UUID": "uuid_type uuid_parsing uuid_version",
         "a value that is nested less": "recursion_depth_exceeded recursion_loop",
         "something that no file can say":
             "is_instance_of is_subclass_of callable_type needs_python_object no_such_attribute get_attribute_error "

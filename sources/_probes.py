@@ -1,4 +1,4 @@
-"""The probes of the source `check`: how full a disk or folder is, whether a process runs, what an URL answers.
+"""The probes of the source `check`: how full a disk or folder is, whether a process runs, what a URL answers.
 
 Each takes its options and gives a `plugins.Reading`; `Blind` says that nothing could be read, which is neither good nor
 bad. What blocks (stat, /proc) runs in a thread: it waits for the kernel, it does not compute.

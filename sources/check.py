@@ -1,4 +1,4 @@
-"""`check`: looks at a disk, a process or an URL every so often, and tells when it goes wrong and when it is well again.
+"""`check`: looks at a disk, a process or a URL every so often, and tells when it goes wrong and when it is well again.
 
 For machines that no monitoring watches, and for the watching itself. The probes stand in `_probes`, when to tell in
 `_level`; here are the options and the task that the supervisor runs.
@@ -26,7 +26,7 @@ Text = Annotated[
 Url = Annotated[
     str,
     pydantic.StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$", max_length=2048),
-    plugins.Wanted("an URL like https://host/path"),
+    plugins.Wanted("a URL like https://host/path"),
 ]
 Times = Annotated[int, pydantic.Field(ge=1, le=1000)]
 Interval = Annotated[plugins.Duration, pydantic.Field(ge=0.5, le=86400)]
@@ -70,7 +70,7 @@ class Process(plugins.Options):
 
 
 class Http(plugins.Options):
-    """What a GET of an URL answers."""
+    """What a GET of a URL answers."""
 
     url: Url
     status: Annotated[int, pydantic.Field(ge=100, le=599)] | None = pydantic.Field(None, description="default: any 2xx")
@@ -86,7 +86,7 @@ class CheckOptions(plugins.Options):
 
     disk: Disk | None = pydantic.Field(None, description="how full a disk or a folder is")
     process: Process | None = pydantic.Field(None, description="whether a process runs")
-    http: Http | None = pydantic.Field(None, description="what an URL answers")
+    http: Http | None = pydantic.Field(None, description="what a URL answers")
     name: Text | None = pydantic.Field(None, description="of the alert; default DiskFull, ProcessDown or HttpDown")
     target: Text | None = pydantic.Field(None, description="what is to be healed; default the name of this machine")
     severity: Literal["critical", "error", "warning", "info"] = pydantic.Field("warning", description="of the alert")

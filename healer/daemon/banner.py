@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -44,7 +45,7 @@ def lines(
     if demonstration:
         yield "  try:   make demo"
     else:
-        example = EXAMPLE if (base / EXAMPLE).is_file() else "FILE"
+        example = shlex.quote(str(options.project / EXAMPLE)) if (base / EXAMPLE).is_file() else "FILE"
         yield f"  try:   {f'healer send {example}{which}':<43}  an event"
         yield f"         {f'healer alerts{which}':<43}  what it made of it"
         yield f"         {f'healer explain --latest{which}':<43}  why"

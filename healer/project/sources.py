@@ -11,7 +11,7 @@ import hashlib
 import pathlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 
 from healer import config, errors, model, plugins, rulebook, templates
@@ -223,6 +223,8 @@ class Sources:
         if located.kind != "eda":
             options = plugins.check_options(document, located.plugin.Options, args, at, located.name)
             if options is None:
+                if located.kind == "push" and isinstance(args, config.Map):  # its format is told all the same
+                    self._resolves(document, located, args, SimpleNamespace(format=args.get("format")), at)
                 return None
         if filters is None:
             return None

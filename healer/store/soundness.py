@@ -56,7 +56,8 @@ def refuse_damaged(opened: sqlite3.Connection, fresh: sqlite3.Connection, path: 
 
 def damaged(path: pathlib.Path, reason: str) -> Damaged:
     """The error with its next step."""
-    try_ = f"healer audit verify --db {shlex.quote(str(path))} says more; put a copy back, or move {path.parent} away to begin anew without its audit"
+    verify = f"healer audit verify --db {shlex.quote(str(path))}"
+    try_ = f"{verify} says more; put a copy back, or move {path.parent} away to begin anew without its audit"
     return Damaged(try_, path=path, reason=reason)
 
 

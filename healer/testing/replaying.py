@@ -23,7 +23,13 @@ class Firing:
 
     def as_json(self) -> dict[str, Any]:
         """As `healer replay --json` prints it."""
-        return {"step": self.step, "at": self.at, "ruleset": self.ruleset, "rule": self.rule, "matches": self.matches}
+        return {
+            "step": self.step,
+            "at": float(self.at),
+            "ruleset": self.ruleset,
+            "rule": self.rule,
+            "matches": self.matches,
+        }
 
 
 def replay(

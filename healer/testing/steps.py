@@ -68,7 +68,7 @@ def _seconds(number: int, key: str, raw: Mapping[str, Any]) -> float | None:
         or not math.isfinite(value)
         or not 0 <= value < 1e12
     ):
-        _wrong(number, key, f"seconds (a number from 0 on) are wanted, got {wording.shown(value)}")
+        _wrong(number, key, f"seconds (a number from 0 to below 1e12) are wanted, got {wording.shown(value)}")
     return value
 
 

@@ -1,8 +1,9 @@
 """The control socket: how commands of the same host reach the daemon without a key.
 
 The daemon binds it while it holds the lock of the data directory. Where a setting moves it (`control.socket`), a link in the data
-directory leads there, so that whoever names only that finds it, also after the setting was edited. Bound and found through `/proc/self/fd/<folder>/`, since the
-path of a socket is limited to 107 bytes and data directories lie deep. Who connects is known by the kernel (`auth.peer_uid`).
+directory leads there, so that whoever names only that finds it, also after the setting was edited. Bound and found through
+`/proc/self/fd/<folder>/`, since the path of a socket is limited to 107 bytes and data directories lie deep. Who connects is known by
+the kernel (`auth.peer_uid`).
 """
 
 from __future__ import annotations

@@ -35,6 +35,10 @@ class KeyReused(errors.RequestError):
 
 def of_caller(request: web.BaseRequest, actor: str) -> str:
     """The id of a request to the API by its `Idempotency-Key`: each caller has keys of its own. '' for none."""
+    if request.headers.get(KEY_HEADER) == "":
+        raise errors.InvalidField(
+            field=KEY_HEADER, detail=f"1 to {ID_MAX} printable ASCII characters are wanted, got none"
+        )
     key = named_by(request, KEY_HEADER)
     return f"{actor}\x1f{key}" if key else ""
 

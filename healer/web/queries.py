@@ -31,9 +31,10 @@ class Query:
         self._values: dict[str, str] = {}
         for name, value in request.query.items():
             if name not in known:
-                raise errors.InvalidField(
-                    errors.nearest(name, known), field=name[:80], detail=f"not known here; known: {', '.join(known)}"
+                detail = (
+                    f"not known here; known: {', '.join(known)}" if known else "not known here: nothing is asked for"
                 )
+                raise errors.InvalidField(errors.nearest(name, known), field=name[:80], detail=detail)
             if name in self._values:
                 raise errors.InvalidField(field=name, detail="it is given twice")
             if len(value) > TEXT_MAX or "\0" in value or not value.isprintable():

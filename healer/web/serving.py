@@ -11,6 +11,7 @@ import errno
 import http
 import logging
 import pathlib
+import re
 import socket
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ HEADERS_MAX: Final = 100
 KEEPALIVE_S: Final = 75.0
 HEADERS_S: Final = 10.0
 LINGER_S: Final = 2.0
+_TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]{1,40})' header")
+"""How aiohttp names a header that may stand once."""
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -62,8 +65,11 @@ class _Connection(web.RequestHandler):
         else:
             telemetry.count("requests_malformed")
             logger.debug("http: {} from {}", type(exc).__name__, request.remote)
-            long = isinstance(exc, http_exceptions.LineTooLong)
-            detail = f"a line of the request is longer than {LINE_MAX} bytes" if long else "the request is no HTTP/1.1"
+            detail = "the request is no HTTP/1.1"
+            if isinstance(exc, http_exceptions.LineTooLong):
+                detail = f"a line of the request is longer than {LINE_MAX} bytes"
+            elif twice := _TWICE.search(str(exc)):
+                detail = f"the header {twice[1]} is there twice"
             answer = answers.problem("malformed-request", status, detail)
         answer.force_close()
         return answer

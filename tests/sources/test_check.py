@@ -199,7 +199,7 @@ async def test_http_looks_at_status_text_time_and_redirects() -> None:
         ({"disk": {"path": "/", "used_percent_max": 0}}, "more than 0 is wanted, got 0"),
         ({"disk": {"path": "/", "clear_percent": 95}}, "clear_percent has to be at most"),
         ({"process": {}}, "exactly one of 'name' and 'pidfile'"),
-        ({"http": {"url": "file:///etc/passwd"}}, "an URL like https://host/path is wanted"),
+        ({"http": {"url": "file:///etc/passwd"}}, "a URL like https://host/path is wanted"),
         ({"disk": {"path": "/"}, "interval": "0s"}, "at least 500 milliseconds"),
         ({"disk": {"path": "/"}, "failures": "3"}, "a whole number"),
         ({"disk": {"path": "/"}, "intervall": "1m"}, "'intervall' is not known here"),

@@ -290,8 +290,18 @@ def test_what_is_no_utf_8_is_unreadable(raw: bytes, tmp_path: pathlib.Path) -> N
     path = tmp_path / "x.yml"
     path.write_bytes(raw)
     document = config.read_file(path, "shown.yml")
-    assert str(only(document)).startswith("shown.yml: error[unreadable]: the file cannot be read: 'utf-8' codec")
+    place = "1:1" if raw[:1] == b"\xff" else "1:4"
+    assert str(only(document)).startswith(
+        f"shown.yml:{place}: error[unreadable]: the file cannot be read: 'utf-8' codec"
+    )
     assert (document.ok, document.value) == (False, None)
+
+
+def test_a_byte_that_is_no_utf_8_is_told_where_it_stands(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "x.yml").write_bytes("a: ü\r\nb: é\xff".encode() + b"\xff")
+    assert str(only(config.read_file(tmp_path / "x.yml", "x.yml")).place) == "x.yml:2:6"
+    (tmp_path / "x.yml").write_bytes(b"\xef\xbb\xbfmode: \xff")
+    assert str(only(config.read_file(tmp_path / "x.yml", "x.yml")).place) == "x.yml:1:7"
 
 
 def test_what_is_no_file_is_unreadable(tmp_path: pathlib.Path) -> None:

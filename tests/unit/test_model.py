@@ -30,6 +30,7 @@ NOUNS: list[Any] = [
     model.Found("ended", OUTCOME, "told by the shim"),
     model.Plan(("host:web1",), ("df -h",), "- a\n+ b\n", exact=True),
     model.Health(True, "ready"),
+    model.Reference.of("$ANSIBLE_VAULT;1.1;AES256\n61"),
 ]
 nouns = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
 
@@ -212,3 +213,11 @@ def test_a_moment_for_others_is_exact(at_us: int, text: str) -> None:
 def test_a_moment_of_no_year_is_none() -> None:
     with pytest.raises(OverflowError):
         model.iso(1 << 62)
+
+
+def test_a_reference_shows_nothing_and_is_found_wherever_it_stands() -> None:
+    text = "$ANSIBLE_VAULT;1.1;AES256\n61"
+    made = model.sealed({"a": [text, f"  {text}", "plain"], "b": {"c": text}, 5: None})
+    assert [path for path, _ in model.references(made)] == [("a", 0), ("a", 1), ("b", "c")]
+    assert (made["a"][2], made["5"]) == ("plain", None)
+    assert "61" not in repr(made) + str(made["a"][0])

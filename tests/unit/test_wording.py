@@ -218,7 +218,7 @@ RESERVED = "a mapping with some of journal, runs, output, audit, alerts"
         (CHECK, {"disk": {"path": "/"}, "labels": {"": "x"}}, "labels.: a text of at least 1 character is wanted, got ''"),
         (CHECK, {"disk": {"path": "/"}, "labels": {"a": 1}}, "labels.a: a text is wanted, got 1 | put quotes around it"),
         (CHECK, {"disk": {"path": "/"}, "labels": 5}, "labels: a mapping is wanted, got 5"),
-        (CHECK, {"http": {"url": "ftp://x"}}, "http.url: an URL like https://host/path is wanted, got 'ftp://x'"),
+        (CHECK, {"http": {"url": "ftp://x"}}, "http.url: a URL like https://host/path is wanted, got 'ftp://x'"),
         (CHECK, {"process": {}}, "process: exactly one of 'name' and 'pidfile' is wanted"),
         (CHECK, {}, "exactly one of 'disk', 'process' and 'http' is wanted"),
         (HOOK, {"path": "am", "auth": "nonee"}, "auth: none or {bearer: {secret: …}} is wanted, got 'nonee'"),

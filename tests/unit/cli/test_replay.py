@@ -92,7 +92,8 @@ def test_a_step_holds_whatever_the_daemon_takes(healer, files):
         (b'{"evnt": {}}', "evnt: no such key in a step\n  try  did you mean 'event'?"),
         (b'{"event": {}, "ruleset": "x"}', "ruleset: no ruleset is named 'x'\n  try  known: disk"),
         (b'{"event": 5}', "event: a JSON object is wanted, got 5"),
-        (b'{"advance_s": -1}', "advance_s: seconds (a number from 0 on) are wanted, got -1"),
+        (b'{"advance_s": -1}', "advance_s: seconds (a number from 0 to below 1e12) are wanted, got -1"),
+        (b'{"advance_s": 1e18}', "advance_s: seconds (a number from 0 to below 1e12) are wanted, got 1e+18"),
     ],
 )  # fmt: skip
 def test_a_step_that_is_wrong_names_its_line(healer, files, step, said):

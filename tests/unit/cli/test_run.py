@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import sys
 import types
+from typing import Any
 
 import pydantic
 import pytest
@@ -26,6 +28,7 @@ class Options:
     standby: bool
     unsafe_fs: bool
     log_level: str | None
+    vault: Any = dataclasses.field(compare=False)
 
 
 @pytest.fixture
@@ -42,14 +45,14 @@ def started(monkeypatch):
 @pytest.mark.parametrize("name", ["run", "serve"])
 def test_nothing_given(healer, started, name):
     assert healer(name).exit_code == 0
-    assert started == [Options(pathlib.Path(), None, None, None, None, False, False, None)]
+    assert started == [Options(pathlib.Path(), None, None, None, None, False, False, None, None)]
 
 
 def test_everything_given(healer, started, tmp_path):
     args = ["--project", tmp_path, "--data-dir", tmp_path / "d", "--host", "::1", "--port", "0", "--mode", "observe", "--standby",
             "--unsafe-fs", "--log-level", "debug"]  # fmt: skip
     assert healer("run", *args).exit_code == 0
-    assert started == [Options(tmp_path, tmp_path / "d", "::1", 0, "observe", True, True, "DEBUG")]
+    assert started == [Options(tmp_path, tmp_path / "d", "::1", 0, "observe", True, True, "DEBUG", None)]
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,20 @@ def test_a_start_that_fails(healer, started, monkeypatch):
         done.stderr
         == "error[port-in-use]: 127.0.0.1:8080 is taken by java (pid 812)\n  try  healer serve --port 8081\n"
     )
+
+
+def test_the_automation_controller_is_known_to_all_that_read_the_project(healer, started, monkeypatch):
+    for name in ("EDA_CONTROLLER_URL", "EDA_CONTROLLER_TOKEN"):
+        monkeypatch.setenv(name, "before")
+    assert healer("run", "--controller-url", "https://aap.example.org", "--controller-token", "t").exit_code == 0
+    assert (os.environ["EDA_CONTROLLER_URL"], os.environ["EDA_CONTROLLER_TOKEN"]) == ("https://aap.example.org", "t")
+
+
+def test_what_opens_the_vault_is_read_at_once(healer, started, tmp_path):
+    (tmp_path / "p").write_text("secret\n")
+    assert healer("run", "--vault-id", f"prod@{tmp_path}/p").exit_code == 0
+    assert started[0].vault.keys == [("prod", "secret")]
+    done = healer("run", "--vault-password-file", tmp_path / "gone")
+    assert done.exit_code != 0
+    assert "error[vault]" in done.output
+    assert len(started) == 1

@@ -67,7 +67,10 @@ def test_an_address_of_ipv6_is_one_that_a_browser_takes(tmp_path: pathlib.Path) 
 
 def test_its_commands_name_the_daemon_as_its_start_did(tmp_path: pathlib.Path) -> None:
     given = options.StartOptions(pathlib.Path("sp ace"), pathlib.Path("d"))
+    (tmp_path / "examples").mkdir()
+    (tmp_path / banner.EXAMPLE).write_text("{}")
     lines = shown(tmp_path, LOCAL, "observe", {}, options=given)
+    assert any("healer send 'sp ace/examples/disk_full.json' --project 'sp ace'" in line for line in lines)
     commands = [line.partition("healer ")[2] for line in lines[1:] if "healer " in line]
     assert len(commands) == 5
     assert all("--project 'sp ace' --data-dir d" in command for command in commands)

@@ -236,3 +236,13 @@ def test_an_event_that_waits_keeps_the_meta_of_its_own_row(make: Any) -> None:
     (match,) = seen
     assert match.matches["x"]["meta"] == kit.evaluator.meta(first, {})
     assert match.matches["m_1"]["meta"]["uuid"] != match.matches["x"]["meta"]["uuid"]
+
+
+def test_2_7_a_fact_that_set_fact_makes_says_so(make: Any) -> None:
+    """It carries `meta.source`, as upstream's does (tests/rulebooks/test_semantics_2.py has the peer's side)."""
+    kit = make(
+        "r | event.a == 1 | action: {set_fact: {fact: {f: 1}}}",
+        's | event.meta.source.name == "set_fact" and event.meta.source.type == "internal" | action: {none: {}}',
+    )
+    (row,) = kit.post({"a": 1}).appends
+    assert rules(kit.post(row.data, kind=row.kind, source=row.source, meta=row.meta, depth=row.depth)) == ["act/rs/s"]

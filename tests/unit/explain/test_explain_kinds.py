@@ -141,7 +141,8 @@ async def test_what_once_after_gathers_is_not_called_closed(make_box: Make) -> N
     found = [await told(box, event) for event in ("e-2", "e-3", "e-4")]
     assert {(one["reason"], one["throttle"]) for one in found} == {("gathered", "once_after: 3 seconds")}
     runs = [[later["run"] for later in one.get("later", [])] for one in found]
-    assert len(runs[0]) == 1 and runs == [runs[0], runs[0], []]  # the third is only counted
+    assert len(runs[0]) == 1
+    assert runs == [runs[0], runs[0], []]  # the third is only counted
 
 
 async def test_what_accumulate_within_counts(make_box: Make) -> None:

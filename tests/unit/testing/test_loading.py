@@ -44,3 +44,11 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_a_file_that_is_not_there_is_told() -> None:
     with pytest.raises(errors.ConfigurationError, match="cannot be read"):
         testing.load("nowhere.yml")
+
+
+def test_what_an_action_cannot_do_yet_is_not_told_beside_a_mistake() -> None:
+    assert len(testing.load(TEXT.replace("hosts: all,", "hosts: all, policy: {settle: 5s},"), {"limit": 90})) == 2
+    wrong = TEXT.replace("hosts: all, ", "hosts: all, policy: {settle: 5s}, ").replace("event.full >", "event.full =")
+    with pytest.raises(errors.ConfigurationError, match="1 error in the files") as raised:
+        testing.load(wrong, {"limit": 90})
+    assert [one.code for one in raised.value.diagnostics] == ["condition-syntax"]

@@ -52,6 +52,7 @@ BAD: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "NDJSON with a number": (b'{"a":1}\n2\n', {"Content-Type": "application/x-ndjson"}, 400, "not-an-object"),
     "NDJSON of too many": (b"{}\n" * (ingest.EVENTS_MAX + 1), {"Content-Type": "application/x-ndjson"}, 413, "too-many-events"),
     "delivery id that is no text": (b"{}", {"Idempotency-Key": "ä"}, 400, "invalid-field"),
+    "delivery id that is empty": (b"{}", {"Idempotency-Key": ""}, 400, "invalid-field"),
     "delivery id too long": (b"{}", {"Idempotency-Key": "x" * 300}, 400, "invalid-field"),
 }  # fmt: skip
 

@@ -145,7 +145,7 @@ async def test_a_run_by_the_beginning_of_its_id(three: Any, given: str) -> None:
 
 async def test_a_runs_last_look_and_what_it_waited_for(three: Any, seed: Any) -> None:
     told = {
-        "conditions": [], "gates": [], "would": "", "look": 3_000_000,
+        "conditions": [], "gates": [], "would": "", "look": 3_000_000, "events": [1],
         "waited": [{"code": "chain", "fields": {"run": "r-0", "waits": True}, "since_us": 1_000_000, "until_us": 2_000_000}],
     }  # fmt: skip
     text = json.dumps(told)

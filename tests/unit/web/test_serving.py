@@ -72,6 +72,15 @@ async def test_what_is_no_http_is_answered_in_our_form_without_what_was_sent(roo
     assert (await room.ask("GET", "/health"))[0] == 200
 
 
+async def test_a_header_that_stands_twice_is_named(room: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+    twice = b"Content-Type: application/json\r\n" * 2
+    writer.write(b"POST /events HTTP/1.1\r\nHost: x\r\n" + twice + b"Content-Length: 2\r\n\r\n{}")
+    _, _, body = (await asyncio.wait_for(reader.read(), 20)).partition(b"\r\n\r\n")
+    writer.close()
+    assert orjson.loads(body)["detail"] == "the header Content-Type is there twice"
+
+
 async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -> None:
     async with open_room(connections_max=2, headers_s=60) as room:
         held = [await asyncio.open_connection("127.0.0.1", room.port) for _ in range(2)]
