@@ -21,6 +21,7 @@ RunRow = dict[str, Any]
 _PLACES: Final = {name: place for place, (name, _) in enumerate(gates.ORDER)}
 TURNS_A_ROW: Final = 1_000_000
 """Turns of a row's decisions lie between those of the rows before and after it."""
+_LAST_TURN: Final = 1 << 62
 WAITED_MAX: Final = 10
 """How many waits of a run are told, the last ones."""
 
@@ -174,8 +175,15 @@ def _before(tx: Transaction, run: str) -> model.RunState | None:
 
 
 def _lane_held_by(tx: Transaction, candidate: policy.Candidate) -> str:
+    """The run that is before a candidate in its lane: it holds it, or its turn is earlier. '' for none."""
     lane, run = candidate.lane, candidate.run
-    found = tx.one("lane_before", lane, run, lane, run, run, run) if lane else None
+    if not lane:
+        return ""
+    found = tx.one("lane_holder", lane, run)
+    if found is None:
+        turn = tx.one("run_turn", run)
+        first = "lane_first" if lane.startswith(policy.SEQUENCE) else "lane_again"
+        found = tx.one(first, lane, turn[0] if turn is not None else _LAST_TURN)
     return str(found[0]) if found else ""
 
 

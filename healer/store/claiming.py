@@ -52,7 +52,7 @@ class Claim:
     def apply(self, tx: Transaction) -> Claims:
         """Go through the queue by severity and age; each attempt is claimed, left where it is, or taken out with its run."""
         claims = Claims([], {}, None, None)
-        for run, number, token in tx.all("attempts_due", tx.now_us, tx.now_us, SCAN_MAX):
+        for run, number, token in tx.all("attempts_due", tx.now_us, tx.now_us, tx.now_us, SCAN_MAX):
             if len(claims.claimed) >= self.limit:
                 break
             self._one(tx, run, number, token, claims)

@@ -4,27 +4,46 @@
 -- Queued attempts whose targets are free (or whose run locks none) and that are first in their lane, the most severe first; every ten
 -- minutes of waiting count as one step of severity, so that none starves. First in a sequence: no earlier one is queued, and no
 -- earlier step of a list waits for one that goes on. For a lock an earlier one counts when it is tried again: it keeps its lock.
-SELECT a.run, a.number, a.token FROM attempt a
-WHERE a.state = 'queued' AND a.not_before_us <= ?
+-- Of a lane one comes, so that a long one is not gone through: the first, of a lock the first whose targets are free.
+SELECT a.run, a.number, a.token FROM (
+    SELECT run, number, token, severity, not_before_us, turn FROM attempt WHERE state = 'queued' AND lane = ''
+    UNION ALL
+    SELECT q.run, q.number, q.token, q.severity, q.not_before_us, q.turn
+    FROM (SELECT w.lane, min(w.turn) AS turn FROM attempt w
+          WHERE w.state = 'queued' AND w.lane <> '' AND w.lane >= 'lock:' AND w.lane < 'lock;' AND w.not_before_us <= ?
+            AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = w.run AND l.run <> w.run)
+          GROUP BY w.lane) h
+    JOIN attempt q ON q.state = 'queued' AND q.lane <> '' AND q.lane = h.lane AND q.turn = h.turn
+    WHERE NOT EXISTS (SELECT 1 FROM lock l WHERE l.target = q.lane AND l.run <> q.run)
+      AND NOT EXISTS (SELECT 1 FROM attempt e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane = q.lane AND e.turn < q.turn
+                      AND e.number > 1)
+    UNION ALL
+    SELECT q.run, q.number, q.token, q.severity, q.not_before_us, q.turn
+    FROM (SELECT lane, min(turn) AS turn FROM attempt
+          WHERE state = 'queued' AND lane <> '' AND lane >= 'sequence:' AND lane < 'sequence;' GROUP BY lane) h
+    JOIN attempt q ON q.state = 'queued' AND q.lane <> '' AND q.lane = h.lane AND q.turn = h.turn
+    WHERE NOT EXISTS (SELECT 1 FROM lock l WHERE l.target = q.lane AND l.run <> q.run)
+      AND NOT EXISTS (SELECT 1 FROM run s JOIN run b ON b.id = s.after
+                      WHERE s.state = 'deferred' AND s.reason = 'chain' AND s.lane <> '' AND s.lane = q.lane AND s.turn < q.turn
+                      AND b.state NOT IN ('deferred', 'awaiting_approval', 'unknown'))
+) a
+WHERE a.not_before_us <= ?
   AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = a.run AND l.run <> a.run)
-  AND (a.lane = '' OR (
-    NOT EXISTS (SELECT 1 FROM lock l WHERE l.target = a.lane AND l.run <> a.run)
-    AND NOT EXISTS (SELECT 1 FROM attempt e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane = a.lane AND e.turn < a.turn
-                    AND (e.number > 1 OR a.lane LIKE 'sequence:%'))
-    AND NOT EXISTS (SELECT 1 FROM run s JOIN run b ON b.id = s.after
-                    WHERE s.state = 'deferred' AND s.reason = 'chain' AND s.lane <> '' AND s.lane = a.lane AND s.turn < a.turn
-                    AND b.state NOT IN ('deferred', 'awaiting_approval', 'unknown'))))
 ORDER BY a.severity - (? - a.not_before_us) / 600000000, a.not_before_us, a.turn, a.run LIMIT ?;
 
--- name: lane_before
--- The run that is before another in its lane: it holds it, or its turn is earlier.
-SELECT run FROM (
-    SELECT l.run AS run, 0 AS rank, 0 AS turn FROM lock l WHERE l.target = ? AND l.run <> ?
-    UNION ALL
-    SELECT e.run, 1, e.turn FROM attempt e WHERE e.state = 'queued' AND e.lane <> '' AND e.lane = ? AND e.run <> ?
-        AND (e.number > 1 OR e.lane LIKE 'sequence:%')
-        AND (e.turn < (SELECT turn FROM run WHERE id = ?) OR NOT EXISTS (SELECT 1 FROM run WHERE id = ?))
-) ORDER BY rank, turn LIMIT 1;
+-- name: lane_holder
+SELECT run FROM lock WHERE target = ? AND run <> ?;
+
+-- name: lane_first
+-- The first of a sequence that is queued before a turn.
+SELECT run FROM attempt WHERE state = 'queued' AND lane <> '' AND lane = ? AND turn < ? ORDER BY turn LIMIT 1;
+
+-- name: lane_again
+-- The first of those that are tried again, before a turn: they keep their lock.
+SELECT run FROM attempt WHERE state = 'queued' AND lane <> '' AND number > 1 AND lane = ? AND turn < ? ORDER BY turn LIMIT 1;
+
+-- name: run_turn
+SELECT turn FROM run WHERE id = ?;
 
 -- name: attempt_next
 -- When the next queued attempt may start, of those that may not yet.
