@@ -13,7 +13,7 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench bench-peer crash differential check format build clean distclean
+.PHONY: help run demo test bench bench-peer crash differential fuzz check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,8 +37,12 @@ crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known place
 	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py
 	@cat docs/kill-report.md
 
-differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 5,000 random cases (Java 17); writes docs/conformance.md (15 minutes)
+differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 6,250 random cases (Java 17); writes docs/conformance.md (15 minutes)
 	@$(ON_PATH) CASES=1250 CONFORMANCE=docs/conformance.md python -m pytest -q tests/rulebooks/test_differential.py
+
+fuzz: $(VENV)/dev.stamp ## look for a text or an event that the rulebook language fails on: 5,000 mutations of each kind (5 minutes)
+	@$(ON_PATH) FUZZ=$(or $(FUZZ),5000) python -m pytest -q tests/rulebooks/test_fuzz.py \
+		|| { echo "a find? put what is falsified as one line into tests/rulebooks/corpus (test_fuzz.py says how), then mend it" >&2; exit 1; }
 
 check: $(VENV)/dev.stamp ## lint, format, types, imports
 	@status=0; \

@@ -28,30 +28,31 @@ def contains(items: Any, item: Any) -> bool:
 
 
 def with_attribute(keys: values.Steps, satisfies: Satisfies) -> Satisfies:
-    """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) for no map."""
+    """`satisfies` of the attribute of an element: false where a map lacks it, None (the peer raises) for no map.
+
+    A null has a null for each attribute, and that satisfies every operator beside a null and none beside anything else (measured).
+    """
 
     def verdict(element: Any, operand: Any) -> bool | None:
         for key in keys:
+            if element is None:
+                break
             if not isinstance(element, dict):
                 return None
             element = element.get(key, values.MISSING)
             if element is values.MISSING:
                 return False
-        return satisfies(element, operand)
+        return operand is None if element is None else satisfies(element, operand)
 
     return verdict
 
 
-def alone(found: Any, test: conditions.Select, operand: Any) -> bool | None:
+def alone(found: Any, test: conditions.Select) -> bool | None:
     """`selectattr` of something that is no list, where it differs from a list of one (measured).
 
     A map that lacks the attribute is like an empty list, so neither `is` nor `is not` holds: that is the opposite of
-    what is looked for. A null has a null for each attribute.
+    what is looked for.
     """
-    if found is None:
-        if test.op in ("not in", "not contains"):
-            return False
-        return operation(test.op, test.operand)(None, operand)
     element: Any = found
     for key in test.steps or ():
         if not isinstance(element, dict):
@@ -97,9 +98,9 @@ def _differs(element: Any, operand: Any) -> bool:
 
 
 def _ordered(op: str) -> Satisfies:
-    def holds(element: Any, operand: Any) -> bool:
+    def holds(element: Any, operand: Any) -> bool | None:
         if operand is None:
-            return element is None  # measured, as odd as it is
+            return True if element is None else None  # measured, as odd as it is
         found = values.kind(element)
         if found != values.kind(operand) or found not in "nsb":
             return False

@@ -308,7 +308,7 @@ def _select(test: conditions.Select, negated: bool, tally: Tally) -> Holds:
         if found is values.BROKEN or operand is values.BROKEN:
             return tally.false()
         if attribute and not isinstance(found, list):
-            alone = elements.alone(found, test, operand)
+            alone = elements.alone(found, test)
             if alone is not None:
                 return (alone is looked_for) is not negated
         for item in found if isinstance(found, list) else (found,):

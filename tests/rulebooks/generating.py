@@ -1,4 +1,4 @@
-"""Rulebooks and steps by seed, for comparing engines: expressions, joins, facts, and rules with a clock.
+"""Rulebooks and steps by seed, for comparing engines: expressions, joins, facts, rules with a clock, and rules about absence.
 
 Each case says what it is made of: (operator, type of what it looks at, where the test stands); the table of docs/conformance.md counts it.
 """
@@ -35,10 +35,12 @@ class Case:
     features: frozenset[Feature] = frozenset()
     each: bool = False
     """Every step meets a session of its own."""
+    tick_ms: int = 500
+    """The steps in which the peer's clock moves."""
 
     def as_json(self) -> dict[str, Any]:
         """For the peer."""
-        return {"rulebook": self.rulebook, "steps": self.steps, "each": self.each}
+        return {"rulebook": self.rulebook, "steps": self.steps, "each": self.each, "tick_ms": self.tick_ms}
 
 
 def book(rules: list[dict[str, Any]], *, multiple: bool = False) -> list[dict[str, Any]]:
@@ -136,8 +138,8 @@ def joins(seed: int, facts_share: float = 0.0) -> Case:
         body: dict[str, Any] = {
             key: draw.randint(1, 3) for key, share in (("i", 0.7), ("j", 0.5)) if draw.random() < share
         }
-        kept = [step["fact"] for step in steps if "fact" in step]
-        if kept and draw.random() < facts_share / 2:
+        kept = [body for step in steps for kind, body in step.items() if kind in ("event", "fact")]
+        if facts_share and kept and draw.random() < facts_share / 2:
             steps.append({"retract": {"n": draw.choice(kept)["n"]}, "partial": True})
         else:
             steps.append({"fact" if draw.random() < facts_share else "event": {**body, "n": number}})
@@ -145,7 +147,7 @@ def joins(seed: int, facts_share: float = 0.0) -> Case:
 
 
 def facts(seed: int) -> Case:
-    """The same with facts that come and go."""
+    """The same with facts that come and go; a retraction takes events that wait as well."""
     return joins(seed, 0.3)
 
 
@@ -224,4 +226,109 @@ def _timed_rule(draw: random.Random, text: str) -> dict[str, Any]:
     return {"condition": text, "throttle": throttle}
 
 
-KINDS: dict[str, Callable[[int], Case]] = {"expressions": expressions, "joins": joins, "facts": facts, "timed": timed}
+# --- absence ------------------------------------------------------------------------------------------------------------------
+
+ABSENT = (
+    "event.{} is not defined",
+    "not (event.{} is defined)",
+    "not (event.{} is not defined)",
+    "event.{}.x is not defined",
+)
+
+
+def absence(seed: int) -> Case:
+    """Up to four rules, at least one of them about absence, among plain ones, joins and throttles; events, facts, retractions, time."""
+    draw = random.Random(seed)
+    rules = [{"condition": _about_absence(draw)}]
+    for _ in range(draw.randint(0, 3)):
+        rules.append({"condition": _about_absence(draw) if draw.random() < 0.35 else _beside_absence(draw)})
+    with_time = draw.random() < 0.4
+    if with_time and draw.random() < 0.6:
+        texts = [
+            "event.i == 1",
+            "event.i > 0",
+            "event.j == 1",
+            "event.a is defined",
+            "event.b is defined",
+            "event.a == 1",
+        ]
+        rules += [_short(draw, text) for text in draw.sample(texts, draw.choice([1, 1, 2]))]
+    draw.shuffle(rules)
+    windows = any("timeout" in rule["condition"] for rule in rules)
+    steps = _steps_about_absence(draw, 0 if windows else draw.choice([0, 0.2, 0.5]), with_time)
+    (ruleset,) = book(rules, multiple=draw.random() < 0.4)
+    ttl = {"default_events_ttl": "2 seconds"} if with_time and draw.random() < 0.5 else {}
+    return Case([ruleset | ttl], steps, tick_ms=100)
+
+
+def _absent(draw: random.Random) -> str:
+    return draw.choice((ABSENT[0], ABSENT[0], ABSENT[0], *ABSENT)).format(draw.choice("ab"))
+
+
+def _about_absence(draw: random.Random) -> Any:
+    text, kind = _absent(draw), draw.random()
+    if kind < 0.5:
+        return text
+    if kind < 0.6:
+        return {draw.choice(["all", "any"]): [text]}
+    if kind < 0.7:
+        return {draw.choice(["all", "any"]): draw.sample([text, _absent(draw)], 2)}
+    if kind < 0.9:
+        others = [_with_field(draw) for _ in range(draw.choice([1, 1, 2]))]
+        return {draw.choice(["all", "any"]): draw.sample([text, *others], 1 + len(others))}
+    return f" {draw.choice(['and', 'or'])} ".join(draw.sample([text, _with_field(draw)], 2))
+
+
+def _beside_absence(draw: random.Random) -> Any:
+    kind = draw.random()
+    if kind < 0.55:
+        return _with_field(draw)
+    if kind < 0.65:
+        return {"any": [_with_field(draw), _with_field(draw)]}
+    return {"all": [_with_field(draw) for _ in range(draw.choice([2, 2, 3]))]}
+
+
+def _with_field(draw: random.Random) -> str:
+    return f"event.{draw.choice('ijab')} {draw.choice(['== 1', '== 2', '> 0', 'is defined'])}"
+
+
+def _short(draw: random.Random, text: str) -> dict[str, Any]:
+    """A throttle or a window of a second or two."""
+    kind = draw.choice(["once_within", "once_after", "accumulate_within", "window"])
+    if kind == "window":
+        return {"condition": {"all": [text, _with_field(draw)], "timeout": "1 second"}}
+    groups = draw.choice([["event.i"], ["event.j"], []])
+    throttle = {kind: draw.choice(["1 second", "2 seconds"]), "group_by_attributes": groups}
+    if kind == "accumulate_within":
+        throttle["threshold"] = draw.randint(1, 3)
+    return {"condition": text, "throttle": throttle}
+
+
+def _steps_about_absence(draw: random.Random, facts_share: float, with_time: bool) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = []
+    values: dict[str, list[Any]] = {"a": [1, 2, None, {"x": 1}], "b": [1, None], "i": [1, 2], "j": [1, 2]}
+    shares = {"a": 0.4, "b": 0.3, "i": 0.6, "j": 0.4}
+    for number in range(draw.randint(4, 10)):
+        body = {key: draw.choice(values[key]) for key, share in shares.items() if draw.random() < share} | {"n": number}
+        before = [body for step in steps for kind, body in step.items() if kind in ("event", "fact")]
+        if with_time and draw.random() < 0.3:
+            steps.append({"advance_ms": draw.choice([100, 300, 1000, 1900])})
+        elif before and facts_share and draw.random() < facts_share / 2 + 0.1:
+            steps.append(_retraction(draw, before))
+        else:
+            steps.append({"fact" if draw.random() < facts_share else "event": body})
+    return steps
+
+
+def _retraction(draw: random.Random, before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of one fact or event by its number: of several the peer's memory gives any first, and that is what the rules fire with. By all of
+    its keys only where no null came before: with one in memory the peer raises."""
+    one = draw.choice(before)
+    if draw.random() < 0.7 or any(None in body.values() for body in before):
+        return {"retract": {"n": one["n"]}, "partial": True}
+    return {"retract": one | ({"z": 1} if draw.random() < 0.2 else {}), "partial": False}
+
+
+KINDS: dict[str, Callable[[int], Case]] = {
+    "absence": absence, "expressions": expressions, "joins": joins, "facts": facts, "timed": timed,
+}  # fmt: skip

@@ -3,7 +3,9 @@
 Standard input: one JSON object a line, `{"rulebook": […], "steps": […]}`; steps as `healer replay` takes them, and `{"advance_ms": n}`.
 A step with `ruleset` is for that one alone. With `variables` they are those of the rulebook; with `"named": true` a firing names its ruleset.
 Standard output: one line for each: `{"steps": [[{"rule", "matches", "at"?} or {"raised"}]]}` or `{"refused": why}`. `at` (ms) is the time of
-what fired by time alone; the clock moves in steps of `tick_ms` (500), as the peer's own does. With `"each": true` every step meets a session of
+what fired by time alone; the clock moves in steps of `tick_ms` (500), as the peer's own does. More steps:
+`{"text": "…"}` is an event as text, `{"facts": true}` gives `[{"facts": […]}]`, all that the session remembers, `{"restart": true}` ends the
+sessions and makes new ones. With `"each": true` every step meets a session of
 its own, and rules that raise one each, since that spoils a session here: those that `raises` of the step expects to, and all where another
 did. Then `raised` names the rule.
 """
@@ -92,6 +94,12 @@ class Peer:
         clock_ms, steps = 0, []
         for step in case["steps"]:
             fired: list[Any] = []
+            if "restart" in step:
+                for session in sessions:
+                    self.engine.dispose(session)
+                sessions = [self.engine.createRuleset(json.dumps(tree), self.options) for tree in trees]
+                steps.append(fired)
+                continue
             for tree, session in zip(trees, sessions, strict=True):
                 if step.get("ruleset", tree["name"]) != tree["name"]:
                     continue
@@ -110,6 +118,10 @@ class Peer:
     def _step(self, session: int, step: dict[str, Any], clock_ms: int, tick_ms: int) -> list[Any]:
         if "event" in step:
             return matches(self.engine.assertEvent(session, json.dumps(step["event"])))
+        if "text" in step:
+            return matches(self.engine.assertEvent(session, step["text"]))
+        if "facts" in step:
+            return [{"facts": json.loads(self.engine.getFacts(session))}]
         if "fact" in step:
             return matches(self.engine.assertFact(session, json.dumps(step["fact"])))
         if "retract" in step:

@@ -45,6 +45,7 @@ class Ours:
     def __init__(self, rulebook: list[dict[str, Any]]) -> None:
         (self.compiled,) = testing.load(rulebook)
         self.session = engine.Session(self.compiled)
+        self.session.advance(0)
         self.now_ms = 0
 
     def step(self, step: Mapping[str, Any]) -> list[dict[str, Any]]:

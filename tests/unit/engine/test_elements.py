@@ -93,7 +93,26 @@ def test_6_6_select(condition: str, value: Any, wanted: bool) -> None:
         ('event.s is not selectattr("x", "==", 1)', {}, False),
         ('event.s is selectattr("x", "==", null)', None, True),
         ('event.s is selectattr("x", "not in", [1])', None, False),
+        ('event.s is selectattr("x.y", "==", null)', [{"x": None}], True),
+        ('event.s is selectattr("x.y", "==", null)', [None], True),
+        ('event.s is selectattr("x.y", "==", 1)', [{"x": None}, {"x": {"y": 1}}], True),
+        ('event.s is not selectattr("x.y", "==", 1)', [None], True),
+        ('event.s is selectattr("x", "!=", 1)', [{"x": None}], False),
+        ('event.s is selectattr("x", "not in", [1])', [{"x": None}], False),
+        ('event.s is selectattr("x", "in", [null])', [{"x": None}], False),
+        ('event.s is selectattr("x", "not contains", 1)', {"x": None}, False),
+        ('event.s is selectattr("x", "not contains", null)', None, True),
     ],
 )
 def test_6_7_selectattr(condition: str, value: Any, wanted: bool) -> None:
     assert fires(condition, {"s": value}) is wanted
+
+
+@pytest.mark.parametrize("call", ['select("<", null)', 'selectattr("x", ">=", null)'])
+def test_6_6_ordered_against_null_is_broken_and_counted(call: str) -> None:
+    """The peer raises there."""
+    for is_ in ("is", "is not"):
+        rule = {"name": "r", "condition": f"event.s {is_} {call}", "action": {"none": None}}
+        session = engine.Session(testing.load([{"name": "s", "hosts": "all", "sources": [], "rules": [rule]}])[0])
+        assert session.post({"s": [{"x": 1}]}, 0) == []
+        assert session.counters["comparisons_broken"] == 1
