@@ -74,10 +74,13 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     failed, hosts = report.failed_hosts(), report.stats or {}
     per_target = {}
     for target in job.targets:
-        reached = _name(target) in hosts and _name(target) not in failed
-        per_target[str(target)] = "succeeded" if reached else ("failed" if report.stats is not None else state)
+        name = _name(target)
+        if name in failed or (name not in hosts and not _of_upstream(job)):
+            per_target[str(target)] = "failed" if report.stats is not None else state
+        else:
+            per_target[str(target)] = "succeeded" if name in hosts else state
     missed = sorted(target for target, end in per_target.items() if end == "failed")
-    if state == "succeeded" and missed:
+    if state == "succeeded" and missed and not _of_upstream(job):
         state, summary = "failed", f"the playbook did nothing on {', '.join(missed[:5])}"
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
     if report.returned:
@@ -100,10 +103,15 @@ def _facts_of(returned: Any) -> Any:
     return _sound(facts, FACTS_BYTES_MAX)
 
 
+def _of_upstream(job: model.Job) -> bool:
+    """Whether a rulebook's `run_playbook` or `run_module` asks: as there it has succeeded when Ansible says so, whatever hosts it matched."""
+    return "ansible_eda" in job.extra
+
+
 def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model.EndState, str]:
     """The end of a playbook that says of itself that all went well."""
     changed = sum(1 for counts in hosts.values() if counts["changed"])
-    if hosts:
+    if hosts or _of_upstream(job):
         return "succeeded", f"{len(hosts)} host{'' if len(hosts) == 1 else 's'}, {changed} changed"
     why = (
         ""

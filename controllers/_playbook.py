@@ -1,6 +1,6 @@
 """What `ansible` writes for ansible-playbook: variables, a playbook of one task, and the limit.
 
-Whatever an event had a say in is text to Ansible and never a template: each string is tagged `!unsafe`. Pure functions.
+Whatever an event had a say in is text to Ansible and never a template: it is tagged `!unsafe`. Pure functions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,22 @@ OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9
 """A playbook of a collection: `namespace.collection.name`. A file of the project has a folder in front."""
 _HOST: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
 _NOT_A_HOST: Final = frozenset({"all", "ungrouped", "*"})
+KEY_MAX: Final = 1000
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]")  # printable ASCII but for " and \
 _WITH_CMD: Final = frozenset({"command", "shell", "script", "win_command", "win_shell"})
 
 
 def yaml_of(value: Any) -> str:
-    """JSON as YAML of one line, every string but the keys tagged `!unsafe`. Raises `RefusedJob` for what is no JSON."""
+    """JSON as YAML of one line, all of it tagged `!unsafe`. Raises `RefusedJob` for what is no JSON.
+
+    The tag stands at the whole: at a text of its own ansible-core 2.19 reads that again as if it had no quotes, and makes a number of it.
+    """
+    return f"!unsafe {_plain(value)}" if isinstance(value, str | Mapping | list | tuple) else _plain(value)
+
+
+def _plain(value: Any) -> str:
     if isinstance(value, str):
-        return f"!unsafe {quoted(value)}"
+        return quoted(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
@@ -37,10 +45,16 @@ def yaml_of(value: Any) -> str:
             raise _shimmed.RefusedJob(reason=f"{value!r} is no JSON number")
         return f'!!float "{value!r}"'  # YAML 1.1 takes 1e+300 for a text
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{quoted(str(key))}: {yaml_of(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(str(key))}: {_plain(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(yaml_of, value)) + "]"
+        return "[" + ", ".join(map(_plain, value)) + "]"
     raise _shimmed.RefusedJob(reason=f"{type(value).__name__} is no JSON")
+
+
+def _key(text: str) -> str:
+    """YAML reads a key of more than 1,024 characters after a question mark alone."""
+    made = quoted(text)
+    return made if len(made) <= KEY_MAX else f"? {made} "
 
 
 def quoted(text: str) -> str:

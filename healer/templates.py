@@ -16,7 +16,7 @@ from typing import Any, Final
 import jinja2
 from jinja2 import exceptions, nodes, sandbox
 
-from healer import errors, model
+from healer import errors, filters, model
 
 OUTPUT_MAX: Final = 1 << 20
 """Most characters that one rendered argument may have."""
@@ -88,7 +88,7 @@ def _environment(finalize: Callable[[Any], Any]) -> _Environment:
     made = _Environment(undefined=jinja2.StrictUndefined, autoescape=False, cache_size=0, finalize=finalize)
     for name in _REMOVED_FILTERS:
         made.filters.pop(name, None)
-    made.filters["replace"] = _bounded_replace
+    made.filters |= {"replace": _bounded_replace, **filters.FILTERS}
     made.globals.pop("lipsum", None)
     return made
 
@@ -99,7 +99,7 @@ _OF_WORDS: Final = _environment(_word)
 
 def is_template(text: str) -> bool:
     """Whether the text has anything for Jinja in it."""
-    return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
+    return "{{" in text and "}}" in text
 
 
 def render(value: Any, variables: Mapping[str, Any], *, words: bool = False) -> Any:

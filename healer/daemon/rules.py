@@ -53,8 +53,17 @@ async def evaluator(
     ttl_us = {one.name: round(one.alert_ttl_s * 1_000_000) for one in sources if one.alert_ttl_s is not None}
     types = {one.name: one.type for one in sources}
     shown = {one.name: one.shown for one in sources if one.shown}
+    shown_to = {one.name: one.shown_to for one in sources if one.shown_to}
     made = evaluating.Evaluator(
-        opened.uid, running, revision.routes(), known, acting.Actor(revision, standing, say), ttl_us, types, shown
+        opened.uid,
+        running,
+        revision.routes(),
+        known,
+        acting.Actor(revision, standing, say),
+        ttl_us,
+        types,
+        shown,
+        shown_to,
     )
     for _ in made.index_in_slices():
         if time.monotonic() - started > SLICE_S:

@@ -8,6 +8,7 @@ actions are in `upstream`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ class Actor:
                 problem = None
             except errors.TemplateError as error:
                 args, problem = dict(action.args), error.message
-            problem = problem or self._unknown_ruleset(fired, action, args)
+            problem = problem or _unkept(args) or self._unknown_ruleset(fired, action, args)
             if action.name in project.EFFECTFUL:
                 asked = self._ask(fired, action, args, problem, after, variables)
                 outcome.results.append(asked)
@@ -285,6 +286,23 @@ def _rendered(fired: Fired, action: engine.Action, variables: Mapping[str, Any])
         return upstream.module(action.args, variables, fired.variables)
     made: dict[str, Any] = templates.render(action.args, variables)
     return made
+
+
+def _unkept(args: Mapping[str, Any]) -> str | None:
+    """Why rendered arguments cannot be kept: what no JSON can hold must stop this action, not the event."""
+    try:
+        orjson.dumps(args, default=lambda value: None if isinstance(value, model.Reference) else repr(value))
+    except TypeError as error:
+        return f"an argument is no JSON value: {error}"
+    return None if _finite(args) else "an argument is no JSON value: a number is infinite or none"
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list | tuple) else True
 
 
 def _mistyped(action: str, args: Mapping[str, Any]) -> str | None:

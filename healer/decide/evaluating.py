@@ -46,6 +46,7 @@ class Evaluator:
     def __init__(
         self, uid: str, running: Iterable[Running], routes: Mapping[str, list[str]], known: alerts.Alerts, actor: acting.Actor,
         ttl_us: Mapping[str, int], types: Mapping[str, str], shown: Mapping[str, str] | None = None,
+        shown_to: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
     ) -> None:  # fmt: skip
         self.uid = uid
         self.running = {one.name: one for one in running}
@@ -56,6 +57,7 @@ class Evaluator:
         self._ttl_us = ttl_us
         self._types = types
         self._shown = shown or {}
+        self._shown_to = shown_to or {}
         self._routes = {
             source: routing.Route([self.running[name] for name in names if name in self.running])
             for source, names in routes.items()
@@ -99,7 +101,8 @@ class Evaluator:
             if one.activation in self.ended:
                 continue
             try:
-                matches = self._matches(one.session, row, data, now)
+                heard = data if row.source not in self._shown_to else self._as_called(one, row, data)
+                matches = self._matches(one.session, row, heard, now)
                 if matches:
                     outcome = outcome or deciding.Outcome(row.seq, row.at_us)
                     self._fired(one, row, matches, word, outcome, replay is not None, {})
@@ -164,6 +167,8 @@ class Evaluator:
             for event in match.matches.values():
                 if "meta" not in event or not self._needs_meta.get(row.source, True):
                     event["meta"] = self.meta(row, event)
+                    if row.source in self._shown_to:
+                        event["meta"] = self._as_called(one, row, event)["meta"]
             own = word if not match.refs or row.seq in match.refs.values() else None
             self.acting.act(
                 firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal, one.variables), outcome
@@ -179,6 +184,13 @@ class Evaluator:
         for other in self.running.values():
             if other.activation == one.activation:
                 other.session = engine.Session(other.session.compiled)
+
+    def _as_called(self, one: Running, row: journal.Row, data: dict[str, Any]) -> dict[str, Any]:
+        """The event of a source that several share, with the name and type that a ruleset calls it by."""
+        called = self._shown_to[row.source].get(one.name)
+        if called is None or "meta" not in data:
+            return data
+        return {**data, "meta": {**data["meta"], "source": {"name": called[0], "type": called[1]}}}
 
     def meta(self, row: journal.Row, data: Mapping[str, Any]) -> dict[str, Any]:
         """`event.meta` as upstream has it: uuid (made of the data directory's id and the position), source, received_at, and what

@@ -43,6 +43,13 @@ class Decision:
     verdicts: tuple[Verdict, ...]
     left_out: Mapping[str, gates.No] = dataclasses.field(default_factory=dict)
     would: str = ""
+    held: gates.No | None = None
+    """Of one that is queued: what its turn waits for at first."""
+
+    @property
+    def shown(self) -> tuple[str, Mapping[str, Any]]:
+        """(code, fields) that a run's row shows: why it is where it is, also for one whose turn has not come."""
+        return (self.held.code, self.held.fields) if self.held is not None else (self.reason, self.fields)
 
     def target_state(self, target: str) -> tuple[str, str, Mapping[str, Any]]:
         """(state, reason, fields) of one target: left out by its own no, unless the whole run only waits for that no's end."""
@@ -84,6 +91,7 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
     verdicts: list[Verdict] = []
     left_out: dict[str, gates.No] = {}
     first: gates.No | None = None
+    held: gates.No | None = None
     for name, gate in gates.ORDER:
         if name not in asked or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected):
             continue
@@ -91,14 +99,14 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
         left_out |= {no.target: no for no in noes if no.target and no.target not in left_out}
         stop = _stops(candidate, noes, left_out)
         if name == "lock" and not waits:
-            stop = None
+            held, stop = stop, None
         verdicts.append(Verdict(name, stop is None, stop.code if stop else "", saw, stop.fields if stop else {}))
         if stop is not None:
             first = first or stop
             if not simulated or _final_anyway(name, stop):
                 return _decision(stop, verdicts, left_out, candidate)
     if first is None:
-        return Decision("queued", "", {}, None, tuple(verdicts), left_out)
+        return Decision("queued", "", {}, None, tuple(verdicts), left_out, held=held)
     reason = "dry_run" if candidate.dry_run else "observe"
     would = "" if first.code == reason else first.code
     fields = {"would": would, "why": reasons.sentence(would, first.fields)} if would else first.fields

@@ -62,6 +62,8 @@ class Source:
     alert_ttl_s: float | None = None
     env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     shown: str = ""
+    shown_to: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    """Ruleset (`activation/ruleset`) → the name and type that it calls it by, where several share it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

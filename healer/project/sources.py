@@ -18,6 +18,7 @@ from healer import config, errors, model, plugins, rulebook, templates
 from healer.catalog import building
 from healer.project import listeners, locating, tree
 from healer.project.revision import Source
+from healer.project.settings import Server
 
 API: Final = "healer.api"
 EVENTS: Final = "healer.events"
@@ -36,6 +37,7 @@ class Checked:
     source: Source
     path: str = ""
     """Of a webhook."""
+    address: listeners.Address = listeners.NOWHERE
 
 
 @dataclasses.dataclass(slots=True)
@@ -52,9 +54,9 @@ NOTHING_GIVEN: Final = Given()
 
 
 class Sources:
-    """Collects all sources of a project. `found`: by name, those that are right."""
+    """Collects all sources of a project. `found`: by name, those that are right. `server`: the daemon's own listener."""
 
-    def __init__(self, files: tree.Tree) -> None:
+    def __init__(self, files: tree.Tree, server: Server | None = None) -> None:
         self._tree = files
         self._project_dir = files.root
         self._located: dict[str, locating.Located | errors.HealerError] = {}
@@ -62,7 +64,7 @@ class Sources:
         self._formats: dict[str, plugins.Format | errors.HealerError] = {}
         self._paths: dict[str, errors.Place] = {}
         self._shared: dict[str, Checked | None] = {}
-        self._listeners = listeners.Listeners()
+        self._listeners = listeners.Listeners(server)
         self.found: dict[str, Source] = {}
 
     @property
@@ -88,10 +90,11 @@ class Sources:
                 )
             checked = self._item(document, value, at, shared=True) if rulebook.source(document, value, at) else None
             right = all(one.severity != "error" for one in document.diagnostics[before:])
-            sound = named and right and checked is not None
-            self._shared[str(name)] = checked if sound else None
-            if checked is not None and sound:
-                self.found[name] = dataclasses.replace(checked.source, name=name, shared=True)
+            self._shared[str(name)] = None
+            if checked is not None and named and right:
+                source = dataclasses.replace(checked.source, name=name, shared=True)
+                if self._listeners.name_of(document, source, checked.address) is not None:
+                    self._shared[name], self.found[name] = checked, source
 
     # --- those of rulebooks -----------------------------------------------------------------------------------------------
 
@@ -107,7 +110,9 @@ class Sources:
             checked = self._replaced(item, given)
             if checked is None:
                 checked = self._item(document, item, items.items_at[index], variables=given.variables)
-                checked = checked and Checked(dataclasses.replace(checked.source, env=given.env), checked.path)
+                checked = checked and dataclasses.replace(
+                    checked, source=dataclasses.replace(checked.source, env=given.env)
+                )
             if checked is None:
                 resolves = True  # what it is will be known once it is right: no complaint before
                 continue
@@ -132,7 +137,7 @@ class Sources:
             source = dataclasses.replace(source, name=API, shared=True)
         elif not source.shared:
             shown = name_of(item) or source.type
-            listening = self._listeners.name_of(document, source, shown)
+            listening = self._listeners.name_of(document, source, checked.address)
             if listening is None:
                 return
             name = listening or self._free("/".join((*subscriber, shown)))
@@ -140,6 +145,10 @@ class Sources:
         known = self.found.get(source.name, source)
         if subscriber not in known.subscribers:
             known = dataclasses.replace(known, subscribers=(*known.subscribers, subscriber))
+        if source.shown and not source.shared and (source.shown, source.type) != (known.shown, known.type):
+            known = dataclasses.replace(
+                known, shown_to={**known.shown_to, "/".join(subscriber): (source.shown, source.type)}
+            )
         self.found[source.name] = known
 
     def _free(self, own: str) -> str:
@@ -226,7 +235,8 @@ class Sources:
                 if located.kind == "push" and isinstance(args, config.Map):  # its format is told all the same
                     self._resolves(document, located, args, SimpleNamespace(format=args.get("format")), at)
                 return None
-        if filters is None:
+        where = listeners.address(document, located.name, args, at) if located.kind == "eda" else listeners.NOWHERE
+        if filters is None or where is None:
             return None
         checked = Source(
             "", located.name, _KINDS[located.kind], model.sealed(building.plain(args) or {}), filters, document.place(at),
@@ -243,7 +253,7 @@ class Sources:
                 document.error("duplicate-path", message, mark)
                 return None
             self._paths[path] = document.place(mark)
-        return Checked(checked, path)
+        return Checked(checked, path, where)
 
     def _resolves(
         self, document: config.Document, located: locating.Located, args: Any, options: Any, at: config.Mark | None

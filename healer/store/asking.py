@@ -253,7 +253,7 @@ def _insert_run(
     waits = decision.state == "deferred"
     ended_us = at_us if decision.state in model.ENDED_STATES else None
     tx.run(
-        "run_insert", candidate.run, decision.state, decision.reason, dumps(dict(decision.fields)), seq, candidate.rule,
+        "run_insert", candidate.run, decision.state, decision.shown[0], dumps(dict(decision.shown[1])), seq, candidate.rule,
         candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
         candidate.controller, dumps(asked.parameters), dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run),
         dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
@@ -280,7 +280,7 @@ def _again(tx: Transaction, run: str, old: str, decision: policy.Decision, at_us
     kept = old == "deferred" and decision.state in ("deferred", "queued")
     ended_us = at_us if decision.state in model.ENDED_STATES else None
     tx.must(
-        "run_decide_again", decision.state, decision.reason, dumps(dict(decision.fields)), at_us,
+        "run_decide_again", decision.state, decision.shown[0], dumps(dict(decision.shown[1])), at_us,
         at_us if waits and not kept else None, int(kept), decision.look_at_us if waits else None, ended_us, explanation,
         run, old,
         what=run, old=old, new=decision.state,

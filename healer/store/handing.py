@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from loguru import logger
+
 from healer import telemetry
 from healer.store import asking, journal
 from healer.store.transaction import Transaction, dumps, loads
@@ -28,6 +30,9 @@ def on(tx: Transaction, row: asking.RunRow, given: Mapping[str, Any]) -> None:
             limit=wanted["depth_max"],
         )  # fmt: skip
         telemetry.count("decisions_chain_depth")
+        logger.bind(run=row["id"], rule=row["rule"]).warning(
+            "{} feeds itself: what it gave is not taken, depth {}", row["rule"], depth
+        )
         return
     rows = list(_gathered(tx, row, wanted, given, depth) if wanted["by_host"] else _rows(row, wanted, given, depth))
     if rows:

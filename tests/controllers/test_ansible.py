@@ -96,6 +96,11 @@ class Site:
     async def run(self, subject: str, *args: Any, **given: Any) -> model.Outcome:
         return await self.controller.run(self.job(subject, *args, **given), self.hear)
 
+    def again(self, number: int) -> dict[str, str]:
+        """What makes a job another attempt."""
+        token = f"r-1-{number}"
+        return {"token": token, "work_dir": str(self.tmp_path / "work" / token)}
+
     def hear(self, stream: str, piece: bytes) -> None:
         self.heard[stream] += piece
 
@@ -134,6 +139,55 @@ async def test_hostile_text_arrives_as_it_is(site: Site) -> None:
     assert outcome.state == "succeeded", outcome
     assert (site.tmp_path / "web01").read_bytes().decode() == f"{text}|{text}"
     assert outcome.result["data"]["said"] == text
+
+
+LOOKS_LIKE = [
+    "007",
+    "1.10",
+    "0x10",
+    "yes",
+    "True",
+    "null",
+    "~",
+    "",
+    "2024-01-01",
+    "12:30:45",
+    "1e3",
+    "{{ 1 }}",
+    "0o17",
+    ".inf",
+    "[]",
+]
+
+
+async def test_a_text_stays_one_whatever_it_looks_like(site: Site) -> None:
+    play = "- hosts: web01\n  gather_facts: false\n  tasks:\n    - ansible.builtin.set_stats: {data: {types: \"{{ given | map('type_debug') | unique | list }}\", back: '{{ given }}'}}\n"
+    (site.revision / "playbooks" / "types.yml").write_text(play)
+    outcome = await site.run("types.yml", parameters={"given": LOOKS_LIKE, "deep": {"k" * 1500: "long"}})
+    assert outcome.state == "succeeded", outcome
+    assert outcome.result["data"]["back"] == LOOKS_LIKE
+    assert len(outcome.result["data"]["types"]) == 1
+    path = site.tmp_path / "mode"
+    made = await site.run(
+        "ansible.builtin.copy",
+        "module",
+        parameters={"dest": str(path), "content": "007", "mode": "644"},
+        **site.again(2),
+    )
+    assert made.state == "succeeded", made
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("007", 0o644)
+
+
+async def test_upstreams_actions_succeed_when_ansible_says_so(site: Site) -> None:
+    (site.revision / "playbooks" / "elsewhere.yml").write_text(
+        "- {hosts: localhost, gather_facts: false, tasks: [ansible.builtin.meta: noop]}\n"
+    )
+    ours = await site.run("elsewhere.yml")
+    theirs = await site.run("elsewhere.yml", extra={"ansible_eda": {}}, **site.again(2))
+    assert (ours.state, theirs.state) == ("failed", "succeeded")
+    assert (
+        await site.run("fail.yml", hosts=("web01", "web02"), extra={"ansible_eda": {}}, **site.again(3))
+    ).state == "failed"
 
 
 async def test_module_gets_its_arguments_as_text(site: Site) -> None:

@@ -41,8 +41,12 @@ def test_yaml_is_what_was_given() -> None:
     class Loader(yaml.SafeLoader):
         pass
 
-    Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
-    value = {"a b": [1, -2.5, 1e300, 1e-7, True, None, "x\0\x7f\n", "1", "no", "é\U0001f4a9\ufeff"], "": {}}
+    Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_mapping(node, deep=True))
+    value = {
+        "a b": [1, -2.5, 1e300, 1e-7, True, None, "x\0\x7f\n", "1", "no", "é\U0001f4a9\ufeff"],
+        "": {},
+        "k" * 2000: {"?" * 1025: "v"},
+    }
     assert yaml.load(_playbook.yaml_of(value), Loader) == value
     for wrong in (float("nan"), "\ud800", {1}, model.Secret("env:A", "x")):
         with pytest.raises(_shimmed.RefusedJob):

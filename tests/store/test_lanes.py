@@ -99,6 +99,18 @@ def test_a_sequence_goes_on_where_an_end_is_unknown_and_a_lock_does_not(kit: Any
     assert kit.rows("SELECT target FROM lock WHERE target LIKE 'lock:%'") == [(LOCKED,)]
 
 
+def test_who_waits_says_for_whom_and_nothing_once_its_turn_has_come(kit: Any) -> None:
+    first, second = ask(kit, "1"), ask(kit, "2")
+    kit.decide(first, second)
+    shown = kit.rows("SELECT reason, detail FROM run WHERE id = ?", second.candidate.run)[0]
+    assert shown[0] == "lane_busy"
+    assert first.candidate.run in shown[1]
+    for _ in range(2):
+        (one,) = kit.claim().claimed
+        kit.finish(one)
+    assert kit.rows("SELECT DISTINCT reason FROM run") == [("unverified",)]
+
+
 def test_what_holds_it_is_told(kit: Any) -> None:
     first, second = ask(kit, "1"), ask(kit, "2")
     kit.decide(first, second)

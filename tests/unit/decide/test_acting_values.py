@@ -97,3 +97,26 @@ def test_each_effectful_action_comes_after_the_one_before(make: Any) -> None:
     )
     first, second, third = kit.asks({"a": 1})
     assert [one.candidate.after for one in (first, second, third)] == ["", first.candidate.run, second.candidate.run]
+
+
+@pytest.mark.parametrize("expression", ["event.n * 1000", "9 ** 64", "event.f * 1000"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "run_playbook: {name: fix.yml, extra_vars: {v: '%s'}}",
+        "debug: {msg: ['%s', x]}",
+        "post_event: {event: {v: '%s'}}",
+    ],
+)
+def test_a_number_that_json_cannot_hold_stops_its_action_and_not_the_event(
+    make: Any, expression: str, action: str
+) -> None:
+    text = action % ("{{ " + expression + " }}")
+    outcome = make(f"r | event.n is defined | action: {{{text}}}").post({"n": 9 * 10**18, "f": 1.5e308})
+    assert outcome.quarantined == []
+    (result,) = outcome.results
+    if isinstance(result, asking.Ask):
+        assert "no JSON value" in result.candidate.problems[0].fields["detail"]
+    else:
+        assert result.reason == "invalid_parameters" or expression == "9 ** 64"
+    assert outcome.appends == []

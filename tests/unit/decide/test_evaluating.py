@@ -246,3 +246,21 @@ def test_2_7_a_fact_that_set_fact_makes_says_so(make: Any) -> None:
     )
     (row,) = kit.post({"a": 1}).appends
     assert rules(kit.post(row.data, kind=row.kind, source=row.source, meta=row.meta, depth=row.depth)) == ["act/rs/s"]
+
+
+def test_a_shared_listener_has_the_name_that_each_ruleset_gives_it(make: Any, write_book: Any) -> None:
+    rule = 'r | event.meta.source.name == "%s" and event.meta.source.type == "%s" | action: {debug: {msg: "{{ event.meta.source.name }}"}}'
+    wanted = {
+        "act": ("hookA", "ansible.eda.webhook"),
+        "b": ("hookB", "eda.builtin.webhook"),
+        "c": ("ansible.eda.webhook", "ansible.eda.webhook"),
+    }
+    books = {
+        name: write_book(
+            rule % one, sources=f"[{{{f'name: {one[0]}, ' if one[0] != one[1] else ''}{one[1]}: {{port: 5000}}}}]"
+        )
+        for name, one in wanted.items()
+    }
+    kit = make(text=books.pop("act"), files={f"rulebooks/{name}.yml": text for name, text in books.items()})
+    kit.post({"x": 1}, source="ansible.eda.webhook:5000")
+    assert sorted(text for _, text in kit.said) == ["ansible.eda.webhook", "hookA", "hookB"]
