@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import Any, Final
 
 from healer.engine import chains, conditions, index, joins, leaves, normal, rules
-from healer.engine.index import Gate
+from healer.engine.index import Gate, Index
 
 RULES_IN_A_SLICE: Final = 4
 
@@ -30,8 +30,8 @@ class CompiledRule:
     """One enabled rule. `branches` has one entry for a plain condition, several for `any`; with `steps` (`all` of several patterns)
     one for each of them: what an event has to meet alone.
 
-    `only` is the name of its match where there is one branch. `absence` is the test of a rule that is only about absence
-    (`is not defined` alone); such a rule has no branches.
+    `only` is the name of its match where there is one branch. `absence` is, of a rule that is only about absence
+    (`is not defined` alone), the test that its field is there; such a rule has no branches.
     `several`: events meet its patterns one by one, and each of them has a place of its own in the index, and comes in the
     order of `ranks` to an event that meets several.
     `proven` is what is left to test of the first branch once the index has found the rule; None where nothing is left.
@@ -43,7 +43,6 @@ class CompiledRule:
     proven: leaves.Holds | None
     only: str | None
     absence: leaves.Holds | None = None
-    always_absent: bool = False
     throttle_key: str = ""
     steps: tuple[joins.Step, ...] = ()
     several: bool = False
@@ -64,17 +63,19 @@ class Compiled:
     `digest` is the SHA-256 (hexadecimal) of what it means, whatever its texts and places; `uses_meta` says whether a
     condition or group attribute reads `event.meta`, or an event is kept, with its own; `rules` are all rules, disabled ones too; `live` the
     compiled ones. `gates` are those of all rules: an event that none of them is open for fires nothing here. `places` are what the
-    numbers of the index mean: the number of a rule among the live ones, and of its pattern.
+    numbers of the index mean: the number of a rule among the live ones, and of its pattern. `absences` are the numbers of the rules about
+    absence, `having` finds those whose field an event has.
     """
 
     ruleset: rules.Ruleset
     digest: str
     uses_meta: bool
     live: tuple[CompiledRule, ...]
-    index: index.Index
+    index: Index
     gates: tuple[Gate, ...]
     tally: leaves.Tally
     absences: tuple[int, ...]
+    having: Index
     places: tuple[tuple[int, int], ...]
     several: bool
     throttled: bool
@@ -103,7 +104,7 @@ def compile(ruleset: rules.Ruleset) -> Compiled:  # noqa: A001 - the public name
 
 def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]:
     """Compile, giving control back after each few rules (about a millisecond); returns the `Compiled`."""
-    tally, shared, found, live = leaves.Tally(), chains.Shared(), index.Index(), []
+    tally, shared, found, having, live = leaves.Tally(), chains.Shared(), index.Index(), index.Index(), []
     places: list[tuple[int, int]] = []
     gates: dict[index.Gate, None] = {}
     digest, uses_meta = hashlib.sha256(_head(ruleset)), False
@@ -111,7 +112,9 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         made, ways = _compile_rule(rule, tally, shared)
         live.append(made)
         for pattern, way in enumerate(ways):
-            if made.absence is None:
+            if made.absence is not None:
+                having.add(number, way)
+            else:
                 found.add(len(places), way)
                 gates.update(dict.fromkeys(way))
             places.append((number, pattern))
@@ -120,6 +123,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         if number % RULES_IN_A_SLICE == RULES_IN_A_SLICE - 1:
             yield
     yield from found.freeze()
+    yield from having.freeze()
     return Compiled(
         ruleset=ruleset,
         digest=digest.hexdigest(),
@@ -129,6 +133,7 @@ def compile_in_slices(ruleset: rules.Ruleset) -> Generator[None, None, Compiled]
         gates=tuple(gates),
         tally=tally,
         absences=tuple(number for number, rule in enumerate(live) if rule.absence is not None),
+        having=having,
         places=tuple(places),
         several=any(rule.several for rule in live),
         throttled=any(rule.rule.throttle for rule in live),
@@ -151,7 +156,7 @@ def _compile_rule(rule: rules.Rule, tally: leaves.Tally, shared: chains.Shared) 
     digest = _hash([meant, throttle, [[action.name, action.args] for action in rule.actions]])
     alone = conditions.absence(rule.condition)
     if alone is not None:
-        return _absence_rule(rule, digest, alone, tally), [()]
+        return _absence_rule(rule, digest, alone, tally)
     if rule.condition.kind == "not_all" or (rule.condition.kind == "all" and len(rule.condition.patterns) > 1):
         return _several(rule, digest, tally, shared)
     trees = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
@@ -204,10 +209,15 @@ def _whole_and_rest(
     return leaves.all_of(made), leaves.all_of(left) if left else None
 
 
-def _absence_rule(rule: rules.Rule, digest: str, alone: conditions.Value, tally: leaves.Tally) -> CompiledRule:
+def _absence_rule(
+    rule: rules.Rule, digest: str, alone: conditions.Value, tally: leaves.Tally
+) -> tuple[CompiledRule, _Ways]:
+    """A rule that looks at the memory. Under `not` nothing keeps it silent (measured)."""
     negated = isinstance(rule.condition.patterns[0].test, conditions.Not)
-    present = leaves.leaf(conditions.Defined(alone, False), False, tally)
-    return CompiledRule(rule, digest, (), None, None, absence=present, always_absent=negated)
+    there = normal.Check(
+        conditions.Leaf(conditions.Constant(False) if negated else conditions.Defined(alone, False), "", 0, 0), False
+    )
+    return CompiledRule(rule, digest, (), None, None, absence=leaves.condition(there, tally)), [index.gates_of(there)]
 
 
 def _keeps(rule: rules.Rule) -> bool:

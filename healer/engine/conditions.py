@@ -202,7 +202,7 @@ def paths(node: Any) -> list[values.Steps]:
 def absence(condition: Condition) -> Value | None:
     """The value that a condition which is only about absence looks at: `is not defined`, also under `not`, alone, unbound.
 
-    Such a rule looks at the memory and not at the event at hand (it fires once with an empty match).
+    Such a rule looks at the memory and not at the event at hand, see `absences`.
     """
     if len(condition.patterns) != 1 or condition.patterns[0].bound:
         return None

@@ -120,7 +120,7 @@ def _verdict(
     made = of.compiled.live[number]
     everyone = of.compiled.ruleset.match_multiple_rules
     if made.absence is not None:
-        fires = number in of.ready and of.absent(number, event)
+        fires = of.absences.would_fire(number, event)
         entry["reason"] = "absence" if not fires else "taken" if taken_by and not everyone else "fires"
         entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
         return taken_by or ((made.rule.name, "") if fires else None)

@@ -33,17 +33,20 @@ class Facts:
     def retract(self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> list[memory.Entry]:
         """Remove and return every fact that the pattern fits.
 
-        `partial`: the pattern's keys have to be there and the same. Else all keys have to, but for `exclude_keys`.
+        `partial`: the pattern's keys have to be there and the same. Else those of the fact have to be in the pattern, but for
+        `exclude_keys`; what else the pattern has does not matter (measured).
         """
-        gone = [fact for fact in self.stored if _fits(fact.body, pattern, partial, exclude_keys)]
+        gone = [fact for fact in self.stored if fits(fact.body, pattern, partial, exclude_keys)]
         if gone:
             taken = {id(fact) for fact in gone}
             self.stored = [fact for fact in self.stored if id(fact) not in taken]
         return gone
 
 
-def _fits(body: dict[str, Any], pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> bool:
-    wanted = {key: value for key, value in pattern.items() if partial or key not in exclude_keys}
-    if not partial and len(wanted) != sum(key not in exclude_keys for key in body):
-        return False
-    return all(key in body and values.same(body[key], value) for key, value in wanted.items())
+def fits(body: dict[str, Any], pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> bool:
+    """Whether a pattern of a retraction is one for a fact."""
+    if partial:
+        return all(key in body and values.same(body[key], value) for key, value in pattern.items())
+    return all(
+        key in exclude_keys or (key in pattern and values.same(value, pattern[key])) for key, value in body.items()
+    )

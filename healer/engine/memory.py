@@ -91,6 +91,10 @@ class Memory:
             del entry.held[number]
         return [entry for _, entry in entries]
 
+    def sort(self) -> None:
+        """Put the events into the order of their age, once all are there."""
+        self.events = collections.OrderedDict(sorted(self.events.items()))
+
     def release(self, entry: Entry, sides: frozenset[Side]) -> None:
         """Forget an entry on these sides only."""
         for number, (side, key, members) in list(entry.held.items()):

@@ -10,7 +10,20 @@ import heapq
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, Final
 
-from healer.engine import compiled, explaining, facts, joins, matches, memory, rules, snapshots, throttles, timers, turn
+from healer.engine import (
+    absences,
+    compiled,
+    explaining,
+    facts,
+    joins,
+    matches,
+    memory,
+    rules,
+    snapshots,
+    throttles,
+    timers,
+    turn,
+)
 
 MICROSECONDS: Final = 1_000_000
 Fetch = Callable[[int], dict[str, Any]]
@@ -30,14 +43,14 @@ class Session:
         self.windows = throttles.Windows(
             {n: made.rule.throttle for n, made in enumerate(self.compiled.live) if made.rule.throttle is not None}
         )
-        self.timers = timers.Timers(_timers(self.compiled.live))
-        self.ready = set(self.compiled.absences)
+        self.absences = absences.Absences(self.compiled, self.memory)
+        self.timers = timers.Timers({**_timers(self.compiled.live), **self.absences.by_rule})
         self.now: float = 0
         self._broken_before = -self.compiled.tally.broken
         self._multiple = self.compiled.ruleset.match_multiple_rules
         self._find = self.compiled.index.find
         self._live = self.compiled.live
-        self._plain = not (self.windows or self.chains or self.timers or self.compiled.absences)
+        self._plain = not (self.windows or self.chains or self.timers)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -106,11 +119,12 @@ class Session:
         due = self._pass(now_us)
         entry = self.memory.entry(body, ref, now_us, fact=fact)
         found = list(self._found(body))
-        if self.ready:
-            found = self._with_absences(body, found)
+        if self.compiled.absences:
+            self.absences.block(entry)
+            found = list(heapq.merge(found, [(number, None) for number in self.absences.ask()], key=_number))
         this = turn.Turn(self, entry, now)
         this.run(found)
-        self._take(entry, this)
+        self._take(entry, this, now_us)
         return due + this.fired
 
     def _found(self, body: dict[str, Any]) -> Iterator[turn.Found]:
@@ -137,14 +151,23 @@ class Session:
         if patterns:
             yield now_at, patterns
 
-    def timed(self, number: int, timer: timers.Timer) -> None:
-        """A timer has changed. What is over for its rule is over for the others too (but not a fact)."""
+    def timed(self, number: int, timer: timers.Timer, now_us: int) -> None:
+        """A timer has changed. What is over for its rule is over for the others too (but not a fact), in that moment."""
         self.timers.changed(number)
         if isinstance(timer, timers.NotAll):
-            for one in timer.over:
-                if not one.fact:
-                    self.memory.drop(one)
+            self.forget([one for one in timer.over if not one.fact], now_us, wait_us=0)
             timer.over.clear()
+
+    def forget(
+        self, entries: Sequence[memory.Entry], now_us: int, *stay: memory.Entry, wait_us: int = absences.TICK_US
+    ) -> None:
+        """Drop entries everywhere. A rule about absence that knows one of them, or one that stays, may have to be asked at another time."""
+        touched = self.absences.touched([*entries, *stay]) if self.compiled.absences else ()
+        for one in entries:
+            self.memory.drop(one)
+        for number in touched:
+            self.absences.by_rule[number].settle(now_us, wait_us)
+            self.timers.changed(number)
 
     def remember(self, fact: memory.Entry, numbers: Container[int]) -> None:
         """Let a fact that was there before into rules that start anew; what it completes there was complete before, and fires nothing."""
@@ -155,50 +178,13 @@ class Session:
                         self.chains[number].insert(pattern, fact)
                 self.chains[number].fire()
 
-    def _take(self, entry: memory.Entry, this: turn.Turn) -> None:
+    def _take(self, entry: memory.Entry, this: turn.Turn, now_us: int) -> None:
         """Forget the events that a rule had; remember a fact."""
         stays = entry.fact and not this.taken_by and self.relevant(entry.body) and self.facts.store(entry)
-        if not self._multiple:
-            for one in this.used:
-                if not one.fact:
-                    self.memory.drop(one)
-            if this.fired and this.fired[0].matches and not (entry.fact or this.taken_by):
-                self.ready.update(
-                    number
-                    for number in self.compiled.absences
-                    if any(self._present(number, one.body) for one in this.used)
-                )
+        gone = [] if self._multiple else [one for one in this.used if not one.fact]
         if this.taken_by or (entry.fact and not stays):
-            self.memory.drop(entry)
-
-    # --- rules about absence ----------------------------------------------------------------------------------------------
-
-    def _with_absences(self, event: dict[str, Any], found: list[turn.Found]) -> list[turn.Found]:
-        """The rules found and those about absence whose turn it is, in the order of the file.
-
-        Such a rule has its turn with the first event, and again after an event that had the field was taken by a rule
-        (measured). The turn is over with this event, whoever gets it.
-        """
-        absent = [(number, None) for number in sorted(self.ready) if self.absent(number, event)]
-        self.ready.clear()
-        return list(heapq.merge(found, absent, key=_number))
-
-    def absent(self, number: int, event: dict[str, Any]) -> bool:
-        """Whether nothing in memory, nor the event, has what a rule about absence looks for."""
-        made = self._live[number]
-        present = made.absence
-        if present is None:
-            return False
-        return made.always_absent or not (present(event) or self._remembered(present))
-
-    def _remembered(self, present: Callable[[dict[str, Any]], bool]) -> bool:
-        return any(present(one.body) for one in self.facts.stored) or any(
-            present(one.body) for one in self.memory.events.values()
-        )
-
-    def _present(self, number: int, event: dict[str, Any]) -> bool:
-        present = self._live[number].absence
-        return present is not None and present(event)
+            gone.append(entry)
+        self.forget(gone, now_us, entry)
 
     def relevant(self, fact: dict[str, Any]) -> bool:
         """Whether a fact passes a pattern of any rule; only then it is remembered."""
@@ -209,25 +195,25 @@ class Session:
                 return True
             if not made.several and self.name_of(made, fact) is not None:
                 return True
-        return any(self._present(number, fact) for number in self.compiled.absences)
+        return bool(self.compiled.absences and self.absences.having(fact))
 
     def retract_fact(
         self, pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str], now: float, ref: int = 0
     ) -> list[matches.Match]:
-        """Forget the facts that fit the pattern; a rule about absence fires if the last that it looked for went."""
+        """Forget what fits the pattern, facts and the events that wait (measured); rules about absence that are to be asked may fire.
+
+        They fire with what was retracted: what has their field, else the oldest.
+        """
         now = self.now = max(now, self.now)
-        fired = self._pass(round(now * MICROSECONDS))
+        now_us = round(now * MICROSECONDS)
+        fired = self._pass(now_us)
         gone = self.facts.retract(pattern, partial, exclude_keys)
-        for fact in gone:
-            self.memory.drop(fact)
-        for number in self.compiled.absences if gone else ():
+        gone += [one for one in self.memory.events.values() if facts.fits(one.body, pattern, partial, exclude_keys)]
+        self.forget(gone, now_us)
+        for number in self.absences.ask() if gone else ():
             made = self._live[number]
-            present = made.absence
-            if present is None or made.always_absent or self._remembered(present):
-                continue
-            last = next((fact for fact in gone if present(fact.body)), None)
-            if last is not None:
-                fired.append(matches.Match(made.rule, {"m": last.body}, {"m": last.ref}, now))
+            shown = next((one for one in gone if made.absence and made.absence(one.body)), gone[0])
+            fired.append(matches.Match(made.rule, {"m": shown.body}, {"m": shown.ref}, now))
         return fired
 
     # --- time -----------------------------------------------------------------------------------------------------------------
@@ -245,6 +231,8 @@ class Session:
     def _pass(self, now_us: int) -> list[matches.Match]:
         """Let windows and events go whose time is over, and fire what is due."""
         fired = []
+        if not self.absences.begun:
+            self._begin(now_us)
         for number, due in self.timers.due(now_us):
             made = self._live[number]
             events = {
@@ -253,10 +241,16 @@ class Session:
             }
             refs = {name: one.ref for name, (one, _) in due.events.items()}
             fired.append(matches.Match(made.rule, events, refs, due.at_us / MICROSECONDS))
-            self.timed(number, self.timers.by_rule[number])
+            self.timed(number, self.timers.by_rule[number], due.at_us)
         self.windows.advance(now_us)
         self.memory.expire(now_us)
         return fired
+
+    def _begin(self, now_us: int) -> None:
+        """The session hears the time for the first time."""
+        self.absences.begin(now_us)
+        for number in self.absences.by_rule:
+            self.timers.changed(number)
 
     # --- what it says of itself ---------------------------------------------------------------------------------------------
 

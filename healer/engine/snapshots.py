@@ -31,7 +31,7 @@ def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
         "format": FORMAT,
         "ruleset": of.compiled.digest,
         "now_us": max(of.windows.now_us, round(of.now * 1_000_000)),
-        "ready": [list(_identity(of, number)) for number in sorted(of.ready)],
+        "ready": [list(_identity(of, number)) for number in sorted(of.absences.ready)],
         "entries": [[entry.ref, entry.at_us, int(entry.fact), *([entry.body] if bodies else [])] for entry in entries],
         "facts": [place[entry] for entry in of.facts.stored],
         "chains": [
@@ -40,7 +40,7 @@ def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
         "timers": [
             [*_identity(of, number), timer.snapshot(place)]
             for number, timer in of.timers.by_rule.items()
-            if timer.deadline_us is not None
+            if timer.deadline_us is not None or any(True for _ in timer.entries())
         ],
         "windows": [
             [*_identity(of, number), window.snapshot(groups=bodies)]
@@ -71,7 +71,9 @@ def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[i
         made = body[0] if body else _fetched(fetch, ref)
         entries.append(into.memory.entry(made, ref, at_us, fact=bool(fact)))
     known = {_identity(into, number): number for number in range(len(into.compiled.live))}
-    into.ready = {known[name, digest] for name, digest in snapshot["ready"] if (name, digest) in known}
+    into.absences.go_on(
+        {known[name, digest] for name, digest in snapshot["ready"] if (name, digest) in known}, int(snapshot["now_us"])
+    )
     anew = dict(into.chains)
     for name, digest, state in snapshot["chains"]:
         number = known.get((name, digest))
@@ -85,21 +87,30 @@ def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[i
             raise ValueError(f"no entry {number} is there")
         entry = entries[number]
         if into.relevant(entry.body) and into.facts.store(entry):
+            into.absences.block(entry)
             into.remember(entry, anew)
-    for name, digest, state in snapshot["timers"]:
-        number = known.get((name, digest))
-        if number is not None:
-            try:
-                into.timers.by_rule[number].restore(state, entries)
-            except (IndexError, KeyError, TypeError) as error:
-                raise ValueError(f"the timer of the rule {name!r} is none: {error}") from None
-            into.timers.changed(number)
+    _put_back_timers(into, snapshot["timers"], known, entries)
+    into.memory.sort()
     for name, digest, windows in snapshot["windows"]:
         number = known.get((name, digest))
         if number is not None:
             for ref, until_us, count, *group in windows:
                 key = _key(group[0]) if group else into.windows.by_rule[number].group(_fetched(fetch, ref))
                 into.windows.reopen(number, key, ref, until_us, count)
+
+
+def _put_back_timers(
+    into: session.Session, states: list[Any], known: dict[tuple[str, str], int], entries: list[memory.Entry]
+) -> None:
+    for name, digest, state in states:
+        number = known.get((name, digest))
+        if number is not None:
+            try:
+                into.timers.by_rule[number].restore(state, entries)
+            except (IndexError, KeyError, TypeError) as error:
+                raise ValueError(f"the timer of the rule {name!r} is none: {error}") from None
+    for number in into.timers.by_rule:
+        into.timers.changed(number)
 
 
 def _fetched(fetch: Callable[[int], dict[str, Any]] | None, ref: int) -> dict[str, Any]:

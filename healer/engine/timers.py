@@ -1,7 +1,7 @@
 """Rules that time fires: `once_after`, which gathers events until its window is over, and `not_all`, which fires for what came alone.
 
-Caller: `session`. Times are whole microseconds; a window is [t, t+N), so that both fire at exactly t+N. Measured on the peer, where
-`not_all` is only followed as far as it is regular: see docs/rulebooks.md.
+Callers: `session`; `absences`, whose rules are timers too. Times are whole microseconds; a window is [t, t+N), so that both fire at
+exactly t+N. Measured on the peer, where `not_all` is only followed as far as it is regular: see docs/rulebooks.md.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Timer(Protocol):
     deadline_us: int | None
     evicted: int
 
-    def fire(self, at_us: int) -> Due:
-        """What is due at the deadline, `at_us`; the timer then stands as after it."""
+    def fire(self, at_us: int) -> Due | None:
+        """What is due at the deadline, `at_us`, if anything; the timer then stands as after it."""
 
     def entries(self) -> Iterator[memory.Entry]:
         """All that is held."""
@@ -194,6 +194,8 @@ class Timers:
         self.by_rule = by_rule
         self._due: list[tuple[int, int]] = []
         self._stands: set[tuple[int, int]] = set()
+        for number in by_rule:
+            self.changed(number)
 
     def __bool__(self) -> bool:
         return bool(self.by_rule)
@@ -220,7 +222,8 @@ class Timers:
         """What is due up to `now_us`: by time, then by rule. (rule's number, what fires)"""
         while (at_us := self.next_us()) is not None and at_us <= now_us:
             number = self._pop()
-            yield number, self.by_rule[number].fire(at_us)
+            if (due := self.by_rule[number].fire(at_us)) is not None:
+                yield number, due
             self.changed(number)
 
     def _pop(self) -> int:

@@ -7,6 +7,7 @@ to an earlier one has counted it all the same (measured on the peer, kept).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -38,27 +39,50 @@ class Turn:
 
     def run(self, found: Iterable[Found]) -> None:
         """Go through the rules that could fire."""
-        live = self._of.compiled.live
-        for number, patterns in found:
+        self._go(found)
+        if self._of.compiled.absences:
+            for number in self._of.absences.ask():  # those whose field went with what a `not_all` had
+                self._absent(self._of.compiled.live[number])
+        if self._notes:
+            self._mark()
+
+    def _go(self, found: Iterable[Found]) -> None:
+        live, rest = self._of.compiled.live, iter(found)
+        for number, patterns in rest:
             made = live[number]
             if made.throttle_key:
+                before = self.taken_by
                 self._throttled(number, made)
+                if self.taken_by and not before and self._of.compiled.absences:
+                    self._go(self._without(number, rest))
+            elif made.absence is not None:
+                self._absent(made)
             elif self.taken_by:
                 continue
             elif patterns is not None:
                 self._several(number, made, patterns)
-            elif self._everyone or not self._taken:
+            else:
                 self._plain(made)
-        if self._notes:
-            self._mark()
+
+    def _without(self, taker: int, rest: Iterable[Found]) -> list[Found]:
+        """The rules that are left once one with a throttle has the entry: also those about absence whose field went with it."""
+        self._of.absences.withdraw(self._entry, taker)
+        self._of.forget([self._entry], self._entry.at_us)
+        return sorted([*rest, *((number, None) for number in self._of.absences.ask())], key=operator.itemgetter(0))
+
+    def _absent(self, made: compiled.CompiledRule) -> None:
+        if self._everyone or not self._taken:
+            self._fire(matches.Match(made.rule, {}, {}, self._now))
 
     def _plain(self, made: compiled.CompiledRule) -> None:
-        if made.absence is not None:
-            self._fire(matches.Match(made.rule, {}, {}, self._now))
+        """A rule that lost the event to one about absence, which needs none, takes it all the same (measured)."""
+        if self._taken and not self._everyone and self._entry in self.used:
             return
         name = self._of.name_of(made, self._entry.body)
-        if name is not None:
-            self.used.add(self._entry)
+        if name is None:
+            return
+        self.used.add(self._entry)
+        if self._everyone or not self._taken:
             self._fire(matches.Match(made.rule, {name: self._entry.body}, {name: self._entry.ref}, self._now))
 
     def _several(self, number: int, made: compiled.CompiledRule, patterns: list[int]) -> None:
@@ -69,7 +93,7 @@ class Turn:
         timer = self._of.timers.by_rule.get(number)
         if isinstance(timer, timers.NotAll):
             timer.take(self._entry, met)
-            self._of.timed(number, timer)
+            self._of.timed(number, timer, self._entry.at_us)
             return
         chain = self._of.chains[number]
         if len(met) > 1:
@@ -93,7 +117,7 @@ class Turn:
         if isinstance(timer, timers.OnceAfter):
             self.taken_by = made.throttle_key
             timer.take(entry)
-            self._of.timed(number, timer)
+            self._of.timed(number, timer, self._entry.at_us)
             return
         window: throttles.OnceWithin = self._of.windows.by_rule[number]
         key = window.group(entry.body)

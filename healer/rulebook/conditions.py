@@ -109,7 +109,7 @@ def _warned(document: config.Document, mark: config.Mark | None, made: condition
     if conditions.absence(made) is not None:
         document.warning(
             "trap-absence",
-            "a condition that is only about absence fires once, on the first event, with an empty match",
+            "a condition that is only about absence looks at the memory: it fires once, at the start, with an empty match",
             mark,
             "join it with another test: event.x is not defined and event.y is defined",
         )

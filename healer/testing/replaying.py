@@ -44,6 +44,8 @@ def replay(
     """
     sessions = {one.name: engine.Session(one) for one in loading.load(rulebook, variables)}
     clock: float = 0
+    for session in sessions.values():
+        session.advance(clock)
     found: list[Firing] = []
     for number, raw in enumerate(steps):
         step = steps_.read(number, raw, list(sessions))

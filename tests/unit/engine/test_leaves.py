@@ -26,7 +26,7 @@ def ruleset(condition: Any, variables: dict[str, Any] | None = None) -> engine.C
 def fires(condition: Any, event: dict[str, Any], variables: dict[str, Any] | None = None) -> bool:
     """Whether a rule fires for an event that is not the first of its session."""
     session = engine.Session(ruleset(condition, variables))
-    session.ready.clear()
+    session.absences.go_on((), 0)
     return bool(session.post(event, 0))
 
 

@@ -42,7 +42,8 @@ RULES = [
 
 
 def compiled(rules: list[dict[str, Any]]) -> engine.Compiled:
-    return testing.load([{"name": "s", "hosts": "all", "sources": [], "rules": rules}])[0]
+    ruleset = {"name": "s", "hosts": "all", "sources": [], "rules": rules, "default_events_ttl": "10 seconds"}
+    return testing.load([ruleset])[0]
 
 
 MADE = compiled(RULES)
@@ -130,6 +131,19 @@ def test_a_changed_rule_knows_the_facts_that_are_there() -> None:
     after.restore(before.snapshot())
     assert after.post({"i": 3}, 1) == []
     assert [match.matches for match in after.post({"j": 1, "n": 1}, 1)] == [{"m_0": {"i": 1}, "m_1": {"j": 1, "n": 1}}]
+
+
+def test_after_a_stop_events_still_go_in_the_order_of_their_age() -> None:
+    """The rules' memories are filled one after the other, the first with what came last."""
+    conditions = [["event.i == 1", "event.i == 2"], ["event.j == 1", "event.j == 2"]]
+    rules = [{"name": str(n), "condition": {"all": one}, "action": {"none": None}} for n, one in enumerate(conditions)]
+    ruleset = {"name": "s", "hosts": "all", "sources": [], "rules": rules, "default_events_ttl": "10 seconds"}
+    made = testing.load([ruleset])[0]
+    before, after = engine.Session(made), engine.Session(made)
+    before.post({"j": 1}, 0)
+    before.post({"i": 1}, 5)
+    after.restore(before.snapshot())
+    assert after.post({"j": 2}, 11) == before.post({"j": 2}, 11) == []
 
 
 def test_another_format_is_refused() -> None:
