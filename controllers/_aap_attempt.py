@@ -232,7 +232,7 @@ class Attempt:
             found = [
                 one
                 async for one in self._api.pages(path, params)
-                if by_label or _aap_template.carries(one, self._job.token)
+                if by_label or _aap_template.carries(one, _aap_template.token_of(self._job))
             ]
             if len(found) == 1:
                 launched = _job_of(found[0], self._api.base)

@@ -83,9 +83,15 @@ def label_names(job: model.Job) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def token_of(job: model.Job) -> str:
+    """What a job carries to be known again: the attempt's token, and whose it is, since another daemon counts its attempts alike."""
+    instance = job.extra.get("instance")
+    return f"{job.token}-{instance}" if instance else job.token
+
+
 def token_label(job: model.Job) -> str:
     """The label that stands for an attempt where variables cannot."""
-    return f"healer-token-{job.token}"
+    return f"healer-token-{token_of(job)}"
 
 
 async def label_ids(
@@ -153,7 +159,7 @@ def body(job: model.Job, template: Template, labels: list[int], say: Say) -> dic
     if job.extra.get("include_events", True) and job.extra.get("ansible_eda") is not None:
         variables["ansible_eda"] = job.extra["ansible_eda"]
     if template.mark == "variables":
-        variables[OWN_VARIABLE] = job.token
+        variables[OWN_VARIABLE] = token_of(job)
     if variables:
         made["extra_vars"] = variables
     if labels:

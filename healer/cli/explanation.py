@@ -28,7 +28,7 @@ WORDS: Final = {
     "ended": "a rule had ended its rulebook (shutdown)",
     "not-heard": "its condition holds today, and it did not hear of the event then",
     "absence": "it fires for a field that is missing, and the event has it",
-    "absence-over": "what is missing is looked at once, with the first event, and that has been",
+    "absence-over": "it was asked already, and is again once something that has the field has come and gone",
 }
 """Why a rule did not fire, in words."""
 

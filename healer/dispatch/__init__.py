@@ -178,7 +178,7 @@ class Dispatcher:
             parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
             deadline_s=deadline_s,
             revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
-            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra=given["extra"],
+            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._store.uid[:12]},
             environment=environment,
         )  # fmt: skip
         maskers: dict[output.Stream, secrets.Masker] = {

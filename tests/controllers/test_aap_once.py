@@ -389,3 +389,10 @@ async def test_refused_launch_that_is_cancelled_is_absent(aap_site: Any, wait_fo
     await wait_for_async(lambda: aap_site.fake.hanging)
     await cancelled(running, aap_site)
     assert (await aap_site.controller.find(aap_site.job())).state == "absent"
+
+
+async def test_another_daemons_job_of_the_same_token_is_not_ours(aap_site: Any) -> None:
+    job = aap_site.job(extra={"instance": "0123abcd"})
+    await aap_site.controller.run(job, aap_site.hear)
+    (launched,) = aap_site.launches()
+    assert launched["extra_vars"]["healer_token"] == f"{TOKEN}-0123abcd"

@@ -126,7 +126,7 @@ def test_a_code_without_its_sentence_gets_one(ask, daemon):
     ("reason", "says"),
     [
         ("absence", "it fires for a field that is missing, and the event has it"),
-        ("absence-over", "what is missing is looked at once, with the first event, and that has been"),
+        ("absence-over", "it was asked already, and is again once something that has the field has come and gone"),
         ("not-heard", "its condition holds today, and it did not hear of the event then"),
         ("throttled", "its throttle was closed"),
         ("uncounted", "its throttle does not count an event without what it groups by"),

@@ -24,7 +24,12 @@ async def test_a_job_has_all_that_the_run_says(box: Any, wait_for_async: Any) ->
         "script",
         "scripts/x.sh",
     )
-    assert (job.parameters, job.extra, job.idempotent, job.deadline_s) == ({"n": 1}, {"verbosity": 2}, True, 30)
+    assert (job.parameters, job.extra, job.idempotent, job.deadline_s) == (
+        {"n": 1},
+        {"verbosity": 2, "instance": box.store.uid[:12]},
+        True,
+        30,
+    )
     assert job.targets == (model.Target("host", "web1", "WEB1", "10.0.0.1", ("web",), True),)
     assert (job.revision_dir, job.work_dir) == (str(box.folder / "revision-1"), str(box.folder / "work" / job.token))
     assert box.rows("SELECT state, reason FROM run") == [("succeeded", "unverified")]
