@@ -22,7 +22,7 @@ class Opener:
         self._files = files
 
     def __call__(self, where: str) -> str:
-        """The value behind `ansible-vault:` of a reference. Raises ValueError."""
+        """The value behind `ansible-vault:` of a reference, a number as text. Raises ValueError."""
         try:
             if not where.startswith("file:"):
                 return self._vault.decrypt(where)
@@ -36,6 +36,8 @@ class Opener:
                 found = found[int(step)] if isinstance(found, list) else found[step]
             except (LookupError, TypeError, ValueError):
                 raise ValueError(f"{path} has nothing at {pointer}") from None
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return str(found)
         if not isinstance(found, str):
             raise ValueError(f"{path} has no text at {pointer}")  # noqa: TRY004 - as for whatever else is wrong
         return self._vault.decrypt(found) if vault.is_vaulted(found) else found

@@ -128,7 +128,12 @@ class Upstream:
         problems: list[policy.Problem],
     ) -> tuple[str, list[model.Target]]:
         """(file or module, hosts) of a playbook or module."""
-        targets, missing = revision.expand_hosts(controller, _hosts(fired))
+        named = _hosts(fired)
+        targets, missing = (
+            revision.expand_hosts(controller, named)
+            if named
+            else revision.expand_pattern(controller, fired.ruleset.hosts)
+        )
         subject = name
         if kind == "playbook":
             found = revision.playbook(name)
@@ -143,14 +148,14 @@ class Upstream:
 
 
 def _hosts(fired: Fired) -> list[str]:
-    """The hosts of the events' meta, of all of them; else those of the ruleset."""
+    """The hosts of the events' meta, of all of them; none: those of the ruleset count."""
     found: list[str] = []
     for event in fired.match.matches.values():
         meta = event.get("meta")
         hosts = meta.get("hosts") if isinstance(meta, Mapping) else None
         if isinstance(hosts, str | list):
             found += _split(hosts)
-    return list(dict.fromkeys(found)) or _split(fired.ruleset.hosts)
+    return list(dict.fromkeys(found))
 
 
 def _split(hosts: str | list[Any]) -> list[str]:
@@ -159,10 +164,10 @@ def _split(hosts: str | list[Any]) -> list[str]:
 
 
 def _job_args(fired: Fired, args: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template is started with; its limit is the one given, else the hosts."""
+    """What the template is started with; its limit is the one given, else the hosts, a pattern of the ruleset's as it is written."""
     given = args.get("job_args")
     made = dict(given) if isinstance(given, Mapping) else {}
-    limit = made.get("limit", _hosts(fired))
+    limit = made.get("limit", _hosts(fired) or fired.ruleset.hosts.strip())
     made["limit"] = ",".join(map(str, limit)) if isinstance(limit, list) else str(limit)
     return made
 

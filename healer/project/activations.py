@@ -67,6 +67,8 @@ class Spec:
     written: config.Map
     shape: Shape
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    origins: dict[str, errors.Place] = dataclasses.field(default_factory=dict)
+    """Variable → where the value that counts stands."""
 
     def at(self, key: str) -> config.Mark | None:
         """Where the value of a key stands, else the activation."""
@@ -115,6 +117,9 @@ def _name(spec: Spec, names: dict[str, errors.Place]) -> None:
     document, name, at = spec.document, spec.shape.name, spec.at("name")
     if not _NAME.fullmatch(name):
         document.error("name", f"{name!r} is no name of an activation", at, "letters, digits, _ . / - (at most 128)")
+    elif {"", ".", ".."} & set(name.split("/")):
+        message = f"{name!r} is no name of an activation: each part between its slashes has to be a name of its own"
+        document.error("name", message, at, "a name like site/web")
     elif name == HIDDEN_ACTIVATION:
         document.error("reserved-name", f"{name!r} is the name of the rules that events: of actions.yaml make", at)
     elif name in names:
@@ -137,6 +142,7 @@ def _variables(
     own = spec.written.get("vars")
     if isinstance(own, config.Map):
         _checked(spec.document, own)
+        _note(spec, spec.document, own)
         made |= model.sealed(own)
     return made
 
@@ -177,8 +183,13 @@ def _file(
     document.diagnostics += [one for one in read.diagnostics if one not in document.diagnostics]
     if not read.ok or not isinstance(read.value, config.Map):
         return {}
+    _note(spec, read, read.value)
     made: dict[str, Any] = model.sealed(read.value)
     return {key: _within(path, value, f"/{key}") for key, value in made.items()} if whole else made
+
+
+def _note(spec: Spec, document: config.Document, found: config.Map) -> None:
+    spec.origins.update({str(name): document.place(at) for name, at in found.keys_at.items()})
 
 
 def _checked(document: config.Document, found: config.Map) -> None:
@@ -190,9 +201,10 @@ def _checked(document: config.Document, found: config.Map) -> None:
 
 
 def _within(path: str, value: Any, pointer: str) -> Any:
-    """The value of a file that is vaulted as a whole: each text in it is a secret of its own, found by its place in the file."""
+    """The value of a file that is vaulted as a whole: each text and number in it is a secret of its own, found by its place in the file."""
     if isinstance(value, dict):
         return {key: _within(path, inner, f"{pointer}/{key}") for key, inner in value.items()}
     if isinstance(value, list):
         return [_within(path, inner, f"{pointer}/{number}") for number, inner in enumerate(value)]
-    return model.Reference(f"ansible-vault:file:{path}#{pointer}") if isinstance(value, str) else value
+    secret = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return model.Reference(f"ansible-vault:file:{path}#{pointer}") if secret else value

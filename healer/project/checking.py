@@ -7,7 +7,7 @@ value with a template in it is known only when an event comes, so it is not chec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
@@ -35,6 +35,8 @@ class Checker:
     hostname: str
     playbooks: set[str] = dataclasses.field(default_factory=set)
     """Those that rules run by themselves; filled while rulesets are checked."""
+    idle: dict[tuple[str, str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
+    """(controller, inventory, `hosts:` of a ruleset) → what of it means no host, looked for once."""
 
     # --- the catalog and the controllers ------------------------------------------------------------------------------
 
@@ -120,13 +122,14 @@ class Checker:
     ) -> None:
         """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts; `upstream`: its
         own actions are meant to pass no gates."""
-        rules = value.get("rules")
+        rules, kinds = value.get("rules"), dict[str, None]()
         for rule in rules if isinstance(rules, config.Seq) else ():
             if not isinstance(rule, config.Map):
                 continue
             effectful, held = False, _policies(value, rule)
             for name, action in _actions(rule):
                 effectful |= name in revision.EFFECTFUL
+                kinds |= {revision.UPSTREAM[name]: None} if name in ("run_playbook", "run_module") else {}
                 if isinstance(action[name], config.Map):
                     self._action(document, name, action, names, upstream=upstream or bool(held))
             braked = (
@@ -145,6 +148,25 @@ class Checker:
                 document.warning(
                     "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
                 )
+
+        self._hosts(document, value, kinds)
+
+    def _hosts(self, document: config.Document, value: config.Map, kinds: Iterable[str]) -> None:
+        """`hosts:` of a ruleset against the inventory of the controllers that its playbooks and modules go to."""
+        text, found = value.get("hosts"), dict[str, str]()
+        for name in dict.fromkeys(map(self._for_kind, kinds)):
+            spec = self.controllers.by_name.get(name)
+            hosts = self.inventories.get(spec.inventory, targets.EMPTY) if spec else targets.EMPTY
+            if spec and isinstance(text, str) and spec.inventory not in self.incomplete and not hosts.partial:
+                key = (spec.name, spec.inventory, text)
+                if key not in self.idle:
+                    self.idle[key] = dict(targets.idle(spec, hosts, self.hostname, text))
+                found |= self.idle[key]
+        for message, near in found.items():
+            document.warning("no-hosts", message, value.values_at.get("hosts"), near)
+
+    def _for_kind(self, kind: str) -> str:
+        return revision.controller_for(self.controllers.by_name, self.controllers.default, kind)
 
     def gathering(self, document: config.Document, activation: revision.Activation) -> revision.Activation:
         """The activation as it can be: facts are gathered where a controller can ask for them and has hosts, else it is told."""

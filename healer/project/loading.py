@@ -30,7 +30,9 @@ from healer.project import (
     gathering,
     git,
     hidden,
+    identities,
     mistakes,
+    opening,
     revision,
     settings,
     sources,
@@ -149,16 +151,18 @@ class _Loading:
             frozenset(self._incomplete), self._hostname,
         )  # fmt: skip
         self._check(checker, written, control)
-        all_sources = sources.Sources(self.tree)
+        all_sources = sources.Sources(self.tree, read.settings.server)
         if main is not None:
             all_sources.share(main)
-        switched_on = self._activations(checker, all_sources, read.settings, specs)
+        names = identities.Identities()
+        switched_on = self._activations(checker, all_sources, read.settings, specs, names)
         if all(one.severity != "error" for one in self._told()):  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
         if of_events is not None:
             switched_on.append(of_events[0])
             all_sources.found[of_events[1].name] = of_events[1]
+            self._more += names.take_events(of_events[0].name, of_events[0].rulesets[0])
         if not written and len(switched_on) == (of_events is not None):
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
@@ -286,18 +290,18 @@ class _Loading:
 
     def _activations(
         self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings,
-        specs: list[activations.Spec] | None,
+        specs: list[activations.Spec] | None, names: identities.Identities,
     ) -> list[revision.Activation]:  # fmt: skip
         made: list[revision.Activation] = []
-        identities: dict[str, errors.Place] = {}
         views: dict[str, checking.Checker] = {"": checker}
         for book in books.read(self.tree, specs):
             self._documents.append(book.document)
             activation = _activation(book)
             if activation.inventory not in views:
                 views[activation.inventory] = checker.under(activation.inventory)
-            self._open(book, activation)
-            self._book(book, activation, views[activation.inventory], all_sources, identities)
+            self._more += opening.shut(book, activation, self._vault) if self._vault is not None else ()
+            self._book(book, activation, views[activation.inventory], all_sources)
+            names.take(book)
             _windows(book, read.retention.journal)
             if not _is_off(book):
                 made.append(views[activation.inventory].gathering(book.document, activation))
@@ -306,27 +310,9 @@ class _Loading:
             self._more.append(errors.Diagnostic("not-activated", message, errors.Place(path), "warning"))
         return made
 
-    def _open(self, book: books.Book, activation: revision.Activation) -> None:
-        """What is vaulted in a rulebook or given to it has to open, where it is known with what."""
-        given = [
-            activation.variables,
-            activation.env,
-            *(action.args for one in activation.rulesets for rule in one.rules for action in rule.actions),
-        ]
-        for _, found in model.references(
-            [*given, [dict(spec.args) for one in activation.rulesets for spec in one.sources]]
-        ):
-            try:
-                if self._vault is not None and vault.is_vaulted(text := found.reference.removeprefix("ansible-vault:")):
-                    self._vault.decrypt(text)
-            except vault.VaultError as error:
-                document, mark = (book.spec.document, book.spec.written.mark) if book.spec else (book.document, None)
-                document.error(error.code, f"{activation.name}: {error.message}", mark, error.try_)
-
     def _book(
-        self, book: books.Book, activation: revision.Activation, checker: checking.Checker, all_sources: sources.Sources,
-        identities: dict[str, errors.Place],
-    ) -> None:  # fmt: skip
+        self, book: books.Book, activation: revision.Activation, checker: checking.Checker, all_sources: sources.Sources
+    ) -> None:
         """The rulesets of a rulebook that is on, against everything else; of one that is off the sources are not taken."""
         document, spec = book.document, book.spec
         written = list(book.written())
@@ -338,7 +324,6 @@ class _Loading:
             lifecycle = taking.of_ruleset(document, value, activation.name, name, given) or _is_off(book)
             upstream = spec is not None and spec.shape.compat == "upstream"
             checker.ruleset(document, value, names, lifecycle=lifecycle, upstream=upstream)
-            _identity(document, f"{activation.name}/{name}", value, identities)
         for name, shared in replaced.items():
             if spec is not None and name not in given.used:
                 known = [sources.name_of(item) for _, value in written for item in value.get("sources") or ()]
@@ -362,7 +347,7 @@ def _activation(book: books.Book) -> revision.Activation:
         return revision.Activation(book.activation, book.document.file, rulesets, gathering=gathering.ruleset(rulesets))
     shape = spec.shape
     env = {
-        name: {"secret": value.secret} if isinstance(value, plugins.SecretRef) else value
+        name: {"secret": value.secret} if isinstance(value, plugins.SecretRef) else model.sealed(value)
         for name, value in shape.env.items()
     }
     mode = None if shape.mode == "off" else shape.mode
@@ -371,15 +356,6 @@ def _activation(book: books.Book) -> revision.Activation:
         inventory=controllers.path_of(shape.inventory), mode=mode, restart=shape.restart,
         gathering=gathering.ruleset(rulesets),
     )  # fmt: skip
-
-
-def _identity(document: config.Document, identity: str, value: config.Map, known: dict[str, errors.Place]) -> None:
-    """`a/b` with a ruleset `c` and `a` with a ruleset `b/c` would be one."""
-    mark = value.values_at.get("name")
-    place = document.place(mark)
-    first = known.setdefault(identity, place)
-    if first.file != place.file:
-        document.error("duplicate-name", f"{identity!r} is the ruleset of another file already ({first})", mark)
 
 
 def _windows(book: books.Book, journal_s: float) -> None:

@@ -117,10 +117,7 @@ class Revision:
 
     def controller_for(self, kind: str) -> str:
         """The controller of an upstream action that runs a `kind`: the default one if it can, else the first that can."""
-        default = self.controllers.get(self.default_controller)
-        if default is not None and kind in default.kinds:
-            return self.default_controller
-        return next((name for name, spec in self.controllers.items() if kind in spec.kinds), self.default_controller)
+        return controller_for(self.controllers, self.default_controller, kind)
 
     def under(self, inventory_path: str) -> Revision:
         """The revision as an activation with an inventory of its own sees it."""
@@ -184,6 +181,11 @@ class Revision:
             return [], list(hosts)
         return targets.expand(spec, self.hosts(controller), self.hostname, hosts)
 
+    def expand_pattern(self, controller: str, text: str) -> tuple[list[model.Target], list[str]]:
+        """The hosts of a ruleset's own `hosts:`, a pattern of Ansible's; and what of it cannot be acted on."""
+        spec = self.controllers.get(controller)
+        return targets.pattern(spec, self.hosts(controller), self.hostname, text) if spec else ([], [text])
+
     def playbook(self, name: str) -> str | None:
         """The file of a playbook, relative to the revision's folder, below playbooks/ or as written; of a collection its name."""
         return playbook(self.files, name, self.project_dir)
@@ -240,6 +242,14 @@ class Revision:
 
 def _named(value: Any, shipped: Any) -> Any:
     return shipped if value is None else value
+
+
+def controller_for(controllers: Mapping[str, Controller], default: str, kind: str) -> str:
+    """The default controller if it can run a `kind`, else the first that can."""
+    found = controllers.get(default)
+    if found is not None and kind in found.kinds:
+        return default
+    return next((name for name, spec in controllers.items() if kind in spec.kinds), default)
 
 
 def playbook(files: Mapping[str, File], name: str, project_dir: pathlib.Path) -> str | None:

@@ -1,16 +1,19 @@
 """What a controller's targets are: the hosts of its inventory, and this machine for the controller `local`.
 
-Callers: `checking` (names written in rulebooks) and `revision` (names that events bring).
+Callers: `checking` (names and patterns written in rulebooks) and `revision` (names that events bring, `hosts:` of rulesets).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from healer import inventory, model, policy
+from healer import errors, inventory, model, policy
+from healer.project import patterns
 from healer.project.controllers import Controller
 
+NEAREST_OF_MAX: Final = 2_000
+"""Of more hosts none is offered in the place of a name that is none: it would take too long."""
 EMPTY: Final = inventory.Inventory({}, {})
 _LOCALHOST: Final = model.Target("host", "localhost", "localhost", "127.0.0.1", (), local=True)
 
@@ -59,6 +62,56 @@ def expand(
             missing.append(name)
         targets |= {str(one): one for one in kept}
     return list(targets.values()), missing
+
+
+def pattern(
+    spec: Controller, hosts: inventory.Inventory, hostname: str, text: str
+) -> tuple[list[model.Target], list[str]]:
+    """The hosts of a ruleset's own `hosts:`, which may be a pattern of Ansible's; and what cannot be acted on: the whole where it means
+    no host, a part that means hosts without one name. As with Ansible a part that means none is passed over where others mean some."""
+    targets: dict[str, model.Target] = {}
+    missing: list[str] = []
+    for part in patterns.split(text):
+        try:
+            found = _meant(spec, hosts, hostname, patterns.bare(part))
+        except patterns.Unreadable:
+            return [], [part]
+        named = {str(one): one for one in found if isinstance(one, model.Target)}
+        if part[0] == "&":
+            targets = {name: one for name, one in targets.items() if name in named}
+        elif part[0] == "!":
+            targets = {name: one for name, one in targets.items() if name not in named}
+        else:
+            targets |= named
+            missing += [part] if len(named) < len(found) else []
+    return list(targets.values()), missing or ([] if targets else [text])
+
+
+def _meant(
+    spec: Controller, hosts: inventory.Inventory, hostname: str, part: str
+) -> list[model.Target | inventory.Refusal]:
+    """What a part of a pattern means; a name that Ansible does not know may be another one of a host."""
+    names = patterns.matching(part, hosts)
+    if names or part in hosts.groups:
+        return [resolve(spec, hosts, hostname, name) for name in names]
+    found = resolve(spec, hosts, hostname, part)
+    return [found] if isinstance(found, model.Target) else []
+
+
+def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str) -> Iterator[tuple[str, str]]:
+    """What of a pattern means no host, and what may have been meant."""
+    where, told = spec.inventory or "any inventory", False
+    names = [*hosts.groups, *hosts.hosts] if len(hosts.hosts) <= NEAREST_OF_MAX else [*hosts.groups]
+    for part in patterns.split(text):
+        try:
+            if _meant(spec, hosts, hostname, patterns.bare(part)):
+                continue
+            yield f"no host of {where} matches {part!r}", errors.nearest(patterns.bare(part), names)
+        except patterns.Unreadable as error:
+            yield f"{part!r} is no regular expression that can be used: {error}", ""
+        told = True
+    if not told and not pattern(spec, hosts, hostname, text)[0]:
+        yield f"no host of {where} matches {text!r}", ""
 
 
 def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.Target]) -> list[policy.Problem]:

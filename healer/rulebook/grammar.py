@@ -91,6 +91,8 @@ class Parser:
         advice = words.advice(word, self.text)
         if before := _MISTYPED.search(self.text, 0, at):  # its beginning was read as the operator
             word, at, advice = before[1], before.start(1), f"did you mean '{before[2]}'?"
+        elif root := words.root(self.text, at):
+            word, at, advice = root
         return words.Wrong("condition-syntax", f"{word!r} does not belong here", at, at + len(word), advice)
 
     def expression(self, level: int) -> words.Part:

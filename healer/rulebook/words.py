@@ -6,9 +6,13 @@ import re
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
+from healer import errors
 from healer.engine import conditions, values
 
 DIGITS_MAX: Final = 400
+ROOTS: Final = ("event", "events", "fact", "facts", "vars")
+"""What a path may begin with."""
+_BEFORE: Final = re.compile(r"(?<![\w.$\]])[^\W\d]\w*\Z")
 _ESCAPE: Final = re.compile(r"\\(?:([tnfr])|([0-7]{3}|0)|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))")
 _WHITE: Final = {"t": "\t", "n": "\n", "f": "\f", "r": "\r"}
 _STEP: Final = re.compile(r"\.([^\W\d]\w*)|\[(?:\"([^\"\n]*)\"|'([^'\n]*)'|([+-]?\d+))\]")
@@ -91,6 +95,13 @@ def _step(found: re.Match[str], *, first: bool) -> values.Step:
         return found[1]
     key = found[2] if found[2] is not None else found[3]
     return key if first else (key,)
+
+
+def root(text: str, end: int) -> tuple[str, int, str] | None:
+    """A word that ends at a dot or `[` and is like the beginning of a path: the word, where it begins, what may have been meant."""
+    found = _BEFORE.search(text, 0, end) if text[end : end + 1] in (".", "[") else None
+    near = errors.nearest(found[0].lower(), ROOTS) if found and found[0] not in ROOTS else ""
+    return (found[0], found.start(), near) if found and near else None
 
 
 def advice(word: str, text: str) -> str:

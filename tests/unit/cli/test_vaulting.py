@@ -20,7 +20,7 @@ BOOK = """\
 def project(tmp_path):
     for name, text in {
         "healer.yaml": "activations: [{name: a, rulebook: rulebooks/a.yml, vars_files: [vars/a.yml]}]\n",
-        "rulebooks/a.yml": BOOK % "plain", "vars/a.yml": "plain: 5\ntoken: secret-text\n", "../password": "right\n", "../wrong": "wrong\n",
+        "rulebooks/a.yml": BOOK % "plain", "vars/a.yml": "plain: true\ntoken: secret-text\npin: 4711\n", "../password": "right\n", "../wrong": "wrong\n",
     }.items():  # fmt: skip
         path = tmp_path / "p" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,9 +70,11 @@ def test_without_it_the_place_is_named(healer, project, flags, said):
     assert said in done.output
 
 
-def test_a_condition_cannot_know_what_is_vaulted(healer, project):
-    (project / "rulebooks/a.yml").write_text(BOOK % "token")
+@pytest.mark.parametrize("name", ["token", "pin"])
+def test_a_condition_cannot_know_what_is_vaulted(healer, project, name):
+    (project / "rulebooks/a.yml").write_text(BOOK % name)
     done = healer("validate", project, "--vault-password-file", project.parent / "password")
     assert done.exit_code == 1
-    assert "error[vars-type]: the variable 'token' is vaulted, and known at the moment of use only" in done.output
+    assert f"error[vars-type]: the variable '{name}' is vaulted, and known at the moment of use only" in done.output
     assert "secret-text" not in done.output
+    assert "4711" not in done.output

@@ -28,13 +28,14 @@ def test_texts_and_places_open(tmp_path: pathlib.Path) -> None:
     inner = encrypted(tmp_path, "within")
     block = "".join(f"    {line}\n" for line in inner.splitlines())
     (tmp_path / "vars.yml").write_text(
-        encrypted(tmp_path, f"a: {{b: [x, plain]}}\nn: 5\nv: !vault |\n{block}t: |\n{block}")
+        encrypted(tmp_path, f"a: {{b: [x, plain]}}\nn: 5\nf: -1.5\ntrue_: true\nv: !vault |\n{block}t: |\n{block}")
     )
     opener = vaulted.Opener(vault.Vault([("default", PASSWORD)]), lambda: tmp_path)
     assert opener(inner) == "within"
     assert opener("file:vars.yml#/a/b/1") == "plain"
     assert opener("file:vars.yml#/v") == opener("file:vars.yml#/t") == "within"
-    for pointer in ("/a/b/2", "/gone", "/a/b/x", "/n", "/a", "/n/x"):
+    assert (opener("file:vars.yml#/n"), opener("file:vars.yml#/f")) == ("5", "-1.5")
+    for pointer in ("/a/b/2", "/gone", "/a/b/x", "/true_", "/a", "/n/x"):
         with pytest.raises(ValueError, match=r"vars\.yml has no"):
             opener(f"file:vars.yml#{pointer}")
     with pytest.raises(FileNotFoundError):

@@ -92,6 +92,38 @@ def test_the_hosts_of_all_events_count(make: Any) -> None:
         assert wanted is not None or len(ask.candidate.targets) == 4
 
 
+@pytest.mark.parametrize(("hosts", "meta", "targets"), [
+    ("web*", None, ["host:web01", "host:web02", "host:web03"]), ("'web:!web01'", None, ["host:web02", "host:web03"]),
+    ("'~(web|db)01'", None, ["host:db01", "host:web01"]), ("web*", ["db01"], ["host:db01"]), ("web:nobody", None, ["host:web01", "host:web02", "host:web03"]),
+])  # fmt: skip
+def test_the_rulesets_own_hosts_may_be_a_pattern(
+    make: Any, write_book: Any, hosts: str, meta: Any, targets: Any
+) -> None:
+    text = write_book("r | event.a == 1 | action: {run_playbook: {name: fix.yml}}")
+    (ask,) = make(text=text.replace("hosts: all", f"hosts: {hosts}")).asks({"a": 1, "meta": {"hosts": meta}})
+    assert (list(ask.candidate.targets), ask.candidate.problems) == (targets, ())
+
+
+@pytest.mark.parametrize("hosts", ["web*", "web:!web01", "~web0[12]", "!web01"])
+def test_what_an_event_brings_is_no_pattern(make: Any, hosts: str) -> None:
+    (ask,) = make("r | event.a == 1 | action: {run_playbook: {name: fix.yml}}").asks(
+        {"a": 1, "meta": {"hosts": [hosts]}}
+    )
+    assert [problem.code for problem in ask.candidate.problems] == ["unknown_target"]
+
+
+def test_a_job_template_is_limited_as_the_ruleset_says(make: Any, write_book: Any) -> None:
+    text = write_book("r | event.a == 1 | action: {run_job_template: {name: t, organization: o}}")
+    aap = FILES["controllers.yaml"].replace(
+        "default", "  awx: {type: aap, url: 'https://x.example', token: {secret: 'env:T'}}\ndefault"
+    )
+    kit = make(text=text.replace("hosts: all", "hosts: 'web[0:1]:!db'"), files={"controllers.yaml": aap})
+    (ask,) = kit.asks({"a": 1})
+    assert ask.extra["job_args"] == {"limit": "web[0:1]:!db"}
+    (ask,) = kit.asks({"a": 1, "meta": {"hosts": ["web01", "db01"]}})
+    assert ask.extra["job_args"] == {"limit": "web01,db01"}
+
+
 def test_a_root_takes_the_place_of_the_event(make: Any) -> None:
     action = "run_playbook: {name: fix.yml, var_root: payload.alert, extra_vars: {h: '{{ event.host }}'}}"
     ask = asked(make, action, {"payload": {"alert": {"host": "web01"}}})

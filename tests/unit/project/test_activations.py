@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 
-from healer import errors, project
+from healer import project
 
 BOOK = """\
 - name: rs
@@ -120,6 +119,10 @@ def test_none_at_all_is_a_project_without_rules(write: Write) -> None:
         ("{name: a}", ["options"]),
         ("{name: a, rulebook: rulebooks/cisco.yml, colour: red}", ["options"]),
         ("{name: 'a b', rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1}}", ["name"]),
+        *(
+            (f"{{name: '{name}', rulebook: rulebooks/cisco.yml, vars: {{region: x, limit: 1}}}}", ["name"])
+            for name in ("a//b", "x/", "a/./b", "a/../b", "a/..")
+        ),
         (HIDDEN, ["reserved-name"]),
         ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1, event: 5}}", ["reserved-name"]),
         ("{name: a, rulebook: rulebooks/cisco.yml, vars: {region: x, limit: 1, 'a-b': 5}}", ["name"]),
@@ -187,44 +190,3 @@ def test_upstream_actions_are_not_warned_of_where_they_are_meant(write: Write) -
         for more in ("", ", compat: upstream")
     ]
     assert ["ungated-action" in found for found in codes] == [True, False]
-
-
-HOOK = "- name: rs\n  hosts: all\n  sources: [{%s}]\n  rules: [{name: r, condition: true, action: {none: {}}}]\n"
-
-
-def listening(write: Write, *sources: str) -> Any:
-    files: dict[str, str | bytes | None] = {
-        f"rulebooks/{number}.yml": HOOK % text for number, text in enumerate(sources)
-    }
-    plugin = "collections/ansible_collections/ansible/eda/extensions/eda/plugins/event_source/alertmanager.py"
-    files[plugin] = "async def main(queue, args):\n    pass\n"
-    return project.load(write({**FILES, "rulebooks/cisco.yml": None, "healer.yaml": "{}\n", **files}), {})
-
-
-def test_equal_listeners_are_one(write: Write) -> None:
-    same = "ansible.eda.webhook: {host: 0.0.0.0, port: 5000, token: t}"
-    revision = listening(write, same, f"name: mine, {same}").revision
-    assert revision.sources["ansible.eda.webhook:5000"].subscribers == (("0", "rs"), ("1", "rs"))
-    assert [name for name in revision.sources if "webhook" in name] == ["ansible.eda.webhook:5000"]
-
-
-@pytest.mark.parametrize(
-    ("other", "why"),
-    [
-        ("ansible.eda.webhook: {port: 5000, token: other}", "its token is another: one listener can check one only"),
-        ("ansible.eda.webhook: {port: 5000, token: t, certfile: /c}", "its TLS is another (certfile)"),
-        ("ansible.eda.alertmanager: {}", "that is a source of another type, ansible.eda.webhook"),
-        ("ansible.eda.webhook: {port: '5000', host: 127.0.0.1, token: t}", "host is another there"),
-    ],
-)
-def test_other_wishes_for_a_port_are_refused_with_both_places(write: Write, other: str, why: str) -> None:
-    loaded = listening(write, "ansible.eda.webhook: {port: 5000, token: t}", other)
-    (found,) = [one for one in loaded.diagnostics if one.code == "port-shared"]
-    assert found.message == f"port 5000 is taken by the source at rulebooks/0.yml:3:14, and {why}"
-    assert found.place == errors.Place("rulebooks/1.yml", 3, 14)
-
-
-def test_other_addresses_do_not_meet(write: Write) -> None:
-    one, two = (f"ansible.eda.webhook: {{port: 5000, host: 127.0.0.{n}}}" for n in (1, 2))
-    revision = listening(write, one, two).revision
-    assert {"ansible.eda.webhook:127.0.0.1:5000", "ansible.eda.webhook:127.0.0.2:5000"} <= set(revision.sources)

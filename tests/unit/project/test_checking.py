@@ -80,7 +80,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("targets for an action that works on none", ran("name: whole, ⟦target: [web01]") | WHOLE, ["invalid_parameters"]),
     ("a templated target for an action that works on none", ran('name: whole, target: "{{ event.host }}"') | WHOLE, []),
     ("no target for an action that works on none", ran("name: whole") | WHOLE, []),
-    ("broken template", ran('name: restart, target: ⟦"{{ event.", parameters: {service: x}'), ["template"]),
+    ("broken template", ran('name: restart, target: ⟦"{{ event. }}", parameters: {service: x}'), ["template"]),
     ("ungated", book(act("⟦run_playbook: {name: restart.yml}")), ["ungated-action"]),
     ("no playbook", book(act("⟦run_playbook: {name: ⟦restrat.yml}")), ["ungated-action", "no-file"]),
     ("playbook that escapes", book(act("⟦run_playbook: {name: ⟦../restart.yml}")), ["ungated-action", "no-file"]),

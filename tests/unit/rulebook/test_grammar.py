@@ -165,3 +165,25 @@ def test_what_we_accept_upstream_parses_too(text: str) -> None:
 def test_an_operator_that_is_mistyped_is_what_is_told(text: str, word: str, start: int, advice: str) -> None:
     found = wrong(text)
     assert (found.message, found.start, found.try_) == (f"{word!r} does not belong here", start, advice)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "start", "advice"),
+    [
+        ("evnt.x == 1", "evnt", 0, "did you mean 'event'?"),
+        ("evnts.m.x == 1", "evnts", 0, "did you mean 'events'?"),
+        ("event.a == 1 and var.x", "var", 17, "did you mean 'vars'?"),
+        ("event.a == fcat['x']", "fcat", 11, "did you mean 'fact'?"),
+        ("not Event.x", "Event", 4, "did you mean 'event'?"),
+        ("(evemt.x.y == 1)", "evemt", 1, "did you mean 'event'?"),
+        ("other.x == 1", ".", 5, ""),
+        ("event.a == 'evnt'.x", ".", 17, ""),
+        ("event.a evnt", "evnt", 8, ""),
+    ],
+)
+def test_the_beginning_of_a_path_that_is_mistyped_is_what_is_told(
+    text: str, word: str, start: int, advice: str
+) -> None:
+    found = wrong(text)
+    assert f"{word!r} does not belong here" in found.message
+    assert (found.start, found.end, found.try_) == (start, start + len(word), advice)
