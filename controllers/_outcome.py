@@ -104,7 +104,7 @@ def _facts_of(returned: Any) -> Any:
 
 
 def _of_upstream(job: model.Job) -> bool:
-    """Whether a rulebook's `run_playbook` or `run_module` asks: as there it has succeeded when Ansible says so, whatever hosts it matched."""
+    """Whether a rulebook's `run_playbook` or `run_module` asks: it has succeeded when Ansible says so, whatever hosts it matched."""
     return "ansible_eda" in job.extra
 
 
