@@ -99,7 +99,7 @@ _OF_WORDS: Final = _environment(_word)
 
 def is_template(text: str) -> bool:
     """Whether the text has anything for Jinja in it."""
-    return "{{" in text and "}}" in text
+    return "{{" in text
 
 
 def render(value: Any, variables: Mapping[str, Any], *, words: bool = False) -> Any:

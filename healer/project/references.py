@@ -17,10 +17,16 @@ from healer.project.revision import Revision
 def unreadable(
     revision: Revision, base: pathlib.Path, environ: Mapping[str, str], severity: errors.Severity = "warning"
 ) -> list[errors.Diagnostic]:
-    """A diagnostic for each reference of a source, a controller or an activation. `base`: what relative paths are taken from."""
+    """A diagnostic for each reference of a source, a controller or an activation. `base`: what relative paths are taken from.
+
+    Of hints none is about a file in the data directory.
+    """
     known = secrets.Secrets(base, environ)
     found = []
+    made_here = f"file:{revision.settings.data_dir.rstrip('/')}/"
     for what, place, reference in dict.fromkeys(_references(revision)):
+        if severity == "hint" and reference.startswith(made_here):
+            continue  # what lies in the data directory is made where the daemon runs
         try:
             known.resolve(reference)
         except errors.SecretUnavailable as error:

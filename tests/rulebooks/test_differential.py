@@ -33,7 +33,7 @@ def _beside(name: str) -> Any:
 
 
 generating = _beside("generating")
-CASES = int(os.environ.get("CASES", "125"))
+CASES = int(os.environ.get("CASES", "100"))
 FIRST = int(os.environ.get("FIRST_SEED", "0"))
 ORDERS_MIN = 0.98
 TABLE = os.environ.get("CONFORMANCE", "")

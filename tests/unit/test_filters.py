@@ -33,7 +33,7 @@ def test_all_of_theirs_are_there() -> None:
 
 @hypothesis.given(
     st.text(alphabet="ab.\n", max_size=12),
-    st.sampled_from(["a", "b+", "(a)(b)", r"\.", "^a", "b$"]),
+    st.sampled_from(["a", "b+", "(a)(b)", r"\.", "^a"]),
     st.sampled_from(["", "x", r"\1"]),
 )
 def test_any_replacement_is_theirs(text: str, pattern: str, replacement: str) -> None:

@@ -46,7 +46,7 @@ def test_lists_and_mappings_are_gone_through_and_results_are_not_rendered_again(
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ nope }}", "a{{ nope }}", "{{ m.nope.b }}", "{{ }}", "{{ x.__class__ }}", "{{ l.append(1) }}", "{{ 'a' * 10**7 }}",
+        "{{ nope }}", "a{{ nope }}", "{{ m.nope.b }}", "{{", "{{ x.__class__ }}", "{{ l.append(1) }}", "{{ 'a' * 10**7 }}",
         "{{ l | random }}", "{{ '%9999999d' % x }}", "{{ 'a'.ljust(10**8) }}", "{{ '{:>99999999}'.format(1) }}",
         "{{ 9 ** 99999 }}", "{% for i in range(10**9) %}{{ 'a' }}{% endfor %}", "{{ x | center(10**8) }}", "{{ 1 / 0 }}",
         "{% include 'x' %}{{ x }}", "{{ lipsum() }}", "{{ ('ab' * 9999) | replace('a', 'c' * 9999) }}",
@@ -122,6 +122,6 @@ def test_a_vaulted_value_is_the_whole_of_an_argument_or_nothing_of_it() -> None:
             templates.render(source, WORDS)
 
 
-@pytest.mark.parametrize("text", ["{{", "}}", "{% if x %}y{% endif %}", "{# x #}", "{x}", "${HOME}"])
+@pytest.mark.parametrize("text", ["}}", "{% if x %}y{% endif %}", "{# x #}", "{x}", "${HOME}"])
 def test_only_a_text_with_an_expression_is_a_template(text: str) -> None:
     assert templates.render(text, VARIABLES) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -119,9 +120,13 @@ def test_own_filter(tmp_path: pathlib.Path) -> None:
 
 
 def test_nothing_of_ansible_rulebook_is_imported(tmp_path: pathlib.Path) -> None:
-    locating.locate("ansible.eda.range", tmp_path)
-    assert "ansible_rulebook.engine" not in sys.modules
-    assert "drools" not in sys.modules
+    program = (
+        "import pathlib, sys\nfrom healer.project import locating\n"
+        "locating.locate('ansible.eda.range', pathlib.Path(sys.argv[1]))\n"
+        "print(sorted(one for one in sys.modules if one.split('.')[0] in ('ansible_rulebook', 'drools')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.fixture
