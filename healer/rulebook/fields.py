@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from healer import config, errors, model
 
-NOT_YET: Final = "not-yet"
 ACTION_NOT_YET: Final = "not-yet-action"
-"""Of `not-yet`s, those that only matter where actions are run."""
+"""What is not there yet and only matters where actions are run."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "object": (dict,),
     "list": (list,), "null": (type(None),),
@@ -81,11 +80,6 @@ def shown(value: Any) -> str:
         return str(value).lower()
     text = repr(value) if isinstance(value, str) else f"the number {value}"
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def not_yet(document: config.Document, found: config.Map, key: str, detail: str = "") -> None:
-    """Refuse a part of the language that is not there yet, by its name."""
-    document.error(NOT_YET, f"{detail or key} is not there yet", found.keys_at.get(key))
 
 
 def action_not_yet(document: config.Document, found: config.Map, key: str, detail: str) -> None:

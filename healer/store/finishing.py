@@ -7,6 +7,7 @@ took over) changes nothing: it is kept in the audit as evidence.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from healer import model, telemetry
 from healer.audit import records
@@ -86,23 +87,7 @@ class Finish:
         if made > wanted["times"]:
             return False
         fields = {"summary": self.outcome.summary, "retry": made, "of": wanted["times"]}
-        tx.must(
-            "run_move",
-            "queued",
-            "",
-            dumps(fields),
-            tx.now_us,
-            None,
-            self.run,
-            "running",
-            what=self.run,
-            old=row["state"],
-            new="queued",
-        )
-        tx.audit(
-            "transition", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
-            old="running", state="queued", detail=f"retry {made} of {wanted['times']}",
-        )  # fmt: skip
+        _queued_again(tx, row, self.number, self.token, fields, f"retry {made} of {wanted['times']}")
         telemetry.count("attempts_retried")
         asking.queue_attempt(tx, self.run, tx.now_us + wanted["delay_ms"] * 1000)
         return True
@@ -121,6 +106,30 @@ class Finish:
 def _targets_ended(tx: Transaction, run: str, outcome: model.Outcome, now_us: int) -> None:
     for target in tx.all("run_targets_in", run):
         tx.run("run_target_end", outcome.per_target.get(target[0], outcome.state), now_us, run, target[0])
+
+
+def _queued_again(
+    tx: Transaction, row: asking.RunRow, number: int, token: str, fields: dict[str, Any], detail: str
+) -> None:
+    """running → queued: another attempt is to follow."""
+    run = row["id"]
+    tx.must(
+        "run_move",
+        "queued",
+        "",
+        dumps(fields),
+        tx.now_us,
+        None,
+        run,
+        "running",
+        what=run,
+        old=row["state"],
+        new="queued",
+    )
+    tx.audit(
+        "transition", actor="daemon", run=run, attempt=number, token=token, rule=row["rule"], action=row["action"],
+        old="running", state="queued", detail=detail,
+    )  # fmt: skip
 
 
 class TakeBack:
@@ -149,23 +158,7 @@ class TakeBack:
             new="withdrawn",
         )
         tx.run("lock_release", self.token)
-        tx.must(
-            "run_move",
-            "queued",
-            "",
-            "{}",
-            tx.now_us,
-            None,
-            self.run,
-            "running",
-            what=self.run,
-            old=row["state"],
-            new="queued",
-        )
-        tx.audit(
-            "transition", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
-            old="running", state="queued", detail=self.detail,
-        )  # fmt: skip
+        _queued_again(tx, row, self.number, self.token, {}, self.detail)
         telemetry.count("attempts_taken_back")
         return asking.queue_attempt(tx, self.run, tx.now_us)
 

@@ -17,7 +17,7 @@ PEER = pathlib.Path(__file__).with_name("peer.py")
 
 
 def _beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
+    """A module of this folder, which is no package; the tests import it by its name."""
     spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -26,7 +26,9 @@ def _beside(name: str) -> Any:
     return module
 
 
-engines = _beside("engines")
+engines, generating, mutating, walking, examples = map(
+    _beside, ("engines", "generating", "mutating", "walking", "examples")
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,30 +9,17 @@ from __future__ import annotations
 
 import collections
 import functools
-import importlib.util
 import json
 import os
 import pathlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import generating  # conftest.py has put it where it is found
 import pytest
 
 from healer import engine, testing
 
-
-def _beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generating = _beside("generating")
 CASES = int(os.environ.get("CASES", "100"))
 FIRST = int(os.environ.get("FIRST_SEED", "0"))
 ORDERS_MIN = 0.98

@@ -15,24 +15,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import generating
 import hypothesis
+import mutating
 import pytest
 from hypothesis import strategies as st
 
+import examples  # conftest.py has put it where it is found
 from healer import config, engine, errors, rulebook
 
-
-def _beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-examples, generating, mutating = _beside("examples"), _beside("generating"), _beside("mutating")
 CORPUS = pathlib.Path(__file__).with_name("corpus")
 FUZZ = hypothesis.settings(
     max_examples=int(os.environ.get("FUZZ", "150")),

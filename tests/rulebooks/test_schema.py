@@ -6,13 +6,11 @@ DOCUMENTS=n begins with n rulebooks (default 300); each is looked at with some m
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
 import random
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +18,7 @@ import ansible_rulebook
 import click.testing
 import jsonschema
 import pytest
+import walking  # conftest.py has put it where it is found
 import yaml
 
 from healer import catalog, cli, config, errors, plugins, project, rulebook
@@ -47,17 +46,6 @@ UNSAID = re.compile("duplicate-name|condition-(?!kind|timeout)|throttle-conditio
 """Of these codes no schema can tell."""
 
 
-def _beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-walking = _beside("walking")
 UPSTREAM = json.loads(
     (pathlib.Path(ansible_rulebook.__file__).parent / "schema" / "ruleset_schema.json").read_text("utf-8")
 )

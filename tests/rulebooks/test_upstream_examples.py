@@ -11,26 +11,14 @@ import importlib.util
 import json
 import os
 import pathlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+import examples  # conftest.py has put it where it is found
 from healer import engine, errors, testing
 
-
-def _beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-examples = _beside("examples")
 VERSION = importlib.metadata.version("ansible-rulebook")
 RECORDED = pathlib.Path(__file__).with_name("upstream_examples.json")
 VARIABLES: dict[str, dict[str, Any]] = {
