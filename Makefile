@@ -13,7 +13,7 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench bench-peer crash differential fuzz check format build clean distclean
+.PHONY: help run demo test bench bench-peer crash simulate differential fuzz check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ bench-peer: $(VENV)/dev.stamp ## measure matching beside ansible-rulebook's own 
 crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (1 minute)
 	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py
 	@cat docs/kill-report.md
+
+simulate: $(VENV)/dev.stamp ## random worlds on a virtual clock with crashes at every step: SEEDS=2000 (4 minutes on two cores)
+	@$(ON_PATH) SEEDS=$(or $(SEEDS),2000) python -m pytest -q tests/simulation/test_simulation.py tests/simulation/test_storm.py $(ARGS)
 
 differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 6,250 random cases (Java 17); writes docs/conformance.md (15 minutes)
 	@$(ON_PATH) CASES=1250 CONFORMANCE=docs/conformance.md python -m pytest -q tests/rulebooks/test_differential.py

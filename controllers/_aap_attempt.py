@@ -84,6 +84,11 @@ class Attempt:
         except (_aap_record.Unreadable, OSError) as error:
             return model.Found("unknown", detail=_shimmed.one_line(f"whether it was launched cannot be read: {error}"))
 
+    async def withhold(self) -> bool:
+        """Whether no launch was written down."""
+        intent, _ = await asyncio.to_thread(_aap_record.read, self._folder)
+        return intent is None
+
     async def _found(self, intent: _aap_record.Intent, launched: _aap_record.Launched | None) -> model.Found:
         launched = launched or await self._look(intent)
         if launched is None:

@@ -108,6 +108,10 @@ class Children:
             return model.Found("absent", detail="it was never started")
         return model.Found("unknown", detail=_left_behind(job))
 
+    async def withhold(self, job: model.Job) -> bool:
+        """Whether it was not begun; then it never will be."""
+        return await asyncio.to_thread(_withheld, pathlib.Path(job.work_dir))
+
     def _write(self, job: model.Job, folder: pathlib.Path) -> None:
         try:
             jobs.make(folder)
@@ -156,6 +160,14 @@ class Children:
         """Take the secrets out of the folder; what hinders it never changes what is said of the attempt."""
         with contextlib.suppress(OSError):
             jobs.scrub(folder, self.secret_files)
+
+
+def _withheld(folder: pathlib.Path) -> bool:
+    """Claim the folder where nobody has; whether nothing starts in it any more and nothing did."""
+    if jobs.place_tombstone(folder):
+        return True
+    claim = jobs.read_claim(folder)
+    return claim is not None and claim.tombstone
 
 
 def _refused(error: OSError | ValueError) -> Exception:

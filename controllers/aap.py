@@ -126,6 +126,11 @@ class Aap(plugins.Controller):
         found: model.Found = await self._attempt(job, lambda _stream, _piece: None).find()
         return found
 
+    async def withhold(self, job: model.Job) -> bool:
+        """Whether it was not launched; who cancels it then knows that it never will be."""
+        never: bool = await self._attempt(job, lambda _stream, _piece: None).withhold()
+        return never
+
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Take up a job that was launched, or may have been."""
         outcome: model.Outcome = await self._attempt(job, output).follow()

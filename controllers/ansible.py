@@ -80,6 +80,11 @@ class Ansible(plugins.Controller):
         found: model.Found = await self.children.find(job)
         return found
 
+    async def withhold(self, job: model.Job) -> bool:
+        """Keep it from starting where it has not."""
+        never: bool = await self.children.withhold(job)
+        return never
+
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Take up a playbook that still runs."""
         outcome: model.Outcome = await self.children.follow(job, output)

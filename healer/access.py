@@ -12,8 +12,19 @@ from typing import Final
 PERMISSIONS: Final[Mapping[str, str]] = {
     "events.write": "send events",
     "events.read": "read events as they were journaled",
+    "events.resend": "send a stored event once more",
+    "quarantine.decide": "have an event of the quarantine tried again, or give it up",
     "alerts.read": "list alerts",
-    "runs.read": "list runs, read their output and why they happened",
+    "runs.read": "list runs and locks, read their output and why they happened",
+    "runs.cancel": "end runs, or keep them from starting",
+    "runs.resolve": "say how a run ended of which nobody knows",
+    "locks.release": "let go of what a run has locked",
+    "approvals.read": "see what waits for a person's word",
+    "approvals.decide": "approve or reject what waits for it",
+    "pause": "stop that anything new takes effect",
+    "resume": "let what is paused go on",
+    "silences.write": "silence alerts and runs for a time, and end a silence",
+    "breakers.close": "let an action run again that failed too often",
     "audit.read": "read the audit",
     "status.read": "see how the daemon does",
     "controllers.override": "send an event that names another controller than its mapping",
@@ -21,12 +32,14 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "keys.admin": "make, list and revoke API keys",
 }
 
-_READS: Final = frozenset({"runs.read", "alerts.read", "events.read", "status.read"})
+_READS: Final = frozenset({"runs.read", "alerts.read", "events.read", "status.read", "approvals.read"})
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "admin": frozenset(PERMISSIONS),
-    "operator": _READS | {"events.write", "audit.read", "reload"},
-    "approver": _READS,
+    "operator": _READS
+    | {"events.write", "audit.read", "reload", "runs.cancel", "runs.resolve", "locks.release"}
+    | {"events.resend", "quarantine.decide", "pause", "resume", "silences.write", "breakers.close"},
+    "approver": _READS | {"pause", "approvals.decide"},
     "readonly": _READS,
     "auditor": _READS | {"audit.read"},
     "ci": frozenset({"events.write", "runs.read", "status.read", "reload"}),

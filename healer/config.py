@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import yaml
 
-from healer import errors
+from healer import errors, model
 
 NODES_MAX: Final = 2_000_000
 DEPTH_MAX: Final = 100
@@ -41,6 +41,7 @@ _CORE: Final = "tag:yaml.org,2002:"
 _STR, _MAP, _SEQ, _MERGE = (_CORE + name for name in ("str", "map", "seq", "merge"))
 _SCALARS: Final = frozenset(_CORE + name for name in ("binary", "bool", "float", "int", "null", "str", "timestamp"))
 _OF_ANSIBLE: Final = ("!unsafe", "!vault", "!vault-encrypted")
+_ENCRYPTED: Final = "what ansible-vault encrypt_string prints: a text that begins with $ANSIBLE_VAULT;"
 SEALED: Final = ...  # stands for what ansible-vault has encrypted
 
 
@@ -210,9 +211,7 @@ def read_text(
             node = loader.get_single_node()
             if node is not None:
                 tags = _OF_ANSIBLE if ansible else _OF_ANSIBLE[1:] if vaulted else ()
-                document.value = _Walk(document, loader, twice, counting, tags, vaulted or (lambda _: SEALED)).value(
-                    node, 0
-                )
+                document.value = _Walk(document, loader, twice, counting, tags, vaulted).value(node, 0)
         finally:
             loader.dispose()
     except _Refused as error:
@@ -245,7 +244,7 @@ class _Walk:
     severity: errors.Severity
     counting: Collection[Span]
     tags: Collection[str]
-    vaulted: Callable[[str], Any]
+    vaulted: Callable[[str], Any] | None
     nodes: int = 0
     told: set[tuple[int, Mark]] = dataclasses.field(default_factory=set)
 
@@ -257,13 +256,21 @@ class _Walk:
             return node.value
         if node.tag in self.tags:
             if node.tag != "!unsafe":
-                return self.vaulted(node.value)
+                return self.opened(node)
             node.tag = self.loader.resolve(type(node), node.value, (True, False))
         if type(node) is yaml.MappingNode:
             return self.mapping(node, depth)
         if type(node) is yaml.SequenceNode:
             return self.sequence(node, depth)
         return self.scalar(node)
+
+    def opened(self, node: Any) -> Any:
+        if type(node) is not yaml.ScalarNode:
+            raise _Refused(f"{node.tag} stands before a text that ansible-vault encrypted", node)
+        if self.vaulted and not node.value.lstrip().startswith(model.VAULTED):  # its line may be a secret
+            said, place = f"what stands after {node.tag} is not vaulted", self.document.place(mark_of(node))
+            self.document.diagnostics.append(errors.Diagnostic("vault", said, place, try_=_ENCRYPTED))
+        return self.vaulted(node.value) if self.vaulted else SEALED
 
     def scalar(self, node: Any) -> Any:
         if node.tag not in _SCALARS:

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 JournalKind = Literal["event", "fact", "retract", "tick", "revision"]
@@ -194,6 +194,51 @@ class Health:
 
     ok: bool
     detail: str
+
+
+# --- what senders say -------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Element:
+    """One event of a webhook body. `repeat` names the delivery for senders that run as a redundant pair (else empty)."""
+
+    event: dict[str, Any]
+    repeat: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fires:
+    """An alert that fires at its sender, as that answers when it is asked. `keys`: how we may know it, the first as of today.
+
+    `told`: it would be delivered now (nobody has silenced it there), to `receivers`. `since_us`: of its own clock; None: not known.
+    """
+
+    keys: tuple[str, ...]
+    told: bool
+    receivers: tuple[str, ...]
+    since_us: int | None
+    alert: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inquiry:
+    """How a sender of alerts is asked which of them fire: paths below its address, and how its answers are read.
+
+    What `read` and `up_since_us` get is parsed JSON; both raise `errors.InvalidField` for what is no answer of such a sender.
+    """
+
+    path: str
+    status_path: str
+    read: Callable[[Any], Iterator[Fires]]
+    up_since_us: Callable[[Any], int | None]
+    """Since when it runs; None: it is not ready to be asked."""
+    firing: Callable[[Fires, str], Element]
+    """The event of an alert, as a delivery to that receiver would give it."""
+    resolved: Callable[[Mapping[str, Any], str], Element]
+    """The event of an alert's end at a moment (ISO 8601), made of the last event of it."""
+    receiver: Callable[[Mapping[str, Any]], str]
+    """To whom an event was delivered; '' where it does not say."""
 
 
 def run_id(activation: str, ruleset: str, rule: str, key: str, ordinal: int, action_index: int) -> str:

@@ -114,25 +114,21 @@ class Push:
 # --- formats --------------------------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Element:
-    """One event of a webhook body. `repeat` names the delivery for senders that run as a redundant pair (else empty)."""
-
-    event: dict[str, Any]
-    repeat: str = ""
+Element = model.Element
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Format:
     """How a sender's bodies become events: `read(body) → elements`; raises `errors.InvalidField` for a body not of it.
 
-    It is the `FORMAT` of its module, also of one that an entry point names.
+    It is the `FORMAT` of its module, also of one that an entry point names. `inquiry`: how its sender is asked what fires.
     """
 
     name: str
     resolves: bool
     read: Callable[[Mapping[str, Any]], list[Element]]
     fields: tuple[str, ...] = ()
+    inquiry: model.Inquiry | None = None
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------------
@@ -197,6 +193,13 @@ class Controller(abc.ABC):
     @abc.abstractmethod
     async def find(self, job: model.Job) -> model.Found:
         """After a crash: what became of the job under its token."""
+
+    async def withhold(self, job: model.Job) -> bool:
+        """A pause, while `run` is under way: where the job has not begun to take effect, keep it from that. `run` is cancelled then.
+
+        True: nothing has begun, and nothing will. False: it has begun, or nobody can say. If not told otherwise, as `find` says.
+        """
+        return (await self.find(job)).state == "absent"
 
     @abc.abstractmethod
     async def follow(self, job: model.Job, output: Output) -> model.Outcome:
@@ -335,10 +338,11 @@ class _Written(pydantic.json_schema.GenerateJsonSchema):
     def default_schema(self, schema: Any) -> dict[str, Any]:
         """A default as it would be written, where there is something to say."""
         made, inner = super().default_schema(schema), schema["schema"]
-        while "schema" in inner and inner["type"] != "function-before":
-            inner = inner["schema"]
+        reader = None
+        while "schema" in inner and reader is not units.duration_s:
+            reader, inner = inner.get("function", {}).get("function"), inner["schema"]
         default = made.pop("default", None)
-        if isinstance(default, float) and inner.get("function", {}).get("function") is units.duration_s:
+        if isinstance(default, float) and reader is units.duration_s:
             default = wording.span(default)
         return made | (
             {"default": default} if default not in (None, "") and not isinstance(default, dict | list) else {}

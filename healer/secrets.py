@@ -128,7 +128,8 @@ class Masker:
     be the beginning of a value is held back until it is known. Values shorter than `MASKED_MIN` are not masked.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(self, values: Iterable[str], held: bytes = b"") -> None:
+        """`held`: what another masker of the same stream has held back."""
         forms = {form for value in values if len(value) >= MASKED_MIN for form in _forms(value)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         self._longest = len(self._forms[0]) if self._forms else 0
@@ -137,17 +138,18 @@ class Masker:
         self._by_first: dict[int, list[bytes]] = {}
         for form in self._forms:
             self._by_first.setdefault(form[0], []).append(form)
-        self._held = b""
+        self.held = held
 
     def feed(self, piece: bytes) -> bytes:
         """What of the stream so far can be shown, masked."""
         if self._pattern is None:
+            piece, self.held = self.held + piece, b""
             return piece
-        return self._advance(self._held + piece, final=False)
+        return self._advance(self.held + piece, final=False)
 
     def flush(self) -> bytes:
         """The rest, at the end of the stream."""
-        return self._advance(self._held, final=True) if self._pattern else b""
+        return self._advance(self.held, final=True) if self._pattern else self.held
 
     def whole(self, text: bytes) -> bytes:
         """A text masked at once, apart from the stream."""
@@ -164,7 +166,7 @@ class Masker:
             if open_from < at:
                 open_from = self._open_from(text, at)
         shown += text[at:open_from]
-        self._held = text[open_from:]
+        self.held = text[open_from:]
         return bytes(shown)
 
     def _open_from(self, text: bytes, at: int) -> int:
@@ -175,6 +177,34 @@ class Masker:
                 if len(form) > len(rest) and form.startswith(rest):
                     return start
         return len(text)
+
+
+class LiveMasker:
+    """A `Masker` of a stream that also masks what becomes known while it runs: a controller opens its secrets when it begins.
+
+    `values()`: all that are known now.
+    """
+
+    def __init__(self, values: Callable[[], list[str]]) -> None:
+        self._values = values
+        self._known = values()
+        self._masker = Masker(self._known)
+
+    def feed(self, piece: bytes) -> bytes:
+        """As `Masker.feed`."""
+        self._renew()
+        return self._masker.feed(piece)
+
+    def flush(self) -> bytes:
+        """As `Masker.flush`."""
+        self._renew()
+        return self._masker.flush()
+
+    def _renew(self) -> None:
+        known = self._values()
+        if known != self._known:
+            self._known, held = known, self._masker.held
+            self._masker = Masker(known, held)
 
 
 def _forms(value: str) -> Iterator[bytes]:

@@ -8,13 +8,17 @@ Nothing here reads a file, the clock or a random number.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import jinja2
-from jinja2 import exceptions, nodes, sandbox
+import jinja2.filters
+import jinja2.parser
+from jinja2 import environment as environment_
+from jinja2 import exceptions, nodes, sandbox, visitor
 
 from healer import errors, filters, model
 
@@ -28,13 +32,23 @@ _REMOVED_METHODS: Final = frozenset(
     {"format", "format_map", "center", "ljust", "rjust", "zfill", "expandtabs", "replace", "translate"}
 )
 _LARGEST_EXPONENT: Final = 64
+_BITS_MAX: Final = 65_536
+_LONG: Final = (str, bytes, list, tuple)
+STEPS_MAX: Final = 50_000
+"""So many times at most all `{% for %}` of one rendering go round together: some tens of milliseconds."""
+
+_left: contextvars.ContextVar[list[int]] = contextvars.ContextVar("left")
+"""How many times are left to the rendering that is under way."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@+,-]*", re.ASCII)
 
 
 class _Environment(sandbox.ImmutableSandboxedEnvironment):
     """Jinja's immutable sandbox, with bounds on what grows fast."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def wrap_str_format(self, value: Any) -> None:
+        """No `format` of a text at all: Jinja would let it through, with any width."""
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str | bytes) and attr in _REMOVED_METHODS:
@@ -46,6 +60,17 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
             raise exceptions.SecurityError("% on a text is not available; write ~ to join texts")
         if operator == "**" and isinstance(right, int | float) and abs(right) > _LARGEST_EXPONENT:
             raise exceptions.SecurityError(f"an exponent above {_LARGEST_EXPONENT} is not available")
+        if operator in ("*", "**") and isinstance(left, int) and isinstance(right, int):
+            bits = left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
+            if bits > _BITS_MAX:
+                raise exceptions.SecurityError(f"a number of more than {_BITS_MAX} bits is not available")
+        if (
+            operator == "+"
+            and isinstance(left, _LONG)
+            and isinstance(right, _LONG)
+            and len(left) + len(right) > OUTPUT_MAX
+        ):
+            raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
         if operator == "*":
             for one, other in ((left, right), (right, left)):
                 if (
@@ -63,6 +88,56 @@ def _bounded_replace(text: object, old: str, new: str, count: int = -1) -> str:
     if len(whole) + whole.count(str(old)) * len(str(new)) > OUTPUT_MAX:
         raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
     return whole.replace(str(old), str(new), count)
+
+
+def _bounded(name: str, wide: Callable[..., int]) -> Callable[..., Any]:
+    """A filter of Jinja's, refused where its result could be longer than `OUTPUT_MAX`; `wide`: its arguments → how long it could be.
+
+    What Jinja itself gives to a filter before its arguments does not count.
+    """
+    inner: Callable[..., Any] = jinja2.filters.FILTERS[name]
+    own = 1 if hasattr(inner, "jinja_pass_arg") else 0
+
+    @functools.wraps(inner)
+    def bounded(*args: Any, **named: Any) -> Any:
+        if wide(*args[own:], **named) > OUTPUT_MAX:
+            raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
+        return inner(*args, **named)
+
+    return bounded
+
+
+JOINED_MAX: Final = 1_000
+"""What stands between joined values is at most so much shorter than a result may be."""
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else len(str(value))
+
+
+def _indented(text: Any, width: Any = 4, *_args: Any, **_named: Any) -> int:
+    return len(str(text)) + (str(text).count("\n") + 1) * _count(width)
+
+
+def _cut(_value: Any, parts: Any, *_args: Any, **_named: Any) -> int:
+    return _count(parts)
+
+
+def _joined(_value: Any, between: Any = "", *_args: Any, **_named: Any) -> int:
+    return len(str(between)) * JOINED_MAX
+
+
+def _json_of(value: Any, indent: Any = 0) -> int:
+    return _count(indent or 0) * (str(value).count(",") + DEPTH_MAX)
+
+
+BOUNDED: Final[Mapping[str, Callable[..., int]]] = {
+    "indent": _indented,
+    "batch": _cut,
+    "slice": _cut,
+    "tojson": _json_of,
+    "join": _joined,
+}
 
 
 def _word(value: Any) -> Any:
@@ -84,11 +159,70 @@ def _no_secret(value: Any) -> Any:
     return value
 
 
+@jinja2.pass_context
+def _counted(_: Any, things: Iterable[Any]) -> Iterator[Any]:
+    """What a `{% for %}` goes through, until the rendering has no more steps."""
+    left = _left.get()
+    for thing in things:
+        left[0] -= 1
+        if left[0] < 0:
+            raise exceptions.SecurityError(f"its loops go round more than {STEPS_MAX} times")
+        yield thing
+
+
+def _together(parts: list[Any]) -> str:
+    """`~`, refused where the result would be longer than `OUTPUT_MAX`."""
+    texts, length = [], 0
+    for part in parts:
+        texts.append(str(_no_secret(part)))
+        length += len(texts[-1])
+        if length > OUTPUT_MAX:
+            raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
+    return "".join(texts)
+
+
+class _Bounds(visitor.NodeTransformer):
+    """Puts the bounds into a template that no filter of its own has: round loops, and where texts are joined."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802 - Jinja's way
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _EACH, [], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:  # noqa: N802
+        self.generic_visit(node)
+        return nodes.Filter(nodes.List(node.nodes, lineno=node.lineno), _JOIN, [], [], None, None, lineno=node.lineno)
+
+
+_EACH: Final = "for each"
+_JOIN: Final = "~"
+"""Names that no template can write."""
+_STATEMENTS: Final[Mapping[type[nodes.Node], str]] = {
+    nodes.Macro: "macro", nodes.CallBlock: "call", nodes.FilterBlock: "filter", nodes.AssignBlock: "set without =",
+}  # fmt: skip
+
+
+def _bounded_tree(tree: nodes.Template) -> nodes.Template:
+    """The template with its bounds. TemplateSyntaxError for a statement that could go on without any."""
+    kinds: tuple[type[nodes.Node], ...] = (*_STATEMENTS, nodes.For)
+    for node in tree.find_all(kinds):
+        word = _STATEMENTS.get(type(node), "for … recursive" if isinstance(node, nodes.For) and node.recursive else "")
+        if word:
+            raise jinja2.TemplateSyntaxError(f"{{% {word} %}} is not available", node.lineno)
+    return _Bounds().visit(tree)  # type: ignore[no-any-return]
+
+
 def _environment(finalize: Callable[[Any], Any]) -> _Environment:
     made = _Environment(undefined=jinja2.StrictUndefined, autoescape=False, cache_size=0, finalize=finalize)
     for name in _REMOVED_FILTERS:
         made.filters.pop(name, None)
-    made.filters |= {"replace": _bounded_replace, **filters.FILTERS}
+    made.filters |= {
+        "replace": _bounded_replace,
+        **{name: _bounded(name, wide) for name, wide in BOUNDED.items()},
+        **filters.FILTERS,
+        _EACH: _counted,
+        _JOIN: _together,
+    }
     made.globals.pop("lipsum", None)
     return made
 
@@ -98,8 +232,8 @@ _OF_WORDS: Final = _environment(_word)
 
 
 def is_template(text: str) -> bool:
-    """Whether the text has anything for Jinja in it."""
-    return "{{" in text
+    """Whether the text is one for Jinja, as upstream has it: one with an expression in it. `{% %}` alone stays text."""
+    return "{{" in text and "}}" in text
 
 
 def render(value: Any, variables: Mapping[str, Any], *, words: bool = False) -> Any:
@@ -124,6 +258,7 @@ def _render(value: Any, variables: Mapping[str, Any], depth: int, words: bool) -
 
 
 def _text(source: str, variables: Mapping[str, Any], words: bool) -> Any:
+    _left.set([STEPS_MAX])
     try:
         return _compiled(source, words)(variables)
     except errors.TemplateError:
@@ -149,9 +284,22 @@ def _compiled(source: str, words: bool) -> Callable[[Mapping[str, Any]], Any]:
     environment = _OF_WORDS if words else _ENVIRONMENT
     tree = environment.parse(source)
     expression = None if words else _single_expression(tree, source)
+    made = environment.from_string(_bounded_tree(tree))
     if expression is not None:
-        return functools.partial(_value, environment.compile_expression(expression, undefined_to_none=False), source)
-    return functools.partial(_string, environment.from_string(source), source)
+        return functools.partial(_value, _as_expression(environment, expression), source)
+    return functools.partial(_string, made, source)
+
+
+def _as_expression(environment: _Environment, source: str) -> Any:
+    """As Jinja's `compile_expression` has it, with the bounds."""
+    parser = jinja2.parser.Parser(environment, source, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise jinja2.TemplateSyntaxError("chunk after expression", parser.stream.current.lineno)
+    expression.set_environment(environment)
+    body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
+    made = environment.from_string(_bounded_tree(nodes.Template(body, lineno=1)))
+    return environment_.TemplateExpression(made, False)
 
 
 def _single_expression(tree: nodes.Template, source: str) -> str | None:

@@ -45,9 +45,18 @@ class VaultError(errors.HealerError):
     code = "vault"
 
 
+class NoTerminal(Exception):
+    """Nobody can be asked for a password."""
+
+
 def is_vaulted(text: str) -> bool:
     """Whether a text is one that `ansible-vault` encrypted; white space before it does not count."""
     return text.lstrip().startswith("$ANSIBLE_VAULT;")
+
+
+def check(text: str) -> None:
+    """Raise `VaultError` if no password could open a vaulted text: it is not written as one."""
+    _parsed(text)
 
 
 class Vault:
@@ -155,24 +164,23 @@ def _shown(word: str) -> str:
 
 
 def read(
-    password_file: str | None, ids: Sequence[str], environ: Mapping[str, str], ask: Callable[[], str] | None
-) -> Vault:
-    """The vault with the keys of `ids` (LABEL@PATH, PATH, LABEL@prompt), then of the password file, then the asked one.
+    password_file: str | None, ids: Sequence[str], environ: Mapping[str, str], ask: Callable[[str], str], *,
+    ask_one: bool = False,
+) -> Vault:  # fmt: skip
+    """The vault with the keys of `ids` (LABEL@PATH, PATH, LABEL@prompt), then of the password file, then (`ask_one`) an asked one.
 
-    Without `password_file` it is that of `EDA_VAULT_PASSWORD_FILE` in `environ`, if any. `ask` is called once if given,
-    for the one id that says `prompt`, else for a key of its own. An executable file is run, with `environ`, and prints
-    the password. White space around one is left out as Ansible does. Raises `VaultError`, which names the path.
+    Without `password_file` it is that of `EDA_VAULT_PASSWORD_FILE` in `environ`, if any. `ask(prompt)` asks a person, or raises
+    `NoTerminal`. An executable file is run, with `environ`, and prints the password. White space around one is left out as Ansible
+    does. Raises `VaultError`, which names the path.
     """
     wanted = [_split(one) for one in ids]
-    asking = [label for label, path in wanted if path is None]
-    if len(asking) > 1:
-        reason = "one password is asked for, and each has another; put them into files"
-        raise VaultError(what=f"the vault passwords {', '.join(asking)}", reason=reason)
     if named := password_file or environ.get(PASSWORD_FILE):
         wanted.append((DEFAULT_LABEL, _absolute(named)))
-    if ask is not None and not asking:
-        wanted.append((DEFAULT_LABEL, None))
-    return Vault([(label, _password(label, path, environ) if path else _asked(label, ask)) for label, path in wanted])
+    found = [
+        (label, _password(label, path, environ) if path else _asked(label, f"Vault password ({label}): ", ask))
+        for label, path in wanted
+    ]
+    return Vault(found + ([(DEFAULT_LABEL, _asked(DEFAULT_LABEL, "Vault password: ", ask))] if ask_one else []))
 
 
 def _split(vault_id: str) -> tuple[str, pathlib.Path | None]:
@@ -188,12 +196,16 @@ def _absolute(path: str) -> pathlib.Path:
     return pathlib.Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
 
 
-def _asked(label: str, ask: Callable[[], str] | None) -> str:
+def _asked(label: str, prompt: str, ask: Callable[[str], str]) -> str:
+    """What a person enters; the prompts are Ansible's."""
     what = f"the vault password {label}@prompt"
-    if ask is None:
-        raise VaultError(what=what, reason="nobody can be asked here; --ask-vault-pass or a file is wanted")
     with contextlib.suppress(EOFError):
-        if password := ask().strip(string.whitespace):
+        try:
+            entered = ask(prompt)
+        except NoTerminal:
+            reason = "there is no terminal to ask for it at"
+            raise VaultError("--vault-password-file FILE or --vault-id LABEL@FILE", what=what, reason=reason) from None
+        if password := entered.strip(string.whitespace):
             return password
     raise VaultError(what=what, reason="nothing was entered")
 

@@ -122,6 +122,11 @@ def _reason(longrepr: object) -> str:
     return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For tests/simulation."""
+    parser.addoption("--seed", type=int, help="simulate this seed alone, and show what happened")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Puts the guard in place where a skip counts."""
     asyncio.set_event_loop(None)  # else pytest-asyncio makes a loop that nobody closes

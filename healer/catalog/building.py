@@ -10,16 +10,20 @@ from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model, plugins, templates, wording
+from healer import config, errors, measures, model, plugins, templates, wording
 from healer.catalog import schemas
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
 NOT_YET: Final = (
-    "retries", "verify", "escalate", "oc", "http", "job_template", "approval", "blast_radius", "rate_limit", "breaker",
-    "windows", "settle", "flapping", "storm", "policy",
-)  # fmt: skip
+    "oc",
+    "http",
+    "job_template",
+    "storm",
+    "policy",
+    *measures.Gates.NOT_YET,
+)
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -34,11 +38,10 @@ EventType = Annotated[
     pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$"),
     plugins.Wanted("an event type of letters, digits and _ . : / - (at most 128, at first a letter or digit)"),
 ]
-Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
 Count = Annotated[int, pydantic.Field(ge=1, le=10_000)]
 
 
-class EntryShape(plugins.Options):
+class EntryShape(measures.Gates):
     """One action as it is written in `actions.yaml` or beside its file."""
 
     playbook: Text | None = pydantic.Field(None, description="a file below playbooks/")
@@ -51,16 +54,22 @@ class EntryShape(plugins.Options):
     required: list[str] = pydantic.Field([], description="parameters that have to be given")
     payload_parameters: list[str] | None = pydantic.Field(None, description="what an event may set; else all")
     target: Literal["required", "none"] = pydantic.Field("required", description="whether it works on hosts")
-    timeout: Annotated[Span, pydantic.Field(gt=0)] | None = pydantic.Field(None, description="then it is ended")
     idempotent: bool = pydantic.Field(False, description="may run again when it is unknown how it ended")
     impact: model.Impact | None = pydantic.Field(None, description="low, medium or high; absent: high")
     tags: list[Text] = pydantic.Field([], description="words that policies select by")
     events: list[EventType] = pydantic.Field([], description="event types of POST /webhook that start it")
-    max_age: Span | None = pydantic.Field(None, description="oldest event that it acts on")
-    defer_for: Span | None = pydantic.Field(None, description="how long it may wait for a gate")
-    cooldown: Span | None = pydantic.Field(None, description="on one target, from the end of the last run")
-    attempts: Count | None = pydantic.Field(None, description="most attempts while an alert fires")
     concurrency: Count | None = pydantic.Field(None, description="starts only below so many runs on its controller")
+    verify: measures.Verify | Literal["none", "off"] | None = pydantic.Field(
+        None, description="how it is known that it helped; `none`: it is not asked"
+    )
+    escalate: Annotated[list[measures.Escalate], pydantic.Field(max_length=10)] = pydantic.Field(
+        default=[], description="what is tried next where it does not help"
+    )
+    retries: measures.Retries | None = pydantic.Field(None, description="how often a failed attempt is tried again")
+    ramp: measures.Ramp | None = pydantic.Field(None, description="how many targets at once, 1 2 4 … up to 10")
+    max_errors: Annotated[int, pydantic.Field(ge=0, le=10_000)] = pydantic.Field(
+        0, description="more targets that fail than these stop the ramp"
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ def build(written: Sequence[Written]) -> Catalog:
             entries[one.name] = entry
             for event in entry.events:
                 by_event.setdefault(event, one.name)
+    for one in written[:ENTRIES_MAX]:
+        _named_actions(one, entries)
     if len(written) > ENTRIES_MAX:
         last = written[ENTRIES_MAX]
         last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark)
@@ -113,6 +124,30 @@ def _entry(one: Written) -> Entry | None:
     if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
         return None
     return _made(one, kind, shape)
+
+
+def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
+    """Say which actions of `verify` and `escalate` there are not, and what is wrong with the parameters that they are given."""
+    entry = entries.get(one.name)
+    if entry is None or not isinstance(one.value, config.Map):
+        return
+    said = [("verify", (), entry.verify)] if entry.verify and entry.verify["action"] else []
+    asked: list[tuple[str, tuple[int, ...], Mapping[str, Any]]] = [
+        *((key, path, value) for key, path, value in said if value),
+        *(("escalate", (at,), value) for at, value in enumerate(entry.escalate)),
+    ]
+    for key, path, value in asked:
+        found, at = entries.get(value["action"]), mark_at(one.value, (key, *path, "action"), one.mark)
+        if found is None:
+            message = f"{key}: no action is named {config.shown(value['action'])}"
+            one.document.error("unknown-action", message, at, errors.nearest(value["action"], entries))
+            continue
+        given = value["parameters"]
+        if any(templates.is_template(text) for text in given.values() if isinstance(text, str)):
+            continue
+        if isinstance(problems := found.parameters_of(given), list):
+            at = mark_at(one.value, (key, *path, "parameters"), at)
+            one.document.error("parameters", f"{key}: {found.name}: {'; '.join(problems)}", at)
 
 
 def runs(one: Written) -> tuple[Kind, str] | None:
@@ -142,18 +177,26 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
         required=tuple(shape.required),
         payload_parameters=tuple(shape.parameters if shape.payload_parameters is None else shape.payload_parameters),
         target=shape.target,
-        timeout_s=shape.timeout,
         idempotent=shape.idempotent,
         impact=shape.impact or "high",
         impact_declared=shape.impact is not None,
         tags=tuple(shape.tags),
         events=tuple(shape.events),
-        max_age_s=shape.max_age,
-        defer_for_s=shape.defer_for,
-        cooldown_s=shape.cooldown,
-        attempts=shape.attempts,
+        gates={key: value for key, value in shape.layer().items() if key != "concurrency"},
         concurrency=shape.concurrency,
+        verify=_verify(shape.verify),
+        escalate=tuple(one.model_dump() for one in shape.escalate),
+        retries=None if shape.retries is None else shape.retries.model_dump(),
+        ramp=(shape.ramp or measures.Ramp()).model_dump(),
+        max_errors=shape.max_errors,
     )
+
+
+def _verify(written: measures.Verify | str | None) -> Mapping[str, Any] | None:
+    """What is written; nothing at all is None, and empty where it says that nothing is asked."""
+    if written is None:
+        return None
+    return written.plain() if isinstance(written, measures.Verify) else {}
 
 
 def _named(value: config.Map, beside: Kind | None) -> Kind | None:

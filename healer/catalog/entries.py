@@ -23,7 +23,7 @@ PROBLEMS_MAX: Final = 20
 class Entry:
     """One action. `subject`: its file relative to the project, the module's name, or the argument list of a command.
 
-    Spans are seconds, None where the entry does not say. `controller` is '' for the default one. `parameters` are JSON
+    `controller` is '' for the default one. `parameters` are JSON
     Schemas by name. `impact_declared` is false where it is high because nothing was said.
     """
 
@@ -37,17 +37,22 @@ class Entry:
     required: tuple[str, ...] = ()
     payload_parameters: tuple[str, ...] = ()
     target: Literal["required", "none"] = "required"
-    timeout_s: float | None = None
     idempotent: bool = False
     impact: model.Impact = "high"
     impact_declared: bool = False
     tags: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
-    max_age_s: float | None = None
-    defer_for_s: float | None = None
-    cooldown_s: float | None = None
-    attempts: int | None = None
+    gates: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What it says of the gates, as a layer of `policy` has it; `concurrency` is by itself, since it is about its controller."""
     concurrency: int | None = None
+    verify: Mapping[str, Any] | None = None
+    """`action` (None: the alert has to be resolved), `parameters`, `within` seconds; None: the defaults say, empty: nothing is asked."""
+    escalate: tuple[Mapping[str, Any], ...] = ()
+    """What is tried next: `action`, `parameters`, `after` seconds."""
+    retries: Mapping[str, Any] | None = None
+    """`times`, `delay` (seconds), `backoff`."""
+    ramp: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"first": 1, "limit": 10})
+    max_errors: int = 0
 
     @property
     def digest(self) -> str:

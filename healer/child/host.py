@@ -4,8 +4,9 @@
 its loop, and may want an environment of its own. Standard library only; imports nothing of healer.
 
 Over the socket FD go JSON lines. To us: `{"start": {source, filters, args, sys_path}}` once, then `{"ack": n}` and
-`{"stop": true}`. From us: `{"n": n, "events": […]}`, `{"log": {level, message}}`, at last `{"end": true}` or
-`{"error": text}`. The queue's `put` returns when its event is acknowledged, that is: on disk.
+`{"stop": true}`. From us: `{"running": true}` once the source and its filters are loaded, `{"n": n, "events": […]}`,
+`{"log": {level, message}}`, at last `{"end": true}` or `{"error": text}`. The queue's `put` returns when its event is
+acknowledged, that is: on disk.
 """
 
 from __future__ import annotations
@@ -332,7 +333,9 @@ async def _run_plugin(start: dict[str, Any], outbox: Outbox) -> None:
     main = load(start["source"], "the source")
     if not inspect.iscoroutinefunction(main):
         raise TypeError(f"main of the source {start['source']} is not async")
-    await main(Queue(outbox, load_filters(start["filters"])), start["args"])
+    queue = Queue(outbox, load_filters(start["filters"]))
+    outbox.note({"running": True})
+    await main(queue, start["args"])
     await outbox.emptied()
 
 

@@ -42,9 +42,14 @@ GROUPS: Final = {
     "look": "Look",
     "ask": "Ask",
     "check": "Check",
+    "decide": "Decide",
     "access": "Access",
     "act": "Act",
 }
+
+EVENTS_ACT: Final = "no, but for resend and quarantine release: they ask as send does"
+
+RUNS_ACT: Final = "no; cancel and resolve change what may act"
 
 COMMANDS: Final = {
     "init": Entry("start", "write a small working project"),
@@ -53,13 +58,23 @@ COMMANDS: Final = {
     "reload": Entry("start", "take the files of the project again: all of them, or none"),
     "status": Entry("look", "how the daemon is and what it did lately"),
     "alerts": Entry("look", "what fires, and what was resolved"),
-    "runs": Entry("look", "the actions that ran, wait, or were refused"),
+    "runs": Entry("look", "the actions that ran, wait, or were refused; end one, resolve one", acts=RUNS_ACT),
+    "locks": Entry("look", "what runs have locked; let go of it", acts="no; release changes what may act"),
+    "events": Entry("look", "what came in; send it once more; what no rule could digest", acts=EVENTS_ACT),
     "audit": Entry("look", "the record of who did what; verify it offline"),
+    "approvals": Entry(
+        "look", "what waits for a person's word; approve or reject it", acts="approve and reject change what may act"
+    ),
+    "breakers": Entry("look", "actions that failed so often that they are stopped", acts="close changes what may act"),
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
     "validate": Entry("check", "every mistake in a project, with file:line:column"),
+    "policy": Entry("check", "which values of the gates hold for a run, and where each comes from"),
     "schema": Entry("check", "the JSON Schema of a project's files, for editors"),
     "replay": Entry("check", "evaluate a rulebook alone, offline, on a virtual clock", hidden=True),
+    "pause": Entry("decide", "stop that anything new takes effect", acts="changes what may act"),
+    "resume": Entry("decide", "let what is paused go on", acts="changes what may act"),
+    "silence": Entry("decide", "leave alerts or runs alone for a time", acts="changes what may act"),
     "keys": Entry("access", "make, list and revoke API keys", acts="changes who may act"),
     "send": Entry("act", "send events as a source would", acts="YES; asks when the mode is active, --yes else"),
 }

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from healer.cli import usage, vaulting
+from healer.cli import controlling, usage, vaulting
 
 FOLDER = click.Path(file_okay=False, path_type=pathlib.Path)
 HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
@@ -42,10 +42,7 @@ def _as_host(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
     "--unsafe-fs", is_flag=True, help="Start on a network file system all the same; the store may be damaged there"
 )
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
-@click.option("--controller-url", envvar="EDA_CONTROLLER_URL", metavar="URL", show_envvar=True,
-              help="Automation controller for job templates, where controllers.yaml lists none")  # fmt: skip
-@click.option("--controller-token", envvar="EDA_CONTROLLER_TOKEN", metavar="TOKEN", show_envvar=True,
-              help="Its token; others on this machine see a flag, so the variable is better")  # fmt: skip
+@controlling.options
 @vaulting.options
 def command(
     project: pathlib.Path, host: str | None, port: int | None, data_dir: pathlib.Path | None, mode: str | None, standby: bool,
@@ -55,9 +52,8 @@ def command(
     """Run the daemon on a project directory until it is told to stop (Ctrl-C, SIGTERM)."""
     from healer import daemon
 
-    for name, value in (("EDA_CONTROLLER_URL", controller_url), ("EDA_CONTROLLER_TOKEN", controller_token)):
-        if value is not None:
-            os.environ[name] = value  # a reload, and the child that reads the project for it, know it too
+    # A reload, and the child that reads the project for it, know them too.
+    os.environ.update(controlling.variables(controller_url, controller_token))
     return daemon.main(
         daemon.StartOptions(
             project=project, data_dir=data_dir, host=host, port=port, mode=mode, standby=standby, unsafe_fs=unsafe_fs,

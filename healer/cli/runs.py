@@ -1,8 +1,9 @@
-"""`healer runs`: list, and one of them in full with its output."""
+"""`healer runs`: list, and one of them in full with its output; ending one, and saying how one ended of which nobody knows."""
 
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ STATES = (
     "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
     "unknown", "refused", "suppressed", "withdrawn", "rejected", "expired", "void", "simulated",
 )  # fmt: skip
+
+RESOLVED_AS = ("succeeded", "failed", "queued")
 
 
 def _as_states(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
@@ -188,6 +191,73 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
         yield from explanation.look_lines(told)
 
 
+@command.command("cancel")
+@click.argument("runs", metavar="RUN…", nargs=-1, required=True)
+@click.option("--reason", metavar="TEXT", help="Why; kept in the audit")
+@location.options
+@location.JSON
+def cancel(where: location.Where, runs: tuple[str, ...], reason: str | None, as_json: bool) -> int:
+    """End runs: what waits never starts, what is at work is stopped. RUN may be the beginning of an id."""
+    asked, body = client.Client(where), json.dumps({"reason": reason} if reason else {}).encode()
+    done: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for run in runs:
+        try:
+            answer = asked.ask("POST", f"{client.API}/runs/{client.segment(run)}/cancel", body=body)
+        except client.Refused as error:
+            if error.exit_code != errors.EXIT_FOUND:
+                raise
+            refused.append({"run": run, **error.problem})
+            for line in str(error).splitlines():
+                terminal.note(terminal.clean(line))
+            continue
+        done.append(answer if isinstance(answer, dict) else {})
+        if not as_json:
+            terminal.echo(_cancelled(done[-1]))
+    if as_json:
+        terminal.echo_json({"items": done, "refused": refused})
+    return errors.EXIT_FOUND if refused else errors.EXIT_OK
+
+
+def _cancelled(run: dict[str, Any]) -> str:
+    """What became of the wish that a run ends, in a line."""
+    text = f"{terminal.short(run.get('id'))}  {terminal.clean(run.get('state') or '?')}"
+    if not run.get("ending"):
+        return text
+    before = f" before, by {terminal.clean(run['asked_before'])}" if run.get("asked_before") else ""
+    see = location.again(f"healer runs show {terminal.short(run.get('id'))}")
+    return f"{text}: its end was asked for{before}; how it goes on:  {see}"
+
+
+@command.command("resolve")
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--as",
+    "state",
+    type=click.Choice(RESOLVED_AS),
+    metavar="|".join(RESOLVED_AS),
+    required=True,
+    help="How it ended; queued: it is tried again",
+)
+@click.option("--reason", metavar="TEXT", required=True, help="How that is known; kept in the audit")
+@location.options
+@location.JSON
+def resolve(where: location.Where, run: str, state: str, reason: str, as_json: bool) -> None:
+    """Say how a run ended of which nobody knows (state unknown). If its controller knows by now, that counts."""
+    body = json.dumps({"state": state, "reason": reason}).encode()
+    done = client.Client(where).ask("POST", f"{client.API}/runs/{client.segment(run)}/resolve", body=body)
+    if as_json:
+        terminal.echo_json(done)
+        return
+    answer = done if isinstance(done, dict) else {}
+    text = f"{terminal.short(answer.get('id') or run)}  {terminal.clean(answer.get('state') or '?')}"
+    if isinstance(found := answer.get("found"), dict):
+        text += (
+            f": its controller knows by now how it ended ({terminal.clean(found.get('summary') or '?')}); that counts"
+        )
+    terminal.echo(text)
+
+
 def _attempts(run: dict[str, Any]) -> Iterator[str]:
     attempts = run.get("attempts")
     for attempt in attempts if isinstance(attempts, list) else ():
@@ -198,10 +268,20 @@ def _attempts(run: dict[str, Any]) -> Iterator[str]:
         took = outcome.get("seconds") if isinstance(outcome, dict) else attempt.get("seconds")
         span = f" in {terminal.span(took)}" if isinstance(took, int | float) else ""
         state = terminal.clean(attempt.get("state") or "?")
-        text = said or attempt.get("held_sentence") or ""
+        text = said or attempt.get("held_sentence") or _asked_to_end(attempt)
         yield f"  attempt {attempt.get('number') or '?'}   {state}{span}: {terminal.clean(text)}".rstrip(": ")
         if attempt.get("truncated"):
             yield from _cut(attempt, terminal.short(run.get("id")))
+
+
+def _asked_to_end(attempt: dict[str, Any]) -> str:
+    """Who wants that an attempt ends, of one that has not yet."""
+    asked = attempt.get("cancel")
+    if not isinstance(asked, dict) or attempt.get("state") != "running":
+        return ""
+    return f"its end was asked for by {asked.get('by') or '?'}" + (
+        f": {asked['reason']}" if asked.get("reason") else ""
+    )
 
 
 def _cut(attempt: dict[str, Any], run: str) -> Iterator[str]:

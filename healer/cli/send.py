@@ -84,7 +84,7 @@ def command(
     status = status if isinstance(status, dict) else {}
     to = Listener(hook, f"/hooks/{_hook_path(hook)}") if hook else listener(status, source)
     if not yes:
-        _ask(status, events.count, to)
+        confirm(status, f"{events.count} event{'' if events.count == 1 else 's'} to {to.name}", "Send")
     told = _sum(_deliver(asked, events, to, token))
     if as_json:
         terminal.echo_json(told)
@@ -219,14 +219,13 @@ def _hook_path(path: str) -> str:
     return "/".join(client.segment(part) for part in path.strip("/").split("/"))
 
 
-def _ask(status: dict[str, Any], count: int, to: Listener) -> None:
+def confirm(status: dict[str, Any], what: str, verb: str) -> None:
     """Ask before something may act. Without a terminal there is nobody to ask, and --yes has to say it."""
     if status.get("mode", "active") != "active":
         return
-    what = f"{count} event{'' if count == 1 else 's'} to {to.name}"
     if not terminal.can_ask():
         raise NotConfirmed("--yes", what=what)
-    click.confirm(f"The mode is ACTIVE: {what} may start actions. Send?", abort=True, err=True)
+    click.confirm(f"The mode is ACTIVE: {what} may start actions. {verb}?", abort=True, err=True)
 
 
 def _sum(answers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from healer.cli import client, location, tables, terminal, usage
+from healer.cli import pause as words
 
 WATCH_S: Final = 2.0
 CLEAR: Final = "\x1b[H\x1b[2J"
@@ -64,7 +65,9 @@ def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False
         yield (
             terminal.paint("DISK FULL", "red") + " nothing new is taken until there is space; what was answered is safe"
         )
-    yield from _paused(status.get("paused"))
+    now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
+    yield from _paused(status.get("paused"), now)
+    yield from _storm(status.get("storm"), now)
     if status.get("ended"):
         names = ", ".join(map(terminal.clean, status["ended"]))
         back = f"{location.again('healer reload')} brings it back"
@@ -72,7 +75,9 @@ def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False
     yield from _counts(status)
     yield from _rules(status, width)
     yield from _let_go(status.get("rule_counters"))
+    yield from _caps(status.get("caps"))
     yield from _sources(status, every)
+    yield from _heartbeat(status)
     yield from _audit(status.get("audit"))
 
 
@@ -91,11 +96,32 @@ def _title(status: Mapping[str, Any], width: int | None) -> str:
     return left + " " * max(2, space) + right
 
 
-def _paused(pauses: Any) -> Iterator[str]:
+def _paused(pauses: Any, now: datetime.datetime) -> Iterator[str]:
     for pause in _mappings(pauses):
-        scope, who = terminal.clean(pause.get("scope") or "everything"), terminal.clean(pause.get("who") or "?")
+        scope = str(pause.get("scope") or "all")
         reason = f' "{terminal.clean(pause["reason"])}"' if pause.get("reason") else ""
-        yield terminal.paint("PAUSED", "red") + f"   {scope} by {who} since {terminal.when(pause.get('since'))}{reason}"
+        until = f" · until {terminal.at(pause['until'], now)}" if pause.get("until") else ""
+        if pause.get("until_changed"):
+            until += f" · until the {'revision' if scope == 'all' else terminal.clean(scope.partition(':')[0])} changes"
+        yield terminal.paint("PAUSED", "red") + (
+            f"   {terminal.clean(words.in_words(scope))} by {terminal.who(pause.get('who'))[0]}"
+            f" since {terminal.at(pause.get('since'), now)}{reason}{until}"
+        )
+
+
+def _storm(storm: Any, now: datetime.datetime) -> Iterator[str]:
+    if isinstance(storm, Mapping):
+        within_s, calm_s = (
+            float(storm[name]) if _is_number(storm.get(name)) else 0.0 for name in ("within_s", "calm_s")
+        )
+        within, calm = (
+            {60.0: "a minute", 3600.0: "an hour"}.get(within_s) or terminal.span(within_s),
+            terminal.span(calm_s),
+        )
+        yield terminal.paint("STORM", "red") + (
+            f"    since {terminal.at(storm.get('since'), now)} · {_number(storm.get('matches') or 0)} matches in {within}"
+            f" (limit {_number(storm.get('limit') or 0)}) · calm needed {calm} · next look {terminal.at(storm.get('next_look'), now)}"
+        )
 
 
 def _counts(status: Mapping[str, Any]) -> Iterator[str]:
@@ -163,8 +189,43 @@ def _sources(status: Mapping[str, Any], every: bool) -> Iterator[str]:
         yield _some("sources", trouble_first, "healer status --all")
 
 
+def _caps(caps: Any) -> Iterator[str]:
+    """The caps that are used up, or beyond which something was; facts stand with their rulesets."""
+    found = []
+    for name, cap in (caps if isinstance(caps, Mapping) else {}).items():
+        told: list[Any] = [cap.get(word) for word in ("used", "limit", "refused")] if isinstance(cap, Mapping) else []
+        used, limit, refused = told if told and all(map(_is_count, told)) else (0, 1, 0)
+        if name != "facts" and (refused or used >= limit):
+            beyond = f", {_number(refused)} beyond" if refused else ""
+            found.append(f"{terminal.clean(name)} {_number(used)} of {_number(limit)}{beyond}")
+    if found:
+        yield f"caps     {terminal.paint(' · '.join(found), 'yellow')}"
+
+
+def _heartbeat(status: Mapping[str, Any]) -> Iterator[str]:
+    beat = status.get("heartbeat")
+    if not isinstance(beat, Mapping):
+        return
+    now = terminal.moment(status.get("now")) or datetime.datetime.now(datetime.UTC)
+    last = terminal.moment(beat.get("last"))
+    sent = f"{terminal.span(max(0.0, (now - last).total_seconds()))} ago" if last else "none yet"
+    why = f", {terminal.clean(beat['why'])}" if beat.get("why") else ""
+    yield f"beat     {terminal.paint(sent + why, 'red') if why else sent}"
+
+
 def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, str]:
     """(whether it needs somebody, its text)"""
+    trouble, text = _heard(source, now)
+    asked = source.get("reconcile")
+    if not isinstance(asked, Mapping):
+        return trouble, text
+    if asked.get("why"):
+        why = f"its sender cannot be asked: {terminal.clean(asked['why'])}"
+        return True, f"{text}, {terminal.paint(why, 'red')}"
+    return trouble, f"{text} ({terminal.clean(asked['note'])})" if asked.get("note") else text
+
+
+def _heard(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, str]:
     name, state = terminal.clean(source.get("name") or "?"), str(source.get("state") or "")
     last = terminal.moment(source.get("last_event"))
     ago = terminal.span(max(0.0, (now - last).total_seconds())) if last else ""
@@ -175,6 +236,8 @@ def _source(source: Mapping[str, Any], now: datetime.datetime) -> tuple[bool, st
     if state in ("failed", "ended"):
         detail = f": {terminal.clean(source['error'])}" if source.get("error") else ""
         return state == "failed", terminal.paint(f"{name} {state}{detail}", "red" if state == "failed" else None)
+    if state == "starting":
+        return False, f"{name} starting"
     heard = f"{name} {ago} ago" if ago else f"{name} nothing yet"
     refused = source.get("refused")
     at = terminal.moment(refused.get("at")) if isinstance(refused, Mapping) else None
@@ -194,6 +257,10 @@ def _audit(audit: Any) -> Iterator[str]:
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:

@@ -147,6 +147,21 @@ def when_us(at_us: object) -> str:
         return str(at_us)
 
 
+def at(text: object, now: datetime.datetime) -> str:
+    """A time of the API as people say it: of today `03:05:10`, else as `when`."""
+    found = moment(text)
+    if found is None or found.astimezone().date() != now.astimezone().date():
+        return when(text)
+    return found.astimezone().strftime("%H:%M:%S")
+
+
+def who(actor: object) -> tuple[str, str]:
+    """An actor of the API by name, and how they came: `ana`, `os user`; '' where that is not known."""
+    kind, _, name = clean(actor or "?").partition(":")
+    ways = {"os": "os user", "key": "API key"}
+    return (name, ways[kind]) if name and kind in ways else (clean(actor or "?"), "")
+
+
 def local(at: datetime.datetime) -> str:
     """`2026-03-01 03:07:12 +01:00`."""
     try:
@@ -192,3 +207,12 @@ def as_moment(_ctx: click.Context, param: click.Parameter, text: str | None) -> 
     except ValueError as error:
         name = param.opts[0]
         raise usage.WrongUse(f"{name} 2h or {name} 2026-03-01T03:07", detail=f"{name}: {error}") from error
+
+
+def as_span(_ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """The callback of `--for`, `--in`: seconds of a span."""
+    try:
+        return None if text is None else units.duration_s(text)
+    except ValueError as error:
+        name = param.opts[0]
+        raise usage.WrongUse(f"{name} 2h or {name} '30 minutes'", detail=f"{name}: {error}") from error

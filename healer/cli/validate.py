@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors
-from healer.cli import terminal, usage, vaulting
+from healer.cli import controlling, terminal, usage, vaulting
 
 ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 
@@ -24,6 +24,7 @@ ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@controlling.options
 @vaulting.options
 def command(
     folder: pathlib.Path,
@@ -32,15 +33,18 @@ def command(
     vault_password_file: str | None,
     vault_id: tuple[str, ...],
     ask_vault_pass: bool,
+    controller_url: str | None,
+    controller_token: str | None,
 ) -> int:
     """Show every mistake in the project DIR [default: .], with file:line:column."""
     from healer import project
 
     begun = time.monotonic()
     opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
-    loaded = project.load(folder, cli.environment(), {}, opened if opened.keys else None)
+    environ = {**cli.environment(), **controlling.variables(controller_url, controller_token)}
+    loaded = project.load(folder, environ, {}, opened if opened.keys else None)
     took_s = time.monotonic() - begun
-    missing = [] if loaded.revision is None else project.unreadable(loaded.revision, folder, cli.environment(), "hint")
+    missing = [] if loaded.revision is None else project.unreadable(loaded.revision, folder, environ, "hint")
     diagnostics = sorted([*loaded.diagnostics, *missing], key=_order)
     bad = [one for one in diagnostics if one.severity == "error" or (strict and one.severity == "warning")]
     ok = loaded.revision is not None and not bad

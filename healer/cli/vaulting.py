@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--vault-id",
             multiple=True,
             metavar="LABEL@FILE",
-            help="A file with a vault password; a program is run for it",
+            help="A file with a vault password; a program is run for it; LABEL@prompt asks",
         ),
         click.option(
             "--vault-password-file",
@@ -38,5 +39,16 @@ def opened(vault_password_file: str | None, vault_id: Sequence[str], *, ask_vaul
     """What the flags open. Raises `vault.VaultError`."""
     from healer import vault
 
-    ask = (lambda: getpass.getpass("Vault password: ")) if ask_vault_pass else None
-    return vault.read(vault_password_file, vault_id, cli.environment(), ask)
+    return vault.read(vault_password_file, vault_id, cli.environment(), _ask, ask_one=ask_vault_pass)
+
+
+def _ask(prompt: str) -> str:
+    """What somebody enters at the terminal, unseen. Raises `vault.NoTerminal`."""
+    from healer import vault
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would read what is seen, or no terminal at all
+        try:
+            return getpass.getpass(prompt)
+        except getpass.GetPassWarning:
+            raise vault.NoTerminal from None

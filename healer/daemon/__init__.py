@@ -18,7 +18,7 @@ from typing import Final
 import uvloop
 
 from healer import errors, project, store
-from healer.daemon import owning, running, standing
+from healer.daemon import owning, privacy, running, standing
 from healer.daemon.options import StartOptions
 from healer.store import ownership
 
@@ -31,7 +31,7 @@ __all__ = ["StartOptions", "main", "running", "standing"]
 def main(options: StartOptions) -> int:
     """Run until a signal ends it. The exit code; errors of ours are raised for the caller to print."""
     sys.setswitchinterval(SWITCH_S)  # else a thread that computes starves the writer
-    os.umask(0o077)
+    privacy.begin()
     base = options.project.resolve()
     gc.disable()  # parsing and compiling make much that lives for ever; `running` freezes it
     loaded = project.load(base, os.environ, options.overrides(), options.vault)
@@ -57,6 +57,7 @@ def _on(
     data_dir: pathlib.Path, revision: project.Revision, base: pathlib.Path, owned: ownership.Ownership, options: StartOptions
 ) -> int:  # fmt: skip
     owning.warn(project.unreadable(revision, base, os.environ))
+    owning.close(data_dir, to_group=revision.settings.control.group is not None)
     _make_own_folders(data_dir)
     _refuse_first_start_active(revision, data_dir, options)
     daemon = running.Daemon(revision, base, data_dir, owned, options)

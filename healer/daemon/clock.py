@@ -29,9 +29,13 @@ class JournalClock:
             self._wall_us += behind
             self._drift_us -= behind
 
+    def ahead_us(self) -> int:
+        """By how much the wall clock, which people's times mean, is ahead of journal time."""
+        return time.time_ns() // 1000 - self()
+
     def stepped(self) -> int:
         """By how many microseconds the wall clock stepped since the last call; 0 for less than a second."""
-        drift = time.time_ns() // 1000 - self()
+        drift = self.ahead_us()
         step = drift - self._drift_us
         if abs(step) <= STEP_US:
             return 0

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from healer import errors, project, store
+from healer.daemon import privacy
 from healer.daemon.options import StartOptions
 from healer.store import connection, deciding, names, ownership
 
@@ -72,6 +73,14 @@ def warn(found: Iterable[errors.Diagnostic]) -> None:
     for one in found:
         if one.severity == "warning":
             _say(one)
+
+
+def close(data_dir: pathlib.Path, *, to_group: bool) -> None:
+    """Others have no business in the data directory."""
+    before = privacy.close(data_dir, to_group=to_group)
+    if before is not None:
+        message = f"it was open to others (mode {before:04o}) and is not any more: what it holds is the daemon's alone"
+        _say(_warning("private", message, str(data_dir)))
 
 
 def _make(data_dir: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import pathlib
 import time
@@ -14,6 +15,7 @@ from loguru import logger
 
 from healer import engine, intake, model, plugins, project, store, supervise
 from healer.decide import acting, alerts, evaluating, firing
+from healer.project import listeners
 
 SLICE_S: Final = 0.002
 """As `project.child.SLICE_S`, and for its reason."""
@@ -44,7 +46,8 @@ async def evaluator(
                 next(work)
             except StopIteration as done:
                 anew = activation.restart == "always"
-                running.append(evaluating.Running(activation.name, done.value, activation.variables, anew=anew))
+                compiled = dataclasses.replace(done.value, facts_max=revision.settings.facts_max)
+                running.append(evaluating.Running(activation.name, compiled, activation.variables, anew=anew))
                 break
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
@@ -64,6 +67,8 @@ async def evaluator(
         types,
         shown,
         shown_to,
+        standing.inhibitions,
+        revision.settings.alerts_max,
     )
     for _ in made.index_in_slices():
         if time.monotonic() - started > SLICE_S:
@@ -133,7 +138,7 @@ def sources(revision: project.Revision, ended: frozenset[str] = frozenset()) -> 
         supervise.Running(
             key=one.name, type=one.type, args=dict(one.args), filters=tuple((name, dict(args)) for name, args in one.filters),
             code=one.code, push=one.kind == "push", max_quiet_s=one.max_quiet_s, env=dict(one.env),
-            again=_again(revision, one),
+            again=_again(revision, one), listens=one.kind == "eda" and bool(listeners.of(one.type, one.args).port),
         )
         for one in revision.sources_without(ended).values()
     ]  # fmt: skip

@@ -15,11 +15,9 @@ from loguru import logger
 
 import healer
 from healer import (
-    access,
     decide,
     dispatch,
     errors,
-    explain,
     intake,
     model,
     plugins,
@@ -27,14 +25,29 @@ from healer import (
     retain,
     secrets,
     store,
-    supervise,
     telemetry,
 )
-from healer.daemon import banner, clock, logs, masking, rules, standing, status, vaulted, watching
-from healer.daemon.options import StartOptions
+from healer.daemon import (
+    banner,
+    caps,
+    clock,
+    explaining,
+    keys,
+    logs,
+    masking,
+    options,
+    outside,
+    rules,
+    standing,
+    status,
+    switching,
+    vaulted,
+    watching,
+)
 from healer.decide import alerts, evaluating, recovery
+from healer.dispatch import wishes
 from healer.store import deciding, notes, ownership
-from healer.web import auth, control, keyfiles, routes, services, serving
+from healer.web import auth, control, routes, services, serving
 
 
 class Daemon:
@@ -42,28 +55,27 @@ class Daemon:
 
     def __init__(
         self, revision: project.Revision, base: pathlib.Path, data_dir: pathlib.Path, owned: ownership.Ownership,
-        options: StartOptions,
+        given: options.StartOptions,
     ) -> None:  # fmt: skip
         self.base = base
         self.data_dir = data_dir
         self.revision = revision
         self.clock = clock.JournalClock()
-        self.pause = standing.PauseFile(data_dir)
+        self.pause = standing.PauseFile(data_dir, self.clock.ahead_us)
         self._masking = masking.Masking()
-        self.secrets = secrets.Secrets(
-            base, os.environ, self._masking, vaulted.Opener(options.vault, lambda: self.files)
-        )
+        self.masked = self._masking.line
+        self.secrets = secrets.Secrets(base, os.environ, self._masking, vaulted.Opener(given.vault, lambda: self.files))
         self.started_us = self.clock()
         self.port = 0
         self._owned = owned
-        self._options = options
+        self._options = given
         self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
         self._heard = revision
-        self._started = revision.settings
+        self.started_with = revision.settings
         self._state: services.State = "starting"
         self._end: asyncio.Event = asyncio.Event()
         self._exit_code = 0
-        self._fatal = False
+        self.failed = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._reloading = asyncio.Lock()
         self._soon: set[asyncio.Task[Any]] = set()
@@ -109,14 +121,17 @@ class Daemon:
         )  # fmt: skip
         self.controllers = rules.controllers(self.revision, self.files, self._resolve)
         self.dispatcher = dispatch.Dispatcher(
-            self.store, self._of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
+            self.store, self.of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
             work_dir=self.data_dir / "work", clock=self.clock, secret_values=self._masking.values,
             on_changed=lambda _, look_us: self.decider.look_at(look_us),
             environment_of=lambda rule: vaulted.environment(self.secrets, self._standing.environment_of(rule)),
             resolve=self.secrets.resolve,
         )  # fmt: skip
-        builder = supervise.Builder(lambda: self.files, self.base, self.secrets, os.environ, _log)
-        self.supervisor = supervise.Supervisor(builder.build, self._emit_for, lambda: self.clock() / 1_000_000, _log)
+        self.people = wishes.Wishes(self.store, self.dispatcher)
+        self.switch = switching.of(self)
+        await self.switch.load()
+        self.outside, self.caps = outside.Outside(self), caps.Caps(self)
+        self.supervisor = self.outside.supervisor(self._emit_for)
         await self._serve()
         self._work("decide", self.decider.run())
         found = await self.dispatcher.recover()
@@ -126,11 +141,14 @@ class Daemon:
         running = {row["token"] for row in await self.store.reader.all("attempts_open")}
         await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
         self._work("dispatch", self.dispatcher.run())
-        self._work("watch", watching.Watch(self.store, self.pause, self.clock, self._look_again).run())
+        self._work("watch", watching.Watch(self.store, self.pause, self.clock, self.look_again, self.switch).run())
         self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self._forget_alerts).run())
         await rules.gather(self.intake, self.revision, None)
         await self.supervisor.replace(rules.sources(self.revision))
+        await self.supervisor.listening()
         self._state = "ok"
+        self._work("heartbeat", self.outside.heart.run())
+        self._work("caps", self.caps.run())
         gc.freeze()
         gc.enable()
         shown = banner.lines(
@@ -155,11 +173,11 @@ class Daemon:
         held = deciding.revision_of(rows[0]["body"]) if rows else ""
         number = await self.store.submit(notes.RevisionNumber(held)) or 0
         if old is None:
-            old = evaluating.Evaluator(self.store.uid, [], {}, known, _nobody(), {}, {})
+            old = evaluating.without_rules(self.store.uid, known)
         self.decider = decide.Decider(
-            self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, clock=self.clock,
+            self.store, old, number, self.of_run, position=at["seq"], on_decided=self._on_decided, clock=self.clock,
             tick=lambda: self.intake.tick(),  # noqa: PLW0108 - it is made later
-            use=self._rules_from, on_ended=self._activations_ended,
+            use=self._rules_from, on_ended=self._activations_ended, rules_of=functools.partial(self._rules_of, known=known),
         )  # fmt: skip
         self.decider.tail.committed = (
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
@@ -169,13 +187,14 @@ class Daemon:
 
     async def _serve(self) -> None:
         settings = self.revision.settings
-        keys = auth.Keys(self.store.reader)
-        await keys.load(self._file_keys(self.revision))
+        known = auth.Keys(self.store.reader)
+        await known.load(keys.of_files(self.base, self.revision, os.environ))
         self.services = services.Services(
-            store=self.store, intake=self.intake, revision=lambda: self._heard, secrets=self.secrets, gate=auth.Gate(keys),
+            store=self.store, intake=self.intake, revision=lambda: self._heard, secrets=self.secrets, gate=auth.Gate(known),
             status=self._status, reload=self.reload, explain=self._explain, live_output=self._live_output, state=self.shown_state,
             ready=self._ready, clock=self.clock, heard=self.supervisor.heard,
-            body_max=lambda: self.revision.settings.body_max,
+            body_max=lambda: self.revision.settings.body_max, people=self.people, switch=self.switch, look_again=self.look_again,
+            wall=lambda: self.clock() + self.clock.ahead_us(), standing_of=self.of_run,
         )  # fmt: skip
         self._listening = serving.Listening(routes.build(self.services))
         await self._listening.start()
@@ -192,7 +211,7 @@ class Daemon:
         self.intake.stopped = True
         await self._listening.stop_accepting()
         await self.supervisor.stop()
-        if self._fatal:
+        if self.failed:
             # The disk is not to be trusted: nothing more is written. What runs goes on under its shim and is found again.
             os._exit(self._exit_code or 1)
         ended = await self.dispatcher.stop(self.revision.settings.drain)
@@ -204,7 +223,7 @@ class Daemon:
         try:
             await self.decider.drain_snapshot()
             await self.store.submit(notes.Note("stop", "daemon", ended=ended or None, position=self.decider.position))
-        except errors.StoreFull as error:
+        except Exception as error:  # a full disk, a mistake of ours: a stop ends the process all the same
             logger.warning("the stop could not be written down, the next start goes on from the last commit: {}", error)
         await self._listening.stop()
         self._control.close()
@@ -222,26 +241,27 @@ class Daemon:
             return
         error = task.exception()
         logger.opt(exception=error).critical("the worker {} ended: {}", task.get_name(), error)
-        self._fatal = True
+        self.failed = True
         self.end(1)
 
     def _on_fatal(self, error: Exception) -> None:
-        if not self._fatal:
-            self._fatal = True
+        if not self.failed:
+            self.failed = True
             logger.critical("the store failed and the daemon ends: {}", error)
             self.end(1)
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
     async def _rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
-        revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
+        revision = self.revision if revision_id == self.revision.id else await self.old_revision(revision_id)
         if revision is None:
             return None
         return await rules.evaluator(
             self.store, revision, standing.Standing(revision, self.pause, self._standing.mode), known
         )
 
-    async def _old_revision(self, revision_id: str) -> project.Revision | None:
+    async def old_revision(self, revision_id: str) -> project.Revision | None:
+        """A revision that held once, of its copy; None where that is gone."""
         folder = self.data_dir / project.REVISIONS / revision_id
         if not folder.is_dir():
             return None
@@ -249,8 +269,9 @@ class Daemon:
 
     async def _use(self, revision: project.Revision, actor: str, difference: dict[str, Any]) -> None:
         git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
-        await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference))
-        self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
+        made = standing.Standing(revision, self.pause, revision.settings.mode)
+        await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference, made.inhibitions))
+        self._standing = made
 
     async def _rules_from(self, revision_id: str, old: evaluating.Evaluator) -> decide.Used | None:
         """What holds from a journal row `revision` on, with the memory that unchanged rules keep."""
@@ -258,7 +279,7 @@ class Daemon:
         if prepared is not None:
             revision: project.Revision | None = prepared[0]
         else:
-            revision = self.revision if revision_id == self.revision.id else await self._old_revision(revision_id)
+            revision = self.revision if revision_id == self.revision.id else await self.old_revision(revision_id)
         number = await self.store.insist(notes.RevisionNumber(revision_id))
         if revision is None or number is None:
             logger.error("the files of revision {} are gone; its rules cannot hold", revision_id)
@@ -266,15 +287,11 @@ class Daemon:
         mode = revision.settings.mode if prepared is not None else self._standing.mode
         made = standing.Standing(revision, self.pause, mode)
         new = prepared[1] if prepared is not None else await rules.evaluator(self.store, revision, made, old.alerts)
-        return decide.Used(await recovery.carry_over(self.store, old, new) or new, number, made.of_run)
+        kept = await recovery.carry_over(self.store, old, new, noted=True)
+        return decide.Used(kept or new, number, made.of_run)
 
-    def _file_keys(self, revision: project.Revision) -> dict[str, access.Principal]:
-        """The keys that stand in files. Raises `errors.ConfigurationError`."""
-        admin = os.environ.get("HEALER_ADMIN_KEY_FILE")
-        file = self.base / revision.settings.keys.file if revision.settings.keys.file else None
-        return keyfiles.read(pathlib.Path(admin) if admin else None, file)
-
-    def _of_run(self, row: Mapping[str, Any]) -> Any:
+    def of_run(self, row: Mapping[str, Any]) -> Any:
+        """What holds for a run now."""
         return self._standing.of_run(row)
 
     async def _revision_dir(self, number: int) -> pathlib.Path:
@@ -309,12 +326,15 @@ class Daemon:
             warnings += [one.as_json() for one in project.unreadable(new, self.base, os.environ)]
             if new.id == old.id and new.settings == old.settings and not self.decider.evaluator.ended:
                 return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
-            warnings += [one.as_json() for one in status.needs_restart(self._started, new.settings)]
+            warnings += [one.as_json() for one in status.needs_restart(self.started_with, new.settings)]
             made = standing.Standing(new, self.pause, new.settings.mode)
             prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
             before, after = await rules.digests(self.decider.evaluator), await rules.digests(prepared)
             changed = await status.difference(old, new, before, after)
-            made_controllers, file_keys = rules.controllers(new, loaded.published, self._resolve), self._file_keys(new)
+            made_controllers, file_keys = (
+                rules.controllers(new, loaded.published, self._resolve),
+                keys.of_files(self.base, new, os.environ),
+            )
             self._prepared = {new.id: (new, prepared)}
             await self._use(new, actor, changed)  # a row; if it cannot be written, nothing has changed
             self.controllers, self.files, self.revision, self._heard = made_controllers, loaded.published, new, new
@@ -341,7 +361,7 @@ class Daemon:
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
 
-    async def _look_again(self) -> None:
+    async def look_again(self) -> None:
         """Runs that wait may go on."""
         await self.intake.tick()
         self.dispatcher.wake()
@@ -364,7 +384,7 @@ class Daemon:
     def shown_state(self) -> services.State:
         if self._state == "ok" and self.store.lacks_space():
             return "disk-full"
-        return "paused" if self._state == "ok" and self.pause() else self._state
+        return "paused" if self._state == "ok" and self.pause.everything() else self._state
 
     def _ready(self) -> tuple[bool, str]:
         state = self.shown_state()
@@ -374,27 +394,4 @@ class Daemon:
         return await status.of(self)
 
     async def _explain(self, asked: str, rule: str | None) -> dict[str, Any]:
-        ended = self.decider.evaluator.ended
-        return await explain.explain(self.store, self._revision_of, self._decided_to, asked, rule, ended)
-
-    async def _decided_to(self) -> int:
-        """The decider's position, once the commit that may be under way for it can be read."""
-        position = self.decider.position
-        if self.decider.committed_position < position:
-            await self.store.submit(notes.RevisionNumber(self.revision.id))  # the writer takes one after the other
-        return position
-
-    async def _revision_of(self, number: int) -> project.Revision | None:
-        rows = await self.store.reader.select("SELECT id FROM revision WHERE n = ?", [number])
-        if not rows or rows[0]["id"] == self.revision.id:
-            return self.revision
-        return await self._old_revision(str(rows[0]["id"]))
-
-
-def _log(level: str, message: str) -> None:
-    logger.log(level, "{}", message)
-
-
-def _nobody() -> Any:
-    """Acts for rules before there are any."""
-    return None
+        return await explaining.of(self, asked, rule)

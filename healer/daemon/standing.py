@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import model, policy, project
+from healer.policy import labels, selecting
+from healer.store import seeing
 
 PAUSE_FILE: Final = "PAUSE"
 REASON_MAX: Final = 300
+READ_BY_ACTIONS: Final = ("playbooks/", "roles/", "templates/", "group_vars/", "host_vars/")
+"""What a playbook may read."""
 
 
 class PauseFile:
     """The kill switch that works with a dead API: while the file is there, nothing new starts; its text is the reason."""
 
-    def __init__(self, data_dir: pathlib.Path) -> None:
+    def __init__(self, data_dir: pathlib.Path, ahead_us: Callable[[], int] = lambda: 0) -> None:
+        """`ahead_us`: by how much the wall clock is ahead of journal time now."""
         self.path = data_dir / PAUSE_FILE
+        self.ahead_us = ahead_us
+        self.rows: Sequence[Mapping[str, Any]] = ()
+        """What people have paused by command, as rows say; the gates read these themselves."""
 
     def __call__(self) -> dict[str, Any] | None:
         """The pause as its reason's sentence takes it; None while there is none."""
@@ -41,6 +50,19 @@ class PauseFile:
             "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "reason": self._reason() or "no reason given",
         }
+
+    def everything(self) -> bool:
+        """Whether nothing at all may start."""
+        return self() is not None or any(row["scope"] == "all" for row in self.rows)
+
+    def covering(self, rule: str) -> dict[str, Any] | None:
+        """The pause that covers what a rule does without a run (`set_fact` and the like): the file's, or one of people's."""
+        if (found := self()) is not None:
+            return found
+        for row in self.rows:
+            if seeing.covers(row["scope"], rule, ""):
+                return seeing.told(row["scope"], row["who"], row["reason"], row["since_us"], row["until_us"])
+        return None
 
     def _reason(self) -> str:
         """Its beginning on one line; a pipe or a folder of that name pauses too, and must not hold the daemon."""
@@ -63,19 +85,24 @@ class Standing:
     def __init__(self, revision: project.Revision, pause: PauseFile, mode: model.Mode) -> None:
         self.revision = revision
         self.mode: model.Mode = mode
+        self.environment = revision.settings.environment
         self._pause = pause
+        self._gates = project.Gates(revision)
+        self._bounds: dict[tuple[str, str], str] = {}
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
+        self._views = {one.name: revision.under(one.inventory) for one in revision.activations if one.inventory}
         self._observing = frozenset(one.name for one in revision.activations if one.mode == "observe")
-        self._policies: dict[str, list[tuple[str, Mapping[str, float]]]] = {}
         for activation, ruleset in revision.rulesets():
-            name = f"{activation.name}/{ruleset.name}"
             for rule in ruleset.rules:
-                identity = f"{name}/{rule.name}"
-                if found := [one for one in ((f"{name}/", ruleset.policy), (identity, rule.policy)) if one[1]]:
-                    self._policies[identity] = found
+                identity = f"{activation.name}/{ruleset.name}/{rule.name}"
                 self._enabled[identity] = rule.enabled
                 self._activations[identity] = activation
+
+    @property
+    def inhibitions(self) -> tuple[labels.Inhibition, ...]:
+        """Which alerts explain others."""
+        return self._gates.inhibitions
 
     def mode_of(self, activation: str) -> model.Mode:
         """The daemon's mode; an activation can only be more careful."""
@@ -88,7 +115,7 @@ class Standing:
 
     def paused(self, rule: str) -> Mapping[str, Any] | None:
         """The pause that covers a rule."""
-        return self._pause()
+        return self._pause.covering(rule)
 
     def forbidden(
         self, controller: str, action: str, kind: str, targets: Sequence[model.Target]
@@ -96,38 +123,79 @@ class Standing:
         """Why a controller may not do it."""
         return self.revision.forbidden(controller, action, kind, targets)
 
-    def limits(self, entry: Any, controller: Any, rule: str) -> policy.Limits:
-        """The gates' values for a catalog action of a rule."""
-        return self.revision.limits(entry, controller).tightened(self._policies.get(rule, ()))
+    def limits(self, entry: Any, controller: Any, action: str, traits: selecting.Traits) -> policy.Limits:
+        """The gates' values for a catalog action."""
+        return self._gates.catalog(entry, controller, action, traits)
 
-    def upstream_limits(self, controller: str, rule: str) -> policy.Limits:
-        """The gates' values for ansible-rulebook's own actions of a rule."""
-        return self.revision.upstream_limits(controller).tightened(self._policies.get(rule, ()))
+    def upstream_limits(self, controller: str, traits: selecting.Traits) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions."""
+        return self._gates.upstream(self.revision.controllers.get(controller), traits)
 
-    def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:
+    def at_decision(
+        self, rule: str, action: str, controller: str, problems: tuple[policy.Problem, ...], groups: Iterable[str] = ()
+    ) -> policy.Standing:
         """What the gates see for a new match."""
-        return policy.Standing(True, self._mode_of_rule(rule), self._pause(), problems)
+        return self._of(rule, action, controller, groups, problems)
 
-    def _mode_of_rule(self, rule: str) -> model.Mode:
+    def _of(
+        self, rule: str, action: str, controller: str, groups: Iterable[str], problems: tuple[policy.Problem, ...],
+        limits: policy.Limits | None = None,
+    ) -> policy.Standing:  # fmt: skip
         found = self._activations.get(rule)
-        return self.mode_of(found.name) if found else self.mode
+        view = self._views.get(found.name, self.revision) if found else self.revision
+        return policy.Standing(
+            self._enabled.get(rule, True), self.mode_of(found.name) if found else self.mode, self._pause(), problems, limits,
+            self.environment, view.sizes(controller, groups), self._gates.storm, self._gates.inhibitions,
+            bound=self._bound(action, controller), wall_offset_us=self._pause.ahead_us(),
+            approvals_max=self.revision.settings.approvals_max,
+        )  # fmt: skip
+
+    def _bound(self, action: str, controller: str) -> str:
+        """What the files of today say of an action: its entry, what it runs (all of playbooks/ where it is one), its controller."""
+        known = self._bounds.get((action, controller))
+        if known is None:
+            entry, files = self.revision.catalog.entries.get(action), self.revision.files
+            folder = "scripts/" if entry is not None and entry.kind == "script" else ""
+            read = sorted(
+                f"{path}={file.sha256}" for path, file in files.items()
+                if (path == entry.subject if folder and entry else path.startswith(READ_BY_ACTIONS))
+            )  # fmt: skip
+            parts = [entry.digest if entry else "", repr(self.revision.controllers.get(controller)), *read]
+            known = self._bounds[(action, controller)] = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+        return known
 
     def of_run(self, row: Mapping[str, Any]) -> policy.Standing:
         """What the gates see for a run that waits: a reload may have taken its rule or its action, or changed its limits."""
         problems: tuple[policy.Problem, ...] = ()
+        rule, catalog = row["rule"], row["flavor"] == "catalog"
         entry, controller = (
             self.revision.catalog.entries.get(row["action"]),
             self.revision.controllers.get(row["controller"]),
         )
-        if row["flavor"] == "catalog" and entry is None:
+        if catalog and entry is None:
             problems = (policy.Problem("unknown_action", {"action": row["action"], "nearest": ""}),)
         elif controller is None:
             detail = f"no controller is named {row['controller']!r} any more"
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
-        if row["rule"] not in self._enabled:
-            problems = (policy.Problem("disabled", {"rule": row["rule"], "gone": True}), *problems)
-        catalog = row["flavor"] == "catalog"
-        rule = row["rule"]
-        limits = self.limits(entry, controller, rule) if catalog else self.upstream_limits(row["controller"], rule)
-        enabled, mode = self._enabled.get(row["rule"], True), self._mode_of_rule(row["rule"])
-        return policy.Standing(enabled, mode, self._pause(), problems, limits)
+        if rule not in self._enabled:
+            problems = (policy.Problem("disabled", {"rule": rule, "gone": True}), *problems)
+        traits = _traits(self.environment, row, entry)
+        limits = (
+            self.limits(entry, controller, row["action"], traits)
+            if catalog
+            else self.upstream_limits(row["controller"], traits)
+        )
+        groups = traits.groups | {one.of for one in limits.blasts if one.of}
+        return self._of(rule, row["action"], row["controller"], groups, problems, limits)
+
+
+def _traits(environment: str, row: Mapping[str, Any], entry: Any) -> selecting.Traits:
+    """What policies may select a run by that waits."""
+    groups = frozenset(name for names in row["groups"].values() for name in names)
+    actions: tuple[str, ...] = (row["action"],)
+    if row["flavor"] != "catalog":
+        actions = (row["action"].partition(" ")[0], row["action"])
+    return selecting.Traits(
+        environment, row["rule"], actions, entry.impact if entry else "high", entry.tags if entry else (),
+        row["labels"].get("source", ""), model.ALERT_SEVERITIES[row["severity"]], tuple(row["targets"]), groups, row["labels"],
+    )  # fmt: skip

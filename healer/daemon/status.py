@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import healer
 from healer import errors, project, telemetry
-from healer.web import queries
+from healer.policy import brakes
+from healer.web import pauses, queries
 
 if TYPE_CHECKING:
+    from healer import supervise
     from healer.daemon import running
     from healer.decide import evaluating
 
@@ -22,7 +24,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
     now_us = daemon.clock()
     read = daemon.store.reader
     since_us = now_us - WINDOW_S * 1_000_000
-    revision, pause = daemon.revision, daemon.pause()
+    revision = daemon.revision
     (alerts,) = await read.all("status_alerts", since_us, since_us)
     (audit,) = await read.all("audit_head")
     return {
@@ -37,7 +39,8 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "uptime_s": (now_us - daemon.started_us) // 1_000_000,
         "now": queries.iso(now_us),
         "window_s": WINDOW_S,
-        "paused": [pause] if pause else [],
+        "paused": [pauses.shown(one) for one in await daemon.switch.pauses()],
+        "storm": await _storm(daemon, now_us),
         "ended": sorted(daemon.decider.ended),
         "activations": [
             {
@@ -52,16 +55,36 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "position": daemon.decider.position,
         "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
         "rule_counters": _rule_counters(daemon.decider.evaluator.running),
-        "sources": [
-            {
-                "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
-                "last_event": queries.iso(one.last_event_us) if one.last_event_us else None, "error": one.last_error or None,
-                **_push(revision, one.key), "refused": _refused(daemon.services.tally.last.get(one.key)),
-            }
-            for one in daemon.supervisor.status()
-        ],
+        "sources": [_source(daemon, one) for one in daemon.supervisor.status()],
+        "heartbeat": daemon.outside.beats(),
+        "caps": await daemon.caps.shown(),
         "audit": {"size": audit["size"], "root": bytes(audit["root"]).hex(), "anchored": None},
         "counters": telemetry.read(),
+    }  # fmt: skip
+
+
+async def _storm(daemon: running.Daemon, now_us: int) -> dict[str, Any] | None:
+    """The storm that holds new runs back; None while it is calm."""
+    limit = project.storm_of(daemon.revision.settings)
+    rows = await daemon.store.reader.all("storm_find")
+    if limit is None or not rows:
+        return None
+    seen = brakes.Storm(rows[0]["since_us"], rows[0]["last_us"], rows[0]["peak"])
+    if now_us >= seen.calm_us(limit):
+        return None
+    return {
+        "since": queries.iso(seen.since_us), "matches": seen.peak, "limit": limit.matches, "within_s": limit.within_s,
+        "calm_s": limit.calm_s, "next_look": queries.iso(seen.calm_us(limit)),
+    }  # fmt: skip
+
+
+def _source(daemon: running.Daemon, one: supervise.Status) -> dict[str, Any]:
+    """One source; what it says of its failure may hold a secret."""
+    return {
+        "name": one.key, "type": one.type, "state": one.state, "events": one.events, "silent": one.silent,
+        "last_event": queries.iso(one.last_event_us) if one.last_event_us else None, "error": daemon.masked(one.last_error) or None,
+        **_push(daemon.revision, one.key), "reconcile": daemon.outside.asked(one.key),
+        "refused": _refused(daemon.services.tally.last.get(one.key)),
     }  # fmt: skip
 
 

@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from healer import config, secrets, vault
+from healer import secrets, vault
+from healer.project import opening
 
 
 def environment(known: secrets.Secrets, env: Mapping[str, Any]) -> dict[str, str]:
@@ -23,21 +24,4 @@ class Opener:
 
     def __call__(self, where: str) -> str:
         """The value behind `ansible-vault:` of a reference, a number as text. Raises ValueError."""
-        try:
-            if not where.startswith("file:"):
-                return self._vault.decrypt(where)
-            path, _, pointer = where.removeprefix("file:").partition("#")
-            text = (self._files() / path).read_text(encoding="utf-8")
-            found = config.read_text(self._vault.decrypt(text), path, vaulted=self._vault.decrypt).value
-        except vault.VaultError as error:
-            raise ValueError(error.message) from None
-        for step in pointer.split("/")[1:]:
-            try:
-                found = found[int(step)] if isinstance(found, list) else found[step]
-            except (LookupError, TypeError, ValueError):
-                raise ValueError(f"{path} has nothing at {pointer}") from None
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            return str(found)
-        if not isinstance(found, str):
-            raise ValueError(f"{path} has no text at {pointer}")  # noqa: TRY004 - as for whatever else is wrong
-        return self._vault.decrypt(found) if vault.is_vaulted(found) else found
+        return opening.value(where, self._vault, lambda path: (self._files() / path).read_text(encoding="utf-8"))

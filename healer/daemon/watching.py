@@ -6,17 +6,18 @@ The first two are in the audit. What the switch held is looked at again when it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from loguru import logger
 
 from healer import store
-from healer.daemon import clock, standing
-from healer.store import notes
+from healer.daemon import clock, standing, switching
+from healer.store import notes, pausing
 
 LOOK_S: Final = 0.5
-REASON: Final = "paused"
+BY_THE_WALL: Final = ("silenced", "outside_window")
+"""What waits for a time that people mean: a step of their clock moves it."""
 
 
 class Watch:
@@ -28,11 +29,13 @@ class Watch:
         pause: standing.PauseFile,
         time: clock.JournalClock,
         look_again: Callable[[], Awaitable[None]],
+        switch: switching.Switch | None = None,
     ) -> None:
         self._store = opened
         self._pause = pause
         self._clock = time
         self._look_again = look_again
+        self._switch = switch
         self._full = False
 
     async def run(self) -> None:
@@ -43,14 +46,19 @@ class Watch:
             now = self._pause()
             if (now is None) != (paused is None):
                 await self._changed(now)
-            elif now is None and await self._store.reader.all("run_held", REASON):
-                await self._resume()  # the switch came and went between two looks, or a decision saw it that came late
+            elif now is None and await self._store.reader.all("run_paused_by_none"):
+                await self._lifted(
+                    pausing.Lifted()
+                )  # it came and went between two looks, or a decision saw it that came late
             paused = now
+            if self._switch is not None:
+                await self._switch.look()
             if step_us := self._clock.stepped():
                 logger.warning(
                     "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
                 )
                 await self._store.insist(notes.Note("clock", "daemon", step_us=step_us))
+                await self._woken(BY_THE_WALL)
             await asyncio.sleep(LOOK_S)
 
     def _tell_space(self) -> None:
@@ -63,15 +71,18 @@ class Watch:
         self._full = full
 
     async def _changed(self, now: dict[str, Any] | None) -> None:
-        await self._store.insist(
-            notes.Note("pause" if now else "resume", "daemon", detail=now or {"scope": "everything"})
-        )
         if now is None:
+            await self._lifted(pausing.Lifted({"scope": "everything"}))
             logger.warning("resumed")
-            await self._resume()
         else:
+            await self._store.insist(notes.Note("pause", "daemon", detail=now))
             logger.warning("paused: {}", now["reason"])
 
-    async def _resume(self) -> None:
-        await self._store.insist(notes.Wake(REASON))
+    async def _lifted(self, unit: pausing.Lifted) -> None:
+        await self._store.insist(unit)
+        await self._look_again()
+
+    async def _woken(self, reasons: Sequence[str]) -> None:
+        for reason in reasons:
+            await self._store.insist(notes.Wake(reason))
         await self._look_again()

@@ -15,7 +15,7 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import store, telemetry
-from healer.decide import ceilings, evaluating, poison, recovery, tail
+from healer.decide import ceilings, evaluating, poison, recovery, stumbles, tail, tries
 from healer.store import asking, deciding, journal, notes
 
 __all__ = ["Decider", "Used", "evaluating", "recovery"]
@@ -28,7 +28,7 @@ CEILINGS_US: Final = 1_000_000
 SNAPSHOT_ROWS: Final = 10_000
 SNAPSHOT_S: Final = 60.0
 SNAPSHOT_SHARE: Final = 100
-"""A snapshot of much takes long, and holds the loop: the next comes after so many times as long at the earliest."""
+"""A snapshot of much takes long: the next comes after so many times as long at the earliest."""
 REPLAY_BATCH: Final = 2_000
 _NEVER: Final = 1 << 62
 
@@ -50,7 +50,8 @@ class Used:
 class Decider:
     """One worker over one part of the journal.
 
-    `use` gives the rules of a revision when its row comes, also of one that a crash left undecided; `on_decided` hears of each commit
+    `use` gives the rules of a revision when its row comes, also of one that a crash left undecided; `rules_of` them without any memory,
+    for what is to be replayed; `on_decided` hears of each commit
     that led to something, `on_ended` which activations have ended when that changes; `tick()` appends a
     tick row. Times for pacing are the monotonic clock's; times that decide are the rows'.
     """
@@ -58,7 +59,7 @@ class Decider:
     def __init__(
         self, opened: store.Store, evaluator: evaluating.Evaluator, revision: int, standing_of: asking.StandingOf, *, position: int,
         on_decided: Heard, tick: Tick, clock: Callable[[], int], use: Use | None = None, monotonic: Callable[[], float] = time.monotonic,
-        on_ended: Callable[[frozenset[str]], None] = lambda _: None,
+        on_ended: Callable[[frozenset[str]], None] = lambda _: None, rules_of: recovery.RulesOf | None = None,
     ) -> None:  # fmt: skip
         self._store = opened
         self.evaluator = evaluator
@@ -74,15 +75,20 @@ class Decider:
         self._last_commit = self._last_snapshot = monotonic()
         self._snapshot_position = position
         self._snapshot_took_s = 0.0
+        self._untaken_us: int | None = None
         self._use = use
         self._on_ended = on_ended
         self._told_ended: frozenset[str] = frozenset()
+        self._tries = tries.Tries(opened, rules_of)
+        self._stumbles = stumbles.Stumbles(opened, LAG_ROWS + BATCH_ROWS)
         self._look_us: int | None = None
         self._ceilings = ceilings.Ceilings(self._counters())
         self._looked_us = 0
         self._ticked = 0
         self._letting_go: asyncio.Task[None] | None = None
         self._stopping = False
+        self.turns = 0
+        """How often `run` has looked for rows: it goes on."""
         self.last_at_us = 0
 
     @property
@@ -101,13 +107,14 @@ class Decider:
         timer = asyncio.create_task(self._ticks(), name="ticks")
         timer.add_done_callback(lambda _: self.tail.wake())
         try:
+            await self._begin()
             while not self._stopping:
+                self.turns += 1
                 if timer.done():
                     timer.result()
-                rows = await self.tail.after(self.position, BATCH_ROWS)
-                if rows:
-                    await self._batch(rows)
-                elif self._lags():
+                if await self.next_rows():
+                    continue
+                if self._lags():
                     await self._wait(LAG_S)
                     late = self._monotonic() - self._last_commit >= LAG_S
                     if late and self.tail.committed <= self.position:
@@ -125,6 +132,7 @@ class Decider:
     async def drain_snapshot(self) -> None:
         """Commit the position with a snapshot; call after `run` has returned."""
         await self._commit([], self.position, self.last_at_us, snapshot=True)
+        await self._stumbles.stop()
 
     async def _wait(self, timeout_s: float | None) -> None:
         try:
@@ -136,6 +144,36 @@ class Decider:
     def _lags(self) -> bool:
         return self.committed_position < self.position
 
+    async def next_rows(self) -> bool:
+        """Decide the rows behind the position, as many as are done at once; whether there were any."""
+        careful = self._stumbles.careful(self.position)
+        rows = await self.tail.after(self.position, 1 if careful else BATCH_ROWS)
+        if rows and careful:
+            await self._alone(rows[0])
+        elif rows:
+            await self._batch(rows)
+        return bool(rows)
+
+    async def _begin(self) -> None:
+        """Set aside the row of which the processes before this one died, if one did so often enough."""
+        row = await self._stumbles.begin(self.position)
+        if row is None:
+            return
+        unit = deciding.Decide(self.position, row.seq, row.at_us, self._revision, [], self._standing_of)
+        await poison.set_aside(self._store, unit, deciding.Outcome(row.seq, row.at_us), stumbles.SAID)
+        self.position = self.committed_position = row.seq
+        self.last_at_us = row.at_us
+        await self._stumbles.past()
+
+    async def _alone(self, row: journal.Row) -> None:
+        """Decide one row with a commit of its own; who dies meanwhile has said of what."""
+        await self._stumbles.before(row)
+        await self._batch([row])
+        if self._lags():
+            await self._commit([], self.position, self.last_at_us)
+        if not self._stumbles.careful(self.position) or self.tail.committed <= self.position:
+            await self._stumbles.past()
+
     async def _batch(self, rows: list[journal.Row]) -> None:
         outcomes: list[deciding.Outcome] = []
         started = self._monotonic()
@@ -143,10 +181,17 @@ class Decider:
         for row in rows:
             if row.kind == "revision":
                 if outcomes or position > self.committed_position:
-                    await self._commit(outcomes, position, self.last_at_us)
+                    if not await self._commit(outcomes, position, self.last_at_us):
+                        return
                     outcomes = []
                 await self._switch(row)
             outcome = self.evaluator.evaluate(row)
+            if outcome is not None and outcome.quarantined:
+                if self._tries.changed(self.evaluator, row, outcome):
+                    if not await self._commit(outcomes, position, self.last_at_us, kept=False):
+                        return
+                    outcomes = []
+                await self._tries.again(self.evaluator, row, outcome)
             position = row.seq
             self.last_at_us = row.at_us
             if outcome is not None:
@@ -182,26 +227,57 @@ class Decider:
             self._told_ended = frozenset(self.evaluator.ended)
             self._on_ended(self._told_ended)
 
-    async def _commit(self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False) -> None:
+    async def _commit(
+        self, outcomes: list[deciding.Outcome], to: int, at_us: int, *, snapshot: bool = False, kept: bool = True
+    ) -> bool:
+        """Whether all of it is committed; else the memory is that of the position, and what lies behind it is to be read again.
+
+        `kept`: the memory is that of `to`, so that a snapshot of it can be.
+        """
         since_s = self._monotonic() - self._last_snapshot
         due = to - self._snapshot_position >= SNAPSHOT_ROWS or since_s > SNAPSHOT_S
         taken = None
-        if (snapshot or (due and since_s >= SNAPSHOT_SHARE * self._snapshot_took_s)) and to > self._snapshot_position:
+        due = kept and due and since_s >= SNAPSHOT_SHARE * self._snapshot_took_s
+        if (snapshot or due) and to > self._snapshot_position:
             began = self._monotonic()
-            taken = recovery.take(self.evaluator, to)
+            taken = await self._taken(to)
             self._snapshot_position, self._last_snapshot = to, self._monotonic()
             self._snapshot_took_s = self._last_snapshot - began
         unit = deciding.Decide(self.committed_position, to, at_us, self._revision, outcomes, self._standing_of, taken)
-        decided = await poison.submit(self._store, unit)
+        committed = await poison.submit(self._store, unit)
+        whole = committed.aside is None
+        if committed.aside is not None:
+            to = committed.aside.seq
+            await self._go_back(committed.aside)
         self.committed_position = to
         self._last_commit = self._monotonic()
-        self._look_us = decided.next_look_us
+        self._look_us = committed.decided.next_look_us
         for outcome in outcomes:
-            for ruleset, error in outcome.quarantined:
+            for ruleset, error in outcome.quarantined if whole or outcome.seq < to else ():
                 logger.bind(event=outcome.seq, ruleset=ruleset).error("event quarantined: {}", error)
         if outcomes:
-            self._on_decided(decided)
+            self._on_decided(committed.decided)
         self._tell_ended()
+        return whole
+
+    async def _taken(self, position: int) -> deciding.Snapshot | None:
+        """A snapshot, or None after saying why there is none: a start then replays from the one before."""
+        try:
+            return await recovery.take(self.evaluator, position)
+        except Exception as error:  # a mistake of ours: no snapshot is worth the end of the daemon
+            logger.error("no snapshot of what the rules remember can be made: {}", evaluating.told(error))
+            now_us = self._clock()
+            if self._untaken_us is None or now_us - self._untaken_us >= ceilings.AGAIN_US:
+                self._untaken_us = now_us
+                note = notes.Note("snapshot_failed", "daemon", error=evaluating.told(error), position=position)
+                await self._store.insist(note)
+            return None
+
+    async def _go_back(self, aside: deciding.Outcome) -> None:
+        """A row was set aside after its rules had heard of it: what they remember is void, and what was decided since."""
+        await self._tries.everything(self.evaluator, aside.seq)
+        self.position, self.last_at_us = aside.seq, aside.at_us
+        self._snapshot_position = min(self._snapshot_position, aside.seq)
 
     async def _ticks(self) -> None:
         """Append a tick row when something is due: a deferred run's look, an alert's ttl, a rule's deadline."""

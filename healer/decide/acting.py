@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from healer import engine, errors, model, policy, project, telemetry, templates
-from healer.decide import firing, upstream
+from healer.decide import afterwards, firing, upstream
 from healer.decide.firing import Fired
 from healer.policy import reasons
 from healer.store import asking, deciding, journal
@@ -130,19 +130,15 @@ class Actor:
         if action.name == "debug":
             msg = args["msg"] if "msg" in args else firing.looked_up(args["var"], variables) if "var" in args else None
             for line in msg if isinstance(msg, list) else [msg]:
-                text = (
-                    line
-                    if isinstance(line, str)
-                    else orjson.dumps(line if line is not None else fired.match.matches).decode()
-                )
-                self._say("INFO", text, fields)
+                self._say("INFO", firing.shown(line if line is not None else fired.match.matches), fields)
         elif action.name == "print_event":
             option = orjson.OPT_INDENT_2 if args.get("pretty") else 0
             shown = variables["event"] if list(fired.match.matches) == ["m"] else variables["events"]
-            self._say("INFO", orjson.dumps(shown, option=option).decode(), fields)
+            self._say("INFO", firing.shown(shown, option), fields)
         elif action.name == "shutdown":
             what = "begins anew" if fired.activation in self._anew else "ends"
-            self._say("WARNING", f"activation {fired.activation} {what}: {args.get('message', 'shutdown')}", fields)
+            message = firing.shown(args.get("message", "shutdown"))
+            self._say("WARNING", f"activation {fired.activation} {what}: {message}", fields)
 
     # --- effectful actions --------------------------------------------------------------------------------------------
 
@@ -182,10 +178,14 @@ class Actor:
         view = self._view(fired)
         targets = self._targets(view, entry, controller, args.get("target"), problems)
         problems += self._standing.forbidden(controller, name or "", entry.kind if entry else "", targets)
-        limits = self._standing.limits(entry, spec, fired.rule)
-        lifecycle = fired.word is not None and fired.word.firing
+        traits = firing.traits(self._standing.environment, fired, (name,), targets, entry)
+        limits = self._standing.limits(entry, spec, name, traits)
         word = fired.word
-        key = f"{word.source}\x1e{word.key}\x1e{word.cycle}" if word else f"e-{fired.row.seq}"
+        full = word.full if word else 0
+        if full:  # without its lifecycle each repeat would act anew
+            problems.append(policy.Problem("alerts_full", {"limit": full}))
+        lifecycle = word is not None and word.firing and not full
+        key = f"{word.source}\x1e{word.key}\x1e{'full' if full else word.cycle}" if word else f"e-{fired.row.seq}"
         run = model.run_id(
             fired.activation, fired.ruleset.name, fired.match.rule.name, key, 0 if word else fired.ordinal, action.index
         )
@@ -193,14 +193,20 @@ class Actor:
             run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
             event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")),
             mode=self._standing.mode_of(fired.activation),
-            lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth,
+            lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment,
         )  # fmt: skip
+        standing = self._standing.at_decision(
+            fired.rule, name, controller, tuple(problems), firing.groups_of(limits, traits)
+        )
+        follows = entry and afterwards.of(view, self._standing, fired, entry, parameters, targets, problems)
+        candidate = dataclasses.replace(candidate, sizes=standing.sizes, problems=tuple(problems))
         return asking.Ask(
-            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
-            kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra={},
+            candidate=candidate, standing=standing, action_index=action.index,
+            kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra=follows or {},
             idempotent=entry.idempotent if entry else False, severity=deciding.severity_rank(word.severity if word else "unknown"),
             actor=fired.asker, targets=targets,
-            alerts=[(word.source, word.key, word.cycle, word.firing)] if word else [], conditions=[],
+            alerts=[(word.source, word.key, word.cycle, word.firing)] if word and not full else [], conditions=[],
         )  # fmt: skip
 
     def _parameters(self, entry: Any, name: str, given: Any, problems: list[policy.Problem]) -> dict[str, Any]:

@@ -5,15 +5,19 @@ Synchronous and deterministic: the same rows under the same rules give the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, cast
 
 import orjson
+from loguru import logger
 
-from healer import engine, model, telemetry
+from healer import engine, model
 from healer.decide import acting, alerts, firing, routing
-from healer.store import cycles, deciding, journal
+from healer.policy import labels
+from healer.store import cycles, deciding, journal, letters
+
+ERROR_MAX: Final = 1000
 
 
 class Running:
@@ -39,6 +43,10 @@ class Running:
         self.uses_meta = compiled.uses_meta
         self.timed = bool(self.session.timers)
 
+    def empty(self) -> Running:
+        """The same ruleset with an empty memory."""
+        return Running(self.activation, self.session.compiled, self.variables, anew=self.anew)
+
 
 class Evaluator:
     """The rules of one revision with their memory. `routes`: source → rulesets that listen; `shown`: source → what events say of it."""
@@ -46,7 +54,8 @@ class Evaluator:
     def __init__(
         self, uid: str, running: Iterable[Running], routes: Mapping[str, list[str]], known: alerts.Alerts, actor: acting.Actor,
         ttl_us: Mapping[str, int], types: Mapping[str, str], shown: Mapping[str, str] | None = None,
-        shown_to: Mapping[str, Mapping[str, tuple[str, str]]] | None = None,
+        shown_to: Mapping[str, Mapping[str, tuple[str, str]]] | None = None, inhibitions: Sequence[labels.Inhibition] = (),
+        alerts_max: int | None = None,
     ) -> None:  # fmt: skip
         self.uid = uid
         self.running = {one.name: one for one in running}
@@ -58,6 +67,9 @@ class Evaluator:
         self._types = types
         self._shown = shown or {}
         self._shown_to = shown_to or {}
+        self._inhibitions = inhibitions
+        self._alerts_max = alerts_max
+        self._listening = routes
         self._routes = {
             source: routing.Route([self.running[name] for name in names if name in self.running])
             for source, names in routes.items()
@@ -79,11 +91,28 @@ class Evaluator:
         for route in self._routes.values():
             yield from route.index_in_slices()
 
-    def evaluate(self, row: journal.Row, *, replay: cycles.Openings | None = None) -> deciding.Outcome | None:
-        """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else."""
+    def alone(self, names: Collection[str]) -> Evaluator:
+        """A few of the rulesets with an empty memory, apart from these: what a replay for them needs."""
+        running = [one.empty() for name, one in self.running.items() if name in names]
+        routes = {source: [name for name in heard if name in names] for source, heard in self._listening.items()}
+        return Evaluator(
+            self.uid, running, routes, self.alerts, self.acting, self._ttl_us, self._types, self._shown, self._shown_to,
+            self._inhibitions, self._alerts_max,
+        )  # fmt: skip
+
+    def evaluate(
+        self, row: journal.Row, *, replay: cycles.Openings | None = None, without: Collection[str] = ()
+    ) -> deciding.Outcome | None:
+        """The row's outcome, None when it led to nothing. With `replay` the rules' memory moves on and nothing else.
+
+        `without`: rulesets that do not hear it; time passes for them. `quarantined` of the outcome are those that this try failed: they
+        have done nothing, and what they remember is to be put back (`tries`).
+        """
         if row.kind == "tick":
-            return self._tick(row, replay=replay is not None)
-        route = self._routes.get(row.source)
+            return self._tick(row, replay is not None, without)
+        again = None if row.ordinal is None else letters.released(row)
+        heard_at = row.source if again is None or not again.alone else firing.inner_source(again.ruleset)
+        route = self._routes.get(heard_at)
         if route is None or not route.listeners or row.kind == "revision":
             return None
         data = row.data if row.data is not None else orjson.loads(row.body or b"null")
@@ -91,57 +120,161 @@ class Evaluator:
             return None
         # Most events say nothing of an alert and meet no rule: nothing is made for them.
         outcome: deciding.Outcome | None = None
-        word = self._word(row, data, replay=replay) if "alert" in data and row.kind == "event" else None
-        if word is not None:
+        word = self._word(row, data, again, replay) if "alert" in data and row.kind == "event" else None
+        if word is not None and (again is None or not again.alone):
             outcome = deciding.Outcome(row.seq, row.at_us, alerts=[word])
-        if self._needs_meta[row.source] and row.kind != "retract":
+        if self._needs_meta[heard_at] and row.kind != "retract":
             data["meta"] = self.meta(row, data)
         now = row.at_us / 1_000_000
         for one in route.listeners if row.kind == "retract" else route.reached_by(data):
             if one.activation in self.ended:
                 continue
+            if without and one.name in without:
+                self._pass_by(one, row, None)
+                continue
             try:
                 heard = data if row.source not in self._shown_to else self._as_called(one, row, data)
                 matches = self._matches(one.session, row, heard, now)
-                if matches:
-                    outcome = outcome or deciding.Outcome(row.seq, row.at_us)
-                    self._fired(one, row, matches, word, outcome, replay is not None, {})
+                if not matches:
+                    continue
+                made = deciding.Outcome(row.seq, row.at_us)
+                self._fired(one, row, matches, word, made, replay is not None, {})
             except Exception as error:  # one ruleset's poison must not stop the others: the pair is set aside and told
                 outcome = outcome or deciding.Outcome(row.seq, row.at_us)
-                self._set_aside(one, error, outcome)
+                self._failed(one, row, error, outcome, replay is not None)
+                continue
+            outcome = self._joined(outcome, made)
         return None if replay is not None else outcome
 
-    def _tick(self, row: journal.Row, *, replay: bool) -> deciding.Outcome | None:
+    def again(self, name: str, row: journal.Row, outcome: deciding.Outcome) -> str:
+        """Let one ruleset hear a row once more, as read anew: what that leads to joins `outcome`. '' or why it failed again."""
+        one = self.running[name]
+        made, word = deciding.Outcome(row.seq, row.at_us), None
+        try:
+            if row.kind == "tick":
+                matches = one.session.advance(row.at_us / 1_000_000)
+            else:
+                data, word = self._said_again(row, outcome)
+                if one.uses_meta and row.kind != "retract":
+                    data["meta"] = self.meta(row, data)
+                heard = data if row.source not in self._shown_to else self._as_called(one, row, data)
+                matches = self._matches(one.session, row, heard, row.at_us / 1_000_000)
+            self._fired(one, row, matches, word, made, False, {})
+        except Exception as error:  # as above
+            return told(error)
+        self._joined(outcome, made)
+        return ""
+
+    def pass_by(self, name: str, row: journal.Row, outcome: deciding.Outcome) -> None:
+        """A ruleset does not hear the row; what time fires by then still joins `outcome`."""
+        self._pass_by(self.running[name], row, outcome)
+
+    def _said_again(
+        self, row: journal.Row, outcome: deciding.Outcome
+    ) -> tuple[dict[str, Any], deciding.AlertWord | None]:
+        data = orjson.loads(row.body or b"{}")
+        again = letters.released(row)
+        if again is not None and again.alone:
+            return data, self._word(row, data, again, None) if "alert" in data and row.kind == "event" else None
+        word = outcome.alerts[0] if outcome.alerts else None
+        if word is not None:
+            data["alert"]["cycle"] = word.cycle
+        return data, word
+
+    def _tick(self, row: journal.Row, replay: bool, without: Collection[str]) -> deciding.Outcome | None:
         """Time has passed: what is due fires, by time, then by ruleset and rule. What waits is looked at."""
         outcome = deciding.Outcome(row.seq, row.at_us, look=True)
         due: list[tuple[Running, engine.Match]] = []
         for one in self.running.values():
-            if one.timed and one.activation not in self.ended:
-                try:
-                    due += [(one, match) for match in one.session.advance(row.at_us / 1_000_000)]
-                except Exception as error:  # as for an event
-                    self._set_aside(one, error, outcome)
+            if not one.timed or one.activation in self.ended:
+                continue
+            if without and one.name in without:
+                self._pass_by(one, row, None)
+                continue
+            try:
+                due += [(one, match) for match in one.session.advance(row.at_us / 1_000_000)]
+            except Exception as error:  # as for an event
+                self._failed(one, row, error, outcome, replay)
         due.sort(key=_at)
         ordinals: dict[str, dict[int, int]] = {}
+        pieces: list[tuple[str, deciding.Outcome]] = []
         for one, match in due:
-            self._fired(one, row, [match], None, outcome, replay, ordinals.setdefault(one.name, {}))
+            piece = deciding.Outcome(row.seq, row.at_us)
+            try:
+                self._fired(one, row, [match], None, piece, replay, ordinals.setdefault(one.name, {}))
+            except Exception as error:  # as for an event
+                if all(name != one.name for name, _ in outcome.quarantined):
+                    self._failed(one, row, error, outcome, replay)
+            pieces.append((one.name, piece))
+        failed = {name for name, _ in outcome.quarantined}
+        for name, piece in pieces:
+            if name not in failed:
+                self._joined(outcome, piece)
         if replay:
             return None
         outcome.expired = self.alerts.expire(row.at_us)
         return outcome
 
+    def _pass_by(self, one: Running, row: journal.Row, outcome: deciding.Outcome | None) -> None:
+        """Time passes for a ruleset that does not hear the row; where even that fails, its memory begins anew."""
+        try:
+            matches = one.session.advance(row.at_us / 1_000_000)
+        except Exception as error:  # what its timers hold cannot be told from what poisons them
+            one.session = engine.Session(one.session.compiled)
+            logger.bind(ruleset=one.name, event=row.seq).error("{} forgets all: time cannot pass: {}", one.name, error)
+            return
+        ordinals: dict[int, int] = {}
+        for match in matches:
+            piece = deciding.Outcome(row.seq, row.at_us)
+            try:
+                self._fired(one, row, [match], None, piece, outcome is None, ordinals)
+            except Exception as error:  # its deadline is over: held back, it would fail at each row that follows
+                logger.bind(rule=f"{one.name}/{match.rule.name}", event=row.seq).error("a firing is lost: {}", error)
+                continue
+            self._joined(outcome, piece)
+
     @staticmethod
-    def _set_aside(one: Running, error: Exception, outcome: deciding.Outcome) -> None:
-        telemetry.count("events_quarantined")
-        outcome.quarantined.append((one.name, f"{type(error).__name__}: {error}"[:1000]))
+    def _failed(one: Running, row: journal.Row, error: Exception, outcome: deciding.Outcome, replay: bool) -> None:
+        """Note that a ruleset could not digest the row. What it may have changed half is gone at once: nobody is to look at it."""
+        if one.session.remembers or row.kind != "event":
+            one.session = engine.Session(one.session.compiled)
+        if replay:
+            said = "{} cannot be replayed and forgets what came before: {}"
+            logger.bind(ruleset=one.name, event=row.seq).error(said, one.name, error)
+        outcome.quarantined.append((one.name, told(error)))
+
+    def _joined(self, outcome: deciding.Outcome | None, made: deciding.Outcome) -> deciding.Outcome:
+        """What one ruleset did counts from here on."""
+        shut_down, made.shut_down = made.shut_down, []
+        for done in shut_down:
+            if done[0] not in self.ended:
+                self._shut_down(done[0], made.seq, done[2])
+                made.shut_down.append(done)
+        if outcome is None:
+            return made
+        outcome.results += made.results
+        outcome.appends += made.appends
+        outcome.shut_down += made.shut_down
+        return outcome
 
     def _word(
-        self, row: journal.Row, data: dict[str, Any], *, replay: cycles.Openings | None
+        self, row: journal.Row, data: dict[str, Any], again: letters.Released | None, replay: cycles.Openings | None
     ) -> deciding.AlertWord | None:
+        """What the event says of an alert. One that is tried again for one ruleset has said it already, in the cycle of then."""
+        if again is not None and again.alone:
+            return self.alerts.of_then(row.source, data["alert"], again.cycle or 0)
         if replay is not None:
             self.alerts.recall(row.source, data["alert"], row.seq, replay)
             return None
-        return self.alerts.word(row.source, data["alert"], row.at_us, self._ttl_us.get(row.source, alerts.TTL_US))
+        said = data["alert"]
+        ttl_us = self._ttl_us.get(row.source, alerts.TTL_US)
+        word = self.alerts.word(row.source, said, row.at_us, ttl_us, self._alerts_max)
+        if word is None:
+            return None
+        word.labels = found = labels.of_alert(said, row.source)
+        if not word.full:
+            word.explains = [(one.digest, one.shared(found)) for one in self._inhibitions if one.explains(found)]
+        return word
 
     @staticmethod
     def _matches(session: engine.Session, row: journal.Row, data: dict[str, Any], now: float) -> list[engine.Match]:
@@ -160,8 +293,8 @@ class Evaluator:
         for match in matches:
             ordinal = ordinals.get(match.rule.index, 0)
             ordinals[match.rule.index] = ordinal + 1
-            if any(action.name == "shutdown" for action in match.rule.actions):
-                self._shut_down(one, row.seq, outcome, match.rule.name)
+            if any(action.name == "shutdown" for action in match.rule.actions) and one.activation not in self.ended:
+                outcome.shut_down.append((one.activation, f"{one.name}/{match.rule.name}", one.anew))
             if replay:
                 continue
             for event in match.matches.values():
@@ -174,15 +307,13 @@ class Evaluator:
                 firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal, one.variables), outcome
             )
 
-    def _shut_down(self, one: Running, seq: int, outcome: deciding.Outcome, rule: str) -> None:
+    def _shut_down(self, activation: str, seq: int, anew: bool) -> None:
         """The activation ends at this row, or forgets everything and begins anew."""
-        if one.activation not in self.ended:
-            outcome.shut_down.append((one.activation, f"{one.name}/{rule}", one.anew))
-        if not one.anew:
-            self.ended.setdefault(one.activation, seq)
+        if not anew:
+            self.ended.setdefault(activation, seq)
             return
         for other in self.running.values():
-            if other.activation == one.activation:
+            if other.activation == activation:
                 other.session = engine.Session(other.session.compiled)
 
     def _as_called(self, one: Running, row: journal.Row, data: dict[str, Any]) -> dict[str, Any]:
@@ -202,11 +333,11 @@ class Evaluator:
         own = data.get("meta")
         if isinstance(own, dict):
             made.update(own)
-        if row.meta:
-            made.update(orjson.loads(row.meta))
+        brought = letters.brought(row.meta) if row.meta else {}
+        made.update(brought)
         made["uuid"] = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
         made["received_at"] = self._iso[1]
-        if row.depth and "source" in made:
+        if (row.depth and "source" in made) or "source" in brought:
             return made  # a row from within names the action that made it
         if row.kind == "fact":
             made["source"] = {"name": "set_fact", "type": "internal"}
@@ -214,6 +345,16 @@ class Evaluator:
             shown = self._shown.get(row.source, row.source)
             made["source"] = {"name": shown, "type": self._types.get(row.source, "internal")}
         return made
+
+
+def told(error: Exception) -> str:
+    """What went wrong, as it is kept."""
+    return f"{type(error).__name__}: {error}"[:ERROR_MAX].encode("utf-8", "replace").decode()
+
+
+def without_rules(uid: str, known: alerts.Alerts) -> Evaluator:
+    """Before there are any: nobody acts."""
+    return Evaluator(uid, [], {}, known, cast(acting.Actor, None), {}, {})
 
 
 def _at(due: tuple[Running, engine.Match]) -> float:

@@ -6,12 +6,13 @@ Callers: `acting`, `upstream`, `evaluating`. Pure functions of a match.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from healer import engine, project, templates
+from healer import catalog, engine, model, policy, project, templates
+from healer.policy import selecting
 from healer.store import deciding, journal
 
 EVENTS_MAX: Final = 1_000
@@ -92,7 +93,20 @@ def looked_up(path: Any, variables: Mapping[str, Any]) -> str:
     value = at_path(variables, path)
     if value is None:
         return f"{path} is not there"
-    return f"{path}: {value if isinstance(value, str) else orjson.dumps(value).decode()}"
+    return f"{path}: {shown(value)}"
+
+
+def shown(value: Any, option: int = 0) -> str:
+    """A value for people: a text as it is, else JSON, with `***` where a vaulted value stands."""
+    if isinstance(value, str | model.Reference):
+        return value if isinstance(value, str) else _hidden(value)
+    return orjson.dumps(value, _hidden, option | orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+
+
+def _hidden(value: Any) -> str:
+    if isinstance(value, model.Reference):
+        return "***"
+    raise TypeError
 
 
 def named(action: engine.Action) -> str:
@@ -112,3 +126,26 @@ def tests_of(match: engine.Match) -> list[dict[str, Any]]:
     several = match.rule.condition.kind == "all" and len(match.rule.condition.patterns) > 1
     shown = events if several or not events else {"": next(iter(events.values()))}
     return engine.tests_of(match.rule, shown) if shown else []
+
+
+def traits(
+    environment: str,
+    fired: Fired,
+    actions: tuple[str, ...],
+    targets: Sequence[model.Target],
+    entry: catalog.Entry | None,
+) -> selecting.Traits:
+    """What policies may select an action of the firing by."""
+    word = fired.word
+    labels = word.labels if word is not None else {"source": fired.row.source}
+    groups = frozenset(name for target in targets for name in target.groups)
+    return selecting.Traits(
+        environment, fired.rule, actions, entry.impact if entry else "high", entry.tags if entry else (), fired.row.source,
+        word.severity if word is not None and word.severity in model.ALERT_SEVERITIES else "unknown",
+        tuple(sorted(str(one) for one in targets)), groups, labels,
+    )  # fmt: skip
+
+
+def groups_of(limits: policy.Limits, found: selecting.Traits) -> frozenset[str]:
+    """The groups whose size a blast radius asks for."""
+    return found.groups | {one.of for one in limits.blasts if one.of}

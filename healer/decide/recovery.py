@@ -7,21 +7,26 @@ depends on all that came before it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 import pydantic
 from loguru import logger
 
-from healer import config, store, telemetry
-from healer.decide import evaluating
-from healer.store import cycles, deciding
+from healer import config, engine, errors, store, telemetry
+from healer.decide import alerts, evaluating
+from healer.engine import slices
+from healer.store import cycles, deciding, letters, notes
 
 BATCH: Final = 2_000
 FREED: Final = 10
 FREEING_S: Final = 0.002
+TAKING_S: Final = 0.002
+SHORT: Final = 60
+"""A list of no more numbers is written at once: a row of a join has at most as many as its rule has conditions."""
 VERSION: Final = 1
 SLICE_S: Final = 0.005
 TIME_MAX_US: Final = 253_402_300_799_000_000
@@ -30,6 +35,7 @@ RulesOf = Callable[[str], Awaitable[evaluating.Evaluator | None]]
 """The evaluator for a revision's id, None when its files are gone."""
 
 
+_T = TypeVar("_T")
 _Text = Annotated[str, pydantic.Strict()]
 _Number = Annotated[int, pydantic.Strict(), pydantic.Field(ge=-(2**63), lt=2**63)]
 _Row = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, lt=2**63)]
@@ -49,7 +55,8 @@ _Chain = tuple[_Places, list[tuple[_Number, list[_Places], list[tuple[_Number, _
 
 
 _OnceAfter = tuple[_Time, list[tuple[_Row, _Row]]]
-_NotAll = tuple[_Time, list[_Row | None], list[_Places]]
+_Stands = list[tuple[_Row, _Row, _Time]]
+_NotAll = tuple[_Stands, _Stands, list[_Time], list[_Places], _Places, _Row]
 
 
 class _Session(pydantic.BaseModel):
@@ -73,20 +80,91 @@ class _Held(pydantic.BaseModel):
     sessions: dict[_Text, _Session]
 
 
-def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
-    """A snapshot of all rulesets; `oldest` is the oldest row that one of them refers to."""
-    sessions = {name: one.session.snapshot(bodies=False) for name, one in sorted(evaluator.running.items())}
-    refs = [ref for state in sessions.values() for ref in refs_of(state)]
+async def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
+    """A snapshot of all rulesets; `oldest` is the oldest row that one of them refers to.
+
+    It is made in slices, between which the loop is free: nobody but the caller lets anything happen to sessions.
+    """
+    collects = gc.isenabled()
+    gc.disable()  # much is made that goes at once; looking through all of it in between would hold the loop longer than any slice
+    try:
+        return await _taken(evaluator, position)
+    finally:
+        if collects:
+            gc.enable()
+
+
+async def _taken(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
+    sessions, oldest = {}, position
+    for name, one in sorted(evaluator.running.items()):
+        state = sessions[name] = await _in_slices(one.session.snapshot_steps(bodies=False))
+        oldest = min(oldest, await _in_slices(_oldest(state, position)))
     data = {"version": VERSION, "ended": evaluator.ended, "sessions": sessions}
-    return deciding.Snapshot(min([position, *refs]), orjson.dumps(data).decode())
+    pieces: list[bytes] = []
+    await _in_slices(_written(data, pieces))
+    return deciding.Snapshot(oldest, b"".join(pieces).decode())
+
+
+async def _in_slices(steps: slices.Steps[_T]) -> _T:
+    """What comes of the steps; the loop is free after each `TAKING_S`."""
+    started = time.monotonic()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if time.monotonic() - started > TAKING_S:
+            await asyncio.sleep(0)
+            started = time.monotonic()
+
+
+def _oldest(state: dict[str, Any], position: int) -> slices.Steps[int]:
+    """The oldest row that a session's snapshot refers to, or the position."""
+    refs = yield from slices.mapped(_refs(state), int)
+    return min(
+        (min(refs[start : start + slices.CHUNK]) for start in range(0, len(refs), slices.CHUNK)), default=position
+    )
+
+
+def _written(value: Any, pieces: list[bytes]) -> slices.Steps[None]:
+    """JSON of a snapshot, in pieces: what is long in it are lists of numbers, and of short lists of numbers."""
+    if isinstance(value, dict):
+        pieces.append(b"{")
+        for number, (key, item) in enumerate(value.items()):
+            pieces.append((b"," if number else b"") + orjson.dumps(key) + b":")
+            yield from _written(item, pieces)
+        pieces.append(b"}")
+    elif _is_short(value):
+        pieces.append(orjson.dumps(value))
+    else:
+        pieces.append(b"[")
+        for start in range(0, len(value), slices.CHUNK):
+            part = value[start : start + slices.CHUNK]
+            pieces.append(b"," if start else b"")
+            if all(map(_is_short, part)):
+                pieces.append(orjson.dumps(part)[1:-1])
+            else:
+                for number, item in enumerate(part):
+                    pieces.append(b"," if number else b"")
+                    yield from _written(item, pieces)
+            yield
+        pieces.append(b"]")
+
+
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, list | dict) or (
+        len(value) <= SHORT and isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
+    )
 
 
 def refs_of(state: dict[str, Any]) -> list[int]:
     """The journal rows that a session's snapshot refers to."""
-    return [
-        *(entry[0] for entry in state["entries"]),
-        *(ref for _, _, windows in state["windows"] for ref, _, _ in windows),
-    ]
+    return list(_refs(state))
+
+
+def _refs(state: dict[str, Any]) -> Iterator[int]:
+    yield from (entry[0] for entry in state["entries"])
+    yield from (ref for _, _, windows in state["windows"] for ref, _, _ in windows)
 
 
 async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: str) -> None:
@@ -128,7 +206,10 @@ async def _put_back(
         if not isinstance(body, dict):
             raise ValueError(f"the row {row.seq} is no event")  # noqa: TRY004 - as in `_checked`
         said = cycles.lifecycle(body.get("alert")) if row.kind == "event" else None
-        if said is not None:
+        again = letters.released(row)
+        if said is not None and again is not None and again.alone:
+            body["alert"]["cycle"] = again.cycle or 0
+        elif said is not None:
             openings = cycles.Openings(await opened.reader.all("openings_of", row.source, said[0]))
             evaluator.alerts.recall(row.source, body["alert"], row.seq, openings)
         bodies[row.seq] = {**body, "meta": evaluator.meta(row, body)} if one.uses_meta else body
@@ -149,12 +230,26 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
             continue
         try:
             await restore(opened, evaluator, kept["data"])
-        except ValueError as error:  # nothing else: that would be a mistake of ours, not junk
-            logger.error("the snapshot at {} cannot be read, an older one is tried: {}", kept["seq"], error)
+        except errors.HealerError:
+            raise
+        except Exception as error:  # junk, or a mistake of ours: without it there is a start all the same
+            logger.error(
+                "the snapshot at {} cannot be read, an older one is tried: {}", kept["seq"], evaluating.told(error)
+            )
             evaluator = None
             continue
         after = kept["seq"]
         break
+    return await replay(opened, evaluator, after, position, rules_of)
+
+
+async def replay(
+    opened: store.Store, evaluator: evaluating.Evaluator | None, after: int, position: int, rules_of: RulesOf
+) -> evaluating.Evaluator | None:
+    """Let the rows (after, position] pass, output suppressed. Who could not digest one of them does not hear it: nor was it heard."""
+    aside: dict[int, set[str]] = {}
+    for one in await opened.reader.all("quarantine_between", after, position):
+        aside.setdefault(one["seq"], set()).add(one["ruleset"])
     started = time.monotonic()
     while after < position:
         rows = await opened.rows_after(after, min(BATCH, position - after))
@@ -162,12 +257,13 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
             break
         openings = cycles.Openings(await opened.reader.all("openings_between", after, position))
         for row in rows:
+            without = aside.get(row.seq, ())
             if row.kind == "revision":
                 evaluator = await carry_over(
                     opened, evaluator, await rules_of(orjson.loads(row.body or b"{}")["revision"])
                 )
-            elif evaluator is not None:
-                evaluator.evaluate(row, replay=openings)
+            elif evaluator is not None and letters.EVERY_RULESET not in without:
+                evaluator.evaluate(row, replay=openings, without=without)
             after = row.seq
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
@@ -176,10 +272,36 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
     return evaluator
 
 
-async def carry_over(
-    opened: store.Store, old: evaluating.Evaluator | None, new: evaluating.Evaluator | None
+async def rebuilt(
+    opened: store.Store, of: evaluating.Evaluator, names: Collection[str], position: int, rules_of: RulesOf | None
 ) -> evaluating.Evaluator | None:
-    """The new rules with the memory of the old ones, ruleset by ruleset where the meaning is unchanged."""
+    """Some rulesets of an evaluator as a start would find them at a committed position, apart from it; None: they cannot be told.
+
+    `rules_of`: for rows that other rules decided since the last snapshot; without it those are left out.
+    """
+    rows = await opened.reader.all("journal_last_revision", position)
+    held = deciding.revision_of(rows[0]["body"]) if rows else ""
+    known = alerts.Alerts(await opened.reader.all("alerts_state"))
+
+    async def rules(revision_id: str) -> evaluating.Evaluator | None:
+        if revision_id == held:
+            made: evaluating.Evaluator | None = of.alone(names)
+        else:
+            made = await rules_of(revision_id) if rules_of is not None else None
+        if made is not None:
+            made.alerts = known
+        return made
+
+    return await recover(opened, position, rules)
+
+
+async def carry_over(
+    opened: store.Store, old: evaluating.Evaluator | None, new: evaluating.Evaluator | None, *, noted: bool = False
+) -> evaluating.Evaluator | None:
+    """The new rules with the memory of the old ones, ruleset by ruleset where the meaning is unchanged.
+
+    A ruleset whose memory cannot be carried over begins empty; `noted`: the audit hears of it.
+    """
     if old is None or new is None:
         return new or old
     for name, one in new.running.items():
@@ -188,10 +310,27 @@ async def carry_over(
             continue
         if before.session.compiled.digest == one.session.compiled.digest:
             one.session, before.session = before.session, one.session
+            one.session.facts.limit = before.session.facts.limit
         else:
-            await _put_back(opened, new, one, before.session.snapshot(bodies=False))
+            await _carried(opened, new, one, before.session, noted=noted)
     new.alerts = old.alerts
     return new
+
+
+async def _carried(
+    opened: store.Store, new: evaluating.Evaluator, one: evaluating.Running, before: engine.Session, *, noted: bool
+) -> None:
+    try:
+        await _put_back(opened, new, one, await _in_slices(before.snapshot_steps(bodies=False)))
+    except errors.HealerError:
+        raise
+    except Exception as error:  # a mistake of ours: a reload that ends the daemon would do so again at each start
+        one.session = engine.Session(one.session.compiled)
+        name = one.session.compiled.ruleset.name
+        said = "what {} remembered cannot be carried over to its new rules, which begin empty: {}"
+        logger.bind(ruleset=name).error(said, name, evaluating.told(error))
+        if noted:
+            await opened.insist(notes.Note("memory_lost", "daemon", ruleset=name, error=evaluating.told(error)))
 
 
 async def let_go(old: evaluating.Evaluator) -> None:

@@ -6,6 +6,7 @@ They act as they acted there: on `job_args.limit`, else the hosts of the events'
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ def module(args: Mapping[str, Any], variables: Mapping[str, Any], own: Mapping[s
     The text of a command takes one plain word from each expression, unless no event is in it. Raises `errors.TemplateError`.
     """
     made: dict[str, Any] = templates.render(
-        {key: value for key, value in args.items() if key != "module_args"}, variables
+        {key: value for key, value in args.items() if key not in ("module_args", project.GATHERED_FOR)}, variables
     )
     given, name = args.get("module_args"), made.get("name")
     command = not isinstance(name, str) or freeform.runs_command(name)
@@ -95,7 +96,8 @@ class Upstream:
             extra |= {"job_args": _job_args(fired, args), "event_uuid": _uuid(fired)}
             subject, targets = name, [model.Target("aap", f"{args.get('organization', '')}/{name}"[:290])]
         problems += self._standing.forbidden(controller, name, kind, targets)
-        limits = self._standing.upstream_limits(controller, fired.rule)
+        traits = firing.traits(self._standing.environment, fired, (action.name, f"{action.name} {name}"), targets, None)
+        limits = self._standing.upstream_limits(controller, traits)
         extra |= _afterwards(fired, action, args, limits)
         run = model.run_id(
             fired.activation,
@@ -108,11 +110,16 @@ class Upstream:
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in targets})), event_us=fired.row.at_us, limits=limits, upstream=True,
-            mode=self._standing.mode_of(fired.activation), problems=tuple(problems), depth=fired.row.depth,
+            mode=self._standing.mode_of(fired.activation), problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment,
         )  # fmt: skip
+        standing = self._standing.at_decision(
+            fired.rule, f"{action.name} {name}", controller, tuple(problems), firing.groups_of(limits, traits)
+        )
+        candidate = dataclasses.replace(candidate, sizes=standing.sizes)
         parameters = args.get("module_args") if kind == "module" else args.get("extra_vars")
         return asking.Ask(
-            candidate=candidate, standing=self._standing.at_decision(fired.rule, controller, tuple(problems)), action_index=action.index,
+            candidate=candidate, standing=standing, action_index=action.index,
             kind=kind, subject=subject, parameters=dict(parameters or {}), extra=extra, idempotent=False,
             severity=deciding.severity_rank(fired.word.severity if fired.word else "unknown"), actor=fired.asker, targets=targets,
             alerts=[], conditions=[],

@@ -7,19 +7,18 @@ An attempt's task holds only what is on disk anyway; if the daemon dies, the chi
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
 import functools
 import pathlib
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
-import orjson
 from loguru import logger
 
 from healer import errors, model, plugins, secrets, store, telemetry
-from healer.dispatch import output
-from healer.store import asking, claiming, finishing, journal, transaction
+from healer.dispatch import attempts, outcomes, output
+from healer.store import asking, claiming, finishing, following, journal, people, transaction
 
 __all__ = ["Dispatcher", "output"]
 
@@ -27,20 +26,12 @@ CLAIM_MAX: Final = 20
 AT_ONCE_MAX: Final = 200
 BEGINNINGS_MAX: Final = 5
 """So many times an attempt is begun that finds no space though the store's disk has some."""
-RESULT_TEXT_MAX: Final = 4_000
+ENDING_S = 20.0
+"""So long one that a person ended, and that runs on, is followed; then it is told again."""
+ENDINGS_MAX: Final = 2
+LOOK_S = 20.0
+"""So long a controller has for its answer: a start, a pause or a person waits for it."""
 _NEVER: Final = 1 << 62
-
-Ended = Callable[[str], Awaitable[None]]
-
-
-@dataclasses.dataclass(slots=True)
-class _Attempt:
-    token: str
-    run: str
-    number: int
-    job: model.Job
-    controller: plugins.Controller
-    live: output.Live
 
 
 class Dispatcher:
@@ -55,19 +46,21 @@ class Dispatcher:
     ) -> None:  # fmt: skip
         self._store = opened
         self.standing_of = standing_of
-        self._controllers = controllers
-        self._revision_dir = revision_dir
+        self._maker = attempts.Maker(
+            controllers, revision_dir, work_dir, secret_values, environment_of, resolve, opened.uid[:12]
+        )
         self._work_dir = work_dir
         self._clock = clock
         self._secret_values = secret_values
         self._on_changed = on_changed
-        self._environment_of = environment_of
-        self._resolve = resolve
         self._wake = asyncio.Event()
-        self._next_us = _NEVER
+        self._next_us, self._after = _NEVER, ""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._attempts: dict[str, _Attempt] = {}
+        self._attempts: dict[str, attempts.Attempt] = {}
+        self._to_end: set[str] = set()
+        """Attempts whose end a person asked for before they were followed here: claimed, or found after a crash, and not begun yet."""
         self._stopping = False
+        self.turns = 0  # how often `run` has claimed: it goes on
         self._claiming = asyncio.Lock()
 
     def wake(self) -> None:
@@ -98,14 +91,16 @@ class Dispatcher:
                     return
                 free = AT_ONCE_MAX - len(self._tasks)
                 claims: claiming.Claims = await self._store.insist(
-                    claiming.Claim(min(free, CLAIM_MAX), self.standing_of)
+                    claiming.Claim(min(free, CLAIM_MAX), self.standing_of, self._after)
                 )
                 for claimed in claims.claimed:
                     await self._start(claimed)
+                self._to_end.clear()  # who was to be ended and is not followed by now has ended
             if claims.changed or claims.next_look_us is not None:
                 self._on_changed(claims.changed, claims.next_look_us)
-            self._next_us = claims.next_us or _NEVER
-            if not claims.claimed:
+            self._next_us, self._after = claims.next_us or _NEVER, claims.after
+            self.turns += 1
+            if not claims.claimed and not claims.changed:  # who left the queue may have been before others in a lane
                 await self._idle()
 
     async def _idle(self) -> None:
@@ -125,113 +120,79 @@ class Dispatcher:
         if not tasks:
             return 0
         _, pending = await asyncio.wait(tasks, timeout=drain_s)
-        for task in pending:
-            task.cancel()
+        for attempt in [*self._attempts.values()]:
+            attempt.end("stop")
         await asyncio.gather(*pending, return_exceptions=True)
         return len(pending)
+
+    async def barrier(self, tokens: Collection[str]) -> set[str]:
+        """A pause waits until each of these, which were claimed before it, has begun its effect or never will; those that never will."""
+        async with self._claiming:  # until then what was claimed may not be followed here yet
+            found = [one for token, one in self._attempts.items() if token in tokens]
+        asked = await asyncio.gather(*(one.withhold() for one in found))
+        kept = {one.token for one, withheld in zip(found, asked, strict=True) if withheld}
+        if tasks := [task for token, task in self._tasks.items() if token in kept]:
+            await asyncio.wait(tasks, timeout=LOOK_S)
+        return kept
+
+    def end(self, token: str) -> None:
+        """A person asked for an attempt's end, and that is on disk."""
+        if (attempt := self._attempts.get(token)) is not None:
+            attempt.end("person")
+        else:
+            self._to_end.add(token)
 
     # --- attempts -----------------------------------------------------------------------------------------------------
 
     async def _start(self, claimed: claiming.Claimed) -> None:
-        attempt = await self._attempt(
-            claimed.run, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s
-        )
-        if attempt is not None:
-            logger.bind(
-                run=attempt.run,
-                action=attempt.job.action,
-                controller=claimed.run["controller"],
-                targets=claimed.targets,
-            ).info(
-                "run starts: {} on {} by {}",
-                attempt.job.action,
-                ", ".join(claimed.targets) or "no target",
-                claimed.run["controller"],
-            )
-            self._follow(attempt, attempt.controller.run)
-
-    async def _attempt(
-        self,
-        row: asking.RunRow,
-        number: int,
-        token: str,
-        targets: list[str],
-        values: Mapping[str, Any],
-        deadline_s: float,
-        *,
-        begun: bool = False,
-    ) -> _Attempt | None:
-        """The attempt with its job; one whose controller cannot be had ends at once: as failed, or, where it may have `begun`, unknown."""
-        controller = self._controllers().get(row["controller"])
-        if controller is None:
-            why = f"no controller is named {row['controller']!r} any more"
-            await self._never(row, number, token, why, begun=begun)
-            return None
+        row = claimed.run
         try:
-            environment = self._environment_of(row["rule"])
-            given = self._given(transaction.loads(row["parameters"]), transaction.loads(row["extra"]))
-        except errors.SecretUnavailable as error:
-            await self._never(row, number, token, error.message, begun=begun)
-            return None
-        job = model.Job(
-            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
-            parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
-            deadline_s=deadline_s,
-            revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
-            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._store.uid[:12]},
-            environment=environment,
-        )  # fmt: skip
-        maskers: dict[output.Stream, secrets.Masker] = {
-            stream: secrets.Masker(self._secret_values()) for stream in output.STREAMS
-        }
-        live = output.Live(
-            {name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()}
+            attempt = await self._maker.make(
+                row, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s
+            )
+        except attempts.Hindered as hindered:
+            outcome = model.Outcome("failed", str(hindered))
+            await self._end_at_once(row["id"], claimed.number, claimed.token, outcome)
+            return
+        on = ", ".join(claimed.targets) or "no target"
+        bound = logger.bind(
+            run=attempt.run, action=row["action"], controller=row["controller"], targets=claimed.targets
         )
-        return _Attempt(token, row["id"], number, job, controller, live)
+        bound.info("run starts: {} on {} by {}", row["action"], on, row["controller"])
+        attempt.fresh = True
+        self._follow(attempt, attempt.controller.run)
 
-    def _given(self, parameters: Any, extra: Any) -> dict[str, Any]:
-        """Parameters and the rest with the secrets that were taken out of them. Raises `errors.SecretUnavailable`."""
-        given: dict[str, Any] = {"parameters": parameters, "extra": extra}
-        for path, reference in extra.pop("secrets", ()):
-            at: Any = given
-            for step in path[:-1]:
-                at = at[step]
-            at[path[-1]] = self._resolve(reference)
-        return given
-
-    async def _never(self, row: asking.RunRow, number: int, token: str, why: str, *, begun: bool) -> None:
-        """It cannot be begun; where it may have begun before, nobody can say."""
-        await self._end_at_once(row["id"], number, token, model.Outcome("unknown" if begun else "failed", why))
-
-    def _follow(self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]) -> None:
+    def _follow(self, attempt: attempts.Attempt, how: attempts.How) -> None:
         self._attempts[attempt.token] = attempt
+        if attempt.token in self._to_end:
+            attempt.end("person")
         task = asyncio.create_task(self._effect(attempt, how), name=f"attempt {attempt.token}")
         self._tasks[attempt.token] = task
         task.add_done_callback(functools.partial(self._done, attempt))
 
-    def _done(self, attempt: _Attempt, task: asyncio.Task[None]) -> None:
+    def _done(self, attempt: attempts.Attempt, task: asyncio.Task[None]) -> None:
         self._tasks.pop(attempt.token, None)
         self._attempts.pop(attempt.token, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.bind(run=attempt.run).error("the outcome of {} could not be written: {}", attempt.token, error)
         self._wake.set()
 
-    async def _effect(
-        self, attempt: _Attempt, how: Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]
-    ) -> None:
+    async def _effect(self, attempt: attempts.Attempt, how: attempts.How) -> None:
         outcome: model.Outcome | None = None
         while outcome is None:
             try:
-                outcome = await how(attempt.job, attempt.live.write)
+                outcome = await attempt.act(how)
             except asyncio.CancelledError:
-                found = await self._found(attempt)
-                await self._finish(attempt, _after_stop(found))
-                raise
+                await self._ended(attempt)
+                return
             except (
                 Exception
             ) as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
+                if attempt.ender:
+                    await self._ended(attempt)
+                    return
                 if not self._passes(error):
-                    outcome = _raised(error)
+                    outcome = outcomes.raised(error)
                     continue
                 found = await self._found_with_space(attempt, error)
                 if found.state == "absent":
@@ -239,12 +200,34 @@ class Dispatcher:
                     return
                 how = attempt.controller.follow
                 if found.state != "running":
-                    outcome = found.outcome or model.Outcome(
-                        "unknown", found.detail or "it cannot be said how it ended"
-                    )
-        await self._finish(attempt, outcome)
+                    outcome = outcomes.of(found)
+        if outcome.state != "succeeded" and await attempt.withheld():
+            await self._take_back(attempt, attempts.PAUSED)
+        else:
+            await self._finish(attempt, outcome)
 
-    async def _found_with_space(self, attempt: _Attempt, error: Exception) -> model.Found:
+    async def _ended(self, attempt: attempts.Attempt) -> None:
+        """Write what became of one whose end was asked for. A person's wish is worth some patience, the daemon's stop has none."""
+        found = await self._found(attempt)
+        for _ in range(ENDINGS_MAX):
+            if found.state != "running" or attempt.ender != "person" or self._stopping:
+                break
+            found = await self._followed(attempt, ENDING_S) or await self._found(attempt)
+        if found.state == "absent" and attempt.ender in attempts.NOT_BEGUN and not attempt.settles:
+            await self._take_back(attempt, attempts.NOT_BEGUN[attempt.ender])
+        else:
+            await self._finish(attempt, outcomes.asked_for(found, attempt.ender))
+
+    async def _followed(self, attempt: attempts.Attempt, limit_s: float) -> model.Found | None:
+        """Its end, with its output from the beginning. None where it has none within the limit (then it is told to end) or fails."""
+        attempt.live = self._maker.live()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(limit_s):
+                outcome = await attempt.controller.follow(attempt.job, attempt.live.write)
+                return model.Found("ended", outcome) if outcome.state != "unknown" else None
+        return None
+
+    async def _found_with_space(self, attempt: attempts.Attempt, error: Exception) -> model.Found:
         """What its controller knows of an attempt that ran out of space, once there is some: most often that nothing was begun.
 
         Where there is space and it still says that there is none (another disk, a quota), the attempt has failed in the end.
@@ -254,29 +237,49 @@ class Dispatcher:
         logger.bind(run=attempt.run).warning("the disk is full, and {} waits for space: {}", attempt.token, error)
         while True:
             await asyncio.sleep(store.FULL_S)
-            if self._store.has_room() or not self._store.patient:
+            if self._store.has_room() or not self._patient:
                 break
         found = await self._found(attempt)
-        return model.Found("ended", _raised(error)) if found.state == "absent" and elsewhere else found
+        return model.Found("ended", outcomes.raised(error)) if found.state == "absent" and elsewhere else found
 
-    async def _take_back(self, attempt: _Attempt, why: str) -> None:
+    async def _take_back(self, attempt: attempts.Attempt, why: str) -> None:
         await self._store.insist(finishing.TakeBack(attempt.token, attempt.run, attempt.number, why))
-        await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
+        await self.forget(attempt.token)
 
-    async def _finish(self, attempt: _Attempt, outcome: model.Outcome) -> None:
-        stdout, stderr = attempt.live.finish()
-        masker = secrets.Masker(self._secret_values())
-        outcome = dataclasses.replace(
-            outcome, truncated=outcome.truncated or attempt.live.truncated, summary=_masked(masker, outcome.summary),
-            result=_masked_result(masker, outcome.result), facts=_masked_facts(masker, outcome.facts),
-        )  # fmt: skip
-        kept = finishing.Kept(await self._keep(stdout), await self._keep(stderr))
+    async def _finish(self, attempt: attempts.Attempt, outcome: model.Outcome) -> None:
+        outcome, kept = await self._kept(attempt, outcome)
+        if attempt.settles:
+            await self._settle(attempt, outcome, kept)
+            return
         ours = await self._store.insist(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
         log = logger.bind(run=attempt.run, action=attempt.job.action, state=outcome.state, exit_code=outcome.exit_code)
         level = "INFO" if outcome.state == "succeeded" else "ERROR"
         log.log(level, "run {}: {} ({:.1f} s)", outcome.state, outcome.summary, outcome.seconds)
         if ours and outcome.state != "unknown":
-            await asyncio.to_thread(shutil.rmtree, attempt.job.work_dir, ignore_errors=True)
+            await self.forget(attempt.token)
+
+    async def _settle(self, attempt: attempts.Attempt, outcome: model.Outcome, kept: finishing.Kept) -> None:
+        """As `_finish`, of one that was unknown before and that a person wanted to end."""
+        if outcome.state == "unknown":
+            logger.bind(run=attempt.run).error("run unknown, as before: {}", outcome.summary)
+            return
+        unit = people.Settle(attempt.token, attempt.run, attempt.number, outcome, kept)
+        if await self._store.insist(unit) is not None:
+            logger.bind(run=attempt.run, state=outcome.state).info(
+                "the run that was unknown has ended: {}", outcome.summary
+            )
+            await self.forget(attempt.token)
+
+    async def _kept(self, attempt: attempts.Attempt, outcome: model.Outcome) -> tuple[model.Outcome, finishing.Kept]:
+        """Outcome and output as they may be kept."""
+        stdout, stderr = attempt.live.finish()
+        masker = secrets.Masker(self._secret_values())
+        outcome = outcomes.masked(outcome, masker, truncated=attempt.live.truncated)
+        return outcome, finishing.Kept(await self._keep(stdout), await self._keep(stderr))
+
+    async def forget(self, token: str) -> None:
+        """Remove the job folder of one whose end is known and written down."""
+        await asyncio.to_thread(shutil.rmtree, self._work_dir / token, ignore_errors=True)
 
     async def _keep(self, text: bytes) -> journal.Blob:
         """An output as content. On a full disk it waits: what took place has to be written down, however late."""
@@ -298,40 +301,89 @@ class Dispatcher:
     async def recover(self) -> dict[str, int]:
         """Ask the controllers what became of the attempts that a crash left running. Counts by what was found."""
         found: dict[str, int] = {}
-        for row in await self._store.reader.all("attempts_running"):
-            state = await self._recover_one(row)
+        rows = await self._store.reader.all("attempts_running")
+        for state in await asyncio.gather(
+            *map(self._recover_one, rows)
+        ):  # one that does not answer must not hold the others
             found[state] = found.get(state, 0) + 1
             telemetry.count(f"recovered_{state}")
+        for row in await self._store.reader.all("attempts_asked_to_end"):
+            if (looked := await self.look(row["run"])) is not None:
+                self.end_unknown(looked)
+        self._to_end.clear()
         return found
 
     async def _recover_one(self, row: dict[str, Any]) -> str:
         token, run, number = row["token"], row["run"], row["number"]
-        (run_row,) = await self._store.reader.select("SELECT * FROM run WHERE id = ?", [run])
-        values = {
-            one["target"]: transaction.loads(one["value"])
-            for one in await self._store.reader.all("run_target_values", run)
-        }
-        await self._store.insist(finishing.TakeUp(token, run, number))
-        left_s = max((row["deadline_us"] - row["started_us"]) / 1_000_000, 1.0)
-        attempt = await self._attempt(
-            run_row, number, token, transaction.loads(row["targets"]), values, left_s, begun=True
-        )
-        if attempt is None:
+        to_end = await self._store.insist(finishing.TakeUp(token, run, number))
+        try:
+            attempt = await self._made(row)
+        except attempts.Hindered as hindered:
+            await self._end_at_once(run, number, token, outcomes.unknown(str(hindered)))
             return "unknown"
         found = await self._found(attempt)
         logger.bind(run=run).info("found {}: {} {}", token, found.state, found.detail)
         if found.state == "absent":
             await self._take_back(attempt, found.detail)
         elif found.state in ("running", "ended"):
+            if to_end and found.state == "running":
+                attempt.end("person")
             self._follow(attempt, attempt.controller.follow)
         else:
-            await self._finish(attempt, model.Outcome("unknown", found.detail or "it cannot be said how it ended"))
+            await self._finish(attempt, outcomes.unknown(found.detail))
         return found.state
 
-    async def _found(self, attempt: _Attempt) -> model.Found:
+    async def _made(self, row: dict[str, Any]) -> attempts.Attempt:
+        """The attempt of a row of one that was started. Raises `attempts.Hindered`."""
+        (run_row,) = await self._store.reader.select("SELECT * FROM run WHERE id = ?", [row["run"]])
+        if row["purpose"] == following.VERIFY:
+            run_row = following.as_check(run_row)
+        told = await self._store.reader.all("run_target_values", row["run"])
+        values = {one["target"]: transaction.loads(one["value"]) for one in told}
+        targets = transaction.loads(row["targets"])
+        return await self._maker.make(run_row, row["number"], row["token"], targets, values, attempts.deadline_of(row))
+
+    # --- what people ask (see `wishes`) -------------------------------------------------------------------------------
+
+    async def look(self, run: str) -> attempts.Looked | None:
+        """What is known now of the attempt of a run that is unknown; None where it has none."""
+        rows = await self._store.reader.all("attempt_unknown", run)
+        if not rows:
+            return None
+        token, number = rows[0]["token"], rows[0]["number"]
+        if token in self._attempts:
+            return attempts.Looked(token, number, None, model.Found("running", detail="its end was asked for"))
+        try:
+            attempt = await self._made(rows[0])
+        except attempts.Hindered as hindered:
+            return attempts.Looked(token, number, None, model.Found("unknown", detail=str(hindered)))
+        return attempts.Looked(token, number, attempt, await self._found(attempt))
+
+    def end_unknown(self, looked: attempts.Looked) -> None:
+        """End one that was called unknown and is known to its controller now; a person's wish for that is on disk."""
+        attempt = looked.attempt
+        if attempt is not None and looked.found.state in ("running", "ended") and attempt.token not in self._attempts:
+            attempt.settles = True
+            if looked.found.state == "running":
+                attempt.end("person")
+            self._follow(attempt, attempt.controller.follow)
+
+    async def end_of(self, looked: attempts.Looked) -> tuple[model.Outcome, finishing.Kept] | None:
+        """How one that was called unknown ended, with its output, where its controller knows now."""
+        attempt, outcome = looked.attempt, looked.found.outcome
+        if attempt is None or looked.found.state != "ended":
+            return None
+        found = await self._followed(attempt, LOOK_S)
+        outcome = found.outcome if found is not None else outcome
+        return None if outcome is None or outcome.state == "unknown" else await self._kept(attempt, outcome)
+
+    async def _found(self, attempt: attempts.Attempt) -> model.Found:
         while True:
             try:
-                return await attempt.controller.find(attempt.job)
+                async with asyncio.timeout(LOOK_S):
+                    return await attempt.controller.find(attempt.job)
+            except TimeoutError:
+                return model.Found("unknown", None, "its controller does not answer")
             except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
                 if not self._passes(error):
                     return model.Found("unknown", None, f"{type(error).__name__}: {error}")
@@ -339,47 +391,9 @@ class Dispatcher:
 
     def _passes(self, error: Exception) -> bool:
         """Whether the disk is full, and that is waited out."""
-        return isinstance(error, OSError) and error.errno in errors.NO_SPACE and self._store.patient
+        return isinstance(error, OSError) and error.errno in errors.NO_SPACE and self._patient
 
-
-def _after_stop(found: model.Found) -> model.Outcome:
-    """What an attempt is that the daemon's stop cancelled. One that may go on all the same is unknown: nothing follows on it by itself."""
-    if found.state == "ended" and found.outcome is not None:
-        return found.outcome
-    if found.state == "absent":
-        return model.Outcome("cancelled", "ended by the daemon's stop")
-    return model.Outcome(
-        "unknown", f"the daemon's stop asked for its end, and it may go on: {found.detail or found.state}"
-    )
-
-
-def _raised(error: Exception) -> model.Outcome:
-    message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
-    return model.Outcome("failed", f"the controller failed: {message}"[:2000])
-
-
-def _masked(masker: secrets.Masker, text: str) -> str:
-    return masker.whole(text.encode("utf-8", "replace")).decode("utf-8", "replace")
-
-
-def _masked_result(masker: secrets.Masker, result: Any) -> Any:
-    """A result with secrets masked; as a text where it is no JSON (a controller is a stranger's code)."""
-    try:
-        return orjson.loads(masker.whole(orjson.dumps(result, default=str)))
-    except (TypeError, ValueError):
-        return _masked(masker, repr(result)[:RESULT_TEXT_MAX])
-
-
-def _masked_facts(masker: secrets.Masker, facts: Any) -> dict[str, Any] | None:
-    """What an attempt gives to rules, with secrets masked; nothing where it is no mapping."""
-    made = _masked_result(masker, dict(facts)) if isinstance(facts, Mapping) else None
-    return made if isinstance(made, dict) else None
-
-
-def _subject(value: Any) -> str | tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else str(value)
-
-
-def _target(name: str, value: Mapping[str, Any]) -> model.Target:
-    kind, _, rest = name.partition(":")
-    return model.Target(kind, rest, value["inventory_name"], value["address"], tuple(value["groups"]), value["local"])
+    @property
+    def _patient(self) -> bool:
+        """Whether a full disk is waited out."""
+        return self._store.patient and not self._stopping

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer.engine import compiled, conditions, memory, timers
+from healer.engine import compiled, conditions, memory, slices, timers
 
 TICK_US: Final = 100_000
 """The peer's clock ticks ten times a second; what became absent is looked at then."""
@@ -117,14 +117,19 @@ class Absence:
         self.deadline_us = None
         return timers.Due(at_us, {})
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept, and it is not to be asked by time alone."""
+        return self.deadline_us is None and not self._events.size
+
     def entries(self) -> Iterator[memory.Entry]:
         """The events that have the field."""
         return iter(self._events.by_key.get(_EVERY, _NONE).values())
 
-    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
+    def snapshot(self, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """When it is to be asked by time alone, 0 for never, and the events that have the field. The facts are those of the session."""
         asked_us = self.deadline_us if self._number in self._ready or self._facts.size else self._last_us()
-        return [asked_us or 0, [[place[entry], 0] for entry in self.entries()]]
+        return [asked_us or 0, (yield from slices.mapped(self.entries(), lambda entry: [place[entry], 0]))]
 
     def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
         """As the protocol says."""

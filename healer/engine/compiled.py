@@ -79,6 +79,8 @@ class Compiled:
     places: tuple[tuple[int, int], ...]
     several: bool
     throttled: bool
+    facts_max: int | None = None
+    """How many facts a session of it keeps; None: as many as it may at most by default."""
 
     @property
     def rules(self) -> tuple[rules.Rule, ...]:

@@ -5,7 +5,7 @@ Caller: `session`. Equal facts are two facts. Values are compared to the last ty
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from healer.engine import memory, values
@@ -16,15 +16,16 @@ FACTS_MAX: Final = 100_000
 class Facts:
     """All stored facts, oldest first."""
 
-    __slots__ = ("refused", "stored")
+    __slots__ = ("limit", "refused", "stored")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = FACTS_MAX if limit is None else limit
         self.stored: list[memory.Entry] = []
         self.refused = 0
 
     def store(self, fact: memory.Entry) -> bool:
-        """Keep a fact; beyond `FACTS_MAX` it is not kept, and counted."""
-        if len(self.stored) >= FACTS_MAX:
+        """Keep a fact; beyond `limit` it is not kept, and counted."""
+        if len(self.stored) >= self.limit:
             self.refused += 1
             return False
         self.stored.append(fact)
@@ -37,10 +38,14 @@ class Facts:
         `exclude_keys`; what else the pattern has does not matter (measured).
         """
         gone = [fact for fact in self.stored if fits(fact.body, pattern, partial, exclude_keys)]
+        self.let_go(gone)
+        return gone
+
+    def let_go(self, gone: Collection[memory.Entry]) -> None:
+        """Remove some."""
         if gone:
             taken = {id(fact) for fact in gone}
             self.stored = [fact for fact in self.stored if id(fact) not in taken]
-        return gone
 
 
 def fits(body: dict[str, Any], pattern: dict[str, Any], partial: bool, exclude_keys: Sequence[str]) -> bool:

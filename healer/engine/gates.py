@@ -62,8 +62,8 @@ class PathGates:
                 find = patterns.finder(pattern, anchored=anchored, ignorecase=ignorecase, multiline=multiline)
                 self.others.append((find, rules))
             else:
-                translated = patterns.translate(pattern, ignorecase=ignorecase, multiline=multiline)
-                grouped.append((rf"\A(?:{translated})" if anchored else translated, rules))
+                flags = {"ignorecase": ignorecase, "multiline": multiline}
+                grouped.append((patterns.translate(pattern, anchored=anchored, **flags), rules))
             if number % SLICE == 0:
                 yield
         for start in range(0, len(grouped), PATTERNS_IN_A_SET):

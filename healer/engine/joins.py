@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from healer.engine import memory
+from healer.engine import memory, slices
 
 SLACK: Final = 1_000
 """So many of what went may stay in a list before it is looked through."""
@@ -84,7 +84,7 @@ class Join:
 class Chain:
     """The memory of one rule. `window_us`: the earliest and the latest event of a match are at most that far apart."""
 
-    __slots__ = ("_fired", "_memory", "_recent", "_sides", "_waiting", "joins", "names", "window_us")
+    __slots__ = ("_fired", "_memory", "_recent", "_sides", "_since_us", "_waiting", "joins", "names", "window_us")
 
     def __init__(self, steps: Sequence[Step], window_us: int | None, held_in: memory.Memory) -> None:
         self.names = tuple(step.name for step in steps)
@@ -95,6 +95,8 @@ class Chain:
         self._sides = frozenset((self._waiting, *(side for join in self.joins for side in (join.left, join.right))))
         self._recent = Passing()
         self._fired: list[Row] = []
+        self._since_us = 0
+        """What is older has been let go for the window; it may still stand among the late ones."""
 
     def insert(self, pattern: int, entry: memory.Entry) -> None:
         """An entry that meets a pattern by itself."""
@@ -155,32 +157,39 @@ class Chain:
             self._meet(join, row, entry, out)
         return bool(out)
 
+    def joins_at(self, entry: memory.Entry, now_us: int) -> bool:
+        """Whether an entry is not too old to join anything that comes then."""
+        return self.window_us is None or entry.at_us + self.window_us >= now_us
+
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
         return not any(side.size for side in self._sides)
 
-    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
+    def snapshot(self, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """What waits, by the places of the entries.
 
         Those for the first pattern; for each join its turn, its rows, its entries with their turns, the late ones; those of the window.
         """
-        return [
-            [place[entry] for entry in _in_order(self._waiting)],
-            [self._state(join, place) for join in self.joins],
-            [place[entry] for entry in self._recent.kept if entry in place],
-        ]
+        waiting = yield from slices.mapped((yield from _in_order(self._waiting)), place.__getitem__)
+        states = []
+        for join in self.joins:
+            states.append((yield from self._state(join, place)))
+        recent = (entry for entry in self._recent.kept if not entry.gone and entry in place)
+        return [waiting, states, (yield from slices.mapped(recent, place.__getitem__))]
 
-    @staticmethod
-    def _state(join: Join, place: Mapping[memory.Entry, int]) -> list[Any]:
+    def _state(self, join: Join, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """A join's part of a snapshot. Turns are counted anew, so that equal states are equal texts."""
-        right = _in_order(join.right)
-        turns = {turn: number for number, turn in enumerate(sorted({item[0][0] for item in right} | {join.turn}))}
+        right = yield from _in_order(join.right)
+        seen = set((yield from slices.mapped(right, lambda item: item[0][0])))
+        turns = {turn: number for number, turn in enumerate(sorted(seen | {join.turn}))}
+        left = yield from _in_order(join.left)
+        late = (entry for entry in join.late.kept if not entry.gone and entry.at_us >= self._since_us)
         return [
             turns[join.turn],
-            [[place[entry] for entry in row] for row in _in_order(join.left)],
-            [[turns[turn], place[entry]] for (turn, _), entry in right],
-            [place[entry] for entry in join.late.kept if not entry.gone],
+            (yield from slices.mapped(left, lambda row: [place[entry] for entry in row])),
+            (yield from slices.mapped(right, lambda item: [turns[item[0][0]], place[item[1]]])),
+            (yield from slices.mapped(late, place.__getitem__)),
         ]
 
     def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
@@ -216,7 +225,7 @@ class Chain:
         """What comes out of a join: what came late on the right with the rows of before, then the new rows with all on the right."""
         out: list[Row] = []
         for entry in reversed(join.late.kept):
-            if not entry.gone:
+            if not entry.gone and entry.at_us >= self._since_us:
                 for row in list(join.left.by_key.get(join.right_key(entry), _NONE).values()):
                     self._meet(join, row, entry, out)
         join.late.kept.clear()
@@ -251,6 +260,7 @@ class Chain:
     def _forget_early(self, newest: memory.Entry, window_us: int) -> None:
         """Let go what is too old to join anything that comes now."""
         recent = self._recent.kept
+        self._since_us = max(self._since_us, newest.at_us - window_us)
         while recent and (recent[0].gone or recent[0].at_us + window_us < newest.at_us):
             entry = recent.popleft()
             if not entry.gone:
@@ -261,14 +271,15 @@ class Chain:
 
 _EVERY: Final = ()
 _NONE: Final[dict[int, Any]] = {}
+_NUMBER: Final = operator.itemgetter(0)
+_ITEM: Final = operator.itemgetter(1)
 
 
 def _order(item: tuple[tuple[int, int], memory.Entry]) -> tuple[int, int]:
     return item[0]
 
 
-def _in_order(side: memory.Side) -> list[Any]:
+def _in_order(side: memory.Side) -> slices.Steps[list[Any]]:
     """What a side holds, in the order in which it came."""
-    found = [one for met in side.by_key.values() for one in met.items()]
-    found.sort(key=operator.itemgetter(0))
-    return [item for _, item in found]
+    found = (one for met in side.by_key.values() for one in met.items())
+    return (yield from slices.mapped((yield from slices.ordered(found, _NUMBER)), _ITEM))

@@ -7,7 +7,8 @@ the hash seed. What an event does is in `turn`; here is what stays: facts, what 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from healer.engine import (
@@ -18,7 +19,9 @@ from healer.engine import (
     joins,
     matches,
     memory,
+    notall,
     rules,
+    slices,
     snapshots,
     throttles,
     timers,
@@ -34,7 +37,7 @@ class Session:
 
     def __init__(self, ruleset: rules.Ruleset | compiled.Compiled) -> None:
         self.compiled = compiled.compile(ruleset) if isinstance(ruleset, rules.Ruleset) else ruleset
-        self.facts = facts.Facts()
+        self.facts = facts.Facts(self.compiled.facts_max)
         self.memory = memory.Memory(round(self.compiled.ruleset.default_events_ttl_s * MICROSECONDS))
         self.chains = {
             number: joins.Chain(made.steps, made.rule.condition.timeout_us, self.memory)
@@ -44,7 +47,7 @@ class Session:
             {n: made.rule.throttle for n, made in enumerate(self.compiled.live) if made.rule.throttle is not None}
         )
         self.absences = absences.Absences(self.compiled, self.memory)
-        self.timers = timers.Timers({**_timers(self.compiled.live), **self.absences.by_rule})
+        self.timers = timers.Timers({**_timers(self.compiled.live, self.memory.ttl_us), **self.absences.by_rule})
         self.now: float = 0
         self._broken_before = -self.compiled.tally.broken
         self._multiple = self.compiled.ruleset.match_multiple_rules
@@ -62,6 +65,11 @@ class Session:
             "facts_refused": self.facts.refused,
             "comparisons_broken": self._broken_before + self.compiled.tally.broken,
         }
+
+    @property
+    def remembers(self) -> bool:
+        """Whether an event may leave something behind, so that one which failed on its way may have left half of it."""
+        return not self._plain
 
     def set_time(self, now_us: int) -> None:
         """Start at a time in microseconds (from a snapshot)."""
@@ -152,11 +160,12 @@ class Session:
             yield now_at, patterns
 
     def timed(self, number: int, timer: timers.Timer, now_us: int) -> None:
-        """A timer has changed. What is over for its rule is over for the others too (but not a fact), in that moment."""
+        """A timer has changed. What is over for its rule is over for the others too, in that moment."""
         self.timers.changed(number)
-        if isinstance(timer, timers.NotAll):
-            self.forget([one for one in timer.over if not one.fact], now_us, wait_us=0)
-            timer.over.clear()
+        if isinstance(timer, notall.NotAll) and timer.over:
+            self.facts.let_go([one for one in timer.over if one.fact])
+            self.forget(timer.over, now_us, wait_us=0)
+            timer.over = []
 
     def forget(
         self, entries: Sequence[memory.Entry], now_us: int, *stay: memory.Entry, wait_us: int = absences.TICK_US
@@ -171,8 +180,9 @@ class Session:
 
     def remember(self, fact: memory.Entry, numbers: Container[int]) -> None:
         """Let a fact that was there before into rules that start anew; what it completes there was complete before, and fires nothing."""
+        now_us = round(self.now * MICROSECONDS)
         for number, patterns in self._found(fact.body):
-            if number in numbers and patterns is not None:
+            if number in numbers and patterns is not None and self.chains[number].joins_at(fact, now_us):
                 for pattern in patterns:
                     if self._live[number].branches[pattern].holds(fact.body):
                         self.chains[number].insert(pattern, fact)
@@ -180,7 +190,13 @@ class Session:
 
     def _take(self, entry: memory.Entry, this: turn.Turn, now_us: int) -> None:
         """Forget the events that a rule had; remember a fact."""
-        stays = entry.fact and not this.taken_by and self.relevant(entry.body) and self.facts.store(entry)
+        stays = (
+            entry.fact
+            and not this.taken_by
+            and not entry.gone
+            and self.relevant(entry.body)
+            and self.facts.store(entry)
+        )
         gone = [] if self._multiple else [one for one in this.used if not one.fact]
         if this.taken_by or (entry.fact and not stays):
             gone.append(entry)
@@ -208,13 +224,34 @@ class Session:
         now_us = round(now * MICROSECONDS)
         fired = self._pass(now_us)
         gone = self.facts.retract(pattern, partial, exclude_keys)
-        gone += [one for one in self.memory.events.values() if facts.fits(one.body, pattern, partial, exclude_keys)]
+        gone += [one for one in self._waiting() if facts.fits(one.body, pattern, partial, exclude_keys)]
         self.forget(gone, now_us)
+        if partial:
+            self._free(pattern)
         for number in self.absences.ask() if gone else ():
             made = self._live[number]
             shown = next((one for one in gone if made.absence and made.absence(one.body)), gone[0])
             fired.append(matches.Match(made.rule, {"m": shown.body}, {"m": shown.ref}, now))
         return fired
+
+    def _waiting(self) -> Iterable[memory.Entry]:
+        """The events in memory; those that only a `not_all` holds have no place there."""
+        alone = (
+            entry
+            for timer in self.timers.by_rule.values() if isinstance(timer, notall.NotAll)
+            for entry in timer.entries() if not (entry.fact or entry.gone)
+        )  # fmt: skip
+        return dict.fromkeys(itertools.chain(self.memory.events.values(), alone))
+
+    def _free(self, pattern: dict[str, Any]) -> None:
+        """A retraction frees the groups that it fits, and one of everything all that a rule noted for itself (measured)."""
+        self.windows.retract(pattern)
+        for number, timer in self.timers.by_rule.items():
+            if isinstance(timer, timers.OnceAfter):
+                timer.retract(pattern)
+            elif isinstance(timer, notall.NotAll) and not pattern:
+                timer.forget()
+            self.timers.changed(number)
 
     # --- time -----------------------------------------------------------------------------------------------------------------
 
@@ -264,6 +301,10 @@ class Session:
 
     def snapshot(self, *, bodies: bool = True) -> dict[str, Any]:
         """The state for JSON: numbers, references, and unless the caller keeps them the bodies of what is remembered; see `snapshots`."""
+        return slices.done(self.snapshot_steps(bodies=bodies))
+
+    def snapshot_steps(self, *, bodies: bool) -> slices.Steps[dict[str, Any]]:
+        """The same in small steps, between which nothing may happen to the session."""
         return snapshots.take(self, bodies=bodies)
 
     def restore(self, snapshot: dict[str, Any], fetch: Fetch | None = None) -> None:
@@ -271,14 +312,15 @@ class Session:
         snapshots.put_back(self, snapshot, fetch)
 
 
-def _timers(live: Sequence[compiled.CompiledRule]) -> dict[int, timers.Timer]:
+def _timers(live: Sequence[compiled.CompiledRule], ttl_us: int) -> dict[int, timers.Timer]:
     found: dict[int, timers.Timer] = {}
     for number, made in enumerate(live):
         condition, throttle = made.rule.condition, made.rule.throttle
         if throttle is not None and throttle.kind == "once_after":
             found[number] = timers.OnceAfter(throttle)
         elif condition.kind == "not_all" and condition.timeout_us is not None:
-            found[number] = timers.NotAll([pattern.name for pattern in condition.patterns], condition.timeout_us)
+            names = [pattern.name for pattern in condition.patterns]
+            found[number] = notall.NotAll(names, condition.timeout_us, ttl_us)
     return found
 
 

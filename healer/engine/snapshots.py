@@ -7,52 +7,71 @@ what they have joined so far.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from healer.engine import memory
+from healer.engine import memory, slices
 
 if TYPE_CHECKING:
     from healer.engine import session
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
-def take(of: session.Session, *, bodies: bool) -> dict[str, Any]:
-    """The snapshot: format, ruleset digest, time in microseconds, what is remembered, chains and windows by rule, counters.
+def take(of: session.Session, *, bodies: bool) -> slices.Steps[dict[str, Any]]:
+    """The snapshot, in steps between which the session must not change.
+
+    Format, ruleset digest, time in microseconds, what is remembered, chains and windows by rule, counters.
 
     `entries`: reference, time in microseconds, 1 for a fact, and with `bodies` the body; oldest first. `facts`, `chains`
     and `timers` name them by their places in it. `windows`: reference, end in microseconds, how many came, and with `bodies` the group.
     """
     timed = (entry for timer in of.timers.by_rule.values() for entry in timer.entries())
-    entries = sorted({*of.memory.events.values(), *of.facts.stored, *timed}, key=_number)
-    place = {entry: number for number, entry in enumerate(entries)}
+    found = itertools.chain(of.memory.events.values(), of.facts.stored, timed)
+    entries: list[memory.Entry] = []
+    place: dict[memory.Entry, int] = {}
+
+    def put(entry: memory.Entry) -> None:
+        if entry not in place:
+            place[entry] = len(entries)
+            entries.append(entry)
+
+    yield from slices.mapped((yield from slices.ordered(found, _NUMBER)), put)
+    chains, timers, windows = [], [], []
+    for number, chain in of.chains.items():
+        if not chain.empty:
+            chains.append([*_identity(of, number), (yield from chain.snapshot(place))])
+    for number, timer in of.timers.by_rule.items():
+        if not timer.empty:
+            timers.append([*_identity(of, number), (yield from timer.snapshot(place))])
+    for number, window in of.windows.by_rule.items():
+        if window.open:
+            windows.append([*_identity(of, number), (yield from window.snapshot(groups=bodies))])
     return {
         "format": FORMAT,
         "ruleset": of.compiled.digest,
         "now_us": max(of.windows.now_us, round(of.now * 1_000_000)),
         "ready": [list(_identity(of, number)) for number in sorted(of.absences.ready)],
-        "entries": [[entry.ref, entry.at_us, int(entry.fact), *([entry.body] if bodies else [])] for entry in entries],
-        "facts": [place[entry] for entry in of.facts.stored],
-        "chains": [
-            [*_identity(of, number), chain.snapshot(place)] for number, chain in of.chains.items() if not chain.empty
-        ],
-        "timers": [
-            [*_identity(of, number), timer.snapshot(place)]
-            for number, timer in of.timers.by_rule.items()
-            if timer.deadline_us is not None or any(True for _ in timer.entries())
-        ],
-        "windows": [
-            [*_identity(of, number), window.snapshot(groups=bodies)]
-            for number, window in of.windows.by_rule.items()
-            if window.open
-        ],
+        "entries": (yield from slices.mapped(entries, _with_body if bodies else _without_body)),
+        "facts": (yield from slices.mapped(of.facts.stored, place.__getitem__)),
+        "chains": chains,
+        "timers": timers,
+        "windows": windows,
         "counters": of.counters,
     }
 
 
-def _number(entry: memory.Entry) -> int:
-    return entry.number
+_NUMBER: Final = operator.attrgetter("number")
+
+
+def _without_body(entry: memory.Entry) -> list[Any]:
+    return [entry.ref, entry.at_us, int(entry.fact)]
+
+
+def _with_body(entry: memory.Entry) -> list[Any]:
+    return [entry.ref, entry.at_us, int(entry.fact), entry.body]
 
 
 def _identity(of: session.Session, number: int) -> tuple[str, str]:

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import collections
 import heapq
+import operator
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from healer.engine import rules, values
+from healer.engine import rules, slices, values
 
 SLACK: Final = 1_000
+_OPENED: Final = operator.itemgetter(1, 0)
 GROUPS_MAX: Final = 1_000_000
+_ROOT: Final = re.compile(r"\A(?:events?|facts?)\.")
 
 
 class Grouping:
     """The group of an event, by its attributes."""
 
-    __slots__ = ("_getters", "_single")
+    __slots__ = ("_getters", "_names", "_single")
 
     def __init__(self, throttle: rules.Throttle) -> None:
+        self._names = [_ROOT.sub("", attribute) for attribute in throttle.attributes]
         self._getters = [values.getter(steps) if steps else None for steps in throttle.groups]
         self._single = self._getters[0] if len(self._getters) == 1 else None
 
@@ -37,6 +43,26 @@ class Grouping:
                 return None
             key.append(part)
         return tuple(key)
+
+    def may_mean(self, pattern: Mapping[str, Any]) -> bool:
+        """Whether a retraction can mean a group: the peer remembers one as a fact of its own, of which the attributes as they are written
+        are the fields (measured)."""
+        return set(pattern) <= set(self._names)
+
+    def means(self, pattern: Mapping[str, Any], event: dict[str, Any]) -> bool:
+        """Whether it means the group of an event; one that lacks an attribute has the others."""
+        getters = dict(zip(self._names, self._getters, strict=True))
+        return all(
+            (get := getters[name]) is not None and self._part(get(event)) == values.typed_key(value)
+            for name, value in pattern.items()
+        )
+
+    def wanted(self, pattern: Mapping[str, Any]) -> Callable[[Any], bool]:
+        """A test of a group's key: whether a retraction that may mean one means it."""
+        parts = {self._names.index(name): values.typed_key(value) for name, value in pattern.items()}
+        if self._single is not None:
+            return lambda key: all(key == part for part in parts.values())
+        return lambda key: all(key[place] == part for place, part in parts.items())
 
     @staticmethod
     def _part(value: Any) -> Any:
@@ -107,15 +133,30 @@ class OnceWithin:
         if found is not None and found[0] == until:
             del self.open[key]
 
-    def snapshot(self, *, groups: bool) -> list[list[Any]]:
+    def retract(self, pattern: Mapping[str, Any]) -> None:
+        """Forget the windows of the groups that a pattern fits."""
+        if self.open and self.grouping.may_mean(pattern):
+            wanted = self.grouping.wanted(pattern)
+            for key in [key for key in self.open if wanted(key)]:
+                del self.open[key]
+
+    def snapshot(self, *, groups: bool) -> slices.Steps[list[list[Any]]]:
         """For a snapshot, oldest first: reference of the event that opened it, end (µs), how many came, and the group if wanted."""
-        return [
-            [self.open[key][1], until, self.open[key][2], *([key] if groups else [])]
-            for until, key in dict.fromkeys(
-                self.order
-            )  # a count that begins anew in the same moment stands there twice
-            if self.open.get(key, (None,))[0] == until
-        ]
+        seen: set[Any] = set()  # a count that begins anew in the same moment stands there twice
+
+        def still(one: tuple[int, Any]) -> bool:
+            until, key = one
+            if key in seen or self.open.get(key, (None,))[0] != until:
+                return False
+            seen.add(key)
+            return True
+
+        def shown(one: tuple[int, Any]) -> list[Any]:
+            until, key = one
+            return [self.open[key][1], until, self.open[key][2], *([key] if groups else [])]
+
+        made = yield from slices.mapped(filter(still, self.order), shown)
+        return (yield from slices.ordered(made, _OPENED))
 
     def reopen(self, key: Any, ref: int, until_us: int, count: int) -> None:
         """Put back a window from a snapshot; oldest first."""
@@ -192,6 +233,12 @@ class Windows:
         passes = window.passes(key, self.now_us, ref)
         self._opened(number, window, empty, len(window.open) - before)
         return passes
+
+    def retract(self, pattern: Mapping[str, Any]) -> None:
+        """Forget the windows of the groups that a pattern fits."""
+        for window in self.by_rule.values():
+            window.retract(pattern)
+        self.open = sum(len(window.open) for window in self.by_rule.values())
 
     def reopen(self, number: int, key: Any, ref: int, until_us: int, count: int) -> None:
         """Put back a window of a group from a snapshot; oldest first."""

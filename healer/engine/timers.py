@@ -1,16 +1,16 @@
-"""Rules that time fires: `once_after`, which gathers events until its window is over, and `not_all`, which fires for what came alone.
+"""Rules that time fires: `once_after`, which gathers events until its window is over; and the heap of what is due next.
 
-Callers: `session`; `absences`, whose rules are timers too. Times are whole microseconds; a window is [t, t+N), so that both fire at
-exactly t+N. Measured on the peer, where `not_all` is only followed as far as it is regular: see docs/rulebooks.md.
+Callers: `session`; `notall` and `absences`, whose rules are timers too. Times are whole microseconds; a window is [t, t+N), so that it
+fires at exactly t+N.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from healer.engine import memory, rules, throttles
+from healer.engine import memory, rules, slices, throttles
 
 HELD_MAX: Final = 100_000
 """How many groups or events one rule may hold; beyond, the oldest goes, and is counted."""
@@ -34,10 +34,14 @@ class Timer(Protocol):
     def fire(self, at_us: int) -> Due | None:
         """What is due at the deadline, `at_us`, if anything; the timer then stands as after it."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held, and nothing is due."""
+
     def entries(self) -> Iterator[memory.Entry]:
         """All that is held."""
 
-    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
+    def snapshot(self, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """The state, by the places of the entries."""
 
     def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
@@ -82,13 +86,27 @@ class OnceAfter:
         self.deadline_us = None
         return due
 
+    def retract(self, pattern: Mapping[str, Any]) -> None:
+        """Forget the groups that a pattern fits. The window goes on, and fires with those that are left; one for everything ends it too."""
+        if not pattern:
+            self._groups.clear()
+            self.deadline_us = None
+        elif self._keys.may_mean(pattern):
+            self._groups = {key: one for key, one in self._groups.items() if not self._keys.means(pattern, one[0].body)}
+
+    @property
+    def empty(self) -> bool:
+        """Whether no window is open."""
+        return self.deadline_us is None
+
     def entries(self) -> Iterator[memory.Entry]:
         """The first of each group."""
         return (entry for entry, _ in self._groups.values())
 
-    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
+    def snapshot(self, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """The deadline, and for each group its entry and its count."""
-        return [self.deadline_us, [[place[entry], count] for entry, count in self._groups.values()]]
+        groups = yield from slices.mapped(self._groups.values(), lambda one: [place[one[0]], one[1]])
+        return [self.deadline_us, groups]
 
     def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
         """As the protocol says."""
@@ -97,92 +115,6 @@ class OnceAfter:
             self.take(entries[number])
             next(reversed(self._groups.values()))[1] = count
         self.deadline_us = state[0]
-
-
-class NotAll:
-    """Fires for an event whose partners do not come within the window; when all have come it is silent, and all that waits is over.
-
-    One event stands at each pattern, later ones wait behind it. The window begins with the first; when it is over that one fires, and
-    a new one begins at once for what is left.
-    """
-
-    __slots__ = ("_names", "_standing", "_waiting", "_window_us", "deadline_us", "evicted", "over")
-
-    def __init__(self, names: Sequence[str], window_us: int) -> None:
-        self._names = tuple(names)
-        self._window_us = window_us
-        self._standing: list[memory.Entry | None] = [None] * len(names)
-        self._waiting: list[dict[int, memory.Entry]] = [{} for _ in names]
-        self.deadline_us: int | None = None
-        self.evicted = 0
-        self.over: list[memory.Entry] = []
-        """What has become complete or has fired: nobody else is to remember it either."""
-
-    def take(self, entry: memory.Entry, patterns: Iterable[int]) -> None:
-        """An event that meets these patterns."""
-        for pattern in patterns:
-            if self._standing[pattern] is None:
-                self._standing[pattern] = entry
-            else:
-                waiting = self._waiting[pattern]
-                waiting[entry.number] = entry
-                if len(waiting) > HELD_MAX:
-                    del waiting[next(iter(waiting))]
-                    self.evicted += 1
-        self._begin(entry.at_us)
-
-    def fire(self, at_us: int) -> Due:
-        """The event for which the window began."""
-        entry = self._first()
-        name = next(name for name, one in reversed([*zip(self._names, self._standing, strict=True)]) if one is entry)
-        for pattern, waiting in enumerate(self._waiting):
-            waiting.pop(entry.number, None)
-            if self._standing[pattern] is entry:
-                self._standing[pattern] = waiting.pop(next(iter(waiting))) if waiting else None
-        self.over.append(entry)
-        self.deadline_us = None
-        self._begin(at_us)
-        return Due(at_us, {name: (entry, {})})
-
-    def _begin(self, at_us: int) -> None:
-        there = [entry for entry in self._standing if entry is not None]
-        if len(there) == len(self._names) == len(set(there)):
-            self.over += self.entries()
-            self._standing = [None] * len(self._names)
-            for waiting in self._waiting:
-                waiting.clear()
-            self.deadline_us = None
-        elif there and self.deadline_us is None:
-            self.deadline_us = at_us + self._window_us
-
-    def _first(self) -> memory.Entry:
-        return min((entry for entry in self._standing if entry is not None), key=_number)
-
-    def entries(self) -> Iterator[memory.Entry]:
-        """Those that stand and those that wait."""
-        yield from (entry for entry in self._standing if entry is not None)
-        for waiting in self._waiting:
-            yield from waiting.values()
-
-    def snapshot(self, place: Mapping[memory.Entry, int]) -> list[Any]:
-        """The deadline, and for each pattern who stands (or null) and who waits."""
-        standing = [None if entry is None else place[entry] for entry in self._standing]
-        waiting = [[place[entry] for entry in one.values()] for one in self._waiting]
-        return [self.deadline_us, standing, waiting]
-
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
-        """As the protocol says."""
-        self.deadline_us, standing, waiting = state
-        if not len(standing) == len(waiting) == len(self._names):
-            raise ValueError(f"{len(self._names)} patterns are there")
-        self._standing = [None if number is None else entries[number] for number in standing]
-        self._waiting = [{entries[number].number: entries[number] for number in one} for one in waiting]
-        if (self.deadline_us is None) is not (self._standing == [None] * len(self._names)):
-            raise ValueError("somebody stands where no window is open, or the other way round")
-
-
-def _number(entry: memory.Entry) -> int:
-    return entry.number
 
 
 class Timers:

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from healer.engine import compiled, joins, matches, memory, throttles, timers
+from healer.engine import compiled, joins, matches, memory, notall, throttles, timers
 
 if TYPE_CHECKING:
     from healer.engine import session
@@ -61,8 +61,16 @@ class Turn:
                 continue
             elif patterns is not None:
                 self._several(number, made, patterns)
+                if self._entry.gone:
+                    self._only_absent(rest)
             else:
                 self._plain(made)
+
+    def _only_absent(self, rest: Iterable[Found]) -> None:
+        """A `not_all` that it completed has the entry: the rules after it have not seen it."""
+        for number, _ in rest:
+            if (made := self._of.compiled.live[number]).absence is not None:
+                self._absent(made)
 
     def _without(self, taker: int, rest: Iterable[Found]) -> list[Found]:
         """The rules that are left once one with a throttle has the entry: also those about absence whose field went with it."""
@@ -91,8 +99,10 @@ class Turn:
         if not met:
             return
         timer = self._of.timers.by_rule.get(number)
-        if isinstance(timer, timers.NotAll):
+        if isinstance(timer, notall.NotAll):
             timer.take(self._entry, met)
+            if self._entry.gone and self._of.compiled.absences:
+                self._of.absences.withdraw(self._entry, number)
             self._of.timed(number, timer, self._entry.at_us)
             return
         chain = self._of.chains[number]

@@ -17,7 +17,7 @@ from healer import engine, errors, model, project, store
 from healer.engine import conditions
 from healer.explain import later, looks, shutdowns
 from healer.policy import reasons
-from healer.store import cycles, journal, reads
+from healer.store import cycles, journal, letters, reads
 
 RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 DecidedTo = Callable[[], Awaitable[int]]
@@ -149,6 +149,10 @@ async def _with_cycle(opened: store.Store, row: journal.Row, data: dict[str, Any
     said = cycles.lifecycle(data.get("alert")) if row.kind == "event" else None
     if said is None:
         return
+    again = letters.released(row)
+    if again is not None and again.alone:
+        data["alert"]["cycle"] = again.cycle or 0
+        return
     today = await opened.reader.all("alert_cycle", row.source, said[0])
     openings = cycles.Openings(await opened.reader.all("openings_of", row.source, said[0]))
     data["alert"]["cycle"] = openings.cycle(row.source, said[0], row.seq, today[0]["cycle"] if today else 0)
@@ -157,10 +161,10 @@ async def _with_cycle(opened: store.Store, row: journal.Row, data: dict[str, Any
 def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, Any]:
     """The event with the `meta` that its rules saw: what it and its delivery brought, and the position's own values."""
     own = data.get("meta")
-    brought = orjson.loads(row.meta) if row.meta else {}
+    brought = letters.brought(row.meta)
     uuid = f"{uid[:8]}-{uid[8:12]}-8{uid[13:16]}-8{uid[17:20]}-{row.seq:012x}"
     made = {"uuid": uuid, "received_at": model.iso(row.at_us), "source": {"name": row.source, "type": "internal"}}
-    if row.depth and "source" in brought:  # made by an action
+    if "source" in brought:  # made by an action
         made["source"] = brought["source"]
     return {**data, "meta": {**(own if isinstance(own, dict) else {}), **brought, **made}}
 
@@ -173,6 +177,9 @@ def _others(
     if revision is None:
         return
     listening = set(revision.routes().get(row.source, [])) | {row.source.removeprefix("ruleset:")}
+    again = letters.released(row)
+    if again is not None and again.alone:
+        listening = {again.ruleset}
     source = revision.sources.get(row.source)
     if source is not None:
         data["meta"]["source"] = {"name": source.shown or source.name, "type": source.type}

@@ -7,9 +7,10 @@ keeps large bodies as blobs first, and counts what a redundant pair of senders d
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -69,11 +70,31 @@ class Intake:
         self._repeats: dict[tuple[str, str], tuple[int, int]] = {}
         self._being_written: dict[tuple[str, str], asyncio.Future[int | None]] = {}
         self._heard = heard
+        self._hearing: dict[str, list[set[str]]] = {}
+        self._taking: list[tuple[str, frozenset[str]]] = []
         self.stopped = False
 
     async def tick(self) -> None:
         """Journal a tick of the daemon's own; no limit holds it back, since it is what lets waiting runs go on."""
         await self._store.insist(journal.Append([journal.Row("tick", "healer", b"{}", data={}, actor="daemon")]))
+
+    def admit(self) -> None:
+        """Whether another row is taken now. Raises `errors.Unavailable`, `errors.BacklogFull`."""
+        if self.stopped:
+            raise errors.Unavailable(reason="the daemon is stopping")
+        if (waiting := self._backlog()) > self._backlog_max:
+            telemetry.count("intake_refused_backlog")
+            raise errors.BacklogFull(backlog=waiting, limit=self._backlog_max)
+
+    @contextlib.contextmanager
+    def hearing(self, source: str) -> Iterator[set[str]]:
+        """The keys of the source's alerts that somebody speaks of just now or from now on, as they come, before they are on disk."""
+        spoken = {key for name, keys in self._taking if name == source for key in keys}
+        self._hearing.setdefault(source, []).append(spoken)
+        try:
+            yield spoken
+        finally:
+            self._hearing[source] = [one for one in self._hearing[source] if one is not spoken]
 
     async def take(
         self,
@@ -93,11 +114,26 @@ class Intake:
         `delivery`: the sender's id of the whole delivery. `raw`: the request that held several events, kept once. `repeats`: for each
         event what identifies it between a redundant pair, '' for none. Raises `errors.BacklogFull`, `errors.StoreError`.
         """
-        if self.stopped:
-            raise errors.Unavailable(reason="the daemon is stopping")
-        if (waiting := self._backlog()) > self._backlog_max:
-            telemetry.count("intake_refused_backlog")
-            raise errors.BacklogFull(backlog=waiting, limit=self._backlog_max)
+        self.admit()
+        with self._spoken(source, data if repeats else ()):
+            return await self._take(source, data, actor, delivery, meta, raw, kind, repeats, depth)
+
+    @contextlib.contextmanager
+    def _spoken(self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Iterator[None]:
+        """Let who listens to a source know which alerts are spoken of, while they are on their way too."""
+        taking = source, frozenset(_keys(data))
+        for spoken in self._hearing.get(source, ()):
+            spoken.update(taking[1])
+        self._taking.append(taking)
+        try:
+            yield
+        finally:
+            self._taking = [one for one in self._taking if one is not taking]
+
+    async def _take(
+        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], actor: str, delivery: str,
+        meta: Mapping[str, Any] | None, raw: bytes | None, kind: model.JournalKind, repeats: Sequence[str], depth: int,
+    ) -> Accepted:  # fmt: skip
         text = orjson.dumps(meta).decode() if meta else None
         # An int: the position of the same word, less than a minute ago; a future: of one that is being written.
         rows: list[journal.Row | int | asyncio.Future[int | None]] = []
@@ -217,6 +253,14 @@ class Intake:
             fresh = {name: seen for name, seen in self._repeats.items() if now_us - seen[0] < REPEAT_WINDOW_US}
             self._repeats = fresh if len(fresh) < REPEATS_MAX else {}
         self._repeats[(source, repeat)] = (now_us, seq)
+
+
+def _keys(data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Iterator[str]:
+    """The keys of the alerts that events speak of."""
+    for value, _ in data:
+        alert = value.get("alert")
+        if isinstance(alert, Mapping) and isinstance(key := alert.get("key"), str):
+            yield key
 
 
 async def _position(writing: asyncio.Future[int | None]) -> int:

@@ -3,19 +3,26 @@
 `store` calls it inside its transactions with what it read there; `explain` and `replay` call it with recorded values.
 """
 
-from healer.policy.candidate import SEQUENCE, Candidate, Limits, Problem, Standing, View
+from healer.policy import brakes, calendar, labels, limits
+from healer.policy.candidate import SEQUENCE, Candidate, Problem, Standing, View
+from healer.policy.limits import Layer, Limits
 from healer.policy.pipeline import Decision, Verdict, decide, look_again, recheck
 
 __all__ = [
     "SEQUENCE",
     "Candidate",
     "Decision",
+    "Layer",
     "Limits",
     "Problem",
     "Standing",
     "Verdict",
     "View",
+    "brakes",
+    "calendar",
     "decide",
+    "labels",
+    "limits",
     "look_again",
     "recheck",
 ]

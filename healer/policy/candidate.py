@@ -1,63 +1,18 @@
-"""What the gates are asked about (`Candidate`), the values that hold for it (`Limits`), and what was seen (`View`)."""
+"""What the gates are asked about (`Candidate`), what holds for it beyond its rows (`Standing`), and what was seen (`View`)."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import model
+from healer.policy.brakes import Failures, Ramp, Storm, StormLimit
+from healer.policy.labels import Inhibition, Silence
+from healer.policy.limits import Limits
 
 SEQUENCE: Final = "sequence:"
 """Begins the lane of a ruleset whose actions run one after the other."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
-    """The gates' values for one run, seconds and counts; None: the gate does not apply."""
-
-    max_age_s: float | None = None
-    defer_for_s: float | None = None
-    attempts: int | None = None
-    cooldown_s: float | None = None
-    concurrency_daemon: int | None = None
-    concurrency_controller: int | None = None
-    timeout_s: float = 600.0
-    chain_depth: int | None = None
-    lock_targets: bool = True
-    selected: bool = False
-    """A policy names it: ansible-rulebook's own actions pass every gate then."""
-    places: tuple[tuple[str, int], ...] = ()
-    """(rule, or beginning of rules' names with a / at its end; how many runs of these at once)"""
-
-    def as_json(self) -> dict[str, Any]:
-        """For the run's row."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Limits:
-        """Back from the run's row; keys of a later version are left out."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        kept = {name: got for name, got in value.items() if name in known}
-        return cls(**kept | {"places": tuple((scope, count) for scope, count in value.get("places", ()))})
-
-    def tightened(self, policies: Sequence[tuple[str, Mapping[str, float]]]) -> Limits:
-        """With what policies say, each with the scope that it is for: the stricter value holds."""
-        if not policies:
-            return self
-        made: dict[str, Any] = {"selected": True}
-        for key, stricter in (
-            ("cooldown_s", max),
-            ("max_age_s", min),
-            ("defer_for_s", min),
-            ("attempts", min),
-            ("timeout_s", min),
-        ):
-            given = [found[name] for _, found in policies if (name := key.removesuffix("_s")) in found]
-            known = [value for value in (getattr(self, key), *given) if value is not None]
-            made[key] = stricter(known) if known else None
-        places = tuple((scope, int(found["concurrency"])) for scope, found in policies if "concurrency" in found)
-        return dataclasses.replace(self, **made, places=(*self.places, *places))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,9 +43,19 @@ class Candidate:
     problems: tuple[Problem, ...] = ()
     depth: int = 0
     after: str = ""
-    """The run of the step before it in its rule's list of actions."""
+    """The run of the step before it in its rule's list of actions, or whose failure it escalates."""
+    rung: int = 0
+    """1, 2 …: it is tried where the run `after` did not help."""
+    not_before_us: int = 0
     lane: str = ""
     """What orders its running: a lock's name or a ruleset whose actions run one after the other (`SEQUENCE…`)."""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Those of its alert, with `source`; without an alert few or none."""
+    groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Target → the groups of the inventory that it is in."""
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Group → how many hosts it has."""
+    environment: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,12 +78,39 @@ class View:
     """target → the run that works on it."""
     running_daemon: int = 0
     running_controller: int = 0
-    running_by_rule: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """Rule → how many attempts of it run; only where a limit asks."""
+    places: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Budget → how many attempts hold a place of it; only where a limit asks."""
+    ramps: tuple[Ramp, ...] = ()
+    """What comes back slowly and covers it."""
     lane_held_by: str = ""
     """The run that is before it in its lane: it runs, or its turn is earlier."""
     before: model.RunState | None = None
     """The state of the run `after`; None: there is none."""
+    opened_us: tuple[tuple[int, ...], ...] = ()
+    """The last openings of each of its firing alerts; none without a lifecycle."""
+    wall_us: int = 0
+    """The wall clock, which people's times mean."""
+    silences: tuple[Silence, ...] = ()
+    """Those of now."""
+    inhibited_by: tuple[str, ...] = ()
+    """The firing alerts that explain its own, as people know them."""
+    reserved: frozenset[str] = frozenset()
+    """The budgets of which it has its part already."""
+    spent: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    """Budget → when runs took of it: those that have not begun take of it now."""
+    touched: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    """Budget → the targets touched within its time, or to be touched."""
+    failures: Failures = dataclasses.field(default_factory=Failures)
+    trial: str = ""
+    """Another run of its action on its controller that is queued or under way while the breaker is open."""
+    storm: Storm | None = None
+    storm_limit: StormLimit | None = None
+    approved: bool = False
+    """A person has approved exactly this."""
+    before_people: int = 0
+    """How many runs wait for a person."""
+    approvals_max: int | None = None
+    """So many may; None: any number."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,3 +123,14 @@ class Standing:
     problems: tuple[Problem, ...] = ()
     limits: Limits | None = None
     """The gates' values of today for a run that waits, whose row has those of its decision; None: there are no others."""
+    environment: str = ""
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Group → how many hosts it has, of the groups of the run's targets."""
+    storm: StormLimit | None = None
+    inhibitions: tuple[Inhibition, ...] = ()
+    bound: str = ""
+    """A hash of what the rules and files of today say of the run's action: an approval holds for exactly that."""
+    wall_offset_us: int = 0
+    """By how much the wall clock is ahead of journal time."""
+    approvals_max: int | None = None
+    """So many runs may wait for a person at once; None: any number."""

@@ -1,53 +1,36 @@
 """The gates, one function each: (candidate, view, now) → what it saw, and a no or nothing.
 
-A gate never looks at a clock or a row; it says no by giving a `No`. Its result also stands in the explanation when it says
+A gate never looks at a clock or a row; it says no by giving a `No`. Those of what is better left alone are in `leaving`, the brakes
+in `braking`. Its result also stands in the explanation when it says
 yes, with the values that it saw. To add a gate: write the function, put it into `ORDER`, give its codes to `reasons`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from healer import model
-from healer.policy import reasons, states
+from healer.policy import answers, braking, leaving, reasons, states
 from healer.policy.candidate import Candidate, View
 
-US: Final = 1_000_000
+THE_DAEMON: Final = "the daemon"
+"""Whose places are for all runs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class No:
-    """A gate's no. `look_at_us`: the earliest moment at which it can pass; None: an act ends it. `target`: only that one.
-    `waits`: it is no no for good: the run is deferred, whatever the code's outcome is."""
-
-    code: str
-    fields: Mapping[str, Any]
-    look_at_us: int | None = None
-    target: str = ""
-    waits: bool = False
-
-
-Saw = dict[str, Any]
-Answer = tuple[Saw, list[No]]
-Gate = Callable[[Candidate, View, int], Answer]
-
-
-def kill_switch(candidate: Candidate, view: View, now_us: int) -> Answer:
+def kill_switch(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 1: something that covers it is paused; the rule is switched off, or not in the rulebooks any more."""
-    saw: Saw = {"enabled": candidate.enabled, "paused": dict(view.paused) if view.paused else None}
+    saw: answers.Saw = {"enabled": candidate.enabled, "paused": dict(view.paused) if view.paused else None}
     if view.paused is not None:
-        return saw, [No("paused", view.paused)]
-    return saw, _problems(candidate, "kill switch") + ([] if candidate.enabled else [No("disabled", {})])
+        return saw, [answers.No("paused", view.paused)]
+    return saw, _problems(candidate, "kill switch") + ([] if candidate.enabled else [answers.No("disabled", {})])
 
 
-def age(candidate: Candidate, view: View, now_us: int) -> Answer:
+def age(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 2: the event was too old when first decided (or when its turn came), or it has waited too long for a gate."""
     limits = candidate.limits
     if view.deferred_us is not None:
-        waited_s = (now_us - view.deferred_us) / US
-        saw: Saw = {"waited_ms": _ms(waited_s), "defer_for_ms": _ms(limits.defer_for_s)}
+        waited_s = (now_us - view.deferred_us) / answers.US
+        saw: answers.Saw = {"waited_ms": answers.ms(waited_s), "defer_for_ms": answers.ms(limits.defer_for_s)}
         if limits.defer_for_s is not None and waited_s > limits.defer_for_s:
             fields = {
                 "age": reasons.span(waited_s),
@@ -55,50 +38,52 @@ def age(candidate: Candidate, view: View, now_us: int) -> Answer:
                 "waited": True,
                 "gate": _waited_for(view.reason),
             }
-            return saw, [No("stale", fields)]
+            return saw, [answers.No("stale", fields)]
         return saw, []
-    old_s = max(0.0, (now_us - candidate.event_us) / US)
-    saw = {"age_ms": _ms(old_s), "max_age_ms": _ms(limits.max_age_s)}
+    old_s = max(0.0, (now_us - candidate.event_us) / answers.US)
+    saw = {"age_ms": answers.ms(old_s), "max_age_ms": answers.ms(limits.max_age_s)}
     if limits.max_age_s is not None and old_s > limits.max_age_s:
-        return saw, [No("stale", {"age": reasons.span(old_s), "max_age": reasons.span(limits.max_age_s)})]
+        return saw, [answers.No("stale", {"age": reasons.span(old_s), "max_age": reasons.span(limits.max_age_s)})]
     return saw, []
 
 
-def once(candidate: Candidate, view: View, now_us: int) -> Answer:
+def once(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 3: a run of this rule for this firing exists and has not failed; its attempts are used up."""
     limit = candidate.limits.attempts
-    saw: Saw = {"state": view.state, "attempts": view.attempts_made, "limit": limit}
+    saw: answers.Saw = {"state": view.state, "attempts": view.attempts_made, "limit": limit}
     if view.state is None:
         return saw, []
     repeat = states.ON_REPEAT[view.state]
     inert = view.state == "simulated" and (candidate.mode == "observe" or candidate.dry_run)
     if repeat == "duplicate" or inert:
         simulated = {"simulated": True} if inert else {}
-        return saw, [No("duplicate", {"run": candidate.run, "state": view.state} | simulated)]
+        return saw, [answers.No("duplicate", {"run": candidate.run, "state": view.state} | simulated)]
     if limit is not None and view.attempts_made >= limit:
-        return saw, [No("attempts", {"made": view.attempts_made, "limit": limit})]
+        return saw, [answers.No("attempts", {"made": view.attempts_made, "limit": limit})]
     return saw, []
 
 
-def resolved(candidate: Candidate, view: View, now_us: int) -> Answer:
+def resolved(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 4: all alerts that fired in the match have been resolved since."""
-    saw: Saw = {"lifecycle": candidate.lifecycle, "resolved": view.resolved_us is not None}
+    saw: answers.Saw = {"lifecycle": candidate.lifecycle, "resolved": view.resolved_us is not None}
     if candidate.lifecycle and view.resolved_us is not None:
-        return saw, [No("resolved", {"age": reasons.span(max(0, now_us - view.resolved_us) / US)})]
+        return saw, [answers.No("resolved", {"age": reasons.span(max(0, now_us - view.resolved_us) / answers.US)})]
     return saw, []
 
 
-def validity(candidate: Candidate, view: View, now_us: int) -> Answer:
+def validity(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 8: action, parameters, controller and each target are known, allowed and valid."""
-    saw: Saw = {"problems": len(candidate.problems), "targets": list(candidate.targets)}
+    saw: answers.Saw = {"problems": len(candidate.problems), "targets": list(candidate.targets)}
     return saw, _problems(candidate, "validity")
 
 
-def cooldown(candidate: Candidate, view: View, now_us: int) -> Answer:
+def cooldown(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 9: the action ended on the target less than `cooldown` ago. At exactly the cooldown's end it passes."""
     limit_s = candidate.limits.cooldown_s
-    ended_ms_ago = {target: _ms((now_us - end_us) / US) for target, (end_us, _) in sorted(view.last_ended.items())}
-    saw: Saw = {"cooldown_ms": _ms(limit_s), "ended_ms_ago": ended_ms_ago}
+    ended_ms_ago = {
+        target: answers.ms((now_us - end_us) / answers.US) for target, (end_us, _) in sorted(view.last_ended.items())
+    }
+    saw: answers.Saw = {"cooldown_ms": answers.ms(limit_s), "ended_ms_ago": ended_ms_ago}
     if not limit_s:
         return saw, []
     noes = []
@@ -106,41 +91,58 @@ def cooldown(candidate: Candidate, view: View, now_us: int) -> Answer:
         end_us, run = view.last_ended.get(target, (None, ""))
         if end_us is None:
             continue
-        again_us = end_us + round(limit_s * US)
+        again_us = end_us + round(limit_s * answers.US)
         if now_us < again_us:
-            ago, left = reasons.span((now_us - end_us) / US), reasons.span((again_us - now_us) / US)
+            ago, left = reasons.span((now_us - end_us) / answers.US), reasons.span((again_us - now_us) / answers.US)
             fields = {"action": candidate.action, "target": target, "ago": ago, "left": left, "run": run}
-            noes.append(No("cooldown", fields, look_at_us=again_us, target=target))
+            noes.append(answers.No("cooldown", fields, look_at_us=again_us, target=target))
     return saw, noes
 
 
-def chain(candidate: Candidate, view: View, now_us: int) -> Answer:
+def chain(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 14: the step before it has not ended, or not as it must; effects that cause events that cause effects, too deep.
 
     A catalog action goes on only after success. One of ansible-rulebook's goes on after a failure too, as it did there, but not
     after a gate's no.
     """
     limit = candidate.limits.chain_depth
-    saw: Saw = {"depth": candidate.depth, "limit": limit}
+    saw: answers.Saw = {"depth": candidate.depth, "limit": limit}
     if limit is not None and candidate.depth > limit:
-        return saw, [No("chain_depth", {"depth": candidate.depth, "limit": limit})]
+        return saw, [answers.No("chain_depth", {"depth": candidate.depth, "limit": limit})]
     if not candidate.after:
         return saw, []
     saw |= {"after": candidate.after, "before": view.before}
     fields = {"run": candidate.after, "state": view.before}
     if view.before is not None and view.before not in model.ENDED_STATES:
-        return saw, [No("chain", fields | {"waits": True}, waits=True)]
+        return saw, [answers.No("chain", fields | {"waits": True}, waits=True)]
+    if candidate.rung:
+        return saw, _rung(candidate, view, now_us)
     passes = view.before == "succeeded" or (candidate.upstream and view.before in ("failed", "timed_out"))
     if view.before == "simulated":
         passes = candidate.dry_run or candidate.mode == "observe"  # what only looked has healed nothing to go on from
-    return saw, [] if passes else [No("chain", fields)]
+    return saw, [] if passes else [answers.No("chain", fields)]
 
 
-def lock(candidate: Candidate, view: View, now_us: int) -> Answer:
+def _rung(candidate: Candidate, view: View, now_us: int) -> list[answers.No]:
+    """What escalates goes on where the run before it did not help, and not before its time."""
+    fields = {"run": candidate.after, "state": view.before}
+    if view.before not in ("failed", "timed_out"):
+        return [answers.No("not_needed", fields)]
+    if now_us < candidate.not_before_us:
+        left = reasons.span((candidate.not_before_us - now_us) / answers.US)
+        return [answers.No("escalation", fields | {"left": left}, look_at_us=candidate.not_before_us)]
+    return []
+
+
+def lock(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 15: somebody works on a target; another is first in its lane; the places of the controller or the daemon are taken."""
     limits = candidate.limits
-    saw: Saw = {
-        "locked": {target: run for target, run in sorted(view.locked_by.items()) if run != candidate.run},
+    saw: answers.Saw = {
+        "locked": {
+            target: run
+            for target, run in sorted(view.locked_by.items())
+            if run != candidate.run and target in candidate.targets
+        },
         "running": view.running_daemon,
         "running_controller": view.running_controller,
     }
@@ -148,26 +150,46 @@ def lock(candidate: Candidate, view: View, now_us: int) -> Answer:
         saw["lane"] = {"name": candidate.lane, "held_by": view.lane_held_by}
     noes = []
     if limits.lock_targets:
-        noes = [No("target_busy", {"run": run, "target": target}) for target, run in saw["locked"].items()]
+        noes = [answers.No("target_busy", {"run": run, "target": target}) for target, run in saw["locked"].items()]
     if view.lane_held_by:
-        noes.append(No("lane_busy", {"run": view.lane_held_by, **_lane(candidate.lane)}))
+        noes.append(answers.No("lane_busy", {"run": view.lane_held_by, **_lane(candidate.lane)}))
     for used, limit, place in (
-        (view.running_daemon, limits.concurrency_daemon, "the daemon"),
+        (view.running_daemon, limits.concurrency_daemon, THE_DAEMON),
         (view.running_controller, limits.concurrency_controller, candidate.controller),
     ):
         if limit is not None and used >= limit:
-            noes.append(No("concurrency", {"used": used, "limit": limit, "place": place}))
-    for scope, limit in limits.places:
-        used = sum(
-            count
-            for rule, count in view.running_by_rule.items()
-            if rule == scope or (scope[-1] == "/" and rule.startswith(scope))
-        )
-        if used >= limit:
+            noes.append(answers.No("concurrency", {"used": used, "limit": limit, "place": place}))
+    for budget, limit in limits.places:
+        if (used := view.places.get(budget, 0)) >= limit:
             noes.append(
-                No("concurrency", {"used": used, "limit": limit, "place": f"the policy of {scope.rstrip('/')}"})
+                answers.No("concurrency", {"used": used, "limit": limit, "place": answers.budget_in_words(budget)})
+            )
+    for ramp in view.ramps:
+        if ramp.running >= ramp.limit:
+            noes.append(
+                answers.No(
+                    "concurrency", {"used": ramp.running, "limit": ramp.limit, "place": ramp_in_words(ramp.what)}
+                )
             )
     return saw, noes
+
+
+def ramp_in_words(what: str) -> str:
+    """The places of a ramp."""
+    return f"the ramp after {what}"
+
+
+def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
+    """Gate 16: a person has to say yes to exactly this, and has not."""
+    wanted = candidate.limits.approvals
+    saw: answers.Saw = {"wanted": len(wanted), "approved": view.approved}
+    if not wanted or view.approved:
+        return saw, []
+    need = min(one.approve for asked in wanted for one in asked.thresholds)
+    who = " or ".join(dict.fromkeys(one.name for asked in wanted for one in asked.thresholds))
+    expires_us = answers.expires_us(candidate, now_us)
+    until = "a person decides" if expires_us is None else answers.when(expires_us - now_us + view.wall_us)
+    return saw, [answers.No("needs_approval", {"k": need, "who": who, "until": until}, look_at_us=expires_us)]
 
 
 def _lane(lane: str) -> dict[str, str]:
@@ -176,18 +198,18 @@ def _lane(lane: str) -> dict[str, str]:
     return {"lane": f"the lock {name}" if kind == "lock" else f"{name}, whose actions run one after the other"}
 
 
-def mode(candidate: Candidate, view: View, now_us: int) -> Answer:
+def mode(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 17: the daemon only observes; the request is a dry run."""
-    saw: Saw = {"mode": candidate.mode, "dry_run": candidate.dry_run}
+    saw: answers.Saw = {"mode": candidate.mode, "dry_run": candidate.dry_run}
     if candidate.dry_run:
-        return saw, [No("dry_run", {})]
-    return saw, [No("observe", {})] if candidate.mode == "observe" else []
+        return saw, [answers.No("dry_run", {})]
+    return saw, [answers.No("observe", {})] if candidate.mode == "observe" else []
 
 
-def _problems(candidate: Candidate, gate: str) -> list[No]:
+def _problems(candidate: Candidate, gate: str) -> list[answers.No]:
     """What is not valid, as far as it is for a gate to say: that of its reason."""
     found = [problem for problem in candidate.problems if reasons.REASONS[problem.code].gate == gate]
-    return [No(problem.code, problem.fields, target=problem.target) for problem in found]
+    return [answers.No(problem.code, problem.fields, target=problem.target) for problem in found]
 
 
 def _waited_for(reason: str) -> str:
@@ -196,26 +218,29 @@ def _waited_for(reason: str) -> str:
     return f"the gate {known.gate if known else reason}" if reason else "its turn"
 
 
-def _ms(seconds: float | None) -> int | None:
-    """Whole milliseconds: an explanation has no floats, so that its audit record is canonical."""
-    return None if seconds is None else round(seconds * 1000)
-
-
-ORDER: Final[tuple[tuple[str, Gate], ...]] = (
+ORDER: Final[tuple[tuple[str, answers.Gate], ...]] = (
     ("kill switch", kill_switch),
     ("age", age),
     ("once", once),
     ("resolved", resolved),
+    ("settle", leaving.settle),
+    ("silence", leaving.silence),
+    ("inhibition", leaving.inhibition),
     ("validity", validity),
     ("cooldown", cooldown),
+    ("rate", braking.rate),
+    ("breaker", braking.breaker),
+    ("blast radius", braking.blast_radius),
+    ("storm", braking.storm),
     ("chain", chain),
     ("lock", lock),
+    ("approval", approval),
     ("mode", mode),
 )
 
-UPSTREAM: Final = frozenset({"kill switch", "once", "validity", "chain", "lock", "mode"})
+UPSTREAM: Final = frozenset({"kill switch", "once", "validity", "storm", "chain", "lock", "mode"})
 """The gates that ansible-rulebook's own actions pass: they act as they acted. `once` so that a replayed row never acts twice,
 `validity` since a playbook that is not there cannot run."""
 
-RECHECKED: Final = frozenset({"kill switch", "age", "resolved", "validity", "cooldown", "chain", "lock", "mode"})
+RECHECKED: Final = frozenset(name for name, _ in ORDER) - {"once"}
 """Looked at again just before the effect; `once` is about whether the run may exist."""

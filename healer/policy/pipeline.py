@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from healer import model
-from healer.policy import gates, reasons
+from healer.policy import answers, gates, reasons
 from healer.policy.candidate import Candidate, View
 
 
@@ -41,9 +41,9 @@ class Decision:
     fields: Mapping[str, Any]
     look_at_us: int | None
     verdicts: tuple[Verdict, ...]
-    left_out: Mapping[str, gates.No] = dataclasses.field(default_factory=dict)
+    left_out: Mapping[str, answers.No] = dataclasses.field(default_factory=dict)
     would: str = ""
-    held: gates.No | None = None
+    held: answers.No | None = None
     """Of one that is queued: what its turn waits for at first."""
 
     @property
@@ -89,14 +89,17 @@ def recheck(candidate: Candidate, view: View, now_us: int) -> Decision:
 def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *, waits: bool) -> Decision:
     simulated = candidate.dry_run or candidate.mode == "observe"
     verdicts: list[Verdict] = []
-    left_out: dict[str, gates.No] = {}
-    first: gates.No | None = None
-    held: gates.No | None = None
+    left_out: dict[str, answers.No] = {}
+    first: answers.No | None = None
+    held: answers.No | None = None
+    left = candidate
     for name, gate in gates.ORDER:
         if name not in asked or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected):
             continue
-        saw, noes = gate(candidate, view, now_us)
-        left_out |= {no.target: no for no in noes if no.target and no.target not in left_out}
+        saw, noes = gate(left, view, now_us)
+        if gone := {no.target: no for no in noes if no.target and no.target not in left_out}:
+            left_out |= gone
+            left = dataclasses.replace(left, targets=tuple(one for one in left.targets if one not in left_out))
         stop = _stops(candidate, noes, left_out)
         if name == "lock" and not waits:
             held, stop = stop, None
@@ -104,7 +107,7 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
         if stop is not None:
             first = first or stop
             if not simulated or _final_anyway(name, stop):
-                return _decision(stop, verdicts, left_out, candidate)
+                return _decision(stop, verdicts, left_out, view)
     if first is None:
         return Decision("queued", "", {}, None, tuple(verdicts), left_out, held=held)
     reason = "dry_run" if candidate.dry_run else "observe"
@@ -113,25 +116,31 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
     return Decision("simulated", reason, fields, None, tuple(verdicts), left_out, would)
 
 
-def _stops(candidate: Candidate, noes: list[gates.No], left_out: Mapping[str, gates.No]) -> gates.No | None:
+def _stops(candidate: Candidate, noes: list[answers.No], left_out: Mapping[str, answers.No]) -> answers.No | None:
     """The no that stops the whole run: one that is about no target of it, or the first once every target is left out."""
-    for no in noes:
-        if no.target not in candidate.targets:
-            return no
+    whole = [no for no in noes if no.target not in candidate.targets]
+    if whole:
+        return max(whole, key=_ends) if all(no.look_at_us is not None for no in whole) else whole[0]
     if noes and candidate.targets and all(target in left_out for target in candidate.targets):
         return min(noes, key=lambda no: (no.look_at_us is None, no.look_at_us or 0))
     return None
 
 
-def _final_anyway(gate: str, no: gates.No) -> bool:
+def _ends(no: answers.No) -> int:
+    return no.look_at_us or 0
+
+
+def _final_anyway(gate: str, no: answers.No) -> bool:
     """A duplicate is one in every mode: the run that is there keeps its state."""
     return gate == "once" and no.code in ("duplicate", "attempts")
 
 
-def _decision(
-    no: gates.No, verdicts: list[Verdict], left_out: Mapping[str, gates.No], candidate: Candidate
-) -> Decision:
+def _decision(no: answers.No, verdicts: list[Verdict], left_out: Mapping[str, answers.No], view: View) -> Decision:
     outcome = "deferred" if no.waits else reasons.REASONS[no.code].outcome or "queued"
+    limit = view.approvals_max
+    if outcome == "awaiting_approval" != view.state and limit is not None and view.before_people >= limit:
+        fields = {"n": view.before_people, "limit": limit, "detail": reasons.sentence(no.code, no.fields)}
+        return Decision("deferred", "approvals_full", fields, None, tuple(verdicts), left_out)
     return Decision(outcome, no.code, no.fields, no.look_at_us, tuple(verdicts), left_out)
 
 

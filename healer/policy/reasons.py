@@ -50,6 +50,11 @@ _ALL: Final = (
         "attempts", "once", "suppressed", "Tried {made} times in this firing; limit {limit}.", "healer runs --failed"
     ),
     Reason("resolved", "resolved", "withdrawn", "Resolved by itself {age} before the action."),
+    Reason("settling", "settle", "deferred", "Waiting {left} to see whether it resolves by itself.", "settle:"),
+    Reason("flapping", "settle", "awaiting_approval", "Fired and resolved {n} times in {window}.", "healer approvals"),
+    Reason("silenced", "silence", "deferred", "Silenced by {who} until {until}: {comment}.", "healer silence end {id}"),
+    Reason("outside_window", "silence", "deferred", "Not allowed now; next window {next}.", "windows:"),
+    Reason("inhibited", "inhibition", "deferred", "Explained by {alert}, which is firing."),
     Reason("unknown_action", "validity", "refused", "No action is named {action}. {nearest}", "healer validate"),
     Reason(
         "unknown_target",
@@ -65,13 +70,50 @@ _ALL: Final = (
         "The parameters of {action} are wrong: {detail}",
         "mend what the rule or its event gives to the action",
     ),
+    Reason(
+        "alerts_full",
+        "validity",
+        "refused",
+        "{limit} alerts are open already, so this one is not followed and nothing is done for it.",
+        "raise alerts_max:",
+    ),
     Reason("controller_forbidden", "validity", "refused", "{controller} may not do this: {detail}", "healer validate"),
     Reason("cooldown", "cooldown", "deferred", "{action} ran on {target} {ago} ago; again after {left}.", "cooldown:"),
+    Reason("rate_limited", "rate", "deferred", "{n} of {limit} runs in {window} used ({budget}).", "rate_limit:"),
+    Reason(
+        "breaker_open",
+        "breaker",
+        "deferred",
+        "{action} on {controller} stopped after {n} failures in {window}; one trial in {left}.",
+        "healer breakers",
+    ),
+    Reason(
+        "blast_radius",
+        "blast radius",
+        "awaiting_approval",
+        "{n} of {group} already touched in {window}, and this would add {more}; limit {limit}.",
+        "healer approvals",
+    ),
+    Reason(
+        "storm", "storm", "deferred", "{n} matches in {window}; no new runs until calm for {calm}.", "healer status"
+    ),
     Reason("chain", "chain", "suppressed", "The step before it ({run}) did not succeed.", "healer explain {run}"),
+    Reason("escalation", "chain", "deferred", "Tried in {left}, unless {run} helps after all.", "healer explain {run}"),
+    Reason("not_needed", "chain", "withdrawn", "It was to follow on a failure of {run}, which is {state}."),
     Reason("chain_depth", "chain", "refused", "Depth {depth}: this rule is fed by its own effect; limit {limit}."),
-    Reason("target_busy", "lock", None, "{run} is working on {target}.", "healer runs show {run}"),
+    Reason("target_busy", "lock", None, "{run} is working on {target}.", "healer locks"),
     Reason("lane_busy", "lock", None, "{run} is before it in {lane}.", "healer runs show {run}"),
     Reason("concurrency", "lock", None, "{used} of {limit} places of {place} taken."),
+    Reason(
+        "needs_approval", "approval", "awaiting_approval", "Waiting for {k} of {who} until {until}.", "healer approvals"
+    ),
+    Reason(
+        "approvals_full",
+        "approval",
+        "deferred",
+        "{n} runs wait for a person already; limit {limit}. {detail}",
+        "healer approvals",
+    ),
     Reason(
         "observe",
         "mode",
@@ -100,10 +142,14 @@ class Other:
 
 
 OTHERS: Final = {
+    "paused": Other("resume", "Paused by {who} since {since}: {reason}.", "{resume}"),
     "duplicate": Other("simulated", "Already simulated by {run} in this firing."),
     "disabled": Other("gone", "The rule {rule} is not in the rulebooks any more."),
     "stale": Other("waited", "It waited {age}, in the end for {gate}; limit defer_for {max_age}.", "raise defer_for:"),
     "unknown_target": Other("why", "No target: {why}.", "{step}"),
+    "breaker_open": Other(
+        "trial", "{action} on {controller} stopped after {n} failures in {window}; {trial} is its trial."
+    ),
     "chain": Other("waits", "Waits for the step before it ({run}) to end."),
     "observe": Other("why", "Nothing was touched (mode observe), and active it would not have run: {why}"),
     "dry_run": Other("why", "Nothing was touched (dry run), and it would not have run: {why}"),

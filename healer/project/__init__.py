@@ -6,6 +6,7 @@ Callers: the daemon, `healer validate`, and every worker that reads a `Revision`
 
 from healer.project.child import load_in_child
 from healer.project.controllers import Controller
+from healer.project.gates import Gates, storm_of
 from healer.project.gathering import GATHERED_FOR
 from healer.project.git import Git
 from healer.project.loading import Loaded, load
@@ -30,6 +31,7 @@ __all__ = [
     "Changed",
     "Controller",
     "File",
+    "Gates",
     "Git",
     "Loaded",
     "Revision",
@@ -41,6 +43,7 @@ __all__ = [
     "load_in_child",
     "publish",
     "schema",
+    "storm_of",
     "unreadable",
     "verify",
 ]  # fmt: skip

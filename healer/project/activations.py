@@ -24,6 +24,9 @@ RESERVED: Final = frozenset({"event", "events", "fact", "facts", "vars"})
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
+_NONE: Final = "?"
+"""Stands for a rulebook that is not named."""
+
 Restart = Literal["never", "on_failure", "always"]
 
 
@@ -61,7 +64,10 @@ class Shape(plugins.Options):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spec:
-    """One activation, sound. `at` says where a key of it stands in `document`."""
+    """One activation, as far as it is right: what else is wrong with it is told as well. `name` and `rulebook` may be ''.
+
+    `known`: whether all its variables could be read.
+    """
 
     document: config.Document
     written: config.Map
@@ -69,17 +75,21 @@ class Spec:
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     origins: dict[str, errors.Place] = dataclasses.field(default_factory=dict)
     """Variable → where the value that counts stands."""
+    known: bool = True
 
-    def at(self, key: str) -> config.Mark | None:
-        """Where the value of a key stands, else the activation."""
+    def at(self, key: str, inner: str | None = None, *, value: bool = False) -> config.Mark | None:
+        """Where the value of a key stands, else the activation; of a key in it (`inner`) where that stands, or its value."""
+        found = self.written.get(key)
+        if inner is not None and isinstance(found, config.Map):
+            return (found.values_at if value else found.keys_at).get(inner) or found.mark
         return self.written.values_at.get(key) or self.written.mark
 
 
 def read(
     document: config.Document | None, files: tree.Tree, keep: Callable[[str], object], opened: vault.Vault | None
 ) -> list[Spec] | None:
-    """The activations; None where none are listed. Mistakes become diagnostics of the document. `keep(path)`: it will be parsed.
-    `opened` opens files that are vaulted as a whole; None: it is not known with what."""
+    """The activations, those that are wrong too; None where none are listed. Mistakes become diagnostics of the document.
+    `keep(path)`: it will be parsed. `opened` opens files that are vaulted as a whole; None: it is not known with what."""
     listed = document.value.get("activations") if document and isinstance(document.value, config.Map) else None
     if document is None or not isinstance(listed, config.Seq):
         return None
@@ -90,20 +100,49 @@ def read(
             document.error("wrong-type", "an activation is a mapping: {name: …, rulebook: …}", mark)
             continue
         shape = plugins.check_options(document, Shape, item, mark, "an activation")
-        if shape is None:
-            continue
-        spec = Spec(document, item, shape)
-        before = len(document.diagnostics)
+        known = all(_is_right(key, item[key]) for key in ("vars", "vars_files") if key in item)
+        spec = Spec(document, item, shape or _right_of(item), known=known)
         _name(spec, names)
-        for key, value in shape.env.items():
-            if not _VARIABLE.fullmatch(key) or (isinstance(value, str) and "\0" in value):
-                document.error("name", f"{key!r} is no variable of an environment", spec.at("env"))
-        spec = dataclasses.replace(spec, variables=_variables(spec, files, keep, opened))
-        if all(one.severity != "error" for one in document.diagnostics[before:]):
-            made.append(spec)
+        for key, value in _mapping(item, "env").items():
+            if isinstance(key, str) and (not _VARIABLE.fullmatch(key) or (isinstance(value, str) and "\0" in value)):
+                document.error("name", f"{key!r} is no variable of an environment", spec.at("env", key))
+        before = _errors(document)
+        variables = _variables(spec, files, keep, opened)
+        made.append(dataclasses.replace(spec, variables=variables, known=spec.known and _errors(document) == before))
     if len(listed) > ACTIVATIONS_MAX:
         document.error("wrong-type", f"activations: at most {ACTIVATIONS_MAX}, got {len(listed)}", listed.mark)
     return made
+
+
+def _errors(document: config.Document) -> int:
+    return sum(one.severity == "error" for one in document.diagnostics)
+
+
+def _mapping(item: config.Map, key: str) -> Mapping[Any, Any]:
+    found = item.get(key)
+    return found if isinstance(found, config.Map) else {}
+
+
+def _right_of(item: config.Map) -> Shape:
+    """What is right in an activation that is not."""
+    parts = {key: _parts(key, value) for key, value in item.items()}
+    right = {key: value for key, value in parts.items() if _is_right(key, value)}
+    return Shape.model_validate({"name": "", "rulebook": _NONE, **right})
+
+
+def _parts(key: Any, value: Any) -> Any:
+    """What is right in the value of a key."""
+    if isinstance(value, config.Map):
+        return {name: inner for name, inner in value.items() if _is_right(key, {name: inner})}
+    return [inner for inner in value if _is_right(key, [inner])] if isinstance(value, config.Seq) else value
+
+
+def _is_right(key: Any, value: Any) -> bool:
+    try:
+        Shape.model_validate({"name": "", "rulebook": _NONE, key: value})
+    except pydantic.ValidationError:
+        return False
+    return True
 
 
 def named(document: config.Document | None) -> set[str]:
@@ -113,8 +152,22 @@ def named(document: config.Document | None) -> set[str]:
     return {one for one in found if isinstance(one, str)}
 
 
+def forget_unknown(document: config.Document, spec: Spec | None) -> None:
+    """Where not all variables of an activation are known: leave out of its rulebook what may come of that alone."""
+    if spec is not None and not spec.known:
+        document.diagnostics = [one for one in document.diagnostics if not _is_of_variables(one)]
+
+
+def _is_of_variables(one: errors.Diagnostic) -> bool:
+    if one.code == "template":
+        return one.message.endswith("is undefined") or "has no attribute" in one.message
+    return one.code in ("vars-missing", "vars-type")
+
+
 def _name(spec: Spec, names: dict[str, errors.Place]) -> None:
     document, name, at = spec.document, spec.shape.name, spec.at("name")
+    if not isinstance(spec.written.get("name"), str):  # that was told
+        return
     if not _NAME.fullmatch(name):
         document.error("name", f"{name!r} is no name of an activation", at, "letters, digits, _ . / - (at most 128)")
     elif {"", ".", ".."} & set(name.split("/")):
@@ -136,12 +189,12 @@ def _variables(
     """Those of the files in their order, then its own."""
     made: dict[str, Any] = {}
     listed = spec.written.get("vars_files")
-    for number, path in enumerate(spec.shape.vars_files):
-        at = listed.items_at[number] if isinstance(listed, config.Seq) else spec.at("vars_files")
-        made |= _file(spec, files, keep, path, at, opened)
+    for path, at in zip(listed, listed.items_at, strict=True) if isinstance(listed, config.Seq) else ():
+        if isinstance(path, str):
+            made |= _file(spec, files, keep, path, at, opened)
     own = spec.written.get("vars")
     if isinstance(own, config.Map):
-        _checked(spec.document, own)
+        _checked(spec.document, own, texts=True)
         _note(spec, spec.document, own)
         made |= model.sealed(own)
     return made
@@ -192,8 +245,11 @@ def _note(spec: Spec, document: config.Document, found: config.Map) -> None:
     spec.origins.update({str(name): document.place(at) for name, at in found.keys_at.items()})
 
 
-def _checked(document: config.Document, found: config.Map) -> None:
+def _checked(document: config.Document, found: config.Map, *, texts: bool = False) -> None:
+    """Names of variables. `texts`: of those that are no text it was told already."""
     for name, at in found.keys_at.items():
+        if texts and not isinstance(name, str):
+            continue
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or keyword.iskeyword(name):
             document.error("name", f"{name!r} is no name of a variable", at, "letters, digits and _, at first no digit")
         elif name in RESERVED:

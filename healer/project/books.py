@@ -69,6 +69,8 @@ def idle(tree: Tree, named: Collection[str]) -> list[str]:
 
 
 def _activated(tree: Tree, spec: activations.Spec) -> Iterator[Book]:
+    if not isinstance(spec.written.get("rulebook"), str):  # that was told
+        return
     path = _found(tree, spec.shape.rulebook)
     if path is None:
         near = errors.nearest(spec.shape.rulebook, _paths(tree))

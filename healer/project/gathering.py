@@ -18,6 +18,11 @@ GATHERED_FOR: Final = "gathered_for"
 """An argument that no written rulebook can have: the rulesets that get the facts."""
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a written ruleset of this name could be taken for ours, of its own activation or of one below (`a` and `x/…` of `a/x`)."""
+    return name == RULESET or name.endswith(f"/{RULESET}")
+
+
 def ruleset(found: Sequence[engine.Ruleset]) -> engine.Ruleset | None:
     """The ruleset that gathers for a rulebook; None where none of its rulesets asks."""
     first = next((number for number, one in enumerate(found) if one.gather_facts), None)

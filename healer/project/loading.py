@@ -121,6 +121,9 @@ class _Loading:
     def _told(self) -> list[errors.Diagnostic]:
         return [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
 
+    def _is_sound(self) -> bool:
+        return all(one.severity != "error" for one in self._told())
+
     def _again(self, file: str, counting: Collection[config.Span]) -> list[errors.Diagnostic]:
         """What is told where other places of keys that stand twice in a file count than the last ones."""
         other = copy.copy(self)
@@ -151,19 +154,19 @@ class _Loading:
             frozenset(self._incomplete), self._hostname,
         )  # fmt: skip
         self._check(checker, written, control)
-        all_sources = sources.Sources(self.tree, read.settings.server)
+        all_sources = sources.Sources(self.tree, read.settings.server, self._plain)
         if main is not None:
             all_sources.share(main)
         names = identities.Identities()
         switched_on = self._activations(checker, all_sources, read.settings, specs, names)
-        if all(one.severity != "error" for one in self._told()):  # else it is not known what runs what
+        if self._is_sound():  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
         if of_events is not None:
             switched_on.append(of_events[0])
             all_sources.found[of_events[1].name] = of_events[1]
-            self._more += names.take_events(of_events[0].name, of_events[0].rulesets[0])
-        if not written and len(switched_on) == (of_events is not None):
+            self._more += names.take_ours(of_events[0].name, of_events[0].rulesets[0])
+        if not written and len(switched_on) == (of_events is not None) and self._is_sound():
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
         return revision.Revision(
@@ -171,6 +174,16 @@ class _Loading:
             control_by.default, inventories, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
             outside=self.tree.outside,
         )  # fmt: skip
+
+    def _plain(self, reference: str) -> str | None:
+        """The text behind a vaulted one, where it can be known here."""
+        if self._vault is None:
+            return None
+        with contextlib.suppress(ValueError):
+            return opening.value(
+                reference.removeprefix("ansible-vault:"), self._vault, lambda path: self._text(path) or ""
+            )
+        return None
 
     # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -299,12 +312,19 @@ class _Loading:
             activation = _activation(book)
             if activation.inventory not in views:
                 views[activation.inventory] = checker.under(activation.inventory)
-            self._more += opening.shut(book, activation, self._vault) if self._vault is not None else ()
+            self._more += opening.shut(book, activation, self._vault)
             self._book(book, activation, views[activation.inventory], all_sources)
-            names.take(book)
+            names.take(book, activation.gathering)
             _windows(book, read.retention.journal)
+            activations.forget_unknown(book.document, book.spec)
             if not _is_off(book):
                 made.append(views[activation.inventory].gathering(book.document, activation))
+        for spec in specs or ():
+            for name, shared in spec.shape.sources.items():
+                if shared not in all_sources.shared:
+                    message = f"healer.yaml shares no source {shared!r}"
+                    near = errors.nearest(shared, all_sources.shared)
+                    spec.document.error("unknown-source", message, spec.at("sources", name, value=True), near)
         for path in books.idle(self.tree, activations.named(self._main)) if specs is not None else ():
             message = "no activation of healer.yaml names this rulebook, so its rules are off"
             self._more.append(errors.Diagnostic("not-activated", message, errors.Place(path), "warning"))
@@ -319,21 +339,18 @@ class _Loading:
         names = frozenset(name for name, _ in written)
         replaced = spec.shape.sources if spec else {}
         given = sources.Given(activation.variables, activation.env, replaced)
-        taking = sources.Sources(self.tree) if _is_off(book) else all_sources
+        # Where not all variables are known a port may be another one.
+        taking = all_sources.aside() if _is_off(book) or (spec is not None and not spec.known) else all_sources
         for name, value in written:
             lifecycle = taking.of_ruleset(document, value, activation.name, name, given) or _is_off(book)
             upstream = spec is not None and spec.shape.compat == "upstream"
             checker.ruleset(document, value, names, lifecycle=lifecycle, upstream=upstream)
-        for name, shared in replaced.items():
+        for name in replaced:
             if spec is not None and name not in given.used:
                 known = [sources.name_of(item) for _, value in written for item in value.get("sources") or ()]
                 message = f"{document.file} has no source {name!r}"
-                spec.document.error("unknown-source", message, spec.at("sources"), errors.nearest(name, known))
-            elif spec is not None and shared not in all_sources.shared:
-                near = errors.nearest(shared, all_sources.shared)
-                spec.document.error(
-                    "unknown-source", f"healer.yaml shares no source {shared!r}", spec.at("sources"), near
-                )
+                near = errors.nearest(name, known)
+                spec.document.error("unknown-source", message, spec.at("sources", name), near)
 
 
 def _is_off(book: books.Book) -> bool:

@@ -20,6 +20,8 @@ from healer.engine import patterns
 REGEX_MEMORY: Final = 1 << 20
 """Bytes that one regular expression may take."""
 _PARTS: Final = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+_WITH_PORT: Final = re.compile(r"(?:[\w.-]|\[[^\]]*\])+:[0-9]+")
+"""A host's name with a port is one pattern to Ansible, which no host matches."""
 _SUBSCRIPT: Final = re.compile(r"(.+)\[(?:(-?[0-9]{1,9})|([0-9]{1,9})[:-]([0-9]{0,9}))\]")
 _SPECIAL: Final = frozenset(".?*[")
 
@@ -30,7 +32,7 @@ class Unreadable(ValueError):
 
 def split(text: str) -> list[str]:
     """The parts in the order in which they count: what is taken, what it has to be in too (`&`), what is left out (`!`)."""
-    alone = "," in text or _is_address(text.strip())
+    alone = "," in text or _is_address(text.strip()) or _WITH_PORT.fullmatch(text.strip())
     found = text.split(",") if alone else _PARTS.findall(text)
     parts = [part.strip() for part in found if part.strip()]
     taken = [part for part in parts if part[0] not in "&!"] or ["all"] * bool(parts)

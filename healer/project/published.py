@@ -115,10 +115,8 @@ def _healer() -> Parts:
     found["activations"] = {"type": ["array", "null"], "items": {"$ref": "#/$defs/activation"}}
     activation = more.pop(activations.Shape.__name__)
     activation["properties"]["mode"]["anyOf"] += [{"const": False}]  # what YAML reads `off` as
-    for key in settings.SECTIONS:
+    for key in (*settings.SECTIONS, *settings.LISTS):
         found[key] = {"anyOf": [found[key], _NOTHING]}
-    for key in settings.MAY_BE_EMPTY:
-        found.setdefault(key, _NOTHING)
     gates = more[settings.GATES_SHAPE.__name__]["properties"]
     for key in settings.GATES_NOT_YET:
         gates.setdefault(key, {"enum": [one for one in settings.NOTHINGS if settings.asks_for_nothing(key, one)]})

@@ -17,9 +17,9 @@ from healer.project.revision import Revision
 def unreadable(
     revision: Revision, base: pathlib.Path, environ: Mapping[str, str], severity: errors.Severity = "warning"
 ) -> list[errors.Diagnostic]:
-    """A diagnostic for each reference of a source, a controller or an activation. `base`: what relative paths are taken from.
+    """A diagnostic for each reference of the heartbeat, a source, a controller or an activation.
 
-    Of hints none is about a file in the data directory.
+    `base`: what relative paths are taken from. Of hints none is about a file in the data directory.
     """
     known = secrets.Secrets(base, environ)
     found = []
@@ -43,6 +43,9 @@ def _step(reference: str) -> str:
 
 
 def _references(revision: Revision) -> Iterator[tuple[str, errors.Place, str]]:
+    beat = revision.settings.heartbeat
+    if beat is not None and not isinstance(beat.url, str):
+        yield "the heartbeat", errors.Place("healer.yaml"), beat.url.secret
     for source in revision.sources.values():
         for reference in _in(source.args):
             yield f"the source {source.name}", source.place, reference

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from healer import engine, errors, inventory, model, policy
@@ -174,6 +174,11 @@ class Revision:
             return inventory.Refusal(reason, errors.nearest(controller, self.controllers))
         return targets.resolve(spec, self.hosts(controller), self.hostname, text)
 
+    def sizes(self, controller: str, groups: Iterable[str]) -> dict[str, int]:
+        """How many hosts groups have in the inventory of a controller."""
+        known = self.hosts(controller).groups
+        return {name: len(known[name]) for name in groups if name in known}
+
     def expand_hosts(self, controller: str, hosts: Sequence[str]) -> tuple[list[model.Target], list[str]]:
         """The hosts of names and groups, and the names that are neither."""
         spec = self.controllers.get(controller)
@@ -201,36 +206,6 @@ class Revision:
         }
         return sorted(found)
 
-    # --- the gates' values ------------------------------------------------------------------------------------------------
-
-    def limits(self, entry: entries.Entry | None, controller: Controller | None) -> policy.Limits:
-        """The gates' values for a catalog action: what the entry names, else the defaults."""
-        shipped = self.settings.defaults.run_action
-        places = (controller and controller.concurrency) or shipped.concurrency.controller
-        if entry is not None and entry.concurrency is not None:
-            places = min(places or entry.concurrency, entry.concurrency)
-        return policy.Limits(
-            max_age_s=_named(entry and entry.max_age_s, shipped.max_age),
-            defer_for_s=_named(entry and entry.defer_for_s, shipped.defer_for),
-            attempts=_named(entry and entry.attempts, shipped.attempts),
-            cooldown_s=_named(entry and entry.cooldown_s, shipped.cooldown),
-            concurrency_daemon=shipped.concurrency.daemon,
-            concurrency_controller=places,
-            timeout_s=_named(entry and entry.timeout_s, shipped.timeout) or shipped.timeout,
-            chain_depth=shipped.chain_depth,
-        )
-
-    def upstream_limits(self, controller: str) -> policy.Limits:
-        """The gates' values for ansible-rulebook's own actions: they act as they acted."""
-        upstream, spec = self.settings.defaults.upstream, self.controllers.get(controller)
-        return policy.Limits(
-            concurrency_daemon=upstream.concurrency.daemon,
-            concurrency_controller=spec.concurrency if spec else None,
-            timeout_s=UPSTREAM_TIMEOUT_S,
-            chain_depth=upstream.chain_depth,
-            lock_targets=False,
-        )
-
     def forbidden(self, controller: str, action: str, kind: str, on: Sequence[model.Target]) -> list[policy.Problem]:
         """Why a controller may not do it; empty: it may."""
         spec = self.controllers.get(controller)
@@ -238,10 +213,6 @@ class Revision:
             detail = f"no controller is named {controller!r}"
             return [policy.Problem("controller_forbidden", {"controller": controller, "detail": detail})]
         return targets.forbidden(spec, action, kind, on)
-
-
-def _named(value: Any, shipped: Any) -> Any:
-    return shipped if value is None else value
 
 
 def controller_for(controllers: Mapping[str, Controller], default: str, kind: str) -> str:

@@ -7,28 +7,24 @@ read by nothing yet is refused: who writes a brake believes that there is one.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
-from healer import config, errors, model, plugins, units, wording
+from healer import config, errors, measures, model, plugins, wording
 from healer.catalog import building
 from healer.project import shipped
 
-NOT_YET: Final = (
-    "roles", "principals", "policies", "inhibit", "storm", "notifications", "secrets", "heartbeat",
-)  # fmt: skip
-GATES_NOT_YET: Final = (
-    "settle", "rate_limit", "breaker", "blast_radius", "flapping", "approval", "approval_expires", "approval_exclude", "windows",
-)  # fmt: skip
+NOT_YET: Final = ("roles", "principals", "notifications", "secrets")
+GATES_NOT_YET: Final = ("approval", "approval_exclude")
 """Of `defaults.run_action`."""
-AS_WRITTEN: Final = ("sources", "activations")
+AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit")
 """Read elsewhere, and set by no variable or flag."""
-SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults")
-MAY_BE_EMPTY: Final = ("storm",)
-"""Of `NOT_YET`: a section whose lines are all comments asks for nothing."""
-NOTHINGS: Final = (None, "none", "0 seconds", "0s")
+SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm")
+LISTS: Final = ("policies", "inhibit")
+NOTHINGS: Final = (None, "none")
 """What a gate that is not there yet may be written as, where `asks_for_nothing` says so."""
 GATES_AT: Final = ("defaults", "run_action")
 PREFIX: Final = "HEALER_"
@@ -88,6 +84,22 @@ class Control(plugins.Options):
     group: Group | None = None
 
 
+Url = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^https?://[^\s/@?#]+([/?][^\s#]*)?$", max_length=2048),
+    plugins.Wanted("a URL like https://host/path, without a user"),
+]
+
+
+class Heartbeat(plugins.Options):
+    """A sign of life, sent to somebody who misses it while the daemon's work goes on."""
+
+    url: Url | plugins.SecretRef
+    every: Annotated[plugins.Duration, pydantic.Field(ge=1, le=86400)] = 60.0
+    method: Literal["GET", "POST"] = "GET"
+    timeout: Annotated[plugins.Duration, pydantic.Field(ge=0.1, le=300)] = 10.0
+
+
 class Settings(plugins.Options):
     """All of `healer.yaml`. `sources` and `activations` as written."""
 
@@ -103,9 +115,16 @@ class Settings(plugins.Options):
     sources: dict[str, Any] = pydantic.Field(default={})
     activations: list[Any] | None = None
     defaults: shipped.Defaults = shipped.Defaults()
+    policies: Annotated[list[shipped.Policy], pydantic.Field(max_length=500)] = pydantic.Field(default=[])
+    inhibit: Annotated[list[shipped.Inhibit], pydantic.Field(max_length=500)] = pydantic.Field(default=[])
+    storm: Annotated[shipped.Storm | None, measures.OrNothing()] = shipped.Storm()
     backlog_max: Annotated[int, pydantic.Field(ge=100, le=100_000_000)] = 100_000
+    alerts_max: Annotated[int, pydantic.Field(ge=1, le=10_000_000)] = 100_000
+    approvals_max: Annotated[int, pydantic.Field(ge=1, le=1_000_000)] = 1_000
+    facts_max: Annotated[int, pydantic.Field(ge=1, le=10_000_000)] = 100_000
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
+    heartbeat: Heartbeat | None = None
 
 
 GATES_SHAPE: Final = shipped.RunAction
@@ -147,9 +166,9 @@ def _file(document: config.Document) -> Settings:
         return Settings()
     refused = list(NOT_YET)
     for key in NOT_YET:
-        if key in value and not (key in MAY_BE_EMPTY and value[key] is None):
+        if key in value:
             document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
-    value = _without_gates_not_yet(document, value)
+    value = _policies(document, _without_gates_not_yet(document, value))
     if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
         message = "retention.audit is not there yet: audit records are kept"
         document.warning("not-yet", message, kept.keys_at.get("audit"))
@@ -194,6 +213,33 @@ def _without_gates_not_yet(document: config.Document, value: config.Map) -> conf
     return _with(value, GATES_AT, building.without(inner, GATES_NOT_YET))
 
 
+def _policies(document: config.Document, value: config.Map) -> config.Map:
+    """The file with its policies, after refusing gates that are not there yet and names that are given twice: they name budgets."""
+    given = value.get("policies")
+    if not isinstance(given, config.Seq):
+        return value
+    kept, seen = config.Seq(given.mark), set()
+    kept.items_at = given.items_at
+    for number, one in enumerate(given):
+        if not isinstance(one, config.Map):
+            kept.append(one)
+            continue
+        for key in (key for key in measures.Gates.NOT_YET if key in one):
+            document.error(
+                "not-yet", f"policies.{number}.{key} is not there yet: no gate reads it", one.keys_at.get(key)
+            )
+        if isinstance(name := one.get("name"), str):
+            if name in seen:
+                document.error(
+                    "duplicate-name", f"the policy {wording.shown(name)} is there twice", one.values_at.get("name")
+                )
+            seen.add(name)
+        kept.append(building.without(one, measures.Gates.NOT_YET))
+    made = building.without(value, ())
+    made["policies"] = kept
+    return made
+
+
 def _with(value: config.Map, path: Sequence[str], inner: config.Map) -> config.Map:
     """The mapping with another one at a path."""
     made = building.without(value, ())
@@ -202,21 +248,16 @@ def _with(value: config.Map, path: Sequence[str], inner: config.Map) -> config.M
 
 
 def asks_for_nothing(key: str, value: Any) -> bool:
-    """Whether a gate is written as what holds without it: nothing, `settle: 0 seconds`, `approval: none`."""
-    if value is None or (key == "approval" and value == "none"):
-        return True
-    try:
-        return key == "settle" and units.duration_s(value) == 0
-    except ValueError:
-        return False
+    """Whether a gate is written as what holds without it: nothing, `approval: none`."""
+    return value is None or (key == "approval" and value == "none")
 
 
 def _empty_sections(value: config.Map) -> config.Map:
     """A section whose lines are all comments reads as nothing: it means its defaults."""
     made = building.without(value, ())
-    for key in SECTIONS:
+    for key in (*SECTIONS, *LISTS):
         if key in made and made[key] is None:
-            made[key] = {}
+            made[key] = [] if key in LISTS else {}
     return made
 
 
@@ -249,10 +290,11 @@ def _put(settings: Settings, place: str, path: list[str], value: Any, found: lis
         return settings
     shapes: list[plugins.Options] = [settings]
     for depth, name in enumerate(path):
-        fields = type(shapes[-1]).model_fields
-        inner = getattr(shapes[-1], name, None) if name in fields else None
-        last = depth == len(path) - 1
-        if name not in fields or (last == isinstance(inner, plugins.Options)) or name in AS_WRITTEN:
+        fields = {field.alias or key: key for key, field in type(shapes[-1]).model_fields.items()}
+        inner = getattr(shapes[-1], fields[name]) if name in fields else None
+        last, whole = depth == len(path) - 1, isinstance(inner, measures.Whole)
+        section = isinstance(inner, plugins.Options) and not isinstance(inner, measures.RateShape)
+        if name not in fields or not (section or last) or (last and section and not whole) or name in AS_WRITTEN:
             known = fields if name not in fields else ()
             message = f"no setting is named {'.'.join(path)!r} that a variable or flag could set"
             found.append(errors.Diagnostic("options", message, errors.Place(place), try_=errors.nearest(name, known)))
@@ -262,21 +304,29 @@ def _put(settings: Settings, place: str, path: list[str], value: Any, found: lis
     made = _checked(type(shapes[-1]), path[-1], value, place, found)
     if made is None:
         return settings
-    inner = getattr(made, path[-1])
+    inner = getattr(made, _key(type(made), path[-1]))
     for shape, name in zip(reversed(shapes), reversed(path), strict=True):
-        inner = shape.model_copy(update={name: inner})
+        inner = shape.model_copy(update={_key(type(shape), name): inner})
     return inner if isinstance(inner, Settings) else settings
+
+
+def _key(shape: type[plugins.Options], name: str) -> str:
+    """The field that is written so."""
+    return next(key for key, field in shape.model_fields.items() if name == (field.alias or key))
 
 
 def _checked(
     shape: type[plugins.Options], name: str, value: Any, place: str, found: list[errors.Diagnostic]
 ) -> plugins.Options | None:
-    """The shape with this one value, all others as shipped; None after saying what is wrong."""
+    """A shape of this one value alone; None after saying what is wrong."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         value = building.plain(config.read_text(value, place).value)
+    field = shape.model_fields[_key(shape, name)]
+    fields: dict[str, Any] = {_key(shape, name): (field.annotation, copy.copy(field))}
+    alone = pydantic.create_model(shape.__name__, __base__=plugins.Options, **fields)
     try:
-        return shape.model_validate({name: value}, strict=False)  # a variable is a text, also where a number is wanted
+        return alone.model_validate({name: value}, strict=False)  # a variable is a text, also where a number is wanted
     except pydantic.ValidationError as error:
-        for one in wording.mistakes(error, shape, {name: value}):
+        for one in wording.mistakes(error, alone, {name: value}):
             found.append(errors.Diagnostic("options", one.below(1), errors.Place(place), try_=one.try_))
         return None

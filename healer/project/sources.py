@@ -54,9 +54,10 @@ NOTHING_GIVEN: Final = Given()
 
 
 class Sources:
-    """Collects all sources of a project. `found`: by name, those that are right. `server`: the daemon's own listener."""
+    """Collects all sources of a project. `found`: by name, those that are right. `server`: the daemon's own listener; `plain`: as of
+    `listeners.Listeners`."""
 
-    def __init__(self, files: tree.Tree, server: Server | None = None) -> None:
+    def __init__(self, files: tree.Tree, server: Server | None = None, plain: listeners.Plain = lambda _: None) -> None:
         self._tree = files
         self._project_dir = files.root
         self._located: dict[str, locating.Located | errors.HealerError] = {}
@@ -64,13 +65,19 @@ class Sources:
         self._formats: dict[str, plugins.Format | errors.HealerError] = {}
         self._paths: dict[str, errors.Place] = {}
         self._shared: dict[str, Checked | None] = {}
-        self._listeners = listeners.Listeners(server)
+        self._listeners = listeners.Listeners(server, plain)
         self.found: dict[str, Source] = {}
 
     @property
     def shared(self) -> Collection[str]:
         """The names of the sources that `healer.yaml` shares, also of those that are wrong."""
         return self._shared.keys()
+
+    def aside(self) -> Sources:
+        """For what is checked and not taken: it knows what `healer.yaml` shares, and takes no name, port or path here."""
+        other = Sources(self._tree)
+        other._shared, other.found = self._shared, dict(self.found)
+        return other
 
     # --- those of healer.yaml -------------------------------------------------------------------------------------------
 
@@ -137,12 +144,14 @@ class Sources:
             source = dataclasses.replace(source, name=API, shared=True)
         elif not source.shared:
             shown = name_of(item) or source.type
-            listening = self._listeners.name_of(document, source, checked.address)
+            listening = self._listeners.name_of(document, source, checked.address, subscriber[0])
             if listening is None:
                 return
             name = listening or self._free("/".join((*subscriber, shown)))
             source = dataclasses.replace(source, name=name, shown=shown)
         known = self.found.get(source.name, source)
+        if known.env != source.env and not known.shared:
+            known = dataclasses.replace(known, env=listeners.common(known.env, source.env))
         if subscriber not in known.subscribers:
             known = dataclasses.replace(known, subscribers=(*known.subscribers, subscriber))
         if source.shown and not source.shared and (source.shown, source.type) != (known.shown, known.type):
@@ -216,14 +225,8 @@ class Sources:
         return None
 
     def _options(
-        self,
-        document: config.Document,
-        item: config.Map,
-        located: locating.Located,
-        at: config.Mark | None,
-        *,
-        shared: bool,
-    ) -> Checked | None:
+        self, document: config.Document, item: config.Map, located: locating.Located, at: config.Mark | None, *, shared: bool
+    ) -> Checked | None:  # fmt: skip
         args = item[located.name]
         if not shared:
             _inline_secrets(document, args)
@@ -333,11 +336,9 @@ def name_of(item: Any) -> str:
     if not isinstance(item, config.Map):
         return ""
     named = item.get("name")
-    return (
-        named
-        if isinstance(named, str) and named
-        else next((str(key) for key in item if key not in ("name", "filters")), "")
-    )
+    if isinstance(named, str) and named:
+        return named
+    return next((str(key) for key in item if key not in ("name", "filters")), "")
 
 
 def _rendered(

@@ -5,10 +5,11 @@ A pause, the mode and the gates' values change while runs wait, so they are aske
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from healer import model, policy
+from healer.policy import labels, selecting
 
 
 class Standing(Protocol):
@@ -30,14 +31,23 @@ class Standing(Protocol):
         """Why a controller may not do it."""
         ...
 
-    def limits(self, entry: Any, controller: Any, rule: str) -> policy.Limits:
-        """The gates' values for a catalog action of a rule."""
+    def limits(self, entry: Any, controller: Any, action: str, traits: selecting.Traits) -> policy.Limits:
+        """The gates' values for a catalog action."""
         ...
 
-    def upstream_limits(self, controller: str, rule: str) -> policy.Limits:
-        """The gates' values for ansible-rulebook's own actions of a rule."""
+    def upstream_limits(self, controller: str, traits: selecting.Traits) -> policy.Limits:
+        """The gates' values for ansible-rulebook's own actions."""
         ...
 
-    def at_decision(self, rule: str, controller: str, problems: tuple[policy.Problem, ...]) -> policy.Standing:
-        """The same for the gates."""
+    def at_decision(
+        self, rule: str, action: str, controller: str, problems: tuple[policy.Problem, ...], groups: Iterable[str] = ()
+    ) -> policy.Standing:
+        """The same for the gates. `groups`: those of the run's targets, and of its budgets."""
+        ...
+
+    environment: str
+
+    @property
+    def inhibitions(self) -> Sequence[labels.Inhibition]:
+        """Which alerts explain others."""
         ...

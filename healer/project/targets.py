@@ -90,12 +90,12 @@ def pattern(
 def _meant(
     spec: Controller, hosts: inventory.Inventory, hostname: str, part: str
 ) -> list[model.Target | inventory.Refusal]:
-    """What a part of a pattern means; a name that Ansible does not know may be another one of a host."""
+    """What a part of a pattern means: what it means to Ansible, by its letters' case too, and no other name of a host as events may
+    bring one. This machine needs no inventory there."""
     names = patterns.matching(part, hosts)
-    if names or part in hosts.groups:
-        return [resolve(spec, hosts, hostname, name) for name in names]
-    found = resolve(spec, hosts, hostname, part)
-    return [found] if isinstance(found, model.Target) else []
+    if not names and part not in hosts.groups and part in inventory.THIS_MACHINE:
+        names = ["localhost"]
+    return [resolve(spec, hosts, hostname, name) for name in names]
 
 
 def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str) -> Iterator[tuple[str, str]]:
@@ -106,7 +106,9 @@ def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str)
         try:
             if _meant(spec, hosts, hostname, patterns.bare(part)):
                 continue
-            yield f"no host of {where} matches {part!r}", errors.nearest(patterns.bare(part), names)
+            other = hosts.resolve(patterns.bare(part))  # as an event may call it, whatever its case
+            known = f"did you mean {other.inventory_name!r}?" if isinstance(other, model.Target) else ""
+            yield f"no host of {where} matches {part!r}", known or errors.nearest(patterns.bare(part), names)
         except patterns.Unreadable as error:
             yield f"{part!r} is no regular expression that can be used: {error}", ""
         told = True

@@ -58,6 +58,7 @@ class Retainer:
         for what, unit in (
             ("events", trimming.TrimJournal(now_us - round(self._retention.journal * US))),
             ("deliveries", trimming.TrimDeliveries(now_us - trimming.DELIVERIES_US)),
+            ("budgets", trimming.TrimSpent()),
             ("outputs", trimming.TrimOutputs(now_us - round(self._retention.output * US))),
             ("runs", trimming.TrimRuns(now_us - round(self._retention.runs * US))),
         ):

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from healer import errors
-from healer.engine import conditions
+from healer.engine import conditions, patterns
 from healer.rulebook import calls, words
 
 if TYPE_CHECKING:
@@ -189,7 +189,11 @@ def _is(parser: grammar.Parser, left: words.Part, right: words.Part, is_not: boo
         if conditions.bound(subject):
             message = f"{right.node.kind}(…) looks at the event at hand, this is of an earlier one"
             _wrong("condition-binding", message, left, "write it in the condition of that one")
-        return calls.test(subject, right.node, is_not)
+        made = calls.test(subject, right.node, is_not)
+        if isinstance(made, conditions.Search) and made.anchored and patterns.alternatives(made.pattern):
+            message = "of the alternatives of match only the first has to be at the start"
+            parser.trap("trap-match", message, right.start, right.end, 'put parentheses around them: match("(a|b)")')
+        return made
     near = errors.nearest(str(right.node), _AFTER_IS) if isinstance(right.node, words.Word) else ""
     message = "after `is` stands defined, match(…), search(…), regex(…), select(…) or selectattr(…)"
     _wrong("condition-is", message, right, near or "to compare write == or !=")

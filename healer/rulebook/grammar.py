@@ -192,7 +192,8 @@ class Parser:
                 self.at = found.end()
                 if make:
                     return words.Part(conditions.Literal(make(found[0])), start, self.at)
-                node = self.quoted(found[0], start) if reader is _QUOTED else self.path(found[0], start)
+                written = words.untabbed(text, start, self.at)
+                node = self.quoted(written, start) if reader is _QUOTED else self.path(written, start)
                 return words.Part(node, start, self.at)
         found = _WORD.match(text, start)
         if not found:

@@ -60,17 +60,17 @@ def schema(sources: Mapping[str, Any]) -> dict[str, Any]:
             "action": _one_of(
                 {name: _action(name, shape) for name, shape in actions.SHAPES.items()}, "an action and its arguments"
             ),
-            "policy": _policy(),
+            **_policy(),
         },
     }
 
 
 def _policy() -> dict[str, Any]:
-    """The keys of `policy:`, as their options are; those whose gates come later are left open."""
+    """`policy` and what it refers to; gates that come later are left open."""
     _, defs = plugins.schemas([policies.Policy])
-    made: dict[str, Any]
-    (made,) = defs.values()
-    return made | {"properties": {**made["properties"], **{key: {} for key in policies.NOT_YET}}}
+    made = defs.pop(policies.Policy.__name__)
+    open_: dict[str, Any] = {key: {} for key in policies.NOT_YET}
+    return {**defs, "policy": {**made, "properties": {**made["properties"], **open_}}}
 
 
 def source(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ DIGITS_MAX: Final = 400
 ROOTS: Final = ("event", "events", "fact", "facts", "vars")
 """What a path may begin with."""
 _BEFORE: Final = re.compile(r"(?<![\w.$\]])[^\W\d]\w*\Z")
-_ESCAPE: Final = re.compile(r"\\(?:([tnfr])|([0-7]{3}|0)|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))")
-_WHITE: Final = {"t": "\t", "n": "\n", "f": "\f", "r": "\r"}
+_ESCAPE: Final = re.compile(r"\\([tnfr0])")
+_MEANT: Final = {"t": "\t", "n": "\n", "f": "\f", "r": "\r", "0": "\0"}
 _STEP: Final = re.compile(r"\.([^\W\d]\w*)|\[(?:\"([^\"\n]*)\"|'([^'\n]*)'|([+-]?\d+))\]")
 
 
@@ -48,15 +48,15 @@ def number(text: str) -> int | float:
 
 
 def unescaped(text: str) -> str:
-    r"""The text of a string literal: \t \n \f \r \0 \ooo \xhh \uhhhh mean a character, other backslashes stay."""
-    return _ESCAPE.sub(_character, text) if "\\" in text else text
+    r"""The text of a string literal: \t \n \f \r \0 mean a character, other backslashes stay, in both kinds of quotes (measured)."""
+    return _ESCAPE.sub(lambda found: _MEANT[found[1]], text) if "\\" in text else text
 
 
-def _character(found: re.Match[str]) -> str:
-    if found[1]:
-        return _WHITE[found[1]]
-    code = int(found[2], 8) if found[2] else int(found[3] or found[4], 16)
-    return found[0] if 0xD800 <= code <= 0xDFFF else chr(code)
+def untabbed(text: str, start: int, end: int) -> str:
+    """A part of a condition with its tabs as the peer's parser reads them: as blanks, up to the next column that eight divides."""
+    if "\t" not in text[start:end]:
+        return text[start:end]
+    return text[:end].expandtabs()[len(text[:start].expandtabs()) :]
 
 
 def path(text: str, earlier: Collection[str] = ()) -> conditions.Path | conditions.Bound | conditions.Nowhere | None:

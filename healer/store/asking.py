@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from healer import model, policy, telemetry
 from healer.audit import records
 from healer.policy import gates
-from healer.store.transaction import Transaction, dumps, loads, placeholders
+from healer.store import approving, budgets, following, seeing
+from healer.store.seeing import RunRow, StandingOf, candidate_of, run_row, view_of
+from healer.store.transaction import Transaction, dumps, loads
 
-RunRow = dict[str, Any]
+__all__ = ["Ask", "RunRow", "StandingOf", "ask", "candidate_of", "look_again", "run_row", "view_of"]
 
 _PLACES: Final = {name: place for place, (name, _) in enumerate(gates.ORDER)}
 TURNS_A_ROW: Final = 1_000_000
 """Turns of a row's decisions lie between those of the rows before and after it."""
-_LAST_TURN: Final = 1 << 62
 WAITED_MAX: Final = 10
 """How many waits of a run are told, the last ones."""
-
-StandingOf = Callable[[RunRow], policy.Standing]
-"""What holds for a run now, from its row: pure, called inside transactions."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -54,7 +52,8 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
     """Decide, write the decision and the run. (the run's state, how many attempts were queued)"""
     candidate = asked.candidate
     held = tx.one("run_state", candidate.run)
-    view = view_of(tx, candidate, asked.standing, held)
+    seeing.count_match(tx, asked.standing.storm, at_us)
+    view = view_of(tx, candidate, asked.standing, held, asked.alerts)
     decision = policy.decide(candidate, view, at_us)
     telemetry.count(f"decisions_{decision.reason or decision.state}")
     explanation = {
@@ -79,6 +78,8 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
         _refresh(tx, asked, seq, revision, turn)
         _again(tx, candidate.run, str(held[0]), decision, at_us, text)
     _targets(tx, asked, decision)
+    if decision.state == "awaiting_approval":
+        approving.request(tx, candidate.run, decision, candidate.limits, asked.standing)
     tx.audit(
         "decision", actor=asked.actor, run=candidate.run, rule=candidate.rule, action=candidate.action, event=seq,
         state=decision.state, reason=decision.reason or None, targets=list(candidate.targets), controller=candidate.controller,
@@ -87,28 +88,81 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
     )  # fmt: skip
     queued = decision.state == "queued"
     if queued:
-        queue_attempt(tx, candidate.run, at_us)
+        following.queue_attempt(tx, candidate.run, at_us)
+    spend(tx, candidate, decision, at_us)
     return decision.state, int(queued)
+
+
+def spend(tx: Transaction, candidate: policy.Candidate, decision: policy.Decision, at_us: int) -> None:
+    """A run that goes takes its part of the budgets; one that only would go takes it of those of its like."""
+    if decision.state == "queued" or (decision.state == "simulated" and not decision.would):
+        budgets.spend(tx, candidate, at_us, left_out=decision.left_out)
 
 
 def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -> tuple[str, int]:
     """Decide a deferred run again. An audit record only when it leaves `deferred` or its reason changes."""
     row = run_row(tx, run)
+    if row["state"] == "verifying":
+        return following.look(tx, row), 0
     standing = standing_of(row)
-    candidate = candidate_of(row, standing)
+    candidate = following.without_done(tx, candidate_of(row, standing))
     view = view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
     decision = policy.look_again(candidate, view, at_us)
     explanation = dumps(looked(row, decision, at_us))
+    if row["state"] == "awaiting_approval":
+        return _of_person(tx, row, decision, at_us, explanation), 0
     if decision.state == "deferred" and decision.reason == row["reason"]:
         tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), explanation, run)
         return "deferred", 0
     _again(tx, run, row["state"], decision, at_us, explanation)
     targets_again(tx, candidate, decision)
+    if decision.state == "awaiting_approval":
+        approving.request(tx, run, decision, candidate.limits, standing)
     transition_audit(tx, row, decision)
+    spend(tx, candidate, decision, at_us)
     if decision.state == "queued":
-        queue_attempt(tx, run, at_us)
+        following.queue_attempt(tx, run, at_us)
         return "queued", 1
     return decision.state, 0
+
+
+def _of_person(tx: Transaction, row: RunRow, decision: policy.Decision, at_us: int, explanation: str) -> str:
+    """A run that waits for a person stays one: it goes if it is not needed any more, expires, or means something else now (`void`)."""
+    run = row["id"]
+    if decision.state == "withdrawn":
+        _again(tx, run, "awaiting_approval", decision, at_us, explanation)
+        transition_audit(tx, row, decision)
+        return "withdrawn"
+    void = decision.state in ("refused", "suppressed") and decision.reason != "stale"  # it has an end of its own
+    if not void and (row["look_at_us"] is None or at_us < row["look_at_us"]):
+        return "awaiting_approval"
+    new, reason = ("void", decision.reason) if void else ("expired", row["reason"])
+    detail = dumps(dict(decision.fields)) if void else row["detail"]
+    tx.must(
+        "run_move",
+        new,
+        reason,
+        detail,
+        at_us,
+        at_us,
+        run,
+        "awaiting_approval",
+        what=run,
+        old="awaiting_approval",
+        new=new,
+    )
+    tx.audit(
+        "transition",
+        actor="daemon",
+        run=run,
+        rule=row["rule"],
+        action=row["action"],
+        old="awaiting_approval",
+        state=new,
+        reason=reason,
+    )
+    telemetry.count(f"approvals_{new}")
+    return new
 
 
 def looked(row: RunRow, decision: policy.Decision, now_us: int) -> dict[str, Any]:
@@ -122,9 +176,9 @@ def looked(row: RunRow, decision: policy.Decision, now_us: int) -> dict[str, Any
     seen = kept + [verdict.as_json() for verdict in decision.verdicts]
     told |= {"gates": sorted(seen, key=lambda gate: _PLACES[gate["gate"]]), "would": decision.would, "look": now_us}
     before = (row["state"], row["reason"])
-    if row["state"] in ("deferred", "queued") and row["reason"] and before != (decision.state, decision.reason):
+    if row["state"] in seeing.WAITING and row["reason"] and before != (decision.state, decision.reason):
         waited = told.get("waited", [])
-        began_us = (row["deferred_us"] if row["state"] == "deferred" else None) or row["changed_us"]
+        began_us = (row["deferred_us"] if row["state"] in seeing.HELD else None) or row["changed_us"]
         since_us = max([began_us, *(one["until_us"] for one in waited[-1:])])
         ended = {"code": row["reason"], "fields": loads(row["detail"]), "since_us": since_us, "until_us": now_us}
         told["waited"] = [*waited, ended][-WAITED_MAX:]
@@ -139,104 +193,10 @@ def transition_audit(tx: Transaction, row: RunRow, decision: policy.Decision, ac
     )  # fmt: skip
 
 
-def view_of(tx: Transaction, candidate: policy.Candidate, standing: policy.Standing, held: Any) -> policy.View:
-    """Read what the gates look at. `held` is (state, reason, deferred since) of the run, or None."""
-    attempts = tx.one("attempts_made", candidate.run)[0] if held is not None else 0
-    running = dict(tx.all("running_by_controller"))
-    state = held[0] if held is not None else None
-    return policy.View(
-        paused=standing.paused,
-        state=state,
-        reason=held[1] if held is not None else "",
-        attempts_made=attempts,
-        resolved_us=resolved_us(tx, candidate.run, candidate.lifecycle),
-        deferred_us=held[2] if held is not None and state in ("deferred", "queued") else None,
-        last_ended=_last_ended(tx, candidate),
-        locked_by=_locked_by(tx, candidate.targets),
-        running_daemon=sum(running.values()),
-        running_controller=running.get(candidate.controller, 0),
-        running_by_rule=dict(tx.all("running_by_rule")) if candidate.limits.places else {},
-        lane_held_by=_lane_held_by(tx, candidate),
-        before=_before(tx, candidate.after),
-    )
-
-
-def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
-    """When the last of the run's firing alerts closed, None while one of them still fires in that cycle."""
-    if not lifecycle:
-        return None
-    open_, closed_us = tx.one("run_alerts_open", run)
-    return None if open_ or closed_us is None else int(closed_us)
-
-
-def _before(tx: Transaction, run: str) -> model.RunState | None:
-    found = tx.one("run_state", run) if run else None
-    return found[0] if found is not None else None
-
-
-def _lane_held_by(tx: Transaction, candidate: policy.Candidate) -> str:
-    """The run that is before a candidate in its lane: it holds it, or its turn is earlier. '' for none."""
-    lane, run = candidate.lane, candidate.run
-    if not lane:
-        return ""
-    found = tx.one("lane_holder", lane, run)
-    if found is None:
-        turn = tx.one("run_turn", run)
-        first = "lane_first" if lane.startswith(policy.SEQUENCE) else "lane_again"
-        found = tx.one(first, lane, turn[0] if turn is not None else _LAST_TURN)
-    return str(found[0]) if found else ""
-
-
-def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
-    if not candidate.limits.cooldown_s:
-        return {}
-    found = {}
-    for target in candidate.targets:
-        row = tx.one("last_ended", target, candidate.action)
-        if row is not None:
-            found[target] = (row[0], row[1])
-    return found
-
-
-def _locked_by(tx: Transaction, targets: Sequence[str]) -> dict[str, str]:
-    if not targets:
-        return {}
-    sql = f"SELECT target, run FROM lock WHERE target IN ({placeholders(targets)})"
-    return dict(tx.connection.execute(sql, list(targets)).fetchall())
-
-
-def run_row(tx: Transaction, run: str) -> RunRow:
-    """The run's row by column name."""
-    cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
-    return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True)) | {
-        "targets": [row[0] for row in tx.all("run_targets_in", run)],
-        "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
-    }
-
-
-def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
-    """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
-    limits = policy.Limits.from_json(loads(row["limits"]))
-    if standing.limits is not None:
-        limits = dataclasses.replace(standing.limits, timeout_s=limits.timeout_s)
-    return policy.Candidate(
-        run=row["id"],
-        rule=row["rule"],
-        action=row["action"],
-        controller=row["controller"],
-        targets=tuple(row["targets"]),
-        event_us=row["event_us"],
-        limits=limits,
-        upstream=row["flavor"] == "upstream",
-        enabled=standing.enabled,
-        dry_run=bool(row["dry_run"]),
-        mode=standing.mode,
-        lifecycle=row["lifecycle"],
-        problems=standing.problems,
-        depth=row["depth"],
-        after=row["after"],
-        lane=row["lane"],
-    )
+def _extra(asked: Ask) -> str:
+    """What the run's row keeps beside: also what is not valid, which a gate before `validity` may have hidden for now."""
+    kept = [dataclasses.asdict(problem) for problem in asked.candidate.problems]
+    return dumps(asked.extra | ({seeing.PROBLEMS: kept} if kept else {}))
 
 
 def _insert_run(
@@ -250,15 +210,15 @@ def _insert_run(
     turn: int,
 ) -> None:
     candidate = asked.candidate
-    waits = decision.state == "deferred"
+    waits = decision.state in seeing.HELD
     ended_us = at_us if decision.state in model.ENDED_STATES else None
     tx.run(
         "run_insert", candidate.run, decision.state, decision.shown[0], dumps(dict(decision.shown[1])), seq, candidate.rule,
         candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
-        candidate.controller, dumps(asked.parameters), dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run),
+        candidate.controller, dumps(asked.parameters), _extra(asked), int(asked.idempotent), int(candidate.dry_run),
         dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
         at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
-        candidate.lane, turn,
+        candidate.lane, turn, dumps(dict(candidate.labels)),
     )  # fmt: skip
     for source, key, cycle, firing in asked.alerts:
         tx.run("run_alert_insert", candidate.run, source, key, cycle, int(firing))
@@ -269,15 +229,15 @@ def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int, turn: int) ->
     candidate = asked.candidate
     tx.run(
         "run_refresh", seq, candidate.action, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters),
-        dumps(asked.extra), int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
-        candidate.event_us, candidate.after, candidate.lane, turn, candidate.run,
+        _extra(asked), int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
+        candidate.event_us, candidate.after, candidate.lane, turn, dumps(dict(candidate.labels)), candidate.run,
     )  # fmt: skip
     tx.run("run_targets_clear", candidate.run)
 
 
 def _again(tx: Transaction, run: str, old: str, decision: policy.Decision, at_us: int, explanation: str) -> None:
-    waits = decision.state == "deferred"
-    kept = old == "deferred" and decision.state in ("deferred", "queued")
+    waits = decision.state in seeing.HELD
+    kept = old in seeing.HELD and decision.state in seeing.WAITING
     ended_us = at_us if decision.state in model.ENDED_STATES else None
     tx.must(
         "run_decide_again", decision.state, decision.shown[0], dumps(dict(decision.shown[1])), at_us,
@@ -304,15 +264,6 @@ def targets_again(tx: Transaction, candidate: policy.Candidate, decision: policy
     for target in candidate.targets:
         state, reason, fields = decision.target_state(target)
         tx.run("run_target_verdict", state, reason, dumps(dict(fields)), candidate.run, target)
-
-
-def queue_attempt(tx: Transaction, run: str, not_before_us: int) -> str:
-    """Queue the next attempt of a run on those of its targets that are not left out; its token."""
-    number = tx.one("attempt_last", run)[0] + 1
-    token = f"{run}-{number}"
-    targets = [row[0] for row in tx.all("run_targets_in", run)]
-    tx.run("attempt_insert", run, number, token, dumps(targets), not_before_us, run)
-    return token
 
 
 @functools.cache

@@ -110,7 +110,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         try:
             for statement in _statements(script):
                 connection.execute(statement)
-            if number == 1:
+            if number == known[-1][0]:
                 _fill_transitions(connection)
             connection.execute(f"PRAGMA user_version = {number}")
         except BaseException:

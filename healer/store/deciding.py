@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from healer import errors, model, telemetry
 from healer.audit import records
-from healer.store import asking, journal, notes
+from healer.policy import labels
+from healer.store import asking, journal, letters, notes
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -32,6 +33,11 @@ class AlertWord:
     target: str
     severity: str
     summary: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    explains: Sequence[tuple[str, str]] = ()
+    """(rule of inhibition, what others have to share) while it fires."""
+    full: int = 0
+    """It would begin a cycle, and does not: so many alerts are open already."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -141,8 +147,8 @@ class Decide:
         for ordinal, row in enumerate(outcome.appends):
             _append(tx, row, outcome.seq, ordinal)
         for ruleset, error in outcome.quarantined:
-            tx.run("quarantine_insert", outcome.seq, ruleset, error, tx.now_us)
-            tx.audit("quarantine", actor="daemon", event=outcome.seq, ruleset=ruleset, error=error)
+            tx.run("quarantine_insert", outcome.seq, ruleset, error, letters.TRIES, tx.now_us)
+            tx.audit("quarantine", actor="daemon", event=outcome.seq, ruleset=ruleset, error=error, tries=letters.TRIES)
         for activation, rule, anew in outcome.shut_down:
             what = "begins anew" if anew else "ended"
             tx.audit("shutdown", actor=f"rule:{rule}", activation=activation, event=outcome.seq, state=what)
@@ -167,18 +173,22 @@ def _now(tx: Transaction, outcome: Outcome) -> int:
 
 
 def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
+    if word.full:
+        telemetry.count("alerts_refused")
+        return
     if word.firing and word.opens:
         tx.run(
             "alert_open", word.source, word.key, word.cycle, outcome.at_us, outcome.at_us, word.ttl_us, outcome.seq, outcome.seq,
-            word.name, word.target, word.severity, word.summary,
+            word.name, word.target, word.severity, word.summary, dumps(dict(word.labels)),
         )  # fmt: skip
-        tx.run("opening_insert", word.source, word.key, outcome.seq, word.cycle)
+        tx.run("opening_insert", word.source, word.key, outcome.seq, word.cycle, outcome.at_us)
         telemetry.count("alerts_opened")
     elif word.firing:
         tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)
-    else:
-        tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key)
+    elif tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key):
         telemetry.count("alerts_resolved")
+    for rule, shared in word.explains if word.firing else ():
+        tx.run("inhibitor_put", rule, shared, word.source, word.key, f"{word.name or word.key} of {word.source}")
 
 
 def _expire(tx: Transaction, source: str, key: str, at_us: int) -> None:
@@ -219,11 +229,14 @@ class UseRevision:
 
     weight = 1
 
-    def __init__(self, revision_id: str, git: str, actor: str, difference: dict[str, Any]) -> None:
+    def __init__(
+        self, revision_id: str, git: str, actor: str, difference: dict[str, Any], inhibitions: Sequence[labels.Inhibition] = ()
+    ) -> None:  # fmt: skip
         self.revision_id = revision_id
         self.git = git
         self.actor = actor
         self.difference = difference
+        self.inhibitions = inhibitions
 
     def apply(self, tx: Transaction) -> tuple[journal.Row, int]:
         """Append the row `revision` and its audit record; runs that wait are looked at anew."""
@@ -234,11 +247,25 @@ class UseRevision:
         )
         journal.append_all(tx, [journal.Append([row])])
         notes.Wake().apply(tx)
+        _inhibit(tx, self.inhibitions)
         tx.audit(
             "revision", actor=self.actor, revision=self.revision_id, git=self.git or None, event=row.seq,
             difference=records.embed(self.difference),
         )  # fmt: skip
         return row, number
+
+
+def _inhibit(tx: Transaction, rules: Sequence[labels.Inhibition]) -> None:
+    """Which firing alerts explain others by the rules of today; only where these have changed."""
+    known, wanted = {row[0] for row in tx.all("inhibitor_rules")}, {rule.digest: rule for rule in rules}
+    for gone in known - wanted.keys():
+        tx.run("inhibitor_clear", gone)
+    fresh = [rule for digest, rule in wanted.items() if digest not in known]
+    for source, key, name, text in tx.all("alerts_firing") if fresh else ():
+        found = loads(text)
+        for rule in fresh:
+            if rule.explains(found):
+                tx.run("inhibitor_put", rule.digest, rule.shared(found), source, key, f"{name or key} of {source}")
 
 
 def revision_of(body: bytes) -> str:

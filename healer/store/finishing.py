@@ -7,12 +7,15 @@ took over) changes nothing: it is kept in the audit as evidence.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from healer import model, telemetry
 from healer.audit import records
-from healer.store import asking, handing, journal
+from healer.store import asking, breaking, following, handing, journal
 from healer.store.transaction import Transaction, dumps, loads
+
+DELAY_MAX_MS: Final = 86_400_000
 
 
 @dataclasses.dataclass(slots=True)
@@ -21,6 +24,19 @@ class Kept:
 
     stdout: journal.Blob
     stderr: journal.Blob
+
+    def insert(self, tx: Transaction) -> None:
+        """Into the store; an attempt's row names it."""
+        for blob in (self.stdout, self.stderr):
+            tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for the end of an attempt, and why ('' where they did not say)."""
+
+    actor: str
+    reason: str
 
 
 class Finish:
@@ -38,17 +54,12 @@ class Finish:
     def apply(self, tx: Transaction) -> bool:
         """running → the outcome's state, with lock, targets, run and audit."""
         outcome = self.outcome
-        text = dumps({
-            "state": outcome.state, "summary": outcome.summary, "exit_code": outcome.exit_code, "result": outcome.result,
-            "per_target": dict(outcome.per_target), "truncated": outcome.truncated, "seconds": outcome.seconds,
-        })  # fmt: skip
-        for blob in (self.kept.stdout, self.kept.stderr):
-            tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
+        self.kept.insert(tx)
         ended = tx.run(
             "attempt_end",
             outcome.state,
             tx.now_us,
-            text,
+            outcome_text(outcome),
             self.kept.stdout.hash,
             self.kept.stderr.hash,
             self.run,
@@ -56,31 +67,65 @@ class Finish:
             tx.epoch,
         )
         row = asking.run_row(tx, self.run)
-        self._audit(tx, row, "outcome" if ended else "late")
+        purpose, wave = tx.one("attempt_of", self.run, self.number)
+        extra = loads(row["extra"])
+        asked = asked_to_end(tx, self.run, self.number)
+        self._audit(tx, row, asked, purpose, "outcome" if ended else "late")
         if not ended:
             telemetry.count("outcomes_late")
             return False
+        if purpose == following.VERIFY:
+            following.checked(tx, row, extra, outcome)
+            return True
         unknown = outcome.state == "unknown"
         tx.run("lane_release" if unknown else "lock_release", self.token)
         if not unknown:
-            _targets_ended(tx, self.run, outcome, tx.now_us)
-        if self._retry(tx, row):
+            targets_ended(tx, self.run, loads(wave), outcome, tx.now_us)
+        later = following.is_verified_later(row, extra)
+        if not (asked is None and later and outcome.state == "succeeded"):
+            breaking.ended(tx, row, outcome.state if asked is None else "cancelled")
+        if asked is None and self._goes_on(tx, row, extra):
             return True
-        reason = "unverified" if outcome.state == "succeeded" else ""
-        # Nobody decided that it shall not happen: a repeat of the alert is a new attempt, as after any failure.
-        state = "failed" if outcome.state == "cancelled" else outcome.state
+        state, reason, summary = end_of_run(outcome, asked)
+        if "ramp" in extra:
+            state, summary = following.summed_up(tx, self.run, state, summary)
+            if asked is not None and state == "succeeded" and following.wave(tx, self.run, extra):
+                state, reason, summary = end_of_run(dataclasses.replace(outcome, state="cancelled"), asked)
+        if state == "succeeded" and later and asked is None:
+            if following.begin(tx, row, extra, summary):
+                if outcome.facts is not None:
+                    handing.on(tx, row, outcome.facts)
+                return True
+            reason = "verified"
+            breaking.ended(tx, row, state, verified=True)
         tx.must(
-            "run_move", state, reason, dumps({"summary": outcome.summary}), tx.now_us, None if unknown else tx.now_us,
+            "run_move", state, reason, dumps({"summary": summary}), tx.now_us, None if unknown else tx.now_us,
             self.run, "running", what=self.run, old=row["state"], new=state,
         )  # fmt: skip
+        if state == "cancelled":
+            tx.run("run_targets_cancel", self.run)
         if outcome.facts is not None:
             handing.on(tx, row, outcome.facts)
         telemetry.count(f"attempts_{outcome.state}")
+        if asked is None and state in ("failed", "timed_out"):
+            following.escalate(tx, row, extra)
         return True
 
-    def _retry(self, tx: Transaction, row: asking.RunRow) -> bool:
+    def _goes_on(self, tx: Transaction, row: asking.RunRow, extra: dict[str, Any]) -> bool:
+        """Whether another attempt follows: it is tried again, or other targets have their turn."""
+        if self.outcome.state == "unknown":
+            return False
+        if self._retry(tx, row, extra):
+            return True
+        if not following.goes_on(tx, row, extra):
+            return False
+        _queued_again(tx, row, self.number, self.token, {"summary": self.outcome.summary}, "the next targets")
+        following.queue_attempt(tx, self.run, tx.now_us)
+        return True
+
+    def _retry(self, tx: Transaction, row: asking.RunRow, extra: dict[str, Any]) -> bool:
         """A failed one is tried again as often as its action says: a new attempt, after the delay, first in its lane."""
-        wanted = loads(row["extra"]).get("retries")
+        wanted = extra.get("retries")
         if wanted is None or self.outcome.state != "failed":
             return False
         made = tx.one("attempts_failed", self.run)[0]
@@ -89,23 +134,68 @@ class Finish:
         fields = {"summary": self.outcome.summary, "retry": made, "of": wanted["times"]}
         _queued_again(tx, row, self.number, self.token, fields, f"retry {made} of {wanted['times']}")
         telemetry.count("attempts_retried")
-        asking.queue_attempt(tx, self.run, tx.now_us + wanted["delay_ms"] * 1000)
+        tx.run("run_targets_again", self.run)
+        delay_ms = min(wanted["delay_ms"] * wanted.get("backoff", 1) ** (made - 1), DELAY_MAX_MS)
+        following.queue_attempt(tx, self.run, tx.now_us + round(delay_ms) * 1000)
         return True
 
-    def _audit(self, tx: Transaction, row: asking.RunRow, what: str) -> None:
+    def _audit(self, tx: Transaction, row: asking.RunRow, asked: Asked | None, purpose: str, what: str) -> None:
         outcome = self.outcome
         tx.audit(
             "outcome", actor=row["actor"], run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
             controller=row["controller"], state=outcome.state, summary=outcome.summary, exit_code=outcome.exit_code,
             result=records.embed(outcome.result), stdout=self.kept.stdout.hash, stderr=self.kept.stderr.hash,
             truncated=outcome.truncated or None, ms=round(outcome.seconds * 1000), late=True if what == "late" else None,
-            targets=row["targets"],
+            targets=row["targets"], cancelled_by=asked.actor if asked else None,
+            purpose=None if purpose == "effect" else purpose,
         )  # fmt: skip
 
 
-def _targets_ended(tx: Transaction, run: str, outcome: model.Outcome, now_us: int) -> None:
-    for target in tx.all("run_targets_in", run):
-        tx.run("run_target_end", outcome.per_target.get(target[0], outcome.state), now_us, run, target[0])
+def outcome_text(outcome: model.Outcome) -> str:
+    """What is kept of an outcome beside the output."""
+    return dumps({
+        "state": outcome.state, "summary": outcome.summary, "exit_code": outcome.exit_code, "result": outcome.result,
+        "per_target": dict(outcome.per_target), "truncated": outcome.truncated, "seconds": outcome.seconds,
+    })  # fmt: skip
+
+
+def asked_to_end(tx: Transaction, run: str, number: int) -> Asked | None:
+    """Who asked for the end of an attempt; None: nobody."""
+    found = tx.one("attempt_asked_to_end", run, number)
+    return None if found is None else Asked(found[0], found[1] or "")
+
+
+def by_person(what: str, actor: str, reason: str) -> str:
+    """`cancelled by os:ana: the wrong host`."""
+    return f"{what} by {actor}" + (f": {reason}" if reason else "")
+
+
+def end_of_run(outcome: model.Outcome, asked: Asked | None) -> tuple[model.RunState, str, str]:
+    """(state, reason, summary) of a run whose last attempt ended so.
+
+    What a person cancelled is cancelled, whatever word its attempt ended with, unless it had succeeded before, or nobody knows. Where
+    the daemon's stop ended it, nobody decided that it shall not happen: it has failed, and a repeat of the alert is a new attempt.
+    """
+    if outcome.state == "succeeded":
+        return "succeeded", "unverified", outcome.summary
+    if asked is not None and outcome.state != "unknown":
+        return "cancelled", "", f"{by_person('cancelled', asked.actor, asked.reason)} ({outcome.summary})"
+    return "failed" if outcome.state == "cancelled" else outcome.state, "", outcome.summary
+
+
+def targets_ended(tx: Transaction, run: str, targets: Sequence[str], outcome: model.Outcome, now_us: int) -> None:
+    """The effect on each of an attempt's targets ended now. One that failed on none of them, as it says, has failed on all."""
+    each = {target: outcome.per_target.get(target, outcome.state) for target in targets}
+    if outcome.state != "succeeded" and all(state == "succeeded" for state in each.values()):
+        each = dict.fromkeys(targets, outcome.state)
+    for target, state in each.items():
+        tx.run("run_target_end", state, now_us, run, target)
+
+
+def targets_of(tx: Transaction, run: str, number: int) -> list[str]:
+    """The targets of an attempt."""
+    found: list[str] = loads(tx.one("attempt_of", run, number)[1])
+    return found
 
 
 def _queued_again(
@@ -133,7 +223,10 @@ def _queued_again(
 
 
 class TakeBack:
-    """It is certain that the attempt never began (a crash, a full disk): it is withdrawn and a new one queued in its place."""
+    """It is certain that the attempt never began (a crash, a full disk): it is withdrawn and a new one queued in its place.
+
+    Where a person asked for its end meanwhile, it and its run are cancelled, and nothing is queued.
+    """
 
     weight = 1
 
@@ -144,23 +237,43 @@ class TakeBack:
         self.detail = detail
 
     def apply(self, tx: Transaction) -> str:
-        """The new attempt's token."""
+        """The new attempt's token; '' where there is none."""
         row = asking.run_row(tx, self.run)
+        asked = asked_to_end(tx, self.run, self.number)
+        state = "withdrawn" if asked is None else "cancelled"
         tx.must(
-            "attempt_move",
-            "withdrawn",
-            tx.now_us,
-            self.run,
-            self.number,
-            "running",
-            what=self.token,
-            old="?",
-            new="withdrawn",
-        )
+            "attempt_move", state, tx.now_us, self.run, self.number, "running", what=self.token, old="?", new=state,
+        )  # fmt: skip
+        if tx.one("attempt_of", self.run, self.number)[0] == following.VERIFY:
+            tx.audit(
+                "outcome", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
+                state=state, summary=self.detail, purpose=following.VERIFY,
+            )  # fmt: skip
+            return following.again(tx, row) if row["state"] == "verifying" else ""
         tx.run("lock_release", self.token)
+        tx.run("spent_not_begun", self.run, self.number)
+        if asked is not None:
+            cancel_run(tx, row, asked)
+            tx.audit(
+                "transition", actor=asked.actor, run=self.run, attempt=self.number, token=self.token, rule=row["rule"],
+                action=row["action"], old=row["state"], state="cancelled", detail=self.detail,
+            )  # fmt: skip
+            return ""
         _queued_again(tx, row, self.number, self.token, {}, self.detail)
         telemetry.count("attempts_taken_back")
-        return asking.queue_attempt(tx, self.run, tx.now_us)
+        return following.queue_attempt(tx, self.run, tx.now_us)
+
+
+def cancel_run(tx: Transaction, row: asking.RunRow, asked: Asked) -> None:
+    """A run of which nothing is at work ends; its targets saw no effect."""
+    run, detail = row["id"], dumps({"summary": by_person("cancelled", asked.actor, asked.reason)})
+    tx.must(
+        "run_move", "cancelled", "", detail, tx.now_us, tx.now_us, run, row["state"],
+        what=run, old=row["state"], new="cancelled",
+    )  # fmt: skip
+    tx.run("run_targets_cancel", run)
+    breaking.ended(tx, row, "cancelled")
+    telemetry.count("runs_cancelled")
 
 
 class TakeUp:
@@ -173,8 +286,9 @@ class TakeUp:
         self.run = run
         self.number = number
 
-    def apply(self, tx: Transaction) -> None:
-        """The attempt and its locks get our epoch."""
+    def apply(self, tx: Transaction) -> bool:
+        """The attempt and its locks get our epoch. Whether a person asked for its end."""
         tx.must("attempt_take_up", tx.epoch, self.run, self.number, what=self.token, old="?", new="running")
         tx.run("lock_take_up", tx.epoch, self.token)
         telemetry.count("attempts_taken_up")
+        return asked_to_end(tx, self.run, self.number) is not None

@@ -9,6 +9,8 @@ from healer.store.transaction import Transaction
 ROWS: Final = 2_000
 RUNS: Final = 200
 DELIVERIES_US: Final = 7 * 86_400 * 1_000_000
+BACK_US: Final = 31 * 86_400 * 1_000_000
+"""How far gates look back at most (`measures.WINDOW_MAX_S`)."""
 
 
 class TrimJournal:
@@ -24,8 +26,21 @@ class TrimJournal:
         """How many rows went."""
         oldest = tx.one("journal_oldest_needed")[0]
         tx.run("decision_trim", oldest, self.before_us, ROWS)
-        tx.run("opening_trim", oldest, ROWS)
+        tx.run("opening_trim", oldest, tx.now_us - BACK_US, ROWS)
+        tx.run("quarantine_trim", oldest, self.before_us, ROWS)
         return tx.run("journal_trim", oldest, self.before_us, ROWS)
+
+
+class TrimSpent:
+    """What runs took of budgets, and counts of matches, that no gate looks back at any more."""
+
+    weight = 1
+    at_most: ClassVar[int] = ROWS
+
+    def apply(self, tx: Transaction) -> int:
+        """How many entries went."""
+        tx.run("matched_trim", (tx.now_us - BACK_US) // 1_000_000)
+        return tx.run("spent_trim", tx.now_us - BACK_US, ROWS)
 
 
 class TrimDeliveries:
@@ -56,6 +71,12 @@ class TrimOutputs:
         return tx.run("output_trim", self.before_us, ROWS)
 
 
+FORGOTTEN: Final = (
+    "attempt_forget", "run_target_forget", "run_alert_forget", "review_forget", "approval_forget", "run_forget",
+)  # fmt: skip
+"""What goes of a run, in this order."""
+
+
 class TrimRuns:
     """Runs that ended long ago, with their targets, alerts and attempts. Their audit records stay."""
 
@@ -69,7 +90,7 @@ class TrimRuns:
         """How many runs went."""
         runs = [row[0] for row in tx.all("runs_over", self.before_us, RUNS)]
         for run in runs:
-            for name in ("attempt_forget", "run_target_forget", "run_alert_forget", "run_forget"):
+            for name in FORGOTTEN:
                 tx.run(name, run)
         return len(runs)
 

@@ -5,6 +5,7 @@ The daemon builds one `Supervisor` and hands it the sources of the current revis
 
 from __future__ import annotations
 
+from healer.supervise import beating, reconciling
 from healer.supervise.build import Builder
 from healer.supervise.eda import EdaSource, SourceDied
 from healer.supervise.worker import Running, State, Status, Supervisor
@@ -17,4 +18,6 @@ __all__ = [
     "State",
     "Status",
     "Supervisor",
+    "beating",
+    "reconciling",
 ]

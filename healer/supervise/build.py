@@ -13,7 +13,7 @@ from typing import Any
 import pydantic
 
 from healer import errors, plugins, secrets, wording
-from healer.project import locating
+from healer.project import listeners, locating
 from healer.supervise import eda, worker
 
 
@@ -42,7 +42,8 @@ class Builder:
             filters = [(locating.locate_filter(name, files), args) for name, args in spec.filters]
             env = {name: str(self.secrets.revealed(value)) for name, value in spec.env.items()}
             args = self.secrets.revealed(spec.args)
-            return eda.EdaSource(located, args, filters, self.project_dir, self.log, self.environ, env)
+            listens = listeners.of(spec.type, args)
+            return eda.EdaSource(located, args, filters, self.project_dir, self.log, self.environ, env, listens)
         if located.kind == "push":
             raise WrongOptions(name=spec.key, detail=f"{spec.type} waits for requests and has no task to run")
         if spec.filters:

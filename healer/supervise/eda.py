@@ -21,7 +21,7 @@ from typing import Any, Final
 import orjson
 
 from healer import errors, plugins
-from healer.project import locating
+from healer.project import listeners, locating
 
 HOST: Final = pathlib.Path(__file__).resolve().parent.parent / "child" / "host.py"
 ENVIRONMENT_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -30,6 +30,9 @@ LAST_LINES: Final = 20
 OUTPUT_LINE_MAX: Final = 2000
 STOP_GRACE_S: Final = 2.0
 FULL_PAUSE_S: Final = 1.0
+LISTENING_MAX_S: Final = 30.0
+"""How long a source that listens may take until somebody is answered at its port."""
+TRY_S: Final = 0.05
 
 
 class SourceDied(errors.HealerError):
@@ -41,7 +44,8 @@ class SourceDied(errors.HealerError):
 class EdaSource:
     """Runs one source. `args` is what the rulebook gives it; `filters` are files with their arguments, in order.
 
-    `environ` is the daemon's own environment, of which only a list of names is handed on, and `env` what is added.
+    `environ` is the daemon's own environment, of which only a list of names is handed on, and `env` what is added. `on_running` is called
+    once its child runs it and, where it listens (`listens`), answers at its port.
     """
 
     def __init__(
@@ -53,8 +57,12 @@ class EdaSource:
         log: Callable[[str, str], None],
         environ: Mapping[str, str],
         env: Mapping[str, str] | None = None,
+        listens: listeners.Address = listeners.NOWHERE,
     ) -> None:
         self.name = located.name
+        self.on_running: Callable[[], None] = lambda: None
+        self._listens = listens
+        self._answering: asyncio.Task[None] | None = None
         self._start = {
             "source": str(located.path),
             "args": dict(args or {}),
@@ -69,6 +77,7 @@ class EdaSource:
     async def run(self, emit: plugins.Emit) -> None:
         """Relay until the source ends. Raises `SourceDied` with the last lines that it printed."""
         self._last_lines.clear()
+        self._answering = None
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -83,9 +92,10 @@ class EdaSource:
                     raise SourceDied(name=self.name, reason=self._reason(reason, process.returncode))
             finally:
                 await _stop(process, writer)
-                output.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await output
+                for task in filter(None, (output, self._answering)):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
 
     async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -103,6 +113,8 @@ class EdaSource:
             except (OSError, ValueError) as error:  # the line is too long, or is no JSON
                 return f"it speaks no protocol of ours: {error}"
             match message:
+                case {"running": True}:
+                    self._runs()
                 case {"n": int(number), "events": list(events)}:
                     await self._deliver(events, emit)
                     with contextlib.suppress(OSError):  # it died meanwhile: the next read says so
@@ -116,6 +128,21 @@ class EdaSource:
                     return text or "its process died"
                 case _:
                     return "it speaks no protocol of ours"
+
+    def _runs(self) -> None:
+        if not self._listens.port:
+            self.on_running()
+        elif self._answering is None:
+            self._answering = asyncio.create_task(self._answers(*listeners.reached(self._listens)))
+
+    async def _answers(self, host: str, port: int) -> None:
+        try:
+            async with asyncio.timeout(LISTENING_MAX_S):
+                await _connected(host, port)
+            self._log("INFO", f"{self.name}: listens on {host}, port {port}")
+        except TimeoutError:
+            self._log("WARNING", f"{self.name}: nobody answers on {host}, port {port}, yet")
+        self.on_running()
 
     async def _deliver(self, events: Sequence[Mapping[str, Any]], emit: plugins.Emit) -> None:
         try:
@@ -158,6 +185,18 @@ class EdaSource:
         told = f" (signal {-status})" if status is not None and status < 0 else ""
         lines = "".join(f"\n    {line}" for line in self._last_lines)
         return f"{reason}{told}{lines}"
+
+
+async def _connected(host: str, port: int) -> None:
+    """Return once a connection is accepted."""
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            return
+        await asyncio.sleep(TRY_S)
 
 
 async def _stop(process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:

@@ -14,12 +14,14 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from healer import plugins
 
 PAUSE_FIRST_S: Final = 1.0
 PAUSE_MAX_S: Final = 60.0
+LISTENING_S: Final = 5.0
+"""How long a start waits for sources that listen."""
 WELL_AFTER_S: Final = 60.0
 """A source that ran so long has recovered: its next failure begins with the first pause again."""
 STOP_MAX_S: Final = 10.0
@@ -33,6 +35,13 @@ class Runs(Protocol):
 
     async def run(self, emit: plugins.Emit) -> None:
         """Deliver until cancelled; returning means that no more will come, raising: start me again."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """One that says itself when it runs: `EdaSource`."""
+
+    on_running: Callable[[], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class Running:
     max_quiet_s: float | None = None
     again: str = "on_failure"
     """When it is started again: `never`, `on_failure`, or `always`, also where it had no more to say."""
+    listens: bool = False
+    """Whether senders come to a port of its own."""
 
     @property
     def digest(self) -> str:
@@ -76,6 +87,16 @@ class Status:
     silent: bool
 
 
+class Beside(Protocol):
+    """What has something of its own to do for each source (`reconciling`)."""
+
+    async def replace(self, specs: Iterable[Running]) -> None:
+        """Do it for exactly these."""
+
+    async def stop(self) -> None:
+        """Do it no more."""
+
+
 class _Worker:
     """One source and its task."""
 
@@ -88,6 +109,7 @@ class _Worker:
         self.events = 0
         self.restarts = 0
         self.last_error = ""
+        self.begun = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         if spec.push:
             self.state = "running"
@@ -117,6 +139,8 @@ class _Worker:
 
     def _becomes(self, state: State) -> None:
         self.state, self.since = state, self._supervisor.clock()
+        if state != "starting":
+            self.begun.set()
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -126,7 +150,10 @@ class _Worker:
             self._becomes("starting")
             try:
                 source = self._supervisor.build(self.spec)
-                self._becomes("running")
+                if isinstance(source, Telling):
+                    source.on_running = lambda: self._becomes("running")
+                else:
+                    self._becomes("running")
                 await source.run(self._emit)
                 if self.spec.again != "always":
                     self._becomes("ended")
@@ -175,11 +202,13 @@ class Supervisor:
         emit_for: Callable[[str], plugins.Emit],
         clock: Callable[[], float],
         log: Callable[[str, str], None],
+        beside: Beside | None = None,
     ) -> None:
         self.build = build
         self.emit_for = emit_for
         self.clock = clock
         self.log = log
+        self._beside = beside
         self._workers: dict[str, _Worker] = {}
 
     async def replace(self, specs: Iterable[Running]) -> None:
@@ -198,9 +227,20 @@ class Supervisor:
                 self._workers[key].spec = spec
             else:
                 self._workers[key] = _Worker(spec, self)
+        if self._beside is not None:
+            await self._beside.replace(wanted.values())
+
+    async def listening(self) -> None:
+        """Wait until senders reach the sources that listen, as far as that does not take longer than a start may."""
+        waiting = [worker.begun.wait() for worker in self._workers.values() if worker.spec.listens]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LISTENING_S):
+                await asyncio.gather(*waiting)
 
     async def stop(self) -> None:
         """Stop all; returns when they are, or after 10 s without those that will not."""
+        if self._beside is not None:
+            await self._beside.stop()
         await self._stop(list(self._workers.values()))
         self._workers.clear()
 

@@ -103,6 +103,11 @@ async def document(request: web.BaseRequest, shape: type[Shape]) -> Shape:
         raise _wrong(error, shape, looked_at, len(unknown) - UNKNOWN_MAX) from None
 
 
+async def document_or_none(request: web.BaseRequest, shape: type[Shape]) -> Shape:
+    """As `document`; no body is an object without keys."""
+    return await document(request, shape) if request.body_exists else shape()
+
+
 def _wrong(error: pydantic.ValidationError, shape: type[pydantic.BaseModel], value: Any, left_out: int) -> WrongBody:
     """All that is wrong, in an operator's words. `left_out`: how many more keys are not known."""
     keys = iter([raw["loc"][-1] for raw in error.errors(include_url=False) if raw["type"] in _OF_A_KEY])

@@ -10,7 +10,7 @@ from aiohttp import web
 from healer import access, errors, model, store
 from healer import explain as explains
 from healer.audit import records
-from healer.store import reads
+from healer.store import letters, reads
 from healer.web import answers, queries, shapes
 from healer.web.services import Services
 
@@ -38,6 +38,7 @@ async def event(request: web.Request, services: Services, _caller: access.Princi
     if not found:
         raise errors.NotFound(what=f"the event e-{seq}")
     row = found[0]
+    again = letters.noted(row["ordinal"], row["meta"])
     return answers.json({
         "id": f"e-{seq}",
         "kind": row["kind"],
@@ -46,16 +47,17 @@ async def event(request: web.Request, services: Services, _caller: access.Princi
         "actor": row["actor"],
         "depth": row["depth"],
         "cause": None if row["cause"] is None else f"e-{row['cause']}",
+        "only": again.ruleset if again is not None and again.alone else None,
         "event": await _body(services.store, row),
-        "meta": None if row["meta"] is None else orjson.Fragment(row["meta"]),
+        "meta": letters.brought(row["meta"]) or None,
         "raw": row["raw_hash"],
-        "decided": await _decided(services, seq),
+        "decided": await decided(services, seq),
         "decisions": [shapes.decision(one) for one in await read.all("decisions_of_event", seq)],
-        "quarantined": [one | {"at": queries.iso(one["at_us"])} for one in await read.all("quarantined_of_event", seq)],
+        "quarantined": [shapes.letter(one) for one in await read.all("quarantined_of_event", seq)],
     })  # fmt: skip
 
 
-async def _decided(services: Services, seq: int) -> bool:
+async def decided(services: Services, seq: int) -> bool:
     """Whether it is decided; to be asked before its decisions are read.
 
     The store is told of rows that led to nothing up to a second late: until then the decider's own word counts.

@@ -13,7 +13,21 @@ from typing import Final, Literal
 from aiohttp import web
 
 from healer import access, errors
-from healer.web import hooks, ingest, lookups, operations, problems, runs, webhook
+from healer.web import (
+    approvals,
+    breakers,
+    hooks,
+    ingest,
+    locks,
+    lookups,
+    operations,
+    pauses,
+    problems,
+    runs,
+    silences,
+    stored,
+    webhook,
+)
 from healer.web.services import Services
 
 PUBLIC: Final = "public"
@@ -75,8 +89,9 @@ def table() -> tuple[Route, ...]:
             runs.Output().answer,
             "what an attempt printed; follows it with ?follow=1",
         ),
+        *_wishes(),
         Route("GET", "/alerts", "alerts.read", lookups.alerts, "alerts, the newest opening first"),
-        Route("GET", "/events/{id}", "events.read", lookups.event, "one event and what was decided on it"),
+        *_kept(),
         Route("GET", "/audit", "audit.read", lookups.audit, "audit records, oldest first"),
         Route("GET", "/audit/head", "audit.read", lookups.audit_head, "size, tree hash and chain of the audit"),
         Route(
@@ -91,6 +106,54 @@ def table() -> tuple[Route, ...]:
         Route("POST", "/keys", "keys.admin", operations.create_key, "make an API key, shown this once", "json"),
         Route("GET", "/keys", "keys.admin", operations.list_keys, "the API keys, without what they are"),
         Route("DELETE", "/keys/{id}", "keys.admin", operations.revoke_key, "revoke an API key"),
+    )
+
+
+def _kept() -> tuple[Route, ...]:
+    """Events as they are kept, and the quarantine."""
+    return (
+        Route("GET", "/events", "events.read", stored.index, "stored events, newest first"),
+        Route("GET", "/events/{id}", "events.read", lookups.event, "one event and what was decided on it"),
+        Route("POST", "/events/{id}/resend", "events.resend", stored.resend, "send a stored event once more"),
+        Route(
+            "GET", "/quarantine", "events.read", stored.quarantine, "what no try could digest, the newest event first"
+        ),
+        Route("POST", "/quarantine/release", "quarantine.decide", stored.release, "have it tried again", "json"),
+        Route("POST", "/quarantine/drop", "quarantine.decide", stored.drop, "give it up for good", "json"),
+    )
+
+
+def _wishes() -> tuple[Route, ...]:
+    """What people ask of runs and locks."""
+    return (
+        Route("POST", "/runs/{id}/cancel", "runs.cancel", runs.cancel, "end a run, or keep it from starting", "json"),
+        Route(
+            "POST",
+            "/runs/{id}/resolve",
+            "runs.resolve",
+            runs.resolve,
+            "say how an unknown run ended, or that it is to be tried again",
+            "json",
+        ),
+        Route("GET", "/locks", "runs.read", locks.index, "what runs have locked, by name"),
+        Route("POST", "/locks/release", "locks.release", locks.release, "let go of a lock", "json"),
+        Route("GET", "/approvals", "approvals.read", approvals.index, "what waits for a person's word"),
+        Route("GET", "/approvals/{id}", "approvals.read", approvals.show, "one request, with what people said"),
+        Route("POST", "/approvals/{id}/approve", "approvals.decide", approvals.approve, "say yes", "json"),
+        Route("POST", "/approvals/{id}/reject", "approvals.decide", approvals.reject, "say no", "json"),
+        Route("GET", "/pauses", "status.read", pauses.index, "what is paused"),
+        Route("GET", "/scopes", "status.read", pauses.scopes, "what may be paused"),
+        Route(
+            "POST", "/pause", "pause", pauses.pause, "nothing new in a scope takes effect from the answer on", "json"
+        ),
+        Route(
+            "POST", "/resume", "resume", pauses.resume, "a pause ends; with `preview`: what that would start", "json"
+        ),
+        Route("GET", "/silences", "alerts.read", silences.index, "silences, the newest first"),
+        Route("POST", "/silences", "silences.write", silences.create, "leave alerts or runs alone for a time", "json"),
+        Route("POST", "/silences/{id}/end", "silences.write", silences.end, "end a silence before its time"),
+        Route("GET", "/breakers", "runs.read", breakers.index, "actions that failed, and which of them are stopped"),
+        Route("POST", "/breakers/close", "breakers.close", breakers.close, "let an action run again", "json"),
     )
 
 

@@ -1,16 +1,18 @@
-"""`/runs`: what was done or refused, one run in full, and what it printed."""
+"""`/runs`: what was done or refused, one run in full, what it printed; ending one, and saying how one ended."""
 
 from __future__ import annotations
 
 import asyncio
 import typing
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
+import pydantic
 from aiohttp import web
 
 from healer import access, errors, model
-from healer.store import reads, transaction
-from healer.web import answers, queries, shapes
+from healer.store import people, reads, transaction
+from healer.web import answers, bodies, queries, shapes
 from healer.web.services import Services
 
 STATES: Final = typing.get_args(model.RunState)
@@ -18,6 +20,8 @@ ATTEMPT_OPEN: Final = ("queued", "running")
 FOLLOWERS_MAX: Final = 64
 LOOK_S: Final = 0.2
 PIECE: Final = 64 << 10
+Reason = Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""Why a person does it, in the audit for good."""
 
 
 async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
@@ -52,6 +56,43 @@ async def _sizes(services: Services, names: list[str]) -> dict[str, int]:
     sql = "SELECT hash, size FROM blob WHERE hash IN (SELECT value FROM json_each(?))"
     found = await services.store.reader.select(sql, [transaction.dumps(names)])
     return {row["hash"]: row["size"] for row in found}
+
+
+class Cancellation(pydantic.BaseModel):
+    """The body of `POST /runs/{id}/cancel`, which may be left out."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason | None = None
+
+
+async def cancel(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 with its state now: `cancelled`, or with `ending` the one that it still has. 409 where nothing is left to end."""
+    queries.Query(request)
+    asked = await bodies.document_or_none(request, Cancellation)
+    run_id = await reads.find_run(services.store.reader, request.match_info["id"])
+    return _done(await services.people.cancel(run_id, actor=caller.actor, reason=asked.reason or ""))
+
+
+class Resolution(pydantic.BaseModel):
+    """The body of `POST /runs/{id}/resolve`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    state: people.Word
+    reason: Reason
+
+
+async def resolve(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 with its state now, which is what its controller knows where it does. 409 for one that is not unknown, or still runs."""
+    queries.Query(request)
+    asked = await bodies.document(request, Resolution)
+    run_id = await reads.find_run(services.store.reader, request.match_info["id"])
+    return _done(await services.people.resolve(run_id, asked.state, actor=caller.actor, reason=asked.reason))
+
+
+def _done(made: Mapping[str, Any]) -> web.Response:
+    return answers.json({"id": made["id"], "short": made["id"][: shapes.SHORT], **made})
 
 
 class Output:

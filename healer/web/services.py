@@ -6,11 +6,12 @@ One value that is handed to each handler; no global state, so that two daemons c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from healer import intake as intakes
 from healer import secrets, store
+from healer.store import people, seeing
 from healer.web import auth, bodies, tally
 
 State = Literal["starting", "ok", "paused", "disk-full", "stopping"]
@@ -47,12 +48,60 @@ class Revision(Protocol):
         """The sources by name."""
         ...
 
+    def rulesets(self) -> Iterable[tuple[Any, Any]]:
+        """(activation, ruleset of it)"""
+        ...
+
+
+class People(Protocol):
+    """What people ask of runs and locks; each gives a JSON object that says what became of it."""
+
+    async def cancel(self, run: str, *, actor: str, reason: str = "") -> Mapping[str, Any]:
+        """End a run, or keep it from starting."""
+        ...
+
+    async def resolve(self, run: str, state: people.Word, *, actor: str, reason: str) -> Mapping[str, Any]:
+        """Say how an unknown run ended, or that it is to be tried again."""
+        ...
+
+    async def release(self, target: str, *, actor: str, reason: str) -> Mapping[str, Any]:
+        """Let go of a lock."""
+        ...
+
+
+class Switch(Protocol):
+    """The kill switch as people use it."""
+
+    def known(self) -> Sequence[str]:
+        """The scopes that there are."""
+        ...
+
+    async def pauses(self) -> Sequence[Mapping[str, Any]]:
+        """What is paused."""
+        ...
+
+    async def pause(
+        self, scope: str, *, actor: str, reason: str, for_s: float | None = None, until_changed: bool = False, cancel: bool = False
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """Pause a scope; what is under way, and what waits."""
+        ...
+
+    async def preview(self, scope: str) -> Mapping[str, Any]:
+        """What a resume would let go."""
+        ...
+
+    async def resume(self, scope: str, *, actor: str) -> Mapping[str, Any]:
+        """End the pause of a scope."""
+        ...
+
 
 @dataclasses.dataclass(slots=True)
 class Services:
     """`status`, `reload(actor)` and `explain(id, rule)` give JSON objects; `live_output(token, "stdout"|"stderr")` what an attempt that
     runs has printed so far (masked), None when it does not run here; `ready` (whether, why not); `clock` µs; `heard(source, events)`
-    is told of what came by a request; `body_max` bytes of `POST /events`.
+    is told of what came by a request; `body_max` bytes of `POST /events`;
+    `look_again()`: runs that wait may go on; `wall` is the wall clock in µs, which people's times mean;
+    `standing_of`: what holds for a run now.
     """
 
     store: store.Store
@@ -67,6 +116,11 @@ class Services:
     state: Callable[[], State]
     ready: Callable[[], tuple[bool, str]]
     clock: Callable[[], int]
+    people: People
+    switch: Switch
+    look_again: Callable[[], Awaitable[None]]
+    wall: Callable[[], int]
+    standing_of: seeing.StandingOf
     heard: Callable[[str, int], None] = lambda _source, _events: None
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)

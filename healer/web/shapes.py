@@ -97,7 +97,8 @@ def outputs(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def attempt(row: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
-    """One attempt of a run. `kept`: how many bytes of each stream; None where there are none, or no more."""
+    """One attempt of a run. `kept`: how many bytes of each stream; None where there are none, or no more. `cancel`: who asked for
+    its end."""
     outcome = _object(row["outcome"])
     return {
         "number": row["number"],
@@ -119,6 +120,9 @@ def attempt(row: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
         "truncated": bool(outcome.get("truncated")),
         "has_output": row["stdout_hash"] is not None,
         "kept": {stream: sizes.get(row[f"{stream}_hash"]) for stream in STREAMS},
+        "cancel": None
+        if row["cancel_by"] is None
+        else {"by": row["cancel_by"], "at": iso(row["cancel_us"]), "reason": row["cancel_reason"]},
     }
 
 
@@ -132,6 +136,21 @@ def target(row: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": reasons.sentence(row["reason"], detail) if row["reason"] else "",
         "ended": iso(row["ended_us"]),
     } | {name: value for name, value in _object(row["value"]).items() if name != "local"}
+
+
+def lock(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One lock, of a row of `locks_after`. `until`: when the attempt that holds it is ended at the latest; None: until a person says."""
+    return {
+        "target": row["target"],
+        "run": row["run"],
+        "short": row["run"][:SHORT],
+        "attempt": row["number"],
+        "state": row["state"],
+        "rule": row["rule"],
+        "action": row["action"],
+        "since": iso(row["since_us"]),
+        "until": iso(row["expires_us"]) if row["attempt_state"] == "running" else None,
+    }
 
 
 def alert(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +190,53 @@ def decision(row: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": reasons.sentence(reason, fields) if reason else "",
         "next_step": reasons.next_step(reason, fields) if reason else "",
         "at": iso(row["at_us"]),
+    }
+
+
+def event(row: Mapping[str, Any], decided_to: int) -> dict[str, Any]:
+    """A journal row as lists show it, of a row of `events.events`."""
+    return {
+        "id": f"e-{row['seq']}",
+        "kind": row["kind"],
+        "source": row["source"],
+        "received_at": iso(row["at_us"]),
+        "actor": row["actor"],
+        "depth": row["depth"],
+        "cause": None if row["cause"] is None else f"e-{row['cause']}",
+        "bytes": row["bytes"],
+        "begins": row["begins"],
+        "decided": row["seq"] <= decided_to,
+        "decisions": row["decisions"],
+        "runs": row["runs"],
+        "quarantined": row["held"],
+    }
+
+
+def letter(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What one ruleset (`*`: none at all) could not digest, and what became of it."""
+    return {
+        "ruleset": row["ruleset"],
+        "error": row["error"],
+        "tries": row["tries"],
+        "at": iso(row["at_us"]),
+        "state": row["state"],
+        "ended": iso(row["ended_us"]),
+        "released": None if row["released"] is None else f"e-{row['released']}",
+    }
+
+
+def held(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of the quarantine, of a row of `events.quarantine`."""
+    return {
+        "event": f"e-{row['seq']}",
+        "ruleset": row["ruleset"],
+        "source": row["source"],
+        "kind": row["kind"],
+        "error": row["error"],
+        "tries": row["tries"],
+        "since": iso(row["at_us"]),
+        "received_at": iso(row["received_us"]),
+        "cause": None if row["cause"] is None else f"e-{row['cause']}",
     }
 
 

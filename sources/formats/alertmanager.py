@@ -2,6 +2,7 @@
 
 Used by `healer.webhook: {format: alertmanager}`. The status of each alert counts, not that of the group: a group is
 `firing` while any of its alerts is. Shape: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config.
+How it is asked which alerts fire stands in `_alertmanager_api`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from healer import errors, plugins
-from healer.formats import _words
+from healer import errors, model, plugins
+from healer.formats import _alertmanager_api, _words
+
+NEVER = "0001-01-01T00:00:00Z"
+"""`endsAt` of an alert that fires."""
 
 
 def read(body: Mapping[str, Any]) -> list[plugins.Element]:
@@ -51,7 +55,37 @@ def _element(field: str, alert: Any, group: dict[str, Any]) -> plugins.Element:
         "labels": labels,
     }
     event = {"alert": _words.fill(field, alert, found), "group": group}
-    return plugins.Element(event, "|".join((key, status, *times)))
+    return plugins.Element(event, "|".join((key, status, *map(_alertmanager_api.moment, times))))
 
 
-FORMAT = plugins.Format("alertmanager", resolves=True, read=read, fields=("alert", "group"))
+# --- what it says when it is asked ----------------------------------------------------------------------------------------
+
+
+def _firing(fires: model.Fires, receiver: str) -> plugins.Element:
+    """As a delivery would have it; of the group only what is known."""
+    alert = {"status": "firing", **fires.alert, "endsAt": NEVER}
+    return _element("alert", alert, {"version": "4", "status": "firing", "receiver": receiver})
+
+
+def _resolved(event: Mapping[str, Any], at: str) -> plugins.Element:
+    """The end of what an event said that fires."""
+    said, group = event.get("alert"), event.get("group")
+    alert = dict(said) if isinstance(said, Mapping) else {}
+    since = {"started_at": at} if alert.get("started_at") == alert.get("startsAt") else {}
+    alert |= {"status": "resolved", "endsAt": at} | since
+    ended = {**event, "alert": alert}
+    if isinstance(group, Mapping):
+        ended["group"] = {**group, "status": "resolved"}
+    return plugins.Element(ended)
+
+
+def _receiver(event: Mapping[str, Any]) -> str:
+    group = event.get("group")
+    named = group.get("receiver") if isinstance(group, Mapping) else None
+    return named if isinstance(named, str) else ""
+
+
+INQUIRY = model.Inquiry(
+    _alertmanager_api.ALERTS, _alertmanager_api.STATUS, _alertmanager_api.read, _alertmanager_api.up_since_us, _firing, _resolved, _receiver
+)  # fmt: skip
+FORMAT = plugins.Format("alertmanager", resolves=True, read=read, fields=("alert", "group"), inquiry=INQUIRY)

@@ -15,9 +15,9 @@ from typing import Any
 
 from healer import cli, dispatch
 from healer.child import jobs
-from healer.store import claiming, deciding, finishing, journal, transaction, writer
+from healer.store import claiming, deciding, finishing, journal, people, transaction, writer
 
-UNITS = ("accept", "decide", "claim", "finish", "take-up")
+UNITS = ("accept", "decide", "claim", "finish", "take-up", "cancel")
 PLACES = (
     *(f"{unit}-{side}-commit" for unit in UNITS for side in ("before", "after")),
     "effect-before-folder", "effect-before-shim", "effect-after-shim",
@@ -68,6 +68,7 @@ def watch_units(place: str, die: Callable[[], None]) -> None:
     around(claiming.Claim, "_start", lambda *_: _noted.add("claim"), nothing)
     around(finishing.Finish, "apply", lambda *_: _noted.add("finish"), nothing)
     around(finishing.TakeUp, "apply", lambda *_: _noted.add("take-up"), nothing)
+    around(people.Cancel, "apply", lambda *_: _noted.add("cancel"), nothing)
 
     def die_with_it(_: Any) -> None:
         if unit in _noted:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import pathlib
+import socket
+import ssl
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, Final
+
+import pytest
 
 BOOK: Final = """\
 - name: rs
@@ -81,3 +88,96 @@ def test_one_rulebook_on_three_times(daemon: Any, wait_for: Callable[..., None])
     records = [json.loads(text) for (text,) in daemon.rows("SELECT record FROM audit WHERE kind = 'shutdown'")]
     assert sorted((one["activation"], one["state"]) for one in records) == [("eu", "ended"), ("us", "begins anew")]
     daemon.verified()
+
+
+HOOK: Final = """\
+- name: rs
+  hosts: all
+  sources:
+    - ansible.eda.webhook:
+        {host: 127.0.0.1, port: %d, token: "{{ token }}", certfile: %s/cert.pem, keyfile: %s/key.pem}
+  rules:
+    - name: heard
+      condition: event.payload.go is defined
+      action: {run_playbook: {name: note.yml, extra_vars: {text: "{{ region }} {{ event.payload.go }}"}}}
+"""
+SHARING: Final = """\
+environment: test
+mode: active
+activations:
+  - {name: eu, rulebook: rulebooks/healing.yml, vars: {region: eu, token: %s}, env: {WHO: egon}, inventory: inventory}
+  - {name: us, rulebook: rulebooks/healing.yml, vars: {region: us, token: %s}, env: {WHO: sam, MORE: x}, inventory: inventory}
+"""
+
+
+@pytest.fixture
+def sharing(daemon: Any) -> Any:
+    """(daemon, port): two activations of a rulebook that listens with TLS."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", daemon.base / "key.pem", "-out", daemon.base / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    daemon.write("healer.yaml", SHARING % ("t0ken", "t0ken"))
+    daemon.write("controllers.yaml", "controllers: {site: {type: ansible}}\n")
+    daemon.write("actions.yaml", "{}\n")
+    daemon.write("rulebooks/healing.yml", HOOK % (port, daemon.base, daemon.base))
+    daemon.write("playbooks/note.yml", PLAY % daemon.effects)
+    (daemon.project / "inventory/hosts.yml").write_text(json.dumps({"all": {"hosts": {"h1": {
+        "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
+    }}}}))  # fmt: skip
+    return daemon, port
+
+
+def sent(folder: pathlib.Path, port: int, token: str) -> int:
+    """The status of one POST over TLS; the connection is tried once."""
+    trusting = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=trusting)
+    connection.request("POST", "/endpoint", json.dumps({"go": "now"}), {"Authorization": f"Bearer {token}"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_activations_share_a_listener_that_is_up_when_the_daemon_is_ready(
+    sharing: tuple[Any, int], wait_for: Callable[..., None]
+) -> None:
+    daemon, port = sharing
+    daemon.start()
+    daemon.ready()
+    assert (sent(daemon.base, port, "wrong"), sent(daemon.base, port, "t0ken")) == (401, 200)
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    lines = sorted(daemon.effects.read_text().splitlines())
+    assert lines == ["eu now egon h1", "us now sam h1"]  # each has its own environment in what it does
+    (source,) = daemon.status()["sources"]
+    assert (source["name"], source["state"], source["events"]) == (
+        f"ansible.eda.webhook:127.0.0.1:{port}",
+        "running",
+        1,
+    )
+    said = [
+        line
+        for line in daemon.said().splitlines()
+        if f"listens on 127.0.0.1, port {port}" in line or "ready on port" in line
+    ]
+    assert ["listens" in line for line in said] == [True, False]
+
+
+def test_other_tokens_on_one_port_are_refused_with_both_activations(sharing: tuple[Any, int]) -> None:
+    daemon, port = sharing
+    daemon.write("healer.yaml", SHARING % ("t0ken", "another"))
+    place = "rulebooks/healing.yml:4:7"
+    said = (
+        f"{place}: error[port-shared]: port {port} of the activation 'us' is taken by the source of 'eu' at {place}, "
+        "and its token is another: one listener can check one only"
+    )
+    checked = subprocess.run(
+        [sys.executable, "-m", "healer", "validate", daemon.project], capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, said in checked.stdout) == (1, True)
+    daemon.start()
+    assert not daemon.came_up()
+    assert (daemon.ended(), said in daemon.said()) == (1, True)

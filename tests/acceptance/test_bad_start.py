@@ -50,7 +50,7 @@ MISTAKES: Final[dict[str, tuple[str, str, str, str]]] = {
     "an unknown target": (BOOK, book(action="{run_action: {name: heal, target: nohost}}"), "unknown_target", "nohost"),
     "a throttle that is none": (BOOK, book() + "      throttle: {once_within: soon, group_by_attributes: [event.heal]}\n", "", "soon"),
     "two rules of one name": (BOOK, book() + f"    - {{name: broken, condition: {FINE}, action: {{none: {{}}}}}}\n", "", "broken"),
-    "a template that is none": (BOOK, book(action='{run_action: {name: heal, target: "{{ event.heal"}}'), "", "template"),
+    "a template that is none": (BOOK, book(action='{run_action: {name: heal, target: "{{ event.heal + }}"}}'), "", "template"),
     "an unknown setting": ("healer.yaml", "enviroment: prod\n", "", "enviroment"),
     "a setting of the wrong kind": ("healer.yaml", "server: {port: high}\n", "", "port"),
     "an unknown type of controller": ("controllers.yaml", "controllers: {here: {type: locl}}\n", "", "locl"),

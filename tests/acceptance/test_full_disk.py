@@ -188,6 +188,23 @@ def test_what_it_says_while_it_is_full(healing: Any, disk: Disk, wait_for: WaitF
     assert "Traceback" not in healing.said()
 
 
+def test_it_gives_no_sign_of_life_while_it_is_full(healing: Any, disk: Disk, wait_for: WaitFor) -> None:
+    healing.write(
+        "healer.yaml", "mode: active\nheartbeat: {url: 'http://127.0.0.1:1/', every: 1 second, timeout: 1 second}\n"
+    )
+    healing.start()
+    healing.ready()
+
+    def why() -> str:
+        return str(healing.status()["heartbeat"]["why"])
+
+    wait_for(lambda: why().startswith("it does not arrive"), 60, "a beat, which nobody takes")
+    with disk.full():
+        refused(healing, "POST", "/events", {"heal": "h2"})
+        wait_for(lambda: why() == "none is sent: the disk is full", 60, "none to be sent")
+    wait_for(lambda: why().startswith("it does not arrive"), 60, "beats again")
+
+
 def test_what_was_taken_is_done_once_and_what_was_refused_never(healing: Any, disk: Disk, wait_for: WaitFor) -> None:
     healing.start()
     healing.ready()

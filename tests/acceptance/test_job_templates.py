@@ -60,6 +60,27 @@ def serving(fake: Any) -> Iterator[None]:
         loop.close()
 
 
+def test_the_token_that_a_job_says_is_shown_to_nobody(daemon: Any, wait_for: Callable[..., None]) -> None:
+    """Of the very first attempt after a start too: the token is opened only when the controller begins."""
+    fake = fake_aap.Fake()
+    fake.template("Restart", "variables", "limit")
+    fake.statuses = ["successful"]
+    fake.on_launch = lambda job: setattr(job, "stdout", f"it came with {fake_aap.TOKEN} today\n".encode())
+    with serving(fake):
+        daemon.write("rulebooks/healing.yml", BOOK)
+        daemon.variables |= {"EDA_CONTROLLER_TOKEN": fake_aap.TOKEN, "EDA_CONTROLLER_URL": fake.url}
+        daemon.start("--mode", "active")
+        daemon.ready().event({"broken": "nginx"})
+        wait_for(lambda: daemon.states() == ["succeeded"])
+    (run,) = daemon.runs()
+    assert "it came with *** today" in daemon.healer("runs", "show", run["id"], "--output").stdout
+    daemon.stop()
+    kept = [
+        path for path in (daemon.log, *daemon.data.rglob("*"), *(daemon.project / "logs").rglob("*")) if path.is_file()
+    ]
+    assert [path for path in kept if fake_aap.TOKEN.encode() in path.read_bytes()] == []
+
+
 @pytest.mark.parametrize("way", ["controllers.yaml", "environment"])
 def test_a_job_is_started_and_what_it_gives_is_heard(daemon: Any, wait_for: Callable[..., None], way: str) -> None:
     fake = fake_aap.Fake()

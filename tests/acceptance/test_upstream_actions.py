@@ -122,6 +122,27 @@ def test_facts_of_hosts_are_gathered_at_the_start(daemon: Any, wait_for: Callabl
     daemon.verified()
 
 
+ALIKE: Final = """\
+- {name: first, hosts: all, gather_facts: true, sources: [{healer.api: {}}], rules: [{name: r, condition: event.a == 1, action: {none: {}}}]}
+- name: "{{ evil }}"
+  hosts: all
+  sources: []
+  rules:
+    - name: known
+      condition: fact.ansible_system == "Linux"
+      action: {run_module: {name: ansible.builtin.lineinfile, module_args: {path: "%s", create: true, line: known}}}
+"""
+
+
+def test_facts_go_to_a_ruleset_whose_name_looks_like_a_template(daemon: Any, wait_for: Callable[..., None]) -> None:
+    project(daemon, "parallel")
+    daemon.write("rulebooks/healing.yml", ALIKE % daemon.effects)
+    daemon.start()
+    daemon.ready()
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    assert daemon.effects.read_text() == "known\n"
+
+
 def test_a_playbook_of_a_collection_is_run_by_its_name(daemon: Any, wait_for: Callable[..., None]) -> None:
     project(daemon, "parallel")
     book = (

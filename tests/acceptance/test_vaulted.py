@@ -20,13 +20,15 @@ BOOK: Final = """\
   rules:
     - name: heard
       condition: event.heard == true
-      action:
-        run_playbook:
-          name: note.yml
-          extra_vars:
-            token: "{{{{ token }}}}"
-            all: {{deep: ["{{{{ db.password }}}}", plain]}}
-            here: {here}
+      actions:
+        - debug: {{var: token}}
+        - debug: {{var: db}}
+        - run_playbook:
+            name: note.yml
+            extra_vars:
+              token: "{{{{ token }}}}"
+              all: {{deep: ["{{{{ db.password }}}}", plain]}}
+              here: {here}
 """
 GREETER: Final = """\
 import asyncio
@@ -77,7 +79,7 @@ def project(daemon: Any) -> Any:
     daemon.write("healer.yaml", SETTINGS)
     daemon.write("controllers.yaml", "controllers: {site: {type: ansible, inventory: inventory}}\n")
     daemon.write("actions.yaml", "{}\n")
-    daemon.write("rulebooks/healing.yml", BOOK.format(here="!vault " + indented(vaulted(base, OTHER), 14)))
+    daemon.write("rulebooks/healing.yml", BOOK.format(here="!vault " + indented(vaulted(base, OTHER), 16)))
     daemon.write("vars/open.yml", "token: !vault " + indented(vaulted(base, TOKEN), 2))
     daemon.write("vars/shut.yml", vaulted(base, f"db: {{password: {PASSWORD}}}\n"))
     daemon.write("sources/greeter.py", GREETER)
@@ -97,6 +99,8 @@ def test_vaulted_values_reach_what_is_run_and_nothing_else(project: Any, wait_fo
     shown = project.healer("runs", "show", run["id"], "--output").stdout
     assert "***" in shown
     project.stop()
+    said = project.said()
+    assert ("token: ***\n" in said, 'db: {"password":"***"}\n' in said, "ansible-vault:" in said) == (True, True, False)
     kept = [path for path in project.data.rglob("*") if path.is_file()] + [
         project.log,
         *(project.project / "logs").rglob("*"),

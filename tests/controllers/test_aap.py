@@ -382,3 +382,9 @@ async def test_token_serves_once(aap_site: Any) -> None:
     with pytest.raises(_shimmed.TokenUsed):
         await aap_site.run()
     assert len(aap_site.launches()) == 1
+
+
+async def test_a_pause_finds_what_was_not_launched(aap_site: Any) -> None:
+    assert await aap_site.controller.withhold(aap_site.job())
+    await aap_site.controller.run(aap_site.job(), aap_site.hear)
+    assert not await aap_site.controller.withhold(aap_site.job())

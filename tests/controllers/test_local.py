@@ -303,6 +303,27 @@ async def test_what_was_never_started_is_absent_for_ever(site: Site) -> None:
         await site.controller.run(job, site.hear)
 
 
+async def test_a_pause_keeps_from_starting_what_has_not(site: Site) -> None:
+    job = site.job(("/bin/sh", "-c", f"echo x >> {site.work}/effect"))
+    assert await site.controller.withhold(job)
+    assert await site.controller.withhold(job)
+    with pytest.raises(_shimmed.TokenUsed):
+        await site.controller.run(job, site.hear)
+    assert not (site.work / "effect").exists()
+    assert (await site.controller.find(job)).state == "absent"
+
+
+async def test_a_pause_leaves_alone_what_runs_and_what_has_ended(site: Site, wait_for_async: WaitAsync) -> None:
+    site.script("work.sh", "#!/bin/sh\necho begun\nuntil [ -e go ]; do sleep 0.05; done")
+    job = site.job("work.sh")
+    running = asyncio.ensure_future(site.controller.run(job, site.hear))
+    await wait_for_async(lambda: site.heard)
+    assert not await site.controller.withhold(job)
+    (site.revision / "go").touch()
+    assert (await running).state == "succeeded"
+    assert not await site.controller.withhold(job)
+
+
 async def test_lost_shim_is_unknown(site: Site, wait_for_async: WaitAsync) -> None:
     site.script("slow.sh", "#!/bin/sh\necho $$\nexec sleep 120")
     job = site.job("slow.sh")

@@ -45,8 +45,8 @@ def unknown(text: str) -> Iterator[str]:
 
 
 def test_what_is_none_is_found() -> None:
-    assert list(unknown("`healer sources` lists them; healer runs show X; healer runs resolve X")) == [
-        "healer sources", "healer runs resolve",
+    assert list(unknown("`healer sources` lists them; healer runs show X; healer runs start X")) == [
+        "healer sources", "healer runs start",
     ]  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pydantic
 import pytest
 
-from healer import project, units
+from healer import config, measures, project, units
 from healer.catalog import building
-from healer.project import controllers, settings, tree
+from healer.project import controllers, settings, shipped, tree
 
 
 @pytest.fixture
@@ -38,6 +38,8 @@ def rows(page: str, section: str) -> Iterator[list[str]]:
     text = page.split(f"\n## {section}\n")[1].split("\n## ", maxsplit=1)[0]
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("### "):
+            return
         if line.startswith("|") and cells[0] not in ("key", "---"):
             yield cells
 
@@ -59,40 +61,60 @@ def test_names_mean_what_the_page_says(loaded: project.Loaded, text: str, target
     assert (str(found) if hasattr(found, "kind") else None) == target
 
 
-def keys(shape: type[pydantic.BaseModel], before: str = "") -> Iterator[tuple[str, Any]]:
+def keys(shape: pydantic.BaseModel, before: str = "") -> Iterator[tuple[str, Any]]:
     """(place, default) of each setting; sections that are settings of their own are gone through."""
-    for name, field in shape.model_fields.items():
-        default = field.get_default(call_default_factory=True)
+    for name, field in type(shape).model_fields.items():
+        default = getattr(shape, name)
         place = f"{before}{field.alias or name}"
-        if isinstance(default, pydantic.BaseModel):
-            yield from keys(type(default), f"{place}.")
+        if isinstance(default, pydantic.BaseModel) and not isinstance(default, measures.RateShape):
+            yield from keys(default, f"{place}.")
         else:
             yield place, default
 
 
 def read(text: str, default: Any) -> Any:
     """A default as the page writes it, in the kind of the real one."""
+    if isinstance(default, measures.RateShape):
+        return measures.RateShape(**measures.rate_of(text))
     if isinstance(default, float):
         return units.duration_s(text)
     if isinstance(default, int) and not text.isdecimal():
         return units.size_bytes(text)
-    return default if text == "–" and default in (None, "", {}) else type(default)(text)
+    return default if text == "–" and default in (None, "", {}, []) else type(default)(text)
 
 
 def test_every_setting_stands_there_with_its_default(page: str) -> None:
     told = {cells[0].strip("`"): cells[1].strip("`") for cells in rows(page, "healer.yaml")}
-    assert set(told) == {place for place, _ in keys(project.Settings)}
-    for place, default in keys(project.Settings):
+    assert set(told) == {place for place, _ in keys(project.Settings())}
+    for place, default in keys(project.Settings()):
         assert read(told[place], default) == default, place
     refused = page.split("What no gate reads yet is refused", maxsplit=1)[1].split("\n\n", maxsplit=1)[0]
-    assert [
-        name for name in (*settings.GATES_NOT_YET, "storm", "policies", "inhibit") if f"`{name}`" not in refused
-    ] == []
+    assert [name for name in settings.GATES_NOT_YET if f"`{name}`" not in refused] == []
 
 
 def test_every_key_of_an_action_stands_there(page: str) -> None:
     told = [cells[0].strip("`") for cells in rows(page, "actions.yaml")]
-    assert told == list(building.EntryShape.model_fields)
+    assert sorted(told) == sorted(building.EntryShape.model_fields)
+
+
+def test_every_key_of_a_policy_stands_there(page: str) -> None:
+    section = page.split("\n### policies\n")[1].split("\n### ", maxsplit=1)[0]
+    told = {
+        name
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])
+    }
+    assert told == {*shipped.Select.model_fields, *measures.KEYS}
+    text = "cooldown: 15 minutes, " + ", ".join(
+        f"{cells[0].strip('`')}: {cells[1].strip('`').split('`, `')[0]}"
+        for line in section.splitlines()
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")])[0]
+        in ("`rate_limit`", "`breaker`", "`blast_radius`", "`flapping`")
+    )
+    document = config.read_text(f"policies: [{{name: x, {text}}}]\n", "healer.yaml")
+    settings.read(document, {}, {})
+    assert [str(one) for one in document.diagnostics] == []
 
 
 def test_every_key_of_a_controller_stands_there(page: str) -> None:

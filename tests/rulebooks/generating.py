@@ -206,6 +206,10 @@ def timed(seed: int) -> Case:
         # A fact in a window makes the peer raise: it has no time there.
         fact = draw.random() < 0.1 and not any("timeout" in rule["condition"] for rule in rules)
         steps.append({"fact" if fact else "event": body})
+        if draw.random() < 0.15:  # of a group, or of what waits
+            steps.append(
+                {"retract": draw.choice([{"h": draw.choice(groups)}, {"g": "a"}, {"h": "a", "g": "b"}, {"n": number}])}
+            )
         if draw.random() < 0.5:
             steps.append({"advance_ms": draw.choice([1000, 2000, 3000, 5000])})
     steps.append({"advance_ms": 10_000})
@@ -224,6 +228,45 @@ def _timed_rule(draw: random.Random, text: str) -> dict[str, Any]:
     if kind == "accumulate_within":
         throttle["threshold"] = draw.randint(1, 3)
     return {"condition": text, "throttle": throttle}
+
+
+def alone(seed: int) -> Case:
+    """One `not_all` among plain rules and joins that take its events. Not beside a throttle, where the peer raises at each event; and of
+    events that wait behind one of their kind no facts, which leave in another order there."""
+    draw = random.Random(seed)
+    timeout = f"{draw.choice([4, 6])} seconds"
+    rules: list[dict[str, Any]] = [
+        {
+            "condition": {
+                "not_all": [f"event.{name} == 1" for name in draw.sample("abcd", draw.choice([2, 2, 3]))],
+                "timeout": timeout,
+            }
+        }
+    ]
+    plain = [
+        "event.a == 1",
+        "event.b == 1",
+        "event.c == 1",
+        "event.a is defined",
+        "event.d == 1",
+        "event.b == 1 or event.c == 1",
+    ]
+    rules += [{"condition": draw.choice(plain)} for _ in range(draw.randint(0, 2))]
+    if draw.random() < 0.3:
+        rules.append({"condition": {"all": [f"event.{name} == 1" for name in draw.sample("abcd", 2)]}})
+    draw.shuffle(rules)
+    steps: list[dict[str, Any]] = []
+    for number in range(draw.randint(3, 10)):
+        if draw.random() < 0.65:
+            steps.append(
+                {"event": {"n": number, **dict.fromkeys(draw.choices("abcd", k=draw.choice([1, 1, 1, 2])), 1)}}
+            )
+        elif draw.random() < 0.2:
+            steps.append({"retract": draw.choice([{"n": draw.randint(0, 8)}, {draw.choice("abcd"): 1}])})
+        else:
+            steps.append({"advance_ms": draw.choice([500, 1000, 1500, 2000, 3000])})
+    steps.append({"advance_ms": 9_000})
+    return Case(book(rules, multiple=draw.random() < 0.4), steps)
 
 
 # --- absence ------------------------------------------------------------------------------------------------------------------
@@ -330,5 +373,5 @@ def _retraction(draw: random.Random, before: list[dict[str, Any]]) -> dict[str, 
 
 
 KINDS: dict[str, Callable[[int], Case]] = {
-    "absence": absence, "expressions": expressions, "joins": joins, "facts": facts, "timed": timed,
+    "absence": absence, "alone": alone, "expressions": expressions, "joins": joins, "facts": facts, "timed": timed,
 }  # fmt: skip

@@ -227,6 +227,12 @@ def of_controllers(value: Any, folder: pathlib.Path) -> list[errors.Diagnostic]:
     return [one for one in document.diagnostics if one.severity == "error"]
 
 
+GATES = {
+    "cooldown": "5m", "max_age": "1 hour", "defer_for": "2h", "settle": "60 seconds", "attempts": 2, "timeout": "5m", "rate_limit": "30 per hour",
+    "breaker": {"failures": 3, "within": "30 minutes", "retry_after": "0s"}, "flapping": {"cycles": 4, "within": "1h"},
+    "blast_radius": {"targets": "20 %", "at_least": 0, "or": 3, "of": "group:web", "within": "1 hour"},
+    "windows": {"allow": [{"days": "mon-fri, sun", "hours": "22:00-06:00", "timezone": "Europe/Vienna"}], "block": [{"dates": "2026-12-24..2026-12-31"}]},
+}  # fmt: skip
 CHECKS = {"healer": of_healer, "actions": of_actions, "metadata": of_metadata, "controllers": of_controllers}
 SAMPLES: dict[str, list[Any]] = {
     "healer": [{
@@ -241,12 +247,19 @@ SAMPLES: dict[str, list[Any]] = {
             {"name": "b", "rulebook": "a.b.c", "mode": "observe", "inventory": None, "compat": "upstream", "vars_files": []},
         ],
         "defaults": {"run_action": {"cooldown": None, "max_age": "15 minutes", "attempts": 2, "concurrency": {"daemon": 3}}},
+    }, {
+        "storm": {"matches": "200 per 2 minutes", "calm": "5m"}, "defaults": {"run_action": {**GATES, "chain_depth": "none"}},
+        "policies": [{"name": "a", "select": {"environment": ["prod"], "impact": ["high"], "labels": {"a": "b*"}, "severity": ["critical"]}, **GATES},
+                     {"name": "b", "concurrency": 2, "blast_radius": {"targets": 5, "within": "1 day"}, "rate_limit": "2 per 10 minutes"}],
+        "inhibit": [{"source": {"alertname": "NodeDown"}, "target": {"alertname": "ServiceDown"}, "equal": ["instance"]}],
+    }, {
+        "storm": "none", "policies": None, "inhibit": [], "defaults": {"run_action": {key: "none" for key in GATES if key != "timeout"} | {"windows": False}},
     }],
     "actions": [{"actions": {
         "a": {"playbook": "a.yml", "description": "x", "parameters": {"s": {"type": "string", "pattern": "^a"}}, "required": ["s"],
               "target": "none", "timeout": "5 minutes", "idempotent": True, "impact": "low", "tags": ["t"], "events": ["e.x"]},
         "b": {"command": ["ls", "-l"], "cooldown": "0 seconds", "attempts": 1, "payload_parameters": []}, "c": {"script": "c.sh"},
-        "d": {"module": "a.b.c", "controller": "x", "concurrency": 2, "max_age": None},
+        "d": {"module": "a.b.c", "controller": "x", "concurrency": 2, "max_age": None}, "e": {"script": "e.sh", **GATES},
     }}],
     "metadata": [{"impact": "high", "parameters": {"n": {"type": ["integer", "null"], "minimum": 0, "default": 1}}}, {"playbook": "x.yml"}],
     "controllers": [{"controllers": {
@@ -255,7 +268,7 @@ SAMPLES: dict[str, list[Any]] = {
     }, "default": "here"}],
 }  # fmt: skip
 TOO_FAR = re.compile(
-    "unknown-source|unknown-filter|no-file|name: .* is no (variable|name of a variable|name of an activation)|duplicate-name: the activation|"
+    "unknown-source|unknown-filter|no-file|name: .* is no (variable|name of a variable|name of an activation)|duplicate-name: the (activation|policy)|"
     "unknown-parameter|duplicate-event-type|unknown[-_]controller(-type)?: no controller is named '|.* its default is wrong"
     "|.*(at least|at most|more than) [0-9]+ (second|minute|hour|day|year)|.* is not supported yet"
     r"|.* a whole number is wanted, got [0-9]+\.0|.* a path .*, got '.*\\n'"

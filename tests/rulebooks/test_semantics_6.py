@@ -52,6 +52,78 @@ def test_6_2_patterns_are_javas(on: Any) -> None:
     assert on.rules([works], {"k": "x.*y"}, {"l": ["axxy"]}) == [[], ["r0"]]
 
 
+def test_6_1_match_is_a_search_with_a_mark_before_the_pattern(on: Any) -> None:
+    """So of alternatives only the first has to be at the start, and with `multiline` it is at the start of any line."""
+    on.table({
+        'event.s is match("a|b")': of("s", ("ax", True), ("xa", False), ("xb", True)),
+        'event.s is match("(a|b)")': of("s", ("bx", True), ("xb", False)),
+        'event.s is match("a", multiline=true)': of("s", ("x\na", True), ("xa", False)),
+    })  # fmt: skip
+
+
+BREAKS = ("\n", "\r", "\r\n", "\x85", "\u2028", "\u2029")
+
+
+def test_6_2_lines_break_where_java_breaks_them(on: Any) -> None:
+    for condition in ('event.s is search("^b$", multiline=true)', 'event.s is search("(?m)^b$")'):
+        pairs = [(f"a{one}b{other}c", True) for one in BREAKS for other in BREAKS]
+        on.table(
+            {condition: of("s", *pairs, *((f"b{one}", True) for one in BREAKS), ("a\x0bb", False), ("ab\n", False))}
+        )
+    on.table({
+        'event.s is search("b$")': of("s", *((f"b{one}", True) for one in BREAKS), ("b\n\n", False), ("b\nc", False)),
+        'event.s is search("(?m)^\\s")': of("s", ("a\r\nb", False), ("a\r\n b", True)),
+        'event.s is search("a.b")': of("s", *((f"a{one}b", False) for one in BREAKS), ("a\x0bb", True)),
+    })  # fmt: skip
+
+
+def test_6_2_words_end_between_letters_of_any_script_and_case_is_that_of_ascii(on: Any) -> None:
+    on.table({
+        r'event.s is search("\bfoo\b")': of("s", ("a foo.", True), ("éfoo", False), ("fooé", False), ("foo_", False), ("\u0663foo", False)),
+        r'event.s is search("\Bfoo")': of("s", ("éfoo", True), ("-foo", False)),
+        'event.s is search("(?i)k")': of("s", ("K", True), ("\u212a", False)),
+        'event.s is search("É", ignorecase=true)': of("s", ("É", True), ("é", False)),
+        'event.s is search("(?i)[Z-a]")': of("s", ("z", True), ("b", False)),
+        r'event.s is search("(?i)\p{Lower}")': of("s", ("A", True), ("É", False)),
+    })  # fmt: skip
+
+
+def test_6_2_flags_hold_to_the_end_of_their_group(on: Any) -> None:
+    on.table({
+        'event.s is search("a.b(?s)c.d")': of("s", ("axbc\nd", True), ("a\rbcxd", False), ("a\nbcxd", False)),
+        'event.s is search("(?s:a.)b.")': of("s", ("a\nbx", True), ("a\nb\r", False)),
+        'event.s is search("(a(?i)b)c")': of("s", ("aBc", True), ("aBC", False)),
+        'event.s is search("a$(?m)")': of("s", ("a\n", True), ("a\nb", False)),
+    })  # fmt: skip
+
+
+def test_6_2_classes_of_all_but_something(on: Any) -> None:
+    on.table({
+        r'event.s is search("^a[\s\S]*b$")': of("s", ("a\n\u2028b", True), ("a", False)),
+        r'event.s is search("^[^\S\n]+$")': of("s", (" \t\x0b", True), ("\u00a0", False)),
+        r'event.s is search("^[\w\S]$")': of("s", ("é", True), ("\x0b", False)),
+        r'event.s is search("^[\H][\V]$")': of("s", ("ab", True), ("\u2003b", False), ("a\u2028", False)),
+        r'event.s is search("^[\P{Lower}]$")': of("s", ("A", True), ("a", False)),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_6_2_a_literal_knows_five_escapes(on: Any, quote: str) -> None:
+    """All other backslashes stay; a regular expression sees them."""
+    for written, meant in ((r"\t\n\f\r\0", "\t\n\f\r\0"), (r"\\n", "\\\n"), (r"\000", "\0" + "00")):
+        on.table({f"event.s == {quote}{written}{quote}": of("s", (meant, True), (written, False))})
+    for stays in (r"\x41", r"\u00e9", r"\101", r"\d", r"\\", r"\a\b\v\e", r"\/", r"\U0001F600"):
+        on.table({f"event.s == {quote}{stays}{quote}": of("s", (stays, True))})
+    on.table({f"event.s is search({quote}^\\x41\\u00e9${quote})": of("s", ("Aé", True))})
+
+
+def test_6_2_a_tab_in_a_condition_is_blanks_up_to_the_next_eighth_column(on: Any) -> None:
+    on.table({
+        'event.s == "\t"': of("s", (" " * 4, True), ("\t", False)), "event.s ==\t'a\tb'": of("s", ("a" + " " * 6 + "b", True)),
+        'event.s == "a\\tb"': of("s", ("a\tb", True)),
+    })  # fmt: skip
+
+
 def test_6_2_what_a_linear_engine_cannot_do_is_refused_here(on: Any) -> None:
     """We differ on purpose: the peer backtracks."""
     for pattern, text in (("a++b", "aab"), ("(?=ab)a", "ab"), (r"(a)\1", "aa")):

@@ -252,3 +252,125 @@ def test_8_10_only_all_with_a_timeout_includes_its_end(on: Any) -> None:
     join = [{"all": ["event.a == 1", "event.b == 1"], "timeout": "10 seconds"}]
     for wait, (first, then) in itertools.product((10, 10.5), itertools.permutations("ab")):
         assert on.rules(join, {first: 1}, {"advance_s": wait}, {then: 1})[-1] == (["r0"] if wait == 10 else [])
+
+
+# --- measured since -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_retraction_frees_the_groups_that_it_fits(on: Any) -> None:
+    """Of a group the peer has a fact of its own with its attributes, by their names as they are written."""
+    event, other = {"i": 1, "h": "a", "g": 1}, {"i": 1, "h": "b", "g": 1}
+    free, not_ = {"retract": {"h": "a"}}, {"retract": {"h": "a", "i": 1}}
+    assert on.rules([ONCE], event, other, free, event, other, not_, event) == [["r0"], ["r0"], [], ["r0"], [], [], []]
+    second = throttled(accumulate_within="10 seconds", threshold=2)
+    assert on.rules([second], event, other, free, event, other, event) == [[], [], [], [], ["r0"], ["r0"]]
+    both = throttled(once_within="10 seconds", group_by_attributes=["event.h", "g"])
+    assert on.rules([both], event, {"retract": {"g": 1}}, event, {"retract": {"h": "a", "g": 1.0}}, event) == [
+        ["r0"],
+        [],
+        ["r0"],
+        [],
+        [],
+    ]
+    deep = throttled(once_within="10 seconds", group_by_attributes=["event.m.k"])
+    event = {"i": 1, "m": {"k": 1}}
+    assert on.rules([deep], event, {"retract": {"m": {"k": 1}}}, event, {"retract": {"m.k": 1}}, event) == [
+        ["r0"],
+        [],
+        [],
+        [],
+        ["r0"],
+    ]
+    event = {"i": 1, "h": None}
+    assert on.rules([ONCE], event, {"retract": {"h": None}}, event) == [["r0"], [], ["r0"]]
+    assert on.rules([ONCE], {"fact": event}, {"retract": {"h": None}}, {"fact": event}) == [["r0"], [], ["r0"]]
+    whole = {"retract": {"h": "a"}, "partial": False}
+    assert on.rules([ONCE], {"i": 1, "h": "a"}, whole, {"i": 1, "h": "a"}) == [["r0"], [], []]
+
+
+def test_once_after_fires_at_its_time_with_the_groups_that_are_left_be_it_none(on: Any) -> None:
+    steps = [{"i": 1, "h": "a", "n": 0}, {"i": 1, "h": "b", "n": 1}, {"retract": {"h": "a"}}, {"advance_s": 30}]
+    assert on.shown([AFTER], *steps) == ["-", "-", "-", "r0@10{m: 1}"]
+    assert on.shown([AFTER], steps[0], {"retract": {"h": "a"}}, {"advance_s": 30}) == ["-", "-", "r0@10{}"]
+    assert on.shown([AFTER], steps[0], {"retract": {"n": 0}}, {"advance_s": 30}) == ["-", "-", "r0@10{m: 0}"]
+    assert (
+        on.shown([AFTER], steps[0], {"retract": {"h": "a"}}, {"advance_s": 4}, steps[1], {"advance_s": 30})[-1]
+        == "r0@10{m: 1}"
+    )
+
+
+@pytest.mark.parametrize("rule", [AFTER, ONCE, throttled(accumulate_within="10 seconds", threshold=2), not_all("ab")])
+def test_a_retraction_of_everything_ends_every_window(on: Any, rule: Any) -> None:
+    event = {"i": 1, "h": "a", "a": 1, "n": 0}
+    found = on.shown([rule], event, {"retract": {}}, {"advance_s": 1}, {**event, "n": 1}, {"advance_s": 30})
+    alike = on.shown([rule], {"advance_s": 1}, {**event, "n": 1}, {"advance_s": 30})
+    assert found[2:] == alike
+
+
+def test_who_completes_a_not_all_is_seen_by_no_rule_behind_it(on: Any) -> None:
+    """Nor a fact; what stands before it in the file has fired."""
+    rules = [not_all("ab"), "event.b == 1", "event.a == 1"]
+    for mmr, last in ((False, "-"), (True, "r1{m: 2}")):
+        found = on.shown(rules, {"a": 1, "n": 0}, {"b": 1, "n": 1}, {"b": 1, "n": 2}, mmr=mmr)
+        assert found == ["r2{m: 0}", "-", last]
+        assert on.shown(rules[::-1], {"a": 1, "n": 0}, {"b": 1, "n": 1}, mmr=mmr) == ["r0{m: 0}", "r1{m: 1}"]
+    assert on.shown(rules, {"fact": {"a": 1, "n": 0}}, {"fact": {"b": 1, "n": 1}}) == ["r2{m: 0}", "-"]
+    join = {"all": ["event.a == 1", "event.b == 1"]}
+    assert on.shown([not_all("ab"), join], {"a": 1, "n": 0}, {"b": 1, "n": 1}, {"a": 1, "n": 2}) == ["-", "-", "-"]
+
+
+def test_a_partner_that_a_rule_took_stays_and_begins_a_window_when_the_rest_has_come(on: Any) -> None:
+    """Without match_multiple_rules: whoever took it, wherever the rule stands."""
+    timed = [(0, {"a": 1, "n": 0}), (3, {"b": 1, "n": 1})]
+    assert timeline(on, [not_all("ab"), "event.a == 1"], *timed) == ["r1{m: 0}", "r0@13{m_0: 0}"]
+    assert timeline(on, ["event.a == 1", "event.b == 1", not_all("ab")], *timed) == [
+        "r0{m: 0}",
+        "r1{m: 1}",
+        "r2@13{m_0: 0}",
+    ]
+    assert timeline(on, [not_all("ab"), "event.a == 1"], *timed, mmr=True) == ["r1{m: 0}"]
+    assert timeline(on, [not_all("ab")], (0, {"a": 1, "b": 1, "n": 0}), (3, {"a": 1, "n": 1})) == ["r0@13{m_1: 0}"]
+    assert timeline(
+        on, [not_all("ab")], (0, {"a": 1, "n": 0}), (3, {"b": 1, "n": 1}), default_events_ttl="2 seconds"
+    ) == ["r0@13{m_0: 0}"]
+
+
+def test_what_was_retracted_stays_too(on: Any) -> None:
+    retracted = [{"a": 1, "n": 0}, {"retract": {"a": 1}}, {"advance_s": 3}, {"b": 1, "n": 1}, {"advance_s": 30}]
+    assert on.shown([not_all("ab")], *retracted) == ["-", "-", "-", "-", "r0@13{m_0: 0}"]
+    assert on.shown([not_all("ab")], *retracted[:2], {"advance_s": 30}) == ["-", "-", "r0@10{m_0: 0}"]
+
+
+def test_what_waits_and_is_taken_waits_no_more(on: Any) -> None:
+    timed = [(0, {"a": 1, "n": 0}), (3, {"a": 1, "n": 1})]
+    assert timeline(on, [not_all("ab"), "event.a == 1"], *timed) == ["r1{m: 0}", "r1{m: 1}", "r0@10{m_0: 0}"]
+    assert timeline(on, [not_all("ab"), "event.a == 1"], *timed, mmr=True) == [
+        "r1{m: 0}",
+        "r1{m: 1}",
+        "r0@10{m_0: 0}",
+        "r0@20{m_0: 1}",
+    ]
+
+
+def test_a_partner_counts_for_as_long_as_the_window_is_and_no_longer(on: Any) -> None:
+    timed = [(0, {"a": 1, "n": 0}), (8, {"b": 1, "n": 1}), (11, {"b": 1, "n": 2})]
+    assert timeline(on, [not_all("ab"), "event.a == 1"], *timed) == ["r1{m: 0}", "r0@18{m_0: 0}", "r0@28{m_1: 2}"]
+
+
+def test_whoever_waited_when_all_had_come_takes_the_next_that_come_with_it(on: Any) -> None:
+    """One each, within a window."""
+    complete = [(0, {"a": 1, "n": 0}), (0, {"a": 1, "n": 1}), (1, {"b": 1, "n": 2})]
+    for second, shown in ((2, ["r0@13{m_0: 4}"]), (11, ["r0@21{m_0: 3}", "r0@31{m_0: 4}"])):
+        timed = [*complete, (second, {"a": 1, "n": 3}), (second + 1, {"a": 1, "n": 4})]
+        assert timeline(on, [not_all("ab")], *timed) == shown
+
+
+def test_beside_a_throttle_the_peer_cannot_have_a_not_all(on: Any) -> None:
+    """We differ: it raises with each event that the throttle takes, since it looks for a name in the throttle's own fact."""
+    found = on.fired([not_all("ab"), {**ONCE, "condition": "event.a == 1"}], {"a": 1, "h": "x"})
+    assert (
+        found
+        == [[("r1", {"m": {"a": 1, "h": "x", "meta": {"rule_engine": {"once_within_time_window": "10 SECONDS"}}}})]]
+        if on.ours
+        else [["raised"]]
+    )

@@ -77,6 +77,16 @@ class Kit:
         self.position = row.seq
         return decided
 
+    def run_of(self, key: str, *targets: str, **more: Any) -> str:
+        """One more row with one match; the run that it has."""
+        (run,) = self.decide(self.asked(key, *(targets or (f"host:{key}",)), **more)).runs
+        return str(run)
+
+    def state_of(self, run: str) -> tuple[str, str]:
+        """(state, reason) of a run."""
+        ((state, reason),) = self.rows("SELECT state, reason FROM run WHERE id = ?", run)
+        return state, reason
+
     def claim(self, limit: int = 20) -> claiming.Claims:
         """T3."""
         claims: claiming.Claims = self.do(claiming.Claim(limit, lambda _: self.standing))
@@ -93,6 +103,41 @@ class Kit:
     def audit(self) -> list[dict[str, Any]]:
         """All audit records."""
         return [json.loads(text) for (text,) in self.rows("SELECT record FROM audit ORDER BY seq")]
+
+    def queue(self, key: str = "k", *targets: str, **more: Any) -> str:
+        """Decide a run that goes; its id. `more`: as of `asked`."""
+        self.decide(self.asked(key, *targets, **({"limits": policy.Limits(timeout_s=10, cooldown_s=600)} | more)))
+        return model.run_id("a", "b", "c", key, 0, 0)
+
+    def only(self) -> claiming.Claimed:
+        """T3, of the only attempt that may go."""
+        (claimed,) = self.claim().claimed
+        return claimed
+
+    def unknown(self, key: str = "k", *targets: str, **more: Any) -> claiming.Claimed:
+        """An attempt of which nobody knows how it ended."""
+        self.queue(key, *targets, **more)
+        claimed = self.only()
+        self.finish(claimed, "unknown")
+        return claimed
+
+    def states(self, run: str) -> tuple[str, list[str]]:
+        """(of a run, of its attempts)"""
+        ((state,),) = self.rows("SELECT state FROM run WHERE id = ?", run)
+        return state, [one for (one,) in self.rows("SELECT state FROM attempt WHERE run = ? ORDER BY number", run)]
+
+    def summary(self, run: str) -> str:
+        """What is said of a run."""
+        ((detail,),) = self.rows("SELECT detail FROM run WHERE id = ?", run)
+        return str(json.loads(detail)["summary"])
+
+    def locks(self) -> list[str]:
+        """What is locked."""
+        return [target for (target,) in self.rows("SELECT target FROM lock ORDER BY target")]
+
+    def record(self, kind: str) -> dict[str, Any]:
+        """The last audit record of a kind."""
+        return [one for one in self.audit() if one["kind"] == kind][-1]
 
     def verify(self) -> verify.Report:
         """What verification says of the audit."""

@@ -267,7 +267,7 @@ def test_what_ended_unknown_keeps_its_lock_and_is_never_done_again(kit: Any) -> 
 
 
 def test_a_policys_places_hold_an_attempt_where_it_is(kit: Any) -> None:
-    limits = policy.Limits(timeout_s=10).tightened([("a/b/", {"concurrency": 1})])
+    limits = policy.Limits(timeout_s=10).under([policy.Layer("ruleset:a/b", {"concurrency": 1})])
     kit.decide(*[kit.asked(str(n), f"host:{n}", limits=limits) for n in range(2)])
     (first,) = kit.claim().claimed
     assert kit.rows("SELECT held FROM attempt WHERE state = 'queued'") == [("concurrency",)]

@@ -202,3 +202,30 @@ def test_what_would_have_been_is_that_of_the_last_look(kit: Any) -> None:
     kit.claim()
     ((state, text),) = kit.rows("SELECT state, explanation FROM run WHERE id = ?", run)
     assert (state, json.loads(text)["would"]) == ("simulated", "paused")
+
+
+@pytest.mark.parametrize("target", ["", "host:web1"])
+def test_what_was_not_valid_is_not_forgotten_while_another_gate_holds_it(kit: Any, target: str) -> None:
+    """A gate before `validity` hid it when the run was decided; it must not take effect once that gate lets it go."""
+    problem = policy.Problem("unknown_target", {"target": "web1", "inventory": "hosts", "nearest": ""}, target=target)
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    run = only(kit.decide(kit.asked("k", "host:web1", limits=WIDE, problems=(problem,))))
+    assert kit.rows("SELECT state, reason FROM run") == [("deferred", "paused")]
+    kit.standing = dataclasses.replace(kit.standing, paused=None)
+    kit.do(notes.Wake("paused"))
+    kit.decide(look=True)
+    assert kit.rows("SELECT id, state, reason FROM run") == [(run, "refused", "unknown_target")]
+    assert kit.claim().claimed == []
+
+
+def test_one_target_that_was_not_valid_is_left_out_later_too(kit: Any) -> None:
+    problem = policy.Problem(
+        "unknown_target", {"target": "web2", "inventory": "hosts", "nearest": ""}, target="host:web2"
+    )
+    kit.standing = dataclasses.replace(kit.standing, paused=PAUSED)
+    kit.decide(kit.asked("k", "host:web1", "host:web2", limits=WIDE, problems=(problem,)))
+    kit.standing = dataclasses.replace(kit.standing, paused=None)
+    kit.do(notes.Wake("paused"))
+    kit.decide(look=True)
+    (claimed,) = kit.claim().claimed
+    assert claimed.targets == ["host:web1"]

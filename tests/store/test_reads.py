@@ -44,7 +44,7 @@ def seed(tx: Any, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         tx.run(
             "run_insert", row["id"], row["state"], "", "{}", 1, row["rule"], "note", 0, "catalog", "command", "[]", "local", "{}", "{}",
-            0, 0, "{}", 4, 0, "x", 1, 0, row["created_us"], row["created_us"], None, None, None, "{}", "", "", 0,
+            0, 0, "{}", 4, 0, "x", 1, 0, row["created_us"], row["created_us"], None, None, None, "{}", "", "", 0, "{}",
         )  # fmt: skip
         for target in row["targets"]:
             tx.run("run_target_put", row["id"], target, "{}", "note", row["state"], "", "{}")
@@ -154,7 +154,7 @@ async def test_many_alerts_get_their_runs_in_pieces() -> None:
 
     def apply(tx: Any) -> None:
         for number in range(250):
-            tx.run("alert_open", "am", f"k{number:03}", 2, 7, 7, 1, 1, 1, "n", "t", "critical", "s")
+            tx.run("alert_open", "am", f"k{number:03}", 2, 7, 7, 1, 1, 1, "n", "t", "critical", "s", "{}")
             tx.run("run_alert_insert", "r-a", "am", f"k{number:03}", 2 if number % 2 else 1, 1)
 
     kept.writer.now(Do(apply))

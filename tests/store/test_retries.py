@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from healer import policy
+from healer import model, policy
+from healer.store import finishing
 
 S = 1_000_000
 FREE = policy.Limits(timeout_s=10, lock_targets=False)
@@ -139,3 +140,15 @@ def test_what_is_gathered_is_a_fact_for_each_host_and_replaces_the_last_one(kit:
         ("retract", {"retract": {"os": "c"}, "partial": False, "exclude_keys": ["meta"], "silent": True}, None), ("fact", {"os": "d"}, "h2"),
     ]  # fmt: skip
     assert gathered(kit, "ruleset:a/b") == gathered(kit, "ruleset:a/c") == wanted
+
+
+def test_one_that_failed_though_each_target_is_said_to_be_well_is_tried_again_on_all_of_them(kit: Any) -> None:
+    """Else the next attempt would act on no target at all."""
+    kit.decide(kit.asked("k", "host:web1", "host:web2", limits=FREE, extra=TWICE))
+    claimed = only(kit)
+    well = {"host:web1": "succeeded", "host:web2": "succeeded"}
+    kept = finishing.Kept(kit.store.blobs.keep(b""), kit.store.blobs.keep(b""))
+    outcome = model.Outcome("failed", "exit 1", 1, per_target=well)
+    kit.do(finishing.Finish(claimed.token, claimed.run["id"], claimed.number, outcome, kept))
+    kit.now_us += 5 * S
+    assert only(kit).targets == ["host:web1", "host:web2"]

@@ -57,8 +57,8 @@ def restart() -> catalog.Entry:
 
 def test_all_keys_are_read(restart: catalog.Entry) -> None:
     assert (restart.kind, restart.subject, restart.controller) == ("playbook", "playbooks/restart.yml", "site")
-    assert (restart.timeout_s, restart.max_age_s, restart.defer_for_s, restart.cooldown_s) == (300, 600, 3600, 90)
-    assert (restart.attempts, restart.concurrency, restart.impact, restart.impact_declared) == (2, 3, "medium", True)
+    assert restart.gates == {"timeout": 300, "max_age": 600, "defer_for": 3600, "cooldown": 90, "attempts": 2}
+    assert (restart.concurrency, restart.impact, restart.impact_declared) == (3, "medium", True)
     assert (restart.idempotent, restart.tags, restart.events) == (True, ("service",), ("service_down",))
     assert pickle.loads(pickle.dumps(restart)) == restart
 
@@ -128,7 +128,7 @@ def test_digest_is_of_the_meaning(restart: catalog.Entry) -> None:
     assert shuffled[0].entries["restart"].digest == restart.digest
     for field, value in {
         "impact": "low",
-        "timeout_s": 1.0,
+        "gates": {"timeout": 1.0},
         "parameters": {},
         "required": (),
         "controller": "x",
@@ -172,10 +172,7 @@ def test_events_map_to_actions() -> None:
         ("a: {command: [x], parameters: {p: {default: .nan}}}", "schema", "no JSON number"),
         ("a: {command: [x], parameters: {p: {enum: [!!binary aGk=]}}}", "schema", "bytes"),
         ("a: {command: [x], parameters: {p: {type: integer, default: x}}}", "schema", "default"),
-        *(
-            (f"a: {{command: [x], {key}: {{}}}}", "not-yet", key)
-            for key in ("retries", "verify", "escalate", "approval")
-        ),
+        *((f"a: {{command: [x], {key}: {{}}}}", "not-yet", key) for key in ("approval", "storm", "policy")),
         ("a: {job_template: x}", "not-yet", "job_template"),
         ("a: {oc: {verb: get}}", "not-yet", "oc"),
     ],
@@ -255,7 +252,7 @@ def test_a_name_that_yaml_reads_as_true_is_told() -> None:
 
 
 def test_all_mistakes_at_once() -> None:
-    _, document = read("a: {command: [x], impact: huge, retries: 1, parameters: {p: {type: x}}, required: [q]}\nb: {}")
+    _, document = read("a: {command: [x], impact: huge, storm: 1, parameters: {p: {type: x}}, required: [q]}\nb: {}")
     assert sorted(d.code for d in document.diagnostics) == [
         "action-kind", "not-yet", "options", "schema", "unknown-parameter",
     ]  # fmt: skip

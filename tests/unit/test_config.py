@@ -162,6 +162,25 @@ def test_only_the_safe_tags_exist(tag: str) -> None:
     assert message.startswith("not YAML: could not determine a constructor for the tag")
 
 
+@pytest.mark.parametrize("text", ['!vault "abc"', "!vault ''", "!vault-encrypted 5", "!vault $ANSIBLE_VAULT"])
+def test_what_is_vaulted_has_to_be_so(text: str) -> None:
+    document = config.read_text(f"a: 1\nb: [{text}, {text}]\n", "f.yml", vaulted=lambda _: "hidden")
+    tag = text.partition(" ")[0]
+    assert [(str(one.place), one.code, one.message, one.text) for one in document.diagnostics] == [
+        (f"f.yml:2:{column}", "vault", f"what stands after {tag} is not vaulted", "") for column in (5, 7 + len(text))
+    ]
+    assert not document.ok
+    assert config.read_text(f"b: {text}", "f.yml", ansible=True).ok  # as there: it is wrong when it is used
+
+
+@pytest.mark.parametrize("ansible", [True, False])
+@pytest.mark.parametrize("text", ["!vault {a: b}", "!vault [x]"])
+def test_only_a_text_is_vaulted(text: str, ansible: bool) -> None:
+    document = config.read_text(f"a: {text}\n", "f.yml", ansible=ansible, vaulted=None if ansible else str)
+    assert only(document).message == "not YAML: !vault stands before a text that ansible-vault encrypted"
+    assert only(document).place == errors.Place("f.yml", 1, 4)
+
+
 def test_a_key_that_stands_twice() -> None:
     document = read("aa: 1\nb: 2\naa: 3\n")
     found = only(document)

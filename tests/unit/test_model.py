@@ -23,6 +23,16 @@ JOB = model.Job(
     environment={"LANG": "C"}, extra={"tags": ["x"]},
 )  # fmt: skip
 OUTCOME = model.Outcome("failed", "exit code 3", 3, {"freed": 1}, {"web1": "failed"}, truncated=True, seconds=1.5)
+
+
+def _firing(one: model.Fires, _receiver: str) -> model.Element:
+    return model.Element(dict(one.alert))
+
+
+def _resolved(event: Any, _at: str) -> model.Element:
+    return model.Element(dict(event))
+
+
 NOUNS: list[Any] = [
     TARGET,
     JOB,
@@ -31,6 +41,9 @@ NOUNS: list[Any] = [
     model.Plan(("host:web1",), ("df -h",), "- a\n+ b\n", exact=True),
     model.Health(True, "ready"),
     model.Reference.of("$ANSIBLE_VAULT;1.1;AES256\n61"),
+    model.Element({"alert": {"name": "Down"}}, "k|firing"),
+    model.Fires(("k",), True, ("healer",), 5, {"fingerprint": "k"}),
+    model.Inquiry("/alerts", "/status", iter, len, _firing, _resolved, str),
 ]
 nouns = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: type(noun).__name__)
 

@@ -173,3 +173,21 @@ def test_one_that_does_not_open_is_told_without_its_text(tmp_path: pathlib.Path)
     assert "abc" not in str(caught.value)
     with pytest.raises(errors.SecretUnavailable, match="env:NAME or file:PATH"):
         secrets.Secrets(tmp_path, {}).resolve("ansible-vault:$ANSIBLE_VAULT;1.1;AES256\nabc")
+
+
+def test_a_live_masker_masks_what_becomes_known_while_the_stream_runs() -> None:
+    known = ["first-secret"]
+    masker = secrets.LiveMasker(lambda: list(known))
+    shown = masker.feed(b"a first-secret, the tok")
+    known.append("token-9f2c")
+    shown += masker.feed(b"en-9f2c, tok")
+    shown += masker.feed(b"en-9f2c and first-secret") + masker.flush()
+    assert shown == b"a ***, the token-9f2c, *** and ***"
+
+
+def test_a_live_masker_loses_nothing_that_was_held_back() -> None:
+    known = ["token-9f2c"]
+    masker = secrets.LiveMasker(lambda: list(known))
+    shown = masker.feed(b"x token-9f")
+    known[:] = []
+    assert shown + masker.feed(b"2") + masker.flush() == b"x token-9f2"

@@ -46,7 +46,7 @@ def test_lists_and_mappings_are_gone_through_and_results_are_not_rendered_again(
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ nope }}", "a{{ nope }}", "{{ m.nope.b }}", "{{", "{{ x.__class__ }}", "{{ l.append(1) }}", "{{ 'a' * 10**7 }}",
+        "{{ nope }}", "a{{ nope }}", "{{ m.nope.b }}", "{{ }}", "{{ x.__class__ }}", "{{ l.append(1) }}", "{{ 'a' * 10**7 }}",
         "{{ l | random }}", "{{ '%9999999d' % x }}", "{{ 'a'.ljust(10**8) }}", "{{ '{:>99999999}'.format(1) }}",
         "{{ 9 ** 99999 }}", "{% for i in range(10**9) %}{{ 'a' }}{% endfor %}", "{{ x | center(10**8) }}", "{{ 1 / 0 }}",
         "{% include 'x' %}{{ x }}", "{{ lipsum() }}", "{{ ('ab' * 9999) | replace('a', 'c' * 9999) }}",
@@ -117,11 +117,78 @@ def test_any_word_that_is_taken_is_one_to_a_shell(text: str) -> None:
 
 def test_a_vaulted_value_is_the_whole_of_an_argument_or_nothing_of_it() -> None:
     assert templates.render({"a": ["{{ s }}"]}, WORDS) == {"a": [WORDS["s"]]}
-    for source in ("x{{ s }}", "{% if true %}{{ s }}{% endif %}"):
+    for source in ("x{{ s }}", "{{ 'x' ~ s }}", "{% if true %}{{ s }}{% endif %}"):
         with pytest.raises(errors.TemplateError, match="the whole of an argument"):
             templates.render(source, WORDS)
 
 
-@pytest.mark.parametrize("text", ["}}", "{% if x %}y{% endif %}", "{# x #}", "{x}", "${HOME}"])
+@pytest.mark.parametrize("text", ["}}", "{{", "{{ x", "x }}", "{% if x %}y{% endif %}", "{# x #}", "{x}", "${HOME}"])
 def test_only_a_text_with_an_expression_is_a_template(text: str) -> None:
     assert templates.render(text, VARIABLES) == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ l | batch(1000000000, 'x') | list }}", "{{ l | slice(1000000000) | list }}", "{{ 'a' | indent(1000000000) }}",
+        "{{ '{0:>999999999}'.format(1) }}", "{{ 'x'.format_map({}) }}", "{{ {'a': 1} | tojson(indent=100000000) }}",
+        "{{ l | map('indent', 1000000000) | list }}", "{{ l | batch(linecount=2000000) | list }}",
+        "{{ l | join('x' * 10000) }}",
+    ],
+)  # fmt: skip
+def test_no_filter_makes_of_little_more_than_memory_holds(source: str) -> None:
+    with pytest.raises(errors.TemplateError):
+        templates.render(source, {"l": [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("{{ l | batch(2) | list }}", [[1, 2], [3]]), ("{{ l | slice(3) | list }}", [[1], [2], [3]]), ("{{ 'a\nb' | indent(2) }}", "a\n  b"),
+        ("{{ {'a': 1} | tojson(indent=2) }}", '{\n  "a": 1\n}'),
+    ],
+)  # fmt: skip
+def test_the_same_filters_within_bounds(source: str, made: Any) -> None:
+    assert templates.render(source, {"l": [1, 2, 3]}) == made
+
+
+ROUNDS = "{%% for a in range(%d) %%}{%% for b in range(%d) %%}{%% endfor %%}{%% endfor %%}{{ 1 }}"
+DOUBLED = "{% set a = 'ab' %}" + "{% set a = a OP a %}" * 40 + "{{ a | length }}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ROUNDS % (1_000, 1_000), "{% for a in l %}{% for b in l %}{% endfor %}{% endfor %}{{ 1 }}",
+        "{% for a in range(60000) %}{% endfor %}{{ loop is defined }}", "{% for a in range(60000) %}{{ loop.length }}{% endfor %}",
+        DOUBLED.replace("OP", "~"), DOUBLED.replace("OP", "+"), DOUBLED.replace("'ab'", "[1]").replace("OP", "+"),
+        DOUBLED.replace("'ab'", "10 ** 60").replace("OP", "*"), "{{ ((10 ** 60) ** 60) ** 60 }}", "{{ ('ab' * 400000) ~ ('ab' * 400000) }}",
+        "a{{ ('ab' * 400000) ~ ('ab' * 400000) }}",
+    ],
+)  # fmt: skip
+def test_a_rendering_ends_soon_whatever_its_loops_and_texts_are(source: str) -> None:
+    with pytest.raises(errors.TemplateError, match=r"more than \d|longer than"):
+        templates.render(source, {"l": list(range(1_000))})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}", "{% set a %}{% for b in l %}{{ b }}{% endfor %}{% endset %}{{ a }}",
+        "{% for a in l recursive %}{{ loop(l) }}{% endfor %}", "{% filter upper %}{{ 1 }}{% endfilter %}",
+        "{% call m() %}{{ 1 }}{% endcall %}",
+    ],
+)  # fmt: skip
+def test_statements_that_have_no_bound_are_refused_when_a_file_is_checked(source: str) -> None:
+    with pytest.raises(errors.TemplateError, match="is not available"):
+        templates.check(source)
+
+
+def test_loops_within_bounds_are_what_they_are() -> None:
+    source = "{% for a in l %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% else %}none{% endfor %}{{ 'a' ~ 1 ~ none }}"
+    assert templates.render(source, {"l": ["x", "y"]}) == "1/2,2/2a1None"
+    assert templates.render(source, {"l": []}) == "nonea1None"
+    assert templates.render("{{ 'n' ~ 1 ~ 2 }}", {}) == "n12"
+    assert templates.render(ROUNDS % (100, 400), {}) == templates.render(ROUNDS % (100, 400), {}) == "1"
+    with pytest.raises(errors.TemplateError, match="'nope' is undefined"):
+        templates.render("{% for a in nope %}{% endfor %}{{ 1 }}", {})

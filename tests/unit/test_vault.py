@@ -221,8 +221,8 @@ def place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return write
 
 
-def never() -> str:
-    pytest.fail("asked")
+def never(prompt: str) -> str:
+    pytest.fail(prompt)
 
 
 def keys(made: vault.Vault) -> list[tuple[str, str]]:
@@ -234,21 +234,23 @@ def test_keys_are_in_order(place: Place, tmp_path: pathlib.Path) -> None:
         place(name, f"of {name}\n".encode())
     environ = {vault.PASSWORD_FILE: "other"}
     asked: list[str] = []
-    made = vault.read("file", ["x@a", str(tmp_path / "b"), "@a"], environ, lambda: asked.append("") or "typed\n")
+    ids = ["x@a", str(tmp_path / "b"), "@a"]
+    made = vault.read("file", ids, environ, lambda said: asked.append(said) or "typed\n", ask_one=True)
     assert [label for label, _ in keys(made)] == ["x", *["default"] * 4]
     assert [password for _, password in keys(made)] == ["of a", "of b", "of a", "of file", "typed"]
-    assert len(asked) == 1
-    assert keys(vault.read(None, [], environ, None)) == [("default", "of other")]
-    assert keys(vault.read("", [], {vault.PASSWORD_FILE: ""}, None)) == []
+    assert asked == ["Vault password: "]
+    assert keys(vault.read(None, [], environ, never)) == [("default", "of other")]
+    assert keys(vault.read("", [], {vault.PASSWORD_FILE: ""}, never)) == []
 
 
-def test_one_id_may_ask(place: Place) -> None:
+def test_ids_may_ask_each_with_its_label(place: Place) -> None:
     asked: list[str] = []
-    made = vault.read(None, ["x@prompt"], {}, lambda: asked.append("") or PASSWORD)
-    assert keys(made) == [("x", PASSWORD)]
-    assert len(asked) == 1
+    entered = {"Vault password (x): ": "one", "Vault password (default): ": " two\n", "Vault password: ": "three"}
+    made = vault.read(None, ["x@prompt", "@prompt"], {}, lambda said: asked.append(said) or entered[said], ask_one=True)
+    assert keys(made) == [("x", "one"), ("default", "two"), ("default", "three")]
+    assert asked == [*entered]
     place("prompt", b"in a file")
-    made = vault.read("prompt", ["prompt", "y@./prompt"], {}, lambda: PASSWORD)
+    made = vault.read("prompt", ["prompt", "y@./prompt"], {}, lambda _: PASSWORD)
     assert keys(made) == [("default", PASSWORD), ("y", "in a file"), ("default", "in a file")]
 
 
@@ -256,37 +258,39 @@ def test_a_home_is_found(place: Place, tmp_path: pathlib.Path, monkeypatch: pyte
     place("key", b"at home")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir("/")
-    assert keys(vault.read("~/key", ["a@~/key"], {}, None)) == [("a", "at home"), ("default", "at home")]
+    assert keys(vault.read("~/key", ["a@~/key"], {}, never)) == [("a", "at home"), ("default", "at home")]
 
 
-def ended() -> str:
+def ended(_prompt: str) -> str:
     raise EOFError
+
+
+def nobody(_prompt: str) -> str:
+    raise vault.NoTerminal
 
 
 @pytest.mark.parametrize(
     ("ids", "ask", "says"),
     [
-        (["a@prompt"], None, "the vault password a@prompt cannot be read: nobody can be asked"),
-        (["a@prompt", "b@prompt"], never, "the vault passwords a, b cannot be read: one password is asked for"),
-        (["a@"], None, "the vault password 'a@' cannot be read: wanted is LABEL@FILE"),
-        ([], lambda: " \n", "default@prompt cannot be read: nothing was entered"),
+        (["a@prompt"], nobody, "the vault password a@prompt cannot be read: there is no terminal to ask for it at"),
+        ([], nobody, "the vault password default@prompt cannot be read: there is no terminal"),
+        (["a@"], never, "the vault password 'a@' cannot be read: wanted is LABEL@FILE"),
+        (["a@prompt"], lambda _: "", "the vault password a@prompt cannot be read: nothing was entered"),
+        ([], lambda _: " \n", "default@prompt cannot be read: nothing was entered"),
         ([], ended, "nothing was entered"),
-        ([], lambda: f"{PASSWORD}\udcff", "the vault password default cannot be read: it is not UTF-8 text"),
+        ([], lambda _: f"{PASSWORD}\udcff", "the vault password default cannot be read: it is not UTF-8 text"),
     ],
 )
-def test_what_cannot_be_asked_is_told(ids: list[str], ask: Callable[[], str] | None, says: str) -> None:
+def test_what_cannot_be_asked_is_told(ids: list[str], ask: Callable[[str], str], says: str) -> None:
     with pytest.raises(vault.VaultError) as caught:
-        vault.read(None, ids, {}, ask)
+        vault.read(None, ids, {}, ask, ask_one=not ids)
     assert says in hiding(caught.value)
 
 
 @pytest.mark.parametrize(
     ("what", "says"),
     [
-        (b"", "empty"),
-        (b" \r\n\n", "empty"),
-        (PASSWORD.encode() + b"\xff", "not UTF-8"),
-        (b"x" * 65537, "more than 65536 bytes"),
+        (b"", "empty"), (b" \r\n\n", "empty"), (PASSWORD.encode() + b"\xff", "not UTF-8"), (b"x" * 65537, "more than 65536 bytes"),
         (HEADER.encode(), "encrypted by ansible-vault itself"),
         (f"printf '{PASSWORD}'; exit 3", "ended with status 3; wanted 0"),
         (f"printf '{PASSWORD}'; kill -9 $$", "ended with status -9"),
@@ -294,12 +298,12 @@ def test_what_cannot_be_asked_is_told(ids: list[str], ask: Callable[[], str] | N
         (f"printf '{PASSWORD}\\377'", "not UTF-8"),
         (f"yes '{PASSWORD}'", "printed more than 65536 bytes"),
     ],
-)
+)  # fmt: skip
 def test_what_a_file_gives_wrong_is_told_with_its_path(place: Place, what: bytes | str, says: str) -> None:
     path = place("key", what)
     for password_file, ids in (("key", []), (None, ["default@key"])):
         with pytest.raises(vault.VaultError) as caught:
-            vault.read(password_file, ids, ENVIRON, None)
+            vault.read(password_file, ids, ENVIRON, never)
         assert hiding(caught.value).startswith(f"the vault password default@{path} cannot be read: ")
         assert says in hiding(caught.value)
 
@@ -313,7 +317,7 @@ def test_what_is_no_file_is_told(place: Place, tmp_path: pathlib.Path) -> None:
         "~nobody-of-that-name/x": "No such file", "binary": "Exec format error", "lost": "chmod -x",
     }.items():  # fmt: skip
         with pytest.raises(vault.VaultError) as caught:
-            vault.read(None, [name], ENVIRON, None)
+            vault.read(None, [name], ENVIRON, never)
         assert says in hiding(caught.value)
 
 
@@ -327,7 +331,7 @@ def test_a_script_is_run_where_it_lies_with_the_environment(place: Place) -> Non
 def test_a_client_script_hears_the_label(place: Place, name: str) -> None:
     place(name, 'echo "<$*>"')
     heard = "--vault-id x" if name.startswith("my") else ""
-    assert keys(vault.read(None, [f"x@{name}"], ENVIRON, None)) == [("x", f"<{heard}>")]
+    assert keys(vault.read(None, [f"x@{name}"], ENVIRON, never)) == [("x", f"<{heard}>")]
 
 
 @pytest.mark.parametrize("how", ["sleep 60 & sleep 60", "exec >&-; sleep 60 & sleep 60", "sleep 60 & exit 0"])
@@ -339,7 +343,7 @@ def test_a_script_that_does_not_end_is_ended_with_what_it_started(
     place("key", f"exec 3>alive; {how}")
     with os.fdopen(os.open("alive", os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as alive:
         with pytest.raises(vault.VaultError) as caught:
-            vault.read("key", [], ENVIRON, None)
+            vault.read("key", [], ENVIRON, never)
         wait_for(lambda: alive.read() == b"")  # None as long as somebody is left that could write
     assert "took longer than 0.3 s" in hiding(caught.value)
 
@@ -378,9 +382,9 @@ def test_what_ansible_encrypted_opens(place: Place, options: list[str], begins: 
     text = ansible_vault("encrypt", *options, given=REAL)
     assert text.startswith(begins)
     file, ids = (options[1], []) if options[0] == "--vault-password-file" else (None, [options[1]])
-    assert vault.read(file, ids, ENVIRON, None).decrypt(text) == REAL
+    assert vault.read(file, ids, ENVIRON, never).decrypt(text) == REAL
     string = ansible_vault("encrypt_string", *options, "--stdin-name", "x", given=REAL).removeprefix("x: !vault |\n")
-    assert vault.read(file, ids, ENVIRON, None).decrypt(string) == REAL
+    assert vault.read(file, ids, ENVIRON, never).decrypt(string) == REAL
 
 
 def test_what_ansible_encrypted_with_a_salt_of_its_own_opens(place: Place) -> None:

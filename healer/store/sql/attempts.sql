@@ -4,9 +4,33 @@
 -- Queued attempts whose targets are free (or whose run locks none) and that are first in their lane, the most severe first; every ten
 -- minutes of waiting count as one step of severity, so that none starves. First in a sequence: no earlier one is queued, and no
 -- earlier step of a list waits for one that goes on. For a lock an earlier one counts when it is tried again: it keeps its lock.
--- Of a lane one comes, so that a long one is not gone through: the first, of a lock the first whose targets are free.
+-- Of a lane one comes, so that a long one is not gone through: the first, of a lock the first whose targets are free. Of the others of
+-- one severity the oldest come, from an index: who is behind them of his own severity is behind them of all.
 SELECT a.run, a.number, a.token FROM (
-    SELECT run, number, token, severity, not_before_us, turn FROM attempt WHERE state = 'queued' AND lane = ''
+    SELECT * FROM (SELECT run, number, token, severity, not_before_us, turn FROM attempt q
+                   WHERE q.state = 'queued' AND q.lane = '' AND q.severity = 0 AND q.not_before_us <= ?
+                     AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = q.run AND l.run <> q.run)
+                   ORDER BY q.not_before_us, q.turn, q.run LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT run, number, token, severity, not_before_us, turn FROM attempt q
+                   WHERE q.state = 'queued' AND q.lane = '' AND q.severity = 1 AND q.not_before_us <= ?
+                     AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = q.run AND l.run <> q.run)
+                   ORDER BY q.not_before_us, q.turn, q.run LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT run, number, token, severity, not_before_us, turn FROM attempt q
+                   WHERE q.state = 'queued' AND q.lane = '' AND q.severity = 2 AND q.not_before_us <= ?
+                     AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = q.run AND l.run <> q.run)
+                   ORDER BY q.not_before_us, q.turn, q.run LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT run, number, token, severity, not_before_us, turn FROM attempt q
+                   WHERE q.state = 'queued' AND q.lane = '' AND q.severity = 3 AND q.not_before_us <= ?
+                     AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = q.run AND l.run <> q.run)
+                   ORDER BY q.not_before_us, q.turn, q.run LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT run, number, token, severity, not_before_us, turn FROM attempt q
+                   WHERE q.state = 'queued' AND q.lane = '' AND q.severity = 4 AND q.not_before_us <= ?
+                     AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = q.run AND l.run <> q.run)
+                   ORDER BY q.not_before_us, q.turn, q.run LIMIT ?)
     UNION ALL
     SELECT q.run, q.number, q.token, q.severity, q.not_before_us, q.turn
     FROM (SELECT w.lane, min(w.turn) AS turn FROM attempt w
@@ -30,6 +54,10 @@ SELECT a.run, a.number, a.token FROM (
 WHERE a.not_before_us <= ?
   AND NOT EXISTS (SELECT 1 FROM run_target t JOIN lock l ON l.target = t.target WHERE t.run = a.run AND l.run <> a.run)
 ORDER BY a.severity - (? - a.not_before_us) / 600000000, a.not_before_us, a.turn, a.run LIMIT ?;
+
+-- name: attempts_in_turn
+-- Queued attempts of no lane behind a run, whatever their severity and age: where many before them cannot start, their turn comes too.
+SELECT run, number, token FROM attempt WHERE state = 'queued' AND lane = '' AND run > ? AND not_before_us <= ? ORDER BY run LIMIT ?;
 
 -- name: lane_holder
 SELECT run FROM lock WHERE target = ? AND run <> ?;
@@ -76,11 +104,13 @@ WHERE run = ? AND number = ? AND state = 'running' AND epoch = ?;
 UPDATE attempt SET epoch = ? WHERE run = ? AND number = ? AND state = 'running';
 
 -- name: attempts_failed
-SELECT count(*) FROM attempt WHERE run = ? AND state = 'failed';
+-- Of the run's last decision.
+SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run
+WHERE a.run = ? AND a.state = 'failed' AND a.purpose = 'effect' AND a.turn = r.turn;
 
 -- name: attempts_running
 -- What a start finds under way.
-SELECT run, number, token, targets, deadline_us, started_us FROM attempt WHERE state = 'running' ORDER BY started_us, run;
+SELECT run, number, token, targets, deadline_us, started_us, purpose FROM attempt WHERE state = 'running' ORDER BY started_us, run;
 
 -- name: attempts_open
 -- Those whose job folder still says something: what runs, and what nobody knows the end of.

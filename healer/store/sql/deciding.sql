@@ -18,9 +18,6 @@ DELETE FROM snapshot WHERE part = ? AND seq < (SELECT min(seq) FROM (SELECT seq 
 SELECT s.seq, r.id, s.oldest, s.data FROM snapshot s JOIN revision r ON r.n = s.revision
 WHERE s.part = ? AND s.seq <= ? ORDER BY s.seq DESC LIMIT 2;
 
--- name: quarantine_insert
-INSERT INTO quarantine (seq, ruleset, error, at_us) VALUES (?, ?, ?, ?) ON CONFLICT (seq, ruleset) DO NOTHING;
-
 -- name: revision_insert
 INSERT INTO revision (id, first_us, git) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING;
 
@@ -29,15 +26,15 @@ SELECT n FROM revision WHERE id = ?;
 
 -- name: alert_open
 INSERT INTO alert (source, key, cycle, status, opened_us, seen_us, closed_us, closed_by, ttl_us, first_seq, last_seq, times, name,
-                   target, severity, summary)
-VALUES (?, ?, ?, 'firing', ?, ?, NULL, NULL, ?, ?, ?, 1, ?, ?, ?, ?)
+                   target, severity, summary, labels)
+VALUES (?, ?, ?, 'firing', ?, ?, NULL, NULL, ?, ?, ?, 1, ?, ?, ?, ?, ?)
 ON CONFLICT (source, key) DO UPDATE SET cycle = excluded.cycle, status = 'firing', opened_us = excluded.opened_us,
     seen_us = excluded.seen_us, closed_us = NULL, closed_by = NULL, ttl_us = excluded.ttl_us, first_seq = excluded.first_seq,
     last_seq = excluded.last_seq, times = 1, name = excluded.name, target = excluded.target, severity = excluded.severity,
-    summary = excluded.summary;
+    summary = excluded.summary, labels = excluded.labels;
 
 -- name: opening_insert
-INSERT INTO opening (source, key, seq, cycle) VALUES (?, ?, ?, ?);
+INSERT INTO opening (source, key, seq, cycle, at_us) VALUES (?, ?, ?, ?, ?);
 
 -- name: openings_between
 -- Which alerts opened in rows after a position, up to another.
@@ -72,8 +69,8 @@ SELECT state, reason, deferred_us FROM run WHERE id = ?;
 -- name: run_insert
 INSERT INTO run (id, state, reason, detail, seq, rule, action, action_index, flavor, kind, subject, controller, parameters, extra,
                  idempotent, dry_run, limits, severity, depth, actor, revision, event_us, created_us, changed_us, deferred_us,
-                 look_at_us, ended_us, explanation, after, lane, turn)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                 look_at_us, ended_us, explanation, after, lane, turn, labels)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: run_decide_again
 -- Compare-and-set; a run that stays deferred, or is let go on from there, keeps the time since when.
@@ -95,8 +92,8 @@ WHERE id = ? AND state = ?;
 UPDATE run SET look_at_us = ?, changed_us = ?, detail = ?, explanation = ? WHERE id = ? AND state = 'deferred';
 
 -- name: run_due
--- Deferred runs whose gate can pass now.
-SELECT id FROM run WHERE state = 'deferred' AND look_at_us <= ? ORDER BY severity, created_us, id LIMIT 5000;
+-- Runs whose gate can pass now, and those for which the time of a person is over.
+SELECT id FROM run WHERE state IN ('deferred', 'awaiting_approval', 'verifying') AND look_at_us <= ? ORDER BY severity, created_us, id LIMIT 5000;
 
 -- name: run_wake
 -- An act ended what held them: look at them with the next tick.
@@ -106,19 +103,20 @@ UPDATE run SET look_at_us = ? WHERE state = 'deferred' AND reason = ?;
 -- Other rules and other limits hold.
 UPDATE run SET look_at_us = ? WHERE state = 'deferred';
 
--- name: run_held
--- Whether a deferred run waits for an act to end what a reason names.
-SELECT id FROM run WHERE state = 'deferred' AND look_at_us IS NULL AND reason = ? LIMIT 1;
-
 -- name: run_deferred_of_alert
 SELECT r.id FROM run_alert a JOIN run r ON r.id = a.run
-WHERE a.source = ? AND a.key = ? AND a.cycle <= ? AND a.firing = 1 AND r.state = 'deferred';
+WHERE a.source = ? AND a.key = ? AND a.cycle <= ? AND a.firing = 1 AND r.state IN ('deferred', 'awaiting_approval', 'verifying');
 
 -- name: run_next_look
-SELECT min(look_at_us) FROM run WHERE state = 'deferred' AND look_at_us IS NOT NULL;
+SELECT min(at) FROM (SELECT min(look_at_us) AS at FROM run WHERE state = 'deferred' AND look_at_us IS NOT NULL
+    UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'awaiting_approval' AND look_at_us IS NOT NULL
+    UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'verifying' AND look_at_us IS NOT NULL);
 
 -- name: run_alert_insert
 INSERT INTO run_alert (run, source, key, cycle, firing) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, key, run) DO NOTHING;
+
+-- name: run_alerts_firing
+SELECT source, key, cycle FROM run_alert WHERE run = ? AND firing = 1 ORDER BY source, key;
 
 -- name: run_has_firing_alert
 SELECT EXISTS (SELECT 1 FROM run_alert WHERE run = ? AND firing = 1);
@@ -137,7 +135,7 @@ ON CONFLICT (run, target) DO UPDATE SET value = excluded.value, state = excluded
 UPDATE run_target SET state = ?, reason = ?, detail = ? WHERE run = ? AND target = ?;
 
 -- name: run_targets_in
-SELECT target FROM run_target WHERE run = ? AND state <> 'left_out' ORDER BY target;
+SELECT target, value FROM run_target WHERE run = ? AND state <> 'left_out' ORDER BY target;
 
 -- name: run_target_values
 SELECT target, value FROM run_target WHERE run = ?;
@@ -148,8 +146,11 @@ SELECT ended_us, run FROM run_target WHERE target = ? AND action = ? AND ended_u
 ORDER BY ended_us DESC LIMIT 1;
 
 -- name: attempts_made
--- Attempts that took effect, or may have.
-SELECT count(*) FROM attempt WHERE run = ? AND state NOT IN ('queued', 'withdrawn');
+-- How often it was decided to try, and something took effect or may have: retries and waves of one decision have one turn.
+SELECT count(DISTINCT turn) FROM attempt WHERE run = ? AND state NOT IN ('queued', 'withdrawn') AND purpose = 'effect';
+
+-- name: run_extra
+SELECT extra FROM run WHERE id = ?;
 
 -- name: attempt_last
 SELECT coalesce(max(number), 0) FROM attempt WHERE run = ?;
@@ -161,13 +162,10 @@ SELECT ?, ?, ?, 'queued', ?, controller, severity, ?, '', lane, turn FROM run WH
 -- name: running_by_controller
 SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY controller;
 
--- name: running_by_rule
-SELECT r.rule, count(*) FROM attempt a JOIN run r ON r.id = a.run WHERE a.state = 'running' GROUP BY r.rule;
-
 -- name: run_refresh
 -- A repeat decides again: the row takes what the rules say today.
 UPDATE run SET seq = ?, action = ?, kind = ?, subject = ?, controller = ?, parameters = ?, extra = ?, idempotent = ?, dry_run = ?, limits = ?,
-    severity = ?, revision = ?, event_us = ?, after = ?, lane = ?, turn = ?
+    severity = ?, revision = ?, event_us = ?, after = ?, lane = ?, turn = ?, labels = ?
 WHERE id = ?;
 
 -- name: run_targets_clear

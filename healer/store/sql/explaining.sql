@@ -14,8 +14,8 @@ WHERE d.explanation LIKE '%"events":[%'
   AND EXISTS (SELECT 1 FROM json_each(d.explanation, '$.events') WHERE value = ?) LIMIT 1000;
 
 -- name: event_latest
--- The newest event that came from outside: why something happened, or why nothing did.
-SELECT seq FROM journal WHERE kind IN ('event', 'fact', 'retract') AND cause IS NULL ORDER BY seq DESC LIMIT 1;
+-- The newest event that came from outside, or that a person let out of quarantine: why something happened, or why nothing did.
+SELECT seq FROM journal WHERE kind IN ('event', 'fact', 'retract') AND (cause IS NULL OR ordinal < 0) ORDER BY seq DESC LIMIT 1;
 
 -- name: revision_at
 -- The revision that held at a position.

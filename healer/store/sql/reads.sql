@@ -9,12 +9,12 @@ SELECT id, state, rule, action FROM run WHERE id >= ? AND id < ? ORDER BY id LIM
 
 -- name: attempts_of_run
 SELECT run, number, token, state, targets, controller, held, not_before_us, started_us, deadline_us, ended_us, outcome, stdout_hash,
-       stderr_hash
+       stderr_hash, cancel_by, cancel_us, cancel_reason
 FROM attempt WHERE run = ? ORDER BY number LIMIT 1000;
 
 -- name: attempt_of_run
 SELECT run, number, token, state, targets, controller, held, not_before_us, started_us, deadline_us, ended_us, outcome, stdout_hash,
-       stderr_hash
+       stderr_hash, cancel_by, cancel_us, cancel_reason
 FROM attempt WHERE run = ? AND number = ?;
 
 -- name: targets_of_run
@@ -30,9 +30,6 @@ SELECT DISTINCT run FROM decision WHERE seq = ? AND run IS NOT NULL ORDER BY run
 -- name: decisions_of_event
 SELECT d.n, d.rule, d.action_index, d.action, d.run, d.outcome, d.reason, d.at_us, d.explanation
 FROM decision d WHERE d.seq = ? ORDER BY d.n LIMIT 1000;
-
--- name: quarantined_of_event
-SELECT ruleset, error, at_us FROM quarantine WHERE seq = ? ORDER BY ruleset LIMIT 1000;
 
 -- name: decided_to
 -- How far the journal is decided.

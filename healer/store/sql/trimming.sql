@@ -1,16 +1,17 @@
 -- Deleting what its time is over for.
 
 -- name: journal_oldest_needed
--- The oldest row that a snapshot, an open run, a quarantine or the position needs; rows before it may go.
+-- The oldest row that a snapshot, an open run or the position needs; rows before it may go, but for those in quarantine.
 SELECT min(seq) FROM (
     SELECT seq FROM position
     UNION ALL SELECT oldest FROM snapshot
     UNION ALL SELECT min(seq) FROM run WHERE state IN ('deferred', 'awaiting_approval', 'queued', 'running', 'verifying', 'unknown')
-    UNION ALL SELECT min(seq) FROM quarantine
 ) WHERE seq IS NOT NULL;
 
 -- name: journal_trim
-DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq < ? AND at_us < ? AND kind <> 'revision' ORDER BY seq LIMIT ?);
+DELETE FROM journal WHERE seq IN (
+    SELECT seq FROM journal WHERE seq < ? AND at_us < ? AND kind <> 'revision'
+       AND seq NOT IN (SELECT seq FROM quarantine WHERE state = 'held') ORDER BY seq LIMIT ?);
 
 -- name: decision_trim
 DELETE FROM decision WHERE (seq, n) IN (SELECT seq, n FROM decision WHERE seq < ? AND at_us < ? ORDER BY seq LIMIT ?);
@@ -23,8 +24,8 @@ UPDATE attempt SET stdout_hash = NULL, stderr_hash = NULL
 WHERE (run, number) IN (SELECT run, number FROM attempt WHERE ended_us < ? AND stdout_hash IS NOT NULL LIMIT ?);
 
 -- name: opening_trim
--- Openings before the oldest row that a replay could come to.
-DELETE FROM opening WHERE (source, key, seq) IN (SELECT source, key, seq FROM opening WHERE seq < ? ORDER BY seq LIMIT ?);
+-- Openings before the oldest row that a replay could come to, and older than what gates look back at.
+DELETE FROM opening WHERE (source, key, seq) IN (SELECT source, key, seq FROM opening WHERE seq < ? AND at_us < ? ORDER BY seq LIMIT ?);
 
 -- name: alert_trim
 -- Alerts closed long ago that no run names any more: as long as one does, the next opening must not begin at cycle 1 again.

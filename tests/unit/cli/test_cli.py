@@ -200,8 +200,9 @@ def test_every_option_stands_in_the_docs(repository):
     missing = []
     for name in cli.COMMANDS:
         command = cli.cli.get_command(None, name)
-        inner = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+        inner = [command]
         for one in inner:
+            inner += one.commands.values() if isinstance(one, click.Group) else ()
             for param in one.params:
                 missing += [f"{name} {opt}" for opt in param.opts if opt.startswith("--") and f"`{opt}" not in text]
     assert missing == []

@@ -179,3 +179,106 @@ def test_a_run_that_is_not_there(ask):
     done = ask("runs", "show", "r-none")
     assert done.exit_code == 1
     assert "error[not-found]" in done.stderr
+
+
+# --- cancel, resolve --------------------------------------------------------------------------------------------------
+
+ENDED = {
+    "code": "run-ended", "status": 409, "detail": "the run r-9q1x0c has ended: it is succeeded", "try": "healer runs show r-9q1x0c",
+}  # fmt: skip
+
+
+def cancelled(**more):
+    return {"id": RUN["id"], "short": RUN["short"], "state": "cancelled", "ending": False, "asked_before": None} | more
+
+
+def test_what_never_starts_is_cancelled(ask, daemon):
+    daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
+    done = ask("runs", "cancel", "r-7f3", "--reason", "the wrong host")
+    assert (done.exit_code, done.stdout) == (0, "r-7f3k2m  cancelled\n")
+    assert json.loads(daemon.requests[0].body) == {"reason": "the wrong host"}
+
+
+@pytest.mark.parametrize(("before", "says"), [(None, ""), ("os:ana", " before, by os:ana")])
+def test_what_runs_is_to_end(ask, daemon, before, says):
+    daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled(state="running", ending=True, asked_before=before)
+    done = ask("runs", "cancel", "r-7f3")
+    see = f"healer runs show r-7f3k2m --data-dir {daemon.data_dir}"
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"r-7f3k2m  running: its end was asked for{says}; how it goes on:  {see}\n",
+    )
+    assert json.loads(daemon.requests[0].body) == {}
+
+
+def test_of_several_each_is_tried_and_one_that_is_refused_is_told(ask, daemon):
+    daemon["POST /api/v1/runs/r-9q1/cancel"] = (409, ENDED)
+    daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
+    done = ask("runs", "cancel", "r-9q1", "r-7f3")
+    assert (done.exit_code, done.stdout) == (1, "r-7f3k2m  cancelled\n")
+    assert done.stderr.splitlines() == [
+        "error[run-ended]: the run r-9q1x0c has ended: it is succeeded",
+        f"  try  healer runs show r-9q1x0c --data-dir {daemon.data_dir}",
+    ]
+
+
+def test_cancel_for_programs(ask, daemon):
+    daemon["POST /api/v1/runs/r-9q1/cancel"] = (409, ENDED)
+    daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
+    done = ask("runs", "cancel", "r-9q1", "r-7f3", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == {"items": [cancelled()], "refused": [{"run": "r-9q1", **ENDED}]}
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 4), (401, 4), (400, 2), (404, 1), (503, 1)])
+def test_what_hinders_a_cancel(ask, daemon, status, code):
+    daemon["POST /api/v1/runs/r-7f3/cancel"] = (status, {"code": "x", "detail": "no"})
+    done = ask("runs", "cancel", "r-7f3", "r-9q1")
+    assert done.exit_code == code
+    assert len(daemon.requests) == (2 if code == 1 else 1)
+
+
+@pytest.mark.parametrize("args", [
+    ["cancel"], ["resolve"], ["resolve", "r-7f3"], ["resolve", "r-7f3", "--as", "failed"], ["resolve", "r-7f3", "--reason", "x"],
+    ["resolve", "r-7f3", "--as", "cancelled", "--reason", "x"], ["resolve", "r-7f3", "r-9q1", "--as", "failed", "--reason", "x"],
+])  # fmt: skip
+def test_wrong_use_of_cancel_and_resolve(ask, daemon, args):
+    assert ask("runs", *args).exit_code == 2
+    assert daemon.requests == []
+
+
+def test_without_a_daemon(healer, tmp_path):
+    for args in (["cancel", "r-7f3"], ["resolve", "r-7f3", "--as", "failed", "--reason", "x"]):
+        assert healer("runs", *args, "--data-dir", tmp_path).exit_code == 3
+
+
+@pytest.mark.parametrize(("found", "says"), [
+    (None, "r-7f3k2m  failed"),
+    ({"state": "failed", "summary": "exit 3"}, "r-7f3k2m  failed: its controller knows by now how it ended (exit 3); that counts"),
+])  # fmt: skip
+def test_resolve(ask, daemon, found, says):
+    answer = {"id": RUN["id"], "short": RUN["short"], "state": "failed", "found": found}
+    daemon["POST /api/v1/runs/r-7f3/resolve"] = answer
+    args = ["runs", "resolve", "r-7f3", "--as", "failed", "--reason", "looked at it"]
+    assert ask(*args).stdout == says + "\n"
+    assert json.loads(daemon.requests[0].body) == {"state": "failed", "reason": "looked at it"}
+    assert json.loads(ask(*args, "--json").stdout) == answer
+
+
+def test_what_still_runs_names_cancel(ask, daemon):
+    daemon["POST /api/v1/runs/r-7f3/resolve"] = (
+        409, {"code": "still-running", "detail": "the run still runs", "try": "healer runs cancel r-7f3k2m"},
+    )  # fmt: skip
+    done = ask("runs", "resolve", "r-7f3", "--as", "failed", "--reason", "x")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[1] == f"  try  healer runs cancel r-7f3k2m --data-dir {daemon.data_dir}"
+
+
+@pytest.mark.parametrize(("reason", "says"), [("", ""), ("the wrong host", ": the wrong host")])
+def test_an_attempt_that_is_to_end_says_who_wants_it(ask, daemon, reason, says):
+    asked = {"by": "key:ana", "at": "2026-03-01T02:07:12Z", "reason": reason}
+    attempts = [{"number": 1, "state": "running", "cancel": asked}, {"number": 2, "state": "running", "cancel": None}]
+    daemon["GET /api/v1/runs/r-7f3"] = FULL | {"attempts": attempts}
+    lines = ask("runs", "show", "r-7f3").stdout.splitlines()
+    assert f"  attempt 1   running: its end was asked for by key:ana{says}" in lines
+    assert "  attempt 2   running" in lines

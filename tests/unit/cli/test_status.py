@@ -13,7 +13,10 @@ from healer.cli import terminal
 STATUS = {
     "version": "0.1.0", "environment": "prod", "mode": "active", "state": "paused", "revision": "3f2a9c1",
     "now": "2026-03-01T02:07:12.000000Z", "uptime_s": 12 * 86400 + 4 * 3600, "window_s": 600,
-    "paused": [{"scope": "rule web/restart", "who": "ana", "since": "2026-03-01T02:05:00Z", "reason": "restarts healthy nodes"}],
+    "paused": [
+        {"scope": "rule:web/restart", "who": "os:ana", "since": "2026-03-01T02:05:00Z", "reason": "restarts healthy nodes", "until_changed": True},
+    ],
+    "storm": {"since": "2026-03-01T02:00:41Z", "matches": 2114, "limit": 200, "within_s": 60.0, "calm_s": 300.0, "next_look": "2026-03-01T02:10:00Z"},
     "alerts": {"firing": 2041, "opened": 1988, "resolved": 1959},
     "runs": {"running": 6, "awaiting_approval": 3, "deferred": 312, "unknown": 1, "succeeded": 5000},
     "backlog": 1200,
@@ -34,7 +37,8 @@ STATUS = {
 
 GOLDEN = """\
 healer 0.1.0 · prod · ACTIVE · revision 3f2a9c1 · up 12 d 4 h                        03:07:12 +01:00
-PAUSED   rule web/restart by ana since 2026-03-01 03:05:00 +01:00 "restarts healthy nodes"
+PAUSED   rule web/restart by ana since 03:05:00 "restarts healthy nodes" · until the rule changes
+STORM    since 03:00:41 · 2,114 matches in a minute (limit 200) · calm needed 5 min · next look 03:10:00
 alerts   2,041 firing (+1,988 in 10 min) · 1,959 resolved in 10 min
 runs     6 running · 3 waiting for a person · 312 deferred · 1 unknown → healer runs --unknown --data-dir DIR
 backlog  1,200 events wait to be decided
@@ -147,6 +151,14 @@ def test_a_full_disk_is_told(ask, daemon):
     assert third.startswith("PAUSED")
 
 
+def test_a_source_that_is_not_up_yet_says_so(ask, daemon):
+    sources = [{"name": "hook", "state": "starting"}, {"name": "am", "state": "running"}]
+    daemon["GET /api/v1/status"] = {"sources": sources}
+    assert next(line for line in ask("status").stdout.splitlines() if line.startswith("sources")) == (
+        "sources  hook starting · am nothing yet"
+    )
+
+
 def test_a_webhook_whose_sender_was_refused_says_why(ask, daemon):
     refused = {"at": "2026-03-01T02:07:09.000000Z", "why": "the secret env:AMT cannot be read: the variable is not set"}
     sources = [
@@ -160,3 +172,58 @@ def test_a_webhook_whose_sender_was_refused_says_why(ask, daemon):
         "sources  am nothing yet, refused 3 s ago: the secret env:AMT cannot be read: the variable is not set"
         " · well 1 s ago · fine nothing yet"
     )
+
+
+@pytest.mark.parametrize(("told", "shown"), [
+    ({"heartbeat": {"every_s": 60.0, "last": "2026-03-01T02:07:00Z", "why": None}}, "beat     12 s ago"),
+    ({"heartbeat": {"every_s": 60.0, "last": None, "why": None}}, "beat     none yet"),
+    ({"heartbeat": {"every_s": 60.0, "last": "2026-03-01T02:05:12Z", "why": "none is sent: the disk is full"}},
+     "beat     2 min ago, none is sent: the disk is full"),
+    ({"caps": {"alerts": {"used": 2, "limit": 2, "refused": 1200}, "approvals": {"used": 3, "limit": 3, "refused": 0},
+               "backlog": {"used": 5, "limit": 9, "refused": 0}, "facts": {"used": 9, "limit": 9, "refused": 9}}},
+     "caps     alerts 2 of 2, 1,200 beyond · approvals 3 of 3"),
+])  # fmt: skip
+def test_what_is_beside_the_rules_has_a_line_of_its_own(ask, daemon, told, shown):
+    daemon["GET /api/v1/status"] = STATUS | told
+    assert shown in ask("status").stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "caps", [None, {}, {"alerts": {"used": 1, "limit": 2, "refused": 0}}, {"alerts": None}, {"alerts": {"used": "x"}}]
+)
+def test_caps_that_nothing_has_reached_are_left_out(ask, daemon, caps):
+    daemon["GET /api/v1/status"] = STATUS | {"caps": caps}
+    assert not [line for line in ask("status").stdout.splitlines() if line.startswith("caps")]
+
+
+@pytest.mark.parametrize(("reconcile", "shown"), [
+    ({"at": "x", "why": None, "note": None}, "am 12 s ago"),
+    ({"why": None, "note": "4 of 6 open alerts are gone"}, "am 12 s ago (4 of 6 open alerts are gone)"),
+    ({"why": "it answers 500", "note": None}, "am 12 s ago, its sender cannot be asked: it answers 500"),
+    (None, "am 12 s ago"),
+])  # fmt: skip
+def test_a_sender_that_is_asked_is_shown_with_its_source(ask, daemon, reconcile, shown):
+    source = {"name": "am", "state": "running", "last_event": "2026-03-01T02:07:00Z", "reconcile": reconcile}
+    daemon["GET /api/v1/status"] = STATUS | {"sources": [source]}
+    assert f"sources  {shown}" in ask("status").stdout.splitlines()
+
+
+@pytest.mark.parametrize(("pause", "said"), [
+    ({"scope": "all", "who": "the file PAUSE", "since": "2026-02-28T02:05:00Z", "reason": "release"},
+     'everything by the file PAUSE since 2026-02-28 03:05:00 +01:00 "release"'),
+    ({"scope": "all", "who": "key:ci", "since": "2026-03-01T02:05:00Z", "until_changed": True},
+     "everything by ci since 03:05:00 · until the revision changes"),
+    ({"scope": "controller:here", "who": "os:ana", "since": "2026-03-01T02:05:00Z", "until": "2026-03-01T04:00:00Z"},
+     "controller here by ana since 03:05:00 · until 05:00:00"),
+    ({"scope": "ruleset:a/b", "who": "os:ana", "since": "2026-03-01T02:05:00Z", "until": "2026-03-02T04:00:00Z", "until_changed": True},
+     "ruleset a/b by ana since 03:05:00 · until 2026-03-02 05:00:00 +01:00 · until the ruleset changes"),
+])  # fmt: skip
+def test_what_is_paused(ask, daemon, pause, said):
+    daemon["GET /api/v1/status"] = {"now": STATUS["now"], "paused": [pause, pause]}
+    assert ask("status").stdout.splitlines()[1:3] == [f"PAUSED   {said}"] * 2
+
+
+@pytest.mark.parametrize(("within_s", "said"), [(60, "a minute"), (3600, "an hour"), (10, "10 s"), (300.0, "5 min")])
+def test_a_storm(ask, daemon, within_s, said):
+    daemon["GET /api/v1/status"] = {"now": STATUS["now"], "storm": STATUS["storm"] | {"within_s": within_s}}
+    assert f" matches in {said} (limit 200) " in ask("status").stdout.splitlines()[1]

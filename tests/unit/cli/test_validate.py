@@ -104,3 +104,26 @@ def test_a_secret_that_is_not_here_is_a_hint(healer, project, monkeypatch):
         assert (done.exit_code, done.stderr) == (0, "")
         assert "hint[secret-unavailable]: the source am: the secret env:AMT cannot be read" in done.stdout
     assert "AMT" not in healer("validate", project, env={"AMT": "x"}).stdout
+
+
+TEMPLATES = """\
+- name: rs
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules: [{name: r, condition: event.a == 1, action: {run_job_template: {name: T, organization: O}}}]
+"""
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_a_controller_is_given_as_to_run(healer, project, monkeypatch, by_variable):
+    (project / "rulebooks/disk.yml").write_text(TEMPLATES)
+    without = healer("validate", project)
+    assert (without.exit_code, "error[controller_forbidden]" in without.stdout) == (1, True)
+    flags = ["--controller-url", "https://aap.example.org", "--controller-token", "t0ken"]
+    if by_variable:
+        monkeypatch.setenv("EDA_CONTROLLER_URL", flags[1])
+        monkeypatch.setenv("EDA_CONTROLLER_TOKEN", flags[3])
+    done = healer("validate", project, *([] if by_variable else flags))
+    assert (done.exit_code, "error[" in done.stdout, "secret-unavailable" in done.stdout) == (0, False, False)
+    wrong = healer("validate", project, "--controller-url", "nowhere")
+    assert (wrong.exit_code, "nowhere" in wrong.stdout) == (1, True)

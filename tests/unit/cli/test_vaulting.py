@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import pty
 import subprocess
 import sys
 
@@ -78,3 +80,63 @@ def test_a_condition_cannot_know_what_is_vaulted(healer, project, name):
     assert f"error[vars-type]: the variable '{name}' is vaulted, and known at the moment of use only" in done.output
     assert "secret-text" not in done.output
     assert "4711" not in done.output
+
+
+def at_a_terminal(answers, *argv):
+    """(exit code, what is shown) of `healer …` in a terminal of its own, where each answer is entered after a prompt."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-m", "healer", *map(str, argv)])
+    shown, left = b"", list(answers)
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        if left and shown.endswith(b": "):
+            os.write(terminal, left.pop(0).encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+@pytest.mark.parametrize(
+    ("flags", "prompts"),
+    [
+        (["--ask-vault-pass"], ["Vault password: "]),
+        (["--vault-id", "prod@prompt"], ["Vault password (prod): "]),
+        (["--vault-id", "x@prompt", "--vault-id", "y@prompt"], ["Vault password (x): ", "Vault password (y): "]),
+    ],
+)
+def test_a_password_is_asked_for_at_the_terminal_unseen(project, flags, prompts):
+    code, shown = at_a_terminal([*["wrong\n"] * (len(prompts) - 1), "right\n"], "validate", project, *flags)
+    assert (code, [one for one in prompts if one in shown]) == (0, prompts)
+    assert "right" not in shown
+    assert "ok: 1 rulebook" in shown
+
+
+@pytest.mark.parametrize(("entered", "code"), [("\n", 1), ("\x04", 1), ("\x03", 130)])
+def test_nothing_entered_is_told(project, entered, code):
+    ended, shown = at_a_terminal([entered], "validate", project, "--vault-id", "prod@prompt")
+    assert ended == code
+    said = "error[vault]: the vault password prod@prompt cannot be read: nothing was entered"
+    assert (said in shown) is (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "label"), [(["--ask-vault-pass"], "default"), (["--vault-id", "prod@prompt"], "prod")]
+)
+@pytest.mark.parametrize("given", [b"", b"right\n"])
+def test_without_a_terminal_it_is_told_and_nothing_else(project, flags, label, given):
+    done = subprocess.run(
+        [sys.executable, "-m", "healer", "validate", project, *flags],
+        input=given,
+        capture_output=True,
+        start_new_session=True,
+        check=False,
+    )
+    said = f"error[vault]: the vault password {label}@prompt cannot be read: there is no terminal to ask for it at\n"
+    assert done.stderr.decode() == f"{said}  try  --vault-password-file FILE or --vault-id LABEL@FILE\n"
+    assert (done.stdout, done.returncode) == (b"", 1)

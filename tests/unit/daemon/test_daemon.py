@@ -28,7 +28,7 @@ def failing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     """`failing(error)`: a start on a sound project that fails so."""
     revision = types.SimpleNamespace(settings=types.SimpleNamespace(data_dir="x"))
     monkeypatch.setattr(daemon.project, "load", lambda *_: types.SimpleNamespace(revision=revision, diagnostics=()))
-    for holder, name in ((daemon.sys, "setswitchinterval"), (daemon.os, "umask"), (daemon.gc, "disable")):
+    for holder, name in ((daemon.sys, "setswitchinterval"), (daemon.privacy, "begin"), (daemon.gc, "disable")):
         monkeypatch.setattr(holder, name, lambda *_: None)
 
     def start(error: Exception) -> None:

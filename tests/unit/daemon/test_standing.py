@@ -10,6 +10,7 @@ import pytest
 
 from healer import policy, project
 from healer.daemon import standing
+from healer.policy import selecting
 
 FILES = {
     "controllers.yaml": "controllers: {here: {type: local}}\n",
@@ -101,7 +102,13 @@ def test_the_sentence_of_a_pause_has_all_of_it(tmp_path: pathlib.Path) -> None:
 
 
 def row(**more: Any) -> dict[str, Any]:
-    return {"flavor": "catalog", "action": "note", "controller": "here", "rule": "act/rs/yes_on"} | more
+    made = {"flavor": "catalog", "action": "note", "controller": "here", "rule": "act/rs/yes_on"}
+    return {**made, "targets": [], "groups": {}, "labels": {"source": "api"}, "severity": 4, **more}
+
+
+def traits(rule: str = "act/rs/yes_on", *actions: str) -> selecting.Traits:
+    made = actions or ("note",)
+    return selecting.Traits("dev", rule, made, "low", (), "api", "unknown", (), frozenset(), {"source": "api"})
 
 
 @pytest.mark.parametrize(("change", "enabled", "codes"), [
@@ -120,8 +127,8 @@ def test_what_a_run_needs_may_have_gone_with_a_reload(
 
 
 @pytest.mark.parametrize(("change", "wanted"), [
-    ({}, lambda known: known.limits(known.catalog.entries["note"], known.controllers["here"])),
-    ({"flavor": "upstream", "action": "run_playbook x"}, lambda known: known.upstream_limits("here")),
+    ({}, lambda known: project.Gates(known).catalog(known.catalog.entries["note"], known.controllers["here"], "note", traits())),
+    ({"flavor": "upstream", "action": "run_playbook x"}, lambda known: project.Gates(known).upstream(known.controllers["here"], traits())),
 ])  # fmt: skip
 def test_what_waits_is_held_to_the_limits_of_today(
     revision: project.Revision, tmp_path: pathlib.Path, change: Any, wanted: Any
@@ -143,10 +150,10 @@ def test_a_rule_that_has_gone_is_named_as_what_stops_its_run(
 
 def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "observe")
-    assert (made.paused("act/rs/yes_on"), made.at_decision("act/rs/yes_on", "here", ()).paused) == (None, None)
+    assert (made.paused("act/rs/yes_on"), made.at_decision("act/rs/yes_on", "note", "here", ()).paused) == (None, None)
     (tmp_path / "PAUSE").write_text("x")
     assert made.paused("act/rs/yes_on")
-    assert made.at_decision("act/rs/yes_on", "here", ()).paused
+    assert made.at_decision("act/rs/yes_on", "note", "here", ()).paused
     assert made.of_run(row()).paused
     (tmp_path / "PAUSE").unlink()
     assert made.of_run(row()).paused is None
@@ -154,8 +161,8 @@ def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: 
 
 def test_the_gates_values_are_the_revisions(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
-    assert made.limits(None, None, "act/rs/yes_on") == revision.limits(None, None)
-    assert made.upstream_limits("here", "act/rs/yes_on").lock_targets is False
+    assert made.limits(None, None, "note", traits()) == project.Gates(revision).catalog(None, None, "note", traits())
+    assert made.upstream_limits("here", traits()).lock_targets is False
     assert made.forbidden("gone", "note", "command", [])[0].code == "controller_forbidden"
 
 
@@ -180,13 +187,46 @@ def test_each_activation_has_a_mode_an_environment_and_policies_of_its_own(tmp_p
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
     assert [made.mode_of(name) for name in ("a", "b", "other")] == ["observe", "active", "active"]
     assert standing.Standing(revision, standing.PauseFile(tmp_path), "observe").mode_of("b") == "observe"
-    assert made.at_decision("a/rs/yes_on", "here", ()).mode == "observe"
+    assert made.at_decision("a/rs/yes_on", "note", "here", ()).mode == "observe"
     assert made.of_run(row(rule="a/rs/yes_on")).mode == "observe"
     assert (made.environment_of("a/rs/yes_on"), made.environment_of("b/rs/yes_on"), made.environment_of("gone")) == (
         {"X": "1"},
         {},
         {},
     )
-    both, one = made.limits(None, None, "b/rs/yes_on"), made.limits(None, None, "b/rs/no_off")
+    both, one = (made.limits(None, None, "note", traits(rule)) for rule in ("b/rs/yes_on", "b/rs/no_off"))
     assert (both.cooldown_s, both.attempts, one.cooldown_s, one.attempts) == (3600.0, 1, 3600.0, 3)
-    assert made.upstream_limits("here", "b/rs/no_off").selected
+    assert made.upstream_limits("here", traits("b/rs/no_off")).selected
+
+
+SELECTING = """\
+environment: prod
+policies:
+  - {name: impact, select: {impact: [high]}, cooldown: 11m}
+  - {name: low, select: {impact: [low], environment: [prod], severity: [critical], sources: [am], labels: {team: sre}}, cooldown: 12m}
+  - {name: web, select: {targets: ["group:web"], actions: [note]}, blast_radius: {targets: 50%, within: 1h, of: "group:db"}}
+  - {name: own, select: {actions: [run_playbook]}, cooldown: 13m}
+"""
+
+
+@pytest.mark.parametrize(("change", "cooldown_s", "sizes"), [
+    ({}, 600, {}), ({"severity": 0, "labels": {"source": "am", "team": "sre"}}, 720, {}), ({"severity": 0, "labels": {"source": "am"}}, 600, {}),
+    ({"groups": {"host:web1": ("web", "all"), "host:x": ()}}, 600, {"web": 3, "all": 5, "db": 2}), ({"action": "gone"}, 660, {}),
+    ({"flavor": "upstream", "action": "run_playbook x"}, 780, {}),
+])  # fmt: skip
+def test_what_waits_is_selected_by_what_its_row_says(
+    tmp_path: pathlib.Path, change: Any, cooldown_s: float, sizes: dict[str, int]
+) -> None:
+    hosts = "[web]\nweb[1:3]\n[db]\ndb[1:2]\n"
+    own = "controllers: {here: {type: local, inventory: hosts}}\n"
+    for name, text in {**FILES, "healer.yaml": SELECTING, "hosts": hosts, "controllers.yaml": own}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None, loaded.diagnostics
+    pause = standing.PauseFile(tmp_path, lambda: 42)
+    made = standing.Standing(loaded.revision, pause, "active").of_run(row(**change))
+    assert made.limits is not None
+    assert (made.limits.cooldown_s, made.sizes) == (cooldown_s, sizes)
+    assert (made.environment, made.wall_offset_us) == ("prod", 42)
+    assert made.storm is not None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+import types
 from typing import Any
 
 import pytest
 
-from healer import project, store
-from healer.daemon import rules, standing, status
+from healer import project, store, supervise
+from healer.daemon import masking, rules, standing, status
 from healer.decide import alerts
 
 RULE = "    - {name: %s, condition: event.a == %d, throttle: {once_within: %s, group_by_attributes: [event.h]}, action: {none: {}}}\n"
@@ -117,3 +118,18 @@ def test_a_rule_that_only_moved_keeps_its_window(load: Any, tmp_path: pathlib.Pa
     old = load(RULE % ("a", 1, "1 minute") + RULE % ("b", 2, "1 minute"))
     new = load(RULE % ("b", 2, "1 minute") + RULE % ("a", 1, "1 minute"))
     assert difference(tmp_path, old, new)["rules"]["restarted"] == []
+
+
+def test_what_a_source_says_of_its_failure_shows_no_secret() -> None:
+    masked = masking.Masking()
+    masked("env:HT", "hook-s3cret")
+    daemon: Any = types.SimpleNamespace(
+        masked=masked.line, revision=types.SimpleNamespace(sources={}), outside=types.SimpleNamespace(asked=lambda _: None),
+        services=types.SimpleNamespace(tally=types.SimpleNamespace(last={})),
+    )  # fmt: skip
+    failed = supervise.Status(
+        "a/rs/hook", "flaky", "failed", 1, None, 0, 3, "ValueError: token hook-s3cret refused", False
+    )
+    assert status._source(daemon, failed)["error"] == "ValueError: token *** refused"
+    well = supervise.Status("a/rs/hook", "flaky", "starting", 1, None, 0, 0, "", False)
+    assert (status._source(daemon, well)["error"], status._source(daemon, well)["state"]) == (None, "starting")

@@ -120,3 +120,24 @@ def test_a_number_that_json_cannot_hold_stops_its_action_and_not_the_event(
     else:
         assert result.reason == "invalid_parameters" or expression == "9 ** 64"
     assert outcome.appends == []
+
+
+BODY = b"\n".join(part.hex().encode() for part in (b"salt", b"m" * 32, b"c" * 16)).hex()
+VAULTED = f'"$ANSIBLE_VAULT;1.1;AES256\\n{BODY}\\n"'
+ACTIVATED = f"mode: active\nactivations: [{{name: act, rulebook: rulebooks/act.yml, vars: {{tok: {VAULTED}, db: {{pw: {VAULTED}, n: 1}}}}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("debug: {var: tok}", "tok: ***"),
+        ("debug: {var: db}", 'db: {"pw":"***","n":1}'),
+        ("debug: {msg: '{{ tok }}'}", "***"),
+        ("debug: {msg: ['{{ db }}']}", '{"pw":"***","n":1}'),
+        ("shutdown: {message: '{{ tok }}'}", "activation act ends: ***"),
+    ],
+)
+def test_what_is_vaulted_is_never_said(make: Any, action: str, said: str) -> None:
+    kit = make(f"r | event.a == 1 | action: {{{action}}}", files={"healer.yaml": ACTIVATED})
+    kit.post({"a": 1})
+    assert [message for _, message in kit.said] == [said]

@@ -176,3 +176,41 @@ def test_alerts_are_as_a_plain_model_says(given: list[Any]) -> None:
         assert (word.cycle, word.opens) == plain.word(source, key, firing, now_us, ttl_us)
         due = [seen + ttl for _, on, seen, ttl in plain.states.values() if on]
         assert known.next_expiry_us() == (min(due) if due else None)
+
+
+def test_beyond_the_limit_none_opens_and_nothing_of_it_is_remembered() -> None:
+    known = alerts.Alerts()
+
+    def say(status: str, key: str) -> tuple[int, bool, bool, int]:
+        alert = said(status, key)
+        word = known.word("am", alert, S, TTL, 2)
+        assert word is not None
+        assert alert["cycle"] == word.cycle
+        return word.cycle, word.firing, word.opens, word.full
+
+    assert [say("firing", key) for key in "ab"] == [(1, True, True, 0)] * 2
+    assert [say("firing", "c"), say("firing", "c")] == [(0, True, False, 2)] * 2
+    assert (known.open, known.refused, len(known)) == (2, 2, 2)
+    assert say("firing", "a") == (1, True, False, 0)  # what is open is heard of as ever
+    assert say("resolved", "b") == (1, False, False, 0)
+    assert say("firing", "c") == (1, True, True, 0)
+    assert say("firing", "b") == (1, True, False, 2)  # as it was: its second cycle has not begun
+    assert (known.open, known.refused) == (2, 3)
+    known.expire(10 * TTL)
+    assert (known.open, say("firing", "b")) == (0, (2, True, True, 0))
+
+
+def test_how_many_are_open_is_read_from_rows() -> None:
+    row = {"source": "am", "cycle": 1, "seen_us": S, "ttl_us": TTL}
+    rows = [row | {"key": "a", "status": "firing"}, row | {"key": "b", "status": "resolved"}]
+    known = alerts.Alerts(rows)
+    assert known.open == 1
+    known.become([*rows, row | {"key": "c", "status": "firing"}])
+    assert known.open == 2
+
+
+def test_the_end_of_what_is_not_known_leaves_nothing() -> None:
+    known = alerts.Alerts()
+    for n in range(100):
+        known.word("am", said("resolved", f"k{n}"), S, TTL)
+    assert len(known) == 0

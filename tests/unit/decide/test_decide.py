@@ -256,6 +256,28 @@ async def test_a_snapshot_that_takes_long_is_not_taken_often(box: Box, monkeypat
         assert len(box.rows("SELECT seq FROM snapshot")) == wanted
 
 
+async def test_a_snapshot_that_cannot_be_made_stops_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the rows nor the end: it is told, in the audit at most once an hour, and a start goes on from the one before."""
+    monkeypatch.setattr(decide, "SNAPSHOT_ROWS", 1)
+
+    async def mistaken(*_: Any) -> Any:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(decide.recovery, "take", mistaken)
+    for hour in range(3):
+        box.now_us = 1_000 * S + hour * 1_900 * S
+        await box.post({"a": 1})
+        await box.until(lambda: box.decider is not None and box.decider.backlog == 0)
+    await box.stop()
+    assert len(box.firings()) == 3
+    assert box.rows("SELECT count(*) FROM snapshot") == [(0,)]
+    noted = [
+        orjson.loads(body)
+        for (body,) in box.rows("SELECT record FROM audit WHERE kind = 'snapshot_failed' ORDER BY seq")
+    ]
+    assert [one["error"] for one in noted] == ["KeyError: 'ours'"] * 2
+
+
 async def test_many_rows_that_lead_to_nothing_move_the_position(box: Box) -> None:
     await box.post(*[{"a": 2}] * (decide.LAG_ROWS + 1))
     await box.until(lambda: box.rows("SELECT seq FROM position")[0][0] >= decide.LAG_ROWS)

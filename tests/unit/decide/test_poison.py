@@ -8,7 +8,7 @@ import pytest
 
 from healer import errors, policy, store
 from healer.decide import poison
-from healer.store import deciding, journal
+from healer.store import deciding, journal, letters
 
 S = 1_000_000
 
@@ -43,16 +43,60 @@ async def test_a_sound_batch_is_one_transaction(kept: store.Store) -> None:
     assert [text for (text,) in rows(kept, "SELECT kind FROM audit")].count("decisions") == 1
 
 
-@pytest.mark.parametrize("bad", [{2}, {3}, {6}, {2, 3, 6}])
-async def test_only_what_poisons_it_is_set_aside(kept: store.Store, bad: set[int]) -> None:
+@pytest.mark.parametrize(("bad", "first"), [({2}, 2), ({3}, 3), ({6}, 6), ({3, 6}, 3)])
+async def test_the_first_that_poisons_it_is_set_aside_and_what_comes_behind_is_void(
+    kept: store.Store, bad: set[int], first: int
+) -> None:
     snapshot = deciding.Snapshot(1, "{}")
-    await poison.submit(kept, unit([internal(seq, bad=seq in bad) for seq in (2, 3, 6)], snapshot=snapshot))
-    assert {seq for (seq,) in rows(kept, "SELECT seq FROM decision")} == {2, 3, 6} - bad
-    assert {(seq, name) for seq, name in rows(kept, "SELECT seq, ruleset FROM quarantine")} == {
-        (seq, "*") for seq in bad
-    }
-    assert rows(kept, "SELECT seq FROM position") == [(7,)]
-    assert rows(kept, "SELECT seq FROM snapshot") == [(7,)]
+    outcomes = [internal(seq, bad=seq in bad) for seq in (2, 3, 6)]
+    committed = await poison.submit(kept, unit(outcomes, snapshot=snapshot))
+    assert committed.aside is not None
+    assert committed.aside.seq == first
+    assert [seq for (seq,) in rows(kept, "SELECT seq FROM decision")] == [seq for seq in (2, 3, 6) if seq < first]
+    assert rows(kept, "SELECT seq, ruleset, tries, state FROM quarantine") == [(first, "*", letters.TRIES, "held")]
+    assert rows(kept, "SELECT seq FROM position") == [(first,)]
+    assert rows(kept, "SELECT seq FROM snapshot") == []
+
+
+async def test_a_row_is_tried_three_times_before_it_is_set_aside(
+    kept: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[list[int]] = []
+    apply = deciding.Decide.apply
+
+    def counted(self: deciding.Decide, tx: Any) -> Any:
+        applied.append([one.seq for one in self.outcomes if not one.quarantined])
+        return apply(self, tx)
+
+    monkeypatch.setattr(deciding.Decide, "apply", counted)
+    await poison.submit(kept, unit([internal(2), internal(3, bad=True)]))
+    assert applied == [[2, 3], [2], [3], [3], []]
+
+
+async def test_what_fails_in_company_and_not_alone_is_committed(
+    kept: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = deciding.Decide.apply
+
+    def in_company(self: deciding.Decide, tx: Any) -> Any:
+        if len(self.outcomes) > 1:
+            raise ValueError("too many")
+        return apply(self, tx)
+
+    monkeypatch.setattr(deciding.Decide, "apply", in_company)
+    committed = await poison.submit(kept, unit([internal(2), internal(3)], snapshot=deciding.Snapshot(1, "{}")))
+    assert committed.aside is None
+    assert rows(kept, "SELECT seq FROM decision") == [(2,), (3,)]
+    assert (rows(kept, "SELECT seq FROM position"), rows(kept, "SELECT seq FROM snapshot")) == ([(7,)], [(7,)])
+
+
+async def test_what_fails_without_any_row_goes_up(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(self: deciding.Decide, tx: Any) -> Any:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr(deciding.Decide, "apply", failing)
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        await poison.submit(kept, unit([]))
 
 
 @pytest.mark.parametrize("error", [errors.StoreFull(), errors.Fenced(got=2, ours=1), errors.StoreError(reason="x")])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import itertools
 import types
 from typing import Any
 
 import hypothesis
+import loguru
 import orjson
 import pytest
 from hypothesis import strategies as st
 
 from healer import store, testing
 from healer.decide import acting, alerts, evaluating, recovery
+from healer.engine import slices
 from healer.store import asking, deciding, journal, notes
 
 S = 1_000_000
@@ -154,11 +158,11 @@ async def decide_all(box: Box, ones: list[evaluating.Evaluator], snapshot: bool)
                 ones[n], made = await stepped(box, one, mine)
                 said.append(made)
         assert set(said) == {said[0]}, (row.seq, row.kind, row.body, said)
-        box.commit(row, outcome, recovery.take(ones[0], row.seq) if snapshot else None)
+        box.commit(row, outcome, await recovery.take(ones[0], row.seq) if snapshot else None)
         again = await box.restarted()
         assert again is not None
         ones.append(again)
-        assert recovery.take(again, row.seq) == recovery.take(ones[0], row.seq)
+        assert await recovery.take(again, row.seq) == await recovery.take(ones[0], row.seq)
 
 
 @hypothesis.given(steps)
@@ -197,7 +201,7 @@ async def post(
     row = await box.next_row()
     assert row is not None
     outcome = one.evaluate(row)
-    box.commit(row, outcome, recovery.take(one, row.seq) if snapshot else None)
+    box.commit(row, outcome, await recovery.take(one, row.seq) if snapshot else None)
     return any(result.rule == f"act/rs/{rule}" for result in (outcome.results if outcome else []))
 
 
@@ -286,12 +290,81 @@ async def test_a_snapshot_with_junk_in_it_is_passed_over(box: Box, junk: str) ->
 
 async def test_a_snapshot_names_the_oldest_row_that_it_needs(box: Box) -> None:
     one = box.fresh("r10")
-    assert recovery.take(one, 7).oldest == 7
+    assert (await recovery.take(one, 7)).oldest == 7
     await post(box, one, 0)
     await post(box, one, 1)
-    taken = recovery.take(one, box.position)
+    taken = await recovery.take(one, box.position)
     assert taken.oldest == 2
     assert b'"h":"x"' not in taken.data.encode()
+
+
+async def test_a_snapshot_of_much_leaves_the_loop_free_in_between(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock counts as a millisecond: it is looked at after each small step, and the loop is let go every third."""
+    monkeypatch.setattr(slices, "CHUNK", 10)
+    monkeypatch.setattr(recovery, "time", types.SimpleNamespace(monotonic=itertools.count(0, 0.001).__next__))
+    one = box.fresh("r10")
+    (session,) = (running.session for running in one.running.values())
+    for number in range(1_000):
+        session.assert_fact({"f": number}, 0, number + 1)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    taken = await recovery.take(one, 2_000)
+    beside.cancel()
+    assert turns > 6 * 1_000 / 10 / 3  # collected, put in order, given places, shown, as facts, written
+    assert taken.oldest == 1
+    data = {"version": recovery.VERSION, "ended": {}, "sessions": {"act/rs": session.snapshot(bodies=False)}}
+    assert taken.data == orjson.dumps(data).decode()
+
+
+def test_the_text_of_a_snapshot_is_json_whatever_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "CHUNK", 2)
+    monkeypatch.setattr(recovery, "SHORT", 2)
+    for value in (
+        [],
+        {},
+        [[]],
+        [1, [2, [3, 4, 5], []], {"a": [None, "x"]}, 6, 7],
+        {"a": {}, "b": [[1, 2, 3]] * 5, "c": 1.5},
+    ):
+        pieces: list[bytes] = []
+        slices.done(recovery._written(value, pieces))
+        assert b"".join(pieces) == orjson.dumps(value)
+
+
+async def test_a_ruleset_whose_memory_cannot_be_carried_over_begins_empty(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = box.fresh("r10")
+    assert await post(box, one, 0)
+    told: list[str] = []
+    number = loguru.logger.add(told.append, format="{level} {message}")
+    monkeypatch.setattr(recovery, "_put_back", _mistaken)
+    for noted in (False, True):
+        other = await recovery.carry_over(box.store, one, box.fresh("r20"), noted=noted)
+        assert other is not None
+        assert other.running["act/rs"].session.snapshot()["windows"] == []
+        assert await post(box, other, 0)
+    loguru.logger.remove(number)
+    assert (
+        told
+        == ["ERROR what rs remembered cannot be carried over to its new rules, which begin empty: KeyError: 'ours'\n"]
+        * 2
+    )
+    kept = await box.store.reader.select("SELECT record FROM audit WHERE kind = 'memory_lost'", [])
+    (record,) = [orjson.loads(row["record"]) for row in kept]
+    assert (record["ruleset"], record["error"]) == ("rs", "KeyError: 'ours'")
+
+
+async def _mistaken(opened: Any, evaluator: Any, one: evaluating.Running, state: Any) -> None:
+    one.session.post({"a": 1, "h": "x"}, 0)  # half of it is done
+    raise KeyError("ours")
 
 
 async def test_what_ended_stays_ended(box: Box) -> None:

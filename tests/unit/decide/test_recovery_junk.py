@@ -13,7 +13,7 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 
-from healer import engine, store, testing
+from healer import engine, errors, store, testing
 from healer.decide import acting, alerts, evaluating, recovery
 from healer.store import deciding, journal
 
@@ -60,7 +60,7 @@ class Box:
         outcome = one.evaluate(row)
         unit = deciding.Decide(
             self.position, row.seq, row.at_us, 1, [outcome] if outcome else [], lambda _: None,  # type: ignore[arg-type]
-            recovery.take(one, row.seq),
+            await recovery.take(one, row.seq),
         )  # fmt: skip
         self.store.writer.now(unit)
         self.position = row.seq
@@ -100,7 +100,7 @@ async def _restarted_from(box: Box, junk_of: Callable[[Any], object], *, all_of_
     box.store.writer.tx.connection.execute("UPDATE snapshot SET data = ?" + only, (data,))
     again, told = await box.restarted()
     if told:  # then it stands as if nobody had stopped it
-        assert recovery.take(again, box.position) == recovery.take(one, box.position)
+        assert await recovery.take(again, box.position) == await recovery.take(one, box.position)
     box.now_us += S
     outcome = await box.step(again, "event", b'{"a":1,"h":"x"}')
     assert outcome is None or not outcome.quarantined
@@ -175,17 +175,29 @@ async def test_a_row_that_is_no_event_is_told() -> None:
     one = box.fresh()
     await box.step(one)
     await box.step(one, "event", b"[1]")
-    held = orjson.loads(recovery.take(one, box.position).data)
+    held = orjson.loads((await recovery.take(one, box.position)).data)
     held["sessions"]["act/rs"]["entries"] = [[box.position, 0, 1]]
     with pytest.raises(ValueError, match="row 2 is no event"):
         await recovery.restore(box.store, box.fresh(), orjson.dumps(held).decode())
     box.store.writer.close()
 
 
-async def test_a_mistake_of_ours_is_not_taken_for_junk(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_mistake_of_ours_ends_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would do so again at each: no snapshot is put back then, and the rows are replayed."""
+
     def mistake(*_: Any) -> None:
         raise AttributeError("ours")
 
     monkeypatch.setattr(engine.Session, "restore", mistake)
-    with pytest.raises(AttributeError, match="ours"):
+    told = await restarted_from(lambda good: orjson.dumps(good).decode())
+    assert len(told) == 2  # the first row is the one that brought the rules
+    assert all("cannot be read, an older one is tried: AttributeError: ours" in one for one in told)
+
+
+async def test_what_the_store_says_is_no_junk(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fenced(*_: Any) -> None:
+        raise errors.StoreFull
+
+    monkeypatch.setattr(recovery, "restore", fenced)
+    with pytest.raises(errors.StoreFull):
         await restarted_from(lambda good: orjson.dumps(good).decode())

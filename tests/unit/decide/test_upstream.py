@@ -201,8 +201,9 @@ def test_an_event_never_gives_the_whole_of_a_command(make: Any) -> None:
     assert "an event cannot give the whole of a command" in problems(ask)[0]
 
 
-VAULTED = "!vault |\n              $ANSIBLE_VAULT;1.1;AES256\n              6162\n"
-REFERENCE = "ansible-vault:$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+BODY = b"\n".join(part.hex().encode() for part in (b"salt", b"m" * 32, b"c" * 16)).hex()
+VAULTED = f"!vault |\n              $ANSIBLE_VAULT;1.1;AES256\n              {BODY}\n"
+REFERENCE = f"ansible-vault:$ANSIBLE_VAULT;1.1;AES256\n{BODY}\n"
 SEALED = f"""\
 - name: rs
   hosts: all
@@ -229,10 +230,22 @@ def test_what_is_vaulted_is_stored_as_a_reference(make: Any, action: str, name: 
     paths = {tuple(path): reference for path, reference in ask.extra["secrets"]}
     assert paths[("parameters", "token")] == REFERENCE
     assert set(paths.values()) == {REFERENCE}
-    assert "6162" not in str({**ask.extra, "secrets": None})
+    assert BODY not in str({**ask.extra, "secrets": None})
 
 
 def test_what_is_vaulted_goes_into_no_fact(make: Any) -> None:
     text = SEALED.replace("          name: %s\n", "%.0s") % ("set_fact", "", "fact")
     outcome = make(text=text).post({"a": 1, "x": 1})
     assert (outcome.results[0].reason, outcome.appends) == ("invalid_parameters", [])
+
+
+GATHERED = """\
+- {name: rs, hosts: web01, gather_facts: true, sources: [], rules: [{name: r, condition: event.a == 1, action: {none: {}}}]}
+- {name: "{{ evil }} {% x %}", hosts: web01, sources: [], rules: [{name: r, condition: event.a == 1, action: {none: {}}}]}
+"""
+
+
+def test_names_of_rulesets_that_get_facts_are_values(make: Any) -> None:
+    (ask,) = make(text=GATHERED, files=FILES).asks({"gather": True}, source="ruleset:act/(gather_facts)")
+    assert problems(ask) == []
+    assert ask.extra["facts"]["sources"] == ["ruleset:act/rs", "ruleset:act/{{ evil }} {% x %}"]

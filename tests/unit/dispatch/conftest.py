@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from healer import dispatch, errors, model, plugins, policy, store
+from healer.dispatch import wishes
 from healer.store import asking, deciding, journal
 
 S = 1_000_000
@@ -53,6 +54,29 @@ class Double(plugins.Controller):
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         self.jobs.append(("follow", job))
         return await self.act(job, output)
+
+
+class Work:
+    """A job that goes on until it is cancelled, or `go` is set; then `find` knows that it has ended, as `ended` says."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.go = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.cancelled = 0
+        self.ended = model.Found("ended", model.Outcome("cancelled", "ended by TERM", seconds=1.0))
+        box.controller.act = self.act
+
+    async def act(self, job: model.Job, put: plugins.Output) -> model.Outcome:
+        self.begun.set()
+        put("stdout", b"at work\n")
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            self.box.controller.found = self.ended
+            raise
+        return model.Outcome("succeeded", "done", 0)
 
 
 class Box:
@@ -127,6 +151,15 @@ class Box:
     def start(self) -> None:
         self.task = asyncio.create_task(self.dispatcher.run())
 
+    def work(self) -> Work:
+        """What its controller does from now on."""
+        return Work(self)
+
+    def said(self, run: str) -> tuple[str, str]:
+        """(a run's state, what is said of it)"""
+        ((state, detail),) = self.rows(f"SELECT state, detail FROM run WHERE id = '{run}'")
+        return state, orjson.loads(detail).get("summary", "")
+
     def states(self) -> list[str]:
         return [state for (state,) in self.rows("SELECT state FROM attempt ORDER BY token")]
 
@@ -156,3 +189,18 @@ async def box(tmp_path: pathlib.Path) -> Any:
 def next_daemon(tmp_path: pathlib.Path) -> Callable[[Box], Box]:
     """`next_daemon(box)`: the dispatcher of a daemon that starts on what another one left."""
     return lambda before: Box(tmp_path, memory=before.store.writer.tx.connection)
+
+
+@pytest.fixture
+def wish(box: Box) -> wishes.Wishes:
+    return wishes.Wishes(box.store, box.dispatcher)
+
+
+@pytest.fixture
+async def at_work(box: Box) -> tuple[Box, Work, str]:
+    """`(box, work, run)` with an attempt under way."""
+    work = box.work()
+    run = box.ask()
+    box.start()
+    await asyncio.wait_for(work.begun.wait(), 30)
+    return box, work, run

@@ -189,8 +189,7 @@ async def short(box: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 async def test_what_finds_no_space_to_begin_is_begun_anew_when_there_is_some(short: Any, wait_for_async: Any) -> None:
-    await wait_for_async(lambda: short.dispatcher.running == 1)
-    assert short.store.lacks_space()
+    await wait_for_async(short.store.lacks_space)
     assert (short.states(), len(short.rows("SELECT * FROM lock"))) == (["running"], 1)
     short.room.set()
     await wait_for_async(lambda: short.states() == ["withdrawn", "succeeded"])
@@ -238,7 +237,7 @@ async def test_where_there_is_space_the_want_of_it_fails_in_the_end(short: Any, 
 
 
 async def test_a_stop_does_not_wait_for_space(short: Any, wait_for_async: Any) -> None:
-    await wait_for_async(lambda: short.dispatcher.running == 1)
+    await wait_for_async(short.store.lacks_space)
     short.store.patient = False
     assert await short.dispatcher.stop(60) == 0
     assert short.states() == ["withdrawn", "queued"]

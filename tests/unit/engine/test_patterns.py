@@ -29,14 +29,15 @@ def test_patterns_match_as_in_java(pattern: str, text: str, wanted: bool) -> Non
 @pytest.mark.parametrize(
     "pattern",
     ["a++", "a*+", "a?+", "a{1,2}+", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "(?>a)", r"(a)\1", r"\k<n>", "[a[b]]", "[a&&b]",
-     r"\G", "(?x)a", "a{2000}", "a" * 20_000],
+     r"\G", "(?x)a", "a{2000}", "a" * 20_000, r"\p{InGreek}", r"\p{IsAlphabetic}", r"[\p{sc=Greek}]", "(?iu)k", r"(?i)\P{Lu}"],
 )  # fmt: skip
 def test_what_a_linear_engine_cannot_do_is_unsupported(pattern: str) -> None:
     with pytest.raises(patterns.Unsupported):
         patterns.finder(pattern, anchored=False, ignorecase=True)
 
 
-@pytest.mark.parametrize("pattern", ["(?P<x>a)", "(", ")", "[a", "*a", "a{", "\\", r"\y", r"\xZZ", r"\p{", "(?<1>a)"])
+@pytest.mark.parametrize("pattern", ["(?P<x>a)", "(", ")", "[a", "*a", "a{", "\\", r"\y", r"\xZZ", r"\p{", "(?<1>a)",
+    "(?<n>a)(?<n>b)", r"[a-\d]", "[z-a]", r"[\b]", r"[\R]", r"[\Z]", "a)"])  # fmt: skip
 def test_what_java_refuses_is_bad(pattern: str) -> None:
     with pytest.raises(patterns.Bad):
         patterns.finder(pattern, anchored=False)
@@ -51,7 +52,61 @@ def test_anchored_is_at_the_start_only(ignorecase: bool) -> None:
 def test_options() -> None:
     assert patterns.finder("A", anchored=False, ignorecase=True)("xa")
     assert patterns.finder("^b$", anchored=False, multiline=True)("a\nb")
-    assert not patterns.finder("^b$", anchored=True, multiline=True)("a\nb")
+    assert patterns.finder("^b$", anchored=True, multiline=True)("a\nb")
+
+
+def test_of_the_alternatives_of_match_only_the_first_is_at_the_start() -> None:
+    find = patterns.finder("a|b", anchored=True)
+    assert [find(text) for text in ("ax", "xa", "bx", "xb")] == [True, False, True, True]
+    assert patterns.alternatives("a|b")
+    assert not patterns.alternatives(r"(a|b)[|]\|\Q|\E")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "holds", "not_"),
+    [
+        ("(?m)^b$", ["b", "a\nb", "a\rb\rc", "a\r\nb\r\nc", "a\x85b", "a\u2028b", "b\n"], ["ab", "bc", "a\nbc"]),
+        ("(?m)^\\s", [" ", "a\n b", "a\r\n b"], ["a\r\nb", "a\n"]),
+        ("(?m)(?:^|x)b(?:$|y)", ["b", "xby", "a\rb\r"], ["ab", "abc"]),
+        ("(?m)b$\\nc", ["b\nc"], ["b\r\nc"]),
+        ("(?m)(^a)+c", ["ac"], ["a\nba"]),
+        ("^b|c$", ["b\na", "ac", "ac\n", "ac\r\n"], ["a\nb", "c\na"]),
+        (r"\bfoo\b", ["foo", "a foo.", "-foo\n"], ["éfoo", "fooé", "_foo", "foo1", "\u0663foo", "e\u0301foo"]),
+        (r"\b(?:foo|bar)\b", ["bar!", "a foo"], ["rebar", "éfoo", "fooé"]),
+        (r"\Bfoo", ["xfoo", "éfoo"], ["foo", " foo"]),
+        (r"foo\B", ["foox", "fooé"], ["foo", "foo "]),
+        (r"[a-c]\b", ["a", "xb "], ["aé", "ab1"]),
+        ("(?i)k", ["k", "K"], ["\u212a"]),
+        ("(?i)s", ["S"], ["\u017f"]),
+        ("(?i)é", ["é"], ["É"]),
+        ("(?i)[a-c]", ["B"], ["É", "d"]),
+        ("(?i)[Z-a]", ["z", "A", "^"], ["b", "B"]),
+        ("(?i)[^k]", ["a", "\u212a"], ["k", "K"]),
+        (r"(?i)\p{Lower}", ["A", "a"], ["É"]),
+        (r"(?i)\QaB\E", ["Ab"], ["b"]),
+        (r"(?i)\x41", ["a"], ["b"]),
+        ("a(?i)b", ["aB", "ab"], ["AB"]),
+        ("(a(?i)b)c", ["aBc"], ["aBC"]),
+        ("(?i:a)b", ["Ab"], ["AB"]),
+        ("(?i)a(?-i:b)c", ["AbC"], ["ABC"]),
+        ("a.b(?s)c.d", ["axbc\nd"], ["a\nbcxd", "a\rbcxd", "a\u2028bcxd"]),
+        ("(?s:a.)b.", ["a\nbx"], ["a\nb\r", "a\nb\n"]),
+        ("(?s)a.b", ["a\rb", "a\nb"], ["ab"]),
+        ("a$(?m)", ["a", "a\n"], ["a\nb"]),
+        (r"a[\s\S]*b", ["a\n\r\x0b\u2028b"], ["a"]),
+        (r"^[^\S\n]+$", [" \t", "\x0b", "\r"], ["\n", "a", "\u00a0"]),
+        (r"^[\w\S]+$", ["é-"], [" ", "\x0b"]),
+        (r"^\S$", ["\u00a0", "a"], ["\x0b", " "]),
+        (r"^\H\V$", ["ab"], ["\u2003b", "a\x0b", "a\u2028"]),
+        (r"^[\P{Lower}]$", ["A", "é"], ["a"]),
+        (r"^[^\P{Lower}]$", ["a"], ["A", "é"]),
+        (r"[\w-]", ["-", "a"], ["."]),
+        (r"[\Qa-]\E]", ["-", "]"], ["b"]),
+    ],
+)  # fmt: skip
+def test_what_re2_has_not_is_written_out(pattern: str, holds: list[str], not_: list[str]) -> None:
+    find = patterns.finder(pattern, anchored=False)
+    assert ([text for text in holds if not find(text)], [text for text in not_ if find(text)]) == ([], [])
 
 
 def test_hostile_text_takes_no_longer() -> None:

@@ -204,7 +204,7 @@ async def test_new_and_known_in_one_delivery(kit: Kit) -> None:
 
 async def test_the_alert_of_a_known_word_was_heard_of(kit: Kit) -> None:
     tx = kit.store.writer.tx
-    tx.run("alert_open", "am", "k", 1, 5, 5, 10, 1, 1, "n", "t", "critical", "s")
+    tx.run("alert_open", "am", "k", 1, 5, 5, 10, 1, 1, "n", "t", "critical", "s", "{}")
     await kit.take(alert(), repeats=["w"])
     kit.now_us += S
     await kit.take(alert(), repeats=["w"])
@@ -273,3 +273,31 @@ async def test_a_large_body_that_finds_no_space_leaves_no_row(
         await kit.intake.take_one("am", large := {"x": "y" * journal.INLINE_MAX}, orjson.dumps(large), "key:ci")
     assert kit.rows() == []
     await kit.store.close()
+
+
+async def test_who_listens_hears_of_alerts_before_they_are_on_disk(tmp_path: pathlib.Path) -> None:
+    kit, large = Kit(tmp_path), {"x": "x" * (journal.INLINE_MAX + 1)}  # a large one is kept by a thread at first
+    with kit.intake.hearing("am") as spoken, kit.intake.hearing("am") as too:
+        taking = asyncio.create_task(kit.take(alert("a") | large, alert("b"), {"x": 1}, repeats=["a", "b", ""]))
+        await asyncio.sleep(0)
+        with kit.intake.hearing("am") as late:  # of what is on its way it hears too
+            assert (spoken, too, late) == ({"a", "b"}, {"a", "b"}, {"a", "b"})
+        await taking
+        await kit.take(alert("c"), repeats=["c"], source="other")
+        with kit.intake.hearing("am") as later:
+            assert (spoken, later) == ({"a", "b"}, set())
+    await kit.take(alert("d"), repeats=["d"])
+    assert spoken == {"a", "b"}
+    kit.store.writer.close()
+
+
+async def test_what_could_not_be_taken_is_not_on_its_way(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kit.store, "submit", _fails)
+    with pytest.raises(errors.Unavailable):
+        await kit.take(alert("a"), repeats=["a"])
+    with kit.intake.hearing("am") as spoken:
+        assert spoken == set()
+
+
+async def _fails(_unit: Any) -> Any:
+    raise errors.Unavailable(reason="x")

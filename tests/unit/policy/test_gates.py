@@ -13,20 +13,21 @@ import pytest
 from hypothesis import strategies as st
 
 from healer import policy
-from healer.policy import gates, reasons
+from healer.policy import answers, brakes, gates, limits, reasons
 
 S = 1_000_000
 NOW = 10_000 * S
+GATES = dict(gates.ORDER)
 PLAIN = policy.Candidate("r-1", "a/b/c", "clean", "here", ("host:a", "host:b"), NOW, policy.Limits())
 PAUSE = {"scope": "--all", "who": "ana", "since": "03:05", "reason": "release"}
 
 
-def asked(gate: gates.Gate, candidate: dict[str, Any], view: dict[str, Any], **limits: Any) -> list[gates.No]:
+def asked(gate: answers.Gate, candidate: dict[str, Any], view: dict[str, Any], **limits: Any) -> list[answers.No]:
     made = dataclasses.replace(PLAIN, limits=policy.Limits(**limits), **candidate)
     return gate(made, policy.View(**view), NOW)[1]
 
 
-def codes(noes: list[gates.No]) -> list[tuple[str, str]]:
+def codes(noes: list[answers.No]) -> list[tuple[str, str]]:
     return [(no.code, no.target) for no in noes]
 
 
@@ -206,7 +207,11 @@ candidates = st.builds(
     st.builds(
         policy.Limits, max_age_s=seconds, defer_for_s=seconds, attempts=st.one_of(st.none(), st.integers(0, 3)), cooldown_s=seconds,
         concurrency_daemon=st.one_of(st.none(), st.integers(0, 3)), chain_depth=st.one_of(st.none(), st.integers(0, 3)),
-        lock_targets=st.booleans(),
+        lock_targets=st.booleans(), settle_s=seconds, selected=st.booleans(),
+        rates=st.sampled_from([(), (limits.Rate("b", 2, 60),), (limits.Rate("b", 2, 60), limits.Rate("c", 1, 9))]),
+        breakers=st.sampled_from([(), (limits.Breaker(2, 60, 30),)]), flapping=st.sampled_from([(), (limits.Flapping(2, 60),)]),
+        blasts=st.sampled_from([(), (limits.Blast("b", 60, 1, None, 1, 5, ""),), (limits.Blast("b", 60, None, 50.0, 1, 1, ""),)]),
+        windows=st.sampled_from([(), (limits.Windows(block=(limits.Span((), 0, 1440, "UTC"),)),)]),
     ),
     upstream=st.booleans(), enabled=st.booleans(), dry_run=st.booleans(), mode=st.sampled_from(["active", "observe"]),
     lifecycle=st.booleans(), problems=problems, depth=st.integers(0, 4),
@@ -222,6 +227,17 @@ views = st.builds(
     ),
     locked_by=st.dictionaries(st.sampled_from(["host:a", "host:b"]), st.just("r-3")),
     running_daemon=st.integers(0, 3),
+    opened_us=st.lists(st.lists(st.integers(NOW - 100 * S, NOW), max_size=3).map(tuple), max_size=2).map(tuple),
+    spent=st.dictionaries(st.sampled_from("bc"), st.lists(st.integers(NOW - 90 * S, NOW), max_size=3).map(tuple)),
+    reserved=st.frozensets(st.sampled_from("bc")),
+    touched=st.dictionaries(
+        st.sampled_from(["b", "b@", "b@web"]), st.frozensets(st.sampled_from(["host:a", "host:z"]))
+    ),
+    failures=st.lists(st.integers(NOW - 90 * S, NOW), max_size=3).map(lambda at: brakes.Failures(tuple(sorted(at)))),
+    trial=st.sampled_from(["", "r-9"]),
+    storm=st.sampled_from([None, brakes.Storm(NOW - S, NOW - S, 9)]),
+    storm_limit=st.sampled_from([None, brakes.StormLimit(5, 60, 30)]),
+    inhibited_by=st.sampled_from([(), ("NodeDown",)]),
 )
 ways = st.sampled_from([policy.decide, policy.look_again, policy.recheck])
 
@@ -267,6 +283,34 @@ def test_a_decision_has_a_known_reason_and_says_what_it_saw(
         assert not any(isinstance(value, float) for value in shown["saw"].values())
     if goes(decision) and candidate.targets:
         assert set(candidate.targets) - set(decision.left_out)
+
+
+@hypothesis.given(candidates, views)
+def test_who_has_its_part_of_every_budget_is_stopped_by_none(candidate: policy.Candidate, view: policy.View) -> None:
+    everything = frozenset({"b", "c", "b@", "b@web"})
+    for gate in (GATES["rate"], GATES["blast radius"]):
+        assert gate(candidate, dataclasses.replace(view, reserved=everything), NOW)[1] == []
+
+
+@hypothesis.given(candidates, views, ways)
+def test_what_is_looked_at_when_it_says_so_was_not_held_for_nothing(
+    candidate: policy.Candidate, view: policy.View, way: Any
+) -> None:
+    decision = way(candidate, view, NOW)
+    if decision.state in ("deferred", "awaiting_approval"):
+        assert decision.look_at_us is None or decision.look_at_us > NOW
+        assert decision.look_at_us is not None or decision.reason in ("paused", "inhibited", "outside_window")
+
+
+@hypothesis.given(candidates, views, ways)
+def test_one_more_brake_never_lets_more_pass(candidate: policy.Candidate, view: policy.View, way: Any) -> None:
+    more = candidate.limits.under(
+        [policy.Layer("c", {"rate_limit": {"count": 1, "within": 9}, "cooldown": 99, "settle": 9})]
+    )
+    if not goes(
+        way(dataclasses.replace(candidate, limits=dataclasses.replace(candidate.limits, selected=True)), view, NOW)
+    ):
+        assert not goes(way(dataclasses.replace(candidate, limits=more), view, NOW))
 
 
 SAME = """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from typing import Any
 
 import pytest
 
 from healer import policy
-from healer.policy import reasons
+from healer.policy import brakes, gates, limits, reasons
 
 S = 1_000_000
 PLAIN = policy.Candidate(
@@ -89,3 +91,153 @@ def test_a_cooldown_leaves_out_only_its_target() -> None:
     decision = policy.decide(two, policy.View(last_ended={"host:a": (99 * S, "r-2")}), 100 * S)
     assert decision.state == "queued"
     assert list(decision.left_out) == ["host:a"]
+
+
+# --- the order ----------------------------------------------------------------------------------------------------------------
+
+ALWAYS = limits.Span((), 0, 1440, "UTC")
+NOES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    # gate → what of the candidate, its limits and the view makes it say no, and no other
+    "kill switch": ({}, {}, {"paused": {"who": "ana", "since": "03:05", "reason": "x", "scope": "all"}}),
+    "age": ({}, {"max_age_s": 5}, {}),
+    "once": ({}, {}, {"state": "succeeded"}),
+    "resolved": ({"lifecycle": True}, {}, {"resolved_us": 90 * S}),
+    "settle": ({"lifecycle": True}, {"settle_s": 60}, {"opened_us": ((99 * S,),)}),
+    "silence": ({}, {"windows": (limits.Windows(block=(ALWAYS,)),)}, {}),
+    "inhibition": ({}, {}, {"inhibited_by": ("NodeDown",)}),
+    "validity": ({"problems": (policy.Problem("unknown_action", {"action": "x", "nearest": ""}),)}, {}, {}),
+    "cooldown": ({}, {"cooldown_s": 600}, {"last_ended": {"host:a": (99 * S, "r-2")}}),
+    "rate": ({}, {"rates": (limits.Rate("policy:x", 1, 60),)}, {"spent": {"policy:x": (99 * S,)}}),
+    "breaker": ({}, {"breakers": (limits.Breaker(1, 60, 60),)}, {"failures": brakes.Failures((99 * S,))}),
+    "blast radius": ({}, {"blasts": (limits.Blast("policy:x", 60, 0, None, 1, 5, ""),)}, {}),
+    "storm": ({}, {}, {"storm": brakes.Storm(99 * S, 99 * S, 201), "storm_limit": brakes.StormLimit(200, 60, 300)}),
+    "chain": ({"depth": 4}, {"chain_depth": 3}, {}),
+    "lock": ({}, {}, {"locked_by": {"host:a": "r-9"}}),
+    "approval": ({}, {"approvals": (limits.Approval((limits.Threshold("on call", ("oncall",), 1, 1),)),)}, {}),
+    "mode": ({"mode": "observe"}, {}, {}),
+}  # fmt: skip
+OUTCOMES = {
+    "kill switch": "deferred", "age": "suppressed", "once": "suppressed", "resolved": "withdrawn", "settle": "deferred", "silence": "deferred",
+    "inhibition": "deferred", "validity": "refused", "cooldown": "deferred", "rate": "deferred", "breaker": "deferred",
+    "blast radius": "awaiting_approval", "storm": "deferred", "chain": "refused", "lock": "queued", "approval": "awaiting_approval",
+    "mode": "simulated",
+}  # fmt: skip
+GATES = [name for name, _ in gates.ORDER]
+
+
+def asked(*names: str, **more: Any) -> tuple[policy.Candidate, policy.View]:
+    """A candidate and a view to which these gates say no."""
+    own: dict[str, Any] = {"event_us": 90 * S}
+    values: dict[str, Any] = {}
+    seen: dict[str, Any] = {"wall_us": 100 * S}
+    for name in names:
+        candidate, limits_, view = NOES[name]
+        own |= candidate
+        values |= limits_
+        seen |= view
+    made = dataclasses.replace(PLAIN, **{**own, **more}, limits=policy.Limits(**values))
+    return made, policy.View(**seen)
+
+
+def test_the_table_has_all_gates_in_their_order() -> None:
+    assert list(NOES) == GATES == list(OUTCOMES)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_each_gate_alone_has_its_outcome(name: str) -> None:
+    candidate, view = asked(name)
+    decision = policy.recheck(candidate, view, 100 * S) if name == "lock" else policy.decide(candidate, view, 100 * S)
+    assert [one.gate for one in decision.verdicts if not one.ok] == [name]
+    assert decision.state == OUTCOMES[name]
+    assert reasons.REASONS[decision.reason].gate == name
+    assert "?" not in decision.sentence
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(GATES, 2)))
+def test_of_two_noes_that_of_the_earlier_gate_decides(first: str, second: str) -> None:
+    candidate, view = asked(first, second, mode="active" if "mode" not in (first, second) else "observe")
+    if second == "mode":
+        decision = policy.decide(candidate, view, 100 * S)
+        held = first == "lock"  # which never stops a decision
+        wanted = ("suppressed", "") if first == "once" else ("simulated", "" if held else reason_of(first))
+        assert (decision.state, decision.would) == wanted
+        return
+    decision = policy.decide(candidate, view, 100 * S)
+    wanted_gate = "once" if second == "once" else second if first == "lock" else first
+    assert reasons.REASONS[decision.reason].gate == wanted_gate  # a run that is there stays what it is
+
+
+def reason_of(name: str) -> str:
+    candidate, view = asked(name)
+    return policy.decide(candidate, view, 100 * S).reason
+
+
+@pytest.mark.parametrize("name", [name for name in GATES if name not in ("once", "mode")])
+def test_just_before_the_effect_every_gate_is_asked_again(name: str) -> None:
+    candidate, view = asked(name)
+    decision = policy.recheck(candidate, view, 100 * S)
+    assert (decision.state, reasons.REASONS[decision.reason].gate) == (OUTCOMES[name], name)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_ansible_rulebooks_own_actions_are_stopped_by_their_gates_only_unless_a_policy_selects_them(name: str) -> None:
+    candidate, view = asked(name, upstream=True)
+    decision = policy.recheck(candidate, view, 100 * S) if name != "once" else policy.decide(candidate, view, 100 * S)
+    stopped = decision.state != "queued" or bool(decision.reason)
+    assert stopped is (name in gates.UPSTREAM)
+    chosen = dataclasses.replace(candidate, limits=dataclasses.replace(candidate.limits, selected=True))
+    decision = policy.recheck(chosen, view, 100 * S) if name != "once" else policy.decide(chosen, view, 100 * S)
+    assert reasons.REASONS[decision.reason].gate == name
+
+
+@pytest.mark.parametrize("name", [name for name in GATES if name not in ("mode", "once")])
+@pytest.mark.parametrize("way", [policy.decide, policy.look_again, policy.recheck])
+def test_what_only_looks_waits_for_no_gate_and_asks_all(name: str, way: Any) -> None:
+    candidate, view = asked(name, mode="observe")
+    decision = way(candidate, view, 100 * S)
+    assert (decision.state, decision.look_at_us) == ("simulated", None)
+    assert {one.gate for one in decision.verdicts} >= set(GATES) - {"once"}
+    assert decision.would == ("" if name == "lock" and way is not policy.recheck else decision_code(name))
+
+
+def decision_code(name: str) -> str:
+    candidate, view = asked(name)
+    return policy.recheck(candidate, view, 100 * S).reason
+
+
+PERSONS = (
+    dataclasses.replace(PLAIN.limits, approvals=(limits.Approval((limits.Threshold("on call", ("oncall",), 1, 1),)),)),
+    dataclasses.replace(PLAIN.limits, blasts=(limits.Blast("policy:x", 60, 0, None, 1, 5, ""),)),
+)
+"""Each asks for a person by another gate."""
+
+
+@pytest.mark.parametrize("held", PERSONS)
+@pytest.mark.parametrize(("waiting", "state"), [(2, "awaiting_approval"), (3, "deferred"), (4, "deferred")])
+def test_no_more_runs_wait_for_a_person_than_may(held: policy.Limits, waiting: int, state: str) -> None:
+    view = policy.View(before_people=waiting, approvals_max=3)
+    for asked in (policy.decide, policy.look_again, policy.recheck):
+        made = asked(dataclasses.replace(PLAIN, limits=held), view, 100 * S)
+        assert made.state == state
+        if state == "deferred":
+            assert (made.reason, made.fields["n"], made.fields["limit"], made.look_at_us) == (
+                "approvals_full",
+                waiting,
+                3,
+                None,
+            )
+            assert made.fields["detail"].startswith(("Waiting for 1 of on call", "0 of "))
+
+
+@pytest.mark.parametrize("held", PERSONS)
+def test_who_has_a_place_before_people_keeps_it(held: policy.Limits) -> None:
+    view = policy.View(state="awaiting_approval", before_people=9, approvals_max=3, deferred_us=100 * S)
+    assert policy.look_again(dataclasses.replace(PLAIN, limits=held), view, 100 * S).state == "awaiting_approval"
+    whole = dataclasses.replace(view, state=None, deferred_us=None, approvals_max=None)
+    assert policy.decide(dataclasses.replace(PLAIN, limits=held), whole, 100 * S).state == "awaiting_approval"
+
+
+def test_what_only_looks_takes_no_place_before_people() -> None:
+    candidate = dataclasses.replace(PLAIN, limits=PERSONS[0], mode="observe")
+    made = policy.decide(candidate, policy.View(before_people=9, approvals_max=3), 100 * S)
+    assert (made.state, made.would) == ("simulated", "needs_approval")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import string
 
 import pytest
 
 from healer import policy
-from healer.policy import gates, reasons
+from healer.policy import answers, brakes, gates, labels, limits, reasons
 
 S = 1_000_000
 NOW = 10_000 * S
@@ -38,13 +39,32 @@ VALIDITY = {
     "unknown_target": {"target": "t", "inventory": "i", "nearest": ""},
     "invalid_parameters": {"action": "x", "detail": "d"},
     "controller_forbidden": {"controller": "c", "detail": "d"},
+    "alerts_full": {"limit": 100},
 }
 PROBLEMS = tuple(policy.Problem(code, fields) for code, fields in VALIDITY.items())
 
 
-def said() -> dict[str, gates.No]:
+ALWAYS = limits.Span((), 0, 1440, "UTC")
+BRAKED = policy.Limits(
+    settle_s=60, flapping=(limits.Flapping(2, 3600),), windows=(limits.Windows(block=(ALWAYS,)),), rates=(limits.Rate("policy:x", 1, 60),),
+    breakers=(limits.Breaker(1, 60, 60),), blasts=(limits.Blast("policy:x", 60, 0, None, 1, 5, ""),),
+    approvals=(limits.Approval((limits.Threshold("on call", ("oncall",), 1, 1),)),), places=(("policy:x", 0),),
+)  # fmt: skip
+SILENCE = labels.Silence("s-1", (labels.parse("rule=c"),), 0, NOW + 60 * S, "ana", "release")
+SEEN = (
+    policy.View(opened_us=((NOW - 59 * S,),), failures=brakes.Failures((NOW,))),
+    policy.View(opened_us=((NOW - 70 * S, NOW - 80 * S),), silences=(SILENCE,), wall_us=NOW, inhibited_by=("NodeDown of am",)),
+    policy.View(spent={"policy:x": (NOW,)}, storm=brakes.Storm(NOW, NOW, 201), storm_limit=brakes.StormLimit(200, 60, 300)),
+    policy.View(failures=brakes.Failures((NOW - 60 * S,)), trial="r-9", ramps=(brakes.Ramp("the storm", 1, 0),)),
+)  # fmt: skip
+
+
+def said() -> dict[str, answers.No]:
     """Every no that the gates can say by themselves."""
-    found: dict[str, gates.No] = {}
+    found: dict[str, answers.No] = {}
+    braked = dataclasses.replace(candidate(), limits=BRAKED)
+    for view in SEEN[::-1]:
+        found |= {no.code: no for gate in GATES.values() for no in gate(braked, view, NOW)[1]}
     for view in (
         policy.View(paused=PAUSE), policy.View(state="failed", attempts_made=1), policy.View(state="running", resolved_us=1),
         policy.View(last_ended={"host:a": (NOW, "r-2")}, locked_by={"host:a": "r-3"}, deferred_us=0),
@@ -54,8 +74,14 @@ def said() -> dict[str, gates.No]:
                 found |= {no.code: no for no in gate(candidate(**change), view, NOW)[1]}
     step = candidate(after="r-0", depth=0)
     found |= {no.code: no for no in gates.chain(step, policy.View(before="failed"), NOW)[1]}
+    rung = candidate(after="r-0", depth=0, rung=1, not_before_us=NOW + S)
+    for state in ("failed", "succeeded"):
+        found |= {no.code: no for no in gates.chain(rung, policy.View(before=state), NOW)[1]}
     laned = candidate(lane="sequence:a/b")
     found |= {no.code: no for no in gates.lock(laned, policy.View(lane_held_by="r-0"), NOW)[1]}
+    asked = dataclasses.replace(candidate(depth=0), limits=policy.Limits(approvals=BRAKED.approvals))
+    full = policy.decide(asked, policy.View(before_people=1, approvals_max=1), NOW)  # whichever gate asks for a person
+    found[full.reason] = answers.No(full.reason, full.fields)
     return found
 
 
@@ -110,6 +136,13 @@ def test_a_no_that_may_end_by_itself_says_that_it_waits() -> None:
     ended, waits = ({"run": "r-1"}, {"run": "r-1", "waits": True})
     assert reasons.sentence("chain", ended) == "The step before it (r-1) did not succeed."
     assert reasons.sentence("chain", waits) == "Waits for the step before it (r-1) to end."
+
+
+def test_an_open_breaker_tells_of_its_trial_once_there_is_one() -> None:
+    fields = {"action": "clean", "controller": "here", "n": 3, "window": "30 min"}
+    said = "clean on here stopped after 3 failures in 30 min; "
+    assert reasons.sentence("breaker_open", fields | {"left": "9 min"}) == said + "one trial in 9 min."
+    assert reasons.sentence("breaker_open", fields | {"trial": "r-9"}) == said + "r-9 is its trial."
 
 
 @pytest.mark.parametrize("code", ["observe", "dry_run"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -69,6 +71,22 @@ def write(tmp_path: pathlib.Path) -> Write:
                 path.chmod(0o755 if name.endswith(".sh") else 0o644)
         root.mkdir(exist_ok=True)
         return root
+
+    return made
+
+
+@pytest.fixture
+def sealed(tmp_path: pathlib.Path) -> Callable[[str], str]:
+    """A text as the real ansible-vault writes it, with the password `right`."""
+    password = tmp_path / "password"
+    password.write_text("right")
+    program = pathlib.Path(sys.executable).with_name("ansible-vault")
+
+    def made(text: str) -> str:
+        return subprocess.run(
+            [program, "encrypt", "--vault-password-file", password, "--output", "-"],
+            input=text, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
 
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,69 @@ def test_upstream_actions_are_not_warned_of_where_they_are_meant(write: Write) -
         for more in ("", ", compat: upstream")
     ]
     assert ["ungated-action" in found for found in codes] == [True, False]
+
+
+WRONG = """\
+environment: test
+sources: {am: {healer.webhook: {path: am, auth: {none: true}}}}
+activations:
+  - name: ⟦all wrong
+    rulebook: ⟦rulebooks/gone.yml
+    mode: ⟦observ
+    restart: ⟦often
+  - name: a
+    rulebook: rulebooks/cisco.yml
+    env: {A: ⟦1, ⟦"C=D": x, ⟦"E F": ⟦2}
+    vars_files: [⟦vars/gone.yml, ⟦../out.yml, ⟦5, vars/eu.yml]
+    vars: {⟦event: 1}
+    inventory: ⟦gone
+    sources: {⟦nobody: ⟦nosuch, hook: ⟦nosuch}
+  - {name: b, ⟦colour: red, rulebook: ⟦rulebooks/none.yml, inventory: ⟦../x}
+  - ⟦{rulebook: ⟦rulebooks/lost.yml}
+  - {name: ⟦5, rulebook: ⟦rulebooks/lost.yml}
+  - {name: ⟦a, rulebook: rulebooks/wrong.yml, vars_files: [⟦vars/gone.yml]}
+"""
+OF_RULEBOOK = """\
+- name: ⟦(gather_facts)
+  hosts: all
+  sources: [{range: {limit: "{{ nobody_knows }}"}}, {⟦nothing: {}}]
+  rules:
+    - {name: "{{ nobody_knows }}", condition: event.a == vars.unknown, action: {none: {}}}
+    - {name: r, condition: 'event.a == "{{ unknown }}"', action: {run_action: {name: ⟦nosuch, target: web01}}}
+    - {name: s, condition: event.a == 1 ⟦2, action: {none: {}}}
+"""
+
+
+def test_every_mistake_of_every_activation_is_told_at_once(write: Write, marked: Any) -> None:
+    files = {"healer.yaml": WRONG, "rulebooks/wrong.yml": OF_RULEBOOK}
+    loaded = load(write, files["healer.yaml"], files)
+    found = sorted(
+        {(one.place.file, one.place.line, one.place.column) for one in loaded.diagnostics if one.severity == "error"}
+    )
+    assert found == sorted(marked(files))
+    assert "empty-project" not in [one.code for one in loaded.diagnostics]
+
+
+def test_variables_that_are_known_are_missed_in_the_rulebook_too(write: Write) -> None:
+    assert told(load(write, settings("{name: c, mode: on, rulebook: rulebooks/cisco.yml, vars: {limit: 1}}"))) == [
+        ("options", "healer.yaml", 3), ("template", "rulebooks/cisco.yml", 7), ("vars-missing", "rulebooks/cisco.yml", 8),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["off", "active"])
+def test_what_is_off_may_name_what_is_shared(write: Write, mode: str) -> None:
+    book = BOOK.replace("    - name: hook\n", "    - healer.source: {name: am}\n    - name: hook\n")
+    shared = "sources: {am: {healer.webhook: {path: am, auth: {none: true}}}}\n"
+    listed = f"{{name: a, rulebook: rulebooks/cisco.yml, vars: {{region: x, limit: 1}}, mode: {mode}}}"
+    revision = sound(write, settings(listed, more=shared), {"rulebooks/cisco.yml": book})
+    assert revision.sources["am"].subscribers == ((("a", "rs"),) if mode == "active" else ())
+
+
+def test_a_project_whose_activations_are_wrong_is_not_called_empty(write: Write) -> None:
+    listed = settings("{name: a, rulebook: rulebooks/cisco.yml, vars_files: [vars/gone.yml]}")
+    alone: dict[str, str | bytes | None] = {
+        "actions.yaml": None,
+        "scripts/clean.sh": None,
+        "scripts/clean.meta.yml": None,
+    }
+    assert [one.code for one in load(write, listed, alone).diagnostics] == ["no-file", "ungated-action"]

@@ -145,7 +145,7 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
                                           "  here: {type: local}\ndefault: site\n"}, ["options", "unknown_action"]),
     ("unknown key at the top", {"actions.yaml": "⟦action: {}\nactions:\n  restart: {playbook: restart.yml}\n"}, ["unknown-key"]),
     ("not a mapping", {"actions.yaml": "⟦actions: []\n"}, ["wrong-type"]),
-    ("not yet", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, ⟦retries: {times: 2}}\n"}, ["not-yet"]),
+    ("not yet", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, ⟦storm: {calm: 5m}}\n"}, ["not-yet"]),
     ("metadata of nothing", {"scripts/disk.meta.yml": "impact: low\n"}, ["no-action-file"]),
     ("metadata of two", {"scripts/clean.py": ""}, ["ambiguous-file"]),
     ("actions of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, actions: [restart, ⟦x]}\n"

@@ -58,3 +58,25 @@ def test_without_hosts_or_ansible_it_is_told_and_nothing_is_gathered(write: Writ
     assert {one.gathering for one in loaded.revision.activations} == {None}
     (told,) = [one for one in loaded.diagnostics if one.code == "gather-facts"]
     assert (told.severity, told.place.file, told.place.line) == ("warning", "rulebooks/x.yml", 2)
+
+
+@pytest.mark.parametrize("gathers", ["true", "false"])
+@pytest.mark.parametrize("name", ["(gather_facts)", "' (gather_facts) '", "x/(gather_facts)"])
+def test_the_name_of_our_ruleset_is_reserved(write: Write, name: str, gathers: str) -> None:
+    loaded = load(write, {"rulebooks/x.yml": RULESET % ("a", "true") + RULESET % (name, gathers)})
+    (told,) = [one for one in loaded.diagnostics if one.severity == "error"]
+    assert (str(told.place), told.code) == ("rulebooks/x.yml:2:10", "reserved-name")
+    assert told.message == f"{name.strip(chr(39)).strip()!r} is the name of the ruleset that gather_facts: makes"
+    assert told.try_ == "another name for the ruleset"
+
+
+def test_no_written_rule_is_named_like_ours(write: Write) -> None:
+    other = (RULESET % ("q", "false")).replace("name: r,", "name: (gather_facts)/gather,")
+    loaded = load(
+        write, {"rulebooks/x.yml": None, "rulebooks/p.yml": other, "rulebooks/p/q.yml": RULESET % ("a", "true")}
+    )
+    (told,) = [one for one in loaded.diagnostics if one.severity == "error"]
+    assert (told.code, told.message) == (
+        "duplicate-name", "'p/q/(gather_facts)/gather' is the name of another rule already (rulebooks/p.yml:1:74)"
+    )  # fmt: skip
+    assert str(told.place) == "rulebooks/p/q.yml:1:3"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from healer import errors, project
+from healer import errors, project, vault
+from healer.project import listeners
 
 HOOK = "- name: rs\n  hosts: all\n  sources: [{%s}]\n  rules: [{name: r, condition: true, action: {none: {}}}]\n"
 
@@ -45,7 +46,10 @@ def test_equal_listeners_are_one(write: Any) -> None:
 def test_other_wishes_for_a_port_are_refused_with_both_places(write: Any, other: str, why: str) -> None:
     loaded = listening(write, "ansible.eda.webhook: {port: 5000, token: t}", other)
     (found,) = [one for one in loaded.diagnostics if one.code == "port-shared"]
-    assert found.message == f"port 5000 is taken by the source at rulebooks/0.yml:3:14, and {why}"
+    assert (
+        found.message
+        == f"port 5000 of the activation '1' is taken by the source of '0' at rulebooks/0.yml:3:14, and {why}"
+    )
     assert found.place == errors.Place("rulebooks/1.yml", 3, 14)
 
 
@@ -62,7 +66,7 @@ def test_other_wishes_for_a_port_are_refused_with_both_places(write: Any, other:
 )
 def test_addresses_meet_however_they_are_written(write: Any, one: str, two: str) -> None:
     loaded = listening(write, *(f"ansible.eda.webhook: {{port: 5000, host: {host}}}" for host in (one, two)))
-    said = "port 5000 is taken by the source at rulebooks/0.yml:3:14, and host is another there"
+    said = "port 5000 of the activation '1' is taken by the source of '0' at rulebooks/0.yml:3:14, and host is another there"
     assert mistakes(loaded) == [("rulebooks/1.yml:3:14", "port-shared", said)]
 
 
@@ -71,6 +75,22 @@ def test_other_addresses_do_not_meet(write: Any) -> None:
     revision = listening(write, one, two, three).revision
     names = {f"ansible.eda.webhook:{host}:5000" for host in ("127.0.0.1", "127.0.0.2", "::1")}
     assert names <= set(revision.sources)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "host", "port"),
+    [
+        ("ansible.eda.webhook", {"port": "5001", "host": "Localhost"}, "localhost", 5001),
+        ("eda.builtin.alertmanager", {}, "127.0.0.1", 5000),
+        ("ansible.eda.webhook", {"port": 5001, "host": "::"}, "::1", 5001),
+        ("webhook", {"port": 99999}, "", 0),
+        ("webhook", {"port": {"secret": "env:P"}}, "", 0),
+        ("range", {"port": 5001}, "", 0),
+    ],
+)
+def test_where_a_source_is_reached(kind: str, args: Any, host: str, port: int) -> None:
+    found = listeners.reached(listeners.of(kind, args))
+    assert (found.host if port else "", found.port) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +140,8 @@ def test_sources_that_need_no_port(write: Any, source: str) -> None:
 def test_a_copy_in_the_project_listens_as_what_it_was_copied_from(write: Any) -> None:
     own: dict[str, str | bytes | None] = {"sources/alertmanager.py": "async def main(queue, args):\n    pass\n"}
     loaded = listening(write, "alertmanager: {}", "ansible.eda.webhook: {port: 5000}", more=own)
-    said = (
-        "port 5000 is taken by the source at rulebooks/0.yml:3:14, and that is a source of another type, alertmanager"
-    )
+    said = "that is a source of another type, alertmanager"
+    said = f"port 5000 of the activation '1' is taken by the source of '0' at rulebooks/0.yml:3:14, and {said}"
     assert mistakes(loaded) == [("rulebooks/1.yml:3:14", "port-shared", said)]
 
 
@@ -135,7 +154,8 @@ def test_a_shared_source_has_its_port_alone(write: Any) -> None:
     loaded = listening(write, hook, settings=f"sources: {{hook: {{{hook}}}}}\n")
     (found,) = [one for one in loaded.diagnostics if one.code == "port-shared"]
     assert str(found.place) == "rulebooks/0.yml:3:14"
-    assert found.message == "port 5000 is taken by the source at healer.yaml:1:18, and healer.yaml shares it"
+    said = "port 5000 of the activation '0' is taken by the source at healer.yaml:1:18, and healer.yaml shares it"
+    assert found.message == said
     assert found.try_ == "healer.source: {name: hook} in its place, or another port"
 
 
@@ -152,3 +172,48 @@ def test_two_shared_sources_cannot_have_one_port(write: Any) -> None:
         )
     ]
     assert loaded.diagnostics[0].try_ == "healer.source: {name: one} in its place, or another port"
+
+
+TWICE = """\
+activations:
+  - {name: eu, rulebook: rulebooks/0.yml, vars: {token: %s}, env: {A: same, B: eu, C: {secret: "env:C"}}}
+  - {name: us, rulebook: rulebooks/0.yml, vars: {token: %s}, env: {A: same, B: us, C: {secret: "env:C"}, D: more}}
+"""
+HOOK_OF = "ansible.eda.webhook: {port: 5000, token: '{{ token }}', certfile: tls/cert.pem, keyfile: tls/key.pem}"
+
+
+def test_activations_share_a_listener_whatever_their_environment_is(write: Any) -> None:
+    loaded = listening(write, HOOK_OF, settings=TWICE % ("t", "t"))
+    assert mistakes(loaded) == []
+    found = loaded.revision.sources["ansible.eda.webhook:5000"]
+    assert found.subscribers == (("eu", "rs"), ("us", "rs"))
+    assert found.env == {"A": "same", "C": {"secret": "env:C"}}
+
+
+def test_other_tokens_on_one_port_are_told_with_both_activations(write: Any) -> None:
+    said = (
+        "port 5000 of the activation 'us' is taken by the source of 'eu' at rulebooks/0.yml:3:14, and its token is another: "
+        "one listener can check one only"
+    )
+    told = [("rulebooks/0.yml:3:14", "port-shared", said)]
+    assert mistakes(listening(write, HOOK_OF, settings=TWICE % ("t", "other"))) == told
+
+
+@pytest.mark.parametrize(("one", "two", "opens", "shared"), [
+    ("here", "here", True, True), ("here", "again", True, True), ("here", "whole", True, True), ("here", "plain", True, True),
+    ("here", "other", True, False), ("whole", "other", True, False), ("here", "other", False, True),
+])  # fmt: skip
+def test_vaulted_tokens_are_compared_once_they_open(
+    write: Any, sealed: Any, one: str, two: str, opens: bool, shared: bool
+) -> None:
+    token = {name: sealed(text).replace("\n", "\\n") for name, text in (("here", "t"), ("again", "t"), ("other", "u"))}
+    files = {"vars/eu.yml": "", "vars/us.yml": ""}
+    for name, kind in (("eu", one), ("us", two)):
+        text = "token: t\n" if kind in ("plain", "whole") else f'token: "{token[kind]}"\n'
+        files[f"vars/{name}.yml"] = sealed(text) if kind == "whole" else text
+    settings = "activations:\n" + "".join(
+        f"  - {{name: {name}, rulebook: rulebooks/0.yml, vars_files: [vars/{name}.yml]}}\n" for name in ("eu", "us")
+    )
+    base = write({"rulebooks/team/web.yml": None, "healer.yaml": settings, "rulebooks/0.yml": HOOK % HOOK_OF, **files})
+    loaded = project.load(base, {}, opened=vault.Vault([("default", "right")]) if opens else None)
+    assert [one.code for one in loaded.diagnostics if one.severity == "error"] == ([] if shared else ["port-shared"])

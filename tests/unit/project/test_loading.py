@@ -122,23 +122,6 @@ def test_this_machine_has_one_name(write: Any, text: str) -> None:
     assert (str(found), found.local) == ("host:localhost", True)
 
 
-def test_limits_are_the_entrys_else_the_defaults(write: Any) -> None:
-    text = "actions: {restart: {playbook: restart.yml, impact: low, cooldown: 5s, attempts: 1, concurrency: 4}}"
-    settings = "defaults: {run_action: {max_age: }}\n"
-    revision = load(write, **{"actions.yaml": text, "healer.yaml": settings, "rulebooks/team/web.yml": None})
-    limits = revision.limits(revision.catalog.entries["restart"], revision.controllers["site"])
-    assert (limits.cooldown_s, limits.attempts, limits.max_age_s, limits.defer_for_s) == (5, 1, None, 7200)
-    assert (limits.concurrency_controller, limits.concurrency_daemon, limits.timeout_s) == (4, 20, 600)
-    assert revision.limits(None, None).concurrency_controller == 10
-    upstream = revision.upstream_limits("site")
-    assert (upstream.cooldown_s, upstream.lock_targets, upstream.concurrency_daemon, upstream.chain_depth) == (
-        None,
-        False,
-        20,
-        10,
-    )
-
-
 def test_what_a_controller_may_not_do(write: Any) -> None:
     text = "controllers: {site: {type: ansible, targets: [group:web], actions: [restart]}, here: {type: local}}\ndefault: site\n"
     hosts = "[web]\nweb01\n[db]\ndb1\n"

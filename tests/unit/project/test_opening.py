@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -30,21 +27,9 @@ activations:
 """
 
 
-def encrypt(folder: pathlib.Path, text: str) -> str:
-    """As the real program writes it."""
-    password = folder / "password"
-    password.write_text("right")
-    program = pathlib.Path(sys.executable).with_name("ansible-vault")
-    done = subprocess.run(
-        [program, "encrypt", "--vault-password-file", password, "--output", "-"],
-        input=text, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return done.stdout
-
-
 @pytest.fixture
-def files(tmp_path: pathlib.Path) -> dict[str, str | bytes | None]:
-    one = encrypt(tmp_path, "s3cret").replace("\n", "\\n")
+def files(sealed: Any) -> dict[str, str | bytes | None]:
+    one = sealed("s3cret").replace("\n", "\\n")
     return {
         "rulebooks/team/web.yml": None,
         "rulebooks/a.yml": BOOK.replace("@", f'"{one}"'),
@@ -69,6 +54,24 @@ def test_each_is_told_by_its_name_where_it_stands(write: Any, files: Any) -> Non
     ]
 
 
+def test_what_no_password_could_open_is_told_without_one(write: Any, files: Any) -> None:
+    files |= {"vars/a.yml": "deep:\n  list: [x, !vault '$ANSIBLE_VAULT;1.1;AES256 zz']\n"}
+    (found,) = [one for one in project.load(write(files), {}).diagnostics if one.code == "vault"]
+    assert str(found.place) == "vars/a.yml:1:1"
+    assert found.message.startswith(
+        "a: deep.list.1 of vars/a.yml: the vaulted text cannot be read: its format is '1.1'"
+    )
+
+
+def test_what_is_not_vaulted_at_all_is_told_where_it_stands(write: Any, files: Any) -> None:
+    files |= {"vars/a.yml": "deep:\n  list: [x, !vault abc]\n"}
+    for opened in (None, vault.Vault([("default", "right")])):
+        loaded = project.load(write(files), {}, opened=opened)
+        assert [(str(one.place), one.code) for one in loaded.diagnostics if one.severity == "error"] == [
+            ("vars/a.yml:2:13", "vault")
+        ]
+
+
 def test_what_opens_or_cannot_be_tried_is_sound(write: Any, files: Any) -> None:
     right = vault.Vault([("default", "right")])
     for opened in (right, None):
@@ -76,9 +79,9 @@ def test_what_opens_or_cannot_be_tried_is_sound(write: Any, files: Any) -> None:
 
 
 def test_texts_and_numbers_of_a_file_that_is_vaulted_as_a_whole_are_secrets(
-    write: Any, files: Any, tmp_path: Any
+    write: Any, files: Any, sealed: Any
 ) -> None:
-    whole = encrypt(tmp_path, "deep: {list: [x, 5]}\npin: 4711\nrate: -1.5\non_: true\nnone: null\n")
+    whole = sealed("deep: {list: [x, 5]}\npin: 4711\nrate: -1.5\non_: true\nnone: null\n")
     right = vault.Vault([("default", "right")])
     loaded = project.load(write(files | {"vars/a.yml": whole}), {}, opened=right)
     assert loaded.revision is not None

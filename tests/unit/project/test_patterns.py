@@ -11,7 +11,7 @@ from healer import inventory, project
 from healer.project import controllers, patterns, targets
 
 HOSTS = """\
-web01 ansible_host=192.0.2.1
+web01 ansible_host=192.0.2.1 healer_aliases='["www"]'
 [web]
 web[01:03]
 [db]
@@ -50,6 +50,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "all", "*", "web", "web:db", "web,db", "web , db", "web*", "w*1", "web0?", "web0[12]*", "web:!web01", "!web01", "all:!db*",
         "web:&prod", "&prod", "site:&prod:!web02", "prod:&web,db01", "~web0[12]", "~web0", "~(web|db)0[12]", "~^db.*org$", "web[0]",
         "web[0:1]", "web[1:]", "web[-1]", "web*[0]", "web0[12]", "db02.example.org", "*.example.org", "al*", "ungr*", "nobody", "web:nobody",
+        "WEB01", "Web*", "web:!WEB01", "DB:web01", "192.0.2.1", "db02", "web01:9100", "web:1", "web[0:1]:22", "web*:1", "www", "LOCALHOST", "host:web01", "~WEB",
         "web:!nobody", "nobody*", "web,&prod,!web02", "WEB", "site:!web:!db", "web:&db", "~nobody", "localhost", "db01:localhost", "web[9]",
     ],
 )  # fmt: skip
@@ -78,10 +79,11 @@ def test_the_parts_of_a_pattern(text: str, parts: list[str]) -> None:
     assert patterns.split(text) == parts
 
 
-@pytest.mark.parametrize("text", ["192.0.2.1", "WEB01", "db02", "web01:9100"])
-def test_other_names_of_a_host_stay_names(known: inventory.Inventory, text: str) -> None:
-    (found,), missing = targets.pattern(SITE, known, "box", text)
-    assert (found.name, missing) == ("db02.example.org" if text == "db02" else "web01", [])
+@pytest.mark.parametrize("text", ["127.0.0.1", "::1"])
+def test_this_machine_needs_no_inventory(known: inventory.Inventory, oracle: Any, text: str) -> None:
+    assert len(oracle.get_hosts(text)) == 1
+    found, missing = targets.pattern(SITE, known, "box", text)
+    assert ([one.name for one in found], missing) == (["localhost"], [])
 
 
 @pytest.mark.parametrize("text", ["~web(", "web:~(?=x)", "web:!~("])
@@ -105,7 +107,7 @@ def told(
     return [(str(one.place), one.message, one.try_) for one in loaded.diagnostics if one.code == "no-hosts"]
 
 
-@pytest.mark.parametrize("hosts", ["all", "web*", "'web:!web01'", "'~web0[12]'", "localhost", "192.0.2.1"])
+@pytest.mark.parametrize("hosts", ["all", "web*", "'web:!web01'", "'~web0[12]'", "localhost", "127.0.0.1"])
 def test_patterns_that_mean_hosts_are_sound(write: Any, hosts: str) -> None:
     assert told(write, hosts) == []
 
@@ -113,6 +115,8 @@ def test_patterns_that_mean_hosts_are_sound(write: Any, hosts: str) -> None:
 @pytest.mark.parametrize(
     ("hosts", "said", "near"),
     [
+        ("WEB01", "no host of inventory matches 'WEB01'", "did you mean 'web01'?"),
+        ("192.0.2.1", "no host of inventory matches '192.0.2.1'", "did you mean 'web01'?"),
         ("wbe01", "no host of inventory matches 'wbe01'", "did you mean 'web01'?"),
         ("web:!wbe01", "no host of inventory matches '!wbe01'", "did you mean 'web01'?"),
         ("x*", "no host of inventory matches 'x*'", ""),

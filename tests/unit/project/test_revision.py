@@ -1,8 +1,7 @@
-"""What a revision says of values: the entry's, else the defaults, never more than the controller allows."""
+"""What a revision knows of its files, rules, controllers, hosts and groups."""
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -17,52 +16,6 @@ def revision(write: Any) -> project.Revision:
     loaded = project.load(write({}), {})
     assert loaded.revision is not None
     return loaded.revision
-
-
-def test_the_defaults_fill_what_an_entry_does_not_name(revision: project.Revision) -> None:
-    entry = revision.catalog.entries["restart"]
-    limits = revision.limits(entry, revision.controllers["site"])
-    assert (limits.max_age_s, limits.defer_for_s, limits.attempts, limits.cooldown_s, limits.timeout_s) == (
-        900,
-        7200,
-        3,
-        600,
-        600,
-    )
-    assert (limits.concurrency_daemon, limits.concurrency_controller, limits.chain_depth, limits.lock_targets) == (
-        20,
-        10,
-        3,
-        True,
-    )
-
-
-@pytest.mark.parametrize(("field", "limit", "value"), [
-    ("max_age_s", "max_age_s", 0.0), ("defer_for_s", "defer_for_s", 0.0), ("cooldown_s", "cooldown_s", 0.0), ("attempts", "attempts", 1),
-    ("timeout_s", "timeout_s", 5.0),
-])  # fmt: skip
-def test_an_entry_goes_before_the_defaults_also_with_nothing(
-    revision: project.Revision, field: str, limit: str, value: Any
-) -> None:
-    entry = dataclasses.replace(revision.catalog.entries["restart"], **{field: value})
-    assert getattr(revision.limits(entry, None), limit) == value
-
-
-@pytest.mark.parametrize(
-    ("own", "controller", "places"), [(None, None, 10), (None, 4, 4), (2, 4, 2), (6, 4, 4), (12, None, 10)]
-)
-def test_the_smallest_number_of_places_holds(
-    revision: project.Revision, own: int | None, controller: int | None, places: int
-) -> None:
-    entry = dataclasses.replace(revision.catalog.entries["restart"], concurrency=own)
-    spec = dataclasses.replace(revision.controllers["site"], concurrency=controller)
-    assert revision.limits(entry, spec).concurrency_controller == places
-
-
-def test_upstream_acts_as_it_acted(revision: project.Revision) -> None:
-    limits = revision.upstream_limits("site")
-    assert (limits.max_age_s, limits.attempts, limits.cooldown_s, limits.lock_targets) == (None, None, None, False)
-    assert (limits.concurrency_daemon, limits.chain_depth) == (20, 10)
 
 
 @pytest.mark.parametrize(("name", "file"), [

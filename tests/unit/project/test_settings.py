@@ -107,7 +107,7 @@ def test_a_wrong_flag_is_told_by_its_name() -> None:
     assert [str(d.place) for d in read("", {}, {"data_dir": ""})[1]] == ["--data-dir"]
 
 
-@pytest.mark.parametrize("key", ["roles", "principals", "policies", "inhibit", "storm", "notifications"])
+@pytest.mark.parametrize("key", ["roles", "principals", "notifications"])
 def test_what_comes_later_is_refused_by_name(key: str) -> None:
     (told,) = read(f"mode: observe\n{key}: []\n")[1]
     assert (told.code, told.place.line, told.place.column) == ("not-yet", 2, 1)
@@ -143,9 +143,7 @@ def test_shapes_of_gates_are_checked(gates: str) -> None:
 
 
 ASKED_FOR = [
-    ("settle", "60 seconds"), ("settle", "soon"), ("rate_limit", "5 per hour"), ("breaker", "{failures: 3}"),
-    ("blast_radius", '{targets: "20%"}'), ("flapping", "{cycles: 4}"), ("approval", "{any: [{name: one, roles: [approver]}]}"),
-    ("approval", "maybe"), ("approval_expires", "30 minutes"), ("approval_exclude", "[requester]"), ("windows", "{allow: []}"),
+    ("approval", "{any: [{name: one, roles: [approver]}]}"), ("approval", "maybe"), ("approval_exclude", "[requester]"),
 ]  # fmt: skip
 
 
@@ -160,23 +158,134 @@ def test_a_brake_that_no_gate_reads_is_refused_where_it_stands(gate: str, value:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [*((f"HEALER_DEFAULTS__RUN_ACTION__{gate.upper()}", value) for gate, value in ASKED_FOR), ("HEALER_STORM__CALM", "1m"),
-     ("HEALER_DEFAULTS__RUN_ACTION__BREAKER__FAILURES", "2"), ("HEALER_STORM", "{}")],
-)  # fmt: skip
+    ("name", "value"), [(f"HEALER_DEFAULTS__RUN_ACTION__{gate.upper()}", value) for gate, value in ASKED_FOR]
+)
 def test_nor_may_the_environment_ask_for_it(name: str, value: str) -> None:
     found, told = read("", {name: value})
     assert [(d.code, d.severity, d.place.file) for d in told] == [("not-yet", "error", name)]
     assert found == settings.Settings()
 
 
-def test_a_gate_that_is_written_as_what_holds_without_it_may_stand() -> None:
-    names = ("rate_limit", "breaker", "blast_radius", "flapping", "settle", "approval")
-    gates = "".join(f"    {name}:\n" for name in names)
-    assert read(f"defaults:\n  run_action:\n{gates}") == (settings.Settings(), [])
-    text = "defaults:\n  run_action:\n    settle: 0 seconds\n    approval: none\n    cooldown:\n"
-    found, told = read(text, {"HEALER_DEFAULTS__RUN_ACTION__SETTLE": "0s"})
-    assert (found.defaults.run_action.cooldown, told) == (None, [])
+def test_a_gate_that_is_written_as_nothing_does_not_apply() -> None:
+    names = (
+        "max_age",
+        "defer_for",
+        "settle",
+        "attempts",
+        "cooldown",
+        "rate_limit",
+        "breaker",
+        "blast_radius",
+        "flapping",
+        "windows",
+        "chain_depth",
+    )
+    for nothing in ("", "none", "off", "'off'", "false"):
+        found, told = read(
+            "defaults:\n  run_action:\n    approval:\n" + "".join(f"    {name}: {nothing}\n" for name in names)
+        )
+        assert told == []
+        assert [getattr(found.defaults.run_action, name) for name in names] == [None] * len(names)
+    assert read("defaults:\n  run_action:\n    approval: none\n") == (settings.Settings(), [])
+
+
+# --- what a variable may set of the gates ---------------------------------------------------------------------------------------
+
+GATE = "HEALER_DEFAULTS__RUN_ACTION__"
+
+
+@pytest.mark.parametrize(("name", "value", "of", "wanted"), [
+    (GATE + "COOLDOWN", "none", "cooldown", None), (GATE + "COOLDOWN", "off", "cooldown", None), (GATE + "SETTLE", "60 seconds", "settle", 60),
+    (GATE + "RATE_LIMIT", "5 per hour", "rate_limit", {"count": 5, "within": 3600}), (GATE + "RATE_LIMIT", "none", "rate_limit", None),
+    (GATE + "BREAKER", "none", "breaker", None), (GATE + "BREAKER__FAILURES", "2", "breaker", {"failures": 2, "within": 1800, "retry_after": 1800}),
+    (GATE + "BREAKER", "{failures: 2, within: 1m, retry_after: 5m}", "breaker", {"failures": 2, "within": 60, "retry_after": 300}),
+    (GATE + "BLAST_RADIUS__TARGETS", "30%", "blast_radius", {"targets": "30%", "at_least": 1, "or_": 5, "of": None, "within": 3600}),
+    (GATE + "BLAST_RADIUS__OR", "9", "blast_radius", {"targets": "20%", "at_least": 1, "or_": 9, "of": None, "within": 3600}),
+    (GATE + "FLAPPING__CYCLES", "7", "flapping", {"cycles": 7, "within": 3600}), (GATE + "CHAIN_DEPTH", "none", "chain_depth", None),
+    (GATE + "WINDOWS", "{block: [{days: sat}]}", "windows", {"allow": [], "block": [{"days": "sat", "hours": "00:00-24:00", "dates": None, "timezone": "UTC"}]}),
+    (GATE + "APPROVAL_EXPIRES", "5m", "approval_expires", 300),
+])  # fmt: skip
+def test_a_variable_sets_a_gate_or_a_part_of_it(name: str, value: str, of: str, wanted: Any) -> None:
+    found, told = read("", {name: value})
+    assert told == []
+    made = getattr(found.defaults.run_action, of)
+    assert (made.model_dump() if hasattr(made, "model_dump") else made) == wanted
+    others = found.defaults.run_action.model_copy(update={of: getattr(settings.Settings().defaults.run_action, of)})
+    assert others == settings.Settings().defaults.run_action
+
+
+def test_a_part_of_what_the_file_says_is_changed_and_the_rest_of_it_stays() -> None:
+    text = "defaults: {run_action: {breaker: {failures: 9, within: 5m, retry_after: 6m}, flapping: none}}\nstorm: {calm: 1m}\n"
+    found, told = read(text, {GATE + "BREAKER__WITHIN": "7m", "HEALER_STORM__MATCHES": "9 per minute"})
+    assert told == []
+    assert found.defaults.run_action.breaker.model_dump() == {"failures": 9, "within": 420, "retry_after": 360}
+    assert found.storm.model_dump() == {"matches": {"count": 9, "within": 60}, "calm": 60}
+    assert read(text, {"HEALER_STORM": "none"})[0].storm is None
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    (GATE + "RATE_LIMIT", "5", "a rate like '30 per hour' or '2 per 10 minutes' is wanted, got '5'"),
+    (GATE + "BREAKER__FAILURES", "0", "at least 1 is wanted, got '0'"), (GATE + "BREAKER__FAILURS", "2", "no setting is named"),
+    (GATE + "BREAKER", "{failures: 2}", "the key 'within' is missing"), (GATE + "RATE_LIMIT__COUNT", "2", "no setting is named"),
+    (GATE + "WINDOWS__ALLOW", "[]", "no setting is named"), ("HEALER_POLICIES", "[]", "no setting is named"), ("HEALER_INHIBIT", "[]", "no setting is named"),
+    ("HEALER_STORM__MATCHES", "5 per 2 hours", "a rate within at most an hour is wanted, got '5 per 2 hours'"),
+    ("HEALER_STORM__CALM", "soon", "a duration"), ("HEALER_STORM", "5", "a mapping"),
+])  # fmt: skip
+def test_a_wrong_gate_of_a_variable_is_told_by_its_name(name: str, value: str, said: str) -> None:
+    found, told = read("", {name: value})
+    assert told
+    assert {(one.place.file, one.severity) for one in told} == {(name, "error")}
+    assert said in told[0].message
+    assert found == settings.Settings()
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "line", "column", "code", "said"), [
+    ("policies:\n- {cooldown: 5m}\n", 2, 3, "options", "the key 'name' is missing"),
+    ("policies:\n- {name: ''}\n", 2, 10, "options", "at least 1"),
+    ("policies:\n- {name: a}\n- {name: b}\n- {name: a}\n", 4, 10, "duplicate-name", "the policy 'a' is there twice"),
+    ("policies: {name: a}\n", 1, 1, "options", "a list is wanted"), ("policies: [a]\n", 1, 12, "options", "a mapping with name"),
+    ("policies:\n- {name: a, cooldown: none}\n", 2, 23, "options", "policies.0.cooldown: a duration"),
+    ("policies:\n- {name: a, approval: {any: []}}\n", 2, 13, "not-yet", "policies.0.approval is not there yet"),
+    ("policies:\n- name: a\n  select: {impact: [huge]}\n", 3, 21, "options", "'low', 'medium' or 'high' is wanted, got 'huge'"),
+    ("policies:\n- name: a\n  select: {severity: [fatal]}\n", 3, 23, "options", "'critical'"),
+    ("policies:\n- name: a\n  select: {action: [x]}\n", 3, 12, "options", "the key 'action' is not known here"),
+    ("policies:\n- name: a\n  select: {actions: x}\n", 3, 21, "options", "policies.0.select.actions: a list is wanted, got 'x'"),
+    ("policies:\n- name: a\n  select: {actions: ['']}\n", 3, 22, "options", "at least 1"),
+    ("policies:\n- name: a\n  select: {labels: {team: 5}}\n", 3, 27, "options", "a text is wanted, got 5"),
+    ("inhibit:\n- {source: {a: b}}\n", 2, 3, "options", "the key 'target' is missing"),
+    ("inhibit:\n- {source: {}, target: {a: b}}\n", 2, 4, "options", "at least 1 key"),
+    ("inhibit:\n- {source: {a: b}, target: {a: c}, equal: x}\n", 2, 43, "options", "inhibit.0.equal: a list is wanted, got 'x'"),
+    ("storm: {matches: 5 per 2 hours}\n", 1, 18, "options", "storm.matches: a rate within at most an hour is wanted"),
+    ("storm: {calm: never}\n", 1, 15, "options", "storm.calm: a duration"), ("storm: 5\n", 1, 8, "options", "storm: a mapping with some of matches, calm"),
+])  # fmt: skip
+def test_mistakes_in_policies_are_told_where_they_stand(
+    text: str, line: int, column: int, code: str, said: str
+) -> None:
+    (told,) = read(text)[1]
+    assert (told.code, told.place.line, told.place.column) == (code, line, column), told.message
+    assert said in told.message
+
+
+def test_policies_and_inhibitions_are_read() -> None:
+    text = """\
+policies:
+- {name: a, select: {labels: {team: sre}}, cooldown: 5m}
+- {name: b}
+inhibit:
+- {source: {alertname: NodeDown}, target: {alertname: "ServiceDown"}, equal: [instance]}
+"""
+    found, told = read(text)
+    assert told == []
+    assert [(one.name, one.layer(), one.select.labels) for one in found.policies] == [
+        ("a", {"cooldown": 300}, {"team": "sre"}), ("b", {}, {}),
+    ]  # fmt: skip
+    assert (found.inhibit[0].source, found.inhibit[0].equal) == ({"alertname": "NodeDown"}, ["instance"])
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert read("policies:\ninhibit:\nstorm:\n") == (settings.Settings(), [])
+    assert read("storm: none\n")[0].storm is None
 
 
 def test_what_nothing_enforces_is_no_setting() -> None:

@@ -89,7 +89,7 @@ def add_run(box: Box, name: str, alert: tuple[str, int] | None = None) -> None:
     tx = box.store.writer.tx
     tx.run(
         "run_insert", name, "succeeded", "", "{}", 1, "a/b/c", "x", 0, "catalog", "command", "[]", "here", "{}", "{}", 0, 0,
-        "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}", "", "", 0,
+        "{}", 4, 0, "x", 1, 0, box.now_us, box.now_us, None, None, box.now_us, "{}", "", "", 0, "{}",
     )  # fmt: skip
     if alert is not None:
         tx.run("run_alert_insert", name, "am", *alert, 1)
@@ -98,8 +98,8 @@ def add_run(box: Box, name: str, alert: tuple[str, int] | None = None) -> None:
 def add_alert(box: Box, key: str, *, fires: bool, cycle: int = 1) -> None:
     """An alert that opened now, and perhaps closed."""
     tx = box.store.writer.tx
-    tx.run("alert_open", "am", key, cycle, box.now_us, box.now_us, DAY, 1, 1, "n", "t", "critical", "")
-    tx.run("opening_insert", "am", key, box.position, cycle)
+    tx.run("alert_open", "am", key, cycle, box.now_us, box.now_us, DAY, 1, 1, "n", "t", "critical", "", "{}")
+    tx.run("opening_insert", "am", key, box.position, cycle, box.now_us)
     if not fires:
         tx.run("alert_close", box.now_us, "resolved", 1, "am", key)
 
@@ -143,7 +143,33 @@ async def test_openings_go_with_the_rows_that_a_replay_could_come_to(box: Box) -
     assert box.count("opening") == 1
     box.decided(3)
     await box.retainer.once()
+    assert box.count("opening") == 1, "gates look back at it"
+    box.now_us += trimming.BACK_US + 1
+    await box.retainer.once()
     assert box.count("opening") == 0
+
+
+async def test_what_runs_took_of_budgets_goes_once_no_gate_looks_back_at_it(box: Box) -> None:
+    tx = box.store.writer.tx
+    tx.run("spent_put", "policy:x", "r-1", "host:a", box.now_us, 1)
+    tx.run("matched_add", box.now_us // 1_000_000)
+    box.now_us += trimming.BACK_US - 1
+    await box.retainer.once()
+    assert (box.count("spent"), box.count("matched")) == (1, 1)
+    box.now_us += 2_000_000
+    await box.retainer.once()
+    assert (box.count("spent"), box.count("matched")) == (0, 0)
+
+
+async def test_a_run_goes_with_the_requests_and_reviews_that_it_led_to(box: Box) -> None:
+    box.decided(1)
+    add_run(box, "r-1")
+    tx = box.store.writer.tx
+    tx.run("approval_insert", "a-1", "r-1", "flapping", "d", "[]", "rule:x", box.now_us, None)
+    tx.run("review_insert", "a-1", "key:ana", "approver", 1, "", box.now_us)
+    box.now_us += 3 * DAY
+    await box.retainer.once()
+    assert [box.count(name) for name in ("run", "approval", "review")] == [0, 0, 0]
 
 
 async def test_the_file_goes_after_its_row(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

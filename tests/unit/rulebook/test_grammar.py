@@ -39,7 +39,7 @@ PATH = conditions.Path(("a",))
     [
         ("1", 1), ("-1", -1), ("+1", 1), ("1.", 1.0), (".5", 0.5), ("1e3", 1000.0), ("1.5E-2", 0.015), ("true", True),
         ("False", False), ("null", None), ('"a b"', "a b"), ("'a\"b'", 'a"b'), ("hello", "hello"), ('"é"', "é"),
-        (r'"\d\t\x41"', "\\d\tA"), ("[1, 'a', null, 1.5]", [1, "a", None, 1.5]), ("vars.x", 42), ("vars.l", [1, "a"]),
+        (r'"\d\t\x41"', "\\d\t\\x41"), ("[1, 'a', null, 1.5]", [1, "a", None, 1.5]), ("vars.x", 42), ("vars.l", [1, "a"]),
         ("[vars.x]", [42]), ("(1)", 1), ("9" * 500, float("inf")), ("select", "select"),
     ],
 )  # fmt: skip
@@ -81,11 +81,17 @@ def test_4_10_one_precedence_is_a_trap() -> None:
     [
         ('event.s in "hello"', "trap-substring"), ('event.s contains "x"', "trap-contains"), ("event.a == None", "trap-none"),
         ("not (not (event.a == 1))", "trap-double-not"), ("not (event.a is defined)", "trap-not-defined"),
-        ('"x"', "trap-literal"),
+        ('"x"', "trap-literal"), ('event.s is match("a|b")', "trap-match"),
     ],
 )  # fmt: skip
 def test_traps(text: str, code: str) -> None:
     assert code in [trap[0] for trap in parse(text).traps]
+
+
+def test_alternatives_that_all_begin_at_the_start_are_no_trap() -> None:
+    for text in ("(a|b)", "(?:a|b)c", "[|]", r"a\|b", r"\Qa|b\E", "a"):
+        assert parse(f'event.s is match("{text}")').traps == []
+    assert parse('event.s is search("a|b")').traps == []
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_default_life_of_an_event_is_two_hours() -> None:
         (changed(policy={"cooldown": "soon"}), "options"), (changed(match_multiple_rules="yes"), "wrong-type"),
         ([{"name": "x"}], "missing-key"), ([BOOK, BOOK], "duplicate-name"), (changed(rules=BOOK["rules"] * 2), "duplicate-name"),
         (with_rule(name=""), "empty-name"), (with_rule(name="{{ nope }}"), "template"), (with_rule(enabled="no"), "wrong-type"),
-        (with_rule(lock="x"), "unknown-key"), (with_rule(policy={"windows": {}}), "not-yet-action"), (with_rule(policy={"timeout": "0s"}), "options"), (with_rule(condition=5), "wrong-type"),
+        (with_rule(lock="x"), "unknown-key"), (with_rule(policy={"windows": {"allow": 5}}), "options"), (with_rule(policy={"timeout": "0s"}), "options"), (with_rule(condition=5), "wrong-type"),
         (with_rule(action="absent"), "missing-key"), (with_rule(action="absent", actions=[]), "missing-key"),
         (with_rule(actions=[]), "action-twice"),
         (with_rule(action={"debg": None}), "action-keyword"), (with_rule(action={"run_job_template": {}}), "missing-key"),

@@ -15,10 +15,27 @@ def test_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [(r"a\tb\n", "a\tb\n"), (r"\x41\101\0", "AA\0"), ("\\u00e9", "é"), (r"\d\\", r"\d\\"), ("\\ud800", "\\ud800")],
+    [
+        (r"a\tb\n\f\r", "a\tb\n\f\r"),
+        (r"\0\000", "\0\0" + "00"),
+        (r"\x41\101\12", r"\x41\101\12"),
+        ("\\u00e9", "\\u00e9"),
+        (r"\d\\", r"\d\\"),
+        (r"\\n", "\\\n"),
+        (r"\a\b\v\e", r"\a\b\v\e"),
+    ],
 )
 def test_escapes(text: str, wanted: str) -> None:
     assert words.unescaped(text) == wanted
+
+
+def test_tabs_are_blanks_up_to_the_next_eighth_column() -> None:
+    text = 'a ==\t"x\ty" or\nb == "\tz"'
+    assert [words.untabbed(text, start, start + length) for start, length in ((5, 5), (19, 4), (0, 1))] == [
+        '"x      y"',
+        '"  z"',
+        "a",
+    ]
 
 
 def test_paths() -> None:

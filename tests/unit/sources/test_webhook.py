@@ -65,3 +65,31 @@ def test_api_and_source() -> None:
     assert "is not known here" in mistakes(api.ApiOptions, {"x": 1})
     assert mistakes(source.SourceOptions, {"name": "alertmanager"}) == ""
     assert "'name' is missing" in mistakes(source.SourceOptions, None)
+
+
+AM = {"path": "a", "auth": OPEN, "format": "alertmanager"}
+
+
+def test_a_sender_that_is_asked() -> None:
+    made = webhook.WebhookOptions.model_validate({**AM, "reconcile": {"url": "http://am:9093/prefix"}}).reconcile
+    assert made is not None
+    assert (made.url, made.every, made.timeout, made.uptime_min) == ("http://am:9093/prefix", 300, 10, 600)
+    assert (made.bearer, made.ca, made.receivers) == (None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({**AM, "reconcile": {}}, "'url' is missing"),
+        ({**AM, "reconcile": {"url": "http://user:secret@am"}}, "without a user"),
+        ({**AM, "reconcile": {"url": "http://am?x=1"}}, "without a user"),
+        ({**AM, "reconcile": {"url": "ftp://am"}}, "a URL like"),
+        ({**AM, "reconcile": {"url": "http://am", "every": "0.5s"}}, "every"),
+        ({**AM, "reconcile": {"url": "http://am", "bearer": "plain"}}, "reconcile.bearer"),
+        ({**AM, "format": "generic", "reconcile": {"url": "http://am"}}, "not for generic"),
+        ({**AM, "format": "none_of_ours", "reconcile": {"url": "http://am"}}, ""),
+    ],
+)
+def test_what_cannot_be_asked_is_told(given: dict[str, Any], says: str) -> None:
+    found = mistakes(webhook.WebhookOptions, given)
+    assert says in found if says else found == ""

@@ -18,7 +18,8 @@ import aiohttp
 import pytest
 
 from healer import errors, supervise
-from healer.project import locating
+from healer.project import listeners, locating
+from healer.supervise import eda
 
 WaitFor = Callable[..., Awaitable[None]]
 
@@ -192,6 +193,55 @@ async def test_webhook_answers_only_once_the_journal_has_it(bench: Bench, wait_f
         assert await answer == 200
     [event] = bench.journal.events
     assert (event["payload"], event["meta"]["endpoint"]) == ({"x": 1}, "alerts")
+
+
+async def test_a_listener_runs_once_its_port_answers(bench: Bench) -> None:
+    port, ran = free_port(), asyncio.Event()
+    source = bench.source("ansible.eda.webhook", {"host": "127.0.0.1", "port": port})
+    source._listens = listeners.Address("0.0.0.0", port)
+    source.on_running = ran.set
+    async with running(source, bench.journal):
+        await asyncio.wait_for(ran.wait(), 60)
+        with socket.socket() as sender:
+            sender.connect(("127.0.0.1", port))
+    assert f"INFO ansible.eda.webhook: listens on 127.0.0.1, port {port}" in bench.said
+
+
+async def test_a_source_without_a_port_runs_once_its_child_says_so(bench: Bench, wait_for_async: WaitFor) -> None:
+    bench.plugin(
+        "import asyncio\n"
+        "open('go').read()\n"
+        "async def main(queue, args):\n    await queue.put({'x': 1})\n    await asyncio.Event().wait()\n"
+    )
+    os.mkfifo(bench.folder / "go")
+    source = bench.source("mine")
+    told: list[int] = []
+    descriptors: list[int] = []
+    source.on_running = lambda: told.append(len(bench.journal.events))
+
+    def opened() -> int:
+        with contextlib.suppress(OSError):  # nobody reads it yet
+            return os.open(bench.folder / "go", os.O_WRONLY | os.O_NONBLOCK)
+        return 0
+
+    async with running(source, bench.journal):
+        await wait_for_async(lambda: descriptors.append(opened()) or descriptors[-1])
+        assert told == []
+        os.close(descriptors[-1])
+        await wait_for_async(lambda: bench.journal.events)
+    assert told == [0]
+
+
+async def test_a_port_that_nobody_answers_at_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eda, "LISTENING_MAX_S", 0.01)
+    bench.plugin("import asyncio\nasync def main(queue, args):\n    await asyncio.Event().wait()\n")
+    source = bench.source("mine")
+    source._listens = listeners.Address("127.0.0.1", free_port())
+    ran = asyncio.Event()
+    source.on_running = ran.set
+    async with running(source, bench.journal):
+        await asyncio.wait_for(ran.wait(), 60)
+    assert bench.said == [f"WARNING mine: nobody answers on 127.0.0.1, port {source._listens.port}, yet"]
 
 
 async def test_values_without_a_json_form(bench: Bench) -> None:

@@ -188,6 +188,49 @@ def test_digest_is_of_the_meaning() -> None:
     assert all(supervise.Running(**{**given, **other}).digest != one.digest for other in others)
 
 
+class Slow(Scripted):
+    """One that says itself when it runs."""
+
+    def on_running(self) -> None:
+        """The supervisor puts its own here."""
+
+
+async def test_one_that_says_when_it_runs_is_starting_until_then(bench: Bench) -> None:
+    made: list[Slow] = []
+    bench.supervisor.build = lambda spec: made.append(Slow(bench.idle)) or made[-1]
+    await bench.supervisor.replace([supervise.Running("hook", "idle", listens=True)])
+    await asyncio.sleep(1)
+    assert bench.one().state == "starting"
+    waiting = asyncio.create_task(bench.supervisor.listening())
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    made[0].on_running()
+    await waiting
+    assert bench.one().state == "running"
+
+
+async def test_a_start_waits_so_long_for_a_listener_and_for_nothing_else(bench: Bench) -> None:
+    bench.supervisor.build = lambda spec: Slow(bench.idle)
+    await bench.supervisor.replace([supervise.Running("other", "idle")])
+    started = bench.loop.time()
+    await bench.supervisor.listening()
+    assert bench.loop.time() == started
+    await bench.supervisor.replace([supervise.Running("hook", "idle", listens=True)])
+    await bench.supervisor.listening()
+    assert bench.loop.time() == started + worker.LISTENING_S
+
+
+async def test_a_listener_that_failed_is_not_waited_for(bench: Bench) -> None:
+    async def fail(emit: plugins.Emit) -> None:
+        raise OSError("address in use")
+
+    bench.supervisor.build = lambda spec: Slow(fail)
+    await bench.supervisor.replace([supervise.Running("hook", "idle", listens=True)])
+    started = bench.loop.time()
+    await bench.supervisor.listening()
+    assert (bench.loop.time(), bench.one().state) == (started, "failed")
+
+
 async def test_silence_is_seen_for_pull_and_push_sources(bench: Bench) -> None:
     await bench.supervisor.replace([supervise.Running("hook", "healer.webhook", push=True, max_quiet_s=600)])
     await asyncio.sleep(599)

@@ -8,20 +8,49 @@ import dataclasses
 import io
 import pathlib
 import types
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import aiohttp
 import pytest
 
-from healer import access, catalog, errors, intake, plugins, secrets, store
+from healer import access, catalog, errors, intake, model, plugins, policy, secrets, store
 from healer import explain as explains
+from healer.daemon import standing, switching
+from healer.dispatch import attempts, wishes
 from healer.store import keys as stored
 from healer.web import auth, routes, serving
 from healer.web.services import Services
 
 NOW_US = 1_790_000_000_000_000
 AM_TOKEN = "a-token-of-alertmanager"
+
+
+class Dispatcher:
+    """What `wishes` asks of one: it remembers what was to end, and says of unknown attempts what a test wants."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.found: model.Found | None = None
+        self.withheld: set[str] = set()
+
+    def wake(self) -> None:
+        pass
+
+    def end(self, token: str) -> None:
+        self.ended.append(token)
+
+    async def look(self, run: str) -> Any:
+        return None if self.found is None else attempts.Looked(f"{run}-1", 1, None, self.found)
+
+    async def end_of(self, looked: Any) -> Any:
+        return None
+
+    async def forget(self, token: str) -> None:
+        pass
+
+    async def barrier(self, tokens: Collection[str]) -> set[str]:
+        return {*tokens} & self.withheld
 
 
 @dataclasses.dataclass
@@ -41,6 +70,10 @@ class Room:
     backlog: int = 0
     decided_to: int | None = 0
     reload_error: errors.HealerError | None = None
+    dispatcher: Any = dataclasses.field(default_factory=Dispatcher)
+    looked: int = 0
+    ahead_us: int = 0
+    data_dir: pathlib.Path = pathlib.Path()
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -73,6 +106,8 @@ def source(kind: str, **options: Any) -> Any:
 def revision() -> Any:
     """A project with one action, three sources and two controllers."""
     place = errors.Place("actions.yaml", 1)
+    rulesets = {"alerts": ("restart", "clean"), "disks": ("clean",)}
+    activation = types.SimpleNamespace(name="web")
     restart = catalog.Entry(
         "restart_service", "script", "scripts/restart.sh", place,
         parameters={"service": {"type": "string"}, "force": {"type": "boolean", "default": False}, "internal": {"type": "string"}},
@@ -80,7 +115,12 @@ def revision() -> Any:
     )  # fmt: skip
     note = catalog.Entry("note", "command", ("true",), place, target="none", events=("note.made",))
     return types.SimpleNamespace(
+        id="f" * 64,
         settings=None,
+        rulesets=lambda: [
+            (activation, types.SimpleNamespace(name=name, rules=[types.SimpleNamespace(name=rule) for rule in rules]))
+            for name, rules in rulesets.items()
+        ],
         catalog=catalog.Catalog(
             {"restart_service": restart, "note": note}, {"service.down": "restart_service", "note.made": "note"}
         ),
@@ -135,6 +175,19 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
             return {"event": {"id": given, "decided": room.decided_to >= int(given[2:])}, "rules": []}
         return {"event": given, "rules": [rule]}
 
+    async def look_again() -> None:
+        room.looked += 1
+
+    def standing_of(_row: Any) -> policy.Standing:
+        return policy.Standing(True, "active")
+
+    room.data_dir = folder / "data"
+    people = wishes.Wishes(kept, room.dispatcher)
+    switch = switching.Switch(
+        kept, room.dispatcher, people, standing.PauseFile(room.data_dir, lambda: room.ahead_us), revision=lambda: room.revision,
+        evaluator=lambda: types.SimpleNamespace(running={}), standing_of=standing_of, clock=clock,
+        look_again=look_again,
+    )  # fmt: skip
     return Services(
         store=kept,
         intake=intake.Intake(kept, clock, lambda: room.backlog, backlog_max=10),
@@ -148,6 +201,11 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
         state=lambda: room.state,  # type: ignore[arg-type,return-value]
         ready=lambda: (room.state == "ok", "" if room.state == "ok" else room.state),
         clock=clock,
+        people=people,
+        switch=switch,
+        look_again=look_again,
+        standing_of=standing_of,
+        wall=lambda: clock() + room.ahead_us,
     )
 
 
@@ -237,10 +295,10 @@ def _seed(tx: Any, run_id: str, state: str, more: dict[str, Any]) -> None:
     tx.run(
         "run_insert", run_id, state, reason, more.get("detail", "{}"), seq, rule, action, 0, "catalog", "script",
         '"scripts/restart.sh"', "local", '{"service":"nginx"}', "{}", 1, 0, "{}", 2, 0, "rule:" + rule, revision_n, at_us, at_us,
-        at_us, None, None, None, '{"conditions":[],"gates":[]}', "", "", 0,
+        at_us, None, None, None, '{"conditions":[],"gates":[]}', "", "", 0, "{}",
     )  # fmt: skip
     for name in more.get("targets", ["host:web1"]):
-        tx.run("run_target_put", run_id, name, '{"inventory_name":"web1"}', action, state, "", "{}")
+        tx.run("run_target_put", run_id, name, '{"groups":[],"inventory_name":"web1"}', action, state, "", "{}")
     for number, (attempt_state, outcome, stdout) in enumerate(more.get("attempts", []), 1):
         token = f"{run_id}-{number}"
         tx.run("attempt_insert", run_id, number, token, '["host:web1"]', at_us, run_id)

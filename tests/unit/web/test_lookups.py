@@ -15,7 +15,7 @@ RUN = "r-" + "a" * 26
 
 async def opened(seed: Any, room: Any, key: str, at_us: int, *, source: str = "am", name: str = "Down") -> None:
     def apply(tx: Any) -> None:
-        tx.run("alert_open", source, key, 1, at_us, at_us, 10, 1, 1, name, "web1", "critical", "it is down")
+        tx.run("alert_open", source, key, 1, at_us, at_us, 10, 1, 1, name, "web1", "critical", "it is down", "{}")
 
     await seed.do(room, apply)
 
@@ -93,9 +93,14 @@ async def test_an_event_is_decided_as_soon_as_the_decider_says_so(room: Any, see
 
 async def test_when_an_event_was_set_aside(room: Any, seed: Any) -> None:
     await room.ask("POST", "/events", json={"a": 1})
-    await seed.do(room, lambda tx: tx.run("quarantine_insert", 1, "a/b", "ValueError: x", 5_000_000))
+    await seed.do(room, lambda tx: tx.run("quarantine_insert", 1, "a/b", "ValueError: x", 3, 5_000_000))
+    told = {"ruleset": "a/b", "error": "ValueError: x", "tries": 3, "at": "1970-01-01T00:00:05.000000Z"}
     assert (await room.ask("GET", "/events/e-1"))[1]["quarantined"] == [
-        {"ruleset": "a/b", "error": "ValueError: x", "at_us": 5_000_000, "at": "1970-01-01T00:00:05.000000Z"},
+        told | {"state": "held", "ended": None, "released": None}
+    ]
+    await seed.do(room, lambda tx: tx.run("quarantine_end", "released", 6_000_000, 2, 1, "a/b"))
+    assert (await room.ask("GET", "/events/e-1"))[1]["quarantined"] == [
+        told | {"state": "released", "ended": "1970-01-01T00:00:06.000000Z", "released": "e-2"}
     ]
 
 

@@ -1,4 +1,4 @@
-"""`/runs`: lists with filters and pages, ids by their beginning, and output that is followed."""
+"""`/runs`: lists with filters and pages, ids by their beginning, output that is followed, and what people ask of runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from healer import model
 from healer.web import runs
 
 ONE, TWO, THREE = ("r-" + letter * 26 for letter in "abc")
@@ -241,3 +242,91 @@ async def test_too_many_do_not_follow(room: Any, seed: Any, monkeypatch: pytest.
     await seed(room, ONE, "running", attempts=[("running", None, None)])
     assert (await room.ask("GET", f"/runs/{ONE}/output?follow=1"))[0] == 503
     assert (await room.ask("GET", f"/runs/{ONE}/output"))[0] == 200
+
+
+# --- what people ask of runs ------------------------------------------------------------------------------------------
+
+
+async def told(room: Any, kind: str) -> dict[str, Any]:
+    """The only audit record of a kind."""
+    _, body = await room.ask("GET", f"/audit?kind={kind}")
+    (record,) = body["items"]
+    return dict(record)
+
+
+async def test_what_is_queued_is_cancelled(room: Any, seed: Any) -> None:
+    await seed(room, ONE, "queued", attempts=[("queued", None, None)])
+    status, body = await room.ask("POST", "/runs/a/cancel", "operator", json={"reason": "  the wrong host "})
+    assert (status, body) == (
+        200, {"id": ONE, "short": ONE[:8], "state": "cancelled", "ending": False, "asked_before": None},
+    )  # fmt: skip
+    record = await told(room, "cancel")
+    assert (record["actor"], record["run"], record["detail"]) == ("key:operator", ONE, "the wrong host")
+    _, shown = await room.ask("GET", f"/runs/{ONE}")
+    assert (shown["sentence"], shown["attempts"][0]["state"]) == (
+        "cancelled by key:operator: the wrong host",
+        "cancelled",
+    )
+
+
+async def test_what_runs_is_to_end_and_says_so(room: Any, seed: Any) -> None:
+    await seed(room, ONE, "running", attempts=[("running", None, None)])
+    status, body = await room.ask("POST", "/runs/a/cancel", "operator")
+    assert (status, body["state"], body["ending"]) == (200, "running", True)
+    assert room.dispatcher.ended == [f"{ONE}-1"]
+    _, again = await room.ask("POST", "/runs/a/cancel", "admin", json={})
+    assert again["asked_before"] == "key:operator"
+    _, shown = await room.ask("GET", f"/runs/{ONE}")
+    cancel = shown["attempts"][0]["cancel"]
+    assert (cancel["by"], cancel["reason"], cancel["at"][:2]) == ("key:operator", "", "20")
+
+
+async def test_an_attempt_that_nobody_wants_to_end_says_that(three: Any) -> None:
+    _, shown = await three.ask("GET", f"/runs/{ONE}")
+    assert shown["attempts"][0]["cancel"] is None
+
+
+@pytest.mark.parametrize(("run", "code", "says"), [
+    (ONE, "run-ended", "it is failed"), ("zz", "not-found", "zz"), ("r-", "not-found", "r-"),
+])  # fmt: skip
+async def test_what_cannot_be_cancelled(three: Any, run: str, code: str, says: str) -> None:
+    status, body = await three.ask("POST", f"/runs/{run}/cancel", json={})
+    assert (status, body["code"]) == (404 if code == "not-found" else 409, code)
+    assert says in body["detail"]
+    assert body["try"]
+
+
+async def test_what_is_unknown_is_resolved_and_not_cancelled(room: Any, seed: Any) -> None:
+    await seed(room, ONE, "unknown", attempts=[("unknown", OUTCOME, None)])
+    status, body = await room.ask("POST", "/runs/a/cancel", json={})
+    assert (status, body["code"], body["try"]) == (
+        409, "run-unknown", f"healer runs resolve {ONE[:8]} --as failed --reason TEXT",
+    )  # fmt: skip
+    status, body = await room.ask(
+        "POST", "/runs/a/resolve", "operator", json={"state": "succeeded", "reason": "looked at it"}
+    )
+    assert (status, body) == (200, {"id": ONE, "short": ONE[:8], "state": "succeeded", "found": None})
+    record = await told(room, "resolved")
+    assert (record["actor"], record["old"], record["state"], record["detail"]) == (
+        "key:operator", "unknown", "succeeded", "looked at it",
+    )  # fmt: skip
+    status, body = await room.ask("POST", "/runs/a/resolve", json={"state": "failed", "reason": "x"})
+    assert (status, body["code"]) == (409, "not-unknown")
+
+
+async def test_what_still_runs_is_not_resolved(room: Any, seed: Any) -> None:
+    await seed(room, ONE, "unknown", attempts=[("unknown", OUTCOME, None)])
+    room.dispatcher.found = model.Found("running")
+    status, body = await room.ask("POST", "/runs/a/resolve", json={"state": "failed", "reason": "x"})
+    assert (status, body["code"], body["try"]) == (409, "still-running", f"healer runs cancel {ONE[:8]}")
+
+
+@pytest.mark.parametrize(("path", "body", "says"), [
+    ("resolve", {"state": "failed"}, "reason"), ("resolve", {"reason": "x"}, "state"), ("resolve", {"state": "failed", "reason": " "}, "reason"),
+    ("resolve", {"state": "cancelled", "reason": "x"}, "state"), ("resolve", {"state": "failed", "reason": "x" * 501}, "reason"),
+    ("resolve", {"state": "failed", "reason": 1}, "reason"), ("cancel", {"reasn": "x"}, "reasn"), ("cancel", {"reason": ""}, "reason"),
+])  # fmt: skip
+async def test_a_wish_that_is_wrong(three: Any, path: str, body: Any, says: str) -> None:
+    status, answer = await three.ask("POST", f"/runs/{ONE}/{path}", json=body)
+    assert (status, answer["code"]) == (400, "invalid-field")
+    assert says in answer["detail"]

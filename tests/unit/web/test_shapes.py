@@ -44,7 +44,7 @@ def test_a_field_that_is_missing_is_no_failure() -> None:
 
 ATTEMPT: dict[str, Any] = {
     "number": 1, "token": "t", "state": "queued", "targets": "[]", "controller": "local", "held": "target_busy", "not_before_us": 1,
-    "started_us": None, "deadline_us": None, "ended_us": None, "outcome": None, "stdout_hash": None, "stderr_hash": None,
+    "started_us": None, "deadline_us": None, "ended_us": None, "outcome": None, "stdout_hash": None, "stderr_hash": None, "cancel_by": None,
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from healer import errors
-from healer.formats import alertmanager
+from healer.formats import _alertmanager_api, alertmanager
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -94,7 +94,7 @@ def test_started_at_is_since_when_the_status_holds() -> None:
 def test_repeat_names_the_delivery_of_a_redundant_pair() -> None:
     fields = {"fingerprint": "f1", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z"}
     [element] = alertmanager.read({"alerts": [alert(**fields)]})
-    assert element.repeat == "f1|firing|2026-01-01T00:00:00Z|0001-01-01T00:00:00Z"
+    assert element.repeat == "f1|firing|2026-01-01T00:00:00.000Z|0001-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize(
@@ -153,3 +153,13 @@ def test_any_body_gives_elements_or_a_named_mistake(body: Any) -> None:
         return
     for element in elements:
         assert all(isinstance(element.event["alert"][word], str) for word in ("name", "target", "status", "key"))
+
+
+@pytest.mark.parametrize(("text", "same"), [
+    ("2026-11-26T19:00:00.123456789Z", "2026-11-26T19:00:00.123Z"), ("2026-11-26T19:00:00.123Z", "2026-11-26T19:00:00.123Z"),
+    ("2026-11-26T20:00:00.1239+01:00", "2026-11-26T19:00:00.123Z"), ("2026-11-26T19:00:00Z", "2026-11-26T19:00:00.000Z"),
+    ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"), ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00"),
+    ("2026-11-26T19:00:00", "2026-11-26T19:00:00"), ("yesterday", "yesterday"), ("", ""),
+])  # fmt: skip
+def test_a_moment_is_the_same_in_a_delivery_and_in_an_answer(text: str, same: str) -> None:
+    assert _alertmanager_api.moment(text) == same

@@ -1,0 +1,188 @@
+"""One attempt as the dispatcher holds it: the job that its controller gets, made of the run's row, and what comes of it.
+
+Caller: the dispatcher. Nothing here is not on disk too, but for the output that has come so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pathlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal
+
+from healer import errors, model, plugins, secrets
+from healer.dispatch import output
+from healer.store import asking, seeing, transaction
+
+Ender = Literal["", "stop", "person", "pause", "silence"]
+"""Who asked for an attempt's end: nobody, the daemon's stop, a person, a pause that it did not begin before, its own deadline."""
+
+How = Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]
+"""`run` or `follow` of a controller."""
+
+PAUSED: Final = "paused before it began"
+NOT_BEGUN: Final[Mapping[Ender, str]] = {"person": "a person asked for its end before it began", "pause": PAUSED}
+"""Whose word takes back what had not begun, and what is said then."""
+DEADLINE_MIN_S: Final = 1.0
+WITHHOLD_S: Final = 10.0
+"""So long a controller has for saying whether a job has begun; then it counts as begun."""
+SILENCE_S = 60.0
+"""So long after its deadline a controller, which has to hold it, may still say how an attempt ended; then it is not waited for any more."""
+
+
+class Hindered(Exception):
+    """why the attempt cannot be given to its controller"""
+
+
+@dataclasses.dataclass(slots=True)
+class Attempt:
+    """One that is under way. `settles`: it was called unknown before, and its end is to be found out after all."""
+
+    token: str
+    run: str
+    number: int
+    job: model.Job
+    controller: plugins.Controller
+    live: output.Live
+    ender: Ender = ""
+    settles: bool = False
+    fresh: bool = False
+    """Its controller is to run it: it may not have begun yet."""
+    _withheld: asyncio.Task[bool] | None = dataclasses.field(default=None, init=False)
+    _acting: asyncio.Task[model.Outcome] | None = dataclasses.field(default=None, init=False)
+
+    async def act(self, how: How) -> model.Outcome:
+        """Let its controller do it. Raises CancelledError where its end was asked for, also before it came to this."""
+        if self.ender and how == self.controller.run:
+            raise asyncio.CancelledError
+        self._acting = asyncio.create_task(_of(how, self.job, self.live.write), name=f"acting {self.token}")
+        if self.ender:
+            await asyncio.sleep(
+                0
+            )  # a task that is cancelled before its first step takes none, and nothing would be stopped
+            self._acting.cancel()
+        done, _ = await asyncio.wait([self._acting], timeout=self.job.deadline_s + SILENCE_S)
+        if not done:
+            self.end("silence")
+            await asyncio.wait([self._acting], timeout=SILENCE_S)
+            raise asyncio.CancelledError
+        return await self._acting
+
+    def end(self, ender: Ender) -> None:
+        """Ask for its end. A second time changes nothing: what ends it must not be cut off."""
+        if not self.ender:
+            self.ender = ender
+            if self._acting is not None:
+                self._acting.cancel()
+
+    async def withhold(self) -> bool:
+        """A pause: where it has not begun, it never will. Whether it is so."""
+        if self._withheld is None and self.fresh and not self.ender:
+            self._withheld = asyncio.create_task(self._withhold(), name=f"withholding {self.token}")
+        return await self.withheld()
+
+    async def withheld(self) -> bool:
+        """Whether a pause kept it from beginning."""
+        return self._withheld is not None and await asyncio.shield(self._withheld)
+
+    async def _withhold(self) -> bool:
+        try:
+            async with asyncio.timeout(WITHHOLD_S):
+                never = await self.controller.withhold(self.job)
+        except Exception:  # noqa: BLE001 - a controller is a plugin: what cannot be said counts as begun
+            return False
+        if never:
+            self.end("pause")
+        return never
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looked:
+    """An attempt that was called unknown, and what its controller says of it now. `attempt`: None where it cannot be asked."""
+
+    token: str
+    number: int
+    attempt: Attempt | None
+    found: model.Found
+
+
+async def _of(how: How, job: model.Job, put: plugins.Output) -> model.Outcome:
+    return await how(job, put)
+
+
+class Maker:
+    """Makes attempts. The arguments are the dispatcher's."""
+
+    def __init__(
+        self, controllers: Callable[[], Mapping[str, plugins.Controller]], revision_dir: Callable[[int], Awaitable[pathlib.Path]],
+        work_dir: pathlib.Path, secret_values: Callable[[], list[str]], environment_of: Callable[[str], Mapping[str, str]],
+        resolve: Callable[[str], model.Secret], instance: str,
+    ) -> None:  # fmt: skip
+        self._controllers = controllers
+        self._revision_dir = revision_dir
+        self._work_dir = work_dir
+        self._secret_values = secret_values
+        self._environment_of = environment_of
+        self._resolve = resolve
+        self._instance = instance
+
+    async def make(
+        self,
+        row: asking.RunRow,
+        number: int,
+        token: str,
+        targets: list[str],
+        values: Mapping[str, Any],
+        deadline_s: float,
+    ) -> Attempt:
+        """The attempt with its job. Raises `Hindered`: no such controller any more, a secret that cannot be read."""
+        controller = self._controllers().get(row["controller"])
+        if controller is None:
+            raise Hindered(f"no controller is named {row['controller']!r} any more")
+        try:
+            environment = self._environment_of(row["rule"])
+            given = self._given(transaction.loads(row["parameters"]), transaction.loads(row["extra"]))
+        except errors.SecretUnavailable as error:
+            raise Hindered(error.message) from error
+        job = model.Job(
+            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
+            parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
+            deadline_s=deadline_s,
+            revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
+            dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._instance},
+            environment=environment,
+        )  # fmt: skip
+        return Attempt(token, row["id"], number, job, controller, self.live())
+
+    def live(self) -> output.Live:
+        """Output from its beginning, with what is secret masked, also what becomes known meanwhile."""
+        maskers = {stream: secrets.LiveMasker(self._secret_values) for stream in output.STREAMS}
+        return output.Live(
+            {name: m.feed for name, m in maskers.items()}, {name: m.flush for name, m in maskers.items()}
+        )
+
+    def _given(self, parameters: Any, extra: Any) -> dict[str, Any]:
+        """Parameters and the rest with the secrets that were taken out of them. Raises `errors.SecretUnavailable`."""
+        extra.pop(seeing.PROBLEMS, None)
+        given: dict[str, Any] = {"parameters": parameters, "extra": extra}
+        for path, reference in extra.pop("secrets", ()):
+            at: Any = given
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = self._resolve(reference)
+        return given
+
+
+def deadline_of(row: Mapping[str, Any]) -> float:
+    """How long an attempt that was started may take, of its row."""
+    return float(max((row["deadline_us"] - row["started_us"]) / 1_000_000, DEADLINE_MIN_S))
+
+
+def _subject(value: Any) -> str | tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else str(value)
+
+
+def _target(name: str, value: Mapping[str, Any]) -> model.Target:
+    kind, _, rest = name.partition(":")
+    return model.Target(kind, rest, value["inventory_name"], value["address"], tuple(value["groups"]), value["local"])

@@ -1,0 +1,356 @@
+"""The gates' values as operators write them: the same words in `policies`, `defaults`, the catalog and a rulebook's `policy:`.
+
+Callers: `catalog`, `rulebook`, `project`, which makes layers of what is read here (`Gates.layer`). Spans are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+import zoneinfo
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final
+
+import pydantic
+import pydantic.json_schema
+from pydantic_core import core_schema
+
+from healer import config, plugins, units
+
+TARGETS_MAX: Final = 1_000_000
+WINDOW_MAX_S: Final = 31 * 86_400.0
+"""What rates, budgets and breakers look back at is kept for so long."""
+_RATE: Final = re.compile(r"\s*([0-9]{1,7})\s+per\s+(.+?)\s*")
+_UNITS: Final = ("second", "minute", "hour", "day")
+_HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]|24(?=:00)):([0-5][0-9])")
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY: Final = rf"\s*(?:{'|'.join(''.join(f'[{one.upper()}{one}]' for one in day) for day in _DAYS)})\s*"
+_WEEK: Final = rf"{_DAY}(?:-{_DAY})?(?:,{_DAY}(?:-{_DAY})?)*"
+_DATES: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s*\.\.\s*([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
+_SHARE: Final = re.compile(r"(100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)\s*%")
+
+Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
+Window = Annotated[plugins.Duration, pydantic.Field(gt=0, le=WINDOW_MAX_S)]
+Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+
+
+def rate_of(text: object) -> dict[str, Any]:
+    """`30 per hour`, `2 per 10 minutes` → count and window."""
+    found = _RATE.fullmatch(text) if isinstance(text, str) else None
+    within = 0.0
+    if found is not None:
+        with contextlib.suppress(ValueError):
+            within = units.duration_s(found[2] if found[2].rstrip("s") not in _UNITS else f"1 {found[2]}")
+    if found is None or within <= 0:
+        raise ValueError(f"a rate like '30 per hour' or '2 per 10 minutes' is wanted, got {config.shown(text)}")
+    if within > WINDOW_MAX_S:
+        raise ValueError(f"a rate within at most 31 days is wanted, got {config.shown(text)}")
+    return {"count": int(found[1]), "within": within}
+
+
+class Whole(plugins.Options):
+    """A gate's value of several keys, which a variable may set as one."""
+
+
+class RateShape(Whole):
+    """How many within which time; written as one text."""
+
+    count: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+    within: float
+
+
+RateText = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern=rf"^\s*[0-9]{{1,7}}\s+per\s+(?:(?:{'|'.join(_UNITS)})s?|{units.LONG.pattern}|{units.SHORT.pattern})\s*$"
+    ),
+]
+Rate = Annotated[
+    RateShape,
+    pydantic.BeforeValidator(rate_of, json_schema_input_type=RateText),
+    plugins.Wanted("a rate like '30 per hour'"),
+]
+
+
+class Breaker(Whole):
+    """Stop after failures."""
+
+    failures: Annotated[int, pydantic.Field(ge=1, le=100, description="so many stop it")]
+    within: Window = pydantic.Field(description="the time within which they count")
+    retry_after: Span = pydantic.Field(description="then one trial is let go")
+
+
+class Flapping(Whole):
+    """An alert that comes and goes."""
+
+    cycles: Annotated[int, pydantic.Field(ge=2, le=1000, description="so many openings")]
+    within: Window = pydantic.Field(description="the time within which they count")
+
+
+def targets_of(value: object) -> object:
+    """A share like `20%`, or a number of targets."""
+    share = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if share is not None:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TARGETS_MAX:
+        return value
+    raise ValueError(f"a share like '20%' or a number of targets is wanted, got {config.shown(value)}")
+
+
+Share = Annotated[str, pydantic.StringConstraints(pattern=rf"^\s*{_SHARE.pattern}\s*$")]
+Targets = Annotated[int, pydantic.Field(ge=0, le=TARGETS_MAX)]
+
+
+class Blast(Whole):
+    """How many distinct targets."""
+
+    targets: Annotated[str | int, pydantic.BeforeValidator(targets_of, json_schema_input_type=Share | Targets)] = (
+        pydantic.Field(description="a number, or a share of the group like 20% (rounded down)")
+    )
+    at_least: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] = pydantic.Field(
+        1, description="of a share, never fewer"
+    )
+    or_: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] = pydantic.Field(
+        5, alias="or", description="where no group is known"
+    )
+    of: (
+        Annotated[str, pydantic.StringConstraints(pattern=r"^group:[^\x00-\x1f]{1,200}$"), plugins.Wanted("group:NAME")]
+        | None
+    ) = pydantic.Field(None, description="the group that it is a share of; else each group of a target has its budget")
+    within: Window = pydantic.Field(description="the time within which they count")
+
+    def plain(self) -> dict[str, Any]:
+        """As a layer has it."""
+        share = float(self.targets.strip().rstrip("%")) if isinstance(self.targets, str) else None
+        count = self.targets if isinstance(self.targets, int) else None
+        of = self.of.removeprefix("group:") if self.of else ""
+        return {
+            "count": count,
+            "percent": share,
+            "at_least": self.at_least,
+            "or": self.or_,
+            "of": of,
+            "within": self.within,
+        }
+
+
+def _days_of(text: str) -> tuple[int, ...]:
+    found: set[int] = set()
+    for part in re.sub(r"\s", "", text).lower().split(","):
+        first, _, last = part.partition("-")
+        if first not in _DAYS or (last and last not in _DAYS):
+            raise ValueError(f"days like mon-fri or sat,sun are wanted, got {config.shown(text)}")
+        begin, end = _DAYS.index(first), _DAYS.index(last or first)
+        found |= set(range(begin, end + 1)) if begin <= end else {*range(begin, 7), *range(end + 1)}
+    return tuple(sorted(found))
+
+
+def _minutes_of(text: str) -> tuple[int, int]:
+    """First and last minute of the day; the last may be before the first, on the next day."""
+    if found := _HOURS.fullmatch(text):
+        h1, m1, h2, m2 = map(int, found.groups())
+        start, end = h1 * 60 + m1, h2 * 60 + m2
+        if start != end:
+            return start, end
+    raise ValueError(f"a time of the day like 07:00-19:00 or 22:00-06:00 is wanted, got {config.shown(text)}")
+
+
+def _dates_of(text: str) -> tuple[str, str]:
+    """First and last day."""
+    if found := _DATES.fullmatch(text):
+        first, last = found[1], found[2] or found[1]
+        with contextlib.suppress(ValueError):
+            if datetime.date.fromisoformat(first) <= datetime.date.fromisoformat(last):
+                return first, last
+    raise ValueError(f"a day like 2026-12-24, or two like 2026-12-24..2026-12-31, is wanted, got {config.shown(text)}")
+
+
+def _shaped(pattern: str) -> pydantic.WithJsonSchema:
+    """What a schema says of a text that a validator reads, which has better words for it."""
+    return pydantic.WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+class When(plugins.Options):
+    """A recurring time."""
+
+    days: Annotated[str, _shaped(_WEEK)] | None = pydantic.Field(
+        None, description="like mon-fri or sat,sun; else every day"
+    )
+    hours: Annotated[str, _shaped(_HOURS.pattern)] = pydantic.Field(
+        "00:00-24:00", description="like 07:00-19:00, or over midnight 22:00-06:00"
+    )
+    dates: Annotated[str, _shaped(_DATES.pattern)] | None = pydantic.Field(
+        None, description="like 2026-12-24..2026-12-31, or one day"
+    )
+    timezone: str = pydantic.Field("UTC", description="like Europe/Vienna")
+
+    @pydantic.field_validator("days")
+    @classmethod
+    def _known_days(cls, value: str | None) -> str | None:
+        if value is not None:
+            _days_of(value)
+        return value
+
+    @pydantic.field_validator("hours")
+    @classmethod
+    def _some_time(cls, value: str) -> str:
+        _minutes_of(value)
+        return value
+
+    @pydantic.field_validator("dates")
+    @classmethod
+    def _real_dates(cls, value: str | None) -> str | None:
+        if value is not None:
+            _dates_of(value)
+        return value
+
+    @pydantic.field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"a time zone like Europe/Vienna is wanted, got {config.shown(value)}") from None
+        return value
+
+    def plain(self) -> dict[str, Any]:
+        """As a layer has it."""
+        (start, end), (first, last) = _minutes_of(self.hours), _dates_of(self.dates) if self.dates else ("", "")
+        return {
+            "days": _days_of(self.days) if self.days else (), "start_min": start, "end_min": end, "timezone": self.timezone,
+            "first_day": first, "last_day": last,
+        }  # fmt: skip
+
+
+class Windows(Whole):
+    """When runs may start: in one of `allow` (none: always), and in none of `block`."""
+
+    allow: Annotated[list[When], pydantic.Field(max_length=50)] = pydantic.Field(default=[])
+    block: Annotated[list[When], pydantic.Field(max_length=50)] = pydantic.Field(default=[])
+
+    def plain(self) -> dict[str, Any]:
+        """As a layer has it."""
+        return {"allow": [one.plain() for one in self.allow], "block": [one.plain() for one in self.block]}
+
+
+class Gates(plugins.Options):
+    """The gates that every layer may name. What is not written says nothing."""
+
+    cooldown: Span | None = pydantic.Field(None, description="least time between two effects of an action on a target")
+    max_age: Span | None = pydantic.Field(None, description="oldest event that is acted on")
+    defer_for: Span | None = pydantic.Field(None, description="how long a run may wait for a gate")
+    settle: Span | None = pydantic.Field(None, description="wait so long whether the alert resolves by itself")
+    attempts: Count | None = pydantic.Field(None, description="most attempts while an alert fires")
+    timeout: Annotated[Span, pydantic.Field(gt=0)] | None = pydantic.Field(None, description="then an attempt is ended")
+    concurrency: Count | None = pydantic.Field(None, description="most runs of it at once")
+    rate_limit: Rate | None = pydantic.Field(None, description="most runs within a time, like 5 per hour")
+    breaker: Breaker | None = pydantic.Field(None, description="stop after failures")
+    blast_radius: Blast | None = pydantic.Field(None, description="most distinct targets within a time")
+    flapping: Flapping | None = pydantic.Field(None, description="an alert that opens so often is a person's")
+    windows: Windows | None = pydantic.Field(None, description="when runs may start")
+
+    NOT_YET: ClassVar[tuple[str, ...]] = ("approval",)
+    """Refused where it is written, never ignored."""
+
+    def layer(self) -> dict[str, Any]:
+        """What is said, as a layer of `policy` has it."""
+        return plain({key: getattr(self, key) for key in Gates.model_fields})
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of gates as plain ones, without what is not said."""
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        if value is not None:
+            own = getattr(value, "plain", None)
+            made[key] = own() if own else value.model_dump() if isinstance(value, plugins.Options) else value
+    return made
+
+
+KEYS: Final = tuple(Gates.model_fields)
+
+
+class OrNothing:
+    """Beside a shape or None: `none` and `off` mean None too; YAML reads the second as false."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_off, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        made = handler(core)
+        return {"anyOf": [*made.get("anyOf", [made]), {"enum": ["none", "off", False]}]}
+
+
+def _off(value: object) -> object:
+    return None if value is False or (isinstance(value, str) and value in ("none", "off")) else value
+
+
+OFF: Final = OrNothing()
+Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]
+
+
+class Verify(Whole):
+    """How it is known that an action helped: an action that succeeds, or the alert's end, within a time."""
+
+    _one_of: ClassVar[tuple[str, ...]] = ("action", "resolved_within")
+
+    action: Name | None = pydantic.Field(None, description="of the catalog; it is repeated until it succeeds")
+    parameters: dict[str, Any] = pydantic.Field(
+        default={}, description="of that action; templates may name `parameters`"
+    )
+    within: Annotated[Span, pydantic.Field(gt=0, le=86_400)] | None = pydantic.Field(
+        None, description="the time that it has"
+    )
+    resolved_within: Annotated[Span, pydantic.Field(gt=0, le=86_400)] | None = pydantic.Field(
+        None, description="the alert has to be resolved in this time"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _has_time(self) -> Verify:
+        if self.action is not None and self.within is None:
+            raise ValueError("within: how long the action may take to succeed has to be given, like 2 minutes")
+        if self.action is None and (self.within is not None or self.parameters):
+            raise ValueError("parameters and within belong to an action")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """For the catalog."""
+        return {
+            "action": self.action,
+            "parameters": dict(self.parameters),
+            "within": self.within or self.resolved_within,
+        }
+
+
+class Escalate(plugins.Options):
+    """What is tried next where an action does not help."""
+
+    action: Name = pydantic.Field(description="of the catalog, on the same targets")
+    parameters: dict[str, Any] = pydantic.Field(
+        default={}, description="of that action; templates may name `parameters`"
+    )
+    after: Annotated[Span, pydantic.Field(le=86_400)] = pydantic.Field(
+        0.0, description="so long after the failure, if the alert still fires"
+    )
+
+
+class Retries(plugins.Options):
+    """How often a failed attempt is tried again."""
+
+    times: Annotated[int, pydantic.Field(ge=1, le=100)]
+    delay: Annotated[Span, pydantic.Field(le=86_400)] = pydantic.Field(0.0, description="before the first of them")
+    backoff: Annotated[float | int, pydantic.Field(ge=1, le=100)] = pydantic.Field(
+        1.0, description="by which the delay grows each time"
+    )
+
+
+class Ramp(plugins.Options):
+    """How many targets at once: the first wave, then twice as many, up to a limit."""
+
+    first: Count = 1
+    limit: Count = 10

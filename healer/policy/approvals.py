@@ -1,0 +1,85 @@
+"""What reviews of people make of a request: approved, rejected, or open. Pure.
+
+Every approval that the request has to have must be met, each by any one of its thresholds; one threshold whose count of rejections is
+reached rejects it. The thresholds are those of the moment at which it was asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from healer.policy.limits import Approval, Threshold
+
+Outcome = Literal["open", "approved", "rejected"]
+SHIPPED: Final = (Approval((Threshold("one approver", ("approver",), 1, 1),), ("requester",)),)
+"""Who is asked where a gate asks for a person and nothing says for whom."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Review:
+    """One person's word; the first of a person stands."""
+
+    person: str
+    role: str
+    approves: bool
+
+
+def outcome(asked: Sequence[Approval], reviews: Sequence[Review]) -> Outcome:
+    """What the reviews come to."""
+    states = [_of(one, reviews) for one in asked or SHIPPED]
+    if "rejected" in states:
+        return "rejected"
+    return "approved" if all(state == "approved" for state in states) else "open"
+
+
+def _of(asked: Approval, reviews: Sequence[Review]) -> Outcome:
+    approved = False
+    for threshold in asked.thresholds:
+        counted = {one.person: one.approves for one in reversed(reviews) if one.role in threshold.roles}
+        if sum(not word for word in counted.values()) >= threshold.reject:
+            return "rejected"
+        approved = approved or sum(counted.values()) >= threshold.approve
+    return "approved" if approved else "open"
+
+
+def may_review(asked: Sequence[Approval], role: str) -> bool:
+    """Whether a role has a say."""
+    return any(role in threshold.roles for one in asked or SHIPPED for threshold in one.thresholds)
+
+
+def excluded(asked: Sequence[Approval], person: str, requester: str) -> bool:
+    """Whether somebody may not approve since they asked for it."""
+    return person == requester and any("requester" in one.exclude for one in asked or SHIPPED)
+
+
+def missing(asked: Sequence[Approval], reviews: Sequence[Review]) -> list[dict[str, Any]]:
+    """What each approval still needs, by its thresholds."""
+    made = []
+    for one in asked or SHIPPED:
+        for threshold in one.thresholds:
+            people = {review.person for review in reviews if review.approves and review.role in threshold.roles}
+            made.append(
+                {"name": threshold.name, "roles": list(threshold.roles), "have": len(people), "want": threshold.approve}
+            )
+    return made
+
+
+def as_json(asked: Sequence[Approval]) -> list[dict[str, Any]]:
+    """Frozen into the request."""
+    return [dataclasses.asdict(one) for one in asked or SHIPPED]
+
+
+def from_json(value: Sequence[Mapping[str, Any]]) -> tuple[Approval, ...]:
+    """Back from it."""
+    return tuple(
+        Approval(
+            tuple(
+                Threshold(one["name"], tuple(one["roles"]), one["approve"], one["reject"])
+                for one in asked["thresholds"]
+            ),
+            tuple(asked["exclude"]),
+        )
+        for asked in value
+    )

@@ -1,0 +1,96 @@
+"""The gates' values for the runs of a revision: what its policies, catalog, rulebooks and defaults say together.
+
+Caller: the daemon's standing, for each match and each look at a run that waits. Layers that do not depend on the run are made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from healer import policy
+from healer.catalog import entries
+from healer.policy import brakes, labels, limits, selecting
+from healer.project import revision, settings
+from healer.project.controllers import Controller
+
+
+class Gates:
+    """Of one revision."""
+
+    def __init__(self, held: revision.Revision) -> None:
+        self._environment = held.settings.environment
+        self._defaults = held.settings.defaults
+        values = held.settings.defaults.run_action.layer()
+        self._each = {key: values.pop(key) for key in ("rate_limit",) if key in values}
+        self._shared = limits.Layer("default", values)
+        self._policies = [_policy(one) for one in held.settings.policies]
+        self._rules = _rules(held)
+        self.inhibitions = tuple(
+            labels.Inhibition(tuple(sorted(one.source.items())), tuple(sorted(one.target.items())), tuple(one.equal))
+            for one in held.settings.inhibit
+        )
+        self.storm = storm_of(held.settings)
+
+    def catalog(
+        self, entry: entries.Entry | None, controller: Controller | None, action: str, traits: selecting.Traits
+    ) -> policy.Limits:
+        """For an action of the catalog; `traits` say which policies select it."""
+        shipped = self._defaults.run_action.concurrency
+        places = (controller and controller.concurrency) or shipped.controller
+        if entry is not None and entry.concurrency is not None:
+            places = min(places or entry.concurrency, entry.concurrency)
+        base = policy.Limits(
+            concurrency_daemon=shipped.daemon, concurrency_controller=places, chain_depth=self._defaults.run_action.chain_depth
+        )  # fmt: skip
+        return base.under(self.layers(entry, action, traits), self._by_default(action))
+
+    def layers(self, entry: entries.Entry | None, action: str, traits: selecting.Traits) -> list[limits.Layer]:
+        """All that names gates for such a run, but for the defaults."""
+        own = [limits.Layer(f"action:{action}", entry.gates)] if entry is not None and entry.gates else []
+        return [*self._selecting(traits), *own, *self._rules.get(traits.rule, ())]
+
+    def upstream(self, controller: Controller | None, traits: selecting.Traits) -> policy.Limits:
+        """For ansible-rulebook's own actions: they act as they acted, but for what selects them."""
+        base = policy.Limits(
+            concurrency_daemon=self._defaults.upstream.concurrency.daemon,
+            concurrency_controller=controller.concurrency if controller else None,
+            timeout_s=revision.UPSTREAM_TIMEOUT_S,
+            chain_depth=self._defaults.upstream.chain_depth,
+            lock_targets=False,
+        )
+        layers = self.layers(None, "", traits)
+        return base.under(layers) if layers else base
+
+    def _by_default(self, action: str) -> list[limits.Layer]:
+        """The defaults, whose rate is of each action by itself; their blast radius is one for all."""
+        return [self._shared, limits.Layer(f"default:{action}", self._each)]
+
+    def _selecting(self, traits: selecting.Traits) -> list[limits.Layer]:
+        return [limits.Layer(f"policy:{one.name}", one.values) for one in self._policies if one.select.selects(traits)]
+
+
+def storm_of(of: settings.Settings) -> brakes.StormLimit | None:
+    """What counts as a storm; None: nothing does."""
+    storm = of.storm
+    return brakes.StormLimit(storm.matches.count, storm.matches.within, storm.calm) if storm else None
+
+
+def _policy(written: Any) -> selecting.Policy:
+    given: dict[str, Any] = {
+        key: tuple(sorted(value.items())) if isinstance(value, Mapping) else tuple(value)
+        for key, value in written.select.model_dump().items()
+    }
+    return selecting.Policy(written.name, selecting.Select(**given), written.layer())
+
+
+def _rules(held: revision.Revision) -> dict[str, list[limits.Layer]]:
+    """Rule → the layers of its ruleset and its own `policy:`."""
+    found: dict[str, list[limits.Layer]] = {}
+    for activation, ruleset in held.rulesets():
+        name = f"{activation.name}/{ruleset.name}"
+        for rule in ruleset.rules:
+            said = (("ruleset", name, ruleset.policy), ("rule", f"{name}/{rule.name}", rule.policy))
+            if layers := [limits.Layer(f"{kind}:{scope}", values) for kind, scope, values in said if values]:
+                found[f"{name}/{rule.name}"] = layers
+    return found

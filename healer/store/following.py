@@ -1,0 +1,204 @@
+"""What follows on an effect, as its decision froze it (`run.extra`): the next wave of targets, its verification, the next rung.
+
+Callers: `finishing` (T4), `asking` (ticks and closed alerts). `verifying` holds no lock and no place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from healer import model, policy, telemetry
+from healer.policy import reasons
+from healer.store import breaking, seeing
+from healer.store.transaction import Transaction, dumps, loads
+
+VERIFY: Final = "verify"
+AGAIN_US: Final = 5_000_000
+"""After a check that failed the next comes so much later at the earliest."""
+BAD: Final = ("failed", "timed_out", "cancelled", "unknown")
+_MS: Final = 1000
+
+
+# --- waves ------------------------------------------------------------------------------------------------------------------
+
+
+def wave(tx: Transaction, run: str, extra: dict[str, Any]) -> list[str]:
+    """The targets of the run's next attempt: those that are left, of many as many as the ramp has come to."""
+    left, done = [], 0
+    for target, state in tx.all("run_target_states", run):
+        if state in ("succeeded", *BAD):
+            done += 1
+        elif state != "left_out":
+            left.append(target)
+    ramp = extra.get("ramp")
+    return left if ramp is None else left[: min(ramp["limit"], done + ramp["first"])]
+
+
+def queue_attempt(tx: Transaction, run: str, not_before_us: int) -> str:
+    """Queue the next attempt of a run on those of its targets that are not left out; its token."""
+    number = tx.one("attempt_last", run)[0] + 1
+    token = f"{run}-{number}"
+    targets = wave(tx, run, loads(tx.one("run_extra", run)[0]))
+    tx.run("attempt_insert", run, number, token, dumps(targets), not_before_us, run)
+    return token
+
+
+def without_done(tx: Transaction, candidate: policy.Candidate) -> policy.Candidate:
+    """Between two waves only those count that no wave has come to: the others are not to be decided on, or done, again."""
+    done = {target for target, state in tx.all("run_target_states", candidate.run) if state in ("succeeded", *BAD)}
+    left = tuple(target for target in candidate.targets if target not in done)
+    return dataclasses.replace(candidate, targets=left) if left else candidate
+
+
+def goes_on(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> bool:
+    """Whether another wave follows on one that has ended; else what is left is not touched any more."""
+    if "ramp" not in extra or not wave(tx, row["id"], extra):
+        return False
+    bad = sum(state in BAD for _, state in tx.all("run_target_states", row["id"]))
+    if bad <= extra["ramp"]["max_errors"]:
+        return True
+    fields = dumps({"errors": bad, "limit": extra["ramp"]["max_errors"]})
+    tx.run("run_targets_stop", "max_errors", fields, row["id"])
+    return False
+
+
+def summed_up(tx: Transaction, run: str, state: model.RunState, summary: str) -> tuple[model.RunState, str]:
+    """(state, summary) of a run of several waves, of which the last ended so."""
+    states = [state for _, state in tx.all("run_target_states", run)]
+    bad, good, left = sum(one in BAD for one in states), states.count("succeeded"), states.count("left_out")
+    if not bad or state == "unknown":
+        return state, summary
+    text = f"{bad} of {bad + good} targets failed" + (f", {left} not touched" if left else "")
+    return ("failed" if state == "succeeded" else state), f"{text}; the last: {summary}"
+
+
+# --- verification -------------------------------------------------------------------------------------------------------------
+
+
+def is_verified_later(row: seeing.RunRow, extra: dict[str, Any]) -> bool:
+    """Whether a success of the run counts only once it is verified."""
+    return bool(extra.get(VERIFY)) and not row["dry_run"]
+
+
+def begin(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], summary: str) -> bool:
+    """running → verifying, until its time is over. False: its alert is resolved already, and that is all that is asked."""
+    wanted, run = extra[VERIFY], row["id"]
+    if "action" not in wanted and seeing.resolved_us(tx, run, row["lifecycle"]) is not None:
+        return False
+    until_us = tx.now_us + wanted["within_ms"] * _MS
+    fields = {"summary": summary, "until_us": until_us}
+    tx.must(
+        "run_verify", dumps(fields), tx.now_us, until_us, run, what=run, old=row["state"], new="verifying"
+    )  # fmt: skip
+    tx.audit(
+        "transition", actor="daemon", run=run, rule=row["rule"], action=row["action"], old="running", state="verifying"
+    )
+    if "action" in wanted:
+        queue(tx, row, wanted["action"], tx.now_us)
+    return True
+
+
+def again(tx: Transaction, row: seeing.RunRow) -> str:
+    """A check that never began is made again; its token."""
+    return queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us)
+
+
+def queue(tx: Transaction, row: seeing.RunRow, action: dict[str, Any], not_before_us: int) -> str:
+    """The next attempt at seeing whether it helped; its token."""
+    run = row["id"]
+    number = tx.one("attempt_last", run)[0] + 1
+    targets = [target for target, state in tx.all("run_target_states", run) if state == "succeeded"]
+    tx.run(
+        "attempt_insert_check", run, number, f"{run}-{number}", dumps(targets), action["controller"], row["severity"], not_before_us
+    )  # fmt: skip
+    return f"{run}-{number}"
+
+
+def as_check(row: seeing.RunRow) -> seeing.RunRow:
+    """The run's row as the action that verifies it: what an attempt of that is made of."""
+    extra = loads(row["extra"])
+    action = extra[VERIFY]["action"]
+    kept = {key: extra[key] for key in ("inventory",) if key in extra}
+    secrets = [
+        [path[3:], reference] for path, reference in extra.get("secrets", ()) if path[:3] == ["extra", VERIFY, "action"]
+    ]
+    return {
+        **row, "action": action["name"], "kind": action["kind"], "subject": dumps(action["subject"]), "controller": action["controller"],
+        "parameters": dumps(action["parameters"]), "extra": dumps({**kept, **({"secrets": secrets} if secrets else {})}),
+        "idempotent": int(action["idempotent"]), "timeout_ms": action["timeout_ms"],
+    }  # fmt: skip
+
+
+def checked(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], outcome: model.Outcome) -> None:
+    """An attempt of the verifying action ended: it helped, it is asked again, or its time is over."""
+    if row["state"] != "verifying":
+        return
+    again_us = tx.now_us + max(AGAIN_US, min(30_000_000, extra[VERIFY]["within_ms"] * _MS // 10))
+    if outcome.state == "succeeded":
+        end(tx, row, "succeeded", outcome.summary)
+    elif again_us < row["look_at_us"]:
+        queue(tx, row, extra[VERIFY]["action"], again_us)
+    else:
+        end(tx, row, "failed", f"not verified: {outcome.summary}")
+
+
+def look(tx: Transaction, row: seeing.RunRow) -> str:
+    """A run that is verified: its alert may be resolved, or its time over. The state that it has then."""
+    extra = loads(row["extra"])
+    wanted = extra.get(VERIFY, {})
+    if "action" not in wanted and seeing.resolved_us(tx, row["id"], row["lifecycle"]) is not None:
+        end(tx, row, "succeeded", "the alert is resolved")
+        return "succeeded"
+    if row["look_at_us"] is None or tx.now_us < row["look_at_us"] or tx.one("checks_under_way", row["id"])[0]:
+        return "verifying"
+    end(tx, row, "failed", "not verified in its time" if "action" in wanted else "the alert still fires")
+    return "failed"
+
+
+def end(tx: Transaction, row: seeing.RunRow, state: model.RunState, summary: str) -> None:
+    """verifying → succeeded or failed, which is when its breaker learns of it and the next rung begins."""
+    run, reason = row["id"], "verified" if state == "succeeded" else "not_verified"
+    tx.must(
+        "run_move", state, reason, dumps({"summary": summary}), tx.now_us, tx.now_us, run, "verifying",
+        what=run, old="verifying", new=state,
+    )  # fmt: skip
+    tx.run("checks_cancel", tx.now_us, run)
+    tx.audit(
+        "transition", actor="daemon", run=run, rule=row["rule"], action=row["action"], old="verifying", state=state, reason=reason,
+        detail=summary,
+    )  # fmt: skip
+    breaking.ended(tx, row, state, verified=True)
+    telemetry.count(f"runs_{reason}")
+    if state == "failed":
+        escalate(tx, row, loads(row["extra"]))
+
+
+# --- escalation -------------------------------------------------------------------------------------------------------------
+
+
+def escalate(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> str:
+    """The next rung: a run that waits for its time, and that this one goes on failing. Its id; '' where there is none (any more)."""
+    rungs = extra.get("escalate")
+    if not rungs or row["dry_run"]:
+        return ""
+    rung, rest = rungs[0], rungs[1:]
+    run = "r-" + model.short_hash(f"{row['id']}\x1frung")
+    if not rung or tx.one("run_state", run) is not None:
+        return ""
+    made = {**rung["extra"], **({"escalate": rest} if rest else {})}
+    limits = policy.Limits(timeout_s=rung["timeout_ms"] / 1000).as_json()
+    not_before_us, left = tx.now_us + rung["after_ms"] * _MS, reasons.span(rung["after_ms"] / 1000)
+    tx.run(
+        "run_insert_rung", run, dumps({"run": row["id"], "left": left}), rung["name"], rung["kind"], dumps(rung["subject"]),
+        rung["controller"], dumps(rung["parameters"]), dumps(made), int(rung["idempotent"]), dumps(limits), tx.now_us, tx.now_us,
+        tx.now_us, tx.now_us, not_before_us, row["id"], row["rung"] + 1, not_before_us, row["id"],
+    )  # fmt: skip
+    tx.run("run_alerts_copy", run, row["id"])
+    tx.run("run_targets_copy", run, rung["name"], row["id"])
+    tx.audit(
+        "decision", actor="daemon", run=run, rule=row["rule"], action=rung["name"], event=row["seq"], state="deferred", reason="escalation",
+        targets=row["targets"], controller=rung["controller"], after=row["id"], rung=row["rung"] + 1, revision=row["revision"],
+    )  # fmt: skip
+    telemetry.count("escalations")
+    return run

@@ -1,0 +1,337 @@
+"""What the gates are shown: the rows of now, read in the transaction that asks them, so that two can never both pass the last place.
+
+Callers: `asking` (T2), `claiming` (T3), `people`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from healer import model, policy
+from healer.policy import brakes, gates, labels
+from healer.store import budgets
+from healer.store.transaction import Transaction, dumps, loads, placeholders
+
+RunRow = dict[str, Any]
+Alert = tuple[str, str, int, bool]
+"""(source, key, cycle, whether it fired) of a run's alert."""
+
+StandingOf = Callable[[RunRow], policy.Standing]
+"""What holds for a run now, from its row: pure, called inside transactions."""
+
+_LAST_TURN: Final = 1 << 62
+_US: Final = 1_000_000
+PROBLEMS: Final = "problems"
+"""In the `extra` of a run: what was not valid when it was decided."""
+HELD: Final = ("deferred", "awaiting_approval")
+"""States in which a gate holds a run."""
+WAITING: Final = (*HELD, "queued")
+
+
+def view_of(
+    tx: Transaction, candidate: policy.Candidate, standing: policy.Standing, held: Any, alerts: Iterable[Alert] | None = None
+) -> policy.View:  # fmt: skip
+    """Read what the gates look at. `held` is (state, reason, deferred since) of the run, or None; `alerts`: those of a new one."""
+    run, asked = candidate.run, candidate.limits
+    state = held[0] if held is not None else None
+    running = dict(tx.all("running_by_controller"))
+    wall_us = tx.now_us + standing.wall_offset_us
+    own = list(alerts) if alerts is not None else [(*one, True) for one in tx.all("run_alerts_firing", run)]
+    failures = _failures(tx, candidate) if asked.breakers else brakes.Failures()
+    return policy.View(
+        paused=standing.paused or paused(tx, candidate),
+        state=state,
+        reason=held[1] if held is not None else "",
+        attempts_made=tx.one("attempts_made", run)[0] if held is not None else 0,
+        resolved_us=resolved_us(tx, run, candidate.lifecycle),
+        deferred_us=held[2] if state in WAITING else None,
+        last_ended=_last_ended(tx, candidate),
+        locked_by=_locked_by(tx, candidate.targets),
+        running_daemon=sum(running.values()),
+        running_controller=running.get(candidate.controller, 0),
+        places={budget: tx.one("places_taken", budget)[0] for budget, _ in asked.places},
+        ramps=tuple(_ramps(tx, candidate)),
+        lane_held_by=_lane_held_by(tx, candidate),
+        before=_before(tx, candidate.after),
+        opened_us=_opened(tx, candidate, own),
+        wall_us=wall_us,
+        silences=_silences(tx, wall_us),
+        inhibited_by=_inhibited_by(tx, candidate, standing.inhibitions, own),
+        reserved=budgets.reserved(tx, run, state),
+        spent=budgets.spent(tx, candidate),
+        touched=budgets.touched(tx, candidate),
+        failures=failures,
+        trial=_trial(tx, candidate) if failures.is_open(asked.breakers) else "",
+        storm=_storm(tx),
+        storm_limit=standing.storm,
+        before_people=tx.one("runs_before_people")[0] if standing.approvals_max is not None else 0,
+        approvals_max=standing.approvals_max,
+        approved=held is not None and _approved(tx, run, standing.bound),
+    )
+
+
+def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
+    """When the last of the run's firing alerts closed, None while one of them still fires in that cycle."""
+    if not lifecycle:
+        return None
+    open_, closed_us = tx.one("run_alerts_open", run)
+    return None if open_ or closed_us is None else int(closed_us)
+
+
+# --- breakers, storms, ramps ------------------------------------------------------------------------------------------------
+
+
+def _failures(tx: Transaction, candidate: policy.Candidate) -> brakes.Failures:
+    return failures_of(tx, candidate.action, candidate.controller)
+
+
+def failures_of(tx: Transaction, action: str, controller: str) -> brakes.Failures:
+    """How an action failed on a controller since its breaker was closed last."""
+    row = tx.one("breaker_find", action, controller)
+    return brakes.Failures() if row is None else brakes.Failures(tuple(loads(row[0])), row[1])
+
+
+def _trial(tx: Transaction, candidate: policy.Candidate) -> str:
+    row = tx.one("breaker_trial", candidate.action, candidate.controller, candidate.run)
+    return "" if row is None else str(row[0])
+
+
+def _storm(tx: Transaction) -> brakes.Storm | None:
+    row = tx.one("storm_find")
+    return None if row is None else brakes.Storm(*row)
+
+
+def count_match(tx: Transaction, limit: brakes.StormLimit | None, at_us: int) -> None:
+    """One more match that asks for an effect: of too many a storm is made."""
+    if limit is None:
+        return
+    second = at_us // _US
+    tx.run("matched_add", second)
+    count = tx.one("matched_since", second - max(1, round(limit.within_s)))[0]
+    if count > limit.matches:
+        before = _storm(tx)
+        after = brakes.storm_after(before, limit, count, at_us)
+        if after is not None and after != before:
+            tx.run("storm_put", after.since_us, after.last_us, after.peak)
+            if before is None or after.since_us != before.since_us:
+                tx.audit(
+                    "storm", actor="daemon", matches=count, limit=limit.matches, within_ms=round(limit.within_s * 1000)
+                )
+            tx.run("ramp_put", "all", "the storm", after.calm_us(limit))
+
+
+RAMP_MAX: Final = 64
+"""Once so many have ended, everything is as it was."""
+RAMP_US: Final = 3600 * _US
+"""And after so long, where nothing waits any more that it covers."""
+
+
+def end_ramps(tx: Transaction) -> None:
+    """Ramps that have come up to everything end."""
+    for scope, _, since_us in tx.all("ramps"):
+        is_long = since_us + RAMP_US <= tx.now_us and not any(
+            covers(scope, rule, controller) for _, rule, controller in tx.all("runs_queued")
+        )
+        if is_long or (since_us <= tx.now_us and _on_ramp(tx, scope, since_us)[1] >= RAMP_MAX):
+            tx.run("ramp_drop", scope)
+
+
+def ramps_called(tx: Transaction, place: str) -> list[str]:
+    """The scopes of the ramps whose places a gate calls so."""
+    return [scope for scope, what, _ in tx.all("ramps") if gates.ramp_in_words(what) == place]
+
+
+def _on_ramp(tx: Transaction, scope: str, since_us: int) -> tuple[int, int]:
+    """(attempts under way, ended) of the runs that a scope covers, of those that began after it did."""
+    kind, _, name = scope.partition(":")
+    rule, controller = ("", name) if kind == "controller" else (name, "")
+    begins = f"{name}/" if kind in ("activation", "ruleset") else ""
+    covered = (since_us, rule, rule, begins, begins, begins, controller, controller)
+    return tx.one("ramp_running", *covered)[0], tx.one("ramp_ended", *covered)[0]
+
+
+def _ramps(tx: Transaction, candidate: policy.Candidate) -> Iterable[brakes.Ramp]:
+    for scope, what, since_us in tx.all("ramps"):
+        if since_us > tx.now_us or not covers(scope, candidate.rule, candidate.controller):
+            continue
+        yield brakes.Ramp(what, *_on_ramp(tx, scope, since_us))
+
+
+# --- people's doing ---------------------------------------------------------------------------------------------------------
+
+
+def covers(scope: str, rule: str, controller: str) -> bool:
+    """Whether a scope of a pause or ramp covers a run."""
+    kind, _, name = scope.partition(":")
+    if kind == "controller":
+        return name == controller
+    if kind == "rule":
+        return name == rule
+    return kind == "all" or (kind in ("activation", "ruleset") and rule.startswith(f"{name}/"))
+
+
+def paused(tx: Transaction, candidate: policy.Candidate, but: str = "") -> Mapping[str, Any] | None:
+    """The pause of people that covers it, the one that lasts longest; `but`: a scope that is left out.
+
+    It holds for as long as its row is there: who drops that lets go on what waits, slowly.
+    """
+    found = [row for row in tx.all("pauses") if row[0] != but and covers(row[0], candidate.rule, candidate.controller)]
+    if not found:
+        return None
+    return told(*max(found, key=lambda row: row[4] or _LAST_TURN)[:5])
+
+
+def told(scope: str, who: str, reason: str, since_us: int, until_us: int | None) -> dict[str, Any]:
+    """A pause of people as its reason's sentence and next step take it."""
+    kind, _, name = scope.partition(":")
+    return {
+        "scope": scope,
+        "who": who,
+        "since": model.iso(since_us),
+        "reason": reason or "no reason given",
+        "resume": f"healer resume --{kind}" + (f" {shlex.quote(name)}" if name else ""),
+    } | ({} if until_us is None else {"until": model.iso(until_us)})
+
+
+def _silences(tx: Transaction, wall_us: int) -> tuple[labels.Silence, ...]:
+    return tuple(
+        labels.Silence(one, tuple(labels.parse(text) for text in loads(matchers)), from_us, until_us, who, comment)
+        for one, matchers, from_us, until_us, who, comment in tx.all("silences_now", wall_us, wall_us)
+    )
+
+
+def _inhibited_by(
+    tx: Transaction, candidate: policy.Candidate, rules: Sequence[labels.Inhibition], own: Sequence[Alert]
+) -> tuple[str, ...]:
+    mine = {(source, key) for source, key, *_ in own}
+    found = []
+    for rule in rules:
+        if mine and rule.concerns(candidate.labels):
+            both = rule.explains(candidate.labels)
+            rows = tx.all("inhibitors", rule.digest, rule.shared(candidate.labels))
+            found += [
+                name for source, key, name, text in rows
+                if (source, key) not in mine and not (both and rule.concerns(loads(text)))
+            ][:1]  # fmt: skip
+    return tuple(found)
+
+
+def _opened(tx: Transaction, candidate: policy.Candidate, own: Sequence[Alert]) -> tuple[tuple[int, ...], ...]:
+    """The openings of each alert that fires, as far as a gate looks back."""
+    asked = candidate.limits
+    back_s = max([asked.settle_s or 0.0, *(one.within_s for one in asked.flapping)])
+    if not back_s:
+        return ()
+    since_us = tx.now_us - round(back_s * _US)
+    return tuple(
+        tuple(row[0] for row in tx.all("openings_since", source, key, since_us))
+        for source, key, _, firing in own if firing
+    )  # fmt: skip
+
+
+def _before(tx: Transaction, run: str) -> model.RunState | None:
+    found = tx.one("run_state", run) if run else None
+    return found[0] if found is not None else None
+
+
+def _lane_held_by(tx: Transaction, candidate: policy.Candidate) -> str:
+    """The run that is before a candidate in its lane: it holds it, or its turn is earlier. '' for none."""
+    lane, run = candidate.lane, candidate.run
+    if not lane:
+        return ""
+    found = tx.one("lane_holder", lane, run)
+    if found is None:
+        turn = tx.one("run_turn", run)
+        first = "lane_first" if lane.startswith(policy.SEQUENCE) else "lane_again"
+        found = tx.one(first, lane, turn[0] if turn is not None else _LAST_TURN)
+    return str(found[0]) if found else ""
+
+
+def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
+    if not candidate.limits.cooldown_s:
+        return {}
+    found = {}
+    for target in candidate.targets:
+        row = tx.one("last_ended", target, candidate.action)
+        if row is not None:
+            found[target] = (row[0], row[1])
+    return found
+
+
+def _locked_by(tx: Transaction, targets: Sequence[str]) -> dict[str, str]:
+    if not targets:
+        return {}
+    sql = f"SELECT target, run FROM lock WHERE target IN ({placeholders(targets)})"
+    return dict(tx.connection.execute(sql, list(targets)).fetchall())
+
+
+def run_row(tx: Transaction, run: str) -> RunRow:
+    """The run's row by column name, with its targets, their groups, and the labels of its alert."""
+    cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
+    row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+    targets = tx.all("run_targets_in", run)
+    return row | {
+        "targets": [name for name, _ in targets],
+        "groups": {name: tuple(loads(value)["groups"]) for name, value in targets},
+        "labels": loads(row["labels"]),
+        "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
+    }
+
+
+def _problems(row: RunRow) -> list[policy.Problem]:
+    """What was not valid when it was decided; a target that is left out for that is none of its any more."""
+    found = [policy.Problem(**one) for one in loads(row["extra"]).get(PROBLEMS, ())]
+    return [one for one in found if not one.target or one.target in row["targets"]]
+
+
+def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
+    """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
+    held = policy.Limits.from_json(loads(row["limits"]))
+    if standing.limits is not None:
+        held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
+    return policy.Candidate(
+        run=row["id"],
+        rule=row["rule"],
+        action=row["action"],
+        controller=row["controller"],
+        targets=tuple(row["targets"]),
+        event_us=row["event_us"],
+        limits=held,
+        upstream=row["flavor"] == "upstream",
+        enabled=standing.enabled,
+        dry_run=bool(row["dry_run"]),
+        mode=standing.mode,
+        lifecycle=row["lifecycle"],
+        problems=(*standing.problems, *_problems(row)),
+        depth=row["depth"],
+        after=row["after"],
+        lane=row["lane"],
+        rung=row["rung"],
+        not_before_us=row["not_before_us"],
+        labels=row["labels"],
+        groups=row["groups"],
+        sizes=standing.sizes,
+        environment=standing.environment,
+    )
+
+
+# --- approvals --------------------------------------------------------------------------------------------------------------
+
+_BOUND: Final = ("rule", "action", "kind", "subject", "controller", "parameters", "extra", "revision", "dry_run")
+
+
+def digest_of(tx: Transaction, row: RunRow, bound: str) -> str:
+    """Of exactly what a person would approve: the run's row and targets, and `bound`, what the rules and files of today say of it."""
+    values = tx.all("run_targets_in", row["id"])
+    text = dumps([[row[name] for name in _BOUND], sorted(map(list, values)), bound])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _approved(tx: Transaction, run: str, bound: str) -> bool:
+    """Whether a person has approved exactly this run as it is now."""
+    last = tx.one("approval_last", run)
+    return last is not None and last[1] == "approved" and last[2] == digest_of(tx, run_row(tx, run), bound)

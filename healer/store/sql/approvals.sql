@@ -1,0 +1,42 @@
+-- Requests for a person's word.
+
+-- name: approval_insert
+INSERT INTO approval (id, run, state, reason, digest, asked, requester, asked_us, expires_us) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?);
+
+-- name: approval_count
+SELECT count(*) FROM approval WHERE run = ?;
+
+-- name: approval_find
+SELECT id, run, state, digest, asked, requester, expires_us FROM approval WHERE id = ?;
+
+-- name: approval_last
+-- The last request of a run.
+SELECT id, state, digest FROM approval WHERE run = ? ORDER BY asked_us DESC, id DESC LIMIT 1;
+
+-- name: approval_of_run
+SELECT * FROM approval WHERE run = ? ORDER BY asked_us;
+
+-- name: approvals_open
+SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approval a JOIN run r ON r.id = a.run
+WHERE a.state = 'open' AND a.id > ? ORDER BY a.id LIMIT ?;
+
+-- name: approvals_open_count
+SELECT count(*) FROM approval WHERE state = 'open';
+
+-- name: approval_beginning
+SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? OR substr(run, 1, length(?)) = ? ORDER BY asked_us DESC LIMIT 2;
+
+-- name: review_insert
+INSERT INTO review (approval, person, role, approves, reason, at_us) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: reviews
+SELECT person, role, approves, reason, at_us FROM review WHERE approval = ? ORDER BY at_us, person;
+
+-- name: approval_shown
+SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approval a JOIN run r ON r.id = a.run WHERE a.id = ?;
+
+-- name: review_forget
+DELETE FROM review WHERE approval IN (SELECT id FROM approval WHERE run = ?);
+
+-- name: approval_forget
+DELETE FROM approval WHERE run = ?;

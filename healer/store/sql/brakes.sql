@@ -1,0 +1,184 @@
+-- What the gates look at beside a run's own rows.
+
+-- name: openings_since
+SELECT at_us FROM opening WHERE source = ? AND key = ? AND at_us > ? ORDER BY seq DESC LIMIT 1000;
+
+-- name: silences_now
+SELECT id, matchers, from_us, until_us, who, comment FROM silence WHERE ended_us IS NULL AND from_us <= ? AND until_us > ?
+ORDER BY until_us DESC LIMIT 1000;
+
+-- name: inhibitors
+-- Who explains others, with the labels of today.
+SELECT i.source, i.key, i.name, a.labels FROM inhibitor i JOIN alert a ON a.source = i.source AND a.key = i.key
+WHERE i.rule = ? AND i.shared = ? ORDER BY i.source, i.key LIMIT 1000;
+
+-- name: inhibitor_put
+INSERT INTO inhibitor (rule, shared, source, key, name) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: alerts_firing
+SELECT source, key, name, labels FROM alert WHERE status = 'firing';
+
+-- name: inhibitor_rules
+SELECT DISTINCT rule FROM inhibitor;
+
+-- name: inhibitor_clear
+DELETE FROM inhibitor WHERE rule = ?;
+
+-- name: spent_times
+-- When runs took of a rate's budget within its time, the newest first; those that have not begun yet may begin now.
+SELECT at_us FROM (
+    SELECT * FROM (SELECT ? AS at_us FROM spent WHERE budget = ? AND target = '' AND started = 0 LIMIT ?)
+    UNION ALL
+    SELECT * FROM (SELECT at_us FROM spent WHERE budget = ? AND at_us > ? AND target = '' AND started = 1 ORDER BY at_us DESC LIMIT ?))
+ORDER BY at_us DESC;
+
+-- name: spent_targets
+-- Targets touched within the time of a blast radius, and those that are to be.
+SELECT target FROM spent WHERE budget = ? AND started = 0 AND target <> ''
+UNION SELECT target FROM spent WHERE budget = ? AND at_us > ? AND started = 1 AND target <> '';
+
+-- name: spent_of
+SELECT budget, target, started FROM spent WHERE run = ?;
+
+-- name: spent_put
+INSERT INTO spent (budget, run, target, at_us, started) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: spent_start
+UPDATE spent SET started = 1, at_us = ? WHERE run = ? AND target = ? AND started = 0;
+
+-- name: spent_back
+DELETE FROM spent WHERE run = ? AND target = ? AND started = 0;
+
+-- name: spent_not_begun
+-- It is certain that an attempt took no effect: what it took comes back, and the next one takes it again if it is still there.
+DELETE FROM spent WHERE run = ? AND started = 1
+    AND at_us = (SELECT started_us FROM attempt WHERE attempt.run = spent.run AND attempt.number = ?);
+
+-- name: spent_give_back
+-- What no attempt was begun with.
+DELETE FROM spent WHERE run = ? AND started = 0;
+
+-- name: spent_apart
+-- What an attempt took stays spent, and is no reservation for the next one.
+UPDATE spent SET run = ? WHERE run = ? AND started = 1;
+
+-- name: spent_trim
+DELETE FROM spent WHERE (budget, run, target, at_us) IN (SELECT budget, run, target, at_us FROM spent WHERE at_us < ? LIMIT ?);
+
+-- name: place_take
+INSERT INTO place (budget, token) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: places_taken
+SELECT count(*) FROM place WHERE budget = ?;
+
+-- name: breaker_find
+SELECT failures, good FROM breaker WHERE action = ? AND controller = ?;
+
+-- name: breaker_put
+INSERT INTO breaker (action, controller, failures, good) VALUES (?, ?, ?, ?)
+ON CONFLICT (action, controller) DO UPDATE SET failures = excluded.failures, good = excluded.good;
+
+-- name: breaker_drop
+DELETE FROM breaker WHERE action = ? AND controller = ?;
+
+-- name: breaker_trial
+-- Another run of the action on the controller that may be the trial.
+SELECT id FROM run WHERE action = ? AND controller = ? AND state IN ('queued', 'running', 'verifying') AND id <> ? LIMIT 1;
+
+-- name: breaker_waiting
+-- The trial has ended: who waits for it is looked at.
+UPDATE run SET look_at_us = ? WHERE state = 'deferred' AND reason = 'breaker_open' AND action = ? AND controller = ?;
+
+-- name: storm_find
+SELECT since_us, last_us, peak FROM storm;
+
+-- name: storm_put
+INSERT INTO storm (one, since_us, last_us, peak) VALUES (1, ?, ?, ?)
+ON CONFLICT (one) DO UPDATE SET since_us = excluded.since_us, last_us = excluded.last_us, peak = excluded.peak;
+
+-- name: matched_add
+INSERT INTO matched (second, n) VALUES (?, 1) ON CONFLICT (second) DO UPDATE SET n = n + 1;
+
+-- name: matched_since
+SELECT coalesce(sum(n), 0) FROM matched WHERE second > ?;
+
+-- name: matched_trim
+DELETE FROM matched WHERE second < ?;
+
+-- name: pauses
+SELECT scope, who, reason, since_us, until_us, digest FROM pause;
+
+-- name: ramps
+SELECT scope, what, since_us FROM ramp;
+
+-- name: ramp_put
+INSERT INTO ramp (scope, what, since_us) VALUES (?, ?, ?) ON CONFLICT (scope) DO UPDATE SET what = excluded.what, since_us = excluded.since_us;
+
+-- name: ramp_drop
+DELETE FROM ramp WHERE scope = ?;
+
+-- name: ramp_running
+-- Effects under way that a ramp covers, of those that began after it did: what went on meanwhile says nothing of what comes back.
+SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run WHERE a.state = 'running' AND a.purpose = 'effect' AND a.started_us >= ?
+    AND (? = '' OR r.rule = ? OR (? <> '' AND substr(r.rule, 1, length(?)) = ?)) AND (? = '' OR r.controller = ?);
+
+-- name: ramp_ended
+-- Those of them that have ended.
+SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run
+WHERE a.started_us IS NOT NULL AND a.started_us >= ? AND a.ended_us IS NOT NULL AND a.state <> 'withdrawn' AND a.purpose = 'effect'
+    AND (? = '' OR r.rule = ? OR (? <> '' AND substr(r.rule, 1, length(?)) = ?)) AND (? = '' OR r.controller = ?);
+
+-- name: pause_put
+INSERT INTO pause (scope, who, reason, since_us, until_us, digest) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (scope) DO UPDATE SET who = excluded.who, reason = excluded.reason, since_us = excluded.since_us, until_us = excluded.until_us,
+    digest = excluded.digest;
+
+-- name: pause_drop
+DELETE FROM pause WHERE scope = ?;
+
+-- name: attempts_covered
+-- Attempts under way, with what a scope may cover.
+SELECT a.run, a.token, r.action, a.targets, a.started_us, r.rule, a.controller FROM attempt a JOIN run r ON r.id = a.run
+WHERE a.state = 'running' ORDER BY a.started_us;
+
+-- name: runs_paused
+-- In the order in which they are looked at.
+SELECT id, rule, controller, severity, created_us FROM run WHERE state = 'deferred' AND reason = 'paused' ORDER BY severity, created_us, id;
+
+-- name: runs_queued
+SELECT id, rule, controller FROM run WHERE state = 'queued';
+
+-- name: run_paused_by_none
+-- A run that waits for the end of a pause, and no command's pause covers it (as `seeing.covers`).
+SELECT r.id FROM run r WHERE r.state = 'deferred' AND r.look_at_us IS NULL AND r.reason = 'paused' AND NOT EXISTS (SELECT 1 FROM pause p
+    WHERE p.scope IN ('all', 'rule:' || r.rule, 'controller:' || r.controller)
+    OR substr('activation:' || r.rule, 1, length(p.scope) + 1) = p.scope || '/'
+    OR substr('ruleset:' || r.rule, 1, length(p.scope) + 1) = p.scope || '/') LIMIT 1;
+
+-- name: run_look_now
+UPDATE run SET look_at_us = ? WHERE id = ? AND state = 'deferred';
+
+-- name: silence_insert
+INSERT INTO silence (id, matchers, from_us, until_us, who, comment, created_us) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: silence_end
+UPDATE silence SET ended_us = ?, ended_by = ? WHERE id = ? AND ended_us IS NULL AND until_us > ?;
+
+-- name: silences_made
+SELECT count(*) FROM silence;
+
+-- name: silences_count
+SELECT count(*) FROM silence WHERE ended_us IS NULL AND until_us > ?;
+
+-- name: silences
+-- The newest first.
+SELECT id, matchers, from_us, until_us, who, comment, created_us, ended_us, ended_by FROM silence ORDER BY created_us DESC, id LIMIT ?;
+
+-- name: silence_beginning
+SELECT id FROM silence WHERE substr(id, 1, length(?)) = ? ORDER BY id LIMIT 10;
+
+-- name: breakers
+SELECT action, controller, failures, good FROM breaker ORDER BY action, controller;
+
+-- name: limits_of_last
+SELECT limits FROM run WHERE action = ? AND controller = ? ORDER BY created_us DESC LIMIT 1;

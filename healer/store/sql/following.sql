@@ -1,0 +1,45 @@
+-- What follows on an effect.
+
+-- name: run_target_states
+SELECT target, state FROM run_target WHERE run = ? ORDER BY target;
+
+-- name: run_targets_stop
+-- What no wave has come to is not touched.
+UPDATE run_target SET state = 'left_out', reason = ?, detail = ? WHERE run = ? AND state NOT IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'unknown', 'left_out');
+
+-- name: run_verify
+UPDATE run SET state = 'verifying', reason = '', detail = ?, changed_us = ?, look_at_us = ? WHERE id = ? AND state = 'running';
+
+-- name: attempt_insert_check
+INSERT INTO attempt (run, number, token, state, targets, controller, severity, not_before_us, held, lane, turn, purpose)
+VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, '', '', 0, 'verify');
+
+-- name: attempt_of
+SELECT purpose, targets FROM attempt WHERE run = ? AND number = ?;
+
+-- name: checks_under_way
+SELECT count(*) FROM attempt WHERE run = ? AND purpose = 'verify' AND state = 'running';
+
+-- name: checks_cancel
+UPDATE attempt SET state = 'cancelled', ended_us = ? WHERE run = ? AND purpose = 'verify' AND state = 'queued';
+
+-- name: run_insert_rung
+-- The run of the next rung has its event, its rule and its alert from the one before it.
+INSERT INTO run (id, state, reason, detail, seq, rule, action, action_index, flavor, kind, subject, controller, parameters, extra,
+                 idempotent, dry_run, limits, severity, depth, actor, revision, event_us, created_us, changed_us, deferred_us,
+                 look_at_us, ended_us, explanation, after, lane, turn, labels, rung, not_before_us)
+SELECT ?, 'deferred', 'escalation', ?, seq, rule, ?, action_index, 'catalog', ?, ?, ?, ?, ?, ?, 0, ?, severity, depth, actor, revision, ?, ?, ?, ?,
+       ?, NULL, '{"conditions":[],"gates":[],"would":""}', ?, '', turn, labels, ?, ?
+FROM run WHERE id = ?;
+
+-- name: run_alerts_copy
+INSERT INTO run_alert (run, source, key, cycle, firing) SELECT ?, source, key, cycle, firing FROM run_alert WHERE run = ?;
+
+-- name: run_targets_copy
+-- Those that the one before it was for, and did not leave out for a gate.
+INSERT INTO run_target (run, target, value, action, state, reason, detail, ended_us)
+SELECT ?, target, value, ?, 'deferred', 'escalation', '{}', NULL FROM run_target WHERE run = ? AND (state <> 'left_out' OR reason = 'max_errors');
+
+-- name: run_targets_again
+-- What failed is tried again.
+UPDATE run_target SET state = 'queued' WHERE run = ? AND state IN ('failed', 'timed_out', 'cancelled');

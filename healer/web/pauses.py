@@ -1,0 +1,78 @@
+"""`/pauses`, `POST /pause`, `POST /resume`: the kill switch as people use it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import pydantic
+from aiohttp import web
+
+from healer import access, errors
+from healer.web import answers, bodies, queries
+from healer.web.services import Services
+
+FOR_MAX_S: Final = 366 * 86_400.0
+Scope = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024)]
+
+
+class Pausing(pydantic.BaseModel):
+    """The body of `POST /pause`. `scope`: `all`, `activation:A`, `ruleset:A/R`, `rule:A/R/X`, `controller:C`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    scope: Scope
+    reason: Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=500)] = ""
+    for_s: Annotated[float | int, pydantic.Field(gt=0, le=FOR_MAX_S)] | None = None
+    until_revision_changes: bool = False
+    cancel_running: bool = False
+
+
+class Resuming(pydantic.BaseModel):
+    """The body of `POST /resume`. `preview`: only say what would become of what waits."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    scope: Scope
+    preview: bool = False
+
+
+async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """What is paused, the longest first, by commands and by the file."""
+    queries.Query(request)
+    return answers.page([shown(one) for one in await services.switch.pauses()], None)
+
+
+async def scopes(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """The scopes that there are, `all` first, then what the rulebooks and `controllers.yaml` name."""
+    queries.Query(request)
+    return answers.page([{"scope": scope} for scope in services.switch.known()], None)
+
+
+async def pause(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 once nothing new in the scope can begin any more, with what is under way and how many runs wait."""
+    queries.Query(request)
+    asked = await bodies.document(request, Pausing)
+    if asked.cancel_running and "runs.cancel" not in caller.permissions:
+        raise errors.Forbidden(actor=caller.actor, permission="runs.cancel")
+    made = await services.switch.pause(
+        asked.scope, actor=caller.actor, reason=asked.reason, for_s=asked.for_s, until_changed=asked.until_revision_changes,
+        cancel=asked.cancel_running,
+    )  # fmt: skip
+    return answers.json(shown(made))
+
+
+async def resume(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 with what is still paused; with `preview` with what would become of what waits, and nothing is changed."""
+    queries.Query(request)
+    asked = await bodies.document(request, Resuming)
+    if asked.preview:
+        return answers.json(await services.switch.preview(asked.scope))
+    return answers.json(await services.switch.resume(asked.scope, actor=caller.actor))
+
+
+def shown(made: Any) -> dict[str, Any]:
+    """A pause with its times as texts."""
+    kept = {key: value for key, value in made.items() if not key.endswith("_us")}
+    return kept | {
+        key.removesuffix("_us"): queries.iso(made[key]) for key in made if key.endswith("_us") and made[key] is not None
+    }

@@ -1,0 +1,61 @@
+"""What follows on an action: what a next rung or a verification may not reach is known before it would act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+FILES = {
+    "controllers.yaml": """\
+controllers:
+  here: {type: local, inventory: inventory}
+  near: {type: local, inventory: inventory, targets: ["group:db"]}
+  there: {type: local, inventory: other}
+default: here
+""",
+    "other/hosts": "[web]\nweb02\n",
+}
+ACT = 'r | event.a == 1 | action: {run_action: {name: mend, target: "{{ event.host }}"}}'
+
+
+def actions(more: str, controller: str) -> dict[str, str]:
+    return FILES | {
+        "actions.yaml": f"""\
+actions:
+  mend: {{command: ["true"], impact: low, {more}}}
+  next: {{command: ["true"], impact: low, controller: {controller}, verify: none}}
+"""
+    }
+
+
+def rung_problems(ask: Any) -> list[tuple[str, str]]:
+    (rung,) = ask.extra["escalate"]
+    return [(one["code"], one["target"]) for one in rung["extra"].get("problems", ())]
+
+
+@pytest.mark.parametrize(
+    ("controller", "host", "wanted"),
+    [
+        ("here", "web01", []),
+        ("near", "web01", [("controller_forbidden", "host:web01")]),
+        ("near", "db01", []),
+        ("there", "web01", [("unknown_target", "host:web01")]),
+        ("there", "web02", []),
+    ],
+)
+def test_a_rung_is_refused_what_its_controller_does_not_reach(
+    make: Any, controller: str, host: str, wanted: Any
+) -> None:
+    kit = make(ACT, files=actions("verify: none, escalate: [{action: next}]", controller))
+    (ask,) = kit.asks({"a": 1, "host": host})
+    assert rung_problems(ask) == wanted
+    assert ask.candidate.problems == ()
+
+
+def test_a_verification_out_of_reach_is_a_problem_of_the_run(make: Any) -> None:
+    kit = make(ACT, files=actions("verify: {action: next, within: 1 minute}", "there"))
+    (bad,) = kit.asks({"a": 1, "host": "web01"})
+    (good,) = kit.asks({"a": 1, "host": "web02"})
+    assert [(one.code, one.target) for one in bad.candidate.problems] == [("unknown_target", "host:web01")]
+    assert good.candidate.problems == ()

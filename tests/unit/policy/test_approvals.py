@@ -1,0 +1,84 @@
+"""What reviews come to: thresholds, the first word of a person, who may not say anything."""
+
+from __future__ import annotations
+
+import json
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from healer.policy import approvals
+from healer.policy.limits import Approval, Threshold
+
+ONE = Threshold("on call", ("oncall",), 1, 1)
+TWO = Threshold("two of ops", ("ops",), 2, 1)
+
+
+def words(*said: tuple[str, str, bool]) -> list[approvals.Review]:
+    return [approvals.Review(person, role, yes) for person, role, yes in said]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "outcome"),
+    [
+        ((Approval((ONE,)),), [], "open"),
+        ((Approval((ONE,)),), [("ana", "oncall", True)], "approved"),
+        ((Approval((ONE,)),), [("ana", "oncall", False)], "rejected"),
+        ((Approval((ONE,)),), [("ana", "ops", True)], "open"),
+        ((Approval((TWO,)),), [("ana", "ops", True)], "open"),
+        ((Approval((TWO,)),), [("ana", "ops", True), ("ana", "ops", True)], "open"),
+        ((Approval((TWO,)),), [("ana", "ops", True), ("bo", "ops", True)], "approved"),
+        ((Approval((TWO,)),), [("ana", "ops", True), ("bo", "ops", False)], "rejected"),
+        ((Approval((ONE, TWO)),), [("ana", "oncall", True)], "approved"),
+        ((Approval((ONE,)), Approval((TWO,))), [("ana", "oncall", True)], "open"),
+        ((Approval((ONE,)), Approval((TWO,))), [("ana", "oncall", True), ("b", "ops", True), ("c", "ops", True)], "approved"),
+        ((), [("ana", "approver", True)], "approved"),
+        ((), [("ana", "operator", True)], "open"),
+    ],
+)  # fmt: skip
+def test_what_reviews_come_to(asked: tuple[Approval, ...], said: list[tuple[str, str, bool]], outcome: str) -> None:
+    assert approvals.outcome(asked, words(*said)) == outcome
+
+
+def test_the_first_word_of_a_person_stands() -> None:
+    assert (
+        approvals.outcome((Approval((ONE,)),), words(("ana", "oncall", True), ("ana", "oncall", False))) == "approved"
+    )
+
+
+def test_who_asked_may_not_approve_unless_that_is_allowed() -> None:
+    assert approvals.excluded((Approval((ONE,)),), "key:ana", "key:ana")
+    assert not approvals.excluded((Approval((ONE,)),), "key:bo", "key:ana")
+    assert not approvals.excluded((Approval((ONE,), exclude=()),), "key:ana", "key:ana")
+
+
+def test_who_has_a_say_and_what_is_missing() -> None:
+    assert approvals.may_review((Approval((TWO,)),), "ops")
+    assert not approvals.may_review((Approval((TWO,)),), "oncall")
+    assert approvals.missing((Approval((TWO,)),), words(("ana", "ops", True))) == [
+        {"name": "two of ops", "roles": ["ops"], "have": 1, "want": 2}
+    ]
+
+
+def test_a_request_keeps_the_thresholds_of_its_moment() -> None:
+    asked = (Approval((ONE, TWO), exclude=("requester", "author")),)
+    assert approvals.from_json(json.loads(json.dumps(approvals.as_json(asked)))) == asked
+    assert approvals.from_json(approvals.as_json(())) == approvals.SHIPPED
+
+
+reviews = st.lists(
+    st.builds(approvals.Review, st.sampled_from("abcd"), st.sampled_from(["oncall", "ops"]), st.booleans()), max_size=8
+)
+
+
+@hypothesis.given(reviews, reviews)
+def test_what_is_decided_no_later_word_changes_unless_it_rejects(
+    first: list[approvals.Review], later: list[approvals.Review]
+) -> None:
+    asked = (Approval((ONE, TWO)),)
+    before, after = approvals.outcome(asked, first), approvals.outcome(asked, first + later)
+    if before == "rejected":
+        assert after == "rejected"
+    if before == "approved":
+        assert after in ("approved", "rejected")
