@@ -141,5 +141,10 @@ BARS: Final = (
     Bar("memory-5000", "what 5,000 rules add to an idle daemon with ten", "MB", "at most", 50.0),
     Bar("shim-exec", "controller `local`: from the call to the child's exec, above a bare spawn", "ms"),
     Bar("shim-whole", "controller `local`: `/bin/true` as a whole, above a bare run", "ms"),
+    Bar("decisions", "matches that become runs, all gates asked: decisions committed", "/s", "at least", 3_000.0),
+    Bar(
+        "effect-p99", "an event each 10 ms: from its acceptance to the exec of its command, p99", "ms", "at most", 50.0
+    ),
+    Bar("crash-ready", "start after kill -9 with 1,000,000 events journaled and 1,000 open runs", "s", "at most", 3.0),
     Bar("ansible", "controller `ansible`: a playbook, above bare `ansible-playbook`", "ms", "at most", 100.0),
 )

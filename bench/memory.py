@@ -30,12 +30,12 @@ def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
     projects.write(folder, projects.TEN)
     with daemons.running(folder, "retaining") as daemon:
         started = time.perf_counter()
-        _post(daemon, first)
+        post(daemon, first)
         took_s = time.perf_counter() - started
         time.sleep(SETTLED_S)
         before_mb = daemon.rss_mb()
         started = time.perf_counter()
-        _post(daemon, total - first)
+        post(daemon, total - first)
         took_s += time.perf_counter() - started
         time.sleep(SETTLED_S)
         after_mb = daemon.rss_mb()
@@ -49,9 +49,9 @@ def measure(folder: pathlib.Path, scale: float) -> list[bars.Result]:
     ]
 
 
-def _post(daemon: daemons.Daemon, events: int) -> None:
-    """Arrays over a few connections, until all is decided."""
-    array = [projects.event("cold" if number % HOT_EVERY else "hot") for number in range(ARRAY)]
+def post(daemon: daemons.Daemon, events: int, kind: str = "") -> None:
+    """Arrays over a few connections, until all is decided; without a kind one event of a hundred is hot."""
+    array = [projects.event(kind or ("cold" if number % HOT_EVERY else "hot")) for number in range(ARRAY)]
     body = json.dumps(array, separators=projects.COMPACT).encode()
     requests = events // ARRAY
     shares = [requests // SENDERS + (number < requests % SENDERS) for number in range(SENDERS)]

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import acting
 import bars
 import children
 import durable
@@ -55,6 +56,7 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     ),
     "load": (matching.measure_load, ("load-5000", "memory-5000")),
     "shim": (children.measure_shim, ("shim-exec", "shim-whole")),
+    "acting": (acting.measure, ("decisions", "effect-p99", "crash-ready")),
     "ansible": (children.measure_ansible, ("ansible",)),
 }  # fmt: skip
 
