@@ -207,6 +207,7 @@ class Daemon:
             if key != "":
                 headers["Authorization"] = f"Bearer {key or self.key}"
             pieces = iter([data[at : at + 65536] for at in range(0, len(data), 65536)]) if chunked and data else data
+            connection.connect()  # what a kill cuts off here is no answer that is refused early
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
                 connection.request(method, path, pieces, headers, encode_chunked=chunked)
             with connection.getresponse() as answer:

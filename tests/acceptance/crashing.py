@@ -6,6 +6,7 @@ Started by tests in the place of `healer`. A place is named for what is under wa
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 import signal
@@ -23,8 +24,8 @@ PLACES = (
     "effect-before-folder", "effect-before-shim", "effect-after-shim",
 )  # fmt: skip
 
-_noted: set[str] = set()
-"""Units in the batch that the writer is making."""
+_noted: collections.Counter[str] = collections.Counter()
+"""Units in the batch that the writer is making, of each kind how many: a start takes up all it found in one batch."""
 
 
 class Countdown:
@@ -65,13 +66,13 @@ def watch_units(place: str, die: Callable[[], None]) -> None:
     unit, side = place.removesuffix("-commit").rsplit("-", 1)
     around(journal, "append_all", lambda tx, units: _noted.update(["accept"] * any(map(_from_api, units))), nothing)
     around(deciding.Decide, "apply", lambda self, tx: _noted.update(["decide"] * bool(self.outcomes)), nothing)
-    around(claiming.Claim, "_start", lambda *_: _noted.add("claim"), nothing)
-    around(finishing.Finish, "apply", lambda *_: _noted.add("finish"), nothing)
-    around(finishing.TakeUp, "apply", lambda *_: _noted.add("take-up"), nothing)
-    around(people.Cancel, "apply", lambda *_: _noted.add("cancel"), nothing)
+    around(claiming.Claim, "_start", lambda *_: _noted.update(["claim"]), nothing)
+    around(finishing.Finish, "apply", lambda *_: _noted.update(["finish"]), nothing)
+    around(finishing.TakeUp, "apply", lambda *_: _noted.update(["take-up"]), nothing)
+    around(people.Cancel, "apply", lambda *_: _noted.update(["cancel"]), nothing)
 
     def die_with_it(_: Any) -> None:
-        if unit in _noted:
+        for _ in range(_noted[unit]):
             die()
 
     if side == "before":
