@@ -13,15 +13,9 @@ SELECT id, run, state, digest, asked, requester, expires_us FROM approval WHERE 
 -- The last request of a run.
 SELECT id, state, digest FROM approval WHERE run = ? ORDER BY asked_us DESC, id DESC LIMIT 1;
 
--- name: approval_of_run
-SELECT * FROM approval WHERE run = ? ORDER BY asked_us;
-
 -- name: approvals_open
 SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approval a JOIN run r ON r.id = a.run
 WHERE a.state = 'open' AND a.id > ? ORDER BY a.id LIMIT ?;
-
--- name: approvals_open_count
-SELECT count(*) FROM approval WHERE state = 'open';
 
 -- name: approval_beginning
 SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? OR substr(run, 1, length(?)) = ? ORDER BY asked_us DESC LIMIT 2;
