@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import errors, model, plugins
-from healer.child import jobs
+from healer.child import jobs, starting
 
 RESULT_BYTES_MAX: Final = 64 << 10
 SUMMARY_CHARACTERS_MAX: Final = 300
@@ -40,6 +40,10 @@ class TokenUsed(errors.HealerError):
 
     code = "token-used"
     status = 409
+
+
+class NeverBegunError(Exception):
+    """no shim was started, and none will be"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,15 +83,12 @@ class Children:
         """Do it, once under this token. Raises `TokenUsed` where it was begun before, OSError where it was not for want of space."""
         folder = pathlib.Path(job.work_dir)
         try:
-            await asyncio.to_thread(self._write, job, folder)
+            process = await asyncio.to_thread(self._begin, job, folder)
         except TokenUsed:
             raise
         except errors.HealerError as error:
             return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
-        try:
-            process = jobs.start(folder)
-        except OSError as error:
-            self._scrub(folder)
+        except NeverBegunError as error:
             return model.Outcome("failed", one_line(f"the shim cannot be started: {error}"))
         return await self._follow(job, jobs.Follower(folder, self.through(output), process))
 
@@ -111,6 +112,17 @@ class Children:
     async def withhold(self, job: model.Job) -> bool:
         """Whether it was not begun; then it never will be."""
         return await asyncio.to_thread(_withheld, pathlib.Path(job.work_dir))
+
+    def _begin(self, job: model.Job, folder: pathlib.Path) -> starting.Started | None:
+        """Write the job and start its shim; None where one may have been started and nobody knows which."""
+        self._write(job, folder)
+        try:
+            return starting.start(folder)
+        except OSError as error:
+            if not _withheld(folder):
+                return None
+            self._scrub(folder)
+            raise NeverBegunError(str(error)) from error
 
     def _write(self, job: model.Job, folder: pathlib.Path) -> None:
         try:

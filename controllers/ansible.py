@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from healer import errors, model, plugins
-from healer.child import jobs
+from healer.child import jobs, starting
 from healer.controllers import _events, _outcome, _playbook, _shimmed
 
 CHECK_LIMIT_S: Final = 30.0
@@ -128,7 +128,8 @@ class Ansible(plugins.Controller):
         spec = await asyncio.to_thread(self.prepare, job, folder, flags)
         jobs.write(folder, spec)
         heard = bytearray()
-        follower = jobs.Follower(folder, lambda _stream, piece: heard.extend(piece), jobs.start(folder))
+        process = await asyncio.to_thread(starting.start, folder)
+        follower = jobs.Follower(folder, lambda _stream, piece: heard.extend(piece), process)
         try:
             status = await follower.wait()
         except asyncio.CancelledError:

@@ -1,19 +1,18 @@
 """The files of a job folder as the shim writes them; the folder is the current one.
 
-`shim` alone calls this; as there, few modules are imported before the child runs. What has to be written after the child
-has started needs no new space on the disk, or gives way: the status has its space beforehand, and where the
-scrubbed job finds none, the job is removed.
+`shim` alone calls this. What has to be written after the child has started needs no new space on the disk, or gives way:
+the status has its space beforehand, and where the scrubbed job finds none, the job is removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
 import os
+import pathlib
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 STATUS_BYTES = 4096
@@ -28,10 +27,8 @@ def write_whole(descriptor: int, content: bytes) -> None:
 
 def discard(name: str) -> None:
     """Remove a file, if it can be."""
-    try:  # noqa: SIM105 - contextlib costs 2 ms
-        os.unlink(name)  # noqa: PTH108 - pathlib costs 6 ms
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        os.unlink(name)  # noqa: PTH108
 
 
 def remove(names: list[str]) -> None:
@@ -96,30 +93,9 @@ def reserve_status() -> int:
     return descriptor
 
 
-class _Scanner:
-    """What the C scanner of `json` asks for; its Python side takes 3 ms to import, and comes once the child works."""
-
-    strict = True
-    object_hook = object_pairs_hook = parse_constant = None
-    parse_float = float
-    parse_int = int
-    memo: dict[str, str] = {}  # noqa: RUF012 - the scanner wants an attribute
-
-
 def read_job() -> dict[str, Any]:
     """The job of the folder."""
-    with open("job.json", encoding="utf-8") as file:  # noqa: PTH123
-        text = file.read()
-    job: dict[str, Any]
-    try:
-        import _json
-
-        scanner: Any = _Scanner
-        job, _ = _json.make_scanner(scanner)(text, 0)
-    except (ImportError, AttributeError, TypeError):  # another Python than CPython
-        import json
-
-        job = json.loads(text)
+    job = json.loads(pathlib.Path("job.json").read_bytes())
     if type(job) is not dict:
         raise ValueError("job.json is no object")
     return job
@@ -135,8 +111,6 @@ def scrub(job: dict[str, Any]) -> None:
     """
     temporary = "job.json.tmp"
     try:
-        import json
-
         text = json.dumps({**job, "env": sorted(job.get("env", {}))})
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -152,14 +126,10 @@ def scrub(job: dict[str, Any]) -> None:
 
 def write_status(descriptor: int, status: dict[str, Any]) -> None:
     """Make the status seen, whole and on disk. May be tried again where it raises."""
-    import json
-
     status["ended_at"] = time.time()
     status["error"] = status["error"][:ERROR_CHARACTERS]
     os.pwrite(descriptor, json.dumps(status).encode().ljust(STATUS_BYTES), 0)
     os.fsync(descriptor)
     os.rename(reserved(), "status")  # noqa: PTH104
-    try:  # noqa: SIM105 - as above
+    with contextlib.suppress(OSError):  # it is there for all who look; only a power cut could take it back
         sync()
-    except OSError:
-        pass  # it is there for all who look; only a power cut could take it back

@@ -13,12 +13,10 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from healer.child import shim
+from healer.child import shim, starting
 
 OUTPUT_BYTES: Final = 1 << 20
 KILL_AFTER_S: Final = 10.0
@@ -28,13 +26,10 @@ CANCEL_LIMIT_S: Final = 15.0
 _PIECE_BYTES: Final = 1 << 16
 _PAUSE_MIN_S: Final = 0.005
 _PAUSE_MAX_S: Final = 0.1
-_SHIM: Final = str(pathlib.Path(shim.__file__).resolve())
+_CODE_LOOKS: Final = 200
 
 Stream = Literal["stdout", "stderr"]
 Output = Callable[[Stream, bytes], None]
-
-# Held, so that none is forgotten while it runs; those that nobody waited for are reaped when the next one is started.
-_running: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class FolderUsed(Exception):
@@ -142,20 +137,6 @@ def write_private(path: pathlib.Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-
-
-def start(folder: pathlib.Path) -> subprocess.Popen[bytes]:
-    """Start the shim, in a session of its own, with nothing of ours.
-
-    Why not asyncio's subprocess: its transport kills the process when the loop or the object goes away.
-    """
-    _running[:] = [process for process in _running if process.poll() is None]
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", _SHIM, str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, cwd="/", env={}, start_new_session=True,
-    )  # fmt: skip
-    _running.append(process)
-    return process
 
 
 def _sync(folder: pathlib.Path) -> None:
@@ -304,7 +285,7 @@ class _Tail:
 class Follower:
     """Hands on the output of one job and waits for its end. `process` is given where this daemon started the shim."""
 
-    def __init__(self, folder: pathlib.Path, output: Output, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, folder: pathlib.Path, output: Output, process: starting.Started | None = None) -> None:
         self.folder = folder
         self.output = output
         self.process = process
@@ -315,14 +296,13 @@ class Follower:
         with _exit_of(self.process.pid if self.process else self._pid()) as gone:
             pause_s = _PAUSE_MIN_S
             while True:
-                alive = self._alive()
+                alive = not gone.is_set() and self._alive()
                 status = read_status(self.folder)  # before the output: what was written before the status is then there
                 moved = await self._hand_on()
                 if status:
-                    await self._reap(gone)
                     return status
                 if not alive:
-                    raise Lost if self._was_started() else self._never()
+                    raise Lost if self._was_started() else await self._never()
                 pause_s = _PAUSE_MIN_S if moved else min(pause_s * 1.5, _PAUSE_MAX_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(gone.wait(), pause_s)
@@ -353,9 +333,16 @@ class Follower:
                 raise
             return False  # our shim has ended without a claim, and there is no other
 
-    def _never(self) -> NeverStarted:
-        code = self.process.returncode if self.process else None
-        return NoRoom("no room for its status on the disk") if code == shim.EXIT_NO_ROOM else NeverStarted()
+    async def _never(self) -> NeverStarted:
+        """Its exit code says why; that may come a moment after its end."""
+        if self.process is None:
+            return NeverStarted()
+        for _ in range(_CODE_LOOKS):
+            if self.process.poll() is not None:
+                break
+            await asyncio.sleep(_PAUSE_MIN_S)
+        full = self.process.returncode == shim.EXIT_NO_ROOM
+        return NoRoom("no room for its status on the disk") if full else NeverStarted()
 
     async def _hand_on(self) -> bool:
         moved = False
@@ -365,13 +352,6 @@ class Follower:
                 moved = True
                 await asyncio.sleep(0)
         return moved
-
-    async def _reap(self, gone: asyncio.Event) -> None:
-        """The status is there a moment before the shim is gone."""
-        if self.process:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), _PAUSE_MAX_S)
-            self.process.poll()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """The shim: runs one child in a session of its own, so that the daemon's death does not touch it.
 
-Started as `python -I -S shim.py FOLDER` by `jobs.start`; both sides talk through files in FOLDER alone, never through a
-pipe or a terminal. Few modules are imported before the child runs: every one costs each action a millisecond or two.
+Forked by the `launcher`; it and the daemon talk through files in FOLDER alone, never through a pipe or a terminal.
 Once the child runs, nothing that befalls the shim's own files (a full disk above all) ends it: see `Shim.follow`, `quietly`.
 
 FOLDER/job.json   what to run (`jobs.Spec`); once it is read, secrets are taken out of it and FOLDER/stdin is removed
@@ -13,23 +12,17 @@ FOLDER/status     how it ended; written whole or not at all, in space that is ta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
-import sys
+import signal
 import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-    from typing import Any
-else:
-    import _signal as signal  # what `signal` lays enumerations over, which take 5 ms to import
-if __name__ == "__main__":
-    sys.path.append(__file__.rpartition("/healer/")[0])  # last: nothing there hides a module of Python
-from healer.child import folder  # noqa: E402 - as said
+from healer.child import folder
 
 EXIT_CLAIMED = 75
 EXIT_UNPREPARED = 73  # the status or the claim could not be written: nothing was started
@@ -48,7 +41,7 @@ class Process:
     __slots__ = ("group", "parent", "pid", "session", "started", "state")
 
     def __init__(self, pid: int) -> None:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib costs 6 ms
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - read for each process, twenty times a second
             fields = file.read().rpartition(b")")[2].split()
         self.pid = pid
         self.state = fields[0].decode()
@@ -152,10 +145,8 @@ class Shim:
         self.child = os.fork()
         if not self.child:
             self._become(job, errors_write)
-        try:  # noqa: SIM105 - contextlib costs 2 ms
+        with contextlib.suppress(OSError):  # the child was quicker, and has done it itself
             os.setpgid(self.child, self.child)
-        except OSError:
-            pass  # the child was quicker, and has done it itself
         os.close(errors_write)
         for pipe in self.pipes:
             os.close(pipe.write_end)
@@ -283,10 +274,8 @@ class Shim:
 def detach() -> None:
     """A session of its own, nothing inherited, no core dumps (they would hold secrets)."""
     os.umask(0o077)
-    try:  # noqa: SIM105 - as above
+    with contextlib.suppress(PermissionError):  # already the leader of its own
         os.setsid()
-    except PermissionError:
-        pass  # already the leader of its own
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nothing = os.open("/dev/null", os.O_RDWR)
     for number in range(3):
@@ -350,7 +339,3 @@ def serve(descriptor: int) -> int:
             return 1
         time.sleep(LOOK_S)
     return 0
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv[1]))  # at once: tidying up the interpreter takes milliseconds that somebody waits for

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from healer import cli, dispatch
-from healer.child import jobs
+from healer.child import starting
 from healer.store import claiming, deciding, finishing, journal, people, transaction, writer
 
 UNITS = ("accept", "decide", "claim", "finish", "take-up", "cancel")
@@ -89,9 +89,9 @@ def watch_effects(place: str, die: Callable[[], None]) -> None:
     if place == "effect-before-folder":
         around(dispatch.Dispatcher, "_follow", lambda *_: die(), nothing)
     elif place == "effect-before-shim":
-        around(jobs, "start", lambda *_: die(), nothing)
+        around(starting, "start", lambda *_: die(), nothing)
     else:
-        around(jobs, "start", nothing, lambda _: die())
+        around(starting, "start", nothing, lambda _: die())
 
 
 def main() -> None:

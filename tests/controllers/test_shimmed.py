@@ -9,15 +9,13 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from healer import model
-from healer.child import jobs, shim
+from healer.child import jobs, shim, starting
 from healer.controllers import _shimmed
 
 WaitAsync = Callable[..., Awaitable[None]]
@@ -111,12 +109,56 @@ async def test_report_that_cannot_be_read_never_reads_as_success(
     assert "its report cannot be read" in outcome.summary
 
 
-def ending(code: int) -> Callable[[pathlib.Path], subprocess.Popen[bytes]]:
-    return lambda _folder: subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+class Ended:
+    """A shim that has ended."""
+
+    pid = 0
+
+    def __init__(self, code: int) -> None:
+        self.returncode = code
+
+    def poll(self) -> int:
+        return self.returncode
+
+
+def ending(code: int) -> Callable[[pathlib.Path], Ended]:
+    return lambda _folder: Ended(code)
+
+
+async def test_start_that_fails_is_a_failure_and_nothing_starts_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_folder: pathlib.Path) -> starting.Started:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(starting, "start", refused)
+    outcome = await site.run("/bin/true")
+    assert (outcome.state, "the shim cannot be started: [Errno 11]" in outcome.summary) == ("failed", True)
+    monkeypatch.undo()
+    late = starting.start(site.folder)
+    with pytest.raises(jobs.NeverStarted):
+        await jobs.Follower(site.folder, lambda *_: None, late).wait()
+
+
+async def test_start_without_an_answer_is_followed_where_it_took_place(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launcher hung after it had forked: the claim of the folder tells of the shim."""
+
+    def forked(folder: pathlib.Path) -> starting.Started:
+        started = start(folder)
+        while jobs.read_claim(folder) is None:
+            started.poll()
+        raise TimeoutError("timed out")
+
+    start = starting.start
+    monkeypatch.setattr(starting, "start", forked)
+    outcome = await site.run("/bin/sh", "-c", "echo done")
+    assert (outcome.state, site.heard) == ("succeeded", b"done\n")
 
 
 async def test_shim_that_started_nothing_is_a_failure(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "start", ending(shim.EXIT_UNPREPARED))
+    monkeypatch.setattr(starting, "start", ending(shim.EXIT_UNPREPARED))
     outcome = await site.run("/bin/true")
     assert (outcome.state, outcome.summary) == ("failed", "the shim ended before it started anything")
 
@@ -124,7 +166,7 @@ async def test_shim_that_started_nothing_is_a_failure(site: Site, monkeypatch: p
 async def test_no_room_for_the_status_is_raised_and_what_was_not_begun_is_absent(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "start", ending(shim.EXIT_NO_ROOM))
+    monkeypatch.setattr(starting, "start", ending(shim.EXIT_NO_ROOM))
     with pytest.raises(OSError, match="no room for its status") as caught:
         await site.run("/bin/true")
     assert caught.value.errno == errno.ENOSPC

@@ -18,7 +18,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from healer.child import jobs, shim
+from healer.child import jobs, shim, starting
 
 WaitAsync = Callable[..., Awaitable[None]]
 Wait = Callable[..., None]
@@ -27,6 +27,21 @@ ENV = {"PATH": "/usr/bin:/bin"}
 
 def python(program: str, timeout_s: float = 60.0, **given: object) -> jobs.Spec:
     return jobs.Spec([sys.executable, "-c", program], {**ENV, "HEALER_TOKEN": "t-1"}, "/", timeout_s, **given)  # type: ignore[arg-type]
+
+
+class Ended:
+    """A shim that has ended, which is told at the second look."""
+
+    pid = 0
+    returncode: int | None = None
+
+    def __init__(self, code: int) -> None:
+        self._codes = [None, code]
+
+    def poll(self) -> int | None:
+        if self._codes:
+            self.returncode = self._codes.pop(0)
+        return self.returncode
 
 
 class Heard:
@@ -45,20 +60,20 @@ def prepared(folder: pathlib.Path, spec: jobs.Spec) -> pathlib.Path:
     return folder
 
 
-async def test_run_to_the_end(tmp_path: pathlib.Path) -> None:
+async def test_run_to_the_end(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     folder = prepared(tmp_path / "j", python("import sys; print(sys.stdin.read()); sys.exit(4)", stdin=b"hello"))
     heard = Heard()
-    process = jobs.start(folder)
+    process = starting.start(folder)
     status = await jobs.Follower(folder, heard, process).wait()
     assert (status.exit_code, heard.of) == (4, {"stdout": b"hello\n", "stderr": b""})
-    assert process.returncode == 0, "the shim is reaped"
+    await wait_for_async(lambda: process.poll() == 0)
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
 async def test_large_output_arrives_whole_and_in_pieces(tmp_path: pathlib.Path) -> None:
     folder = prepared(tmp_path / "j", python("import sys; sys.stdout.write('0123456789' * 50_000)"))
     pieces: list[bytes] = []
-    await jobs.Follower(folder, lambda _stream, piece: pieces.append(piece), jobs.start(folder)).wait()
+    await jobs.Follower(folder, lambda _stream, piece: pieces.append(piece), starting.start(folder)).wait()
     assert b"".join(pieces) == b"0123456789" * 50_000
     assert max(map(len, pieces)) <= 1 << 16
 
@@ -87,19 +102,20 @@ async def test_absent_is_certain(tmp_path: pathlib.Path) -> None:
     folder = prepared(tmp_path / "j", python("open('/proc/self/stat')"))
     assert jobs.look(folder) == "absent"
     with pytest.raises(jobs.NeverStarted):
-        await jobs.Follower(folder, Heard(), jobs.start(folder)).wait()
+        await jobs.Follower(folder, Heard(), starting.start(folder)).wait()
     assert not (folder / "stdout").exists()
     assert jobs.look(folder) == "absent"
 
 
-async def test_race_of_claim_and_tombstone_has_one_winner(tmp_path: pathlib.Path) -> None:
+async def test_race_of_claim_and_tombstone_has_one_winner(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     for number in range(12):
         folder = prepared(tmp_path / str(number), python("pass"))
-        process = jobs.start(folder)
+        process = starting.start(folder)
         for _ in range(number * 20):
             folder.stat()
         found = jobs.look(folder)
-        code = await asyncio.to_thread(process.wait, 60)
+        await wait_for_async(lambda: process.poll() is not None)  # noqa: B023 - waited for at once
+        code = process.returncode
         assert (code == shim.EXIT_CLAIMED) == (found == "absent")
         assert (folder / "status").exists() == (found != "absent")
 
@@ -116,8 +132,8 @@ print('second')
     folder = prepared(tmp_path / "j", python(program))
     program = f"""
 import pathlib, sys, time
-from healer.child import jobs
-jobs.start(pathlib.Path({str(folder)!r}))
+from healer.child import starting
+starting.start(pathlib.Path({str(folder)!r}))
 time.sleep(120)
 """
     daemon = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
@@ -136,10 +152,10 @@ time.sleep(120)
 
 async def test_lost_shim_is_unknown_and_its_child_is_named(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     folder = prepared(tmp_path / "j", python("import os, time; print(os.getpid(), flush=True); time.sleep(120)"))
-    process = jobs.start(folder)
+    process = starting.start(folder)
     following = asyncio.ensure_future(jobs.Follower(folder, Heard(), process).wait())
     await wait_for_async(lambda: (folder / "stdout").exists() and (folder / "stdout").read_bytes())
-    process.kill()
+    os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(jobs.Lost):
         await following
     child = int((folder / "stdout").read_bytes())
@@ -154,7 +170,7 @@ async def test_lost_shim_is_unknown_and_its_child_is_named(tmp_path: pathlib.Pat
 async def test_stop_ends_the_child(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     folder = prepared(tmp_path / "j", python("import time; print(1, flush=True); time.sleep(120)"))
     heard = Heard()
-    follower = jobs.Follower(folder, heard, jobs.start(folder))
+    follower = jobs.Follower(folder, heard, starting.start(folder))
     following = asyncio.ensure_future(follower.wait())
     await wait_for_async(lambda: heard.of["stdout"])
     following.cancel()
@@ -241,8 +257,8 @@ async def test_shim_without_room_never_started_and_says_so(
 ) -> None:
     """There is no room for a tombstone either: that our shim has ended without a claim is enough."""
     folder = prepared(tmp_path / "j", python("open('/proc/self/stat')"))
-    process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
     monkeypatch.setattr(jobs, "place_tombstone", full)
+    process: Any = Ended(code)
     with pytest.raises(jobs.NeverStarted) as caught:
         await jobs.Follower(folder, Heard(), process).wait()
     assert isinstance(caught.value, jobs.NoRoom) == (code == shim.EXIT_NO_ROOM)
@@ -259,7 +275,7 @@ async def test_cancel_needs_no_space(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
 ) -> None:
     folder = prepared(tmp_path / "j", python("import time; print(1, flush=True); time.sleep(120)"))
-    follower = jobs.Follower(folder, Heard(), jobs.start(folder))
+    follower = jobs.Follower(folder, Heard(), starting.start(folder))
     await wait_for_async(lambda: (folder / "stdout").exists() and (folder / "stdout").read_bytes())
     monkeypatch.setattr(pathlib.Path, "touch", full)
     status = await follower.stop(10.0)
@@ -270,12 +286,14 @@ async def test_cancel_needs_no_space(
 def test_argument_list_of_the_shim_shows_nothing(tmp_path: pathlib.Path, wait_for: Wait) -> None:
     spec = python("import time; time.sleep(120)", stdin=b"s3cret")
     folder = prepared(tmp_path / "j", jobs.Spec(spec.argv, {**spec.env, "T": "s3cret"}, "/", 60.0, b"s3cret"))
-    process = jobs.start(folder)
+    process = starting.start(folder)
     wait_for((folder / "stdout").exists)
     shown = b"".join(path.read_bytes() for path in _command_lines())
+    named = pathlib.Path(f"/proc/{process.pid}/comm").read_text().strip()
     jobs.cancel(folder)
-    process.wait(60)
-    assert str(folder).encode() in shown
+    wait_for(lambda: process.poll() == 0)
+    assert str(folder).endswith(named)
+    assert len(named) == 15, "which attempt it is"
     assert b"s3cret" not in shown
 
 

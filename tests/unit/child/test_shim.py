@@ -18,15 +18,17 @@ import pytest
 
 from healer.child import shim
 
-SHIM = pathlib.Path(shim.__file__).resolve()
+ROOT = pathlib.Path(shim.__file__).resolve().parents[2]
 Wait = Callable[..., None]
 
 
 # A limit on the size of files stands for a disk that is full: it takes a part of a file, then nothing more.
-LIMITED = """
+SHIM = """
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv[2:]])
+sys.path.append(sys.argv[2])
+from healer.child import shim
+os._exit(shim.main(sys.argv[3]))
 """
 UNTIL_GO = (
     "import os, sys, time\nprint(1, flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\nsys.exit(3)"
@@ -52,10 +54,13 @@ class Run:
         (self.folder / "job.json").write_text(json.dumps(job))
         if stdin is not None:
             (self.folder / "stdin").write_bytes(stdin)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LIMITED, str(file_max), str(SHIM), str(self.folder)], env={}, start_new_session=True
-        )
+        self.process = self.shim(file_max)
         return self
+
+    def shim(self, file_max: int = resource.RLIM_INFINITY) -> subprocess.Popen[bytes]:
+        """A shim for the folder."""
+        command = [sys.executable, "-I", "-S", "-c", SHIM, str(file_max), str(ROOT), str(self.folder)]
+        return subprocess.Popen(command, env={}, start_new_session=True)
 
     def end(self) -> dict[str, Any]:
         """Wait for the shim, and give the status."""
@@ -157,8 +162,7 @@ def test_what_cannot_be_started_is_a_status(run: Run, argv: list[str], cwd: str,
 )
 def test_broken_job_is_a_status(run: Run, content: str) -> None:
     (run.folder / "job.json").write_text(content)
-    process = subprocess.run([sys.executable, "-I", "-S", SHIM, run.folder], env={}, timeout=60, check=False)
-    assert process.returncode == 0
+    assert run.shim().wait(60) == 0
     assert json.loads(run.text("status"))["error"]
 
 
@@ -174,7 +178,7 @@ def test_two_shims_over_one_folder_have_one_effect(run: Run, tmp_path: pathlib.P
     effects = tmp_path / "effects"
     effects.mkdir()
     run.start(f"import tempfile; tempfile.mkstemp(dir={str(effects)!r})")
-    others = [subprocess.Popen([sys.executable, "-I", "-S", SHIM, run.folder], env={}) for _ in range(3)]
+    others = [run.shim() for _ in range(3)]
     assert run.process
     codes = [process.wait(60) for process in (run.process, *others)]
     assert sorted(codes) == [0, 75, 75, 75]
