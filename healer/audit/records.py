@@ -52,14 +52,17 @@ KINDS: Final = {
 
 
 def canonical(record: dict[str, Any]) -> bytes:
-    """The record's canonical bytes. Raises ValueError for what has no canonical form here (floats, large integers)."""
+    """The record's canonical bytes; what `embed` made may be in it.
+
+    Raises ValueError for what has no canonical form here (floats, large integers).
+    """
     _check(record)
     return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
 
 
 def _check(value: Any) -> None:
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind is str or kind is bool or value is None or kind is orjson.Fragment:
         return
     if kind is int:
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
@@ -77,9 +80,13 @@ def _check(value: Any) -> None:
 
 
 def embed(value: Any) -> Any:
-    """`value` in a form that `canonical` takes: JSON of any kind as a text where it has floats, large integers or foreign keys."""
+    """`value` in a form that `canonical` takes: JSON of any kind as a text where it has floats, large integers or foreign keys.
+
+    What is checked here is written here, and not gone through again.
+    """
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     try:
         _check(value)
     except ValueError:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    return value
+        return text.decode()
+    return orjson.Fragment(text)

@@ -158,7 +158,9 @@ class Actor:
         else:
             made = self._upstream.ask(self._view(fired), fired, action, args, problems, variables)
         _hide(made)
-        made.candidate = dataclasses.replace(made.candidate, after=after, lane=upstream.lane(fired, action, args))
+        lane = upstream.lane(fired, action, args)
+        if after or lane:
+            made.candidate = dataclasses.replace(made.candidate, after=after, lane=lane)
         made.conditions, made.events = firing.tests_of(fired.match), firing.earlier(fired)
         if (own := self._inventories.get(fired.activation)) is not None:
             made.extra["inventory"] = own
@@ -189,18 +191,17 @@ class Actor:
         run = model.run_id(
             fired.activation, fired.ruleset.name, fired.match.rule.name, key, 0 if word else fired.ordinal, action.index
         )
+        standing = self._standing.at_decision(
+            fired.rule, name, controller, tuple(problems), firing.groups_of(limits, traits)
+        )
+        follows = entry and afterwards.of(view, self._standing, fired, entry, parameters, targets, problems)
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
             event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")),
             mode=self._standing.mode_of(fired.activation),
             lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
-            groups={str(one): one.groups for one in targets}, environment=traits.environment,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes,
         )  # fmt: skip
-        standing = self._standing.at_decision(
-            fired.rule, name, controller, tuple(problems), firing.groups_of(limits, traits)
-        )
-        follows = entry and afterwards.of(view, self._standing, fired, entry, parameters, targets, problems)
-        candidate = dataclasses.replace(candidate, sizes=standing.sizes, problems=tuple(problems))
         return asking.Ask(
             candidate=candidate, standing=standing, action_index=action.index,
             kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra=follows or {},

@@ -6,7 +6,6 @@ They act as they acted there: on `job_args.limit`, else the hosts of the events'
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -107,16 +106,15 @@ class Upstream:
             fired.ordinal,
             action.index,
         )
+        standing = self._standing.at_decision(
+            fired.rule, f"{action.name} {name}", controller, tuple(problems), firing.groups_of(limits, traits)
+        )
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in targets})), event_us=fired.row.at_us, limits=limits, upstream=True,
             mode=self._standing.mode_of(fired.activation), problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
-            groups={str(one): one.groups for one in targets}, environment=traits.environment,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes,
         )  # fmt: skip
-        standing = self._standing.at_decision(
-            fired.rule, f"{action.name} {name}", controller, tuple(problems), firing.groups_of(limits, traits)
-        )
-        candidate = dataclasses.replace(candidate, sizes=standing.sizes)
         parameters = args.get("module_args") if kind == "module" else args.get("extra_vars")
         return asking.Ask(
             candidate=candidate, standing=standing, action_index=action.index,

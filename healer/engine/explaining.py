@@ -8,8 +8,8 @@ a firing that is still to come: `waits` (for the other conditions of its rule), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from healer.engine import chains, compiled, conditions, leaves, memory, normal, rules, throttles, timers, values
 
@@ -40,11 +40,25 @@ def tests_of(rule: rules.Rule, events: Mapping[str, dict[str, Any]]) -> list[dic
     `events` are those of a match, by their names; one under `""` stands for every pattern that has none of its own. Of a test that needs an
     event that is not there, `holds` is None.
     """
-    found = []
-    for pattern in rule.condition.patterns:
-        event = events.get(pattern.name, events.get(""))
-        found += [_test(rule, pattern, check, event, events) for check in _checks(pattern.test)]
-    return found
+    return [shown(events) for shown in _prepared(rule)]
+
+
+Shown = Callable[[Mapping[str, dict[str, Any]]], dict[str, Any]]
+"""Says of one test what it saw in events by their names, and whether it holds."""
+
+KEPT_MAX: Final = 4096
+_kept: dict[int, tuple[rules.Rule, list[Shown]]] = {}
+"""By identity, with the rule itself so that no other gets its number: each decision shows the tests of the rule that fired."""
+
+
+def _prepared(rule: rules.Rule) -> list[Shown]:
+    kept = _kept.get(id(rule))
+    if kept is None:
+        if len(_kept) >= KEPT_MAX:
+            _kept.clear()
+        made = [_test(rule, pattern, check) for pattern in rule.condition.patterns for check in _checks(pattern.test)]
+        kept = _kept[id(rule)] = (rule, made)
+    return kept[1]
 
 
 def _entry(rule: rules.Rule, event: dict[str, Any]) -> dict[str, Any]:
@@ -66,30 +80,31 @@ def _checks(test: conditions.Test) -> list[normal.Check]:
     return found
 
 
-def _test(
-    rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check, event: dict[str, Any] | None,
-    events: Mapping[str, dict[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
+def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check) -> Shown:
     test = check.leaf.test
-    wanted = {place.name for place in conditions.bound(test)}
-    holds: bool | None = None
-    if event is not None and wanted <= events.keys():
-        seen_in = {**events, "": event}
-        holds = leaves.leaf(chains.named(test) if wanted else test, check.negated, leaves.Tally())(
-            seen_in if wanted else event
-        )
-    return {
-        "pattern": pattern.name,
-        "text": check.leaf.text,
-        "place": f"{rule.place.file}:{check.leaf.line}:{check.leaf.column}",
-        "negated": check.negated,
-        "holds": holds,
-        "seen": [_seen(path_text(steps), steps, event) for steps in conditions.paths(test)]
-        + [
-            _seen(path_text(place.steps, f"events.{place.name}"), place.steps, events.get(place.name))
-            for place in conditions.bound(test)
-        ],
-    }
+    places = conditions.bound(test)
+    wanted = {place.name for place in places}
+    holds = leaves.leaf(chains.named(test) if wanted else test, check.negated, leaves.Tally())
+    own = [(path_text(steps), steps) for steps in conditions.paths(test)]
+    others = [(path_text(place.steps, f"events.{place.name}"), place.steps, place.name) for place in places]
+    where = f"{rule.place.file}:{check.leaf.line}:{check.leaf.column}"
+
+    def shown(events: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        event = events.get(pattern.name, events.get(""))
+        verdict: bool | None = None
+        if event is not None and wanted <= events.keys():
+            verdict = holds({**events, "": event} if wanted else event)
+        return {
+            "pattern": pattern.name,
+            "text": check.leaf.text,
+            "place": where,
+            "negated": check.negated,
+            "holds": verdict,
+            "seen": [_seen(path, steps, event) for path, steps in own]
+            + [_seen(path, steps, events.get(name)) for path, steps, name in others],
+        }
+
+    return shown
 
 
 def _seen(path: str, steps: values.Steps, event: dict[str, Any] | None) -> dict[str, Any]:

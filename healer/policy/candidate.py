@@ -58,9 +58,12 @@ class Candidate:
     environment: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class View:
-    """What the rows say at the moment of asking. Each value that a gate looks at goes into the explanation."""
+    """What the rows say at the moment of asking. Each value that a gate looks at goes into the explanation.
+
+    Not frozen, as one is made for each look at each run: that would take three times as long. Nobody changes one.
+    """
 
     paused: Mapping[str, Any] | None = None
     """scope, who, reason, since (text) of the pause that covers it."""

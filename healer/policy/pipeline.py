@@ -14,9 +14,12 @@ from healer.policy import answers, gates, reasons
 from healer.policy.candidate import Candidate, View
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Verdict:
-    """What one gate said, as explanations keep it. `saw` has integers, texts and lists only (spans in ms)."""
+    """What one gate said, as explanations keep it. `saw` has integers, texts and lists only (spans in ms).
+
+    Not frozen for the sake of speed, as seventeen are made for each look at each run. Nobody changes one.
+    """
 
     gate: str
     ok: bool

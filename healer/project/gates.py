@@ -5,14 +5,17 @@ Caller: the daemon's standing, for each match and each look at a run that waits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from healer import policy
 from healer.catalog import entries
 from healer.policy import brakes, labels, limits, selecting
 from healer.project import revision, settings
 from healer.project.controllers import Controller
+
+KNOWN_MAX: Final = 4096
+"""So many different ones are kept: rules × policies that may select a run of theirs."""
 
 
 class Gates:
@@ -31,11 +34,23 @@ class Gates:
             for one in held.settings.inhibit
         )
         self.storm = storm_of(held.settings)
+        self._known: dict[tuple[Any, ...], policy.Limits] = {}
 
     def catalog(
         self, entry: entries.Entry | None, controller: Controller | None, action: str, traits: selecting.Traits
     ) -> policy.Limits:
         """For an action of the catalog; `traits` say which policies select it."""
+        selected = self._selected(traits)
+        key = (action, controller.name if controller else "", entry is None, traits.rule, selected)
+        if (found := self._known.get(key)) is None:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            found = self._known[key] = self._catalog(entry, controller, action, traits.rule, selected)
+        return found
+
+    def _catalog(
+        self, entry: entries.Entry | None, controller: Controller | None, action: str, rule: str, selected: Sequence[int]
+    ) -> policy.Limits:  # fmt: skip
         shipped = self._defaults.run_action.concurrency
         places = (controller and controller.concurrency) or shipped.controller
         if entry is not None and entry.concurrency is not None:
@@ -43,12 +58,18 @@ class Gates:
         base = policy.Limits(
             concurrency_daemon=shipped.daemon, concurrency_controller=places, chain_depth=self._defaults.run_action.chain_depth
         )  # fmt: skip
-        return base.under(self.layers(entry, action, traits), self._by_default(action))
+        return base.under(self._layers(entry, action, rule, selected), self._by_default(action))
 
     def layers(self, entry: entries.Entry | None, action: str, traits: selecting.Traits) -> list[limits.Layer]:
         """All that names gates for such a run, but for the defaults."""
+        return self._layers(entry, action, traits.rule, self._selected(traits))
+
+    def _layers(
+        self, entry: entries.Entry | None, action: str, rule: str, selected: Sequence[int]
+    ) -> list[limits.Layer]:
         own = [limits.Layer(f"action:{action}", entry.gates)] if entry is not None and entry.gates else []
-        return [*self._selecting(traits), *own, *self._rules.get(traits.rule, ())]
+        chosen = [limits.Layer(f"policy:{one.name}", one.values) for one in map(self._policies.__getitem__, selected)]
+        return [*chosen, *own, *self._rules.get(rule, ())]
 
     def upstream(self, controller: Controller | None, traits: selecting.Traits) -> policy.Limits:
         """For ansible-rulebook's own actions: they act as they acted, but for what selects them."""
@@ -66,8 +87,9 @@ class Gates:
         """The defaults, whose rate is of each action by itself; their blast radius is one for all."""
         return [self._shared, limits.Layer(f"default:{action}", self._each)]
 
-    def _selecting(self, traits: selecting.Traits) -> list[limits.Layer]:
-        return [limits.Layer(f"policy:{one.name}", one.values) for one in self._policies if one.select.selects(traits)]
+    def _selected(self, traits: selecting.Traits) -> tuple[int, ...]:
+        """The places of the policies that select such a run."""
+        return tuple(place for place, one in enumerate(self._policies) if one.select.selects(traits))
 
 
 def storm_of(of: settings.Settings) -> brakes.StormLimit | None:

@@ -216,7 +216,7 @@ def _insert_run(
         "run_insert", candidate.run, decision.state, decision.shown[0], dumps(dict(decision.shown[1])), seq, candidate.rule,
         candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
         candidate.controller, dumps(asked.parameters), _extra(asked), int(asked.idempotent), int(candidate.dry_run),
-        dumps(candidate.limits.as_json()), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
+        seeing.limits_text(candidate.limits), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
         at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
         candidate.lane, turn, dumps(dict(candidate.labels)),
     )  # fmt: skip
@@ -229,7 +229,7 @@ def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int, turn: int) ->
     candidate = asked.candidate
     tx.run(
         "run_refresh", seq, candidate.action, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters),
-        _extra(asked), int(asked.idempotent), int(candidate.dry_run), dumps(candidate.limits.as_json()), asked.severity, revision,
+        _extra(asked), int(asked.idempotent), int(candidate.dry_run), seeing.limits_text(candidate.limits), asked.severity, revision,
         candidate.event_us, candidate.after, candidate.lane, turn, dumps(dict(candidate.labels)), candidate.run,
     )  # fmt: skip
     tx.run("run_targets_clear", candidate.run)

@@ -20,9 +20,9 @@ SCAN_MAX = 500
 TURNS_MAX = 50
 """So many of those behind the first `SCAN_MAX` are looked at beside them, in turn: what holds those must not hold these."""
 SEVERITIES = 5
-FULL_LOOKS_MAX = 20
-"""So many are still asked once a claim has found that none of their like may begin, since no place of the daemon or of a ramp is free: a
-storm must not hold the writer."""
+FULL_LOOKS_MAX = 5
+"""So many are still asked once a claim has found that none of their like may begin, since no place of the daemon, of their controller or of
+a ramp is free: a storm must not hold the writer."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,7 +61,7 @@ class Claim:
         self.standing_of = standing_of
         self.after = after
         self._full: dict[str, int] = {}
-        """Flavor, or scope of a ramp, of runs of which none may begin → how many came since that was seen."""
+        """Flavor, or action and controller, or scope of a ramp, of runs of which none may begin → how many came since that was seen."""
 
     def apply(self, tx: Transaction) -> Claims:
         """Go through the queue by severity and age; each attempt is claimed, left where it is, or taken out with its run."""
@@ -85,11 +85,12 @@ class Claim:
             self._one(tx, run, number, token, claims)
 
     def _one(self, tx: Transaction, run: str, number: int, token: str, claims: Claims) -> None:
-        row = asking.run_row(tx, run)
-        if tx.one("attempt_of", run, number)[0] == following.VERIFY:
-            self._check(tx, row, number, token, claims)
+        purpose = tx.one("attempt_of", run, number)[0]
+        if self._full and purpose != following.VERIFY and self._is_past(*tx.one("run_like", run)):
             return
-        if self._is_past(row):
+        row = asking.run_row(tx, run)
+        if purpose == following.VERIFY:
+            self._check(tx, row, number, token, claims)
             return
         standing = self.standing_of(row)
         candidate = asking.candidate_of(row, standing)
@@ -116,9 +117,10 @@ class Claim:
             candidate = _leave_out(tx, candidate, number, decision)
         claims.claimed.append(self._start(tx, row, number, token, candidate, decision))
 
-    def _is_past(self, row: asking.RunRow) -> bool:
+    def _is_past(self, flavor: str, rule: str, action: str, controller: str) -> bool:
         """Whether enough of its like were asked since it was seen that none of them may begin."""
-        mine = [one for one in self._full if one == row["flavor"] or seeing.covers(one, row["rule"], row["controller"])]
+        like = (flavor, _on(action, controller))
+        mine = [one for one in self._full if one in like or seeing.covers(one, rule, controller)]
         for one in mine:
             self._full[one] += 1
         return any(self._full[one] > FULL_LOOKS_MAX for one in mine)
@@ -126,6 +128,8 @@ class Claim:
     def _note_full(self, tx: Transaction, row: asking.RunRow, place: str) -> None:
         if place == gates.THE_DAEMON:
             self._full.setdefault(row["flavor"], 0)
+        elif place == row["controller"]:
+            self._full.setdefault(_on(row["action"], place), 0)
         for scope in seeing.ramps_called(tx, place) if place else ():
             self._full.setdefault(scope, 0)
 
@@ -198,6 +202,11 @@ class Claim:
         telemetry.count("attempts_started")
         values = {target: loads(value) for target, value in tx.all("run_target_values", run)}
         return Claimed(token, number, row, list(candidate.targets), values, deadline_s)
+
+
+def _on(action: str, controller: str) -> str:
+    """The runs of an action on a controller: how many may be under way there is a matter of both."""
+    return f"{action}\0{controller}"
 
 
 def _leave_out(

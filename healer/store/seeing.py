@@ -6,6 +6,7 @@ Callers: `asking` (T2), `claiming` (T3), `people`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,7 @@ PROBLEMS: Final = "problems"
 HELD: Final = ("deferred", "awaiting_approval")
 """States in which a gate holds a run."""
 WAITING: Final = (*HELD, "queued")
+LIMITS_KEPT: Final = 256
 
 
 def view_of(
@@ -290,7 +292,7 @@ def _problems(row: RunRow) -> list[policy.Problem]:
 
 def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
     """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
-    held = policy.Limits.from_json(loads(row["limits"]))
+    held = _limits(row["limits"])
     if standing.limits is not None:
         held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
     return policy.Candidate(
@@ -317,6 +319,18 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         sizes=standing.sizes,
         environment=standing.environment,
     )
+
+
+@functools.lru_cache(LIMITS_KEPT)
+def limits_text(limits: policy.Limits) -> str:
+    """For a run's row."""
+    return dumps(limits.as_json())
+
+
+@functools.lru_cache(LIMITS_KEPT)
+def _limits(text: str) -> policy.Limits:
+    """Of a run's row; many rows have the same."""
+    return policy.Limits.from_json(loads(text))
 
 
 # --- approvals --------------------------------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ WHERE source = ? AND key = ? AND status = 'firing';
 -- What `decide` has to know of all alerts at its start.
 SELECT source, key, cycle, status, seen_us, ttl_us FROM alert;
 
+-- name: run_like
+-- What runs have in common that wait for the same places.
+SELECT flavor, rule, action, controller FROM run WHERE id = ?;
+
 -- name: run_state
 SELECT state, reason, deferred_us FROM run WHERE id = ?;
 

@@ -66,13 +66,23 @@ def test_what_has_one(value: Any) -> None:
 
 @hypothesis.given(any_json)
 def test_embedding_gives_what_canonical_takes_and_loses_nothing(value: Any) -> None:
-    shown = records.embed(value)
-    records.canonical({"value": shown})
+    shown = json.loads(records.canonical({"value": records.embed(value)}))["value"]
     assert shown == value if not isinstance(shown, str) or isinstance(value, str) else json.loads(shown) == value
 
 
+@hypothesis.given(any_json)
+def test_what_was_embedded_has_the_bytes_of_what_was_not(value: Any) -> None:
+    try:
+        plain = records.canonical({"b": value, "a": 1})
+    except ValueError:
+        hypothesis.assume(False)
+    assert records.canonical({"b": records.embed(value), "a": 1}) == plain
+
+
 def test_what_needs_no_text_stays_as_it_is() -> None:
-    assert records.embed({"a": [1, "x"]}) == {"a": [1, "x"]}
+    assert (
+        records.canonical({"value": records.embed({"b": [1, "x"], "a": None})}) == b'{"value":{"a":null,"b":[1,"x"]}}'
+    )
     assert records.embed({"load": 0.5}) == '{"load":0.5}'
 
 
