@@ -68,6 +68,23 @@ def test_who_can_start_starts_though_many_before_him_cannot(kit: Any, monkeypatc
     assert kit.rows("SELECT count(*) FROM attempt WHERE state = 'running'") == [(2,)]
 
 
+def test_an_action_with_few_places_holds_no_other_back_on_its_controller(kit: Any) -> None:
+    """Of one action two may be under way on a controller, of another more: many of the first are before it."""
+    two, many = (
+        dataclasses.replace(WIDE, concurrency_controller=2),
+        dataclasses.replace(WIDE, concurrency_controller=10),
+    )
+    kit.decide(*(asked(kit, f"k{n}", 0, limits=two) for n in range(4 * claiming.FULL_LOOKS_MAX)))
+    other = asked(kit, "other", 4, limits=many)
+    other.candidate = dataclasses.replace(other.candidate, action="restart")
+    kit.decide(other)
+    assert [one.targets[0] for one in claim(kit, 20).claimed] == ["host:k0", "host:k1", "host:other"]
+    told = kit.rows("SELECT count(*) FROM attempt WHERE state = 'queued' AND held = 'concurrency'")
+    assert told == [(claiming.FULL_LOOKS_MAX + 1,)], (
+        "behind the first few nobody is asked: a storm must not hold the writer"
+    )
+
+
 def test_turns_go_round(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claiming, "SCAN_MAX", 5)
     monkeypatch.setattr(claiming, "TURNS_MAX", 7)
