@@ -7,6 +7,7 @@ depends on all that came before it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -85,10 +86,17 @@ async def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snaps
 
     It is made in slices, between which the loop is free: nobody but the caller lets anything happen to sessions.
     """
-    collects = gc.isenabled()
-    gc.disable()  # much is made that goes at once; looking through all of it in between would hold the loop longer than any slice
-    try:
+    with _not_collecting():
         return await _taken(evaluator, position)
+
+
+@contextlib.contextmanager
+def _not_collecting() -> Iterator[None]:
+    """Much is made at once; looking through all of it in between would hold the loop longer than any slice."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collects:
             gc.enable()
@@ -97,15 +105,15 @@ async def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snaps
 async def _taken(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
     sessions, oldest = {}, position
     for name, one in sorted(evaluator.running.items()):
-        state = sessions[name] = await _in_slices(one.session.snapshot_steps(bodies=False))
-        oldest = min(oldest, await _in_slices(_oldest(state, position)))
+        state = sessions[name] = await in_slices(one.session.snapshot_steps(bodies=False))
+        oldest = min(oldest, await in_slices(_oldest(state, position)))
     data = {"version": VERSION, "ended": evaluator.ended, "sessions": sessions}
     pieces: list[bytes] = []
-    await _in_slices(_written(data, pieces))
+    await in_slices(_written(data, pieces))
     return deciding.Snapshot(oldest, b"".join(pieces).decode())
 
 
-async def _in_slices(steps: slices.Steps[_T]) -> _T:
+async def in_slices(steps: slices.Steps[_T]) -> _T:
     """What comes of the steps; the loop is free after each `TAKING_S`."""
     started = time.monotonic()
     while True:
@@ -215,7 +223,8 @@ async def _put_back(
         bodies[row.seq] = {**body, "meta": evaluator.meta(row, body)} if one.uses_meta else body
     if gone := [seq for seq in wanted if seq not in bodies]:
         raise ValueError(f"the row {gone[0]} is not there")
-    one.session.restore(state, bodies.__getitem__)
+    with _not_collecting():
+        await in_slices(one.session.restore_steps(state, bodies.__getitem__))
 
 
 async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> evaluating.Evaluator | None:
@@ -321,7 +330,7 @@ async def _carried(
     opened: store.Store, new: evaluating.Evaluator, one: evaluating.Running, before: engine.Session, *, noted: bool
 ) -> None:
     try:
-        await _put_back(opened, new, one, await _in_slices(before.snapshot_steps(bodies=False)))
+        await _put_back(opened, new, one, await in_slices(before.snapshot_steps(bodies=False)))
     except errors.HealerError:
         raise
     except Exception as error:  # a mistake of ours: a reload that ends the daemon would do so again at each start

@@ -60,12 +60,12 @@ class Tries:
                 if not error:
                     break
             else:
-                self._put_back(evaluator, name, states)
+                await self._put_back(evaluator, name, states)
                 evaluator.pass_by(name, row, outcome)
                 outcome.quarantined.append((name, error))
                 telemetry.count("events_quarantined")
             if name in states:
-                state = evaluator.running[name].session.snapshot()
+                state = await _taken(evaluator.running[name])
                 self._memories[name] = _Memory(evaluator, row.seq, state)
 
     async def _try(
@@ -73,19 +73,19 @@ class Tries:
         states: dict[str, dict[str, Any] | None],
     ) -> str:  # fmt: skip
         telemetry.count("rows_tried_again")
-        self._put_back(evaluator, name, states)
+        await self._put_back(evaluator, name, states)
         (fresh,) = await self._store.rows_at([row.seq])  # what the rules see of the row may be changed half too
         return evaluator.again(name, fresh, outcome)
 
     @staticmethod
-    def _put_back(
+    async def _put_back(
         evaluator: evaluating.Evaluator, name: str, states: dict[str, dict[str, Any] | None]
     ) -> None:  # fmt: skip
         if name in states:
             one = evaluator.running[name]
             one.session = engine.Session(one.session.compiled)
             if (state := states[name]) is not None:
-                one.session.restore(state)
+                await recovery.in_slices(one.session.restore_steps(state))
 
     async def _remembered(
         self, evaluator: evaluating.Evaluator, names: Collection[str], position: int
@@ -98,18 +98,18 @@ class Tries:
         found: dict[str, dict[str, Any] | None] = {}
         for name, one in near.items():
             made = evaluator.alone([name])
-            made.running[name].session.restore(one.state)
+            await recovery.in_slices(made.running[name].session.restore_steps(one.state))
             made.alerts = alerts.Alerts()
             if position > one.position:
                 made.alerts.become(await self._store.reader.all("alerts_state"))
                 await recovery.replay(self._store, made, one.position, position, _no_rules)
-            found[name] = made.running[name].session.snapshot()
+            found[name] = await _taken(made.running[name])
         far = set(names) - set(near)
         if far:
             whole = await recovery.rebuilt(self._store, evaluator, far, position, self._rules_of)
             for name in far:
                 known = whole.running.get(name) if whole is not None else None
-                found[name] = None if known is None else known.session.snapshot()
+                found[name] = None if known is None else await _taken(known)
                 if known is None:
                     logger.bind(ruleset=name).error("{} begins anew: what it remembered cannot be told any more", name)
         return found
@@ -123,6 +123,11 @@ class Tries:
             one.session = known.session if known is not None else engine.Session(one.session.compiled)
         evaluator.ended = dict(whole.ended) if whole is not None else {}
         evaluator.alerts.become(await self._store.reader.all("alerts_state"))
+
+
+async def _taken(one: evaluating.Running) -> dict[str, Any]:
+    """What a ruleset remembers, with the bodies."""
+    return await recovery.in_slices(one.session.snapshot_steps(bodies=True))
 
 
 async def _no_rules(_: str) -> evaluating.Evaluator | None:

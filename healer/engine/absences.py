@@ -131,11 +131,10 @@ class Absence:
         asked_us = self.deadline_us if self._number in self._ready or self._facts.size else self._last_us()
         return [asked_us or 0, (yield from slices.mapped(self.entries(), lambda entry: [place[entry], 0]))]
 
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> slices.Steps[None]:
         """As the protocol says."""
         deadline_us, kept = state
-        for number, _ in kept:
-            self.block(entries[number])
+        yield from slices.each(kept, lambda one: self.block(entries[one[0]]))
         if self._number in self._ready:
             self.deadline_us = deadline_us
         elif self.blocked:

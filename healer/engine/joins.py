@@ -9,6 +9,7 @@ two events compares is a key, so that an event meets its own kind only, however 
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -192,24 +193,31 @@ class Chain:
             (yield from slices.mapped(late, place.__getitem__)),
         ]
 
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
-        """Take what `snapshot` gave, into an empty chain. IndexError, ValueError for what is none."""
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> slices.Steps[None]:
+        """Take what `snapshot` gave, into an empty chain, in steps. IndexError, ValueError for what is none."""
         waiting, joins, recent = state
-        for number in waiting:
+
+        def wait(number: int) -> None:
             self._memory.put(self._waiting, _EVERY, entries[number], (entries[number],))
+
+        yield from slices.each(waiting, wait)
         for length, (join, (turn, rows, right, late)) in enumerate(zip(self.joins, joins, strict=True), 1):
             join.turn = turn
-            for numbers in rows:
-                row = tuple(entries[number] for number in numbers)
-                if len(row) != length:
-                    raise ValueError(f"a row of {len(row)} events stands where {length} are joined")
-                self._memory.put(join.left, join.left_key(row), row, row)
-            for when, number in right:
-                entry = entries[number]
-                item = ((when, -entry.number), entry)
-                self._memory.put(join.right, join.right_key(entry), item, (entry,))
+            yield from slices.each(rows, functools.partial(self._restore_row, join, length, entries))
+            yield from slices.each(right, functools.partial(self._restore_right, join, entries))
             join.late.kept.extend(entries[number] for number in late)
         self._recent.kept.extend(entries[number] for number in recent)
+
+    def _restore_row(self, join: Join, length: int, entries: Sequence[memory.Entry], numbers: Sequence[int]) -> None:
+        row = tuple(entries[number] for number in numbers)
+        if len(row) != length:
+            raise ValueError(f"a row of {len(row)} events stands where {length} are joined")
+        self._memory.put(join.left, join.left_key(row), row, row)
+
+    def _restore_right(self, join: Join, entries: Sequence[memory.Entry], put: tuple[Any, int]) -> None:
+        when, number = put
+        entry = entries[number]
+        self._memory.put(join.right, join.right_key(entry), ((when, -entry.number), entry), (entry,))
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 

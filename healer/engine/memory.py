@@ -7,7 +7,10 @@ when there is no more room; facts when they are retracted.
 from __future__ import annotations
 
 import collections
+import operator
 from typing import Any, Final
+
+from healer.engine import slices
 
 PLACES_MAX: Final = 1_000_000
 """How many places (an event at a pattern, or several joined up to there) a session may hold."""
@@ -91,9 +94,11 @@ class Memory:
             del entry.held[number]
         return [entry for _, entry in entries]
 
-    def sort(self) -> None:
-        """Put the events into the order of their age, once all are there."""
-        self.events = collections.OrderedDict(sorted(self.events.items()))
+    def sort(self) -> slices.Steps[None]:
+        """Put the events into the order of their age, once all are there, in steps."""
+        ordered = yield from slices.ordered(self.events.items(), operator.itemgetter(0))
+        self.events = collections.OrderedDict()
+        yield from slices.each(ordered, lambda one: self.events.__setitem__(*one))
 
     def release(self, entry: Entry, sides: frozenset[Side]) -> None:
         """Forget an entry on these sides only."""

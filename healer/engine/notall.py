@@ -149,7 +149,7 @@ class NotAll:
             list(self._ends), waiting, sorted({place[one.entry] for one in stands if one.entry.gone}), int(self._used),
         ]  # fmt: skip
 
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> slices.Steps[None]:
         """As the protocol says."""
         standing, begun, ends, waiting, gone, used = state
         if (
@@ -165,7 +165,7 @@ class NotAll:
         self._ends.extend(ends)
         self._used = bool(used)
         for queue, numbers in zip(self._waiting, waiting, strict=True):
-            queue.entries.extend(entries[number] for number in numbers)
+            queue.entries.extend((yield from slices.mapped(numbers, entries.__getitem__)))
         for number in gone:
             entries[number].gone = True
 

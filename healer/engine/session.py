@@ -309,7 +309,11 @@ class Session:
 
     def restore(self, snapshot: dict[str, Any], fetch: Fetch | None = None) -> None:
         """Take the state of a snapshot; `fetch` gives the body of a reference where it holds none. ValueError for another format."""
-        snapshots.put_back(self, snapshot, fetch)
+        slices.done(self.restore_steps(snapshot, fetch))
+
+    def restore_steps(self, snapshot: dict[str, Any], fetch: Fetch | None = None) -> slices.Steps[None]:
+        """The same in small steps, between which nothing may happen to the session."""
+        return snapshots.put_back(self, snapshot, fetch)
 
 
 def _timers(live: Sequence[compiled.CompiledRule], ttl_us: int) -> dict[int, timers.Timer]:

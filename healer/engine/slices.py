@@ -37,6 +37,14 @@ def mapped(things: Iterable[_T], make: Callable[[_T], _Made]) -> Steps[list[_Mad
     return made
 
 
+def each(things: Iterable[_T], act: Callable[[_T], object]) -> Steps[None]:
+    """`act` on each."""
+    for number, thing in enumerate(things, 1):
+        act(thing)
+        if not number % CHUNK:
+            yield
+
+
 def ordered(things: Iterable[_T], key: Callable[[_T], Any]) -> Steps[list[_T]]:
     """Sorted by a key. What is nearly in order, as memory is, costs one look at each."""
     rest, parts = iter(things), []

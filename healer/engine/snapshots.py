@@ -7,9 +7,10 @@ what they have joined so far.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from healer.engine import memory, slices
@@ -79,16 +80,20 @@ def _identity(of: session.Session, number: int) -> tuple[str, str]:
     return made.rule.name, made.digest
 
 
-def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[int], dict[str, Any]] | None) -> None:
-    """Fill a fresh session from a snapshot. Raises ValueError for a format that this version does not know."""
+def put_back(
+    into: session.Session, snapshot: dict[str, Any], fetch: Callable[[int], dict[str, Any]] | None
+) -> slices.Steps[None]:
+    """Fill a fresh session from a snapshot, in steps. Raises ValueError for a format that this version does not know."""
     if snapshot.get("format") != FORMAT:
         raise ValueError(f"the snapshot has the format {snapshot.get('format')!r}, this version reads {FORMAT}")
     into.set_time(int(snapshot["now_us"]))
     into.set_counters(snapshot["counters"])
-    entries = []
-    for ref, at_us, fact, *body in snapshot["entries"]:
-        made = body[0] if body else _fetched(fetch, ref)
-        entries.append(into.memory.entry(made, ref, at_us, fact=bool(fact)))
+
+    def known_again(one: Sequence[Any]) -> memory.Entry:
+        ref, at_us, fact, *body = one
+        return into.memory.entry(body[0] if body else _fetched(fetch, ref), ref, at_us, fact=bool(fact))
+
+    entries = yield from slices.mapped(snapshot["entries"], known_again)
     known = {_identity(into, number): number for number in range(len(into.compiled.live))}
     into.absences.go_on(
         {known[name, digest] for name, digest in snapshot["ready"] if (name, digest) in known}, int(snapshot["now_us"])
@@ -98,34 +103,43 @@ def put_back(into: session.Session, snapshot: dict[str, Any], fetch: Callable[[i
         number = known.get((name, digest))
         if number is not None:
             try:
-                anew.pop(number).restore(state, entries)
+                yield from anew.pop(number).restore(state, entries)
             except (IndexError, KeyError) as error:
                 raise ValueError(f"the chain of the rule {name!r} is none: {error}") from None
-    for number in snapshot["facts"]:
+
+    def hold(number: int) -> None:
         if not 0 <= number < len(entries):
             raise ValueError(f"no entry {number} is there")
         entry = entries[number]
         if into.relevant(entry.body) and into.facts.store(entry):
             into.absences.block(entry)
             into.remember(entry, anew)
-    _put_back_timers(into, snapshot["timers"], known, entries)
-    into.memory.sort()
+
+    yield from slices.each(snapshot["facts"], hold)
+    yield from _put_back_timers(into, snapshot["timers"], known, entries)
+    yield from into.memory.sort()
     for name, digest, windows in snapshot["windows"]:
         number = known.get((name, digest))
         if number is not None:
-            for ref, until_us, count, *group in windows:
-                key = _key(group[0]) if group else into.windows.by_rule[number].group(_fetched(fetch, ref))
-                into.windows.reopen(number, key, ref, until_us, count)
+            yield from slices.each(windows, functools.partial(_reopen, into, fetch, number))
+
+
+def _reopen(
+    into: session.Session, fetch: Callable[[int], dict[str, Any]] | None, number: int, window: Sequence[Any]
+) -> None:  # fmt: skip
+    ref, until_us, count, *group = window
+    key = _key(group[0]) if group else into.windows.by_rule[number].group(_fetched(fetch, ref))
+    into.windows.reopen(number, key, ref, until_us, count)
 
 
 def _put_back_timers(
     into: session.Session, states: list[Any], known: dict[tuple[str, str], int], entries: list[memory.Entry]
-) -> None:
+) -> slices.Steps[None]:
     for name, digest, state in states:
         number = known.get((name, digest))
         if number is not None:
             try:
-                into.timers.by_rule[number].restore(state, entries)
+                yield from into.timers.by_rule[number].restore(state, entries)
             except (IndexError, KeyError, TypeError) as error:
                 raise ValueError(f"the timer of the rule {name!r} is none: {error}") from None
     for number in into.timers.by_rule:

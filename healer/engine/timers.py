@@ -44,8 +44,8 @@ class Timer(Protocol):
     def snapshot(self, place: Mapping[memory.Entry, int]) -> slices.Steps[list[Any]]:
         """The state, by the places of the entries."""
 
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
-        """Take what `snapshot` gave. IndexError, TypeError, ValueError for what is none."""
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> slices.Steps[None]:
+        """Take what `snapshot` gave, in steps. IndexError, TypeError, ValueError for what is none."""
 
 
 class OnceAfter:
@@ -108,12 +108,16 @@ class OnceAfter:
         groups = yield from slices.mapped(self._groups.values(), lambda one: [place[one[0]], one[1]])
         return [self.deadline_us, groups]
 
-    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> None:
+    def restore(self, state: Sequence[Any], entries: Sequence[memory.Entry]) -> slices.Steps[None]:
         """As the protocol says."""
         self.deadline_us, groups = state
-        for number, count in groups:
+
+        def gather(one: tuple[int, int]) -> None:
+            number, count = one
             self.take(entries[number])
             next(reversed(self._groups.values()))[1] = count
+
+        yield from slices.each(groups, gather)
         self.deadline_us = state[0]
 
 

@@ -188,7 +188,7 @@ async def test_a_mistake_of_ours_ends_no_start(monkeypatch: pytest.MonkeyPatch) 
     def mistake(*_: Any) -> None:
         raise AttributeError("ours")
 
-    monkeypatch.setattr(engine.Session, "restore", mistake)
+    monkeypatch.setattr(engine.Session, "restore_steps", mistake)
     told = await restarted_from(lambda good: orjson.dumps(good).decode())
     assert len(told) == 2  # the first row is the one that brought the rules
     assert all("cannot be read, an older one is tried: AttributeError: ours" in one for one in told)

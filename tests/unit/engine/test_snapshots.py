@@ -196,6 +196,9 @@ def test_a_snapshot_of_much_is_made_in_small_steps(monkeypatch: pytest.MonkeyPat
     assert made == [session.snapshot()]
     things = len(made[0]["entries"]) + sum(len(windows) for _, _, windows in made[0]["windows"])
     assert count > 3 * things / 10
+    again = engine.Session(session.compiled)
+    assert sum(1 for _ in again.restore_steps(made[0])) > 3 * things / 10, "and it is put back in such steps"
+    assert again.snapshot() == made[0]
 
 
 def test_a_rule_that_changed_starts_anew_and_the_others_go_on() -> None:
