@@ -15,7 +15,7 @@ from typing import Any
 from healer import errors, model, telemetry
 from healer.audit import records
 from healer.policy import labels
-from healer.store import asking, journal, letters, notes
+from healer.store import asking, journal, letters, notes, people
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -162,6 +162,11 @@ class Decide:
             if not word.firing:
                 due += [row[0] for row in tx.all("run_deferred_of_alert", word.source, word.key, word.cycle)]
         for run in dict.fromkeys(due):
+            if tx.one("run_state", run)[0] == "unknown":
+                people.once_more(tx, run)
+                decided.runs[run] = "queued"
+                decided.queued += 1
+                continue
             state, new = asking.look_again(tx, run, self.standing_of, _now(tx, outcome))
             decided.runs[run] = state
             decided.queued += new

@@ -16,6 +16,10 @@ from healer.store import asking, breaking, following, handing, journal
 from healer.store.transaction import Transaction, dumps, loads
 
 DELAY_MAX_MS: Final = 86_400_000
+ONCE_MORE_MAX: Final = 2
+"""So often a run of an idempotent action is done again by itself since nobody knows how it ended; then a person says."""
+WAS: Final = "was"
+"""In the outcome of an attempt that was settled: what it was called before."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -102,6 +106,8 @@ class Finish:
             "run_move", state, reason, dumps({"summary": summary}), tx.now_us, None if unknown else tx.now_us,
             self.run, "running", what=self.run, old=row["state"], new=state,
         )  # fmt: skip
+        if unknown and asked is None:
+            self._once_more(tx, row)
         if state == "cancelled":
             tx.run("run_targets_cancel", self.run)
         if outcome.facts is not None:
@@ -110,6 +116,16 @@ class Finish:
         if asked is None and state in ("failed", "timed_out"):
             following.escalate(tx, row, extra)
         return True
+
+    def _once_more(self, tx: Transaction, row: asking.RunRow) -> None:
+        """What may be done again though nobody knows how it ended is, a few times, once its time is over; its locks hold until then."""
+        told = (loads(text) for (text,) in tx.all("attempt_outcomes", self.run))
+        if (
+            row["idempotent"]
+            and sum(one["state"] == "unknown" or one.get(WAS) == "unknown" for one in told) <= ONCE_MORE_MAX
+        ):
+            deadline_us = tx.one("attempt_deadline", self.run, self.number)[0]
+            tx.run("run_once_more_at", max(deadline_us, tx.now_us), self.run)
 
     def _goes_on(self, tx: Transaction, row: asking.RunRow, extra: dict[str, Any]) -> bool:
         """Whether another attempt follows: it is tried again, or other targets have their turn."""

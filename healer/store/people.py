@@ -58,6 +58,9 @@ class LockInUse(errors.RequestError):
     status = 409
 
 
+DAEMON: Final = "daemon"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """What became of a wish. `state`: that of the run now. `tokens`: attempts that have to be ended. `before`: who had asked already."""
@@ -153,7 +156,8 @@ class Resolve:
         again = self.state == "queued"
         if self.state == "queued":
             self._budgets(tx, ends)
-            tx.run("run_fresh", tx.now_us, self.run)
+            if self.actor != DAEMON:  # nobody's word for it that it is still needed
+                tx.run("run_fresh", tx.now_us, self.run)
             following.queue_attempt(tx, self.run, tx.now_us)
         else:
             targets = [target for number, _ in ends for target in finishing.targets_of(tx, self.run, number)]
@@ -182,7 +186,7 @@ class Resolve:
             "withdrawn" if self.never and self.state == "queued" else "failed" if self.state == "queued" else self.state
         )
         (before,) = tx.one("attempt_outcome", self.run, number)
-        text = dumps((loads(before) if before else {}) | {"state": state, "summary": summary})
+        text = dumps((loads(before) if before else {}) | {"state": state, "summary": summary, finishing.WAS: "unknown"})
         tx.must(
             "attempt_settle",
             state,
@@ -302,6 +306,11 @@ def _row(tx: Transaction, run: str) -> asking.RunRow:
     if tx.one("run_state", run) is None:
         raise errors.NotFound("healer runs", what=f"the run {run[:80]!r}")
     return asking.run_row(tx, run)
+
+
+def once_more(tx: Transaction, run: str) -> None:
+    """An unknown run of an idempotent action whose time is over: it is queued again, and its locks are let go until it has them anew."""
+    Resolve(run, "queued", actor=DAEMON, reason="it is idempotent, and its time is over").apply(tx)
 
 
 def _unknown_row(tx: Transaction, run: str) -> asking.RunRow:

@@ -103,6 +103,16 @@ WHERE run = ? AND number = ? AND state = 'running' AND epoch = ?;
 -- name: attempt_take_up
 UPDATE attempt SET epoch = ? WHERE run = ? AND number = ? AND state = 'running';
 
+-- name: attempt_outcomes
+SELECT outcome FROM attempt WHERE run = ? AND purpose = 'effect' AND outcome IS NOT NULL;
+
+-- name: attempt_deadline
+SELECT deadline_us FROM attempt WHERE run = ? AND number = ?;
+
+-- name: run_once_more_at
+-- One that is unknown, and may be done again once its time is over.
+UPDATE run SET look_at_us = ? WHERE id = ? AND state = 'unknown';
+
 -- name: attempts_failed
 -- Of the run's last decision.
 SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run

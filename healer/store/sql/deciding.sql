@@ -96,8 +96,8 @@ WHERE id = ? AND state = ?;
 UPDATE run SET look_at_us = ?, changed_us = ?, detail = ?, explanation = ? WHERE id = ? AND state = 'deferred';
 
 -- name: run_due
--- Runs whose gate can pass now, and those for which the time of a person is over.
-SELECT id FROM run WHERE state IN ('deferred', 'awaiting_approval', 'verifying') AND look_at_us <= ? ORDER BY severity, created_us, id LIMIT 5000;
+-- Runs whose gate can pass now, those for which the time of a person is over, and unknown ones that are to be done again.
+SELECT id FROM run WHERE state IN ('deferred', 'awaiting_approval', 'verifying', 'unknown') AND look_at_us <= ? ORDER BY severity, created_us, id LIMIT 5000;
 
 -- name: run_wake
 -- An act ended what held them: look at them with the next tick.
@@ -114,7 +114,8 @@ WHERE a.source = ? AND a.key = ? AND a.cycle <= ? AND a.firing = 1 AND r.state I
 -- name: run_next_look
 SELECT min(at) FROM (SELECT min(look_at_us) AS at FROM run WHERE state = 'deferred' AND look_at_us IS NOT NULL
     UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'awaiting_approval' AND look_at_us IS NOT NULL
-    UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'verifying' AND look_at_us IS NOT NULL);
+    UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'verifying' AND look_at_us IS NOT NULL
+    UNION ALL SELECT min(look_at_us) FROM run WHERE state = 'unknown' AND look_at_us IS NOT NULL);
 
 -- name: run_alert_insert
 INSERT INTO run_alert (run, source, key, cycle, firing) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, key, run) DO NOTHING;
