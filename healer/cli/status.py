@@ -140,6 +140,9 @@ def _counts(status: Mapping[str, Any]) -> Iterator[str]:
         yield "runs     " + (" · ".join(waiting) or "none running, none waiting")
     if status.get("backlog"):
         yield f"backlog  {_number(status['backlog'])} events wait to be decided"
+    if status.get("quarantine"):
+        held = terminal.paint(f"{_number(status['quarantine'])} in quarantine", "red")
+        yield f"events   {held} → {location.again('healer events quarantine list')}"
 
 
 def _rules(status: Mapping[str, Any], width: int | None) -> Iterator[str]:

@@ -27,6 +27,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
     revision = daemon.revision
     (alerts,) = await read.all("status_alerts", since_us, since_us)
     (audit,) = await read.all("audit_head")
+    (quarantine,) = await read.all("status_quarantine")
     return {
         "version": healer.__version__,
         "environment": revision.settings.environment,
@@ -52,6 +53,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "alerts": {"firing": alerts["firing"], "opened": alerts["opened"] or 0, "resolved": alerts["resolved"] or 0},
         "runs": {row["state"]: row["n"] for row in await read.all("status_runs")},
         "backlog": daemon.decider.backlog,
+        "quarantine": quarantine["n"],
         "position": daemon.decider.position,
         "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
         "rule_counters": _rule_counters(daemon.decider.evaluator.running),

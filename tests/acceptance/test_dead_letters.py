@@ -52,6 +52,7 @@ def test_a_crash_loop_ends_with_the_row_set_aside_and_the_rest_healed(
     other = daemon.break_host("h2")
     wait_for(lambda: daemon.states() == ["succeeded"], 60, "the next alert to be healed")
     assert held(daemon) == [(event, "*", KILLED)]
+    assert daemon.get("/status")[1]["quarantine"] == 1
     assert [target for _, target in daemon.lines()] == ["h2"]
     assert decided(daemon, other)["decisions"][0]["outcome"] == "queued"
     told = decided(daemon, event)

@@ -8,6 +8,9 @@ FROM alert;
 SELECT state, count(*) AS n FROM run WHERE state IN ('deferred', 'awaiting_approval', 'queued', 'running', 'verifying', 'unknown')
 GROUP BY state;
 
+-- name: status_quarantine
+SELECT count(*) AS n FROM quarantine WHERE state = 'held';
+
 -- name: status_decisions
 SELECT rule, reason, count(*) AS n FROM decision WHERE seq >= coalesce((SELECT min(seq) FROM journal WHERE at_us > ?), 1 << 62)
 GROUP BY rule, reason;

@@ -20,6 +20,7 @@ STATUS = {
     "alerts": {"firing": 2041, "opened": 1988, "resolved": 1959},
     "runs": {"running": 6, "awaiting_approval": 3, "deferred": 312, "unknown": 1, "succeeded": 5000},
     "backlog": 1200,
+    "quarantine": 2,
     "rules": [
         {"rule": "web/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"cooldown": 988, "target_busy": 175}},
         {"rule": "disk/disk full", "fired": 38, "acted": 38, "healed": 37, "failed": 1, "why_not": {}},
@@ -42,6 +43,7 @@ STORM    since 03:00:41 · 2,114 matches in a minute (limit 200) · calm needed 
 alerts   2,041 firing (+1,988 in 10 min) · 1,959 resolved in 10 min
 runs     6 running · 3 waiting for a person · 312 deferred · 1 unknown → healer runs --unknown --data-dir DIR
 backlog  1,200 events wait to be decided
+events   2 in quarantine → healer events quarantine list
 last 10 min       fired  acted  healed  failed  why not
   web/restart     1,204     41       9      32  cooldown 988, target_busy 175
   disk/disk full     38     38      37       1
