@@ -241,6 +241,13 @@ class Inquiry:
     """To whom an event was delivered; '' where it does not say."""
 
 
+def rule_names(rule: str) -> tuple[str, str, str]:
+    """(activation, ruleset, rule) of a rule's identity where nothing better is known: each of them may have slashes of its own."""
+    activation, _, rest = rule.partition("/")
+    ruleset, _, name = rest.partition("/")
+    return activation, ruleset, name
+
+
 def run_id(activation: str, ruleset: str, rule: str, key: str, ordinal: int, action_index: int) -> str:
     """The id of the run of one action of one match: `r-` and 26 base-32 characters of a SHA-256.
 

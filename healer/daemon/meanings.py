@@ -1,7 +1,8 @@
 """What a scope of the kill switch means, as a digest: a pause may be asked to last until that changes.
 
-Caller: `switching`. Of a rule it is what it matches, what it asks for and its policy, wherever it stands in its file; of what holds rules
-all of these; of a controller its entry; of everything the revision. What an action's files do is no part of a rule.
+Callers: `switching`, `standing` (a controller's, for what an approval is bound to). Of a rule it is what it matches, what it asks for and
+its policy, wherever it stands in its file; of what holds rules all of these; of a controller its entry; of everything the revision. What
+an action's files do is no part of a rule.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def of(scope: str, revision: project.Revision, evaluator: evaluating.Evaluator) 
         return revision.id
     if kind == "controller":
         found = revision.controllers.get(name)
-        return _hash(_controller(found)) if found is not None else GONE
+        return of_controller(found)
     if kind == "activation":
         one = next((one for one in revision.activations if one.name == name), None)
         if one is None:
@@ -53,12 +54,14 @@ def _rulesets(found: Iterable[evaluating.Running]) -> list[Any]:
     return made
 
 
-def _controller(found: controllers.Controller) -> list[Any]:
-    """Without where it stands."""
-    return [
+def of_controller(found: controllers.Controller | None) -> str:
+    """Of its entry, wherever that stands; the same in every process."""
+    if found is None:
+        return GONE
+    return _hash([
         found.type, sorted(found.kinds), sorted(found.target_kinds), found.options, found.inventory, found.targets, found.actions,
         found.concurrency, found.tags,
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def _hash(meant: Any) -> str:

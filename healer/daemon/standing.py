@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import model, policy, project
+from healer.daemon import meanings
 from healer.policy import labels, selecting
 from healer.store import seeing
 
@@ -91,6 +92,7 @@ class Standing:
         self._bounds: dict[tuple[str, str], str] = {}
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
+        self._names: dict[str, tuple[str, str, str]] = {}
         self._views = {one.name: revision.under(one.inventory) for one in revision.activations if one.inventory}
         self._observing = frozenset(one.name for one in revision.activations if one.mode == "observe")
         for activation, ruleset in revision.rulesets():
@@ -98,6 +100,7 @@ class Standing:
                 identity = f"{activation.name}/{ruleset.name}/{rule.name}"
                 self._enabled[identity] = rule.enabled
                 self._activations[identity] = activation
+                self._names[identity] = (activation.name, ruleset.name, rule.name)
 
     @property
     def inhibitions(self) -> tuple[labels.Inhibition, ...]:
@@ -147,7 +150,7 @@ class Standing:
             self._enabled.get(rule, True), self.mode_of(found.name) if found else self.mode, self._pause(), problems, limits,
             self.environment, view.sizes(controller, groups), self._gates.storm, self._gates.inhibitions,
             bound=self._bound(action, controller), wall_offset_us=self._pause.ahead_us(),
-            approvals_max=self.revision.settings.approvals_max,
+            names=self._names.get(rule), approvals_max=self.revision.settings.approvals_max,
         )  # fmt: skip
 
     def _bound(self, action: str, controller: str) -> str:
@@ -160,7 +163,8 @@ class Standing:
                 f"{path}={file.sha256}" for path, file in files.items()
                 if (path == entry.subject if folder and entry else path.startswith(READ_BY_ACTIONS))
             )  # fmt: skip
-            parts = [entry.digest if entry else "", repr(self.revision.controllers.get(controller)), *read]
+            reached = meanings.of_controller(self.revision.controllers.get(controller))
+            parts = [entry.digest if entry else "", reached, *read]
             known = self._bounds[(action, controller)] = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
         return known
 
@@ -179,7 +183,7 @@ class Standing:
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
         if rule not in self._enabled:
             problems = (policy.Problem("disabled", {"rule": rule, "gone": True}), *problems)
-        traits = _traits(self.environment, row, entry)
+        traits = _traits(self.environment, row, entry, self._names.get(rule))
         limits = (
             self.limits(entry, controller, row["action"], traits)
             if catalog
@@ -189,7 +193,9 @@ class Standing:
         return self._of(rule, row["action"], row["controller"], groups, problems, limits)
 
 
-def _traits(environment: str, row: Mapping[str, Any], entry: Any) -> selecting.Traits:
+def _traits(
+    environment: str, row: Mapping[str, Any], entry: Any, names: tuple[str, str, str] | None
+) -> selecting.Traits:
     """What policies may select a run by that waits."""
     groups = frozenset(name for names in row["groups"].values() for name in names)
     actions: tuple[str, ...] = (row["action"],)
@@ -197,5 +203,5 @@ def _traits(environment: str, row: Mapping[str, Any], entry: Any) -> selecting.T
         actions = (row["action"].partition(" ")[0], row["action"])
     return selecting.Traits(
         environment, row["rule"], actions, entry.impact if entry else "high", entry.tags if entry else (),
-        row["labels"].get("source", ""), model.ALERT_SEVERITIES[row["severity"]], tuple(row["targets"]), groups, row["labels"],
+        row["labels"].get("source", ""), model.ALERT_SEVERITIES[row["severity"]], tuple(row["targets"]), groups, row["labels"], names,
     )  # fmt: skip

@@ -200,7 +200,7 @@ class Actor:
             event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")),
             mode=self._standing.mode_of(fired.activation),
             lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
-            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes, names=standing.names,
         )  # fmt: skip
         return asking.Ask(
             candidate=candidate, standing=standing, action_index=action.index,

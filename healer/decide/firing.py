@@ -142,8 +142,13 @@ def traits(
     return selecting.Traits(
         environment, fired.rule, actions, entry.impact if entry else "high", entry.tags if entry else (), fired.row.source,
         word.severity if word is not None and word.severity in model.ALERT_SEVERITIES else "unknown",
-        tuple(sorted(str(one) for one in targets)), groups, labels,
+        tuple(sorted(str(one) for one in targets)), groups, labels, names_of(fired),
     )  # fmt: skip
+
+
+def names_of(fired: Fired) -> tuple[str, str, str]:
+    """(activation, ruleset, rule)"""
+    return fired.activation, fired.ruleset.name, fired.match.rule.name
 
 
 def groups_of(limits: policy.Limits, found: selecting.Traits) -> frozenset[str]:

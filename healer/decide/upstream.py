@@ -113,7 +113,7 @@ class Upstream:
             run=run, rule=fired.rule, action=f"{action.name} {name}", controller=controller,
             targets=tuple(sorted({str(t) for t in targets})), event_us=fired.row.at_us, limits=limits, upstream=True,
             mode=self._standing.mode_of(fired.activation), problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
-            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes,
+            groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes, names=standing.names,
         )  # fmt: skip
         parameters = args.get("module_args") if kind == "module" else args.get("extra_vars")
         return asking.Ask(

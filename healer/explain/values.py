@@ -88,8 +88,8 @@ class Shown:
 
 def of(held: project.Revision, asked: Asked) -> Shown:
     """What holds for such a run. Raises `errors.UnknownAction`, `errors.UnknownTarget`, `errors.NotFound`."""
-    rule = _rule(held, asked.rule)
-    activation = next((one for one in held.activations if rule.startswith(f"{one.name}/")), None)
+    rule, names = _rule(held, asked.rule)
+    activation = next((one for one in held.activations if names and one.name == names[0]), None)
     view = held.under(activation.inventory) if activation is not None else held
     kind = asked.action.partition(" ")[0]
     entry = held.catalog.entries.get(asked.action)
@@ -101,7 +101,7 @@ def of(held: project.Revision, asked: Asked) -> Shown:
     traits = selecting.Traits(
         held.settings.environment, rule, (asked.action,) if entry else tuple(dict.fromkeys((kind, asked.action))),
         entry.impact if entry else "high", entry.tags if entry else (), asked.source, asked.severity,
-        (str(target),) if target else (), frozenset(target.groups if target else ()), {"source": asked.source, **asked.labels},
+        (str(target),) if target else (), frozenset(target.groups if target else ()), {"source": asked.source, **asked.labels}, names,
     )  # fmt: skip
     layers = project.Gates(held).layers(entry, asked.action if entry else "", traits)
     places = _Places(held, entry, rule)
@@ -118,14 +118,17 @@ def of(held: project.Revision, asked: Asked) -> Shown:
 # --- what a run is ----------------------------------------------------------------------------------------------------------
 
 
-def _rule(held: project.Revision, asked: str) -> str:
-    """The identity of a rule; also by its end, where only one ends so."""
-    known = [f"{one.name}/{ruleset.name}/{rule.name}" for one, ruleset in held.rulesets() for rule in ruleset.rules]
+def _rule(held: project.Revision, asked: str) -> tuple[str, tuple[str, str, str] | None]:
+    """The identity of a rule and its names; also by its end, where only one ends so."""
+    known = {
+        f"{one.name}/{ruleset.name}/{rule.name}": (one.name, ruleset.name, rule.name)
+        for one, ruleset in held.rulesets() for rule in ruleset.rules
+    }  # fmt: skip
     if not asked or asked in known:
-        return asked
+        return asked, known.get(asked)
     alike = [one for one in known if one.endswith(f"/{asked}")]
     if len(alike) == 1:
-        return alike[0]
+        return alike[0], known[alike[0]]
     try_ = "one of: " + ", ".join(alike[:ALIKE_MAX]) if alike else errors.nearest(asked, known)
     raise errors.NotFound(try_, what=f"{'one' if alike else 'the'} rule {asked[:200]!r}")
 

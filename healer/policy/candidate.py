@@ -56,6 +56,8 @@ class Candidate:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Group → how many hosts it has."""
     environment: str = ""
+    names: tuple[str, str, str] | None = None
+    """(activation, ruleset, rule) of its rule; None: as `model.rule_names` has them."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -135,5 +137,7 @@ class Standing:
     """A hash of what the rules and files of today say of the run's action: an approval holds for exactly that."""
     wall_offset_us: int = 0
     """By how much the wall clock is ahead of journal time."""
+    names: tuple[str, str, str] | None = None
+    """(activation, ruleset, rule) of a rule that is there."""
     approvals_max: int | None = None
     """So many runs may wait for a person at once; None: any number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from healer import model
 from healer.policy import answers, calendar, labels, reasons
 from healer.policy.candidate import Candidate, View
 
@@ -56,9 +57,9 @@ def inhibition(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
 def _words(candidate: Candidate) -> dict[str, tuple[str, ...]]:
     """What matchers may say of the run itself: a target by its whole name or without its kind."""
     names = [name for target in candidate.targets for name in (target, target.partition(":")[2])]
-    ruleset = "/".join(candidate.rule.split("/", 2)[:2])
+    activation, ruleset, rule = candidate.names or model.rule_names(candidate.rule)
     return {
-        "rule": (candidate.rule, candidate.rule.split("/", 2)[-1]), "ruleset": (ruleset, ruleset.partition("/")[2]),
+        "rule": (candidate.rule, rule), "ruleset": (f"{activation}/{ruleset}", ruleset),
         "action": (candidate.action,), "controller": (candidate.controller,), "target": tuple(names),
         "environment": (candidate.environment,),
     }  # fmt: skip

@@ -6,6 +6,8 @@ import dataclasses
 import fnmatch
 from collections.abc import Mapping, Sequence
 
+from healer import model
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Traits:
@@ -22,6 +24,8 @@ class Traits:
     groups: frozenset[str]
     """Those of its targets."""
     labels: Mapping[str, str]
+    names: tuple[str, str, str] | None = None
+    """(activation, ruleset, rule); None: as `model.rule_names` has them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Select:
 
     def selects(self, traits: Traits) -> bool:
         """Whether a run is selected. One with several targets is, if one of them is."""
-        activation, ruleset, rule = (*traits.rule.split("/", 2), "", "")[:3]
+        activation, ruleset, rule = traits.names or model.rule_names(traits.rule)
         return (
             _one(self.environment, (traits.environment,))
             and _one(self.impact, (traits.impact,))
@@ -52,7 +56,7 @@ class Select:
             and _one(self.targets, self._names(traits))
             and _one(self.tags, traits.tags)
             and _one(self.severity, (traits.severity,))
-            and all(_like(traits.labels.get(name, ""), value) for name, value in self.labels)
+            and all(like(traits.labels.get(name, ""), value) for name, value in self.labels)
         )
 
     def _names(self, traits: Traits) -> Sequence[str]:
@@ -63,11 +67,11 @@ class Select:
 
 
 def _one(wanted: Sequence[str], given: Sequence[str]) -> bool:
-    return not wanted or any(_like(one, pattern) for one in given for pattern in wanted)
+    return not wanted or any(like(one, pattern) for one in given for pattern in wanted)
 
 
-def _like(text: str, pattern: str) -> bool:
-    """Only `*` and `?` mean more than themselves."""
+def like(text: str, pattern: str) -> bool:
+    """Whether a word meets a pattern, in which only `*` and `?` mean more than themselves."""
     return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
 
 

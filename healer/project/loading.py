@@ -34,6 +34,7 @@ from healer.project import (
     mistakes,
     opening,
     revision,
+    selections,
     settings,
     sources,
     tree,
@@ -169,11 +170,14 @@ class _Loading:
         if not written and len(switched_on) == (of_events is not None) and self._is_sound():
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
-        return revision.Revision(
+        made = revision.Revision(
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
             control_by.default, inventories, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
             outside=self.tree.outside,
         )  # fmt: skip
+        if main is not None and self._is_sound():
+            selections.warn(main, made)
+        return made
 
     def _plain(self, reference: str) -> str | None:
         """The text behind a vaulted one, where it can be known here."""

@@ -318,6 +318,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         groups=row["groups"],
         sizes=standing.sizes,
         environment=standing.environment,
+        names=standing.names,
     )
 
 

@@ -98,6 +98,14 @@ def test_a_silence_covers_what_all_its_matchers_mean(matchers: tuple[str, ...], 
     assert [(no.code, no.look_at_us) for no in noes] == ([("silenced", NOW + 60 * S)] if covers else [])
 
 
+@pytest.mark.parametrize(("matcher", "covers"), [
+    ("rule=d/e", True), ("rule=a/b/c/d/e", True), ("rule=c/d/e", False), ("ruleset=c", True), ("ruleset=a/b/c", True), ("ruleset=b", False),
+])  # fmt: skip
+def test_a_silence_knows_names_with_slashes(matcher: str, covers: bool) -> None:
+    view = {"silences": (silence(matcher),), "wall_us": NOW}
+    assert bool(asked(leaving.silence, view, {"rule": "a/b/c/d/e", "names": ("a/b", "c", "d/e")})) is covers
+
+
 def test_of_several_silences_the_last_to_end_is_told() -> None:
     seen = tuple(silence("env=prod", until_s=at, name=f"s-{at}") for at in (60, 90, 30))
     (no,) = asked(leaving.silence, {"silences": seen, "wall_us": NOW}, {"labels": LABELS})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import hypothesis
@@ -33,6 +34,16 @@ TRAITS = Traits(
 ])  # fmt: skip
 def test_what_is_selected(asked: dict[str, Any], selected: bool) -> None:
     assert Select(**asked).selects(TRAITS) is selected
+
+
+@pytest.mark.parametrize(("asked", "selected"), [
+    ({"rulesets": ("web",)}, True), ({"rulesets": ("team/eu/web",)}, True), ({"rulesets": ("eu",)}, False), ({"rulesets": ("team/eu",)}, False),
+    ({"rules": ("is/down",)}, True), ({"rules": ("web/is/down",)}, True), ({"rules": ("team/eu/web/is/down",)}, True), ({"rules": ("down",)}, False),
+])  # fmt: skip
+def test_names_may_have_slashes(asked: dict[str, Any], selected: bool) -> None:
+    """A rulebook in a folder makes an activation with one."""
+    one = dataclasses.replace(TRAITS, rule="team/eu/web/is/down", names=("team/eu", "web", "is/down"))
+    assert Select(**asked).selects(one) is selected
 
 
 def test_what_has_no_target_is_in_no_group() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import pytest
 
 from healer import policy, project
+from healer.daemon import standing
 from healer.policy import brakes, labels, limits, selecting
 
 TRAITS = selecting.Traits(
@@ -116,6 +118,23 @@ def test_all_policies_that_select_a_run_hold_together(write: Any) -> None:
     assert made.blasts == (limits.Blast("default", 3600, None, 20.0, 1, 5, ""),)  # named by none that selects it
     elsewhere = of(held, dataclasses.replace(TRAITS, environment="dev", groups=frozenset({"db"})))
     assert (elsewhere.cooldown_s, elsewhere.attempts) == (600, 3)
+
+
+@pytest.mark.parametrize(
+    ("rules", "cooldown_s"), [("down", 1800), ("web/down", 1800), ("team/web/web/down", 1800), ("web/web/down", 600)]
+)
+def test_a_rule_of_a_rulebook_in_a_folder_is_selected_by_its_name(
+    write: Any, tmp_path: pathlib.Path, rules: str, cooldown_s: float
+) -> None:
+    held = load(write, f"policies: [{{name: p, select: {{rules: ['{rules}']}}, cooldown: 30 minutes}}]\n")
+    row = {
+        "rule": "team/web/web/down", "action": "restart", "controller": "site", "flavor": "catalog", "targets": ["host:web01"],
+        "groups": {"host:web01": ["web"]}, "labels": {}, "severity": 0,
+    }  # fmt: skip
+    found = standing.Standing(held, standing.PauseFile(tmp_path), "active").of_run(row)
+    assert found.names == ("team/web", "web", "down")
+    assert found.limits
+    assert found.limits.cooldown_s == cooldown_s
 
 
 def test_what_a_ruleset_and_a_rule_say_comes_on_top(write: Any) -> None:

@@ -1,0 +1,75 @@
+"""Policies whose `select` names what is not there: such a policy holds nothing back, and nobody would notice. Caller: `loading`.
+
+Words of environments, labels, severities and impacts are not looked at: what they meet is not known before a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from healer import config, errors
+from healer.policy import selecting
+from healer.project import revision
+
+NOUNS: Final = {
+    "actions": "action", "rulesets": "ruleset", "rules": "rule", "sources": "source", "targets": "target", "tags": "tag",
+}  # fmt: skip
+
+
+def warn(document: config.Document, of: revision.Revision) -> None:
+    """Tell of each word of `policies[].select` that meets nothing in the project."""
+    written = document.value.get("policies") if isinstance(document.value, config.Map) else None
+    known = _known(of) if written else {}
+    for policy in written or ():
+        select = policy.get("select") if isinstance(policy, config.Map) else None
+        for key, word, mark in _words(select) if isinstance(select, config.Map) else ():
+            names = known.get(key)
+            if names is not None and not any(selecting.like(name, word) for name in names):
+                noun = NOUNS[key]
+                message = (
+                    f"the policy {policy.get('name')} selects the {noun} {word!r}, and there is none: it holds nothing"
+                )
+                near = errors.nearest(word, names)
+                document.warning("selects-nothing", message, mark, near or _some(names, noun))
+
+
+def _words(select: config.Map) -> Iterator[tuple[str, str, config.Mark | None]]:
+    for key, value in select.items():
+        if isinstance(value, config.Seq):
+            yield from ((key, word, value.items_at[at]) for at, word in enumerate(value) if isinstance(word, str))
+
+
+def _known(of: revision.Revision) -> Mapping[str, Collection[str] | None]:
+    """By key, all that its words may meet; None where that cannot be told."""
+    entries = of.catalog.entries
+    rulesets, rules = dict[str, None](), dict[str, None]()
+    actions = dict.fromkeys((*entries, *revision.UPSTREAM))
+    for activation, ruleset in of.rulesets():
+        name = f"{activation.name}/{ruleset.name}"
+        rulesets |= dict.fromkeys((ruleset.name, name))
+        for rule in ruleset.rules:
+            rules |= dict.fromkeys((rule.name, f"{ruleset.name}/{rule.name}", f"{name}/{rule.name}"))
+            actions |= dict.fromkeys(f"{one.name} {one.args.get('name')}" for one in rule.actions)
+    return {
+        "actions": actions, "rulesets": rulesets, "rules": rules, "sources": of.sources,
+        "targets": _targets(of), "tags": dict.fromkeys(tag for entry in entries.values() for tag in entry.tags),
+    }  # fmt: skip
+
+
+def _targets(of: revision.Revision) -> Collection[str] | None:
+    found = dict[str, None]()
+    for inventory in of.inventories.values():
+        if inventory.partial:
+            return None
+        found |= dict.fromkeys(inventory.hosts)
+        found |= dict.fromkeys(f"host:{name}" for name in inventory.hosts)
+        found |= dict.fromkeys(f"group:{name}" for name in inventory.groups)
+    return found
+
+
+def _some(names: Collection[Any], noun: str) -> str:
+    shown = sorted(map(str, names))[:5]
+    return (
+        f"there are: {', '.join(shown)}" + (" …" if len(names) > 5 else "") if shown else f"there is no {noun} at all"
+    )

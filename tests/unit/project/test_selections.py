@@ -1,0 +1,65 @@
+"""A policy that selects by a name that nothing has holds nothing back: that is told, with what may have been meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from healer import project
+
+Write = Callable[[Mapping[str, str | bytes | None]], Any]
+HEAD = """\
+environment: prod
+sources:
+  am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: "env:TOKEN"}}}}
+  plain: {healer.webhook: {path: plain, auth: {none: true}}}
+policies:
+"""
+
+
+def warned(write: Write, select: str, **more: str) -> list[tuple[int, int, str, str]]:
+    loaded = project.load(write({"healer.yaml": f"{HEAD}- {{name: p, select: {select}, cooldown: 5m}}\n", **more}), {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    return [
+        (one.place.line, one.place.column, one.message, one.try_)
+        for one in loaded.diagnostics
+        if one.code == "selects-nothing"
+    ]
+
+
+@pytest.mark.parametrize("select", [
+    "{actions: [restart, 'cl*', run_playbook, run_module], rulesets: [web, team/web/web], rules: [down, web/down, team/web/web/down]}",
+    "{sources: [am, pl*], targets: [web01, 'host:web0?', 'group:web'], environment: [stage], severity: [info], labels: {x: y}}",
+    "{impact: [high]}", "{}",
+])  # fmt: skip
+def test_what_is_there_is_not_told(write: Write, select: str) -> None:
+    assert warned(write, select) == []
+
+
+@pytest.mark.parametrize(("select", "said", "step"), [
+    ("{actions: [restrt]}", "the policy p selects the action 'restrt', and there is none: it holds nothing", "did you mean 'restart'?"),
+    ("{rulesets: [team/web]}", "the policy p selects the ruleset 'team/web', and there is none: it holds nothing", "did you mean 'team/web/web'?"),
+    ("{rules: [web/web/down]}", "the policy p selects the rule 'web/web/down', and there is none: it holds nothing", "did you mean 'team/web/web/down'?"),
+    ("{sources: [zabbix]}", "the policy p selects the source 'zabbix', and there is none: it holds nothing", "there are: am, healer.api, "),
+    ("{targets: ['group:db']}", "the policy p selects the target 'group:db', and there is none: it holds nothing", "did you mean 'group:web'?"),
+    ("{tags: [linux]}", "the policy p selects the tag 'linux', and there is none: it holds nothing", "there is no tag at all"),
+])  # fmt: skip
+def test_what_is_not_there_is_told_where_it_stands(write: Write, select: str, said: str, step: str) -> None:
+    ((line, column, message, try_),) = warned(write, select)
+    assert (line, column) == (6, len("- {name: p, select: ") + select.index("[") + 2)
+    assert message == said
+    assert try_.startswith(step)
+
+
+def test_each_word_is_told_by_itself(write: Write) -> None:
+    select = "{actions: [restart, gone, lost]}"
+    found = [column - len("- {name: p, select: ") - 1 for _, column, _, _ in warned(write, select)]
+    assert found == [select.index("gone"), select.index("lost")]
+
+
+def test_nothing_is_said_of_hosts_where_not_all_are_known(write: Write) -> None:
+    """An inventory that a program makes."""
+    more = {"inventory/hosts": "plugin: x.y\n", "inventory/more.aws_ec2.yml": "plugin: amazon.aws.aws_ec2\n"}
+    assert warned(write, "{targets: [db01]}", **{**more, "inventory/hosts": "[web]\nweb[01:03]\n"}) == []
