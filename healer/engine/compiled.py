@@ -80,6 +80,13 @@ class Compiled:
     several: bool
     throttled: bool
     facts_max: int | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the peer works in its stream mode: the first rule that is on has a throttle or a `timeout`."""
+        first = self.live[0].rule if self.live else None
+        return first is not None and (first.throttle is not None or first.condition.timed)
+
     """How many facts a session of it keeps; None: as many as it may at most by default."""
 
     @property

@@ -146,11 +146,15 @@ class Pattern(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """A rule's condition; a plain one is an `all` of one pattern. `timeout_us` is the window of an `all` or `not_all`."""
+    """A rule's condition; a plain one is an `all` of one pattern. `timeout_us` is the window of an `all` or `not_all`.
+
+    `timed`: a timeout is written, also one that means nothing (an `all` of one pattern).
+    """
 
     kind: OneOf["all", "any", "not_all"]
     patterns: tuple[Pattern, ...]
     timeout_us: int | None = None
+    timed: bool = False
 
 
 def meaning(node: Any) -> Any:

@@ -2,7 +2,8 @@
 
 Caller: `session`, whose `memory.Memory` holds what waits. A rule is a chain of joins: the events of the patterns so far stand on the left
 of one, the events of its own pattern on the right. An event for the first pattern is propagated at once, one for a later pattern
-waits, newest first, until every pattern has something, and each join turns its results round (semantics 1.4). What an equality between
+waits, newest first, until every pattern has something, and each join turns its results round (semantics 1.4). Where the first rule of a
+ruleset is about time, the peer works in another mode (`at_once`): there each event is propagated as it comes. What an equality between
 two events compares is a key, so that an event meets its own kind only, however many wait.
 """
 
@@ -85,9 +86,23 @@ class Join:
 class Chain:
     """The memory of one rule. `window_us`: the earliest and the latest event of a match are at most that far apart."""
 
-    __slots__ = ("_fired", "_memory", "_recent", "_sides", "_since_us", "_waiting", "joins", "names", "window_us")
+    __slots__ = (
+        "_at_once",
+        "_fired",
+        "_memory",
+        "_recent",
+        "_sides",
+        "_since_us",
+        "_waiting",
+        "joins",
+        "names",
+        "window_us",
+    )
 
-    def __init__(self, steps: Sequence[Step], window_us: int | None, held_in: memory.Memory) -> None:
+    def __init__(
+        self, steps: Sequence[Step], window_us: int | None, held_in: memory.Memory, *, at_once: bool = False
+    ) -> None:
+        self._at_once = at_once
         self.names = tuple(step.name for step in steps)
         self.window_us = window_us
         self.joins = tuple(Join(step) for step in steps[1:])
@@ -116,6 +131,8 @@ class Chain:
         self._memory.put(join.right, key, ((join.turn, -entry.number), entry), (entry,))
         if join.left.size:
             join.late.add(entry)
+        if self._at_once:
+            self._propagate(None)
 
     def fire(self) -> list[Row]:
         """The matches that have become complete, in order. One with an entry twice is none, but takes its entries too."""

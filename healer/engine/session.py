@@ -40,7 +40,7 @@ class Session:
         self.facts = facts.Facts(self.compiled.facts_max)
         self.memory = memory.Memory(round(self.compiled.ruleset.default_events_ttl_s * MICROSECONDS))
         self.chains = {
-            number: joins.Chain(made.steps, made.rule.condition.timeout_us, self.memory)
+            number: joins.Chain(made.steps, made.rule.condition.timeout_us, self.memory, at_once=self.compiled.streams)
             for number, made in enumerate(self.compiled.live) if made.steps
         }  # fmt: skip
         self.windows = throttles.Windows(

@@ -102,6 +102,7 @@ def _condition(kind: Any, parsed: list[grammar.Parsed], timeout_us: int | None =
             for number, one in enumerate(parsed)
         ),
         None if alone and kind == "all" else timeout_us,
+        timeout_us is not None,
     )
 
 

@@ -61,6 +61,33 @@ def test_1_4_the_order_among_several_firings_of_one_rule(
     assert got == order.split()
 
 
+@pytest.mark.parametrize(("first", "order"), [
+    ({"condition": {"all": ["event.q == 1", "event.r == 1"], "timeout": "9 seconds"}}, "3 2 1"), ({"condition": "event.q == 1"}, "1 2 3"),
+    ({"condition": {"all": ["event.q == 1"], "timeout": "9 seconds"}}, "3 2 1"),
+    ({"condition": {"not_all": ["event.q == 1", "event.r == 1"], "timeout": "9 seconds"}}, "3 2 1"),
+    ({"condition": "event.q == 1", "throttle": {"once_within": "9 seconds", "group_by_attributes": ["event.h"]}}, "3 2 1"),
+    ({"condition": "event.q == 1", "throttle": {"once_after": "9 seconds", "group_by_attributes": ["event.h"]}}, "3 2 1"),
+])  # fmt: skip
+@pytest.mark.parametrize("timeout", [{}, {"timeout": "9 seconds"}])
+def test_1_4_where_the_first_rule_is_about_time_what_waits_comes_newest_first(
+    on: Any, first: Any, order: str, timeout: Any
+) -> None:
+    """The peer works in its stream mode then, for all rules of the ruleset; of those behind the first it does not depend on their own."""
+    rules = [first, {"condition": {"all": ["event.a is defined", "event.b is defined"], **timeout}}]
+    step = on.fired(rules, {"b": 1}, {"b": 2}, {"b": 3}, {"a": 1})[-1]
+    assert [str(matches["m_1"]["b"]) for _, matches in step] == order.split()
+
+
+@pytest.mark.parametrize(("waiting", "order"), [
+    ("z:1 z:2 y:3", "32 31"), ("y:1 y:2 z:3", "13 23"), ("z:1 y:2 y:3", "21 31"), ("y:1 z:2 z:3", "13 12"),
+])  # fmt: skip
+def test_1_4_with_a_window_of_three(on: Any, waiting: str, order: str) -> None:
+    """Each event is propagated as it comes, also to a join on whose left nothing is yet."""
+    rule = {**joined(*"xyz"), "timeout": "9 seconds"}
+    step = on.fired([{"condition": rule}], *marked(waiting), *marked("x:4"))[-1]
+    assert [matches["m_1"]["n"] + matches["m_2"]["n"] for _, matches in step] == order.split()
+
+
 def test_1_5_an_event_that_meets_two_patterns_is_a_trap(on: Any) -> None:
     assert on.rules([JOINT], BOTH, {"j": 2}) == [[], []]
     assert on.rules([{"all": ["event.i == 1", "event.i == 1"]}], *[{"i": 1}] * 5) == [[]] * 5
