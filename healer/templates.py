@@ -31,6 +31,10 @@ _REMOVED_FILTERS: Final = ("random", "center", "format", "pprint", "urlize")
 _REMOVED_METHODS: Final = frozenset(
     {"format", "format_map", "center", "ljust", "rjust", "zfill", "expandtabs", "replace", "translate"}
 )
+_SEARCHED_MAX: Final = 1_000
+"""What a text is searched for from its end takes a time of its length with each step."""
+_FROM_THE_END: Final = frozenset({"rsplit", "rfind", "rindex", "rpartition"})
+_CODECS: Final = frozenset({"utf-8", "utf8", "ascii", "latin-1", "latin1", "iso-8859-1", "utf-16", "utf-32"})
 _LARGEST_EXPONENT: Final = 64
 _BITS_MAX: Final = 65_536
 _LONG: Final = (str, bytes, list, tuple)
@@ -53,7 +57,14 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str | bytes) and attr in _REMOVED_METHODS:
             return False
+        if isinstance(obj, int) and attr == "to_bytes":
+            return False
         return super().is_safe_attribute(obj, attr, value)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **named: Any) -> Any:  # noqa: N805 - no name of a template's is taken
+        if isinstance(owner := getattr(__obj, "__self__", None), str | bytes):
+            args = _bounded_call(owner, __obj.__name__, args, named)
+        return super().call(__context, __obj, *args, **named)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str | bytes):
@@ -76,10 +87,46 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
                 if (
                     isinstance(one, str | bytes | list | tuple)
                     and isinstance(other, int)
-                    and len(one) * other > OUTPUT_MAX
+                    and (len(one) * other > OUTPUT_MAX or _size(one) * other > OUTPUT_MAX)
                 ):
                     raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
         return super().call_binop(context, operator, left, right)
+
+
+def _bounded_call(owner: str | bytes, method: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a text's method, once it is certain that what comes of it is neither large nor slow."""
+    if method == "join" and args:
+        things = args[0] if isinstance(args[0], str | bytes | list | tuple) else list(args[0])
+        args = (things, *args[1:])
+        if len(owner) * max(0, len(things) - 1) + _size(things) > OUTPUT_MAX:
+            raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
+    if method in _FROM_THE_END and any(
+        isinstance(one, str | bytes) and len(one) > _SEARCHED_MAX for one in (*args, *named.values())
+    ):
+        raise exceptions.SecurityError(f"{method} looks for at most {_SEARCHED_MAX} characters")
+    if method in ("encode", "decode"):
+        codec = args[0] if args else named.get("encoding", "utf-8")
+        if str(codec).lower().replace("_", "-") not in _CODECS:
+            raise exceptions.SecurityError(f"the encoding {_shown(str(codec))!r} is not available")
+    return args
+
+
+def _size(value: Any) -> int:
+    """About how many characters a value has as a text; it is not looked at further than `OUTPUT_MAX`."""
+    size, waiting = 0, [value]
+    while waiting and size <= OUTPUT_MAX:
+        one = waiting.pop()
+        if isinstance(one, str | bytes):
+            size += len(one)
+        elif isinstance(one, Mapping):
+            size += len(one)
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            size += len(one)
+            waiting += one
+        else:
+            size += 1
+    return size
 
 
 def _bounded_replace(text: object, old: str, new: str, count: int = -1) -> str:
@@ -131,12 +178,18 @@ def _json_of(value: Any, indent: Any = 0) -> int:
     return _count(indent or 0) * (str(value).count(",") + DEPTH_MAX)
 
 
+def _summed(_value: Any, attribute: Any = None, start: Any = 0) -> int:  # noqa: ARG001 - as Jinja names it
+    """Lists would be copied for each that is added."""
+    return 0 if isinstance(start, int | float) else OUTPUT_MAX + 1
+
+
 BOUNDED: Final[Mapping[str, Callable[..., int]]] = {
     "indent": _indented,
     "batch": _cut,
     "slice": _cut,
     "tojson": _json_of,
     "join": _joined,
+    "sum": _summed,
 }
 
 
@@ -153,9 +206,11 @@ def _word(value: Any) -> Any:
 
 
 def _no_secret(value: Any) -> Any:
-    """A vaulted value is known at the moment of use only, so no text can be made with it."""
+    """A vaulted value is known at the moment of use only, so no text can be made with it. Nor with what would be longer than a result."""
     if isinstance(value, model.Reference):
         raise exceptions.SecurityError("a vaulted value has to be the whole of an argument")
+    if isinstance(value, list | tuple | Mapping) and _size(value) > OUTPUT_MAX:
+        raise exceptions.SecurityError(f"the result would be longer than {OUTPUT_MAX}")
     return value
 
 

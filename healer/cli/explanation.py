@@ -18,7 +18,8 @@ WORDS: Final = {
     "taken": "the event went to an earlier rule",
     "throttled": "its throttle was closed",
     "waits": "the event meets a condition of it, and it fires with events that meet the others",
-    "alone": "the event meets a condition of it, and it fires when time is over and the others did not come",
+    "alone": "the event meets a condition of it: it fires when time is over and the others did not come, and is silent where all came",
+    "complete": "the event is the last that it wanted: it is silent",
     "gathered": "its throttle gathers it, and fires when its time is over",
     "counted": "its throttle counts it, and fires with the last of a count",
     "uncounted": "its throttle does not count an event without what it groups by",
@@ -26,7 +27,7 @@ WORDS: Final = {
     "not-decided-yet": "it has not been decided yet",
     "quarantined": "the event was set aside: the ruleset could not digest it",
     "ended": "a rule had ended its rulebook (shutdown)",
-    "not-heard": "its condition holds today, and it did not hear of the event then",
+    "not-heard": "its condition holds today; then it did not hear of the event, or what the rules remembered kept the event from it",
     "absence": "it fires for a field that is missing, and the event has it",
     "absence-over": "it was asked already, and is again once something that has the field has come and gone",
 }

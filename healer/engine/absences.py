@@ -156,7 +156,7 @@ class Absences:
             number: alike.setdefault(repr(conditions.meaning(made.live[number].rule.condition.patterns)), number)
             for number in self.by_rule
         }
-        self._begins_timed = bool(self.by_rule) and _timed(made.live[0])
+        self._begins_timed = made.streams
         self._find = made.having.find
         self._sides = {side: number for number, one in self.by_rule.items() for side in one.sides}
         for one in self.by_rule.values():
@@ -205,10 +205,6 @@ class Absences:
     def would_fire(self, number: int, event: dict[str, Any]) -> bool:
         """Whether the rule would fire with an event. Changes nothing."""
         return number in self.ready and not self.by_rule[number].blocked and number not in self.having(event)
-
-
-def _timed(made: compiled.CompiledRule) -> bool:
-    return made.rule.throttle is not None or made.rule.condition.timeout_us is not None
 
 
 _EVERY: Final = ()

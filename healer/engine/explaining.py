@@ -2,7 +2,8 @@
 
 Caller: `Session.explain`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
 `taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory). An event that may have a part in
-a firing that is still to come: `waits` (for the other conditions of its rule), `alone` (`not_all`: for their not coming), `gathered`
+a firing that is still to come: `waits` (for the other conditions of its rule), `alone` (`not_all`: for their not coming;
+`complete` where it is the last of them, and the rule stays silent), `gathered`
 (`once_after`), `counted` (`accumulate_within`; `uncounted` where it lacks what that groups by).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from healer.engine import chains, compiled, conditions, leaves, memory, normal, rules, throttles, timers, values
+from healer.engine import chains, compiled, conditions, leaves, memory, normal, notall, rules, throttles, values
 
 if TYPE_CHECKING:
     from healer.engine import session
@@ -46,6 +47,8 @@ def tests_of(rule: rules.Rule, events: Mapping[str, dict[str, Any]]) -> list[dic
 Shown = Callable[[Mapping[str, dict[str, Any]]], dict[str, Any]]
 """Says of one test what it saw in events by their names, and whether it holds."""
 
+OVER: Final = "over"
+"""In the place of a throttle: a `not_all` has the event, and no rule after it hears of it."""
 KEPT_MAX: Final = 4096
 _kept: dict[int, tuple[rules.Rule, list[Shown]]] = {}
 """By identity, with the rule itself so that no other gets its number: each decision shows the tests of the rule that fired."""
@@ -140,7 +143,9 @@ def _verdict(
         entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
         return taken_by or ((made.rule.name, "") if fires else None)
     if (timer := of.timers.by_rule.get(number)) is not None:
-        return _timed(made, timer, event, everyone, entry, taken_by)
+        if isinstance(timer, notall.NotAll):
+            return _not_all(made, timer, event, now, entry, taken_by)
+        return _timed(made, event, everyone, entry, taken_by)
     if made.steps:
         return _of_chain(of, number, event, now, entry, taken_by)
     name = made.branch(event)
@@ -162,19 +167,35 @@ def _verdict(
 
 
 def _timed(
-    made: compiled.CompiledRule, timer: timers.Timer, event: dict[str, Any], everyone: bool, entry: dict[str, Any],
-    taken_by: tuple[str, str] | None,
+    made: compiled.CompiledRule, event: dict[str, Any], everyone: bool, entry: dict[str, Any], taken_by: tuple[str, str] | None,
 ) -> tuple[str, str] | None:  # fmt: skip
-    """A rule that time fires. What an earlier rule without a throttle has, it has all the same."""
-    name, gathers = made.branch(event), isinstance(timer, timers.OnceAfter)
+    """`once_after`, which time fires. What an earlier rule without a throttle has, it has all the same."""
+    name = made.branch(event)
     if name is None:
         return taken_by
     entry["match"] = name
-    if taken_by and taken_by[1] and not (gathers and everyone and taken_by[1] == made.throttle_key):
+    if taken_by and taken_by[1] and not (everyone and taken_by[1] == made.throttle_key):
         entry["reason"], entry["taken_by"] = "taken", taken_by[0]
         return taken_by
-    entry["reason"] = "gathered" if gathers else "alone"
-    return (made.rule.name, made.throttle_key) if gathers else taken_by
+    entry["reason"] = "gathered"
+    return made.rule.name, made.throttle_key
+
+
+def _not_all(
+    made: compiled.CompiledRule, timer: notall.NotAll, event: dict[str, Any], now: float, entry: dict[str, Any],
+    taken_by: tuple[str, str] | None,
+) -> tuple[str, str] | None:  # fmt: skip
+    """`not_all`: `complete` where the event is the last that was wanted. It has the event then, also where several rules may have one."""
+    met = [pattern for pattern, branch in enumerate(made.branches) if branch.holds(event)]
+    if not met:
+        return taken_by
+    entry["match"] = made.branches[met[0]].name
+    if taken_by and taken_by[1]:
+        entry["reason"], entry["taken_by"] = "taken", taken_by[0]
+        return taken_by
+    complete = timer.would_close(event, met, round(now * 1_000_000))
+    entry["reason"] = "complete" if complete else "alone"
+    return (made.rule.name, OVER) if complete else taken_by
 
 
 def _of_chain(

@@ -9,11 +9,12 @@ memory go, and what waited for their places goes with them; one that a rule took
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer.engine import memory, slices, timers
 
+_NEWEST: Final = 1 << 62
 SLACK: Final = 1_000
 """So many of what went may wait at a pattern before it is looked through."""
 
@@ -54,6 +55,12 @@ class Queue:
     def turn(self) -> None:
         """The last is the first now."""
         self._back = not self._back
+
+    def copied(self, each: Callable[[memory.Entry], memory.Entry]) -> Queue:
+        """Another with the same order of what `each` makes of the entries."""
+        made = Queue()
+        made.entries, made._back, made.look = collections.deque(map(each, self.entries)), self._back, self.look
+        return made
 
 
 class NotAll:
@@ -97,6 +104,25 @@ class NotAll:
             self._settle(now_us)
         elif self._begun is not None:
             self.deadline_us = self._begun.since_us + self._window_us
+
+    def would_close(self, event: dict[str, Any], patterns: Iterable[int], now_us: int) -> bool:
+        """Whether an event that meets these patterns would be the last of all, which has it then. Changes nothing: tried on a twin."""
+        twins: dict[int, memory.Entry] = {}
+
+        def twin(one: memory.Entry) -> memory.Entry:
+            if one.number not in twins:
+                made = twins[one.number] = memory.Entry(one.number, one.body, one.ref, one.at_us, one.fact)
+                made.gone = one.gone
+            return twins[one.number]
+
+        other = NotAll(self._names, self._window_us, self._ttl_us)
+        other._standing = {at: one._replace(entry=twin(one.entry)) for at, one in self._standing.items()}
+        other._begun = self._begun and self._begun._replace(entry=twin(self._begun.entry))
+        other._waiting = [one.copied(twin) for one in self._waiting]
+        other._ends, other._used, other.deadline_us = self._ends.copy(), self._used, self.deadline_us
+        newest = memory.Entry(_NEWEST, event, 0, now_us, fact=False)
+        other.take(newest, patterns)
+        return newest.gone
 
     def fire(self, at_us: int) -> timers.Due | None:
         """The absence that the window is about, where nothing that happened by itself meanwhile has completed it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import heapq
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -53,20 +54,27 @@ class Grouping:
         """Whether it means the group of an event; one that lacks an attribute has the others."""
         getters = dict(zip(self._names, self._getters, strict=True))
         return all(
-            (get := getters[name]) is not None and self._part(get(event)) == values.typed_key(value)
+            (get := getters[name]) is not None and self._part(get(event)) == _key(value)
             for name, value in pattern.items()
         )
 
     def wanted(self, pattern: Mapping[str, Any]) -> Callable[[Any], bool]:
         """A test of a group's key: whether a retraction that may mean one means it."""
-        parts = {self._names.index(name): values.typed_key(value) for name, value in pattern.items()}
+        parts = {self._names.index(name): _key(value) for name, value in pattern.items()}
         if self._single is not None:
             return lambda key: all(key == part for part in parts.values())
         return lambda key: all(key[place] == part for place, part in parts.items())
 
     @staticmethod
     def _part(value: Any) -> Any:
-        return None if value is values.MISSING or value is values.BROKEN else values.typed_key(value)
+        return None if value is values.MISSING or value is values.BROKEN else _key(value)
+
+
+def _key(value: Any) -> Any:
+    """A group is a key of a map there: of 0.0 and -0.0, which are equal elsewhere, each has its own."""
+    if type(value) is float and value == 0 and math.copysign(1, value) < 0:
+        return ("float", "-0.0")
+    return values.typed_key(value)
 
 
 class OnceWithin:

@@ -23,7 +23,7 @@ RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 DecidedTo = Callable[[], Awaitable[int]]
 """The journal position up to which all is decided and its decisions can be read."""
 RULES_MAX: Final = 2_000
-HEARD: Final = (*later.REASONS, "fires", "taken")
+HEARD: Final = (*later.REASONS, "complete", "fires", "taken")
 """What a fresh session says of an event that its rule heard: where none did, something else was the reason."""
 NO_RULE: Final = ""
 """As the rule that is asked for: only the event, and whether it is decided."""

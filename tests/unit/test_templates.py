@@ -163,12 +163,41 @@ DOUBLED = "{% set a = 'ab' %}" + "{% set a = a OP a %}" * 40 + "{{ a | length }}
         "{% for a in range(60000) %}{% endfor %}{{ loop is defined }}", "{% for a in range(60000) %}{{ loop.length }}{% endfor %}",
         DOUBLED.replace("OP", "~"), DOUBLED.replace("OP", "+"), DOUBLED.replace("'ab'", "[1]").replace("OP", "+"),
         DOUBLED.replace("'ab'", "10 ** 60").replace("OP", "*"), "{{ ((10 ** 60) ** 60) ** 60 }}", "{{ ('ab' * 400000) ~ ('ab' * 400000) }}",
-        "a{{ ('ab' * 400000) ~ ('ab' * 400000) }}",
+        "a{{ ('ab' * 400000) ~ ('ab' * 400000) }}", "{{ ('x' * 30000).join(l) }}", "{{ ('x' * 30000).join(l | map('string')) }}",
+        "{{ ('x' * 3000).join(l | map('string') | list) }}", "{{ [[[['x' * 1000] * 1000] * 1000] * 1000] }}",
+        "a {{ [[[['x' * 1000] * 1000] * 1000] * 1000] }}", "{{ [l] * 1000 | sum(start=[]) }}", "a {{ [l | string] * 300 ~ '' }}{{ deep }}",
+        "a {{ deep }}", "{{ deep ~ '' }}",
     ],
 )  # fmt: skip
 def test_a_rendering_ends_soon_whatever_its_loops_and_texts_are(source: str) -> None:
     with pytest.raises(errors.TemplateError, match=r"more than \d|longer than"):
-        templates.render(source, {"l": list(range(1_000))})
+        templates.render(source, {"l": list(range(1_000)), "deep": deep()})
+
+
+def deep() -> Any:
+    """A list that is small in memory and has no end as a text: each of its two items is the same."""
+    made: Any = "x"
+    for _ in range(40):
+        made = [made, made]
+    return made
+
+
+@pytest.mark.parametrize("source", [
+    "{{ (1).to_bytes(1000000000, 'big') }}", "{{ s.encode('punycode') }}", "{{ s.encode(encoding='idna') }}", "{{ s.rsplit('a' * 1001) }}",
+    "{{ s.rfind('a' * 1001) }}", "{{ s.rpartition('a' * 1001) }}", "{{ s.rindex('a' * 1001) }}",
+])  # fmt: skip
+def test_what_takes_a_time_of_its_own_is_not_there(source: str) -> None:
+    with pytest.raises(errors.TemplateError, match=r"unsafe|not available|at most 1000"):
+        templates.render(source, {"s": "a" * 2_000})
+
+
+@pytest.mark.parametrize(("source", "value"), [
+    ("{{ ', '.join(l) }}", "a, b"), ("{{ '-'.join(l | map('upper')) }}", "A-B"), ("{{ 'ä'.encode('utf-8').decode('UTF_8') }}", "ä"),
+    ("{{ 'a/b/c'.rsplit('/', 1) }}", ["a/b", "c"]), ("{{ [1, 2] | sum }}", 3), ("{{ [1.5] | sum(start=2) }}", 3.5),
+    ("{{ [{'n': 2}, {'n': 3}] | sum(attribute='n') }}", 5), ("{{ ''.join([]) }}", ""), ("{{ l * 2 }}", ["a", "b", "a", "b"]),
+])  # fmt: skip
+def test_what_is_small_is_there(source: str, value: Any) -> None:
+    assert templates.render(source, {"l": ["a", "b"]}) == value
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,10 @@ def test_a_code_without_its_sentence_gets_one(ask, daemon):
     [
         ("absence", "it fires for a field that is missing, and the event has it"),
         ("absence-over", "it was asked already, and is again once something that has the field has come and gone"),
-        ("not-heard", "its condition holds today, and it did not hear of the event then"),
+        (
+            "not-heard",
+            "its condition holds today; then it did not hear of the event, or what the rules remembered kept the event from it",
+        ),
         ("throttled", "its throttle was closed"),
         ("uncounted", "its throttle does not count an event without what it groups by"),
         ("of-tomorrow", "of-tomorrow"),
@@ -155,7 +158,7 @@ a: did not fire at once: its throttle gathers it, and fires when its time is ove
   later  2026-03-01 03:07:22 +01:00: clean_disk, run r-7f3k2m
   later  2026-03-01 03:07:22 +01:00: debug, done
 
-b: did not fire: the event meets a condition of it, and it fires when time is over and the others did not come (within 10 s)
+b: did not fire: the event meets a condition of it: it fires when time is over and the others did not come, and is silent where all came (within 10 s)
 """
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import json
+import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,3 +132,31 @@ def test_what_stands_alone_goes_on_to_the_rules_after_it() -> None:
     told = said(made, {"a": 1, "h": "x"})
     assert (told["alone"], told["plain"]) == (("alone", None), ("fires", None))
     assert [match.rule.name for match in made.post({"a": 1, "h": "x"}, 1)] == ["plain"]
+
+
+@pytest.mark.parametrize("multiple", ["", "  match_multiple_rules: true\n"])
+def test_what_completes_a_not_all_is_seen_by_no_rule_behind_it(multiple: str) -> None:
+    made = engine.Session(testing.load(TIMED.replace("  sources: []\n", f"  sources: []\n{multiple}"))[0])
+    made.post({"a": 1}, 1)
+    event = {"b": 1, "h": "x"}
+    for _ in range(2):  # to be told changes nothing
+        told = said(made, event)
+        assert (told["alone"], told["plain"]) == (("complete", None), ("taken", "alone"))
+    assert made.post(event, 2) == []
+    assert said(made, event)["alone"] == ("alone", None)
+
+
+def test_what_is_told_of_a_not_all_is_what_happens_also_where_some_wait() -> None:
+    """Of random streams: an event that is told as the last that was wanted goes, and any other is heard by the rule behind."""
+    draw, seen = random.Random(7), collections.Counter[str]()
+    for _ in range(60):
+        made, now = engine.Session(testing.load(TIMED)[0]), 0.0
+        for _ in range(14):
+            now += draw.choice([0, 1, 4, 10])
+            made.advance(now)
+            event = {"h": "x", **{key: 1 for key in "ab" if draw.random() < 0.5}}
+            told = said(made, event)
+            fired = [match.rule.name for match in made.post(event, now)]
+            seen[told["alone"][0]] += 1
+            assert ("plain" in fired) == (told["alone"][0] != "complete"), (event, told)
+    assert min(seen["complete"], seen["alone"], seen["no-match"]) > 50

@@ -19,7 +19,7 @@ from healer.engine import patterns
         ("a.b", "a\rb", False), ("(?s)a.b", "a\nb", True), ("a$", "a\n", True), ("a$", "a\r\n", True), ("a$", "a\nb", False),
         (r"a\z", "a\n", False), (r"a\Z", "a\n", True), (r"\s", "\x0b", True), (r"[\s]", "\x0b", True), (r"\h", "\u2003", True),
         (r"\u0041\x42\x{43}", "ABC", True), (r"\011", "\t", True), (r"\R", "\r\n", True), (r"\w", "ä", False),
-        ("[]a]", "]", True), ("[^]a]", "b", True), ("(?i)A", "a", True), (r"\p{IsGreek}", "α", True), (r"\e", "\x1b", True),
+        ("[]a]", "]", True), ("[^]a]", "b", True), ("(?i)A", "a", True), ("(?i-:b)", "B", True), (r"\p{IsGreek}", "α", True), (r"\e", "\x1b", True),
     ],
 )  # fmt: skip
 def test_patterns_match_as_in_java(pattern: str, text: str, wanted: bool) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healer import errors
+from healer import engine, errors, testing
 from healer.engine import rules, throttles
 
 SECOND_US = 1_000_000
@@ -65,3 +65,16 @@ def test_counts_that_were_reached_leave_nothing_behind() -> None:
         assert at(made, number / 1000, "x") is (number % 2 == 1)
     assert made.open == 0
     assert len(made.by_rule[0].order) < 3 * throttles.SLACK
+
+
+def test_zero_and_minus_zero_are_two_groups() -> None:
+    """As there, where a group is a key of a map."""
+    (made,) = testing.load("""
+- name: s
+  hosts: all
+  sources: []
+  rules:
+    - {name: r, condition: event.n is defined, action: {none: }, throttle: {once_within: 9 seconds, group_by_attributes: [event.h]}}
+""")
+    session = engine.Session(made)
+    assert [len(session.post({"n": n, "h": h}, 1)) for n, h in enumerate((0.0, -0.0, 0.0, -0.0, 0))] == [1, 1, 0, 0, 1]
