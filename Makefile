@@ -13,7 +13,7 @@ ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
 
-.PHONY: help run demo test bench bench-peer crash simulate differential fuzz check format build clean distclean
+.PHONY: help run demo test bench bench-peer crash simulate differential fuzz mutate check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,19 +33,22 @@ bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 bench-peer: $(VENV)/dev.stamp ## measure matching beside ansible-rulebook's own engine (Java 17); writes docs/benchmarks-peer.md (10 minutes)
 	@$(ON_PATH) python bench/peer.py
 
-crash: $(VENV)/dev.stamp ## kill -9 a daemon under load, 30 times at known places; writes docs/kill-report.md (1 minute)
-	@$(ON_PATH) KILLS=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py
+crash: $(VENV)/dev.stamp ## kill -9 a daemon 30 times under load, then at each place of a play, until none is left; writes docs/kill-report.md (18 minutes)
+	@$(ON_PATH) KILLS=long MATRIX=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py tests/acceptance/test_crash_matrix.py
 	@cat docs/kill-report.md
 
 simulate: $(VENV)/dev.stamp ## random worlds on a virtual clock with crashes at every step: SEEDS=2000 (4 minutes on two cores)
 	@$(ON_PATH) SEEDS=$(or $(SEEDS),2000) python -m pytest -q tests/simulation/test_simulation.py tests/simulation/test_storm.py $(ARGS)
 
-differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 6,250 random cases (Java 17); writes docs/conformance.md (15 minutes)
+differential: $(VENV)/dev.stamp ## compare with ansible-rulebook's own engine on 8,750 random cases (Java 17); writes docs/conformance.md (20 minutes)
 	@$(ON_PATH) CASES=1250 CONFORMANCE=docs/conformance.md python -m pytest -q tests/rulebooks/test_differential.py
 
 fuzz: $(VENV)/dev.stamp ## look for a text or an event that the rulebook language fails on: 5,000 mutations of each kind (5 minutes)
 	@$(ON_PATH) FUZZ=$(or $(FUZZ),5000) python -m pytest -q tests/rulebooks/test_fuzz.py \
 		|| { echo "a find? put what is falsified as one line into tests/rulebooks/corpus (test_fuzz.py says how), then mend it" >&2; exit 1; }
+
+mutate: $(VENV)/dev.stamp ## change gates, approvals, audit and dedup, see which tests notice; writes docs/mutation-report.md (30 minutes; SAMPLE=60: 1 minute)
+	@$(ON_PATH) python bench/mutate.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(foreach area,$(AREA),--area $(area)) $(if $(AGAIN),--again)
 
 check: $(VENV)/dev.stamp ## lint, format, types, imports
 	@status=0; \

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from healer import errors, telemetry
-from healer.store import blobs, connection, journal, reader, soundness, space, transaction, writer
+from healer.store import blobs, connection, journal, reader, soundness, space, transaction, witness, writer
 
 DATABASE = "healer.db"
 FULL_S = 1.0
@@ -55,7 +55,8 @@ class Store:
     ) -> Store:
         """Open (and create, migrate) the store in `data_dir`; None: in memory.
 
-        Raises `errors.StoreError` (`errors.StoreFull`), `errors.NewerSchema`, `errors.StartError` for one that is damaged or has gone.
+        Raises `errors.StoreError` (`errors.StoreFull`), `errors.NewerSchema`, `errors.StartError` for one that is damaged, older than
+        what was done with it, or has gone.
 
         `memory`: a connection of an earlier in-memory store, to start again on what it committed (as after a crash).
         """
@@ -63,19 +64,23 @@ class Store:
         if path is not None:
             soundness.refuse_lost(path, path.parent / "revisions")
         opened = memory or connection.open_writer(str(path) if path else connection.MEMORY)
+        witnessed = witness.Witness(path) if path else None
         try:
-            if path is not None:
+            if path is not None and witnessed is not None:
                 with contextlib.closing(connection.open_writer(connection.MEMORY)) as fresh:
                     soundness.refuse_damaged(opened, fresh, path)
+                witnessed.refuse_older(opened)
             uid, epoch = _begin(opened, clock())
         except BaseException as error:
             opened.close()
+            if witnessed is not None:
+                witnessed.close()
             if isinstance(error, sqlite3.Error) and path is not None:
                 raise connection.failed(error, path) from error
             raise
         made = writer.Writer(
             opened, epoch, environment, clock, loop=loop, on_rows=on_rows, on_fatal=on_fatal, batch_rows_max=batch_rows_max,
-            none_left=lambda: path is not None and space.lacking(path.parent),
+            none_left=lambda: path is not None and space.lacking(path.parent), witnessed=witnessed,
         )  # fmt: skip
         return cls(opened, uid, epoch, made, path)
 

@@ -20,9 +20,11 @@ SCAN_MAX = 500
 TURNS_MAX = 50
 """So many of those behind the first `SCAN_MAX` are looked at beside them, in turn: what holds those must not hold these."""
 SEVERITIES = 5
-FULL_LOOKS_MAX = 5
+FULL_LOOKS_MAX = 20
 """So many are still asked once a claim has found that none of their like may begin, since no place of the daemon, of their controller or of
 a ramp is free: a storm must not hold the writer."""
+TOLD_LOOKS_MAX = 5
+"""So many of those that have been told what they wait for."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,8 +62,8 @@ class Claim:
         self.limit = limit
         self.standing_of = standing_of
         self.after = after
-        self._full: dict[str, int] = {}
-        """Flavor, or action and controller, or scope of a ramp, of runs of which none may begin → how many came since that was seen."""
+        self._full: dict[str, list[int]] = {}
+        """Flavor, or action and controller, or scope of a ramp, of runs of which none may begin → how many came since it was seen."""
 
     def apply(self, tx: Transaction) -> Claims:
         """Go through the queue by severity and age; each attempt is claimed, left where it is, or taken out with its run."""
@@ -86,7 +88,7 @@ class Claim:
 
     def _one(self, tx: Transaction, run: str, number: int, token: str, claims: Claims) -> None:
         purpose = tx.one("attempt_of", run, number)[0]
-        if self._full and purpose != following.VERIFY and self._is_past(*tx.one("run_like", run)):
+        if self._full and purpose != following.VERIFY and self._is_past(*tx.one("run_like", run, number)):
             return
         row = asking.run_row(tx, run)
         if purpose == following.VERIFY:
@@ -117,21 +119,22 @@ class Claim:
             candidate = _leave_out(tx, candidate, number, decision)
         claims.claimed.append(self._start(tx, row, number, token, candidate, decision))
 
-    def _is_past(self, flavor: str, rule: str, action: str, controller: str) -> bool:
+    def _is_past(self, flavor: str, rule: str, action: str, controller: str, held: str) -> bool:
         """Whether enough of its like were asked since it was seen that none of them may begin."""
+        told, limit = (1, TOLD_LOOKS_MAX) if held else (0, FULL_LOOKS_MAX)
         like = (flavor, _on(action, controller))
         mine = [one for one in self._full if one in like or seeing.covers(one, rule, controller)]
         for one in mine:
-            self._full[one] += 1
-        return any(self._full[one] > FULL_LOOKS_MAX for one in mine)
+            self._full[one][told] += 1
+        return any(self._full[one][told] > limit for one in mine)
 
     def _note_full(self, tx: Transaction, row: asking.RunRow, place: str) -> None:
         if place == gates.THE_DAEMON:
-            self._full.setdefault(row["flavor"], 0)
+            self._full.setdefault(row["flavor"], [0, 0])
         elif place == row["controller"]:
-            self._full.setdefault(_on(row["action"], place), 0)
+            self._full.setdefault(_on(row["action"], place), [0, 0])
         for scope in seeing.ramps_called(tx, place) if place else ():
-            self._full.setdefault(scope, 0)
+            self._full.setdefault(scope, [0, 0])
 
     def _check(self, tx: Transaction, row: asking.RunRow, number: int, token: str, claims: Claims) -> None:
         """An attempt at seeing whether a run helped: the kill switch and full places let it wait, no other gate is asked."""

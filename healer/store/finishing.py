@@ -60,16 +60,9 @@ class Finish:
         outcome = self.outcome
         self.kept.insert(tx)
         ended = tx.run(
-            "attempt_end",
-            outcome.state,
-            tx.now_us,
-            outcome_text(outcome),
-            self.kept.stdout.hash,
-            self.kept.stderr.hash,
-            self.run,
-            self.number,
-            tx.epoch,
-        )
+            "attempt_end", outcome.state, tx.now_us, outcome_text(outcome), self.kept.stdout.hash, self.kept.stderr.hash,
+            self.run, self.number, tx.epoch,
+        )  # fmt: skip
         row = asking.run_row(tx, self.run)
         purpose, wave = tx.one("attempt_of", self.run, self.number)
         extra = loads(row["extra"])

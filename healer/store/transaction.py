@@ -47,6 +47,11 @@ class Transaction:
         self.now_us = max(self.now_us, last_us, audit_us)
         self.appended = []
 
+    @property
+    def records(self) -> int:
+        """How many records the audit has."""
+        return self._frontier.size
+
     def one(self, name: str, *parameters: Any) -> Any:
         """The first row of a named statement, or None."""
         return self.connection.execute(self._sql[name], parameters).fetchone()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from healer import errors, telemetry
-from healer.store import journal, space
+from healer.store import journal, space, witness
 from healer.store.transaction import Transaction
 
 BATCH_ROWS_MAX: Final = 2000
@@ -45,7 +45,7 @@ class Unit(Protocol):
 
 class Writer:
     """Owns the writing connection. `clock` gives journal time in µs; `on_rows` hears of new journal rows after each commit;
-    `none_left` says whether the disk has no room."""
+    `none_left` says whether the disk has no room; `witnessed` is told what is committed."""
 
     def __init__(
         self,
@@ -59,8 +59,10 @@ class Writer:
         on_fatal: Callable[[Exception], None],
         batch_rows_max: int = BATCH_ROWS_MAX,
         none_left: Callable[[], bool] = lambda: False,
+        witnessed: witness.Witness | None = None,
     ) -> None:
         self.tx = Transaction(connection, epoch, environment)
+        self._witness = witnessed
         self._clock = clock
         self._loop = loop
         self._on_rows = on_rows
@@ -74,6 +76,7 @@ class Writer:
         self._written = True
         self._logged_bytes = 0
         self._thread: threading.Thread | None = None
+        self._note()
         if loop is not None:
             self._thread = threading.Thread(target=self._work, name="healer-writer", daemon=True)
             self._thread.start()
@@ -106,6 +109,8 @@ class Writer:
         if self._dead is None:
             self._checkpoint("TRUNCATE")
         self.tx.connection.close()
+        if self._witness is not None:
+            self._witness.close()
         self._dead = self._dead or RuntimeError("the store is closed")
 
     def _inline(self, unit: Unit) -> asyncio.Future[Any]:
@@ -175,9 +180,7 @@ class Writer:
             tx.connection.execute("COMMIT")
         except (sqlite3.Error, errors.Fenced) as error:
             return self._failed(units, error)
-        telemetry.count("store_commits")
-        telemetry.count("store_units", len(units))
-        self.full = False
+        self._committed(len(units))
         return results
 
     def _append_plain(self, rows: list[journal.Row]) -> bool:
@@ -195,10 +198,18 @@ class Writer:
         if not done:
             self.tx.back_to(mark)
             return False
-        telemetry.count("store_commits")
-        telemetry.count("store_units", len(rows))
-        self.full = False
+        self._committed(len(rows))
         return True
+
+    def _committed(self, units: int) -> None:
+        telemetry.count("store_commits")
+        telemetry.count("store_units", units)
+        self.full = False
+        self._note()
+
+    def _note(self) -> None:
+        if self._witness is not None:
+            self._witness.note(self.tx.epoch, self.tx.records, self.tx.last_seq)
 
     def _apply(self, units: Sequence[Unit]) -> list[tuple[Any, Exception | None]]:
         appends = [unit for unit in units if isinstance(unit, journal.Append)]

@@ -169,6 +169,24 @@ def test_a_database_that_has_gone(healed: Any, left: bytes | None) -> None:
     assert "copy" in said
 
 
+def test_a_database_that_is_older_than_what_was_done(healed: Any, wait_for: Callable[..., None]) -> None:
+    """As what took effect since would take effect again."""
+    copy = (healed.data / "healer.db").read_bytes()
+    healed.start()
+    healed.ready()
+    healed.event({"heal": "h1"})
+    wait_for(lambda: healed.states() == ["succeeded"], 60, "it to heal")
+    healed.stop()
+    (healed.data / "healer.db").write_bytes(copy)
+    said = refused(healed, code="store-older", exit_code=2)
+    witness = healed.data / "witness"
+    assert f"whose effects may then happen again: rm {witness}\n" in said
+    witness.unlink()
+    healed.start()
+    healed.ready()
+    assert healed.states() == []
+
+
 DAMAGES: Final = {
     "a table has gone": ("DROP TABLE delivery", "the table delivery is missing"),
     "a guard has gone": ("DROP TRIGGER audit_no_delete", "the trigger audit_no_delete is missing"),

@@ -26,8 +26,8 @@ def _beside(name: str) -> Any:
     return module
 
 
-engines, generating, mutating, walking, examples = map(
-    _beside, ("engines", "generating", "mutating", "walking", "examples")
+engines, generating, windowing, mutating, walking, examples = map(
+    _beside, ("engines", "generating", "windowing", "mutating", "walking", "examples")
 )
 
 

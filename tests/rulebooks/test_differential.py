@@ -15,8 +15,9 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import generating  # conftest.py has put it where it is found
+import generating  # conftest.py has put it where it is found, and the next
 import pytest
+import windowing
 
 from healer import engine, testing
 
@@ -87,10 +88,10 @@ AGREED: dict[str, tuple[int, ...]] = {}
 @functools.lru_cache
 def cases(kind: str) -> list[Any]:
     """The cases of a kind."""
-    return [generating.KINDS[kind](seed) for seed in range(FIRST, FIRST + CASES)]
+    return [windowing.KINDS[kind](seed) for seed in range(FIRST, FIRST + CASES)]
 
 
-@pytest.mark.parametrize("kind", sorted(generating.KINDS))
+@pytest.mark.parametrize("kind", sorted(windowing.KINDS))
 def test_the_same_fires(kind: str, peer: Callable[..., list[dict[str, Any]]]) -> None:
     """All sets of firings; of the orders 98 in a hundred, of the steps that fired anything."""
     asked = [

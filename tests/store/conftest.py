@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pathlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,9 +15,22 @@ from healer import model, policy, store
 from healer.audit import verify
 from healer.store import asking, claiming, deciding, finishing, journal
 
+FAULTS = pathlib.Path(__file__).with_name("faults.py")
 S = 1_000_000
 START_US = 100 * S
 LIMITS = policy.Limits(max_age_s=900, attempts=3, cooldown_s=600, timeout_s=10, concurrency_daemon=20)
+
+
+def _beside(path: pathlib.Path) -> None:
+    """A module of this folder, which is no package; tests import it by its name."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[path.stem] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+_beside(FAULTS)
 
 
 class Kit:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from healer import policy
-from healer.store import claiming, names
+from healer.store import asking, claiming, names
 
 S = 1_000_000
 WIDE = policy.Limits(timeout_s=10)
@@ -83,6 +83,24 @@ def test_an_action_with_few_places_holds_no_other_back_on_its_controller(kit: An
     assert told == [(claiming.FULL_LOOKS_MAX + 1,)], (
         "behind the first few nobody is asked: a storm must not hold the writer"
     )
+
+
+def test_those_that_wait_for_a_place_are_told_one_after_the_other(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each claim tells some more; of those that know it few are asked again."""
+    kit.decide(asked(kit, "busy", 0, limits=ONE))
+    claim(kit, 1)
+    kit.decide(*(asked(kit, f"k{n}", 0, limits=ONE) for n in range(50)))
+    looks: list[str] = []
+    real = asking.run_row
+    monkeypatch.setattr(asking, "run_row", lambda tx, run: (looks.append(run), real(tx, run))[1])
+    told = "SELECT count(*) FROM attempt WHERE state = 'queued' AND held = 'concurrency'"
+    counts = []
+    for _ in range(4):
+        claim(kit, 5)
+        counts.append((kit.rows(told)[0][0], len(looks)))
+        looks.clear()
+    few, many = claiming.TOLD_LOOKS_MAX + 1, claiming.FULL_LOOKS_MAX + 1
+    assert counts == [(many, many), (2 * many - 1, few + many - 1), (50, few + 50 - (2 * many - 1)), (50, few)]
 
 
 def test_turns_go_round(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

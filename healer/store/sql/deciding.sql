@@ -64,8 +64,8 @@ WHERE source = ? AND key = ? AND status = 'firing';
 SELECT source, key, cycle, status, seen_us, ttl_us FROM alert;
 
 -- name: run_like
--- What runs have in common that wait for the same places.
-SELECT flavor, rule, action, controller FROM run WHERE id = ?;
+-- What runs have in common that wait for the same places, and what an attempt was told that it waits for.
+SELECT r.flavor, r.rule, r.action, r.controller, a.held FROM run r JOIN attempt a ON a.run = r.id WHERE r.id = ? AND a.number = ?;
 
 -- name: run_state
 SELECT state, reason, deferred_us FROM run WHERE id = ?;

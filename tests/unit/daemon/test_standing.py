@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -230,3 +232,31 @@ def test_what_waits_is_selected_by_what_its_row_says(
     assert (made.limits.cooldown_s, made.sizes) == (cooldown_s, sizes)
     assert (made.environment, made.wall_offset_us) == ("prod", 42)
     assert made.storm is not None
+
+
+BOUND = """
+import pathlib, sys
+from healer import project
+from healer.daemon import standing
+root = pathlib.Path(sys.argv[1])
+print(standing.Standing(project.load(root, {}).revision, standing.PauseFile(root), "active")._bound("note", "here"))
+"""
+
+
+def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
+    revision: project.Revision, tmp_path: pathlib.Path
+) -> None:
+    """Also where the order of sets, which each process draws anew, is another."""
+
+    def bound(seed: str) -> str:
+        argv = [sys.executable, "-c", BOUND, str(tmp_path / "project")]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed})
+        return done.stdout
+
+    known = {bound(seed) for seed in ("0", "1", "2", "3")}
+    assert len(known) == 1
+    file = tmp_path / "project/controllers.yaml"
+    file.write_text("# where it stands does not count\n" + file.read_text())
+    assert {bound("0")} == known
+    file.write_text(file.read_text().replace("type: local", "type: local, concurrency: 1"))
+    assert {bound("0")} != known
