@@ -12,6 +12,8 @@ PY := $(VENV)/bin/python
 ON_PATH = PATH="$$PWD/$(VENV)/bin:$$PATH"
 # pytest's own: make test ARGS="-k journal -x"
 ARGS ?=
+# Tests run in so many processes, a file in one.
+WORKERS ?= 2
 
 .PHONY: help run demo test bench bench-peer crash simulate differential fuzz mutate check format build clean distclean
 
@@ -25,7 +27,7 @@ demo: $(VENV)/run.stamp ## with `make run` going on: break two things, watch the
 	@$(ON_PATH) demo/demo
 
 test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
-	@$(ON_PATH) python -m pytest $(ARGS)
+	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py

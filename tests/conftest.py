@@ -28,6 +28,12 @@ hypothesis.settings.register_profile("dev", deadline=None, suppress_health_check
 hypothesis.settings.register_profile(
     "ci", deadline=None, suppress_health_check=_slow, derandomize=True, print_blob=True
 )
+# For `make mutate`, where each test runs thousands of times and nobody wants to understand what it found.
+MUTATE = "mutate"
+_found = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+hypothesis.settings.register_profile(
+    MUTATE, deadline=None, suppress_health_check=_slow, derandomize=True, phases=_found, max_examples=30
+)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
@@ -125,6 +131,12 @@ def _reason(longrepr: object) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For tests/simulation."""
     parser.addoption("--seed", type=int, help="simulate this seed alone, and show what happened")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `make mutate`: what takes many examples comes last, since one failure is enough."""
+    if hypothesis.settings.get_current_profile_name() == MUTATE:
+        items.sort(key=lambda item: hasattr(getattr(item, "obj", None), "hypothesis"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -48,10 +48,6 @@ class Frontier:
         """The hashes, 32 bytes each."""
         return b"".join(self.hashes)
 
-    def copy(self) -> Frontier:
-        """An independent copy."""
-        return Frontier(self.size, self.hashes.copy())
-
     def append(self, leaf: bytes) -> None:
         """Grow by one leaf hash."""
         size = self.size

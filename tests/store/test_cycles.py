@@ -42,4 +42,5 @@ def test_what_has_no_lifecycle(alert: Any) -> None:
 
 @pytest.mark.parametrize("status", ["firing", "resolved"])
 def test_what_has_one(status: str) -> None:
-    assert cycles.lifecycle({"key": "k", "status": status}) == ("k", status == "firing")
+    for key in ("k", "k" * 512):
+        assert cycles.lifecycle({"key": key, "status": status}) == (key, status == "firing")

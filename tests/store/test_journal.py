@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from healer import telemetry
 from healer.store import journal
 
 
@@ -120,3 +121,137 @@ def test_the_journal_is_append_only(kit: Any) -> None:
     kit.append()
     with pytest.raises(Exception, match="append-only"):
         kit.connection.execute("UPDATE journal SET body = 'x'")
+
+
+def counted(*names: str) -> list[int]:
+    return [telemetry.read().get(name, 0) for name in names]
+
+
+def test_a_delivery_of_several_rows_is_known_by_its_first(kit: Any) -> None:
+    kit.append(row(b"0"))
+    first = kit.append(row(b"1", delivery="d", digest="x"), row(b"2"), row(b"3"))
+    kit.now_us += 1
+    before = counted("deliveries_duplicate", "deliveries_conflict")
+    again = kit.append(row(b"1", delivery="d", digest="x"), row(b"2"), row(b"3"))
+    assert [(one.seq, one.at_us, one.duplicate, one.conflict) for one in again] == [
+        (seq, first[0].at_us, True, False) for seq in (2, 3, 4)
+    ]
+    assert counted("deliveries_duplicate", "deliveries_conflict") == [before[0] + 1, before[1]]
+    assert kit.rows("SELECT count(*) FROM journal") == [(4,)]
+    assert [one.seq for one in kit.append(row(delivery="other", digest="x"), row())] == [5, 6]
+
+
+def test_other_bytes_under_the_id_of_several_rows_take_none_of_them(kit: Any) -> None:
+    kit.append(row(b"1", delivery="d", digest="x"), row(b"2"))
+    before = counted("deliveries_duplicate", "deliveries_conflict")
+    again = kit.append(row(b"7", delivery="d", digest="y", actor="key:ci"), row(b"8"), row(b"9"))
+    assert [(one.seq, one.duplicate, one.conflict, one.digest) for one in again] == [
+        (1, True, True, journal.CONFLICT)
+    ] * 3
+    assert counted("deliveries_duplicate", "deliveries_conflict") == [before[0] + 1, before[1] + 1]
+    assert kit.record("delivery_conflict")["digest"] == "y"
+    assert kit.rows("SELECT count(*) FROM journal") == [(2,)]
+
+
+def test_ids_of_their_own_are_looked_up_one_by_one(kit: Any) -> None:
+    kit.append(row(delivery="a", digest="x"))
+    mixed = kit.append(row(delivery="a", digest="x"), row(delivery="b", digest="y"))
+    assert [(one.seq, one.duplicate) for one in mixed] == [(1, True), (2, False)]
+    later = kit.append(row(), row(delivery="b", digest="y"))
+    assert [(one.seq, one.duplicate) for one in later] == [(3, False), (2, True)]
+
+
+def test_a_row_is_new_though_it_was_a_duplicate_in_a_batch_that_failed(kit: Any) -> None:
+    (one,) = rows = [row(delivery="d", digest="x")]
+    one.duplicate = True
+    assert [(made.seq, made.duplicate) for made in kit.append(*rows)] == [(1, False)]
+
+
+def test_what_is_kept_of_a_delivery(kit: Any) -> None:
+    kit.append(row(delivery="d", digest="x"))
+    assert kit.rows("SELECT source, id, seq, digest, seen_us FROM delivery") == [("s", "d", 1, "x", kit.now_us)]
+
+
+PLAIN = row(b"1", meta="{}", actor="key:ci")
+
+
+@pytest.mark.parametrize(
+    "more", [{"delivery": "d"}, {"depth": 1}, {"cause": 1}, {"cause": 0}, {"raw_hash": "0"}, {"raw_hash": ""}, {"body_hash": ""}]
+)  # fmt: skip
+def test_only_small_events_from_outside_are_plain(more: dict[str, Any]) -> None:
+    other = journal.Append([PLAIN, row(**more)])
+    assert journal.plain([journal.Append([PLAIN]), journal.Append([PLAIN, PLAIN])]) == [PLAIN] * 3
+    assert journal.plain([journal.Append([PLAIN]), other]) == []
+
+
+def test_appends_with_files_many_rows_and_other_units_are_not_plain() -> None:
+    assert journal.plain([journal.Append([PLAIN], [journal.Blob("0", 1, b"x")])]) == []
+    assert journal.plain([journal.Append([PLAIN]), object()]) == []
+    most = journal.ROWS_PER_STATEMENT
+    assert len(journal.plain([journal.Append([PLAIN] * most)])) == most
+    assert journal.plain([journal.Append([PLAIN] * most), journal.Append([PLAIN])]) == []
+    assert journal.plain([]) == []
+
+
+def test_plain_rows_are_the_same_rows(kit: Any) -> None:
+    kit.append(row(b"0"))
+    tx = kit.store.writer.tx
+    made = [row(b"1", meta='{"a":1}', actor="key:ci"), journal.Row("tick", "healer", None)]
+    made[0].duplicate = True
+    tx.appended, before = [row(b"0")], 1
+    assert journal.insert_guarded(tx, made)
+    assert [(one.seq, one.at_us, one.duplicate) for one in made] == [(2, kit.now_us, False), (3, kit.now_us, False)]
+    assert (tx.last_seq, tx.appended[before:]) == (3, made)
+    names = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+    assert kit.rows(f"SELECT {names} FROM journal WHERE seq > 1 ORDER BY seq") == [
+        (2, tx.part, "event", "s", kit.now_us, 0, None, None, b"1", None, None, '{"a":1}', "key:ci"),
+        (3, tx.part, "tick", "healer", kit.now_us, 0, None, None, None, None, None, None, ""),
+    ]
+
+
+def test_plain_rows_of_another_owner_are_not_taken(kit: Any) -> None:
+    tx = kit.store.writer.tx
+    tx.epoch += 1
+    assert not journal.insert_guarded(tx, [row()])
+    tx.epoch -= 1
+    assert (tx.last_seq, kit.rows("SELECT count(*) FROM journal")) == (0, [(0,)])
+
+
+def test_every_column_of_a_row_is_written(kit: Any) -> None:
+    kit.append()
+    full = journal.Row(
+        "facts", "here", None, actor="run:r", meta="{}", depth=3, cause=1, ordinal=2, body_hash="b", raw_hash="r"
+    )
+    kit.append(full)
+    names = "seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+    assert kit.rows(f"SELECT {names} FROM journal WHERE seq = 2") == [
+        (2, "facts", "here", kit.now_us, 3, 1, 2, None, "b", "r", "{}", "run:r")
+    ]
+
+
+def test_of_a_batch_only_what_is_known_is_left_out(kit: Any) -> None:
+    tx = kit.store.writer.tx
+    kit.append(row(delivery="d", digest="x"), row())
+    kit.append(row(delivery="e", digest="x"))
+    units = [
+        journal.Append([row(delivery="d", digest="x"), row()]), journal.Append([row(delivery="e", digest="x")]),
+        journal.Append([row(delivery="f", digest="x"), row(delivery="e", digest="x"), row()]),
+    ]  # fmt: skip
+    journal.append_all(tx, units)
+    assert [[(one.seq, one.duplicate) for one in unit.rows] for unit in units] == [
+        [(1, True), (2, True)], [(3, True)], [(4, False), (3, True), (5, False)],
+    ]  # fmt: skip
+
+
+def test_a_row_on_its_way_in_has_no_place_yet() -> None:
+    one = journal.Row("event", "s", b"{}", data={})
+    assert (one.seq, one.at_us, one.duplicate, one.conflict, one.data, one.depth) == (0, 0, False, False, {}, 0)
+    assert (one.actor, one.meta, one.cause, one.ordinal, one.delivery, one.digest) == ("", None, None, None, "", "")
+    one.digest = journal.CONFLICT
+    assert not one.conflict
+    one.duplicate = True
+    assert one.conflict
+
+
+def test_how_much_an_append_brings() -> None:
+    assert [journal.Append([PLAIN] * count).weight for count in (1, 3)] == [1, 3]

@@ -51,11 +51,13 @@ def test_canonical_is_a_fixed_point(record: dict[str, Any]) -> None:
     assert records.canonical(json.loads(data)) == data
 
 
-@pytest.mark.parametrize("value", [
-    1.0, 0.5, float("nan"), 2**53 + 1, -(2**53) - 1, {"ü": 1}, {1: 2}, [{"é": 0}], {"a": [1, [2.5]]}, b"bytes", {1, 2}, object(),
+@pytest.mark.parametrize(("value", "said"), [
+    (1.0, "1.0 has no"), (0.5, "0.5 has no"), (float("nan"), "nan has no"), (2**53 + 1, "9007199254740993 is beyond"),
+    (-(2**53) - 1, "-9007199254740993 is beyond"), ({"ü": 1}, "'ü' is not ASCII"), ({1: 2}, "1 is not ASCII"), ([{"é": 0}], "'é' is not ASCII"),
+    ({"a": [1, [2.5]]}, "2.5 has no"), (b"bytes", "b'bytes' has no"), ({1, 2}, "{1, 2} has no"), (object(), "has no"),
 ])  # fmt: skip
-def test_what_has_no_canonical_form(value: Any) -> None:
-    with pytest.raises(ValueError):
+def test_what_has_no_canonical_form(value: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         records.canonical({"value": value})
 
 

@@ -29,3 +29,18 @@ def test_roots_are_those_of_rfc_6962(size: int) -> None:
         frontier.append(tree.leaf_hash(bytes.fromhex(leaf)))
     assert frontier.root().hex() == ROOTS[size]
     assert tree.Frontier.from_bytes(size, frontier.to_bytes()).root().hex() == ROOTS[size]
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_a_tree_grows_on_from_its_edge(size: int) -> None:
+    whole = tree.Frontier()
+    for leaf in LEAVES[:size]:
+        whole.append(tree.leaf_hash(bytes.fromhex(leaf)))
+    again = tree.Frontier.from_bytes(size, whole.to_bytes())
+    again.append(tree.leaf_hash(bytes.fromhex(LEAVES[size])))
+    assert (again.size, again.root().hex()) == (size + 1, ROOTS[size + 1])
+
+
+def test_an_edge_of_another_size_is_no_edge() -> None:
+    with pytest.raises(ValueError, match="3 leaves has 2 hashes, got 32 bytes"):
+        tree.Frontier.from_bytes(3, bytes(32))

@@ -88,6 +88,16 @@ TAMPERING: dict[str, tuple[Callable[[list[Row]], list[Row]], int]] = {
 }
 
 
+SAID = {
+    "first deleted": "record 0: the sequence goes from -1 to 1",
+    "middle deleted": "record 3: the sequence goes from 2 to 4",
+    "last deleted": f"record {COUNT - 1}: the head says {COUNT} records, there are {COUNT - 1}",
+    "all deleted": f"record 0: the head says {COUNT} records, there are 0",
+    "one added": f"record {COUNT}: the head says {COUNT} records, there are {COUNT + 1}",
+}
+"""Tampering → the sentence that an auditor reads first, where it has numbers."""
+
+
 @pytest.mark.parametrize("name", TAMPERING)
 def test_tampering_is_found_where_it_is(name: str) -> None:
     rows, head = audit()
@@ -95,28 +105,69 @@ def test_tampering_is_found_where_it_is(name: str) -> None:
     report = look(tamper(rows), head)
     assert not report.ok
     assert report.first_bad == first_bad
+    assert report.findings[0] == SAID.get(name, report.findings[0])
 
 
-@pytest.mark.parametrize("change", ["size", "root", "chain", "frontier", "frontier_cut"])
-def test_a_head_that_does_not_fit_is_found(change: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "at", "said"),
+    [
+        ("size", COUNT, "head says"), ("root", 0, "another root"), ("chain", COUNT - 1, "chain ends elsewhere"),
+        ("frontier", COUNT - 1, "right edge"), ("frontier_cut", COUNT - 1, "right edge"),
+    ],
+)  # fmt: skip
+def test_a_head_that_does_not_fit_is_found(change: str, at: int, said: str) -> None:
     rows, (size, root, chain, frontier) = audit()
     head = {
         "size": (size + 1, root, chain, frontier), "root": (size, bytes(32), chain, frontier),
         "chain": (size, root, bytes(32), frontier), "frontier": (size, root, chain, bytes(len(frontier))),
         "frontier_cut": (size, root, chain, frontier[:-1]),
     }[change]  # fmt: skip
-    assert not look(rows, head).ok
+    (finding,) = (report := look(rows, head)).findings
+    assert finding.startswith(f"record {at}: ")
+    assert said in finding
+    assert (report.first_bad, report.root) == (at, root.hex())
 
 
-@pytest.mark.parametrize("text", [
-    "no json", "[1]", "null", '{"seq": 2}', '{"at_us":102,"kind":"start","seq":2.0}', '{"seq":2,"seq":2,"at_us":102}', '{"seq":2}',
-    '{"at_us":102,"seq":3}', '{"at_us":"102","seq":2}', '{"at_us":1,"seq":2}', '{"at_us":102,"é":1,"seq":2}',
+@pytest.mark.parametrize("count", [0, 1])
+def test_where_there_is_hardly_a_record_it_is_the_first_that_is_named(count: int) -> None:
+    rows, (size, root, chain, frontier) = audit(count)
+    for head in ((size, root, bytes([1] * 32), frontier), (size, root, chain, bytes(64))):
+        assert look(rows, head).first_bad == 0
+
+
+def test_another_root_is_laid_to_the_first_record_that_is_bad() -> None:
+    rows, head = audit()
+    seq, text, _ = rows[2]
+    rows[2] = (seq, text.replace("daemon", "nobody"), rows[2][2])
+    report = look(rows, head)
+    assert (report.first_bad, [finding.partition(":")[0] for finding in report.findings][-1]) == (2, "record 2")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("no json", "no canonical JSON"), ("[1]", "no canonical JSON"), ("null", "no canonical JSON"), ('{"seq": 2}', "not in canonical form"),
+    ('{"at_us":102,"kind":"start","seq":2.0}', "no canonical JSON"), ('{"seq":2,"seq":2,"at_us":102}', "not in canonical form"),
+    ('{"seq":2}', "it has no time"), ('{"at_us":102,"seq":3}', "says that it is record 3"), ('{"at_us":"102","seq":2}', "it has no time"),
+    ('{"at_us":1,"seq":2}', "its time is before"), ('{"at_us":102,"é":1,"seq":2}', "no canonical JSON"),
 ])  # fmt: skip
-def test_a_record_that_never_was_one_is_found_however_well_it_is_chained(text: str) -> None:
+def test_a_record_that_never_was_one_is_found_however_well_it_is_chained(text: str, said: str) -> None:
     texts = [row[1] for row in audit()[0]]
     texts[2] = text
     report = look(*chained(texts))
     assert (report.ok, report.first_bad) == (False, 2)
+    assert said in report.findings[0]
+
+
+def test_a_text_that_is_no_unicode_is_a_finding_and_no_crash() -> None:
+    rows, head = audit()
+    rows[2] = (2, rows[2][1] + "\udcff", rows[2][2])
+    report = look(rows, head)
+    assert report.first_bad == 2
+    assert [finding for finding in report.findings if "not what was chained" in finding] == [report.findings[0]]
+
+
+def test_records_of_one_moment_are_sound() -> None:
+    texts = [records.canonical({"seq": seq, "at_us": 100}).decode() for seq in range(3)]
+    assert look(*chained(texts)).ok
 
 
 def test_what_is_beyond_it_a_tail_cut_together_with_the_head_and_a_store_written_anew() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from healer.decide import alerts
-from healer.store import cycles
+from healer.store import cycles, deciding
 
 S = 1_000_000
 TTL = 60 * S
@@ -130,6 +130,100 @@ def test_a_forgotten_alert_opens_as_its_first_again_but_one_that_fires_stays() -
     word = known.word("am", said("firing", "fires"), S, TTL)
     assert word is not None
     assert word.cycle == 3
+
+
+def test_a_word_carries_all_that_the_event_said() -> None:
+    known = alerts.Alerts()
+    words = [known.word("am", said(status), S, TTL) for status in ("firing", "firing", "resolved")]
+    texts = {"name": "Disk", "target": "web1", "severity": "critical", "summary": "full"}
+    assert words == [
+        deciding.AlertWord("am", "k", 1, True, True, TTL, **texts),
+        deciding.AlertWord("am", "k", 1, True, False, TTL, **texts),
+        deciding.AlertWord("am", "k", 1, False, False, TTL, **texts),
+    ]
+
+
+def test_the_word_of_what_is_not_followed_is_whole_too() -> None:
+    known = alerts.Alerts()
+    texts = {"name": "Disk", "target": "web1", "severity": "critical", "summary": "full"}
+    assert known.word("am", said("resolved"), S, TTL) == deciding.AlertWord("am", "k", 0, False, False, TTL, **texts)
+    known.word("am", said("firing", "open"), S, TTL)
+    word = known.word("am", said("firing"), S, TTL, 1)
+    assert word == deciding.AlertWord("am", "k", 0, True, False, TTL, **texts, full=1)
+
+
+def test_what_is_kept_of_an_alert_does_not_grow_with_its_repeats() -> None:
+    known = alerts.Alerts()
+    for repeat in range(100):
+        known.word("am", said("firing"), S + repeat // 2, TTL)
+    assert len(known._expiries) == 1
+
+
+def test_a_word_of_then_has_the_cycle_of_then_and_changes_nothing() -> None:
+    known, alert = alerts.Alerts(), said("firing")
+    word = known.of_then("am", alert, 7)
+    assert word == deciding.AlertWord("am", "k", 7, True, False, 0, "Disk", "web1", "critical", "full")
+    assert (alert["cycle"], len(known)) == (7, 0)
+    over = known.of_then("am", said("resolved"), 7)
+    assert over is not None
+    assert over.firing is False
+    assert known.of_then("am", {"key": 5}, 7) is None
+
+
+def test_replay_of_what_opened_long_ago_shows_the_cycle_of_then() -> None:
+    rows = [
+        {"source": source, "key": "k", "seq": seq, "cycle": cycle}
+        for source, seq, cycle in [("am", 5, 1), ("am", 8, 2), ("b", 1, 9)]
+    ]
+    known, openings = alerts.Alerts(), cycles.Openings(rows)
+    known.word("am", said("firing", "other"), S, TTL)
+    shown = [said("firing"), said("firing"), said("firing", "other")]
+    for alert, seq in zip(shown, (6, 8, 6), strict=True):
+        known.recall("am", alert, seq, openings)
+    assert [alert["cycle"] for alert in shown] == [1, 2, 1]
+
+
+def test_a_shorter_time_after_a_reload_ends_sooner_and_a_longer_one_later() -> None:
+    known = alerts.Alerts()
+    known.word("am", said("firing"), S, 10 * TTL)
+    known.word("am", said("firing"), 2 * S, TTL)
+    assert known.next_expiry_us() == 2 * S + TTL
+    known.word("am", said("firing"), 3 * S, 10 * TTL)
+    assert known.next_expiry_us() == 3 * S + 10 * TTL
+    assert known.expire(3 * S + 10 * TTL) == [("am", "k")]
+    assert known.open == 0
+
+
+def test_the_first_of_many_to_end_is_told_and_those_that_ended_together_in_their_order() -> None:
+    known = alerts.Alerts()
+    for key, at_us in (("late", 5 * S), ("soon", S), ("resolved", 0), ("later", 5 * S)):
+        known.word("am", said("firing", key), at_us, TTL)
+    known.word("am", said("resolved", "resolved"), S, TTL)
+    assert known.next_expiry_us() == S + TTL
+    assert known.expire(5 * S + TTL) == [("am", "soon"), ("am", "late"), ("am", "later")]
+    assert (known.open, known.next_expiry_us()) == (0, None)
+
+
+def test_rows_bring_cycle_time_and_end_of_each() -> None:
+    row = {"source": "am", "status": "firing", "ttl_us": TTL}
+    known = alerts.Alerts(
+        [row | {"key": "b", "cycle": 2, "seen_us": 2 * S}, row | {"key": "a", "cycle": 3, "seen_us": S}]
+    )
+    known.heard("am", "b", 3 * S)
+    assert known.expire(S + TTL) == [("am", "a")]
+    assert known.next_expiry_us() == 3 * S + TTL
+    known.become([row | {"key": "c", "cycle": 4, "seen_us": 9 * S}])
+    assert (len(known), known.next_expiry_us()) == (1, 9 * S + TTL)
+    assert known.expire(9 * S + TTL) == [("am", "c")]
+
+
+def test_what_is_heard_of_an_alert_that_does_not_fire_moves_nothing() -> None:
+    known = alerts.Alerts()
+    known.word("am", said("firing"), S, TTL)
+    known.word("am", said("resolved"), 2 * S, TTL)
+    known.heard("am", "k", 50 * S)
+    known.word("am", said("firing"), 3 * S, TTL)
+    assert known.next_expiry_us() == 3 * S + TTL
 
 
 class Model:

@@ -56,9 +56,30 @@ def test_who_asked_may_not_approve_unless_that_is_allowed() -> None:
 def test_who_has_a_say_and_what_is_missing() -> None:
     assert approvals.may_review((Approval((TWO,)),), "ops")
     assert not approvals.may_review((Approval((TWO,)),), "oncall")
-    assert approvals.missing((Approval((TWO,)),), words(("ana", "ops", True))) == [
-        {"name": "two of ops", "roles": ["ops"], "have": 1, "want": 2}
+    said = words(
+        ("ana", "ops", True),
+        ("bo", "ops", False),
+        ("cy", "oncall", True),
+        ("dee", "oncall", True),
+        ("ana", "ops", True),
+    )
+    assert approvals.missing((Approval((ONE, TWO)),), said) == [
+        {"name": "on call", "roles": ["oncall"], "have": 2, "want": 1},
+        {"name": "two of ops", "roles": ["ops"], "have": 1, "want": 2},
     ]
+
+
+def test_where_nothing_says_who_it_is_an_approver_who_did_not_ask() -> None:
+    assert approvals.may_review((), "approver")
+    assert not approvals.may_review((), "operator")
+    assert approvals.excluded((), "key:ana", "key:ana")
+    assert approvals.missing((), []) == [{"name": "one approver", "roles": ["approver"], "have": 0, "want": 1}]
+
+
+def test_one_approval_that_leaves_out_who_asked_does_so_for_all() -> None:
+    asked = (Approval((ONE,), exclude=()), Approval((TWO,), exclude=("author", "requester")))
+    assert approvals.excluded(asked, "key:ana", "key:ana")
+    assert not approvals.excluded((Approval((ONE,), exclude=("author",)),), "key:ana", "key:ana")
 
 
 def test_a_request_keeps_the_thresholds_of_its_moment() -> None:

@@ -68,7 +68,8 @@ def test_who_has_its_place_is_not_stopped_by_it() -> None:
 
 @pytest.mark.parametrize(("budget", "said"), [
     ("policy:at night", "the policy at night"), ("ruleset:a/b", "the policy of a/b"), ("rule:a/b/c", "the policy of a/b/c"),
-    ("action:clean", "the action clean"), ("default:clean", "clean, by default"), ("of_later", "of_later"),
+    ("action:clean", "the action clean"), ("default:clean", "clean, by default"), ("of_later", "of_later"), ("of_later:x", "of_later:x"),
+    ("policy:a:b", "the policy a:b"),
 ])  # fmt: skip
 def test_a_budget_is_named_as_people_wrote_it(budget: str, said: str) -> None:
     assert answers.budget_in_words(budget) == said
@@ -131,10 +132,16 @@ def test_a_verified_success_closes_it_or_the_second_that_nothing_verified(steps:
     assert after(*steps.split()).is_open((BREAKER,)) is is_open
 
 
+def test_each_success_that_nothing_verified_counts_and_a_failure_starts_anew() -> None:
+    assert after("bad", "bad", "bad", "good") == brakes.Failures(tuple(NOW + second * S for second in range(3)), good=1)
+    assert after("bad", "bad", "bad", "good", "bad").good == 0
+    assert after("bad", "bad", "bad", "good", "good") == after("bad", "bad", "bad", "verified") == brakes.Failures()
+
+
 def test_while_it_is_closed_what_is_too_old_is_forgotten() -> None:
     made = brakes.Failures(ago(130, 60.000001, 60)).failed(NOW, (BREAKER,))
     assert made.at_us == ago(60, 0)
-    assert brakes.Failures(ago(100)).failed(NOW, ()).at_us == ago(0)
+    assert brakes.Failures(ago(100, 0.5)).failed(NOW, ()).at_us == ago(0)
 
 
 def test_it_stays_open_however_often_its_trials_fail() -> None:

@@ -82,6 +82,9 @@ def test_seven_is_seven_there(zone: str, when: str, is_open: bool) -> None:
     (Windows(allow=(span(dates=("2028-01-01", "2028-01-01")),)), "2026-03-04T00:00", None),
     (Windows(block=(span(),)), "2026-03-04T00:00", None),
     (Windows(allow=(span(dates=("2020-01-01", "2020-12-31")),)), "2026-03-04T00:00", None),
+    # where the day is still the one before, and already the one after
+    (Windows(allow=(span(hm("20:00-20:10"), zone="Pacific/Honolulu"),)), "2026-03-05T05:00", "2026-03-05T06:00"),
+    (Windows(allow=(span(hm("07:00-07:10"), zone="Pacific/Kiritimati"),)), "2026-03-04T16:00", "2026-03-04T17:00"),
     # the nearer of two zones, also where its day is another
     (Windows(allow=(span(hm("00:30-00:40"), zone="Pacific/Kiritimati"), span(hm("14:00-14:10"), zone="Pacific/Honolulu"))), "2026-03-04T10:45", "2026-03-05T00:00"),
     (Windows(allow=(span(hm("20:00-20:10"), zone="Pacific/Kiritimati"), span(hm("23:55-23:58"), zone="Pacific/Honolulu"))), "2026-03-04T09:57", "2026-03-05T06:00"),
@@ -129,7 +132,7 @@ DAYS = st.sampled_from(
 
 
 @hypothesis.given(st.lists(SPANS, max_size=2), st.lists(SPANS, max_size=2), DAYS, st.integers(0, 2880 * 60))
-@hypothesis.settings(max_examples=150, deadline=None)
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples * 3 // 2, deadline=None)
 def test_the_next_opening_is_the_first_open_minute(allow: Any, block: Any, day: str, second: int) -> None:
     windows = Windows(tuple(allow), tuple(block))
     now = at(f"{day}T00:00") + second * S

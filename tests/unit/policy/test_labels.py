@@ -37,6 +37,7 @@ def test_what_is_no_matcher_is_told(text: str, said: str) -> None:
 @pytest.mark.parametrize(("text", "values", "holds"), [
     ("a=x", ["x"], True), ("a=x", ["y"], False), ("a!=x", ["y"], True), ("a!=x", ["x"], False), ("a=~x.", ["xy"], True), ("a=~x", ["xy"], False),
     ("a!~x.", ["xy"], False), ("a!~x", ["xy"], True), ("a=x", ["y", "x"], True), ("a!=x", ["y", "x"], False), ("a=~.*", [""], True), ("a=", [""], True),
+    ("a=x.", ["xy"], False), ("a!=x.", ["xy"], True), ("a=x.", ["x."], True),
 ])  # fmt: skip
 def test_a_matcher_means_the_whole_value(text: str, values: list[str], holds: bool) -> None:
     assert labels.parse(text).matches(values) is holds
@@ -55,7 +56,8 @@ def test_words_about_the_run_go_before_labels_of_that_name() -> None:
     ({}, {}), ({"labels": {"a": "b", "n": 1, "f": 1.5, "t": True, "l": []}}, {"a": "b", "n": "1", "f": "1.5"}), ({"labels": [1]}, {}),
     ({"name": "Disk", "severity": "critical", "target": "web1"}, {"alertname": "Disk", "severity": "critical", "target": "web1"}),
     ({"name": "Disk", "labels": {"alertname": "Own"}}, {"alertname": "Own"}), ({"labels": {"source": "forged"}}, {}),
-    ({"labels": {"x" * 300: "y" * 300}}, {"x" * 200: "y" * 200}), ({"name": 5}, {}),
+    ({"labels": {"x" * 300: "y" * 300}}, {"x" * 200: "y" * 200}), ({"name": 5}, {}), ({"target": "x" * 300}, {"target": "x" * 200}),
+    ({"labels": {5: "a", "t": False, "z": 0}}, {"5": "a", "z": "0"}), ({"name": 5, "target": "web1"}, {"target": "web1"}),
 ])  # fmt: skip
 def test_the_labels_of_an_alert(alert: dict[str, Any], made: dict[str, str]) -> None:
     assert labels.of_alert(alert, "am") == made | {"source": "am"}
@@ -76,6 +78,17 @@ RULE = labels.Inhibition((("alertname", "NodeDown"),), (("alertname", "ServiceDo
 ])  # fmt: skip
 def test_who_explains_and_who_is_explained(found: dict[str, str], explains: bool, concerns: bool) -> None:
     assert (RULE.explains(found), RULE.concerns(found)) == (explains, concerns)
+
+
+def test_a_label_that_is_not_there_is_an_empty_one() -> None:
+    without = labels.Inhibition((("silent", ""), ("alertname", "NodeDown")), (("muted", ""),), ())
+    assert without.explains({"alertname": "NodeDown"})
+    assert not without.explains({"alertname": "NodeDown", "silent": "x"})
+    assert not without.explains({})
+    assert without.concerns({})
+    assert not without.concerns({"muted": "x"})
+    assert labels.all_match((labels.parse("gone="),), {}, {})
+    assert not labels.all_match((labels.parse("gone=x"),), {}, {})
 
 
 def test_both_have_to_share_the_values_of_equal_also_where_there_is_none() -> None:

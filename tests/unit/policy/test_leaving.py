@@ -89,7 +89,7 @@ LABELS = {"alertname": "DiskFull", "env": "prod", "source": "am"}
     (("alertname=DiskFull",), True), (("alertname=DiskFull", "env=stage"), False), (("alertname=~Disk.*", "env!=stage"), True),
     (("gone=",), True), (("gone!=",), False), (("env=~pro",), False), (("env!~prod|stage",), False), (("source=am",), True),
     (("rule=c",), True), (("rule=a/b/c",), True), (("rule=b/c",), False), (("ruleset=b",), True), (("ruleset=a/b",), True),
-    (("action=clean",), True), (("controller=there",), False), (("environment=dev",), True),
+    (("action=clean",), True), (("controller=there",), False), (("controller=here",), True), (("environment=dev",), True),
     (("target=b",), True), (("target=host:b",), True), (("target=~host:.*",), True), (("target!=b",), False), (("target!=z",), True),
 ])  # fmt: skip
 def test_a_silence_covers_what_all_its_matchers_mean(matchers: tuple[str, ...], covers: bool) -> None:
@@ -104,6 +104,14 @@ def test_a_silence_covers_what_all_its_matchers_mean(matchers: tuple[str, ...], 
 def test_a_silence_knows_names_with_slashes(matcher: str, covers: bool) -> None:
     view = {"silences": (silence(matcher),), "wall_us": NOW}
     assert bool(asked(leaving.silence, view, {"rule": "a/b/c/d/e", "names": ("a/b", "c", "d/e")})) is covers
+
+
+@pytest.mark.parametrize(
+    ("matcher", "covers"), [("target=fe80::1", True), ("target=host:fe80::1", True), ("target=1", False)]
+)
+def test_a_target_is_known_without_its_kind_however_it_is_called(matcher: str, covers: bool) -> None:
+    view = {"silences": (silence(matcher),), "wall_us": NOW}
+    assert bool(asked(leaving.silence, view, {"targets": ("host:fe80::1",)})) is covers
 
 
 def test_of_several_silences_the_last_to_end_is_told() -> None:

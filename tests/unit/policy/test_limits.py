@@ -40,8 +40,12 @@ def test_without_a_layer_nothing_changes() -> None:
         ({"breaker": {"failures": 3, "within": 60.0, "retry_after": 9.0}}, {"breakers": (limits.Breaker(3, 60.0, 9.0),)}),
         ({"blast_radius": BLAST}, {"blasts": (limits.Blast("policy:x", 60, None, 10.0, 1, 5, ""),)}),
         ({"blast_radius": {**BLAST, "of": "web"}}, {"blasts": (limits.Blast("policy:x", 60, None, 10.0, 1, 5, "web"),)}),
+        ({"blast_radius": {**BLAST, "count": 7, "percent": None}}, {"blasts": (limits.Blast("policy:x", 60, 7, None, 1, 5, ""),)}),
         ({"flapping": {"cycles": 4, "within": 60.0}}, {"flapping": (limits.Flapping(4, 60.0),)}),
         ({"windows": WINDOWS}, {"windows": (limits.Windows((limits.Span((0, 1), 420, 1140, "UTC"),), ()),)}),
+        ({"windows": {"block": WINDOWS["allow"]}}, {"windows": (limits.Windows((), (limits.Span((0, 1), 420, 1140, "UTC"),)),)}),
+        ({"windows": {"allow": WINDOWS["allow"]}}, {"windows": (limits.Windows((limits.Span((0, 1), 420, 1140, "UTC"),)),)}),
+        ({"approval": {**APPROVAL, "exclude": ("author",)}}, {"approvals": (limits.Approval((limits.Threshold("one", ("approver",), 1, 1),), ("author",)),)}),
         ({"approval": APPROVAL}, {"approvals": (limits.Approval((limits.Threshold("one", ("approver",), 1, 1),)),)}),
     ],
 )  # fmt: skip

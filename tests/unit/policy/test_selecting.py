@@ -52,6 +52,17 @@ def test_what_has_no_target_is_in_no_group() -> None:
     assert not Select(targets=("*",)).selects(bare)
 
 
+@pytest.mark.parametrize(("rule", "asked", "selected"), [
+    ("a/b/c/d", {"rules": ("c/d",)}, True), ("a/b/c/d", {"rulesets": ("b",)}, True), ("a/b/c/d", {"rules": ("d",)}, False),
+    ("a/b", {"rulesets": ("b",)}, True), ("a/b", {"rules": ("",)}, True), ("a", {"rulesets": ("",)}, True), ("a", {"rules": ("a",)}, True),
+    ("a", {"rulesets": ("a",)}, False), ("", {"rules": ("x",)}, False),
+])  # fmt: skip
+def test_a_rule_is_named_by_what_its_name_has(rule: str, asked: dict[str, Any], selected: bool) -> None:
+    one = Traits("prod", rule, ("x",), "high", (), "am", "unknown", ("host:a:b",), frozenset(), {})
+    assert Select(**asked).selects(one) is selected
+    assert Select(targets=("a:b",)).selects(one)
+
+
 def test_actions_of_ansible_rulebook_are_named_by_their_kind_too() -> None:
     one = Traits(
         "prod", "a/b/c", ("run_playbook", "run_playbook x.yml"), "high", (), "am", "unknown", (), frozenset(), {}

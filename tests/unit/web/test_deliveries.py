@@ -11,7 +11,7 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 
-from healer import errors
+from healer import errors, intake
 from healer.web import deliveries
 
 
@@ -27,6 +27,22 @@ def test_the_wanted_header_goes_before_all_others() -> None:
     assert deliveries.named_by(request(), None) == ""
 
 
+@pytest.mark.parametrize("name", deliveries.SENDERS_HEADERS)
+def test_each_senders_own_header_is_an_id_and_an_empty_one_is_none(name: str) -> None:
+    assert deliveries.named_by(request((name, "1")), None) == "1"
+    assert deliveries.named_by(request((name, ""), ("ce-id", "2"), ("ce-source", "s")), None) == "s#2"
+    assert deliveries.named_by(request((name, "1")), None, names=()) == ""
+
+
+def test_where_one_header_is_wanted_a_cloud_event_has_no_id() -> None:
+    assert deliveries.named_by(request(("ce-id", "1"), ("ce-source", "/a")), "X-Mine") == ""
+
+
+@pytest.mark.parametrize("value", ["x" * 256, " ", "~"])
+def test_an_id_that_can_be_kept(value: str) -> None:
+    assert deliveries.named_by(request(("webhook-id", value)), None) == value
+
+
 def test_a_cloud_event_is_known_by_its_source_and_id() -> None:
     assert deliveries.named_by(request(("ce-id", "1"), ("ce-source", "/a")), None) == "/a#1"
     assert deliveries.named_by(request(("ce-id", "1")), None) == "#1"
@@ -35,12 +51,13 @@ def test_a_cloud_event_is_known_by_its_source_and_id() -> None:
 
 @pytest.mark.parametrize("value", ["x" * 257, "\x7f", "a\tb", "ä", "\udcff"])
 def test_an_id_that_cannot_be_kept_is_refused(value: str) -> None:
-    with pytest.raises(errors.InvalidField):
+    with pytest.raises(errors.InvalidField, match="webhook-id: 1 to 256 printable") as raised:
         deliveries.named_by(request(("webhook-id", value)), None)
+    assert raised.value.fields["field"] == "webhook-id"
 
 
 def test_two_ids_are_refused() -> None:
-    with pytest.raises(errors.InvalidField, match="twice"):
+    with pytest.raises(errors.InvalidField, match=r"webhook-id: .*twice"):
         deliveries.named_by(request(("webhook-id", "1"), ("webhook-id", "2")), None)
 
 
@@ -73,3 +90,44 @@ def test_whatever_is_kept_is_bounded_and_can_be_written(headers: list[tuple[str,
     assert len(orjson.dumps(kept)) < 8 * deliveries.ALL_MAX
     assert len(kept) <= deliveries.HEADERS_MAX
     assert sum(len(name) + len(value) for name, value in kept.items()) <= deliveries.ALL_MAX
+
+
+def test_what_is_too_long_is_cut_and_what_is_too_much_left_out() -> None:
+    assert deliveries.headers_of(request(("X-Long", "v" * 2000))) == {"x-long": "v" * 1024}
+    many = deliveries.headers_of(request(*[(f"X-{number:02}", "v") for number in range(60)]))
+    assert list(many) == [f"x-{number:02}" for number in range(50)]
+    names = [f"x-{number}" for number in range(9)]
+    full = deliveries.headers_of(request(*[(name, "v" * 1020) for name in names], ("x-b", "")))
+    assert list(full) == names[:8]  # 8 × (3 + 1020) is within 8 KiB; one more is not, and nothing after it
+
+
+def test_as_much_as_there_is_room_for_is_kept() -> None:
+    full = [(f"x-{number}", "v" * 1021) for number in range(8)]
+    assert len(deliveries.headers_of(request(*full))) == 8
+    assert len(deliveries.headers_of(request(*full[:7], ("x-10", "v" * 1021)))) == 7
+
+
+def test_what_is_no_text_is_replaced_and_zero_bytes_are_dropped() -> None:
+    assert deliveries.headers_of(request(("x-raw", "a\udcffb\0c"))) == {"x-raw": "a\ufffdbc"}
+
+
+def test_a_callers_key_is_its_own() -> None:
+    assert deliveries.of_caller(request(("Idempotency-Key", "k")), "key:ana") == "key:ana\x1fk"
+    assert deliveries.of_caller(request(("X-GitHub-Delivery", "1")), "key:ana") == ""
+    assert deliveries.of_caller(request(), "key:ana") == ""
+
+
+def test_an_empty_key_is_refused() -> None:
+    with pytest.raises(
+        errors.InvalidField, match="Idempotency-Key: 1 to 256 printable ASCII characters are wanted, got none"
+    ):
+        deliveries.of_caller(request(("Idempotency-Key", "")), "key:ana")
+
+
+def test_a_key_of_another_request_is_told_with_what_came_first() -> None:
+    deliveries.checked(intake.Accepted(1, 0, ["e-7"], [7]), "key:ana\x1fk")
+    with pytest.raises(
+        deliveries.KeyReused, match="the Idempotency-Key 'k' came before with another body, as e-7"
+    ) as raised:
+        deliveries.checked(intake.Accepted(0, 2, ["e-7", "e-8"], [7, 8], conflict=True), "key:ana\x1fk")
+    assert "new key" in raised.value.try_
