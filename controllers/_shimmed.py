@@ -14,12 +14,15 @@ import json
 import math
 import os
 import pathlib
+import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import errors, model, plugins
 from healer.child import jobs, starting
 
+LEFT_LOOK_S: Final = 0.25
 RESULT_BYTES_MAX: Final = 64 << 10
 SUMMARY_CHARACTERS_MAX: Final = 300
 TAIL_BYTES: Final = RESULT_BYTES_MAX + 2
@@ -40,10 +43,6 @@ class TokenUsed(errors.HealerError):
 
     code = "token-used"
     status = 409
-
-
-class NeverBegunError(Exception):
-    """no shim was started, and none will be"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,8 +87,6 @@ class Children:
             raise
         except errors.HealerError as error:
             return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
-        except NeverBegunError as error:
-            return model.Outcome("failed", one_line(f"the shim cannot be started: {error}"))
         return await self._follow(job, jobs.Follower(folder, self.through(output), process))
 
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
@@ -102,8 +99,8 @@ class Children:
         found = await asyncio.to_thread(jobs.look, folder)
         if isinstance(found, jobs.Status):
             return model.Found("ended", await asyncio.to_thread(self._judge, job, folder, found))
-        if found == "running":
-            return model.Found("running")
+        if found == "running" or (found == "unknown" and await _left(job)):
+            return model.Found("running")  # also what a shim left that is gone: it has to be followed to its end
         await asyncio.to_thread(self._scrub, folder)
         if found == "absent":
             return model.Found("absent", detail="it was never started")
@@ -122,7 +119,7 @@ class Children:
             if not _withheld(folder):
                 return None
             self._scrub(folder)
-            raise NeverBegunError(str(error)) from error
+            raise model.NotBegunError(one_line(f"the shim cannot be started: {error}")) from error
 
     def _write(self, job: model.Job, folder: pathlib.Path) -> None:
         try:
@@ -143,20 +140,33 @@ class Children:
         try:
             status = await follower.wait()
         except asyncio.CancelledError:
-            await follower.stop(jobs.KILL_AFTER_S)
+            if await follower.stop(jobs.KILL_AFTER_S) is None:
+                await _end_left(job)
             raise
         except jobs.NoRoom as error:
             self._scrub(follower.folder)
             raise OSError(errno.ENOSPC, str(error)) from error
         except jobs.NeverStarted:
             self._scrub(follower.folder)
-            return model.Outcome("failed", "the shim ended before it started anything")
+            raise model.NotBegunError("the shim ended before it started anything") from None
         except jobs.Lost:
+            await self._outlived(job, follower.folder)
             self._scrub(follower.folder)
             return model.Outcome("unknown", _left_behind(job))
         except OSError as error:  # no descriptor, a broken disk: it may run, so no secret is taken from it
             return model.Outcome("unknown", one_line(f"it cannot be followed: {error}"))
         return await asyncio.to_thread(self._judge, job, follower.folder, status)
+
+    async def _outlived(self, job: model.Job, folder: pathlib.Path) -> None:
+        """The shim is gone, and nobody but us ends what it left when its time is over, or when its end is asked for."""
+        try:
+            until = (folder / "started").stat().st_mtime + job.deadline_s
+            while await _left(job) and time.time() < until:  # noqa: ASYNC110 - processes tell nobody
+                await asyncio.sleep(LEFT_LOOK_S)
+        except OSError:
+            return  # what cannot be looked at is said to be unknown, and named
+        finally:
+            await asyncio.shield(_end_left(job))
 
     def _judge(self, job: model.Job, folder: pathlib.Path, status: jobs.Status) -> model.Outcome:
         self._scrub(folder)
@@ -206,6 +216,29 @@ def _word(status: jobs.Status, folder: pathlib.Path) -> tuple[model.EndState, st
     how = f"exit {status.exit_code}" if status.signal is None else f"killed by signal {status.signal}"
     said = last_line(folder / "stderr") or last_line(folder / "stdout")
     return "failed", one_line(f"{how}: {said}" if said else how)
+
+
+async def _left(job: model.Job) -> list[int]:
+    """What a shim that is gone left in its session."""
+    with contextlib.suppress(OSError):
+        return await asyncio.to_thread(jobs.left, pathlib.Path(job.work_dir), "HEALER_TOKEN", job.token)
+    return []
+
+
+async def _end_left(job: model.Job) -> None:
+    """TERM, and KILL after the grace, to all of it."""
+    until = time.monotonic() + jobs.KILL_AFTER_S
+    told: set[int] = set()
+    while pids := await _left(job):
+        over = time.monotonic() > until
+        for pid in pids:
+            if over or pid not in told:
+                told.add(pid)
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL if over else signal.SIGTERM)
+        if time.monotonic() > until + jobs.KILL_AFTER_S:
+            return  # it hangs in the kernel, or is somebody else's by now
+        await asyncio.sleep(LEFT_LOOK_S)
 
 
 def _left_behind(job: model.Job) -> str:

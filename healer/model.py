@@ -148,6 +148,10 @@ class Job:
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+class NotBegunError(Exception):
+    """what an attempt was to do has not begun, and never will under its token: another attempt may be made at once"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended. `summary` is one line for people; `result` what the action itself reported (JSON).

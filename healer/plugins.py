@@ -188,6 +188,7 @@ class Controller(abc.ABC):
         """Do it, once under this token, and follow it to its end. Cancelling the task stops the work.
 
         OSError for want of space (ENOSPC, EDQUOT): `find` is asked when there is space, and its answer counts as after a crash.
+        `model.NotBegunError`: it is certain that nothing began, so that a new attempt is queued.
         """
 
     @abc.abstractmethod

@@ -142,7 +142,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Puts the guard in place where a skip counts."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what tests start would ignore it too
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's background job: what tests start would ignore it too
         signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.set_event_loop(None)  # else pytest-asyncio makes a loop that nobody closes
     if os.environ.get("CI") == "true":

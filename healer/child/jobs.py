@@ -233,6 +233,15 @@ def pids_with(name: str, value: str) -> list[int]:
     return found
 
 
+def left(folder: pathlib.Path, name: str, value: str) -> list[int]:
+    """Of those the ones that a shim which is gone left in its session: a service that the child has started is in its own."""
+    claim = read_claim(folder)
+    if claim is None or claim.pid <= 0:
+        return []
+    session = {one.pid for one in shim.processes() if one.session == claim.pid != one.pid}
+    return [pid for pid in pids_with(name, value) if pid in session]
+
+
 def cancel(folder: pathlib.Path) -> None:
     """Ask for the end: TERM, and KILL after the grace. The signal alone does, where a full disk takes no file."""
     with contextlib.suppress(OSError):

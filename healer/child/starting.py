@@ -21,10 +21,15 @@ from healer.child import launcher, shim
 ANSWER_S: Final = 5.0
 """So long the launcher may take for a fork; one that takes longer is ended, and what it forked settles by the folder's claim."""
 
+LAUNCHERS_MAX: Final = 5
 UNSEEN: Final = -1
 """The exit code of a shim that is gone and whose end nobody saw."""
 
 _FILE: Final = str(pathlib.Path(launcher.__file__).resolve())
+
+
+class _GoneError(Exception):
+    """the launcher is gone, and had not heard of the folder"""
 
 
 class Started:
@@ -67,12 +72,21 @@ class Launcher:
     def start(self, folder: pathlib.Path) -> Started:
         """Have a shim forked. Raises OSError where none is, or where that cannot be said."""
         with self._lock:
+            if self.gone:  # while this call waited for the lock
+                raise _GoneError
             return self._start(folder)
 
     def _start(self, folder: pathlib.Path) -> Started:
         try:
             self._socket.settimeout(ANSWER_S)
             self._socket.send(os.fsencode(folder))
+        except (BrokenPipeError, ConnectionError):
+            self._give_up()
+            raise _GoneError from None
+        except OSError:
+            self._give_up()
+            raise
+        try:
             while (told := self._hear()) is not None and told[0] == b"ended":
                 self._end(*told[1:])
         except OSError:
@@ -134,13 +148,16 @@ def start(folder: pathlib.Path) -> Started:
     Raises OSError where it cannot be said that one was started; whether one was, the folder's claim says (`jobs.place_tombstone`).
     """
     global _launcher  # noqa: PLW0603 - one a process, as its children are
-    with _making:
-        if _launcher is not None:
-            _launcher.listen()
-        if _launcher is None or _launcher.gone:
-            _launcher = Launcher()
-        launcher_now = _launcher
-    return launcher_now.start(folder)
+    for _ in range(LAUNCHERS_MAX):
+        with _making:
+            if _launcher is not None:
+                _launcher.listen()
+            if _launcher is None or _launcher.gone:
+                _launcher = Launcher()
+            launcher_now = _launcher
+        with contextlib.suppress(_GoneError):
+            return launcher_now.start(folder)
+    raise OSError(errno.ECHILD, "one launcher of shims after the other has ended")
 
 
 def _began(pid: int) -> int | None:

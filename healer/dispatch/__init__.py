@@ -25,7 +25,7 @@ __all__ = ["Dispatcher", "output"]
 CLAIM_MAX: Final = 20
 AT_ONCE_MAX: Final = 200
 BEGINNINGS_MAX: Final = 5
-"""So many times an attempt is begun that finds no space though the store's disk has some."""
+"""So many times an attempt is begun that finds no space though the store's disk has some, or that cannot begin at all."""
 ENDING_S = 20.0
 """So long one that a person ended, and that runs on, is followed; then it is told again."""
 ENDINGS_MAX: Final = 2
@@ -155,10 +155,9 @@ class Dispatcher:
             await self._end_at_once(row["id"], claimed.number, claimed.token, outcome)
             return
         on = ", ".join(claimed.targets) or "no target"
-        bound = logger.bind(
-            run=attempt.run, action=row["action"], controller=row["controller"], targets=claimed.targets
-        )
-        bound.info("run starts: {} on {} by {}", row["action"], on, row["controller"])
+        action, controller = row["action"], row["controller"]
+        bound = logger.bind(run=attempt.run, action=action, controller=controller, targets=claimed.targets)
+        bound.info("run starts: {} on {} by {}", action, on, controller)
         attempt.fresh = True
         self._follow(attempt, attempt.controller.run)
 
@@ -185,11 +184,14 @@ class Dispatcher:
             except asyncio.CancelledError:
                 await self._ended(attempt)
                 return
-            except (
-                Exception
-            ) as error:  # a controller is a plugin: what it raises is a failed attempt, told with its words
+            except Exception as error:  # a plugin's: a failed attempt, told with its words
                 if attempt.ender:
                     await self._ended(attempt)
+                    return
+                if isinstance(error, model.NotBegunError) and (
+                    attempt.number < BEGINNINGS_MAX or await attempt.withheld()
+                ):
+                    await self._take_back(attempt, attempts.PAUSED if await attempt.withheld() else str(error))
                     return
                 if not self._passes(error):
                     outcome = outcomes.raised(error)
@@ -265,9 +267,8 @@ class Dispatcher:
             return
         unit = people.Settle(attempt.token, attempt.run, attempt.number, outcome, kept)
         if await self._store.insist(unit) is not None:
-            logger.bind(run=attempt.run, state=outcome.state).info(
-                "the run that was unknown has ended: {}", outcome.summary
-            )
+            bound = logger.bind(run=attempt.run, state=outcome.state)
+            bound.info("the run that was unknown has ended: {}", outcome.summary)
             await self.forget(attempt.token)
 
     async def _kept(self, attempt: attempts.Attempt, outcome: model.Outcome) -> tuple[model.Outcome, finishing.Kept]:
@@ -304,7 +305,7 @@ class Dispatcher:
         rows = await self._store.reader.all("attempts_running")
         for state in await asyncio.gather(
             *map(self._recover_one, rows)
-        ):  # one that does not answer must not hold the others
+        ):  # one without an answer must not hold the others
             found[state] = found.get(state, 0) + 1
             telemetry.count(f"recovered_{state}")
         for row in await self._store.reader.all("attempts_asked_to_end"):

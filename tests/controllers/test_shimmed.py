@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,11 +29,12 @@ class Site:
         self.folder = tmp_path / "r-1-1"
         self.children = _shimmed.Children(prepare, judge)
         self.heard = b""
+        self.deadline_s = 60.0
 
     def job(self, *argv: str) -> model.Job:
         return model.Job(
             token="r-1-1", run_id="r-1", action="a", kind="command", subject=argv, parameters={}, targets=(),
-            deadline_s=60.0, revision_dir="/", work_dir=str(self.folder),
+            deadline_s=self.deadline_s, revision_dir="/", work_dir=str(self.folder),
         )  # fmt: skip
 
     async def run(self, *argv: str) -> model.Outcome:
@@ -70,13 +72,93 @@ async def test_lost_shim_is_unknown_whatever_fails_in_cleaning_up(
     await wait_for_async(lambda: site.heard)
     for name in broken:
         monkeypatch.setattr(jobs, name, full)
-    os.kill(json.loads((site.folder / "started").read_text())["pid"], signal.SIGKILL)
+    os.utime(site.folder / "started", (0, 0))  # its time is over
+    kill_shim(site)
     try:
         assert (await running).state == "unknown"
         found = await site.children.find(site.job(*argv))
         assert (found.state, "without saying" in found.detail) == ("unknown", True)
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(site.heard), signal.SIGKILL)
+
+
+def kill_shim(site: Site) -> None:
+    os.kill(json.loads((site.folder / "started").read_text())["pid"], signal.SIGKILL)
+
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(120)"
+
+
+async def test_what_a_lost_shim_left_runs_on_and_is_followed_to_its_end(
+    site: Site, wait_for_async: WaitAsync, tmp_path: pathlib.Path
+) -> None:
+    argv = ("/bin/sh", "-c", f"echo $$; until test -e {tmp_path}/go; do sleep 0.05; done")
+    running = asyncio.ensure_future(site.run(*argv))
+    await wait_for_async(lambda: site.heard)
+    kill_shim(site)
+    await wait_for_async(lambda: jobs.look(site.folder) == "unknown")
+    assert (await site.children.find(site.job(*argv))).state == "running"
+    assert not running.done()
+    (tmp_path / "go").touch()
+    outcome = await running
+    assert (outcome.state, outcome.summary) == ("unknown", "the shim ended without saying how the job ended")
+    assert (await site.children.find(site.job(*argv))).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    "way", ["its time is over", "its end is asked for", "after a start", "its end is asked for after a start"]
+)
+async def test_what_a_lost_shim_left_is_ended_in_its_place(
+    site: Site, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """TERM, and KILL after the grace; be it that the daemon that followed it is another."""
+    monkeypatch.setattr(jobs, "KILL_AFTER_S", 0.3)
+    argv = (sys.executable, "-c", STUBBORN)
+    running = asyncio.ensure_future(site.run(*argv))
+    await wait_for_async(lambda: site.heard)
+    (child,) = jobs.pids_with("HEALER_TOKEN", "r-1-1")
+    if "after a start" in way:
+        monkeypatch.setattr(_shimmed, "_end_left", nothing)
+        running.cancel()
+        kill_shim(site)
+        await asyncio.gather(running, return_exceptions=True)
+        monkeypatch.undo()
+        monkeypatch.setattr(jobs, "KILL_AFTER_S", 0.3)
+        site.deadline_s = 60.0 if "asked" in way else 0.0
+        running = asyncio.ensure_future(site.children.follow(site.job(*argv), site.hear))
+        await asyncio.sleep(0)
+    else:
+        kill_shim(site)
+    if "asked" in way:
+        await wait_for_async(lambda: jobs.look(site.folder) == "unknown")
+        running.cancel()
+    elif way == "its time is over":
+        os.utime(site.folder / "started", (0, 0))  # long ago
+    ended = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(ended[0], asyncio.CancelledError) if "asked" in way else ended[0].state == "unknown"
+    await wait_for_async(lambda: not pathlib.Path(f"/proc/{child}").exists() or shim.Process(child).state == "Z")
+
+
+async def nothing(_job: model.Job) -> None:
+    """End nothing: the daemon is gone."""
+
+
+async def test_a_service_that_the_child_of_a_lost_shim_started_goes_on(
+    site: Site, wait_for_async: WaitAsync, tmp_path: pathlib.Path
+) -> None:
+    """It is in a session of its own, and none of what an attempt may end."""
+    argv = ("/bin/sh", "-c", f"setsid sh -c 'echo $$ > {tmp_path}/service; exec sleep 120' & echo $$; exec sleep 120")
+    running = asyncio.ensure_future(site.run(*argv))
+    await wait_for_async(lambda: site.heard and (tmp_path / "service").exists() and (tmp_path / "service").read_text())
+    service = int((tmp_path / "service").read_text())
+    try:
+        kill_shim(site)
         os.kill(int(site.heard), signal.SIGKILL)
+        assert (await running).state == "unknown"
+        assert pathlib.Path(f"/proc/{service}").exists()
+    finally:
+        os.kill(service, signal.SIGKILL)
 
 
 async def test_what_cannot_be_followed_is_unknown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,15 +207,15 @@ def ending(code: int) -> Callable[[pathlib.Path], Ended]:
     return lambda _folder: Ended(code)
 
 
-async def test_start_that_fails_is_a_failure_and_nothing_starts_later(
+async def test_start_that_fails_began_nothing_and_nothing_starts_later(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(_folder: pathlib.Path) -> starting.Started:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(starting, "start", refused)
-    outcome = await site.run("/bin/true")
-    assert (outcome.state, "the shim cannot be started: [Errno 11]" in outcome.summary) == ("failed", True)
+    with pytest.raises(model.NotBegunError, match=r"the shim cannot be started: \[Errno 11\]"):
+        await site.run("/bin/true")
     monkeypatch.undo()
     late = starting.start(site.folder)
     with pytest.raises(jobs.NeverStarted):
@@ -157,10 +239,12 @@ async def test_start_without_an_answer_is_followed_where_it_took_place(
     assert (outcome.state, site.heard) == ("succeeded", b"done\n")
 
 
-async def test_shim_that_started_nothing_is_a_failure(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_shim_that_started_nothing_is_known_to_have_begun_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(starting, "start", ending(shim.EXIT_UNPREPARED))
-    outcome = await site.run("/bin/true")
-    assert (outcome.state, outcome.summary) == ("failed", "the shim ended before it started anything")
+    with pytest.raises(model.NotBegunError, match="the shim ended before it started anything"):
+        await site.run("/bin/true")
 
 
 async def test_no_room_for_the_status_is_raised_and_what_was_not_begun_is_absent(

@@ -130,6 +130,48 @@ async def test_launcher_that_hangs_is_ended_and_the_start_is_an_error(
 
 
 @pytest.mark.usefixtures("fresh")
+def test_launchers_that_are_killed_all_the_time_lose_no_start(tmp_path: pathlib.Path) -> None:
+    """A start that waits while the launcher dies goes to the next one; one of which nobody knows says so."""
+    folders = [prepared(tmp_path / str(number), "/bin/true") for number in range(40)]
+    errors: dict[int, OSError] = {}
+
+    def some(numbers: range) -> None:
+        for number in numbers:
+            try:
+                starting.start(folders[number])
+            except OSError as error:
+                errors[number] = error
+
+    threads = [threading.Thread(target=some, args=(range(first, 40, 4),)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if (used := starting._launcher) is not None:
+            os.kill(used._process.pid, signal.SIGKILL) if used._process.poll() is None else None
+    for thread in threads:
+        thread.join()
+    assert {type(error) for error in errors.values()} <= {ConnectionResetError, ChildProcessError, BrokenPipeError}
+    assert not [error for error in errors.values() if error.errno == 9], (
+        "a socket that is closed is nobody's to write to"
+    )
+
+
+@pytest.mark.usefixtures("fresh")
+def test_start_behind_a_launcher_that_died_goes_to_another(tmp_path: pathlib.Path) -> None:
+    starting.start(prepared(tmp_path / "a", "/bin/true"))
+    before = starting._launcher
+    assert before
+    before._process.kill()
+    before._process.wait(60)
+    with before._lock:
+        before._give_up()
+    with pytest.raises(starting._GoneError):
+        before.start(tmp_path / "b")
+    assert starting.start(prepared(tmp_path / "b", "/bin/true")).pid
+    assert starting._launcher is not before
+
+
+@pytest.mark.usefixtures("fresh")
 def test_fork_that_fails_is_an_error_with_its_number(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> int:
         raise OSError(11, "Resource temporarily unavailable")

@@ -52,7 +52,7 @@ async def test_to_ask_twice_does_not_cut_off_what_ends_it(
     assert (await wish.cancel(run, actor="key:bob"))["asked_before"] == "key:ana"
     stopping = asyncio.create_task(box.dispatcher.stop(0))
     slow.set()
-    assert await asyncio.wait_for(stopping, 30) == 1
+    await asyncio.wait_for(stopping, 30)
     assert (box.said(run)[0], work.cancelled) == ("cancelled", 1)
 
 
