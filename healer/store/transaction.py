@@ -13,10 +13,10 @@ from typing import Any
 import orjson
 
 from healer import errors
-from healer.audit import records, tree
+from healer.audit import notices, records, tree
 from healer.store import journal, names
 
-Mark = tuple[int, bytes, list[bytes], int, int]
+Mark = tuple[int, bytes, list[bytes], int, int, int]
 
 
 class Transaction:
@@ -30,6 +30,8 @@ class Transaction:
         self.now_us = 0
         self.last_seq = 0
         self.appended: list[journal.Row] = []
+        self.told: list[tuple[dict[str, Any], str]] = []
+        """Audit records of this batch that people should hear of, each with its line."""
         self._sql = names.load()
         self._frontier = tree.Frontier()
         self._chain = tree.CHAIN_START
@@ -45,7 +47,7 @@ class Transaction:
         self.last_seq, last_us = self.connection.execute(self._sql["journal_last"]).fetchone()
         audit_us = self.connection.execute(self._sql["audit_last_time"]).fetchone()[0]
         self.now_us = max(self.now_us, last_us, audit_us)
-        self.appended = []
+        self.appended, self.told = [], []
 
     @property
     def records(self) -> int:
@@ -81,17 +83,26 @@ class Transaction:
         self._chain = tree.chain_hash(self._chain, leaf)
         self._frontier.append(leaf)
         self.run("audit_insert", seq, text.decode(), self._chain)
+        if (line := notices.of(record)) is not None:
+            self.told.append((record, line))
         return seq
 
     def mark(self) -> Mark:
         """Where the memory stands, to come back to when a unit fails."""
-        return (self._frontier.size, self._chain, self._frontier.hashes.copy(), self.last_seq, len(self.appended))
+        return (
+            self._frontier.size,
+            self._chain,
+            self._frontier.hashes.copy(),
+            self.last_seq,
+            len(self.appended),
+            len(self.told),
+        )
 
     def back_to(self, mark: Mark) -> None:
         """Forget what a failed unit did."""
-        size, self._chain, hashes, self.last_seq, appended = mark
+        size, self._chain, hashes, self.last_seq, appended, told = mark
         self._frontier = tree.Frontier(size, hashes)
-        del self.appended[appended:]
+        del self.appended[appended:], self.told[told:]
 
     def write_head(self) -> None:
         """Once a batch, before the commit."""

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+from loguru import logger
+
 from healer import errors, telemetry
 from healer.store import journal, space, witness
 from healer.store.transaction import Transaction
@@ -206,6 +208,9 @@ class Writer:
         telemetry.count("store_units", units)
         self.full = False
         self._note()
+        told, self.tx.told = self.tx.told, []
+        for record, line in told:
+            logger.bind(audit=record["seq"], kind=record["kind"], run=record.get("run")).warning("{}", line)
 
     def _note(self) -> None:
         if self._witness is not None:

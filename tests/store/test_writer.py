@@ -6,13 +6,14 @@ import asyncio
 import pathlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from healer import errors, store, telemetry
-from healer.store import connection, deciding, journal, notes, writer
+from healer.store import connection, deciding, journal, notes, transaction, writer
 
 S = 1_000_000
 
@@ -322,3 +323,43 @@ async def test_a_full_disk_that_sqlite_does_not_name_is_waited_out_too(
     tx.connection = sound
     assert [one.seq for one in await box.store.submit(journal.Append([row()]))] == [1]
     assert (box.fatal, box.store.lacks_space()) == ([], False)
+
+
+def test_what_people_should_hear_of_is_told_behind_the_commit_and_only_then(told: list[str]) -> None:
+    kept = store.Store.open(None, lambda: 1, loop=None, environment="test")
+
+    def opened(tx: transaction.Transaction) -> None:
+        tx.audit("breaker_opened", actor="daemon", action="clean", controller="site", failures=3)
+        assert told == []
+
+    def undone(tx: transaction.Transaction) -> None:
+        tx.audit("storm", actor="daemon", matches=9, limit=3, within_ms=1)
+        raise ValueError
+
+    kept.writer.now(Do(opened))
+    with pytest.raises(ValueError):
+        kept.writer.now(Do(undone))
+    kept.writer.now(Do(lambda tx: tx.audit("start", actor="daemon")))
+    assert told == ["the breaker of clean on site is open after 3 failures: it is not started there for a while"]
+    kept.writer.close()
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """The warnings that are logged meanwhile."""
+    lines: list[str] = []
+    handler = logger.add(lambda line: lines.append(str(line.record["message"])), level="WARNING")
+    yield lines
+    logger.remove(handler)
+
+
+class Do:
+    """A unit of a function."""
+
+    weight = 1
+
+    def __init__(self, act: Callable[[transaction.Transaction], Any]) -> None:
+        self._act = act
+
+    def apply(self, tx: transaction.Transaction) -> Any:
+        return self._act(tx)

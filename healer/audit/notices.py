@@ -1,0 +1,45 @@
+"""What people should hear of without asking, said of the audit record that tells it. Caller: `store.writer`, behind the commit.
+
+Until there are channels these are lines of the log. What is told of elsewhere already (the end of an attempt, a cap, an event in
+quarantine) is not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+ENDS: Final = {
+    ("transition", "expired"): "nobody decided on run {run} of {rule} in time: {action} is not done",
+    (
+        "transition",
+        "void",
+    ): "what was to be approved for run {run} of {rule} is something else now: {action} is not done",
+}
+REASONS: Final = {
+    "attempts": "the attempts of {rule} for this alert are used up: {action} is not tried again (run {run})",
+    "stale": "{action} of {rule} is not done, as it would come too late (run {run})",
+}
+"""Why a run is suppressed that its alert may still need."""
+KINDS: Final = {
+    "breaker_opened": "the breaker of {action} on {controller} is open after {failures} failures: it is not started there for a while",
+    "breaker_closed": "the breaker of {action} on {controller} is closed again",
+    "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",
+    "approval_asked": "run {run} waits for a person: {action} of {rule} ({reason}); healer approvals",
+}
+
+
+def of(record: Mapping[str, Any]) -> str | None:
+    """The line for a record; None where there is nothing to tell."""
+    kind, state = record["kind"], record.get("state", "")
+    text = KINDS.get(kind) or ENDS.get((kind, state))
+    if text is None and kind in ("transition", "decision") and state == "suppressed":
+        text = REASONS.get(record.get("reason", ""))
+    return None if text is None else text.format_map(_Shown(record))
+
+
+class _Shown(dict[str, Any]):
+    """A record of a version that has less says `?`."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
