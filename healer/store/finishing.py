@@ -72,7 +72,7 @@ class Finish:
             telemetry.count("outcomes_late")
             return False
         if purpose == following.VERIFY:
-            following.checked(tx, row, extra, outcome)
+            following.checked(tx, row, self.number, outcome)
             return True
         unknown = outcome.state == "unknown"
         tx.run("lane_release" if unknown else "lock_release", self.token)
@@ -106,7 +106,8 @@ class Finish:
         if outcome.facts is not None:
             handing.on(tx, row, outcome.facts)
         telemetry.count(f"attempts_{outcome.state}")
-        if asked is None and state in ("failed", "timed_out"):
+        by_stop = outcome.state == "cancelled"  # of the daemon, where nobody asked
+        if asked is None and state in ("failed", "timed_out") and not by_stop:
             following.escalate(tx, row, extra)
         return True
 
@@ -183,7 +184,8 @@ def end_of_run(outcome: model.Outcome, asked: Asked | None) -> tuple[model.RunSt
     """(state, reason, summary) of a run whose last attempt ended so.
 
     What a person cancelled is cancelled, whatever word its attempt ended with, unless it had succeeded before, or nobody knows. Where
-    the daemon's stop ended it, nobody decided that it shall not happen: it has failed, and a repeat of the alert is a new attempt.
+    the daemon's stop ended it, nobody decided that it shall not happen: it has failed, and a repeat of the alert is a new attempt; nothing
+    escalates for that.
     """
     if outcome.state == "succeeded":
         return "succeeded", "unverified", outcome.summary

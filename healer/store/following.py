@@ -15,7 +15,11 @@ from healer.store.transaction import Transaction, dumps, loads
 
 VERIFY: Final = "verify"
 AGAIN_US: Final = 5_000_000
-"""After a check that failed the next comes so much later at the earliest."""
+"""After a check that failed the next comes so much later, or a fifth of their time where that is less."""
+LOOK_US: Final = 30_000_000
+"""Where the time is over and a check is still to come, it is looked at again so much later."""
+WAITED_FOR: Final = ("", "paused", "concurrency")
+"""What may keep a check waiting beyond the time of its run; whatever else does may never end."""
 BAD: Final = ("failed", "timed_out", "cancelled", "unknown")
 _MS: Final = 1000
 
@@ -130,17 +134,29 @@ def as_check(row: seeing.RunRow) -> seeing.RunRow:
     }  # fmt: skip
 
 
-def checked(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], outcome: model.Outcome) -> None:
-    """An attempt of the verifying action ended: it helped, it is asked again, or its time is over."""
+def checked(tx: Transaction, row: seeing.RunRow, number: int, outcome: model.Outcome) -> None:
+    """An attempt of the verifying action ended: it helped, it is asked again, or its time is over.
+
+    The last one begins at the very end of the time. One that the daemon's own stop ended (`cancelled`; who cancels the run ends it) says
+    nothing and is not the last. After one that a pause held the time begins anew: nobody could look while it went by.
+    """
     if row["state"] != "verifying":
         return
-    again_us = tx.now_us + max(AGAIN_US, min(30_000_000, extra[VERIFY]["within_ms"] * _MS // 10))
     if outcome.state == "succeeded":
         end(tx, row, "succeeded", outcome.summary)
-    elif again_us < row["look_at_us"]:
-        queue(tx, row, extra[VERIFY]["action"], again_us)
-    else:
+        return
+    wanted, detail = loads(row["extra"])[VERIFY], loads(row["detail"])
+    within_us, until_us = wanted["within_ms"] * _MS, detail["until_us"]
+    started_us, held = tx.one("check_began", row["id"], number)
+    if held == "paused":
+        until_us = tx.now_us + within_us
+        fields = dumps({**detail, "until_us": until_us})
+        tx.must("run_verify_until", fields, until_us, row["id"], what=row["id"], old=row["state"], new="verifying")
+    elif started_us >= until_us and outcome.state != "cancelled":
         end(tx, row, "failed", f"not verified: {outcome.summary}")
+        return
+    again_us = tx.now_us + min(AGAIN_US, within_us // 5)
+    queue(tx, row, wanted["action"], again_us if started_us >= until_us else min(again_us, max(until_us, tx.now_us)))
 
 
 def look(tx: Transaction, row: seeing.RunRow) -> str:
@@ -150,7 +166,10 @@ def look(tx: Transaction, row: seeing.RunRow) -> str:
     if "action" not in wanted and seeing.resolved_us(tx, row["id"], row["lifecycle"]) is not None:
         end(tx, row, "succeeded", "the alert is resolved")
         return "succeeded"
-    if row["look_at_us"] is None or tx.now_us < row["look_at_us"] or tx.one("checks_under_way", row["id"])[0]:
+    if row["look_at_us"] is None or tx.now_us < row["look_at_us"]:
+        return "verifying"
+    if any(attempt == "running" or held in WAITED_FOR for attempt, held in tx.all("checks_open", row["id"])):
+        tx.run("run_verify_look", tx.now_us + LOOK_US, row["id"])
         return "verifying"
     end(tx, row, "failed", "not verified in its time" if "action" in wanted else "the alert still fires")
     return "failed"

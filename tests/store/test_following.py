@@ -299,6 +299,19 @@ def test_a_second_failure_makes_no_second_rung(kit: Any) -> None:
     assert kit.rows("SELECT count(*) FROM run") == [(2,)]
 
 
+def test_what_the_daemons_own_stop_ended_does_not_escalate(kit: Any) -> None:
+    """It has failed, so that a repeat of the alert tries it again; the next rung follows once that fails by itself."""
+    extra = {"escalate": [rung("reboot", 0)]}
+    run = fires(kit, extra)
+    kit.finish(only(kit), "cancelled")
+    assert state(kit, run)[0] == "failed"
+    assert kit.rows("SELECT count(*) FROM run") == [(1,)]
+    kit.decide(kit.asked("k", limits=FREE, alerts=ALERT, lifecycle=True, extra=extra), alerts=[word(True)])
+    kit.finish(only(kit), "failed")
+    assert state(kit, run_of(kit, "reboot"))[:2] == ("deferred", "escalation")
+    assert kit.verify().ok
+
+
 def test_what_is_not_verified_escalates_too(kit: Any) -> None:
     fires(kit, RESOLVED | {"escalate": [rung("reboot", 0, **RESOLVED)]})
     kit.finish(only(kit))

@@ -88,10 +88,14 @@ UPDATE attempt SET targets = ? WHERE run = ? AND number = ? AND state = 'queued'
 UPDATE run SET reason = ?, detail = ?, explanation = ? WHERE id = ? AND state = 'queued';
 
 -- name: attempt_held
-UPDATE attempt SET held = ? WHERE run = ? AND number = ? AND state = 'queued';
+-- Of a check it is kept that a pause held it, also where it comes back slowly afterwards, and once it runs.
+UPDATE attempt SET held = CASE WHEN purpose = 'verify' AND held = 'paused' AND code = 'concurrency' THEN held ELSE code END
+FROM (SELECT ? AS code) WHERE run = ? AND number = ? AND state = 'queued';
 
 -- name: attempt_start
-UPDATE attempt SET state = 'running', held = '', started_us = ?, deadline_us = ?, epoch = ? WHERE run = ? AND number = ? AND state = 'queued';
+UPDATE attempt SET state = 'running', held = CASE WHEN purpose = 'verify' AND held = 'paused' THEN held ELSE '' END,
+    started_us = ?, deadline_us = ?, epoch = ?
+WHERE run = ? AND number = ? AND state = 'queued';
 
 -- name: attempt_move
 UPDATE attempt SET state = ?, ended_us = ? WHERE run = ? AND number = ? AND state = ?;

@@ -17,8 +17,18 @@ VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, '', '', 0, 'verify');
 -- name: attempt_of
 SELECT purpose, targets FROM attempt WHERE run = ? AND number = ?;
 
--- name: checks_under_way
-SELECT count(*) FROM attempt WHERE run = ? AND purpose = 'verify' AND state = 'running';
+-- name: checks_open
+SELECT state, held FROM attempt WHERE run = ? AND purpose = 'verify' AND state IN ('queued', 'running');
+
+-- name: check_began
+-- When, and what had held it, where that is kept: a pause.
+SELECT started_us, held FROM attempt WHERE run = ? AND number = ?;
+
+-- name: run_verify_until
+UPDATE run SET detail = ?, look_at_us = ? WHERE id = ? AND state = 'verifying';
+
+-- name: run_verify_look
+UPDATE run SET look_at_us = ? WHERE id = ? AND state = 'verifying';
 
 -- name: checks_cancel
 UPDATE attempt SET state = 'cancelled', ended_us = ? WHERE run = ? AND purpose = 'verify' AND state = 'queued';
