@@ -1,4 +1,4 @@
-"""Asking the daemon: HTTP over its control socket, or over TCP with a key. Callers: every command that needs a daemon.
+"""Asking the daemon: HTTP over its control socket, or over TCP. Callers: every command that needs a daemon. A key says who asks, over both.
 
 The standard library's client, since a command must start quickly. A control socket's path may be longer than the 107
 bytes that `connect` takes, so it is reached through a descriptor of its folder (proc(5)). Answers are bounded.
@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
@@ -25,6 +26,7 @@ ANSWER_BYTES_MAX: Final = 64 << 20
 PAGE: Final = 500
 ELSEWHERE: Final = "is the address right, does a daemon run there, and does it listen for others (server.host)?"
 """What to do where a daemon that a URL names does not answer."""
+_PEER: Final = struct.Struct("3i")
 
 Query = Mapping[str, str | int | None]
 
@@ -128,7 +130,7 @@ class Client:
         sent = {"Accept": "application/json", "User-Agent": "healer-cli", "Connection": "close"}
         if body is not None:
             sent |= headers
-        if bearer or (self.where.url and self.where.key):
+        if bearer or self.where.key:
             sent["Authorization"] = f"Bearer {_printable(bearer or self.where.key)}"
 
         def send() -> http.client.HTTPResponse:
@@ -164,7 +166,11 @@ class Client:
             problem = {"detail": f"{self.where} answered {answer.status} {answer.reason}; is that healer?"}
         retry = answer.headers.get("Retry-After", "")
         # What the daemon advises is of its own host, where a key can be made.
-        said = "" if answer.status == 401 and self.where.url else location.again(str(problem.get("try") or ""))
+        said = (
+            ""
+            if answer.status == 401 and (self.where.url or self.where.key)
+            else location.again(str(problem.get("try") or ""))
+        )
         try_ = said or _advice(answer.status, retry, self.where)
         raise _kind(answer.status)(problem, answer.status, try_)
 
@@ -203,6 +209,17 @@ class _ControlConnection(http.client.HTTPConnection):
             if self._where.socket is None:
                 raise
             self.sock = _connected(self._where.socket.parent, self._where.socket.name, self.timeout)
+        if self._where.key and not self._where.named and (user := _user_of(self.sock)) not in (0, os.geteuid()):
+            # Whoever made the folder may have put a socket of their own there.
+            detail = f"{self._where} is the user {user}'s, in a folder that nobody named: the key is not sent there"
+            advice = "name the daemon, if it is the right one:  --project . (or --data-dir DIR)"
+            raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice)
+
+
+def _user_of(connected: socket.socket) -> int:
+    """The user that listens at the other end of a control socket (SO_PEERCRED, unix(7))."""
+    _, uid, _ = _PEER.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return int(uid)
 
 
 def _connected(parent: os.PathLike[str], name: str, timeout_s: float | None) -> socket.socket:
@@ -277,6 +294,8 @@ def _kind(status: int) -> type[Refused]:
 def _advice(status: int, retry: str, where: location.Where) -> str:
     if status == 401 and where.url:
         return "HEALER_KEY=hlr_…, a key made on the daemon's host:  healer keys create NAME --role ROLE"
+    if status == 401 and where.key:
+        return "a key that this daemon knows in HEALER_KEY; without HEALER_KEY and --key the user of this host counts"
     return f"again in {retry} s" if status in (429, 503) and retry.isdigit() else ""
 
 

@@ -38,7 +38,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Where:
-    """A daemon: the control socket of a data directory, or a URL with a key."""
+    """A daemon: the control socket of a data directory, or a URL; with a key where one stands for who asks."""
 
     data_dir: pathlib.Path
     url: str = ""
@@ -47,6 +47,8 @@ class Where:
     """The control socket, where a setting names it: for who may use it, but not look into the data directory."""
     known: bool = dataclasses.field(default=True, compare=False)
     """Whether the data directory was named, is there, or is that of a project: else nothing is to be made there."""
+    named: bool = dataclasses.field(default=True, compare=False)
+    """Whether somebody said which daemon is meant; else it is that of the folder in which the command happens to run."""
 
     def __str__(self) -> str:
         return terminal.clean(self.url or self.socket or self.data_dir / "control.sock")
@@ -59,7 +61,8 @@ def find(
     key: str | None,
     environ: Mapping[str, str],
 ) -> Where:
-    """The daemon that options and environment name. An option stands above the environment, a folder above HEALER_URL.
+    """The daemon that options and environment name. An option stands above the environment, a folder above HEALER_URL. Where a folder
+    does, HEALER_KEY is not the key of its daemon but of that URL.
 
     Raises `usage.WrongUse` for an empty URL: what a variable that is not set leaves must not mean the daemon of this folder.
     """
@@ -70,8 +73,11 @@ def find(
     socket = None if data_dir is not None and project is None else _socket(project or pathlib.Path(), environ)
     folder = data_dir_of(project, data_dir, environ)
     named = data_dir is not None or bool(environ.get("HEALER_DATA_DIR"))
+    told = named or project is not None or bool(url)
+    if not key and (url or not environ.get("HEALER_URL")):
+        key = environ.get("HEALER_KEY")
     known = named or folder.is_dir() or any(((project or pathlib.Path()) / name).exists() for name in OF_A_PROJECT)
-    return Where(folder, url or "", key or environ.get("HEALER_KEY", ""), socket, known)
+    return Where(folder, url or "", key or "", socket, known, told)
 
 
 def data_dir_of(
@@ -132,7 +138,7 @@ URL: Final = click.option(
 KEY: Final = click.option(
     "--key",
     metavar="KEY",
-    help="The API key for --url; better in HEALER_KEY, since a command line can be seen by others",
+    help="The API key that says who asks; better in HEALER_KEY, since a command line can be seen by others",
 )
 
 

@@ -39,6 +39,8 @@ def list_(where: location.Where, limit: int, as_json: bool) -> None:
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
     ends = terminal.when(item["until"]) if item.get("until") else "a person resolves it"
+    if item.get("again"):
+        ends = f"done again at {terminal.when(item['again'])}"
     which, state = str(item.get("target") or "?"), tables.state(item.get("state") or "?")
     return [
         which,

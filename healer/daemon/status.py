@@ -103,7 +103,7 @@ def _refused(last: tuple[int, str] | None) -> dict[str, Any] | None:
 
 
 def _rules(decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By rule: how often it fired, acted, healed, failed, and why not more."""
+    """By rule: how often it fired, and why not more; how many of its runs acted, and have healed or failed by now."""
     found: dict[str, dict[str, Any]] = {}
     for row in decisions:
         one = found.setdefault(

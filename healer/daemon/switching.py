@@ -49,7 +49,11 @@ class Switch:
         """The journal row of the rules with which pauses were compared last."""
 
     async def load(self) -> None:
-        """Know what is paused, from the rows."""
+        """At the start, before anything is decided: know what is paused, and what the file has held until nobody was here."""
+        await take_up(self._store, self._held())
+        await self._read()
+
+    async def _read(self) -> None:
         self._held.rows = await self._store.reader.all("pauses")
 
     # --- scopes -------------------------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ class Switch:
         running, waiting = await self._store.submit(pausing.Pause(scope, actor, reason, until_us, digest))
         since_us = self._clock()
         self._reminded_us.pop(scope, None)
-        await self.load()
+        await self._read()
         withheld = await self._dispatcher.barrier({one.token for one in running})
         self._dispatcher.wake()
         logger.bind(actor=actor, scope=scope).warning(
@@ -141,7 +145,7 @@ class Switch:
         """The pause of exactly this scope ends. Raises `errors.InvalidField`, `errors.NotFound` where it is not paused."""
         scope = self._held_scope(scope)
         ended = await self._store.submit(pausing.Resume(scope, actor))
-        await self.load()
+        await self._read()
         if not ended:
             self._held_scope(scope)
         logger.bind(actor=actor, scope=scope).warning("resumed: {} by {}", pausing.in_words(scope), actor)
@@ -155,7 +159,7 @@ class Switch:
 
     async def pauses(self) -> list[dict[str, Any]]:
         """What is paused, the longest first; the file among them."""
-        await self.load()
+        await self._read()
         made = [pausing.row_of(row) for row in sorted(self._held.rows, key=lambda row: row["since_us"])]
         if (file := self._held()) is not None:
             made.insert(0, {**file, "scope": "all", "by": "file"})
@@ -199,7 +203,7 @@ class Switch:
         ended = await self._store.insist(unit)
         for scope in ended:
             logger.warning("resumed by itself: {}", pausing.in_words(scope))
-        await self.load()
+        await self._read()
         if ended:
             await self._look_again()
 
@@ -208,6 +212,16 @@ class Switch:
 
     def _wall_us(self) -> int:
         return self._clock() + self._held.ahead_us()
+
+
+async def take_up(opened: store.Store, now: dict[str, Any] | None) -> bool:
+    """The file PAUSE as it is now (None: it is not there): whether that is new, which is in the audit and the log then."""
+    new: bool = await opened.insist(pausing.FileSeen(now))
+    if new and now is not None:
+        logger.warning("paused: {}", now["reason"])
+    elif new:
+        logger.warning("resumed")
+    return new
 
 
 def of(daemon: running.Daemon) -> Switch:

@@ -40,17 +40,17 @@ class Watch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        paused = self._pause()
+        paused: bool | None = None  # what the last record says, at first
         while True:
             self._tell_space()
             now = self._pause()
-            if (now is None) != (paused is None):
+            if (now is not None) != paused:
                 await self._changed(now)
             elif now is None and await self._store.reader.all("run_paused_by_none"):
-                await self._lifted(
-                    pausing.Lifted()
-                )  # it came and went between two looks, or a decision saw it that came late
-            paused = now
+                # It came and went between two looks, or a decision saw it that came late.
+                await self._store.insist(pausing.Lifted())
+                await self._look_again()
+            paused = now is not None
             if self._switch is not None:
                 await self._switch.look()
             if step_us := self._clock.stepped():
@@ -71,16 +71,8 @@ class Watch:
         self._full = full
 
     async def _changed(self, now: dict[str, Any] | None) -> None:
-        if now is None:
-            await self._lifted(pausing.Lifted({"scope": "everything"}))
-            logger.warning("resumed")
-        else:
-            await self._store.insist(notes.Note("pause", "daemon", detail=now))
-            logger.warning("paused: {}", now["reason"])
-
-    async def _lifted(self, unit: pausing.Lifted) -> None:
-        await self._store.insist(unit)
-        await self._look_again()
+        if await switching.take_up(self._store, now) and now is None:
+            await self._look_again()
 
     async def _woken(self, reasons: Sequence[str]) -> None:
         for reason in reasons:

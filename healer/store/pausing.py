@@ -1,7 +1,7 @@
 """The kill switch in rows: what people pause and resume, and what a resume would let go.
 
-Callers: `daemon.switching` (people's requests, and what ends by itself), `daemon.watching` (the file PAUSE, another way to the same
-gate, which has no row). Each act is one transaction with its record.
+Callers: `daemon.switching` (people's requests, what ends by itself, and what a start finds), `daemon.watching` (the file PAUSE, another
+way to the same gate, which has no row but its records). Each act is one transaction with its record.
 """
 
 from __future__ import annotations
@@ -101,6 +101,43 @@ class Lifted:
         if self.detail is not None:
             tx.audit("resume", actor="daemon", detail=dict(self.detail))
         return _resumed(tx, EVERYTHING, "the file PAUSE")
+
+
+class FileSeen:
+    """Whether the file PAUSE is there, beside what its last record says, which an earlier daemon may have left.
+
+    The result: whether that is new. `now`: the pause as `daemon.standing` shows it; None: there is no file.
+    """
+
+    weight = 1
+
+    def __init__(self, now: Mapping[str, Any] | None) -> None:
+        self.now = now
+
+    def apply(self, tx: Transaction) -> bool:
+        """A record where it came; where it went, what it held comes back slowly."""
+        last = tx.one("file_pause_last")
+        was = last is not None and last[0] == "pause"
+        if self.now is not None:
+            if not was:
+                tx.audit("pause", actor="daemon", detail=dict(self.now))
+            return not was
+        if was:
+            Lifted({"scope": "everything"}).apply(tx)
+        elif _held_by_none(tx):
+            Lifted().apply(tx)
+        else:
+            return False
+        return True
+
+
+def _held_by_none(tx: Transaction) -> bool:
+    """Whether a run waits for the end of a pause that no row has, nor comes back already: only the gate had seen the file."""
+    scopes = [row[0] for name in ("pauses", "ramps") for row in tx.all(name)]
+    return any(
+        not any(seeing.covers(scope, rule, controller) for scope in scopes)
+        for _, rule, controller, _, _ in tx.all("runs_paused")
+    )
 
 
 def _resumed(tx: Transaction, scope: str, what: str) -> int:

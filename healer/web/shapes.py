@@ -139,7 +139,8 @@ def target(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def lock(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One lock, of a row of `locks_after`. `until`: when the attempt that holds it is ended at the latest; None: until a person says."""
+    """One lock, of a row of `locks_after`. `until`: when the attempt that holds it is ended at the latest; `again`: when its unknown run
+    is done again by itself; neither: until a person says."""
     return {
         "target": row["target"],
         "run": row["run"],
@@ -150,6 +151,7 @@ def lock(row: Mapping[str, Any]) -> dict[str, Any]:
         "action": row["action"],
         "since": iso(row["since_us"]),
         "until": iso(row["expires_us"]) if row["attempt_state"] == "running" else None,
+        "again": iso(row["look_at_us"]) if row["state"] == "unknown" else None,
     }
 
 

@@ -141,6 +141,11 @@ DELETE FROM pause WHERE scope = ?;
 SELECT a.run, a.token, r.action, a.targets, a.started_us, r.rule, a.controller FROM attempt a JOIN run r ON r.id = a.run
 WHERE a.state = 'running' ORDER BY a.started_us;
 
+-- name: file_pause_last
+-- What the last record of the file PAUSE says. Those of commands have their scope beside the detail, not in it.
+SELECT kind FROM audit INDEXED BY audit_kind WHERE kind IN ('pause', 'resume') AND actor = 'daemon'
+    AND json_extract(record, '$.detail.scope') IS NOT NULL ORDER BY seq DESC LIMIT 1;
+
 -- name: runs_paused
 -- In the order in which they are looked at.
 SELECT id, rule, controller, severity, created_us FROM run WHERE state = 'deferred' AND reason = 'paused' ORDER BY severity, created_us, id;

@@ -51,6 +51,6 @@ SELECT target FROM lock WHERE substr(target, instr(target, ':') + 1) = ? ORDER B
 DELETE FROM lock WHERE target = ? AND token = ?;
 
 -- name: locks_after
-SELECT l.target, l.run, a.number, l.since_us, l.expires_us, r.state, a.state AS attempt_state, r.rule, r.action
+SELECT l.target, l.run, a.number, l.since_us, l.expires_us, r.state, a.state AS attempt_state, r.rule, r.action, r.look_at_us
 FROM lock l JOIN run r ON r.id = l.run LEFT JOIN attempt a ON a.token = l.token
 WHERE l.target > ? ORDER BY l.target LIMIT ?;

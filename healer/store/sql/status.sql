@@ -16,5 +16,7 @@ SELECT rule, reason, count(*) AS n FROM decision WHERE seq >= coalesce((SELECT m
 GROUP BY rule, reason;
 
 -- name: status_outcomes
-SELECT r.rule, a.state, count(*) AS n FROM attempt a JOIN run r ON r.id = a.run
-WHERE a.started_us > ? AND a.state NOT IN ('queued', 'withdrawn') GROUP BY r.rule, a.state;
+-- Of runs, not attempts: one that is tried again, or has many targets, acts once; one that is not verified yet has not healed.
+SELECT rule, state, count(*) AS n FROM run
+WHERE id IN (SELECT run FROM attempt WHERE started_us > ? AND purpose = 'effect' AND state NOT IN ('queued', 'withdrawn'))
+GROUP BY rule, state;

@@ -58,6 +58,48 @@ def test_commands_reach_a_daemon_whose_socket_lies_elsewhere(healer, daemon, tmp
     assert healer("alerts", "--project", tmp_path / "project").exit_code == 0
 
 
+@pytest.mark.parametrize(("args", "env"), [([], {"HEALER_KEY": "hlr_a_b"}), (["--key", "hlr_a_b"], {})])
+def test_a_key_counts_over_the_control_socket_too(ask, daemon, args, env):
+    daemon["POST /api/v1/approvals/q1/approve"] = {"run": "r-1", "state": "approved"}
+    assert ask("approvals", "approve", "q1", *args, env=env).exit_code == 0
+    assert [one.headers.get("authorization") for one in daemon.requests] == ["Bearer hlr_a_b"]
+
+
+def test_a_key_of_another_url_stays_away_from_the_control_socket(ask, daemon):
+    daemon["GET /api/v1/alerts"] = {"items": [], "next": None}
+    env = {"HEALER_URL": "https://elsewhere.example.org", "HEALER_KEY": "hlr_a_b"}
+    assert ask("alerts", env=env).exit_code == 0
+    assert "authorization" not in daemon.requests[0].headers
+
+
+def test_a_key_is_not_shown_to_a_stranger_in_a_folder_that_nobody_named(healer, daemon, monkeypatch):
+    """Somebody may have put a control socket of their own into the folder that a person happens to be in."""
+    monkeypatch.chdir(daemon.data_dir.parent)
+    daemon.data_dir.parent.joinpath(".healer").symlink_to("data")
+    daemon["GET /api/v1/alerts"] = {"items": [], "next": None}
+    assert healer("alerts", env={"HEALER_KEY": "hlr_a_b"}).exit_code == 0
+    monkeypatch.setattr(client, "_user_of", lambda _: 4711)
+    assert healer("alerts").exit_code == 0
+    done = healer("alerts", env={"HEALER_KEY": "hlr_a_b"})
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert done.stderr == (
+        "error[forbidden]: .healer/control.sock is the user 4711's, in a folder that nobody named: the key is not sent there\n"
+        "  try  name the daemon, if it is the right one:  --project . (or --data-dir DIR)\n"
+    )
+    assert len(daemon.requests) == 2
+    assert healer("alerts", "--project", ".", env={"HEALER_KEY": "hlr_a_b"}).exit_code == 0
+    assert [one.headers.get("authorization") for one in daemon.requests] == ["Bearer hlr_a_b", None, "Bearer hlr_a_b"]
+
+
+def test_a_key_that_the_daemon_of_this_host_does_not_know(ask, daemon):
+    daemon["GET /api/v1/runs"] = 401, {"code": "unauthorized", "detail": "a key is needed", "try": "healer keys list"}
+    done = ask("runs", env={"HEALER_KEY": "hlr_a_b"})
+    assert done.exit_code == 4
+    assert done.stderr.endswith(
+        "  try  a key that this daemon knows in HEALER_KEY; without HEALER_KEY and --key the user of this host counts\n"
+    )
+
+
 def test_tcp_with_a_key_and_a_prefix(daemon):
     daemon["GET /behind/proxy/x"] = 1
     assert over(location.Where(pathlib.Path(), daemon.url + "/behind/proxy/", "hlr_a_b")).get("/x") == 1

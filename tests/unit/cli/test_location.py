@@ -59,6 +59,30 @@ def test_a_url_of_the_environment_holds_unless_a_folder_is_named(tmp_path, monke
     )
 
 
+def test_a_key_beside_a_url_is_of_no_folder(tmp_path, monkeypatch):
+    """A folder that stands above HEALER_URL means another daemon; a key that is given with the folder is its own."""
+    monkeypatch.chdir(tmp_path)
+    both, alone = {"HEALER_URL": "http://h", "HEALER_KEY": "k"}, {"HEALER_KEY": "k"}
+    assert location.find(None, None, None, None, both).key == "k"
+    assert location.find(None, tmp_path, None, None, both).key == ""
+    assert location.find(tmp_path, None, None, None, both).key == ""
+    assert location.find(None, None, "http://other", None, both).key == "k"
+    assert location.find(None, tmp_path, None, "mine", both).key == "mine"
+    assert location.find(None, tmp_path, None, None, alone).key == "k"
+    assert location.find(None, tmp_path, None, None, alone | {"HEALER_URL": ""}).key == "k"
+    assert location.find(None, None, None, None, alone).key == "k"
+    assert location.find(None, None, "http://h", None, alone).key == "k"
+
+
+def test_whether_somebody_named_the_daemon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not location.find(None, None, None, None, {}).named
+    assert location.find(tmp_path, None, None, None, {}).named
+    assert location.find(None, tmp_path, None, None, {}).named
+    assert location.find(None, None, None, None, {"HEALER_DATA_DIR": "d"}).named
+    assert not location.find(None, None, None, None, {"HEALER_CONTROL__SOCKET": "/run/c.sock"}).named
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -23,6 +23,11 @@ def test_table(ask, daemon, args):
     ]
 
 
+def test_one_that_is_done_again_by_itself_waits_for_nobody(ask, daemon):
+    daemon["GET /api/v1/locks"] = {"items": [LOCK | {"again": "2026-03-01T02:17:12Z"}], "next": None}
+    assert ask("locks").stdout.splitlines()[1].endswith("  done again at 2026-03-01 03:17:12 +01:00")
+
+
 def test_for_programs(ask, daemon):
     daemon["GET /api/v1/locks"] = {"items": [LOCK], "next": None}
     assert json.loads(ask("locks", "--json").stdout) == {"items": [LOCK], "next": None}

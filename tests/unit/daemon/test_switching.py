@@ -161,6 +161,21 @@ async def test_a_preview_goes_through_all_of_them(world: Any, monkeypatch: pytes
     assert (await world.switch.preview("all"))["looked_at"] == 8
 
 
+async def test_a_start_takes_up_the_file_that_came_or_went_while_nobody_was_here(
+    world: Any, next_world: Any, heard: list[str]
+) -> None:
+    (world.root / "PAUSE").write_text("by hand")
+    await world.switch.load()
+    (world.root / "PAUSE").unlink()
+    later = await next_world()
+    await later.switch.load()
+    kinds = later.store.writer.tx.connection.execute(
+        "SELECT kind FROM audit WHERE kind IN ('pause', 'resume') ORDER BY seq"
+    )
+    assert [kind for (kind,) in kinds] == ["pause", "resume"]
+    assert [line.strip() for line in heard] == ["WARNING paused: by hand", "WARNING resumed"]
+
+
 # --- beside the file --------------------------------------------------------------------------------------------------------
 
 

@@ -152,6 +152,26 @@ async def test_the_file_comes_and_goes(scene: Scene, heard: list[str]) -> None:
     assert scene.switched == 4
 
 
+async def test_a_file_that_was_there_before_is_told_once(scene: Scene, heard: list[str]) -> None:
+    scene.file.write_text("by hand")
+    for _ in range(3):
+        await scene.turn()
+    assert (scene.records(), scene.looked) == (["pause"], 0)
+    assert [line.strip() for line in heard] == ["WARNING paused: by hand"]
+
+
+async def test_what_went_while_nobody_was_here_comes_back_as_if_somebody_had(scene: Scene, heard: list[str]) -> None:
+    scene.file.write_text("by hand")
+    run = scene.held("one")
+    scene.store.writer.now(pausing.FileSeen(scene.pause()))
+    scene.file.unlink()
+    for _ in range(2):
+        await scene.turn()
+    assert (scene.records(), scene.due(), scene.looked) == (["pause", "resume"], [run], 1)
+    assert scene.rows("SELECT scope, what FROM ramp") == [("all", "the file PAUSE")]
+    assert [line.strip() for line in heard] == ["WARNING resumed"]
+
+
 @pytest.mark.parametrize("pause", ["", "rule:x/y/z", "controller:there"])
 async def test_what_the_file_held_between_two_looks_goes_on(scene: Scene, pause: str) -> None:
     """Also while something else is paused: nobody else would ever look at it again."""

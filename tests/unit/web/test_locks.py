@@ -26,10 +26,19 @@ async def test_the_list(locked: Any) -> None:
     assert (status, body["next"]) == (200, None)
     assert body["items"][0] == {
         "target": "host:web1", "run": RUN, "short": RUN[:8], "attempt": 1, "state": "unknown", "rule": "web/alerts/restart",
-        "action": "restart_service", "since": "1970-01-01T00:00:01.000000Z", "until": None,
+        "action": "restart_service", "since": "1970-01-01T00:00:01.000000Z", "until": None, "again": None,
     }  # fmt: skip
     assert [(one["target"], one["state"], one["until"]) for one in body["items"][1:]] == [
         ("host:web2", "running", "1970-01-01T00:00:02.000000Z"), ("lock:db", "unknown", None),
+    ]  # fmt: skip
+
+
+async def test_when_an_unknown_run_is_done_again_by_itself_is_said(locked: Any, seed: Any) -> None:
+    await seed.do(locked, lambda tx: tx.run("run_once_more_at", 3 * SINCE_US, RUN))
+    _, body = await locked.ask("GET", "/locks")
+    again = "1970-01-01T00:00:03.000000Z"
+    assert [(one["until"], one["again"]) for one in body["items"]] == [
+        (None, again), ("1970-01-01T00:00:02.000000Z", None), (None, again),
     ]  # fmt: skip
 
 
