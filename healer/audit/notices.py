@@ -31,10 +31,11 @@ KINDS: Final = {
 
 def of(record: Mapping[str, Any]) -> str | None:
     """The line for a record; None where there is nothing to tell."""
-    kind, state = record["kind"], record.get("state", "")
-    text = KINDS.get(kind) or ENDS.get((kind, state))
-    if text is None and kind in ("transition", "decision") and state == "suppressed":
-        text = REASONS.get(record.get("reason", ""))
+    kind, state = record["kind"], record.get("state")
+    if state == "suppressed":
+        text = REASONS.get(str(record.get("reason"))) if kind in ("transition", "decision") else None
+    else:
+        text = KINDS.get(kind) or ENDS.get((kind, str(state)))
     return None if text is None else text.format_map(_Shown(record))
 
 

@@ -5,8 +5,11 @@ It stands still exactly before it decides, claims, starts or ends something; tha
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import pathlib
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +32,12 @@ def takes_over(daemon: Any, another: Callable[[str], Any]) -> Any:
     return made.ready()
 
 
+def posts(daemon: Any) -> None:
+    """An alert to a daemon that may never answer."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        daemon.break_host("h1")
+
+
 @pytest.mark.parametrize(
     "place", ["decide-before-begin", "claim-before-begin", "effect-before-shim", "finish-before-begin"]
 )
@@ -38,13 +47,15 @@ def test_who_stood_still_and_is_no_owner_any_more_does_nothing(
     daemon.variables["BEFALLS"] = "stop"
     daemon.start(crash=(place, 1))
     daemon.ready()
-    daemon.break_host("h1")
+    posting = threading.Thread(target=posts, args=(daemon,))  # it may stand still before it has answered
+    posting.start()
     wait_for(lambda: stands_still(daemon.process.pid), 60, "it to stand still")
     later = takes_over(daemon, another)
     wait_for(lambda: later.states() == ["succeeded"], 60, "the other one to heal")
     ((size,),) = later.rows("SELECT size FROM audit_head")
     daemon.process.send_signal(signal.SIGCONT)
     assert daemon.ended() == 1
+    posting.join(60)
     assert "another process owns the data directory now" in daemon.said()
     assert [target for _, target in daemon.lines()] == ["h1"]
     assert later.rows("SELECT size FROM audit_head") == [(size,)]

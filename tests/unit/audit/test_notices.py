@@ -25,6 +25,7 @@ RUN = {"run": "r-1", "rule": "a/b/c", "action": "clean"}
      "the attempts of a/b/c for this alert are used up: clean is not tried again (run r-1)"),
     ({"kind": "decision", "state": "suppressed", "reason": "duplicate", **RUN}, None), ({"kind": "decision", "state": "queued", **RUN}, None),
     ({"kind": "transition", "state": "withdrawn", "reason": "resolved", **RUN}, None), ({"kind": "outcome", "state": "failed", **RUN}, None),
+    ({"kind": "outcome", "state": "suppressed", "reason": "stale", **RUN}, None), ({"kind": "transition", "state": "queued", "reason": "stale", **RUN}, None),
     ({"kind": "storm"}, "a storm: ? matches at once (limit ?); nothing new starts until it is calm"),
 ])  # fmt: skip
 def test_what_is_told(record: dict[str, Any], line: str | None) -> None:

@@ -78,16 +78,21 @@ def test_it_leaves_no_core_dump_and_no_file_for_others(tmp_path: pathlib.Path) -
         (tmp_path / "made").touch()
         assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o600
 
-    for folder in (tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
+    let_others_through(tmp_path)
     assert well(in_child(check))
+
+
+def let_others_through(path: pathlib.Path) -> None:
+    """To a folder of pytest's, which are its own."""
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o011 != 0o011:
+            folder.chmod(folder.stat().st_mode | 0o011)
 
 
 def test_it_still_reaches_its_own_socket_by_a_short_address(tmp_path: pathlib.Path) -> None:
     """`/proc/self` is root's then: the way through it has to go on all the same."""
     tmp_path.chmod(0o777)
-    for folder in (tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
+    let_others_through(tmp_path)
 
     def bind() -> None:
         privacy.begin()
