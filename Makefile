@@ -35,7 +35,7 @@ bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 bench-peer: $(VENV)/dev.stamp ## measure matching beside ansible-rulebook's own engine (Java 17); writes docs/benchmarks-peer.md (10 minutes)
 	@$(ON_PATH) python bench/peer.py
 
-crash: $(VENV)/dev.stamp ## kill -9 a daemon 30 times under load, then at each place of a play, until none is left; writes docs/kill-report.md (18 minutes)
+crash: $(VENV)/dev.stamp ## kill -9 a daemon 30 times under load, then at each place of a play, until none is left; writes docs/kill-report.md (10 to 18 minutes)
 	@$(ON_PATH) KILLS=long MATRIX=long KILL_REPORT=docs/kill-report.md python -m pytest -q tests/acceptance/test_kills.py tests/acceptance/test_crash_matrix.py
 	@cat docs/kill-report.md
 
