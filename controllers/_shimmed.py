@@ -23,6 +23,7 @@ from healer import errors, model, plugins
 from healer.child import jobs, starting
 
 LEFT_LOOK_S: Final = 0.25
+"""How often what a shim left that is gone is looked at."""
 RESULT_BYTES_MAX: Final = 64 << 10
 SUMMARY_CHARACTERS_MAX: Final = 300
 TAIL_BYTES: Final = RESULT_BYTES_MAX + 2

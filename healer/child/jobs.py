@@ -26,7 +26,7 @@ CANCEL_LIMIT_S: Final = 15.0
 _PIECE_BYTES: Final = 1 << 16
 _PAUSE_MIN_S: Final = 0.005
 _PAUSE_MAX_S: Final = 0.1
-_CODE_LOOKS: Final = 200
+_CODE_LOOKS: Final = 200  # so often, `_PAUSE_MIN_S` apart, the exit code of a shim that is gone is asked for
 
 Stream = Literal["stdout", "stderr"]
 Output = Callable[[Stream, bytes], None]
@@ -234,7 +234,7 @@ def pids_with(name: str, value: str) -> list[int]:
 
 
 def left(folder: pathlib.Path, name: str, value: str) -> list[int]:
-    """Of those the ones that a shim which is gone left in its session: a service that the child has started is in its own."""
+    """The processes with `name=value` that a shim which is gone left in its session: a service that the child started is in its own."""
     claim = read_claim(folder)
     if claim is None or claim.pid <= 0:
         return []

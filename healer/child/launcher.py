@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import select
 import signal
 import sys
@@ -62,8 +63,7 @@ def launch(folder: str) -> bytes:
 
 def name(folder: str) -> None:
     """What `ps -o comm` shows: the end of the attempt's token says which it is."""
-    with open("/proc/self/comm", "wb") as file:  # noqa: PTH123 - pathlib is not loaded here
-        file.write(os.fsencode(folder)[-NAME_BYTES_MAX:])
+    pathlib.Path("/proc/self/comm").write_bytes(os.fsencode(folder)[-NAME_BYTES_MAX:])
 
 
 def reap(connection: int) -> None:

@@ -162,10 +162,9 @@ class Shim:
         try:
             os.setpgid(0, 0)
             signal.set_wakeup_fd(-1)
+            # Also those that the daemon was started to ignore, as a shell's background job.
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-                signal.signal(
-                    number, signal.SIG_DFL
-                )  # also those that the daemon was started to ignore, as a shell's background job
+                signal.signal(number, signal.SIG_DFL)
             try:
                 given = os.open("stdin", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 os.unlink("stdin")  # noqa: PTH108

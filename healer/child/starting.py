@@ -22,6 +22,7 @@ ANSWER_S: Final = 5.0
 """So long the launcher may take for a fork; one that takes longer is ended, and what it forked settles by the folder's claim."""
 
 LAUNCHERS_MAX: Final = 5
+"""So many launchers in a row that are gone before they heard of a folder; then its start fails."""
 UNSEEN: Final = -1
 """The exit code of a shim that is gone and whose end nobody saw."""
 
@@ -80,7 +81,7 @@ class Launcher:
         try:
             self._socket.settimeout(ANSWER_S)
             self._socket.send(os.fsencode(folder))
-        except (BrokenPipeError, ConnectionError):
+        except ConnectionError:
             self._give_up()
             raise _GoneError from None
         except OSError:
