@@ -146,5 +146,20 @@ BARS: Final = (
         "effect-p99", "an event each 10 ms: from its acceptance to the exec of its command, p99", "ms", "at most", 50.0
     ),
     Bar("crash-ready", "start after kill -9 with 1,000,000 events journaled and 1,000 open runs", "s", "at most", 3.0),
+    Bar(
+        "explain-past",
+        "`explain` of events of a day of journal (86,400), 1,000 rules that remember: p95 of 30",
+        "ms",
+        "at most",
+        300.0,
+    ),
+    Bar(
+        "simulate",
+        "one event simulated: 1,000 rules, 100,000 halves waiting in each of 9 joins, all gates asked, p99",
+        "ms",
+        "at most",
+        100.0,
+    ),
+    Bar("simulate-why", "the same with each condition of every rule, p99", "ms", "at most", 100.0),
     Bar("ansible", "controller `ansible`: a playbook, above bare `ansible-playbook`", "ms", "at most", 100.0),
 )

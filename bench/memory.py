@@ -56,12 +56,12 @@ def post(daemon: daemons.Daemon, events: int, kind: str = "") -> None:
     requests = events // ARRAY
     shares = [requests // SENDERS + (number < requests % SENDERS) for number in range(SENDERS)]
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
-        for done in [pool.submit(_send, daemon.port, body, share) for share in shares]:
+        for done in [pool.submit(send, daemon.port, body, share) for share in shares]:
             done.result()
     daemon.decided_s()
 
 
-def _send(port: int, body: bytes, requests: int) -> None:
+def send(port: int, body: bytes, requests: int) -> None:
     """One connection; a 503 (too much waits) is sent again a little later."""
     headers = {"Authorization": f"Bearer {projects.KEY}", "Content-Type": "application/json"}
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:

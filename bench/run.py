@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 import acting
+import asking
 import bars
 import children
 import durable
@@ -26,6 +27,7 @@ import matching
 import memory
 import reloading
 import report
+import simulating
 import starting
 import writing
 
@@ -57,6 +59,8 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "load": (matching.measure_load, ("load-5000", "memory-5000")),
     "shim": (children.measure_shim, ("shim-exec", "shim-whole")),
     "acting": (acting.measure, ("decisions", "effect-p99", "crash-ready")),
+    "asking": (asking.measure, ("explain-past",)),
+    "simulate": (simulating.measure, ("simulate", "simulate-why")),
     "ansible": (children.measure_ansible, ("ansible",)),
 }  # fmt: skip
 

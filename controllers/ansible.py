@@ -9,6 +9,7 @@ settings is taken. What is written for Ansible stands in `_playbook`; what it le
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -16,8 +17,8 @@ import shutil
 import sys
 import tempfile
 import types
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import pydantic
 
@@ -26,7 +27,6 @@ from healer.child import jobs, starting
 from healer.controllers import _events, _outcome, _playbook, _shimmed
 
 CHECK_LIMIT_S: Final = 30.0
-DIFF_BYTES_MAX: Final = 64 << 10
 VERBOSITY_MAX: Final = 5
 
 # What ansible-runner adds to the environment. The rest of what it gives is the daemon's own, and is not taken.
@@ -56,6 +56,15 @@ class AnsibleOptions(plugins.Options):
         if value is not None:
             raise ValueError("running on another machine is not supported yet; playbooks run here")
         return value
+
+
+class _Dry(NamedTuple):
+    """A run that changed nothing: its command for people, what it printed, its end in a line, whether it went well."""
+
+    command: str
+    text: str
+    summary: str
+    went_well: bool
 
 
 class Ansible(plugins.Controller):
@@ -114,30 +123,38 @@ class Ansible(plugins.Controller):
         base = pathlib.Path(tempfile.mkdtemp(prefix="plan-", dir=pathlib.Path(job.work_dir).parent))
         try:
             listing = await self._dry(job, base / "hosts", ("--list-hosts",))
+            if not listing.went_well:
+                return model.Plan((), (listing.command, f"its hosts cannot be listed: {listing.summary}"), listing.text)
             checking = await self._dry(job, base / "check", ("--check", "--diff"))
         finally:
             await asyncio.to_thread(shutil.rmtree, base, ignore_errors=True)
-        steps = (shlex.join(listing[1][:-1]), f"check mode: {checking[2]}")
-        return model.Plan(_hosts(listing[0]), steps, checking[0][-DIFF_BYTES_MAX:], exact=checking[3])
+        steps = (listing.command, f"check mode: {checking.summary}")
+        return model.Plan(_hosts(listing.text), steps, checking.text, exact=checking.went_well)
 
-    async def _dry(
-        self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]
-    ) -> tuple[str, list[str], str, bool]:
-        """(output, command, end, whether it went well) of a run that changes nothing."""
+    async def _dry(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]) -> _Dry:
+        """A run that changes nothing. It ends with the daemon, and leaves nothing at work where it is cut off."""
         jobs.make(folder)
-        spec = await asyncio.to_thread(self.prepare, job, folder, flags)
-        jobs.write(folder, spec)
-        heard = bytearray()
-        process = await asyncio.to_thread(starting.start, folder)
-        follower = jobs.Follower(folder, lambda _stream, piece: heard.extend(piece), process)
+        preparing = asyncio.create_task(asyncio.to_thread(self.prepare, job, folder, flags))
         try:
+            spec = await asyncio.shield(preparing)
+        except asyncio.CancelledError:
+            await asyncio.wait([preparing])  # a thread writes on, and the folder is to be removed
+            raise
+        command = _for_people(spec.argv, flags, folder, job.revision_dir)
+        jobs.write(folder, dataclasses.replace(spec, env={**spec.env, "HEALER_PLAN": "1"}, tied=True))
+        heard = bytearray()
+        begun = asyncio.create_task(asyncio.to_thread(starting.start, folder))
+        try:
+            follower = jobs.Follower(folder, lambda _stream, piece: heard.extend(piece), await asyncio.shield(begun))
             status = await follower.wait()
         except asyncio.CancelledError:
-            await follower.stop(jobs.KILL_AFTER_S)
+            await asyncio.wait([begun])  # a shim that is only just being started has to be ended too
+            if begun.exception() is None:
+                await jobs.Follower(folder, lambda *_: None, begun.result()).stop(jobs.KILL_AFTER_S)
             raise
         outcome = self.judge(job, folder, _shimmed.ended(status, folder))
         text = _events.unmarked(bytes(heard)).decode("utf-8", "replace")
-        return text, list(spec.argv), outcome.summary, status.exit_code == 0
+        return _Dry(command, text, outcome.summary, status.exit_code == 0)
 
     def prepare(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> jobs.Spec:
         """The command as ansible-runner makes it, with a private home, our variables in a file, and the limit."""
@@ -263,6 +280,13 @@ def _flags(job: model.Job) -> list[str]:
 def _verbosity(job: model.Job) -> int:
     given = job.extra.get("verbosity")
     return min(max(given, 0), VERBOSITY_MAX) if isinstance(given, int) else 0
+
+
+def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:
+    """The command as it would run, without the flags of the plan and with paths as in the project."""
+    root = pathlib.Path(revision_dir).resolve()
+    shown = [one for one in argv if one not in flags]
+    return shlex.join([one.replace(f"{folder}/", "").replace(f"{root}/", "") for one in shown])
 
 
 def _nothing(folder: pathlib.Path) -> pathlib.Path:

@@ -6,28 +6,22 @@ Callers: `catalog`, `rulebook`, `project`, which makes layers of what is read he
 from __future__ import annotations
 
 import contextlib
-import datetime
 import re
 import zoneinfo
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import pydantic
 import pydantic.json_schema
 from pydantic_core import core_schema
 
-from healer import config, plugins, units
+from healer import config, plugins, times, units
 
 TARGETS_MAX: Final = 1_000_000
 WINDOW_MAX_S: Final = 31 * 86_400.0
 """What rates, budgets and breakers look back at is kept for so long."""
 _RATE: Final = re.compile(r"\s*([0-9]{1,7})\s+per\s+(.+?)\s*")
 _UNITS: Final = ("second", "minute", "hour", "day")
-_HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]|24(?=:00)):([0-5][0-9])")
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY: Final = rf"\s*(?:{'|'.join(''.join(f'[{one.upper()}{one}]' for one in day) for day in _DAYS)})\s*"
-_WEEK: Final = rf"{_DAY}(?:-{_DAY})?(?:,{_DAY}(?:-{_DAY})?)*"
-_DATES: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s*\.\.\s*([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
 _SHARE: Final = re.compile(r"(100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)\s*%")
 
 Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
@@ -47,6 +41,9 @@ def rate_of(text: object) -> dict[str, Any]:
     if within > WINDOW_MAX_S:
         raise ValueError(f"a rate within at most 31 days is wanted, got {config.shown(text)}")
     return {"count": int(found[1]), "within": within}
+
+
+WORDS_OF_NOTHING: Final = {"enum": ["none", "off", False]}
 
 
 class Whole(plugins.Options):
@@ -135,37 +132,6 @@ class Blast(Whole):
         }
 
 
-def _days_of(text: str) -> tuple[int, ...]:
-    found: set[int] = set()
-    for part in re.sub(r"\s", "", text).lower().split(","):
-        first, _, last = part.partition("-")
-        if first not in _DAYS or (last and last not in _DAYS):
-            raise ValueError(f"days like mon-fri or sat,sun are wanted, got {config.shown(text)}")
-        begin, end = _DAYS.index(first), _DAYS.index(last or first)
-        found |= set(range(begin, end + 1)) if begin <= end else {*range(begin, 7), *range(end + 1)}
-    return tuple(sorted(found))
-
-
-def _minutes_of(text: str) -> tuple[int, int]:
-    """First and last minute of the day; the last may be before the first, on the next day."""
-    if found := _HOURS.fullmatch(text):
-        h1, m1, h2, m2 = map(int, found.groups())
-        start, end = h1 * 60 + m1, h2 * 60 + m2
-        if start != end:
-            return start, end
-    raise ValueError(f"a time of the day like 07:00-19:00 or 22:00-06:00 is wanted, got {config.shown(text)}")
-
-
-def _dates_of(text: str) -> tuple[str, str]:
-    """First and last day."""
-    if found := _DATES.fullmatch(text):
-        first, last = found[1], found[2] or found[1]
-        with contextlib.suppress(ValueError):
-            if datetime.date.fromisoformat(first) <= datetime.date.fromisoformat(last):
-                return first, last
-    raise ValueError(f"a day like 2026-12-24, or two like 2026-12-24..2026-12-31, is wanted, got {config.shown(text)}")
-
-
 def _shaped(pattern: str) -> pydantic.WithJsonSchema:
     """What a schema says of a text that a validator reads, which has better words for it."""
     return pydantic.WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
@@ -174,13 +140,13 @@ def _shaped(pattern: str) -> pydantic.WithJsonSchema:
 class When(plugins.Options):
     """A recurring time."""
 
-    days: Annotated[str, _shaped(_WEEK)] | None = pydantic.Field(
+    days: Annotated[str, _shaped(times.WEEK)] | None = pydantic.Field(
         None, description="like mon-fri or sat,sun; else every day"
     )
-    hours: Annotated[str, _shaped(_HOURS.pattern)] = pydantic.Field(
+    hours: Annotated[str, _shaped(times.HOURS.pattern)] = pydantic.Field(
         "00:00-24:00", description="like 07:00-19:00, or over midnight 22:00-06:00"
     )
-    dates: Annotated[str, _shaped(_DATES.pattern)] | None = pydantic.Field(
+    dates: Annotated[str, _shaped(times.DATES.pattern)] | None = pydantic.Field(
         None, description="like 2026-12-24..2026-12-31, or one day"
     )
     timezone: str = pydantic.Field("UTC", description="like Europe/Vienna")
@@ -189,20 +155,20 @@ class When(plugins.Options):
     @classmethod
     def _known_days(cls, value: str | None) -> str | None:
         if value is not None:
-            _days_of(value)
+            times.days_of(value)
         return value
 
     @pydantic.field_validator("hours")
     @classmethod
     def _some_time(cls, value: str) -> str:
-        _minutes_of(value)
+        times.minutes_of(value)
         return value
 
     @pydantic.field_validator("dates")
     @classmethod
     def _real_dates(cls, value: str | None) -> str | None:
         if value is not None:
-            _dates_of(value)
+            times.dates_of(value)
         return value
 
     @pydantic.field_validator("timezone")
@@ -216,9 +182,12 @@ class When(plugins.Options):
 
     def plain(self) -> dict[str, Any]:
         """As a layer has it."""
-        (start, end), (first, last) = _minutes_of(self.hours), _dates_of(self.dates) if self.dates else ("", "")
+        (start, end), (first, last) = (
+            times.minutes_of(self.hours),
+            times.dates_of(self.dates) if self.dates else ("", ""),
+        )
         return {
-            "days": _days_of(self.days) if self.days else (), "start_min": start, "end_min": end, "timezone": self.timezone,
+            "days": times.days_of(self.days) if self.days else (), "start_min": start, "end_min": end, "timezone": self.timezone,
             "first_day": first, "last_day": last,
         }  # fmt: skip
 
@@ -232,6 +201,82 @@ class Windows(Whole):
     def plain(self) -> dict[str, Any]:
         """As a layer has it."""
         return {"allow": [one.plain() for one in self.allow], "block": [one.plain() for one in self.block]}
+
+
+Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]
+
+
+Excluded = Literal["requester", "author"]
+
+
+class Threshold(plugins.Options):
+    """So many people of these roles approve, or so many reject, and it is decided."""
+
+    name: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=100)] = pydantic.Field(
+        description="for people"
+    )
+    roles: Annotated[list[Name], pydantic.Field(min_length=1, max_length=50)] = pydantic.Field(
+        description="built-in ones, or those of roles in healer.yaml; one of them is enough"
+    )
+    approve: Annotated[int, pydantic.Field(ge=1, le=100)] = pydantic.Field(1, description="so many people approve it")
+    reject: Annotated[int, pydantic.Field(ge=1, le=100)] = pydantic.Field(1, description="so many people reject it")
+
+
+class Approval(Whole):
+    """Who has to approve: any one threshold that is met decides."""
+
+    any_: Annotated[list[Threshold], pydantic.Field(min_length=1, max_length=20)] = pydantic.Field(
+        alias="any", description="thresholds; the first that is met decides"
+    )
+    expires: Annotated[Span, pydantic.Field(gt=0, le=WINDOW_MAX_S)] | None = pydantic.Field(
+        None, description="how long it is waited for a person; else approval_expires"
+    )
+    then: Name | None = pydantic.Field(None, description="an action of the catalog that runs where it expires")
+    exclude: Annotated[list[Excluded], pydantic.Field(max_length=2)] | None = pydantic.Field(
+        None, description="who may not approve; else approval_exclude of the defaults"
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """As a layer has it, but for how long it is waited; `exclude` is None where nothing is said."""
+        return {
+            "thresholds": [one.model_dump() for one in self.any_],
+            "exclude": None if self.exclude is None else list(self.exclude),
+            "then": self.then or "",
+        }
+
+
+NOBODY: Final = Approval.model_construct(any_=[], expires=None, then=None, exclude=[])
+"""What `off` says: nobody has to approve."""
+
+
+class OrNothing:
+    """Beside a shape or None: `none` and `off` mean None too; YAML reads the second as false."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._of, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        made = handler(core)
+        return {"anyOf": [*made.get("anyOf", [made]), WORDS_OF_NOTHING]}
+
+    def _of(self, value: object) -> object:
+        return None if value is False or (isinstance(value, str) and value in ("none", "off")) else value
+
+
+class OrNobody(OrNothing):
+    """Beside the shape of an approval or None: `off` means nobody, as YAML's false does; `none` means nobody too, or (`shipped`) None."""
+
+    def __init__(self, *, shipped: bool = False) -> None:
+        self._none = None if shipped else NOBODY
+
+    def _of(self, value: object) -> object:
+        if isinstance(value, str) and value == "none":
+            return self._none
+        return NOBODY if value is False or (isinstance(value, str) and value == "off") else value
 
 
 class Gates(plugins.Options):
@@ -249,9 +294,9 @@ class Gates(plugins.Options):
     blast_radius: Blast | None = pydantic.Field(None, description="most distinct targets within a time")
     flapping: Flapping | None = pydantic.Field(None, description="an alert that opens so often is a person's")
     windows: Windows | None = pydantic.Field(None, description="when runs may start")
-
-    NOT_YET: ClassVar[tuple[str, ...]] = ("approval",)
-    """Refused where it is written, never ignored."""
+    approval: Annotated[Approval | None, OrNobody()] = pydantic.Field(
+        None, description="who has to say yes; `none`: nobody, whatever the impact"
+    )
 
     def layer(self) -> dict[str, Any]:
         """What is said, as a layer of `policy` has it."""
@@ -259,44 +304,41 @@ class Gates(plugins.Options):
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of gates as plain ones, without what is not said."""
+    """Values of gates as plain ones, without what is not said. An approval of nobody is an empty one: it is said."""
     made: dict[str, Any] = {}
     for key, value in values.items():
-        if value is not None:
+        if key == "approval" and value is not None:
+            made |= approval_plain(value)
+        elif value is not None:
             own = getattr(value, "plain", None)
             made[key] = own() if own else value.model_dump() if isinstance(value, plugins.Options) else value
     return made
 
 
+def approval_plain(value: Approval) -> dict[str, Any]:
+    """What an approval says in a layer; its time to expire joins those of the others."""
+    if not value.any_:
+        return {"approval": {}}
+    return {"approval": value.plain()} | ({} if value.expires is None else {"approval_expires": value.expires})
+
+
 KEYS: Final = tuple(Gates.model_fields)
 
 
-class OrNothing:
-    """Beside a shape or None: `none` and `off` mean None too; YAML reads the second as false."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: pydantic.GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(_off, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, core: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
-    ) -> pydantic.json_schema.JsonSchemaValue:
-        made = handler(core)
-        return {"anyOf": [*made.get("anyOf", [made]), {"enum": ["none", "off", False]}]}
-
-
-def _off(value: object) -> object:
-    return None if value is False or (isinstance(value, str) and value in ("none", "off")) else value
-
-
 OFF: Final = OrNothing()
-Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]
 
 
 class Verify(Whole):
     """How it is known that an action helped: an action that succeeds, or the alert's end, within a time."""
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+                for key in ("action", "resolved_within")
+            ]
+        }
+    )
     _one_of: ClassVar[tuple[str, ...]] = ("action", "resolved_within")
 
     action: Name | None = pydantic.Field(None, description="of the catalog; it is repeated until it succeeds")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import fnmatch
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -250,6 +251,25 @@ def rule_names(rule: str) -> tuple[str, str, str]:
     activation, _, rest = rule.partition("/")
     ruleset, _, name = rest.partition("/")
     return activation, ruleset, name
+
+
+def like(text: str, pattern: str) -> bool:
+    """Whether a word meets a pattern, in which only `*` and `?` mean more than themselves."""
+    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+_WHO: Final = " = "
+_PEOPLE: Final = ("key:", "os:", "slack:")
+
+
+def acting_for(actor: str, person: str) -> str:
+    """An actor of which it is known who it is: `key:laptop = ana`."""
+    return f"{actor}{_WHO}{person}" if person else actor
+
+
+def person_of(actor: str) -> str:
+    """Who an actor is: the person of `key:laptop = ana`, else the actor itself. Names of rules may have anything in them."""
+    return actor.rpartition(_WHO)[2] if actor.startswith(_PEOPLE) else actor
 
 
 def run_id(activation: str, ruleset: str, rule: str, key: str, ordinal: int, action_index: int) -> str:

@@ -16,14 +16,7 @@ from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
-NOT_YET: Final = (
-    "oc",
-    "http",
-    "job_template",
-    "storm",
-    "policy",
-    *measures.Gates.NOT_YET,
-)
+NOT_YET: Final = ("oc", "http", "job_template", "storm", "policy")
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -55,6 +48,7 @@ class EntryShape(measures.Gates):
     payload_parameters: list[str] | None = pydantic.Field(None, description="what an event may set; else all")
     target: Literal["required", "none"] = pydantic.Field("required", description="whether it works on hosts")
     idempotent: bool = pydantic.Field(False, description="may run again when it is unknown how it ended")
+    dry_run: bool = pydantic.Field(False, description="is only simulated, whoever asks for it")
     impact: model.Impact | None = pydantic.Field(None, description="low, medium or high; absent: high")
     tags: list[Text] = pydantic.Field([], description="words that policies select by")
     events: list[EventType] = pydantic.Field([], description="event types of POST /webhook that start it")
@@ -142,6 +136,9 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
             message = f"{key}: no action is named {config.shown(value['action'])}"
             one.document.error("unknown-action", message, at, errors.nearest(value["action"], entries))
             continue
+        if found.dry_run:
+            message = f"{key}: {found.name} is only ever simulated (dry_run: true), so it would not help"
+            one.document.error("dry-run", message, at, "leave out dry_run, or name another action")
         given = value["parameters"]
         if any(templates.is_template(text) for text in given.values() if isinstance(text, str)):
             continue
@@ -178,6 +175,7 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
         payload_parameters=tuple(shape.parameters if shape.payload_parameters is None else shape.payload_parameters),
         target=shape.target,
         idempotent=shape.idempotent,
+        dry_run=shape.dry_run,
         impact=shape.impact or "high",
         impact_declared=shape.impact is not None,
         tags=tuple(shape.tags),

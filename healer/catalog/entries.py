@@ -38,6 +38,8 @@ class Entry:
     payload_parameters: tuple[str, ...] = ()
     target: Literal["required", "none"] = "required"
     idempotent: bool = False
+    dry_run: bool = False
+    """It is only ever simulated, whoever asks for it."""
     impact: model.Impact = "high"
     impact_declared: bool = False
     tags: tuple[str, ...] = ()

@@ -50,7 +50,10 @@ class NoRoom(NeverStarted):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spec:
-    """What the shim is to run. `env` is complete: nothing is inherited. `remove` names files with secrets."""
+    """What the shim is to run. `env` is complete: nothing is inherited. `remove` names files with secrets.
+
+    `tied`: it ends with the daemon.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str]
@@ -61,6 +64,7 @@ class Spec:
     output_max_bytes: int = OUTPUT_BYTES
     umask: int = 0o077
     remove: Sequence[str] = ()
+    tied: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The shim: runs one child in a session of its own, so that the daemon's death does not touch it.
 
 Forked by the `launcher`; it and the daemon talk through files in FOLDER alone, never through a pipe or a terminal.
+What is `tied` to the daemon (a plan, which is of no use without it) ends with the launcher, whose child the shim is.
 Once the child runs, nothing that befalls the shim's own files (a full disk above all) ends it: see `Shim.follow`, `quietly`.
 
 FOLDER/job.json   what to run (`jobs.Spec`); once it is read, secrets are taken out of it and FOLDER/stdin is removed
@@ -104,6 +105,7 @@ class Shim:
             "started_at": time.time(), "ended_at": 0.0, "error": "",
         }  # fmt: skip
         self.asked_to_end = False
+        self.tied_to = 0
         self.pipes: list[Pipe] = []
         self.child = 0
         self.stopping_since: float | None = None
@@ -126,6 +128,8 @@ class Shim:
     def run(self, job: dict[str, Any]) -> None:
         """From the start of the child to the end of all that it left. Raises only where nothing was started."""
         timeout_s, kill_after_s = float(job["timeout_s"]), float(job["kill_after_s"])
+        if job.get("tied"):
+            self.tied_to = os.getppid()
         self.pipes = [Pipe(name, int(job["output_max_bytes"])) for name in ("stdout", "stderr")]
         began = time.monotonic()
         self.start(job)
@@ -192,7 +196,8 @@ class Shim:
         """One look at the clock, the wishes and the output."""
         now = time.monotonic()
         if self.stopping_since is None:
-            self.status["cancelled"] = self.asked_to_end or os.path.exists("cancel")  # noqa: PTH110
+            alone = self.tied_to and os.getppid() != self.tied_to  # the launcher ends with the daemon
+            self.status["cancelled"] = bool(self.asked_to_end or alone or os.path.exists("cancel"))  # noqa: PTH110
             self.status["timed_out"] = not self.status["cancelled"] and now >= deadline
             if self.status["cancelled"] or self.status["timed_out"]:
                 self.kill(signal.SIGTERM, whole_tree=True)

@@ -68,6 +68,7 @@ COMMANDS: Final = {
     "breakers": Entry("look", "actions that failed so often that they are stopped", acts="close changes what may act"),
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
+    "simulate": Entry("ask", "what an event would lead to if it came now"),
     "validate": Entry("check", "every mistake in a project, with file:line:column"),
     "policy": Entry("check", "which values of the gates hold for a run, and where each comes from"),
     "schema": Entry("check", "the JSON Schema of a project's files, for editors"),

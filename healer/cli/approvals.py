@@ -1,4 +1,4 @@
-"""`healer approvals`: what waits for a person's word, and saying it. The local shell is nobody's own: a key says who you are."""
+"""`healer approvals`: what waits for a person's word, and saying it. Who you are says a key, or `principals` of the user of this host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from healer import cli
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, explanation, location, tables, terminal
 
 
 @click.group(cls=cli.Lists)
@@ -45,9 +45,15 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
     ]  # fmt: skip
 
 
-def _needs(item: dict[str, Any]) -> str:
-    needs = [one for one in item.get("needs") or () if isinstance(one, dict)]
-    return " or ".join(f"{one.get('have', 0)} of {one.get('want', 1)} {one.get('name')}" for one in needs)
+def _needs(item: dict[str, Any], *, roles: bool = False) -> str:
+    """Any threshold of each approval: `0 of 1 on call or 0 of 2 two of us, and 0 of 1 admins`; with whose `roles` count."""
+    found: dict[Any, list[str]] = {}
+    for one in item.get("needs") or ():
+        if isinstance(one, dict):
+            whose = f" ({', '.join(map(str, one.get('roles') or ()))})" if roles else ""
+            said = f"{one.get('have', 0)} of {one.get('want', 1)} {one.get('name')}{whose}"
+            found.setdefault(one.get("approval"), []).append(said)
+    return ", and ".join(" or ".join(any_of) for any_of in found.values())
 
 
 @command.command("show")
@@ -67,19 +73,23 @@ def show(where: location.Where, request: str, as_json: bool) -> None:
 def _in_full(item: dict[str, Any]) -> Iterator[str]:
     state, reason = terminal.clean(item.get("state") or "?"), terminal.clean(item.get("reason") or "")
     yield f"{terminal.clean(item.get('id') or '?')}  {state}  ({reason})"
-    for name in ("run", "rule", "action", "controller", "requester", "digest"):
+    for name in ("run", "rule", "action", "controller", "requester", "author", "digest"):
         if item.get(name):
             yield f"  {name:<10}  {terminal.clean(item[name])}"
     yield f"  {'on':<10}  {terminal.clean(', '.join(item.get('targets') or ())) or '(no target)'}"
     if item.get("parameters"):
         yield f"  {'parameters':<10}  {terminal.one_line_json(item['parameters'])}"
-    yield f"  {'needs':<10}  {terminal.clean(_needs(item))}"
+    yield f"  {'needs':<10}  {terminal.clean(_needs(item, roles=True))}"
+    if item.get("exclude"):
+        yield f"  {'but not':<10}  {terminal.clean(', '.join(map(str, item['exclude'])))}"
     if item.get("expires"):
         yield f"  {'expires':<10}  {terminal.when(item['expires'])}"
+    yield from explanation.plan_lines(item.get("plan"))
     for one in item.get("reviews") or ():
         word = "approves" if one.get("approves") else "rejects"
         reason = f": {terminal.clean(one['reason'])}" if one.get("reason") else ""
-        yield f"  {terminal.when(one.get('at'))}  {terminal.clean(one.get('person') or '?')} {word}{reason}"
+        roles = f" ({terminal.clean(', '.join(one['roles']))})" if one.get("roles") else ""
+        yield f"  {terminal.when(one.get('at'))}  {terminal.clean(one.get('person') or '?')}{roles} {word}{reason}"
 
 
 @command.command("approve")

@@ -180,7 +180,7 @@ class Client:
             return do()
         except PermissionError as error:
             detail = f"{self.where} may not be opened by this user"
-            advice = "the user that runs the daemon, or a key:  --url URL with HEALER_KEY"
+            advice = "the user that runs the daemon, a key (--url URL with HEALER_KEY), or control.group and principals in healer.yaml"
             raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice) from error
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
             raise errors.NotRunning(

@@ -1,7 +1,7 @@
 """How conditions and gates are shown to people: one rendering for every command that says why.
 
-Callers: `explain`, `runs show`. The shapes are those of the engine's `explain` (tests of a condition with the values seen)
-and of the gates' verdicts. A code is never shown bare: its sentence and the next step stand beside it.
+Callers: `explain`, `simulate`, `runs show`, `approvals show`. The shapes are those of the engine's `explain` (tests of a condition
+with the values seen) and of the gates' verdicts. A code is never shown bare: its sentence and the next step stand beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,22 @@ from typing import Any, Final
 from healer.cli import location, terminal
 from healer.policy import reasons
 
+REMEMBERED: Final = frozenset(
+    {
+        "throttled",
+        "counted",
+        "uncounted",
+        "gathered",
+        "waits",
+        "alone",
+        "complete",
+        "taken",
+        "not-heard",
+        "absence",
+        "absence-over",
+    }
+)
+"""Reasons that what came before an event has a part in."""
 WORDS: Final = {
     "no-match": "its condition does not hold",
     "taken": "the event went to an earlier rule",
@@ -29,18 +45,27 @@ WORDS: Final = {
     "ended": "a rule had ended its rulebook (shutdown)",
     "not-heard": "its condition holds today; then it did not hear of the event, or what the rules remembered kept the event from it",
     "absence": "it fires for a field that is missing, and the event has it",
+    "undigested": "its ruleset could not digest the event",
     "absence-over": "it was asked already, and is again once something that has the field has come and gone",
 }
 """Why a rule did not fire, in words."""
 
+WOULD: Final = {
+    "queued": "it would run", "simulated": "it would only be simulated", "deferred": "it would wait", "refused": "it would be refused",
+    "awaiting_approval": "a person would be asked", "suppressed": "nothing would be done", "withdrawn": "nothing would be done",
+    "done": "it would take place at once",
+}  # fmt: skip
+"""What an action would come to."""
+
+TARGETS_SHOWN: Final = 10
 TEXT_WIDTH: Final = 46
 _NEGATIVE: Final = re.compile(r"!=|\bnot\b")
 _DEFINED: Final = re.compile(r"(.*\S)\s+is\s+defined")
 
 
-def event_lines(event: Mapping[str, Any]) -> Iterator[str]:
-    """The journal row that is explained."""
-    what = terminal.clean(event.get("id") or "event")
+def event_lines(event: Mapping[str, Any], what: str = "event") -> Iterator[str]:
+    """The journal row that is explained; `what` it is called where it has no id."""
+    what = terminal.clean(event.get("id") or what)
     source, kind = terminal.clean(event.get("source") or "?"), terminal.clean(event.get("kind") or "event")
     yield f"{what}  {kind} of {source}, {terminal.when(event.get('received_at'))}".rstrip(", ")
     if "event" in event:
@@ -53,6 +78,7 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     yield f"{name}: {_verdict(rule)}"
     yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
     yield from look_lines(rule)
+    yield from plan_lines(rule.get("plan"))
     yield from _later_lines(rule.get("later"))
     if rule.get("run"):
         state = terminal.clean(rule.get("state") or "")
@@ -62,12 +88,60 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
         yield f"  run  {terminal.short(rule['run'])} {state}{since}{again}{said}".rstrip()
 
 
-def _verdict(rule: Mapping[str, Any]) -> str:
+def ahead_lines(rule: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
+    """What one rule would make of an event: as `rule_lines`, with what its action would reach. `in_full`: conditions, and all gates."""
+    yield f"{terminal.clean(rule.get('rule') or '?')}: {_verdict(rule, 'would fire', 'would not fire')}"
+    if in_full:
+        yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
+    if rule.get("error"):
+        yield f"  {terminal.clean(rule['error'])}"
+    if not rule.get("fired"):
+        return
+    yield from _reach_lines(rule)
+    gates = rule["gates"] if isinstance(rule.get("gates"), list) else []
+    yield from gate_lines(
+        gates if in_full else [one for one in gates if isinstance(one, Mapping) and not one.get("ok")]
+    )
+    outcome = str(rule.get("outcome") or "?")
+    sentence = why(rule)
+    yield f"  then   {WOULD.get(outcome, terminal.clean(outcome))}{f': {sentence}' if sentence else ''}"
+    yield from plan_lines(rule.get("plan"))
+
+
+def _reach_lines(rule: Mapping[str, Any]) -> Iterator[str]:
+    """The action, its targets, and what share of each group these are."""
+    targets = [one for one in rule.get("targets") or () if isinstance(one, Mapping)]
+    on = [terminal.clean(one.get("target") or "?") for one in targets if one.get("state") != "left_out"]
+    by = f" by {terminal.clean(rule['controller'])}" if rule.get("controller") else ""
+    dry = ", a dry run" if rule.get("dry_run") else ""
+    named = (
+        f"{', '.join(on[:TARGETS_SHOWN])}{f' and {len(on) - TARGETS_SHOWN} more' if len(on) > TARGETS_SHOWN else ''}"
+    )
+    yield f"  action {terminal.clean(rule.get('action') or '?')}{f' on {named}' if on else ''}{by}{dry}"
+    if rule.get("parameters"):
+        yield f"         {terminal.one_line_json(rule['parameters'])}"
+    for one in targets:
+        if one.get("state") == "left_out":
+            yield f"         without {terminal.clean(one.get('target') or '?')}: {why(one)}"
+    for one in rule.get("groups") or ():
+        if isinstance(one, Mapping):
+            yield f"  share  {_share(one)}"
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    count = one.get("targets")
+    if not one.get("group"):
+        return f"{count} in no group"
+    percent = f" ({one['percent']:g} %)" if isinstance(one.get("percent"), int | float) else ""
+    return f"{count} of {one.get('size') or '?'} in {terminal.clean(one['group'])}{percent}"
+
+
+def _verdict(rule: Mapping[str, Any], fired: str = "fired", silent: str = "did not fire") -> str:
     if rule.get("fired"):
-        return "fired"
+        return fired
     word = rule.get("reason")
     if not isinstance(word, str):
-        return "did not fire"
+        return silent
     more = ""
     if rule.get("taken_by"):
         more = f" ({terminal.clean(rule['taken_by'])})"
@@ -77,8 +151,10 @@ def _verdict(rule: Mapping[str, Any]) -> str:
         more = f" (within {terminal.clean(rule['within'])})"
     if word == "ended":
         more = f"; {location.again('healer reload')} brings it back"
+    if rule.get("exact") is False and word in REMEMBERED:
+        more += "; as far as can be told, since what it remembered then is not kept"
     when = " at once" if rule.get("later") else ""
-    return f"did not fire{when}: {WORDS.get(word, terminal.clean(word))}{more}"
+    return f"{silent}{when}: {WORDS.get(word, terminal.clean(word))}{more}"
 
 
 def _later_lines(later: Any) -> Iterator[str]:
@@ -151,6 +227,25 @@ def gate_lines(gates: Any, looked_at: Any = None) -> Iterator[str]:
         yield f"    {_yes_no(gate.get('ok'))}  {name:<12}  {why(gate) if not gate.get('ok') else ''}".rstrip()
         if not gate.get("ok") and (step := next_step(gate)):
             yield f"         {'':<12}  next  {step}"
+
+
+def plan_lines(plan: Any) -> Iterator[str]:
+    """What its controller says that a run would do; nothing where nobody asked."""
+    if not isinstance(plan, Mapping):
+        return
+    took = f" ({terminal.span(plan['seconds'])})" if isinstance(plan.get("seconds"), int | float) else ""
+    if said := plan.get("sentence"):
+        yield f"  plan   {terminal.clean(said)}"
+    else:
+        on = ", ".join(map(str, plan.get("targets") or ())) or "no target"
+        exact = "" if plan.get("exact") else "; what it would change there is not known"
+        yield f"  plan   on {terminal.clean(on)}{exact}{took}"
+    for step in plan.get("steps") or ():
+        yield f"         {terminal.clean(step)}"
+    for line in str(plan.get("diff") or "").splitlines():
+        yield f"       | {terminal.clean(line)}".rstrip()
+    if plan.get("cut"):
+        yield "         the plan was cut: it says more than is kept"
 
 
 def why(verdict: Mapping[str, Any]) -> str:

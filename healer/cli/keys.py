@@ -7,12 +7,13 @@ should know goes to standard error. Only hashes are stored.
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import click
 
 from healer import cli, errors
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, location, tables, terminal, usage
 
 
 @click.group(cls=cli.Lists)
@@ -22,17 +23,26 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--role", required=True, metavar="ROLE", help="admin, operator, approver, readonly, auditor or ci")
+@click.option("--role", metavar="ROLE", help="admin, operator, approver, readonly, auditor, ci, or one of healer.yaml")
+@click.option(
+    "--principal",
+    metavar="WHO",
+    help="Whose key it is, by principals of healer.yaml; without --role it has their roles",
+)
 @location.options
 @location.JSON
-def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
-    """Make a key for NAME and print it, this once."""
+def create(name: str, role: str | None, principal: str | None, where: location.Where, as_json: bool) -> None:
+    """Make a key for NAME and print it, this once. It needs --role, --principal, or both."""
+    if role is None and principal is None:
+        advice = location.again(f"healer keys create {shlex.quote(name)} --role ROLE")
+        raise usage.WrongUse(advice, detail="healer keys create wants --role ROLE or --principal WHO, none was given")
+    asked = {
+        key: value for key, value in (("name", name), ("role", role), ("principal", principal)) if value is not None
+    }
     try:
-        made = client.Client(where).ask(
-            "POST", f"{client.API}/keys", body=json.dumps({"name": name, "role": role}).encode()
-        )
+        made = client.Client(where).ask("POST", f"{client.API}/keys", body=json.dumps(asked).encode())
     except errors.NotRunning as error:
-        made = _offline(where, error, makes=True).create(name, role)
+        made = _offline(where, error, makes=True).create(name, role or "", principal or "")
         terminal.note(f"no daemon runs; written into {terminal.clean(where.data_dir)}")
     if as_json:
         terminal.echo_json(made)
@@ -40,9 +50,10 @@ def create(name: str, role: str, where: location.Where, as_json: bool) -> None:
     key = made.get("key") if isinstance(made, dict) else None
     if not isinstance(key, str):
         raise client.Refused({"code": "answer", "detail": "the answer holds no key"}, 200)
-    terminal.note(
-        f"key {terminal.clean(made.get('id') or '')} for {terminal.clean(name)}, role {terminal.clean(role)}; it is shown this once"
-    )
+    has = f"role {role}" if role is not None else f"with the roles of {principal}"
+    whose = f" ({principal}'s)" if role is not None and principal is not None else ""
+    said = f"key {made.get('id') or ''} for {name}{whose}, {has}; it is shown this once"
+    terminal.note(terminal.clean(said))
     terminal.echo(terminal.clean(key))
 
 
@@ -63,15 +74,17 @@ def list_(where: location.Where, as_json: bool) -> None:
         terminal.note(f"no keys:  {location.again('healer keys create NAME --role ROLE')}")
         return
     for line in tables.lines(
-        ("id", "name", "role", "made", "by", "revoked"), [_row(item) for item in items], width=terminal.width()
+        ("id", "name", "role", "whose", "made", "by", "revoked"), [_row(item) for item in items], width=terminal.width()
     ):
         terminal.echo(line)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
-    who = (str(item.get(name) or "") for name in ("id", "name", "role"))
+    who = (str(item.get(name) or "") for name in ("id", "name"))
     return [
         *who,
+        str(item.get("role") or "theirs"),
+        str(item.get("principal") or ""),
         terminal.when(item.get("created")),
         str(item.get("created_by") or ""),
         terminal.when(item.get("revoked")),
@@ -107,4 +120,4 @@ def _offline(where: location.Where, error: errors.NotRunning, *, makes: bool = F
         raise errors.NotRunning(advice, where=f"{where}, and this folder is no project") from error
     from healer.cli import keystore
 
-    return keystore.Keystore(where.data_dir)
+    return keystore.Keystore(where.data_dir, where.root)

@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from healer import errors, store
+from healer import access, errors, store
+from healer.cli import location
 from healer.store import connection, keys, names, ownership
 from healer.web import auth, shapes
 
@@ -26,17 +27,21 @@ class WrongKey(errors.InvalidField):
 
 
 class Keystore:
-    """The keys of one data directory."""
+    """The keys of one data directory. `root`: the project's folder, whose `healer.yaml` says which roles and people there are."""
 
-    def __init__(self, data_dir: pathlib.Path) -> None:
+    def __init__(self, data_dir: pathlib.Path, root: pathlib.Path | None = None) -> None:
         self._data_dir = data_dir
+        self._root = root
 
-    def create(self, name: str, role: str) -> dict[str, Any]:
+    def create(self, name: str, role: str, principal: str = "") -> dict[str, Any]:
         """Make a key; as the API answers, with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
         key_id, key = auth.make_key()
+        unit = keys.CreateKey(
+            key_id, auth.digest(key), name, role, actor=_actor(), principal=principal, directory=_directory(self._root)
+        )
         with self._open() as opened:
             try:
-                row = opened.writer.now(keys.CreateKey(key_id, auth.digest(key), name, role, actor=_actor()))
+                row = opened.writer.now(unit)
             except errors.InvalidField as error:
                 raise WrongKey(error.try_, **error.fields) from error
         return {**shapes.key(row), "key": key}
@@ -75,6 +80,18 @@ class Keystore:
             raise connection.failed(error, self._data_dir / store.DATABASE) from error
         finally:
             owner.release()
+
+
+def _directory(root: pathlib.Path | None) -> access.Directory:
+    """Which roles and people a project names, as far as its file is right."""
+    for name in location.SETTINGS if root is not None else ():
+        if root is not None and (root / name).is_file():
+            from healer import config
+            from healer.project import people, settings
+
+            found = settings.read(config.read_file(root / name, name), {}, {}).settings
+            return people.directory(found.roles, found.principals)
+    return access.Directory()
 
 
 def _actor() -> str:

@@ -49,6 +49,8 @@ class Where:
     """Whether the data directory was named, is there, or is that of a project: else nothing is to be made there."""
     named: bool = dataclasses.field(default=True, compare=False)
     """Whether somebody said which daemon is meant; else it is that of the folder in which the command happens to run."""
+    root: pathlib.Path | None = dataclasses.field(default=None, compare=False)
+    """The project's folder; None where only a data directory was named."""
 
     def __str__(self) -> str:
         return terminal.clean(self.url or self.socket or self.data_dir / "control.sock")
@@ -70,14 +72,15 @@ def find(
         raise usage.WrongUse(detail=f"{URL_WANTED}, got ''")
     if url is None and project is None and data_dir is None:
         url = environ.get("HEALER_URL")
-    socket = None if data_dir is not None and project is None else _socket(project or pathlib.Path(), environ)
+    root = None if data_dir is not None and project is None else project or pathlib.Path()
+    socket = None if root is None else _socket(root, environ)
     folder = data_dir_of(project, data_dir, environ)
     named = data_dir is not None or bool(environ.get("HEALER_DATA_DIR"))
     told = named or project is not None or bool(url)
     if not key and (url or not environ.get("HEALER_URL")):
         key = environ.get("HEALER_KEY")
     known = named or folder.is_dir() or any(((project or pathlib.Path()) / name).exists() for name in OF_A_PROJECT)
-    return Where(folder, url or "", key or "", socket, known, told)
+    return Where(folder, url or "", key or "", socket, known, told, root)
 
 
 def data_dir_of(

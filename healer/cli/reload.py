@@ -13,20 +13,62 @@ TIMEOUT_S = 300.0
 
 
 @click.command(cls=usage.Command)
+@click.option("--preview", is_flag=True, help="Say what it would change, and change nothing")
+@click.option("--yes", is_flag=True, help="Do not ask, also where approvals become void")
 @location.options
 @location.JSON
-def command(where: location.Where, as_json: bool) -> None:
-    """Take the files of the project again: all of them, or (with every mistake named) none."""
-    done = client.Client(where, TIMEOUT_S).ask("POST", f"{client.API}/reload", body=b"")
+def command(where: location.Where, preview: bool, yes: bool, as_json: bool) -> None:
+    """Take the files of the project again: all of them, or (with every mistake named) none.
+
+    Where that makes requests for approval void, a terminal is asked first.
+    """
+    asked = client.Client(where, TIMEOUT_S)
+    if preview or (not yes and terminal.can_ask()):
+        ahead = _ask(asked, b'{"preview": true}')
+        void = _void(ahead)
+        if preview and as_json:
+            terminal.echo_json(ahead)
+            return
+        if preview or void:
+            _tell(ahead, "would reload", as_json)
+        if preview:
+            return
+        if void:
+            click.confirm(f"Reload, and make {_approvals(void)} void?", abort=True, err=True)
+    done = _ask(asked, b"")
     if as_json:
         terminal.echo_json(done)
         return
-    answer = done if isinstance(done, dict) else {}
-    terminal.echo(f"reloaded: revision {terminal.clean(answer.get('short') or answer.get('revision') or '?')}")
+    _tell(done, "reloaded", as_json)
+
+
+def _ask(asked: client.Client, body: bytes) -> dict[str, Any]:
+    done = asked.ask("POST", f"{client.API}/reload", body=body)
+    return done if isinstance(done, dict) else {}
+
+
+def _void(answer: Mapping[str, Any]) -> list[Any]:
+    """The approvals that it ends."""
+    changed = answer.get("changed")
+    void = changed.get("approvals") if isinstance(changed, Mapping) else None
+    found = void.get("void") if isinstance(void, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def _approvals(void: list[Any]) -> str:
+    return "1 approval" if len(void) == 1 else f"{len(void)} approvals"
+
+
+def _tell(answer: Mapping[str, Any], word: str, as_json: bool) -> None:
+    for line in _lines(answer, word):
+        click.echo(line, err=as_json)
+
+
+def _lines(answer: Mapping[str, Any], word: str) -> Iterator[str]:
+    yield f"{word}: revision {terminal.clean(answer.get('short') or answer.get('revision') or '?')}"
     for line in changes(answer.get("changed")):
-        terminal.echo(f"  {line}")
-    for line in warnings(answer.get("diagnostics")):
-        terminal.echo(line)
+        yield f"  {line}"
+    yield from warnings(answer.get("diagnostics"))
 
 
 def warnings(diagnostics: Any) -> Iterator[str]:
@@ -43,12 +85,30 @@ def changes(changed: Any) -> Iterator[str]:
     if not isinstance(changed, Mapping):
         return
     for what, which in changed.items():
+        if what == "access" and isinstance(which, Mapping):
+            yield from _access(which)
+            continue
         if isinstance(which, Mapping):
             text = " · ".join(f"{_named(names)} {how}" for how, names in which.items() if names)
         else:
             text = _named(which)
         if text:
             yield f"{terminal.clean(what)}: {text}"
+
+
+def _access(difference: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each role that is another, and for each person who was given or lost something."""
+    for kind, changed in difference.items():
+        for name, how in changed.items() if isinstance(changed, Mapping) else ():
+            said = [_step(word, value) for word, value in how.items()] if isinstance(how, Mapping) else []
+            yield terminal.clean(f"{str(kind).removesuffix('s')} {name}: {', '.join(said)}")
+
+
+def _step(word: str, value: Any) -> str:
+    if isinstance(value, Mapping):  # before and after
+        before, after = (_named(value.get(side)) or "nothing" for side in ("before", "after"))
+        return f"{word} {before} → {after}"
+    return word if value is True else f"{word} {_named(value)}"
 
 
 def _named(which: Any) -> str:

@@ -185,6 +185,7 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
     if run.get("ended"):
         yield f"  {'ended':<10}  {terminal.when(run['ended'])}"
     yield from _attempts(run)
+    yield from explanation.plan_lines(run.get("plan"))
     told = run.get("explanation")
     if isinstance(told, dict):
         yield from explanation.condition_lines(told.get("conditions"), fired=True)

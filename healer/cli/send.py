@@ -78,7 +78,7 @@ def command(
     """
     if hook and source:
         raise usage.WrongUse(detail="either --hook or --source is wanted, got both")
-    events = read(_bytes(file), "standard input" if str(file) == "-" else str(file))
+    events = read(bytes_of(file), "standard input" if str(file) == "-" else str(file))
     asked = client.Client(where)
     status = asked.get(f"{client.API}/status") if not (hook and yes) else {}
     status = status if isinstance(status, dict) else {}
@@ -113,7 +113,8 @@ def _deliver(asked: client.Client, events: Events, to: Listener, token: str | No
     return answers
 
 
-def _bytes(file: pathlib.Path) -> bytes:
+def bytes_of(file: pathlib.Path) -> bytes:
+    """What a file holds, `-` for standard input. Raises `NotEvents` for too much."""
     if str(file) == "-":
         data = sys.stdin.buffer.read(BYTES_MAX + 1)
     else:

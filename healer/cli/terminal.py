@@ -156,10 +156,13 @@ def at(text: object, now: datetime.datetime) -> str:
 
 
 def who(actor: object) -> tuple[str, str]:
-    """An actor of the API by name, and how they came: `ana`, `os user`; '' where that is not known."""
+    """An actor of the API by name, and how they came: `ana`, `os user`; `ana`, `API key laptop`; '' where that is not known."""
     kind, _, name = clean(actor or "?").partition(":")
-    ways = {"os": "os user", "key": "API key"}
-    return (name, ways[kind]) if name and kind in ways else (clean(actor or "?"), "")
+    ways = {"os": "os user", "key": "API key", "slack": "Slack"}
+    if not name or kind not in ways:
+        return clean(actor or "?"), ""
+    by, known, person = name.rpartition(" = ")
+    return (person, f"{ways[kind]} {by}") if known else (name, ways[kind])
 
 
 def local(at: datetime.datetime) -> str:

@@ -29,7 +29,7 @@ class Outside:
         self._daemon = daemon
         world = supervise.reconciling.World(
             daemon.store, daemon.intake, daemon.secrets, daemon.clock, lambda: daemon.clock() + daemon.clock.ahead_us(), self._decided,
-            daemon.decider.evaluator.alerts.heard, _log, daemon.base,
+            daemon.decider.evaluator.alerts.heard, daemon.decider.look_at, _log, daemon.base,
         )  # fmt: skip
         self._reconciling = supervise.reconciling.Reconciling(world)
         self.heart = supervise.beating.Heart(

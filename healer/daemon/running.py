@@ -25,27 +25,26 @@ from healer import (
     retain,
     secrets,
     store,
-    telemetry,
 )
 from healer.daemon import (
+    answering,
     banner,
     caps,
     clock,
-    explaining,
     keys,
     logs,
     masking,
     options,
     outside,
+    reloading,
     rules,
     standing,
-    status,
     switching,
     vaulted,
     watching,
 )
 from healer.decide import alerts, evaluating, recovery
-from healer.dispatch import wishes
+from healer.dispatch import planning, wishes
 from healer.store import deciding, notes, ownership
 from healer.web import auth, control, routes, services, serving
 
@@ -68,9 +67,9 @@ class Daemon:
         self.started_us = self.clock()
         self.port = 0
         self._owned = owned
-        self._options = given
+        self.options = given
         self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
-        self._heard = revision
+        self.heard = revision
         self.started_with = revision.settings
         self._state: services.State = "starting"
         self._end: asyncio.Event = asyncio.Event()
@@ -79,14 +78,14 @@ class Daemon:
         self._tasks: list[asyncio.Task[Any]] = []
         self._reloading = asyncio.Lock()
         self._soon: set[asyncio.Task[Any]] = set()
-        self._prepared: dict[str, tuple[project.Revision, evaluating.Evaluator]] = {}
+        self.prepared: dict[str, tuple[project.Revision, evaluating.Evaluator]] = {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> int:
         """Start, serve until `end`, stop. Raises `errors.StartError` and others when it cannot start."""
         loop = asyncio.get_running_loop()
-        logs.configure(self.revision.settings, self.base, self.data_dir, self._options.log_level, self._masking.line)
+        logs.configure(self.revision.settings, self.base, self.data_dir, self.options.log_level, self._masking.line)
         self.store = store.Store.open(
             self.data_dir, self.clock, loop=loop, environment=self.revision.settings.environment, on_rows=self._on_rows,
             on_fatal=self._on_fatal,
@@ -109,23 +108,24 @@ class Daemon:
         settings = self.revision.settings
         # After the store, which would not begin anew beside revisions that an earlier one left.
         self.files = await asyncio.to_thread(project.publish, self.revision, self.data_dir)
-        self.clock.not_before(self.store.writer.tx.now_us)
-        await self.store.submit(
-            notes.Start("daemon", version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
-        )
+        await self._begin()
         await self.store.forget_unnamed()
         await self._start_deciding()
         self.intake = intake.Intake(
             self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
             heard=self.decider.evaluator.alerts.heard,
         )  # fmt: skip
-        self.controllers = rules.controllers(self.revision, self.files, self._resolve)
+        self.controllers = rules.controllers(self.revision, self.files, self.resolve)
         self.dispatcher = dispatch.Dispatcher(
             self.store, self.of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
             work_dir=self.data_dir / "work", clock=self.clock, secret_values=self._masking.values,
-            on_changed=lambda _, look_us: self.decider.look_at(look_us),
+            on_changed=self._on_claimed,
             environment_of=lambda rule: vaulted.environment(self.secrets, self._standing.environment_of(rule)),
             resolve=self.secrets.resolve,
+        )  # fmt: skip
+        self.planner = planning.Planner(
+            self.store, self.dispatcher.maker, self.data_dir / "work", self._masking.values,
+            lambda: self.revision.settings.plans_per_minute,
         )  # fmt: skip
         self.people = wishes.Wishes(self.store, self.dispatcher)
         self.switch = switching.of(self)
@@ -140,7 +140,9 @@ class Daemon:
             logger.info("attempts that were under way: {}", told)
         running = {row["token"] for row in await self.store.reader.all("attempts_open")}
         await retain.forget_work(self.data_dir, running | self.dispatcher.tokens)
+        await self.planner.clear()
         self._work("dispatch", self.dispatcher.run())
+        self._work("plan", self.planner.run())
         self._work("watch", watching.Watch(self.store, self.pause, self.clock, self.look_again, self.switch).run())
         self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self._forget_alerts).run())
         await rules.gather(self.intake, self.revision, None)
@@ -152,12 +154,20 @@ class Daemon:
         gc.freeze()
         gc.enable()
         shown = banner.lines(
-            self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ, self._options
+            self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ, self.options
         )
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
         logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
             "ready on port {}", self.port
         )
+
+    async def _begin(self) -> None:
+        """What the store has to know, and to keep, of a start."""
+        self.clock.not_before(self.store.writer.tx.now_us)
+        self.store.writer.tx.rules.use(self._standing.names)
+        storm = self.revision.settings.storm is not None
+        unit = notes.Start("daemon", storm=storm, version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
+        await self.store.submit(unit)
 
     def _forget_alerts(self, names: list[tuple[str, str, int]]) -> None:
         self.decider.evaluator.alerts.forget(names)
@@ -166,7 +176,7 @@ class Daemon:
         """Rules as they stood, then from a row of its own on the rules of today."""
         (at,) = await self.store.reader.all("position_find", 0)
         known = alerts.Alerts(await self.store.reader.all("alerts_state"))
-        old = await recovery.recover(self.store, at["seq"], functools.partial(self._rules_of, known=known))
+        old = await recovery.recover(self.store, at["seq"], functools.partial(self.rules_of, known=known))
         rows = await self.store.reader.all("journal_last_revision", 1 << 62)
         last = deciding.revision_of(rows[0]["body"]) if rows else ""
         rows = await self.store.reader.all("journal_last_revision", at["seq"])
@@ -177,25 +187,21 @@ class Daemon:
         self.decider = decide.Decider(
             self.store, old, number, self.of_run, position=at["seq"], on_decided=self._on_decided, clock=self.clock,
             tick=lambda: self.intake.tick(),  # noqa: PLW0108 - it is made later
-            use=self._rules_from, on_ended=self._activations_ended, rules_of=functools.partial(self._rules_of, known=known),
+            use=self._rules_from, on_ended=self._activations_ended, rules_of=functools.partial(self.rules_of, known=known),
         )  # fmt: skip
         self.decider.tail.committed = (
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
         )[0]["seq"]
         if last != self.revision.id or old.ended:  # a start brings back what a rule had ended
-            await self._use(self.revision, "daemon", {"before": last or None})
+            await self.use(self.revision, "daemon", {"before": last or None})
 
     async def _serve(self) -> None:
         settings = self.revision.settings
         known = auth.Keys(self.store.reader)
-        await known.load(keys.of_files(self.base, self.revision, os.environ))
-        self.services = services.Services(
-            store=self.store, intake=self.intake, revision=lambda: self._heard, secrets=self.secrets, gate=auth.Gate(known),
-            status=self._status, reload=self.reload, explain=self._explain, live_output=self._live_output, state=self.shown_state,
-            ready=self._ready, clock=self.clock, heard=self.supervisor.heard,
-            body_max=lambda: self.revision.settings.body_max, people=self.people, switch=self.switch, look_again=self.look_again,
-            wall=lambda: self.clock() + self.clock.ahead_us(), standing_of=self.of_run,
-        )  # fmt: skip
+        await known.load()
+        files = keys.of_files(self.base, self.revision, os.environ)
+        await keys.take(self.store, known, self.revision, files, "daemon")
+        self.services = answering.of(self, auth.Gate(known))
         self._listening = serving.Listening(routes.build(self.services))
         await self._listening.start()
         self.port = await self._listening.tcp(settings.server.host, settings.server.port)
@@ -214,7 +220,7 @@ class Daemon:
         if self.failed:
             # The disk is not to be trusted: nothing more is written. What runs goes on under its shim and is found again.
             os._exit(self._exit_code or 1)
-        ended = await self.dispatcher.stop(self.revision.settings.drain)
+        ended, _ = await asyncio.gather(self.dispatcher.stop(self.revision.settings.drain), self.planner.stop())
         await self.decider.stop()
         for task in self._tasks:
             if task.get_name() != "decide":
@@ -252,7 +258,7 @@ class Daemon:
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
-    async def _rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
+    async def rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
         revision = self.revision if revision_id == self.revision.id else await self.old_revision(revision_id)
         if revision is None:
             return None
@@ -265,17 +271,23 @@ class Daemon:
         folder = self.data_dir / project.REVISIONS / revision_id
         if not folder.is_dir():
             return None
-        return (await asyncio.to_thread(project.load, folder, {}, None, self._options.vault)).revision
+        return (await asyncio.to_thread(project.load, folder, {}, None, self.options.vault)).revision
 
-    async def _use(self, revision: project.Revision, actor: str, difference: dict[str, Any]) -> None:
+    async def use(
+        self, revision: project.Revision, actor: str, difference: dict[str, Any], holds: dict[str, Any] | None = None
+    ) -> None:
+        """Write the row from which on a revision holds. `holds`: who may what then."""
         git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
         made = standing.Standing(revision, self.pause, revision.settings.mode)
-        await self.store.submit(deciding.UseRevision(revision.id, git, actor, difference, made.inhibitions))
+        storm = revision.settings.storm is not None
+        unit = deciding.UseRevision(revision.id, git, actor, difference, made.inhibitions, holds, storm)
+        await self.store.submit(unit)
+        self.store.writer.tx.rules.use(made.names)
         self._standing = made
 
     async def _rules_from(self, revision_id: str, old: evaluating.Evaluator) -> decide.Used | None:
         """What holds from a journal row `revision` on, with the memory that unchanged rules keep."""
-        prepared = self._prepared.pop(revision_id, None)
+        prepared = self.prepared.pop(revision_id, None)
         if prepared is not None:
             revision: project.Revision | None = prepared[0]
         else:
@@ -312,37 +324,14 @@ class Daemon:
         except Exception as error:  # a signal has nobody to answer to: what went wrong is in the log, the old set stays
             logger.opt(exception=error).error("reload failed: {}", error)
 
-    async def reload(self, actor: str) -> dict[str, Any]:
+    async def reload(self, actor: str, preview: bool = False) -> dict[str, Any]:
         """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`, `errors.StoreFull`."""
         async with self._reloading, rules.no_collecting():
-            loaded = await project.load_in_child(
-                self.base, os.environ, self._options.overrides(), publish_to=self.data_dir, opened=self._options.vault
-            )
-            if loaded.revision is None or loaded.published is None:
-                telemetry.count("reloads_refused")
-                raise errors.ConfigurationError(loaded.diagnostics)
-            new, old = loaded.revision, self.revision
-            warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
-            warnings += [one.as_json() for one in project.unreadable(new, self.base, os.environ)]
-            if new.id == old.id and new.settings == old.settings and not self.decider.evaluator.ended:
-                return {"revision": new.id, "short": new.short, "changed": {}, "diagnostics": warnings}
-            warnings += [one.as_json() for one in status.needs_restart(self.started_with, new.settings)]
-            made = standing.Standing(new, self.pause, new.settings.mode)
-            prepared = await rules.evaluator(self.store, new, made, self.decider.evaluator.alerts)
-            before, after = await rules.digests(self.decider.evaluator), await rules.digests(prepared)
-            changed = await status.difference(old, new, before, after)
-            made_controllers, file_keys = (
-                rules.controllers(new, loaded.published, self._resolve),
-                keys.of_files(self.base, new, os.environ),
-            )
-            self._prepared = {new.id: (new, prepared)}
-            await self._use(new, actor, changed)  # a row; if it cannot be written, nothing has changed
-            self.controllers, self.files, self.revision, self._heard = made_controllers, loaded.published, new, new
-            await self.services.gate.keys.load(file_keys)
-            await rules.gather(self.intake, new, old)
-            await self.supervisor.replace(rules.sources(new))
-            logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
-            return {"revision": new.id, "short": new.short, "changed": changed, "diagnostics": warnings}
+            return await reloading.reload(self, actor, preview)
+
+    def take(self, revision: project.Revision, files: pathlib.Path, controllers: dict[str, Any]) -> None:
+        """A revision whose row is written is ours from now on."""
+        self.controllers, self.files, self.revision, self.heard = controllers, files, revision, revision
 
     # --- what the workers need of each other -----------------------------------------------------------------------------
 
@@ -353,10 +342,15 @@ class Daemon:
     def _on_decided(self, decided: deciding.Decided) -> None:
         if decided.queued:
             self.dispatcher.wake()
+        self.planner.decided(decided.runs)
+
+    def _on_claimed(self, changed: dict[str, str], look_us: int | None) -> None:
+        self.decider.look_at(look_us)
+        self.planner.decided(changed)
 
     def _activations_ended(self, ended: frozenset[str]) -> None:
         """Rules have ended activations, or a revision has brought them back: nobody is to be told 2xx for what nobody hears."""
-        self._heard = dataclasses.replace(self.revision, sources=self.revision.sources_without(ended))
+        self.heard = dataclasses.replace(self.revision, sources=self.revision.sources_without(ended))
         task = asyncio.create_task(self.supervisor.replace(rules.sources(self.revision, ended)))
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
@@ -373,11 +367,8 @@ class Daemon:
 
         return emit
 
-    def _resolve(self, reference: plugins.SecretRef) -> model.Secret:
+    def resolve(self, reference: plugins.SecretRef) -> model.Secret:
         return self.secrets.resolve(reference.secret)
-
-    def _live_output(self, token: str, stream: str) -> bytes | None:
-        return self.dispatcher.live_output(token, "stdout" if stream == "stdout" else "stderr")
 
     # --- what it says of itself ---------------------------------------------------------------------------------------------
 
@@ -385,13 +376,3 @@ class Daemon:
         if self._state == "ok" and self.store.lacks_space():
             return "disk-full"
         return "paused" if self._state == "ok" and self.pause.everything() else self._state
-
-    def _ready(self) -> tuple[bool, str]:
-        state = self.shown_state()
-        return (True, "") if state in ("ok", "paused") else (False, state)
-
-    async def _status(self) -> dict[str, Any]:
-        return await status.of(self)
-
-    async def _explain(self, asked: str, rule: str | None) -> dict[str, Any]:
-        return await explaining.of(self, asked, rule)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -15,7 +16,7 @@ from typing import Any, Final
 from healer import model, policy, project
 from healer.daemon import meanings
 from healer.policy import labels, selecting
-from healer.store import seeing
+from healer.store import scopes, seeing
 
 PAUSE_FILE: Final = "PAUSE"
 REASON_MAX: Final = 300
@@ -56,12 +57,12 @@ class PauseFile:
         """Whether nothing at all may start."""
         return self() is not None or any(row["scope"] == "all" for row in self.rows)
 
-    def covering(self, rule: str) -> dict[str, Any] | None:
+    def covering(self, names: scopes.Names) -> dict[str, Any] | None:
         """The pause that covers what a rule does without a run (`set_fact` and the like): the file's, or one of people's."""
         if (found := self()) is not None:
             return found
         for row in self.rows:
-            if seeing.covers(row["scope"], rule, ""):
+            if scopes.covers(row["scope"], names, ""):
                 return seeing.told(row["scope"], row["who"], row["reason"], row["since_us"], row["until_us"])
         return None
 
@@ -92,15 +93,19 @@ class Standing:
         self._bounds: dict[tuple[str, str], str] = {}
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
-        self._names: dict[str, tuple[str, str, str]] = {}
+        self.names: dict[str, scopes.Names] = {}
+        """Rule's identity → its names."""
         self._views = {one.name: revision.under(one.inventory) for one in revision.activations if one.inventory}
         self._observing = frozenset(one.name for one in revision.activations if one.mode == "observe")
+        self._authors: dict[str, str] = {}
+        authors = {one.name: revision.author_of(one) for one in revision.activations}
         for activation, ruleset in revision.rulesets():
             for rule in ruleset.rules:
                 identity = f"{activation.name}/{ruleset.name}/{rule.name}"
                 self._enabled[identity] = rule.enabled
                 self._activations[identity] = activation
-                self._names[identity] = (activation.name, ruleset.name, rule.name)
+                self._authors[identity] = authors[activation.name]
+                self.names[identity] = (activation.name, ruleset.name, rule.name)
 
     @property
     def inhibitions(self) -> tuple[labels.Inhibition, ...]:
@@ -118,7 +123,7 @@ class Standing:
 
     def paused(self, rule: str) -> Mapping[str, Any] | None:
         """The pause that covers a rule."""
-        return self._pause.covering(rule)
+        return self._pause.covering(self.names.get(rule) or model.rule_names(rule))
 
     def forbidden(
         self, controller: str, action: str, kind: str, targets: Sequence[model.Target]
@@ -150,7 +155,7 @@ class Standing:
             self._enabled.get(rule, True), self.mode_of(found.name) if found else self.mode, self._pause(), problems, limits,
             self.environment, view.sizes(controller, groups), self._gates.storm, self._gates.inhibitions,
             bound=self._bound(action, controller), wall_offset_us=self._pause.ahead_us(),
-            names=self._names.get(rule), approvals_max=self.revision.settings.approvals_max,
+            names=self.names.get(rule), approvals_max=self.revision.settings.approvals_max, author=self._authors.get(rule, ""),
         )  # fmt: skip
 
     def _bound(self, action: str, controller: str) -> str:
@@ -183,14 +188,15 @@ class Standing:
             problems = (policy.Problem("controller_forbidden", {"controller": row["controller"], "detail": detail}),)
         if rule not in self._enabled:
             problems = (policy.Problem("disabled", {"rule": rule, "gone": True}), *problems)
-        traits = _traits(self.environment, row, entry, self._names.get(rule))
+        traits = _traits(self.environment, row, entry, self.names.get(rule))
         limits = (
             self.limits(entry, controller, row["action"], traits)
             if catalog
             else self.upstream_limits(row["controller"], traits)
         )
         groups = traits.groups | {one.of for one in limits.blasts if one.of}
-        return self._of(rule, row["action"], row["controller"], groups, problems, limits)
+        made = self._of(rule, row["action"], row["controller"], groups, problems, limits)
+        return dataclasses.replace(made, dry_run=True) if catalog and entry is not None and entry.dry_run else made
 
 
 def _traits(

@@ -15,7 +15,7 @@ from healer import dispatch, errors, project, store
 from healer.daemon import meanings, standing
 from healer.decide import evaluating
 from healer.dispatch import wishes
-from healer.store import pausing, seeing
+from healer.store import deciding, pausing, seeing
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -85,7 +85,11 @@ class Switch:
         near = [one.partition(":")[2] for one in meant or alike][:NEAR_MAX]
         raise errors.NotFound(errors.nearest(scope, alike) if not meant else "", what=what, near=near)
 
-    def _held_scope(self, scope: str) -> str:
+    def meant(self, scope: str) -> str:
+        """The scope that a text means. Raises `errors.InvalidField`, `errors.NotFound`."""
+        return self._scope(scope, self.known())
+
+    def held(self, scope: str) -> str:
         """The one that is paused. Raises `errors.InvalidField`, `errors.NotFound`."""
         held = [row["scope"] for row in self._held.rows]
         try:
@@ -102,7 +106,7 @@ class Switch:
         self, scope: str, *, actor: str, reason: str, for_s: float | None = None, until_changed: bool = False, cancel: bool = False
     ) -> dict[str, Any]:  # fmt: skip
         """Nothing new that the scope covers takes effect from the answer on. Raises `errors.InvalidField`, `errors.NotFound`."""
-        scope = self._scope(scope, self.known())
+        scope = self.meant(scope)
         until_us = None if for_s is None else self._wall_us() + round(for_s * 1_000_000)
         digest = self._meaning(scope) if until_changed else None
         running, waiting = await self._store.submit(pausing.Pause(scope, actor, reason, until_us, digest))
@@ -133,7 +137,7 @@ class Switch:
 
     async def preview(self, scope: str) -> dict[str, Any]:
         """What would become of what waits if the pause of this scope ended. Raises `errors.InvalidField`, `errors.NotFound`."""
-        scope = self._held_scope(scope)
+        scope = self.held(scope)
         ahead = pausing.Ahead()
         while await self._store.submit(pausing.Preview(scope, self._standing_of, ahead)):
             pass
@@ -143,11 +147,11 @@ class Switch:
 
     async def resume(self, scope: str, *, actor: str) -> dict[str, Any]:
         """The pause of exactly this scope ends. Raises `errors.InvalidField`, `errors.NotFound` where it is not paused."""
-        scope = self._held_scope(scope)
+        scope = self.held(scope)
         ended = await self._store.submit(pausing.Resume(scope, actor))
         await self._read()
         if not ended:
-            self._held_scope(scope)
+            self.held(scope)
         logger.bind(actor=actor, scope=scope).warning("resumed: {} by {}", pausing.in_words(scope), actor)
         await self._look_again()
         return {"scope": scope, **self._left()}
@@ -172,9 +176,9 @@ class Switch:
         rows = self._held.rows
         if not rows:
             return
-        if any(row["until_us"] is not None and row["until_us"] <= self._wall_us() for row in rows):
+        await self._compare()  # first: what has changed is no matter of time
+        if any(row["until_us"] is not None and row["until_us"] <= self._wall_us() for row in self._held.rows):
             await self._end(pausing.EndOfThemselves(self._wall_us()))
-        await self._compare()
         now_us = self._clock()
         for row in self._held.rows:
             since_us = self._reminded_us.get(row["scope"], row["since_us"])
@@ -197,7 +201,9 @@ class Switch:
         if last and self._compared != last[0]["seq"] <= decided["seq"]:
             self._compared = last[0]["seq"]
             digests = {scope: self._meaning(scope) for scope in scopes}
-            await self._end(pausing.EndOfThemselves(self._wall_us(), digests))
+            await self._end(
+                pausing.EndOfThemselves(self._wall_us(), digests, deciding.revision_number_of(last[0]["body"]))
+            )
 
     async def _end(self, unit: pausing.EndOfThemselves) -> None:
         ended = await self._store.insist(unit)

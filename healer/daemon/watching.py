@@ -46,7 +46,7 @@ class Watch:
             now = self._pause()
             if (now is not None) != paused:
                 await self._changed(now)
-            elif now is None and await self._store.reader.all("run_paused_by_none"):
+            elif now is None and await pausing.held_by_none(self._store.reader, self._store.writer.tx.rules):
                 # It came and went between two looks, or a decision saw it that came late.
                 await self._store.insist(pausing.Lifted())
                 await self._look_again()

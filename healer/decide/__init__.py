@@ -25,7 +25,7 @@ SLICE_S: Final = 0.002
 LAG_ROWS: Final = 2_000
 LAG_S: Final = 1.0
 CEILINGS_US: Final = 1_000_000
-SNAPSHOT_ROWS: Final = 10_000
+SNAPSHOT_ROWS: Final = 4_000
 SNAPSHOT_S: Final = 60.0
 SNAPSHOT_SHARE: Final = 100
 """A snapshot of much takes long: the next comes after so many times as long at the earliest."""

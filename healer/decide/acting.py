@@ -7,9 +7,10 @@ actions are in `upstream`.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ from healer import engine, errors, model, policy, project, telemetry, templates
 from healer.decide import afterwards, firing, upstream
 from healer.decide.firing import Fired
 from healer.policy import reasons
-from healer.store import asking, deciding, journal
+from healer.store import asking, deciding, following, journal
 
 TARGETS_MAX: Final = 1000
 APPENDING: Final = ("set_fact", "retract_fact", "post_event")
@@ -43,6 +44,21 @@ class Actor:
         self._inventories = {one.name: one.inventory for one in revision.activations if one.inventory}
         self._views = {name: revision.under(path) for name, path in self._inventories.items()}
         self._upstream = upstream.Upstream(standing)
+
+    @property
+    def revision(self) -> project.Revision:
+        """The revision under which it acts."""
+        return self._revision
+
+    def quiet(self) -> Actor:
+        """The same, telling people nothing."""
+        made = copy.copy(self)
+        made._say = lambda _level, _message, _fields: None
+        return made
+
+    def sizes(self, activation: str, controller: str, groups: Iterable[str]) -> Mapping[str, int]:
+        """How many hosts groups have in the inventory of a controller, as an activation sees it."""
+        return self._views.get(activation, self._revision).sizes(controller, groups)
 
     def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
         """Add what the firing's actions lead to."""
@@ -157,6 +173,9 @@ class Actor:
             made = self._catalog(fired, action, args, problems)
         else:
             made = self._upstream.ask(self._view(fired), fired, action, args, problems, variables)
+        view, asked = self._view(fired), made.candidate.limits.approvals
+        if rungs := afterwards.on_expiry(view, self._standing, fired, asked, made.targets):
+            made.extra[following.EXPIRED] = rungs
         _hide(made)
         lane = upstream.lane(fired, action, args)
         if after or lane:
@@ -197,7 +216,7 @@ class Actor:
         follows = entry and afterwards.of(view, self._standing, fired, entry, parameters, targets, problems)
         candidate = policy.Candidate(
             run=run, rule=fired.rule, action=name or "?", controller=controller, targets=tuple(sorted({str(t) for t in targets})),
-            event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run")),
+            event_us=fired.row.at_us, limits=limits, enabled=True, dry_run=bool(args.get("dry_run") or (entry and entry.dry_run)),
             mode=self._standing.mode_of(fired.activation),
             lifecycle=lifecycle, problems=tuple(problems), depth=fired.row.depth, labels=traits.labels,
             groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes, names=standing.names,

@@ -95,6 +95,19 @@ def _rung(
     return {**made, "after_ms": round(wanted["after"] * 1000), "extra": extra}
 
 
+def on_expiry(
+    revision: project.Revision, standing: project.Standing, fired: Fired, asked: Sequence[policy.limits.Approval],
+    targets: Sequence[model.Target],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What is tried where nobody approves a run in time (`then`), as rungs. One that could not run is left out: the run itself can."""
+    names = dict.fromkeys(one.then for one in asked if one.then)
+    found = [
+        _rung(revision, standing, fired, {"action": name, "parameters": {}, "after": 0.0}, {}, targets, [])
+        for name in names
+    ]
+    return [one for one in found if one]
+
+
 def _out_of_reach(
     revision: project.Revision, action: Mapping[str, Any], targets: Sequence[model.Target]
 ) -> Iterator[policy.Problem]:

@@ -71,6 +71,16 @@ class Alerts:
             heapq.heappush(self._expiries, (at_us + ttl_us, source, key))
         return _word(source, alert, key, state.cycle, firing, opens, ttl_us)
 
+    def apart(self, source: str, alert: Any) -> Alerts:
+        """The same for what one alert says now: a word taken there is not taken here."""
+        made = Alerts()
+        made.open = self.open
+        said = cycles.lifecycle(alert)
+        state = self._states.get((source, said[0])) if said is not None else None
+        if said is not None and state is not None:
+            made._states[(source, said[0])] = _State(state.cycle, state.firing, state.seen_us, state.ttl_us)
+        return made
+
     @staticmethod
     def of_then(source: str, alert: Any, cycle: int) -> deciding.AlertWord | None:
         """What an event said that was taken long ago, in the cycle of then: nothing of it is taken again. Sets `alert['cycle']`."""

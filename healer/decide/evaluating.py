@@ -5,6 +5,7 @@ Synchronous and deterministic: the same rows under the same rules give the same 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -46,6 +47,16 @@ class Running:
     def empty(self) -> Running:
         """The same ruleset with an empty memory."""
         return Running(self.activation, self.session.compiled, self.variables, anew=self.anew)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Heard:
+    """An event that did not come: what it would say of its alert, the event as each ruleset that listens would see it, and the names of
+    those that it could concern."""
+
+    word: deciding.AlertWord | None
+    listeners: Sequence[tuple[Running, dict[str, Any]]]
+    reached: Collection[str]
 
 
 class Evaluator:
@@ -266,9 +277,12 @@ class Evaluator:
         if replay is not None:
             self.alerts.recall(row.source, data["alert"], row.seq, replay)
             return None
-        said = data["alert"]
+        return self._said(self.alerts, row, data["alert"])
+
+    def _said(self, known: alerts.Alerts, row: journal.Row, said: Any) -> deciding.AlertWord | None:
+        """What is said of an alert, taken into those that are known."""
         ttl_us = self._ttl_us.get(row.source, alerts.TTL_US)
-        word = self.alerts.word(row.source, said, row.at_us, ttl_us, self._alerts_max)
+        word = known.word(row.source, said, row.at_us, ttl_us, self._alerts_max)
         if word is None:
             return None
         word.labels = found = labels.of_alert(said, row.source)
@@ -297,15 +311,34 @@ class Evaluator:
                 outcome.shut_down.append((one.activation, f"{one.name}/{match.rule.name}", one.anew))
             if replay:
                 continue
-            for event in match.matches.values():
-                if "meta" not in event or not self._needs_meta.get(row.source, True):
-                    event["meta"] = self.meta(row, event)
-                    if row.source in self._shown_to:
-                        event["meta"] = self._as_called(one, row, event)["meta"]
-            own = word if not match.refs or row.seq in match.refs.values() else None
-            self.acting.act(
-                firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal, one.variables), outcome
-            )
+            self.acting.act(self.fired(one, row, match, word, ordinal), outcome)
+
+    def fired(
+        self, one: Running, row: journal.Row, match: engine.Match, word: deciding.AlertWord | None, ordinal: int
+    ) -> firing.Fired:
+        """A firing as actions take it: its events have their `meta`."""
+        for event in match.matches.values():
+            if "meta" not in event or not self._needs_meta.get(row.source, True):
+                event["meta"] = self.meta(row, event)
+                if row.source in self._shown_to:
+                    event["meta"] = self._as_called(one, row, event)["meta"]
+        own = word if not match.refs or row.seq in match.refs.values() else None
+        return firing.Fired(one.activation, one.name, one.ruleset, match, row, own, ordinal, one.variables)
+
+    def would_hear(self, row: journal.Row) -> Heard | None:
+        """Who would hear an event, and what it would say, if it came now; None for one that nobody hears. Takes nothing."""
+        route, data = self._routes.get(row.source), orjson.loads(row.body or b"null")
+        if route is None or not isinstance(data, dict):
+            return None
+        word = self._said(self.alerts.apart(row.source, data["alert"]), row, data["alert"]) if "alert" in data else None
+        if self._needs_meta[row.source]:
+            data["meta"] = self.meta(row, data)
+        reached = {one.name for one in route.reached_by(data)}
+        listeners = [
+            (one, data if row.source not in self._shown_to else self._as_called(one, row, data))
+            for one in route.listeners if one.activation not in self.ended
+        ]  # fmt: skip
+        return Heard(word, listeners, reached)
 
     def _shut_down(self, activation: str, seq: int, anew: bool) -> None:
         """The activation ends at this row, or forgets everything and begins anew."""

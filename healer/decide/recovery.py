@@ -29,6 +29,8 @@ TAKING_S: Final = 0.002
 SHORT: Final = 60
 """A list of no more numbers is written at once: a row of a join has at most as many as its rule has conditions."""
 VERSION: Final = 1
+PAST_REPLAY_MAX: Final = 200_000
+"""So many rows are replayed for an explanation at most."""
 SLICE_S: Final = 0.005
 TIME_MAX_US: Final = 253_402_300_799_000_000
 """The end of the year 9999: a later one is no time that could be shown."""
@@ -233,7 +235,7 @@ async def recover(opened: store.Store, position: int, rules_of: RulesOf) -> eval
     None when no rules ever held here (a new data directory).
     """
     after, evaluator = 0, None
-    for kept in await opened.reader.all("snapshot_newest", 0, position):
+    for kept in await opened.reader.all("snapshot_newest", 0, position, 0, position):
         evaluator = await rules_of(kept["id"])
         if evaluator is None:
             continue
@@ -297,6 +299,30 @@ async def rebuilt(
             made: evaluating.Evaluator | None = of.alone(names)
         else:
             made = await rules_of(revision_id) if rules_of is not None else None
+        if made is not None:
+            made.alerts = known
+        return made
+
+    return await recover(opened, position, rules)
+
+
+async def past(
+    opened: store.Store, names: Collection[str], position: int, rules_of: RulesOf, known: alerts.Alerts
+) -> evaluating.Evaluator | None:
+    """Some rulesets as they were at a position of the past, apart from all others; None: it is too far from any snapshot.
+
+    `known`: a copy of the alerts, which the replay may change.
+    """
+    near = await opened.reader.all("snapshot_newest", 0, position, 0, position)
+    first = await opened.reader.all("journal_first")
+    after = near[0]["seq"] if near else 0
+    is_whole = bool(near) or all(one["seq"] == one["before"] + 1 for one in first)
+    if position - after > PAST_REPLAY_MAX or not is_whole:
+        return None
+
+    async def rules(revision_id: str) -> evaluating.Evaluator | None:
+        made = await rules_of(revision_id)
+        made = made.alone(names) if made is not None else None
         if made is not None:
             made.alerts = known
         return made

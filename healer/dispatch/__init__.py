@@ -17,7 +17,7 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import errors, model, plugins, secrets, store, telemetry
-from healer.dispatch import attempts, outcomes, output
+from healer.dispatch import attempts, outcomes, output, telling
 from healer.store import asking, claiming, finishing, following, journal, people, transaction
 
 __all__ = ["Dispatcher", "output"]
@@ -46,7 +46,7 @@ class Dispatcher:
     ) -> None:  # fmt: skip
         self._store = opened
         self.standing_of = standing_of
-        self._maker = attempts.Maker(
+        self.maker = attempts.Maker(
             controllers, revision_dir, work_dir, secret_values, environment_of, resolve, opened.uid[:12]
         )
         self._work_dir = work_dir
@@ -120,6 +120,9 @@ class Dispatcher:
         if not tasks:
             return 0
         _, pending = await asyncio.wait(tasks, timeout=drain_s)
+        if self._attempts:
+            with contextlib.suppress(errors.HealerError):  # a full disk: it ends them all the same
+                await self._store.submit(finishing.Stopping([*self._attempts]))
         for attempt in [*self._attempts.values()]:
             attempt.end("stop")
         await asyncio.gather(*pending, return_exceptions=True)
@@ -147,17 +150,15 @@ class Dispatcher:
     async def _start(self, claimed: claiming.Claimed) -> None:
         row = claimed.run
         try:
-            attempt = await self._maker.make(
+            attempt = await self.maker.make(
                 row, claimed.number, claimed.token, claimed.targets, claimed.values, claimed.deadline_s
             )
         except attempts.Hindered as hindered:
             outcome = model.Outcome("failed", str(hindered))
             await self._end_at_once(row["id"], claimed.number, claimed.token, outcome)
+            telling.ended(row, outcome)
             return
-        on = ", ".join(claimed.targets) or "no target"
-        action, controller = row["action"], row["controller"]
-        bound = logger.bind(run=attempt.run, action=action, controller=controller, targets=claimed.targets)
-        bound.info("run starts: {} on {} by {}", action, on, controller)
+        telling.begins(row, claimed.targets)
         attempt.fresh = True
         self._follow(attempt, attempt.controller.run)
 
@@ -222,7 +223,7 @@ class Dispatcher:
 
     async def _followed(self, attempt: attempts.Attempt, limit_s: float) -> model.Found | None:
         """Its end, with its output from the beginning. None where it has none within the limit (then it is told to end) or fails."""
-        attempt.live = self._maker.live()
+        attempt.live = self.maker.live()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(limit_s):
                 outcome = await attempt.controller.follow(attempt.job, attempt.live.write)
@@ -254,9 +255,7 @@ class Dispatcher:
             await self._settle(attempt, outcome, kept)
             return
         ours = await self._store.insist(finishing.Finish(attempt.token, attempt.run, attempt.number, outcome, kept))
-        log = logger.bind(run=attempt.run, action=attempt.job.action, state=outcome.state, exit_code=outcome.exit_code)
-        level = "INFO" if outcome.state == "succeeded" else "ERROR"
-        log.log(level, "run {}: {} ({:.1f} s)", outcome.state, outcome.summary, outcome.seconds)
+        telling.ended(attempt.row, outcome)
         if ours and outcome.state != "unknown":
             await self.forget(attempt.token)
 
@@ -342,7 +341,7 @@ class Dispatcher:
         told = await self._store.reader.all("run_target_values", row["run"])
         values = {one["target"]: transaction.loads(one["value"]) for one in told}
         targets = transaction.loads(row["targets"])
-        return await self._maker.make(run_row, row["number"], row["token"], targets, values, attempts.deadline_of(row))
+        return await self.maker.make(run_row, row["number"], row["token"], targets, values, attempts.deadline_of(row))
 
     # --- what people ask (see `wishes`) -------------------------------------------------------------------------------
 

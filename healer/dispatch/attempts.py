@@ -22,7 +22,9 @@ How = Callable[[model.Job, plugins.Output], Awaitable[model.Outcome]]
 """`run` or `follow` of a controller."""
 
 PAUSED: Final = "paused before it began"
-NOT_BEGUN: Final[Mapping[Ender, str]] = {"person": "a person asked for its end before it began", "pause": PAUSED}
+NOT_BEGUN: Final[Mapping[Ender, str]] = {
+    "person": "a person asked for its end before it began", "pause": PAUSED, "stop": "the daemon's stop came before it began",
+}  # fmt: skip
 """Whose word takes back what had not begun, and what is said then."""
 DEADLINE_MIN_S: Final = 1.0
 WITHHOLD_S: Final = 10.0
@@ -45,6 +47,8 @@ class Attempt:
     job: model.Job
     controller: plugins.Controller
     live: output.Live
+    row: asking.RunRow
+    """Of its run, as the action that it is of."""
     ender: Ender = ""
     settles: bool = False
     fresh: bool = False
@@ -153,7 +157,7 @@ class Maker:
             dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._instance},
             environment=environment,
         )  # fmt: skip
-        return Attempt(token, row["id"], number, job, controller, self.live())
+        return Attempt(token, row["id"], number, job, controller, self.live(), row)
 
     def live(self) -> output.Live:
         """Output from its beginning, with what is secret masked, also what becomes known meanwhile."""
@@ -164,7 +168,8 @@ class Maker:
 
     def _given(self, parameters: Any, extra: Any) -> dict[str, Any]:
         """Parameters and the rest with the secrets that were taken out of them. Raises `errors.SecretUnavailable`."""
-        extra.pop(seeing.PROBLEMS, None)
+        for ours in seeing.NOT_GIVEN:
+            extra.pop(ours, None)
         given: dict[str, Any] = {"parameters": parameters, "extra": extra}
         for path, reference in extra.pop("secrets", ()):
             at: Any = given

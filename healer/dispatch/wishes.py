@@ -85,12 +85,12 @@ class Wishes:
         )
         return {"id": run, "state": done.state, "found": found}
 
-    async def release(self, target: str, *, actor: str, reason: str) -> dict[str, Any]:
-        """Let go of a lock: its whole name as `target`, the `run` that held it, and the `state` of that.
+    async def release(self, target: str, *, actor: str, reason: str, run: str = "") -> dict[str, Any]:
+        """Let go of a lock: its whole name as `target`, the `run` that held it, and the `state` of that. `run`: only if that holds it.
 
         Raises `errors.NotFound`, `errors.Ambiguous`, `people.LockInUse`.
         """
-        held: people.Held = await self._store.submit(people.Release(target, actor=actor, reason=reason))
+        held: people.Held = await self._store.submit(people.Release(target, actor=actor, reason=reason, run=run))
         self._dispatcher.wake()
         logger.bind(run=held.run, actor=actor, target=held.target).info(
             "{} lets go of {}, which {} held: {}", actor, held.target, held.run, reason

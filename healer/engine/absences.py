@@ -202,9 +202,12 @@ class Absences:
         """Ask all that are to be asked: the rules that fire, in the order of the file."""
         return [number for number in sorted(self.ready) if self.by_rule[number].ask()]
 
-    def would_fire(self, number: int, event: dict[str, Any]) -> bool:
-        """Whether the rule would fire with an event. Changes nothing."""
-        return number in self.ready and not self.by_rule[number].blocked and number not in self.having(event)
+    def would_fire(self, number: int, event: dict[str, Any], *, is_gone: bool = False) -> bool:
+        """Whether the rule would fire with an event; `is_gone`: one that a rule with a throttle takes before. Changes nothing."""
+        if self.by_rule[number].blocked:
+            return False
+        has = number in self.having(event)
+        return (has and self._begins_timed) or number in self.ready if is_gone else number in self.ready and not has
 
 
 _EVERY: Final = ()

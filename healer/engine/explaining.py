@@ -1,6 +1,6 @@
 """Says for each rule of a ruleset what it would do with an event, test by test, and why it would not fire.
 
-Caller: `Session.explain`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
+Callers: `Session.explain`, `looking`. The answer is made of plain values for JSON. Reasons: `fires`, `no-match`, `disabled`,
 `taken` (an earlier rule gets the event), `throttled`, `absence` (the rule is about what is not in memory). An event that may have a part in
 a firing that is still to come: `waits` (for the other conditions of its rule), `alone` (`not_all`: for their not coming;
 `complete` where it is the last of them, and the rule stays silent), `gathered`
@@ -24,12 +24,13 @@ def explain(of: session.Session, event: dict[str, Any], now: float) -> list[dict
     taken_by: tuple[str, str] | None = None
     told = []
     for rule in of.compiled.rules:
-        entry = _entry(rule, event)
+        entry = blank(rule)
+        entry["tests"] = tests_of(rule, {"": event})
         number = numbers.get(rule.index)
         if number is None:
             entry["reason"] = "disabled"
         else:
-            taken_by = _verdict(of, number, event, now, entry, taken_by)
+            taken_by = verdict(of, number, event, now, entry, taken_by)
         entry["fires"] = entry["reason"] == "fires"
         told.append(entry)
     return told
@@ -64,11 +65,11 @@ def _prepared(rule: rules.Rule) -> list[Shown]:
     return kept[1]
 
 
-def _entry(rule: rules.Rule, event: dict[str, Any]) -> dict[str, Any]:
+def blank(rule: rules.Rule) -> dict[str, Any]:
+    """What is said of a rule that an event does not meet."""
     return {
         "rule": rule.name, "index": rule.index, "place": str(rule.place), "enabled": rule.enabled,
-        "fires": False, "reason": "no-match", "match": None, "taken_by": None, "throttle": None,
-        "tests": tests_of(rule, {"": event}),
+        "fires": False, "reason": "no-match", "match": None, "taken_by": None, "throttle": None, "tests": [],
     }  # fmt: skip
 
 
@@ -130,15 +131,16 @@ def path_text(steps: values.Steps, root: str = "event") -> str:
     return text
 
 
-def _verdict(
+def verdict(
     of: session.Session, number: int, event: dict[str, Any], now: float, entry: dict[str, Any],
     taken_by: tuple[str, str] | None,
 ) -> tuple[str, str] | None:  # fmt: skip
-    """Fill in what the rule would do; returns who has the event after it: (rule, throttle key or nothing)."""
+    """Fill in what a rule that is on would do; returns who has the event after it: (rule, throttle key or nothing)."""
     made = of.compiled.live[number]
     everyone = of.compiled.ruleset.match_multiple_rules
     if made.absence is not None:
-        fires = of.absences.would_fire(number, event)
+        is_gone = taken_by is not None and taken_by[1] not in ("", OVER)  # a throttle before it has the event
+        fires = of.absences.would_fire(number, event, is_gone=is_gone)
         entry["reason"] = "absence" if not fires else "taken" if taken_by and not everyone else "fires"
         entry["taken_by"] = taken_by[0] if taken_by and entry["reason"] == "taken" else None
         return taken_by or ((made.rule.name, "") if fires else None)
@@ -157,7 +159,8 @@ def _verdict(
     entry["match"] = name
     if taken_by and not (everyone and taken_by[1] in ("", made.throttle_key)):
         entry["reason"], entry["taken_by"] = "taken", taken_by[0]
-        return taken_by
+        counted = window is not None and not taken_by[1] and window.takes(window.group(event))
+        return (taken_by[0], made.throttle_key) if counted else taken_by
     entry["reason"] = "throttled" if entry["throttle"] and entry["throttle"]["closed"] else "fires"
     if isinstance(window, throttles.AccumulateWithin) and entry["throttle"]["closed"]:
         entry["reason"] = "counted" if entry["throttle"]["grouped"] else "uncounted"

@@ -142,38 +142,76 @@ class Chain:
         return fired
 
     def would_fire(self, patterns: Sequence[int], entry: memory.Entry) -> bool:
-        """Whether an entry that meets these patterns by itself would complete a match now. Changes nothing; gives up after `TRIES_MAX`."""
-        tries = itertools.count()
-        return any(self._completes((), pattern, entry, tries) for pattern in patterns)
+        """Whether an entry that meets these patterns by itself would complete a match now. As `rows_with`."""
+        return next(self.rows_with(patterns, entry), None) is not None
 
-    def _completes(self, row: Row, pattern: int, entry: memory.Entry, tries: Iterator[int]) -> bool:
-        """Whether `row` can be filled up, with the entry at its pattern."""
-        at = len(row)
-        if at > len(self.joins):
-            return True
-        for one in [entry] if at == pattern else self._candidates(row):
-            if next(tries) > TRIES_MAX:
-                return False
-            if one in row or (at and not self._fits(row, one)):
-                continue
-            if self._completes((*row, one), pattern, entry, tries):
-                return True
-        return False
+    def rows_with(self, patterns: Sequence[int], entry: memory.Entry, tries_max: int = TRIES_MAX) -> Iterator[Row]:
+        """The matches that an entry which meets these patterns by itself would complete now. Changes nothing; gives up after `tries_max`.
 
-    def _candidates(self, row: Row) -> list[memory.Entry]:
-        if not row:
-            waiting = self._waiting.by_key.get(_EVERY, _NONE).values()
-            return [*waiting, *(items[0] for met in self.joins[0].left.by_key.values() for items in met.values())]
-        join = self.joins[len(row) - 1]
-        return [entry for _, entry in join.right.by_key.get(join.left_key(row), _NONE).values()]
+        What stands on the left and right is found by its key; what would be propagated on that occasion is gone through. Their order is
+        not that of `fire`. Nothing may happen to the session meanwhile.
+        """
+        tries = iter(range(tries_max))
+        over_us = entry.at_us - self._memory.ttl_us
+        for pattern in patterns:
+            for before in self._before(pattern, entry, tries):
+                for row in self._filled((*before, entry), tries):
+                    if len({*row}) == len(row) and all(one.fact or one.at_us > over_us for one in row):
+                        yield row
 
-    def _fits(self, row: Row, entry: memory.Entry) -> bool:
-        join = self.joins[len(row) - 1]
-        out: list[Row] = []
+    def _before(self, pattern: int, entry: memory.Entry, tries: Iterator[int]) -> Iterator[Row]:
+        """The rows of the patterns before one that an entry there would be joined to."""
+        if pattern == 0:
+            yield ()
+            return
+        join = self.joins[pattern - 1]
         key = join.right_key(entry)
-        if key is not None and key == join.left_key(row):
-            self._meet(join, row, entry, out)
-        return bool(out)
+        if key is None:
+            return
+        late = (row for row in self._unpropagated(pattern, tries) if join.left_key(row) == key)
+        for row in itertools.chain(join.left.by_key.get(key, _NONE).values(), late):
+            if next(tries, None) is None:
+                return
+            if self._joins(join, row, entry):
+                yield row
+
+    def _filled(self, row: Row, tries: Iterator[int]) -> Iterator[Row]:
+        """The row with what stands on the right for the patterns after it."""
+        if len(row) > len(self.joins):
+            yield row
+            return
+        join = self.joins[len(row) - 1]
+        for _, entry in join.right.by_key.get(join.left_key(row), _NONE).values():
+            if next(tries, None) is None:
+                return
+            if self._joins(join, row, entry):
+                yield from self._filled((*row, entry), tries)
+
+    def _unpropagated(self, length: int, tries: Iterator[int]) -> Iterator[Row]:
+        """Rows of the first patterns that do not stand on the left yet: facts that wait, and what came late on the right."""
+        if length == 1:
+            yield from ((entry,) for entry in self._waiting.by_key.get(_EVERY, _NONE).values())
+            return
+        join = self.joins[length - 2]
+        for row in self._unpropagated(length - 1, tries):
+            for _, entry in join.right.by_key.get(join.left_key(row), _NONE).values():
+                if next(tries, None) is None:
+                    return
+                if self._joins(join, row, entry):
+                    yield (*row, entry)
+        for entry in join.late.kept:
+            for row in () if entry.gone else join.left.by_key.get(join.right_key(entry), _NONE).values():
+                if next(tries, None) is None:
+                    return
+                if self._joins(join, row, entry):
+                    yield (*row, entry)
+
+    def _joins(self, join: Join, row: Row, entry: memory.Entry) -> bool:
+        """Whether an entry whose key is that of the row joins it, as `_meet` has it."""
+        rest, window_us = join.step.rest, self.window_us
+        if rest is not None and not rest(row, entry.body):
+            return False
+        return window_us is None or all(abs(one.at_us - entry.at_us) <= window_us for one in row)
 
     def joins_at(self, entry: memory.Entry, now_us: int) -> bool:
         """Whether an entry is not too old to join anything that comes then."""

@@ -17,6 +17,7 @@ from healer.engine import (
     explaining,
     facts,
     joins,
+    looking,
     matches,
     memory,
     notall,
@@ -298,6 +299,18 @@ class Session:
             return explaining.explain(self, event, self.now if now is None else max(now, self.now))
         finally:
             self.compiled.tally.broken = broken
+
+    def look(self, event: dict[str, Any], now: float, ref: int = 0) -> list[looking.Seen]:
+        """What the event would do at `now`, of the rules that it concerns; see `looking`. Changes nothing."""
+        broken = self.compiled.tally.broken
+        try:
+            return looking.look(self, event, max(now, self.now), ref)
+        finally:
+            self.compiled.tally.broken = broken
+
+    def concerned(self, event: dict[str, Any]) -> set[int]:
+        """The rules that an event could fire or be kept by, by their numbers among those that are on."""
+        return {number for number, _ in self._found(event)} | {*self.compiled.absences}
 
     def snapshot(self, *, bodies: bool = True) -> dict[str, Any]:
         """The state for JSON: numbers, references, and unless the caller keeps them the bodies of what is remembered; see `snapshots`."""

@@ -1,7 +1,8 @@
 """Why: for an event, each rule that could have seen it, with each condition's value and each gate's verdict.
 
-Conditions of the past are evaluated again on the stored event under the revision that decided it; verdicts of gates are those
-that were stored, for a run those of its last look. Used by `web` and the command line.
+Conditions of the past are evaluated again on the stored event under the revision that decided it, in the memory that its rules had then
+(a snapshot and the rows behind it, replayed); verdicts of gates are those that were stored, for a run those of its last look. Used by
+`web` and the command line.
 """
 
 from __future__ import annotations
@@ -15,23 +16,27 @@ import orjson
 
 from healer import engine, errors, model, project, store
 from healer.engine import conditions
-from healer.explain import later, looks, shutdowns
+from healer.explain import later, looks, plans, shutdowns
 from healer.policy import reasons
 from healer.store import cycles, journal, letters, reads
 
 RevisionOf = Callable[[int], Awaitable[project.Revision | None]]
 DecidedTo = Callable[[], Awaitable[int]]
 """The journal position up to which all is decided and its decisions can be read."""
+MemoryOf = Callable[[int, project.Revision, Collection[str]], Awaitable[Mapping[str, engine.Session]]]
+"""(row, revision, rulesets) → copies of those as they were just before the row; one of which that cannot be told is not there."""
 RULES_MAX: Final = 2_000
 HEARD: Final = (*later.REASONS, "complete", "fires", "taken")
 """What a fresh session says of an event that its rule heard: where none did, something else was the reason."""
+PLANS_MAX: Final = 50
+"""So many runs are told with their plans."""
 NO_RULE: Final = ""
 """As the rule that is asked for: only the event, and whether it is decided."""
 
 
 async def explain(
     opened: store.Store, revision_of: RevisionOf, decided_to: DecidedTo, asked: str, rule: str | None,
-    ended: Mapping[str, int] = MappingProxyType({}),
+    ended: Mapping[str, int] = MappingProxyType({}), memory: MemoryOf | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Explain an event (`e-12`), a run (`r-…`) or `latest`. `rule`: only that one (its identity, or its last part), or `NO_RULE`.
 
@@ -45,7 +50,9 @@ async def explain(
         raise errors.NotFound(what=f"the event e-{seq}")
     row = await opened.row_of(rows[0])
     data = orjson.loads(row.body or b"null")
-    told = {} if rule == NO_RULE else await _rules(opened, revision_of, asked, row, data, decided, ended)
+    told = {} if rule == NO_RULE else await _rules(opened, revision_of, asked, row, data, decided, ended, memory)
+    for one in [one for some in told.values() for one in some if one["run"]][:PLANS_MAX]:
+        one["plan"] = await plans.of(opened, one["run"])
     shown = [
         one for name, some in told.items() if rule is None or rule in (name, name.rpartition("/")[2]) for one in some
     ]
@@ -64,6 +71,7 @@ async def explain(
 
 async def _rules(
     opened: store.Store, revision_of: RevisionOf, asked: str, row: journal.Row, data: Any, decided: bool, ended: Mapping[str, int],
+    memory: MemoryOf | None,
 ) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
     """Rule → what is said of it; of a run only the rule that it is of. The event gets the cycle that its rules saw."""
     seq = row.seq
@@ -72,13 +80,16 @@ async def _rules(
     told: dict[str, list[dict[str, Any]]] = {}  # a rule has an entry for each of its actions
     for decision in decisions:
         if not asked.startswith("r-") or decision["run"] == asked:
-            told.setdefault(decision["rule"], []).append(_fired(decision, seq))
+            told.setdefault(decision["rule"], []).append(fired(decision, seq))
     if isinstance(data, dict) and not asked.startswith("r-"):
         await _with_cycle(opened, row, data)
         revision = await revision_of(number or 0)
+        sessions: Mapping[str, engine.Session] = {}
+        if memory is not None and decided and revision is not None:
+            sessions = await memory(seq, revision, _listening(revision, row))
         held = await _not_fired(opened, seq, decided, await shutdowns.before(opened, revision, seq, ended))
         # Thousands of rules are compiled for it: not on the loop.
-        await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told)
+        await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told, sessions)
         await later.add(opened, seq, told)
     return told
 
@@ -97,7 +108,7 @@ async def _position(opened: store.Store, asked: str) -> int:
     return int(rows[0]["seq"])
 
 
-def _fired(decision: dict[str, Any], seq: int) -> dict[str, Any]:
+def fired(decision: dict[str, Any], seq: int) -> dict[str, Any]:
     """A rule that fired, with what was stored: of its run, at the last look, where this decision is the one that the run stands on.
 
     A repeat that found a run there, and a decision that a later event has taken the place of, keep what they said then.
@@ -171,15 +182,12 @@ def _with_meta(uid: str, row: journal.Row, data: dict[str, Any]) -> dict[str, An
 
 def _others(
     revision: project.Revision | None, row: journal.Row, data: dict[str, Any], held: Callable[[str, str], str],
-    told: dict[str, list[dict[str, Any]]],
+    told: dict[str, list[dict[str, Any]]], sessions: Mapping[str, engine.Session],
 ) -> None:  # fmt: skip
     """The rules of every ruleset that heard of the event; those that fired get their conditions where none were stored."""
     if revision is None:
         return
-    listening = set(revision.routes().get(row.source, [])) | {row.source.removeprefix("ruleset:")}
-    again = letters.released(row)
-    if again is not None and again.alone:
-        listening = {again.ruleset}
+    listening = _listening(revision, row)
     source = revision.sources.get(row.source)
     if source is not None:
         data["meta"]["source"] = {"name": source.shown or source.name, "type": source.type}
@@ -187,7 +195,10 @@ def _others(
         name = f"{activation.name}/{ruleset.name}"
         if name not in listening:
             continue
-        explained = engine.Session(ruleset).explain(data, row.at_us / 1_000_000)
+        session, now = sessions.get(name), row.at_us / 1_000_000
+        if session is not None:
+            session.advance(now)
+        explained = (session or engine.Session(ruleset)).explain(data, now)
         for rule, entry in zip(ruleset.rules, explained, strict=True):
             identity = f"{name}/{rule.name}"
             tests = _tests(rule, entry)
@@ -195,12 +206,12 @@ def _others(
                 for one in told[identity]:
                     one["conditions"] = one["conditions"] or tests
                 continue
-            reason = _reason(rule, entry, held(activation.name, ruleset.name))
+            reason = _reason(rule, entry, held(activation.name, ruleset.name), exact=session is not None)
             made = {
                 "rule": identity, "fired": False, "reason": reason, "taken_by": entry["taken_by"], "place": entry["place"],
-                "conditions": tests, "gates": [], "run": None, "state": None,
+                "conditions": tests, "gates": [], "run": None, "state": None, "exact": session is not None,
             }  # fmt: skip
-            told[identity] = [made | _named(rule, reason)]
+            told[identity] = [made | named(rule, reason)]
 
 
 def _tests(rule: engine.Rule, entry: dict[str, Any]) -> list[dict[str, Any]]:
@@ -211,8 +222,16 @@ def _tests(rule: engine.Rule, entry: dict[str, Any]) -> list[dict[str, Any]]:
     return [test | {"holds": True, "seen": []} for test in tests]
 
 
-def _reason(rule: engine.Rule, entry: dict[str, Any], held: str) -> str:
-    """Why a rule did not fire; `held`: what kept the event from all rules of its ruleset."""
+def _listening(revision: project.Revision, row: journal.Row) -> set[str]:
+    """The rulesets that heard of a row."""
+    again = letters.released(row)
+    if again is not None and again.alone:
+        return {again.ruleset}
+    return {*revision.routes().get(row.source, []), row.source.removeprefix("ruleset:")}
+
+
+def _reason(rule: engine.Rule, entry: dict[str, Any], held: str, *, exact: bool) -> str:
+    """Why a rule did not fire; `held`: what kept the event from all rules of its ruleset; `exact`: it is asked in the memory of then."""
     reason = str(entry["reason"])
     if held and reason in HEARD:
         return held
@@ -220,11 +239,13 @@ def _reason(rule: engine.Rule, entry: dict[str, Any], held: str) -> str:
         return reason
     if conditions.absence(rule.condition) is not None:
         return "absence-over"
+    if exact:
+        return "not-heard"
     # A fresh session has no windows: of an event that a rule would fire for, only one that was closed can have kept it.
     return "throttled" if entry["throttle"] and entry["throttle"]["grouped"] else "not-heard"
 
 
-def _named(rule: engine.Rule, reason: str) -> dict[str, Any]:
+def named(rule: engine.Rule, reason: str) -> dict[str, Any]:
     """The throttle or the time that a reason is about, in the words of the rulebook."""
     throttle, timeout_us = rule.throttle, rule.condition.timeout_us
     if reason in ("throttled", "counted", "uncounted", "gathered") and throttle is not None:

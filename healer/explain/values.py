@@ -29,6 +29,8 @@ COMMENTS: Final = {
     "rate_limit": "per action",
     "blast_radius": "`or`: where no group is known",
     "verify": "of alerts whose sender resolves them",
+    "approval": "impact: high → {any: [{name: one approver, roles: [approver], approve: 1, reject: 1}]}",
+    "approval_exclude": "may add: author",
     "upstream": "run_playbook, run_module, run_job_template …: as they ran before",
 }
 """What is said beside a value."""
@@ -103,11 +105,12 @@ def of(held: project.Revision, asked: Asked) -> Shown:
         entry.impact if entry else "high", entry.tags if entry else (), asked.source, asked.severity,
         (str(target),) if target else (), frozenset(target.groups if target else ()), {"source": asked.source, **asked.labels}, names,
     )  # fmt: skip
-    layers = project.Gates(held).layers(entry, asked.action if entry else "", traits)
+    gates = project.Gates(held)
+    layers = gates.layers(entry, asked.action if entry else "", traits)
     places = _Places(held, entry, rule)
     values = [*_strict(layers, places), *_braked(layers, places)]
     named = {key for layer in layers for key in layer.values}
-    values += _by_default(held, named, places) if entry else []
+    values += _by_default(gates.defaults(layers, asked.action, entry.impact), named, places) if entry else []
     values += _others(held, entry, controller, places, named)
     made = sorted(
         values, key=lambda one: _ORDER.index(one.gate.partition(".")[0]) if one.gate.partition(".")[0] in _ORDER else 99
@@ -166,6 +169,7 @@ class _Places:
     def of(self, scope: str, key: str) -> tuple[str, str]:
         """(in words, file:line) of what a layer says of a gate."""
         kind, _, name = scope.partition(":")
+        key = "approval" if key == "approval_expires" else key
         if kind == "policy":
             return f"policy {name}", self._policy(name, key)
         if kind == "action":
@@ -218,11 +222,12 @@ def _braked(layers: list[limits.Layer], places: _Places) -> Iterator[Value]:
                 yield Value(key, value, *places.of(layer.scope, key))
 
 
-def _by_default(held: project.Revision, named: set[str], places: _Places) -> Iterator[Value]:
+def _by_default(layers: list[limits.Layer], named: set[str], places: _Places) -> Iterator[Value]:
     """What nothing else names."""
-    for key, value in held.settings.defaults.run_action.layer().items():
-        if key not in named and value is not None:
-            yield Value(key, value, *places.default("run_action", key))
+    rest = [limits.Layer(one.scope, {key: one.values[key] for key in one.values if key not in named}) for one in layers]
+    for one in (*_strict(rest, places), *_braked(rest, places)):
+        origin, place = places.default("run_action", one.gate)
+        yield dataclasses.replace(one, origin=origin, place=place)
 
 
 def _others(
@@ -272,7 +277,7 @@ def defaults() -> Iterator[str]:
     }
     if run_action.verify is not None:
         layer["verify"] = run_action.verify.plain()
-    layer.setdefault("approval", None)
+    layer |= {"approval": None, "approval_exclude": run_action.approval_exclude}
     for key in sorted(layer, key=_ORDER.index):
         yield _line(4, key, wordings.value(key, layer[key]))
     yield _line(2, "upstream", "")

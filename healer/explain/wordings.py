@@ -85,6 +85,13 @@ def _week(days: Sequence[int]) -> str:
     return ",".join(_DAYS[day] for day in days)
 
 
+def _approval(given: Mapping[str, Any]) -> str:
+    if not given:
+        return "none"
+    then = {"then": given["then"]} if given.get("then") else {}
+    return _map(any=given["thresholds"], **then, exclude=given["exclude"])
+
+
 class _Bare(str):
     """A text that needs no quotes."""
 
@@ -114,4 +121,5 @@ def _flow(given: Any) -> str:
 
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "rate_limit": _rate, "breaker": _breaker, "flapping": _flapping, "blast_radius": _blast, "verify": _verify, "windows": _windows,
+    "approval": _approval,
 }  # fmt: skip

@@ -7,9 +7,10 @@ reached rejects it. The thresholds are those of the moment at which it was asked
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from healer import model
 from healer.policy.limits import Approval, Threshold
 
 Outcome = Literal["open", "approved", "rejected"]
@@ -19,10 +20,10 @@ SHIPPED: Final = (Approval((Threshold("one approver", ("approver",), 1, 1),), ("
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Review:
-    """One person's word; the first of a person stands."""
+    """One person's word, with the roles that they had; the first of a person stands."""
 
     person: str
-    role: str
+    roles: tuple[str, ...]
     approves: bool
 
 
@@ -37,33 +38,45 @@ def outcome(asked: Sequence[Approval], reviews: Sequence[Review]) -> Outcome:
 def _of(asked: Approval, reviews: Sequence[Review]) -> Outcome:
     approved = False
     for threshold in asked.thresholds:
-        counted = {one.person: one.approves for one in reversed(reviews) if one.role in threshold.roles}
+        counted = {one.person: one.approves for one in reversed(reviews) if _counts(threshold, one.roles)}
         if sum(not word for word in counted.values()) >= threshold.reject:
             return "rejected"
         approved = approved or sum(counted.values()) >= threshold.approve
     return "approved" if approved else "open"
 
 
-def may_review(asked: Sequence[Approval], role: str) -> bool:
-    """Whether a role has a say."""
-    return any(role in threshold.roles for one in asked or SHIPPED for threshold in one.thresholds)
+def _counts(threshold: Threshold, roles: Collection[str]) -> bool:
+    """Whether somebody with these roles counts: one of them is enough."""
+    return any(role in threshold.roles for role in roles)
 
 
-def excluded(asked: Sequence[Approval], person: str, requester: str) -> bool:
-    """Whether somebody may not approve since they asked for it."""
-    return person == requester and any("requester" in one.exclude for one in asked or SHIPPED)
+def may_review(asked: Sequence[Approval], roles: Collection[str]) -> bool:
+    """Whether somebody with these roles has a say."""
+    return any(_counts(threshold, roles) for one in asked or SHIPPED for threshold in one.thresholds)
+
+
+def excluded(asked: Sequence[Approval], identities: Collection[str], requester: str) -> bool:
+    """Whether somebody may not approve since they asked for it. `identities`: all that they may have asked as. `requester`: an actor."""
+    is_theirs = requester in identities or model.person_of(requester) in identities
+    return is_theirs and any("requester" in one.exclude for one in asked or SHIPPED)
 
 
 def missing(asked: Sequence[Approval], reviews: Sequence[Review]) -> list[dict[str, Any]]:
-    """What each approval still needs, by its thresholds."""
+    """What each approval still needs, by its thresholds: of those with one `approval` any, and of each `approval` one."""
     made = []
-    for one in asked or SHIPPED:
+    for number, one in enumerate(asked or SHIPPED, 1):
         for threshold in one.thresholds:
-            people = {review.person for review in reviews if review.approves and review.role in threshold.roles}
-            made.append(
-                {"name": threshold.name, "roles": list(threshold.roles), "have": len(people), "want": threshold.approve}
-            )
+            people = {review.person for review in reviews if review.approves and _counts(threshold, review.roles)}
+            made.append({
+                "approval": number, "name": threshold.name, "roles": list(threshold.roles), "have": len(people),
+                "want": threshold.approve, "reject": threshold.reject,
+            })  # fmt: skip
     return made
+
+
+def exclusions(asked: Sequence[Approval]) -> list[str]:
+    """Who may not approve: what any of the approvals says."""
+    return sorted({word for one in asked or SHIPPED for word in one.exclude})
 
 
 def as_json(asked: Sequence[Approval]) -> list[dict[str, Any]]:
@@ -80,6 +93,7 @@ def from_json(value: Sequence[Mapping[str, Any]]) -> tuple[Approval, ...]:
                 for one in asked["thresholds"]
             ),
             tuple(asked["exclude"]),
+            asked.get("then", ""),
         )
         for asked in value
     )

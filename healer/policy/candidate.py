@@ -58,6 +58,10 @@ class Candidate:
     environment: str = ""
     names: tuple[str, str, str] | None = None
     """(activation, ruleset, rule) of its rule; None: as `model.rule_names` has them."""
+    changed: str = ""
+    """What a pause covered that ended since this was changed, in words, of a run that was decided before; '' for none."""
+    check: str = ""
+    """The action that can say whether it is still needed: that of its `verify`."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -112,6 +116,10 @@ class View:
     storm_limit: StormLimit | None = None
     approved: bool = False
     """A person has approved exactly this."""
+    last_word_us: int | None = None
+    """Of a run that waits: the last sign that it is needed (event, repeat, a check that found it failing); None: its first decision."""
+    check_untold: bool = False
+    """A check was asked since then, and could not tell."""
     before_people: int = 0
     """How many runs wait for a person."""
     approvals_max: int | None = None
@@ -141,3 +149,7 @@ class Standing:
     """(activation, ruleset, rule) of a rule that is there."""
     approvals_max: int | None = None
     """So many runs may wait for a person at once; None: any number."""
+    dry_run: bool = False
+    """The action is only simulated today, whoever asked for it."""
+    author: str = ""
+    """Who changed its rule last: a person, or `git:EMAIL`; '' where that is not known."""

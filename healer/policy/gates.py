@@ -18,15 +18,22 @@ THE_DAEMON: Final = "the daemon"
 
 
 def kill_switch(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
-    """Gate 1: something that covers it is paused; the rule is switched off, or not in the rulebooks any more."""
+    """Gate 1: something that covers it is paused; the rule is switched off, or not in the rulebooks any more, or another one than then."""
     saw: answers.Saw = {"enabled": candidate.enabled, "paused": dict(view.paused) if view.paused else None}
     if view.paused is not None:
         return saw, [answers.No("paused", view.paused)]
-    return saw, _problems(candidate, "kill switch") + ([] if candidate.enabled else [answers.No("disabled", {})])
+    noes = _problems(candidate, "kill switch") + ([] if candidate.enabled else [answers.No("disabled", {})])
+    if candidate.changed:
+        saw |= {"changed": candidate.changed, "approved": view.approved}
+        waits = _is_before_its_turn(candidate, view, now_us) or _ends_anyway(candidate, view, now_us)
+        if not (noes or view.approved or waits):
+            fields = {"scope": candidate.changed}
+            noes = [answers.No("rule_changed", fields, look_at_us=answers.expires_us(candidate, now_us))]
+    return saw, noes
 
 
 def age(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
-    """Gate 2: the event was too old when first decided (or when its turn came), or it has waited too long for a gate."""
+    """Gate 2: the event was too old when first decided, or it has waited too long for a gate."""
     limits = candidate.limits
     if view.deferred_us is not None:
         waited_s = (now_us - view.deferred_us) / answers.US
@@ -42,7 +49,7 @@ def age(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
         return saw, []
     old_s = max(0.0, (now_us - candidate.event_us) / answers.US)
     saw = {"age_ms": answers.ms(old_s), "max_age_ms": answers.ms(limits.max_age_s)}
-    if limits.max_age_s is not None and old_s > limits.max_age_s:
+    if limits.max_age_s is not None and old_s > limits.max_age_s and view.last_word_us is None:
         return saw, [answers.No("stale", {"age": reasons.span(old_s), "max_age": reasons.span(limits.max_age_s)})]
     return saw, []
 
@@ -123,10 +130,23 @@ def chain(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     return saw, [] if passes else [answers.No("chain", fields)]
 
 
+def _ends_anyway(candidate: Candidate, view: View, now_us: int) -> bool:
+    """Whether one of the gates behind ends the whole run, so that there is nothing to ask a person about."""
+    passes_few = candidate.upstream and not candidate.limits.selected
+    ends = (validity,) if passes_few else (age, resolved, validity)
+    return any(no.target not in candidate.targets for gate in ends for no in gate(candidate, view, now_us)[1])
+
+
+def _is_before_its_turn(candidate: Candidate, view: View, now_us: int) -> bool:
+    """Whether the step before it is to end first, or its time as a rung to come: the gate chain holds it until then."""
+    waits = view.before is not None and view.before not in model.ENDED_STATES
+    return bool(candidate.after) and (waits or (candidate.rung > 0 and now_us < candidate.not_before_us))
+
+
 def _rung(candidate: Candidate, view: View, now_us: int) -> list[answers.No]:
-    """What escalates goes on where the run before it did not help, and not before its time."""
+    """What escalates goes on where the run before it did not help, or where nobody approved that; and not before its time."""
     fields = {"run": candidate.after, "state": view.before}
-    if view.before not in ("failed", "timed_out"):
+    if view.before not in ("failed", "timed_out", "expired"):
         return [answers.No("not_needed", fields)]
     if now_us < candidate.not_before_us:
         left = reasons.span((candidate.not_before_us - now_us) / answers.US)
@@ -180,16 +200,33 @@ def ramp_in_words(what: str) -> str:
 
 
 def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
-    """Gate 16: a person has to say yes to exactly this, and has not."""
+    """Gate 16: a person has to say yes to exactly this, and has not; or too long nobody has said that it is needed."""
     wanted = candidate.limits.approvals
     saw: answers.Saw = {"wanted": len(wanted), "approved": view.approved}
-    if not wanted or view.approved:
+    if view.approved:
         return saw, []
+    if not wanted:
+        return saw, _fresh_sign(candidate, view, now_us, saw)
     need = min(one.approve for asked in wanted for one in asked.thresholds)
     who = " or ".join(dict.fromkeys(one.name for asked in wanted for one in asked.thresholds))
     expires_us = answers.expires_us(candidate, now_us)
     until = "a person decides" if expires_us is None else answers.when(expires_us - now_us + view.wall_us)
     return saw, [answers.No("needs_approval", {"k": need, "who": who, "until": until}, look_at_us=expires_us)]
+
+
+def _fresh_sign(candidate: Candidate, view: View, now_us: int, saw: answers.Saw) -> list[answers.No]:
+    """An effect later than `max_age` after the last word needs a fresh sign: its check is asked, and where that cannot tell a person."""
+    limit_s = candidate.limits.max_age_s
+    if limit_s is None or view.last_word_us is None:
+        return []
+    old_s = max(0, now_us - view.last_word_us) / answers.US
+    saw |= {"last_word_ms": answers.ms(old_s), "max_age_ms": answers.ms(limit_s)}
+    if old_s <= limit_s:
+        return []
+    fields = {"age": reasons.span(old_s), "max_age": reasons.span(limit_s)}
+    if candidate.check and not view.check_untold:
+        return [answers.No("no_fresh_sign", fields | {"check": candidate.check}, waits=True)]
+    return [answers.No("no_fresh_sign", fields, look_at_us=answers.expires_us(candidate, now_us))]
 
 
 def _lane(lane: str) -> dict[str, str]:

@@ -41,10 +41,11 @@ def silence(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     for windows in candidate.limits.windows:
         if not calendar.is_open(windows, view.wall_us):
             opens_us = calendar.next_open_us(windows, view.wall_us)
-            fields = {"next": answers.when(opens_us) if opens_us else "none is near"}
-            noes.append(
-                answers.No("outside_window", fields, None if opens_us is None else now_us + opens_us - view.wall_us)
-            )
+            if opens_us is None:
+                noes.append(answers.No("outside_window", {"far": True}))
+            else:
+                fields = {"next": answers.when(opens_us)}
+                noes.append(answers.No("outside_window", fields, now_us + opens_us - view.wall_us))
     return saw, noes
 
 

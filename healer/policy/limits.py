@@ -104,17 +104,22 @@ class Threshold:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Approval:
-    """Who has to approve: any one threshold that is met decides. `exclude`: who may not (`requester`, `author`)."""
+    """Who has to approve: any one threshold that is met decides. `exclude`: who may not (`requester`, `author`).
+
+    `then`: the action that is tried where nobody does in time ('': none).
+    """
 
     thresholds: tuple[Threshold, ...]
     exclude: tuple[str, ...] = ("requester",)
+    then: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layer:
     """What a policy, the catalog, a ruleset, a rule or the defaults say. `scope` names the budgets that its runs share.
 
-    `values`: by the words of the files (`cooldown`, `rate_limit` …), spans in seconds, brakes as mappings of their fields.
+    `values`: by the words of the files (`cooldown`, `rate_limit` …), spans in seconds, brakes as mappings of their fields. An empty
+    one (`approval`) is named, so that no default fills it, and holds nothing back.
     """
 
     scope: str
@@ -183,7 +188,7 @@ class Limits:
             if given:
                 made[field] = stricter(given)
         for field, key, make in _BRAKES:
-            found = [make(layer.scope, layer.values[key]) for layer in filled if layer.values.get(key) is not None]
+            found = [make(layer.scope, layer.values[key]) for layer in filled if layer.values.get(key)]
             made[field] = (*getattr(self, field), *found)
         return dataclasses.replace(self, **made)
 
@@ -216,7 +221,7 @@ def _spans(value: Iterable[Mapping[str, Any]]) -> tuple[Span, ...]:
 
 def _approval(_scope: str, value: Mapping[str, Any]) -> Approval:
     thresholds = tuple(Threshold(**{**one, "roles": tuple(one["roles"])}) for one in value["thresholds"])
-    return Approval(thresholds, tuple(value["exclude"]))
+    return Approval(thresholds, tuple(value["exclude"]), value.get("then", ""))
 
 
 def _place(scope: str, value: int) -> tuple[str, int]:

@@ -33,6 +33,13 @@ _ALL: Final = (
     ),
     Reason("disabled", "kill switch", "suppressed", "The rule is switched off (enabled: false)."),
     Reason(
+        "rule_changed",
+        "kill switch",
+        "awaiting_approval",
+        "Decided before {scope} was changed; the rule of today may not want it.",
+        "healer approvals",
+    ),
+    Reason(
         "stale",
         "age",
         "suppressed",
@@ -108,6 +115,13 @@ _ALL: Final = (
         "needs_approval", "approval", "awaiting_approval", "Waiting for {k} of {who} until {until}.", "healer approvals"
     ),
     Reason(
+        "no_fresh_sign",
+        "approval",
+        "awaiting_approval",
+        "The last word of its sender is {age} old; limit max_age {max_age}: a repeat or a person says whether it is still needed.",
+        "healer approvals",
+    ),
+    Reason(
         "approvals_full",
         "approval",
         "deferred",
@@ -146,11 +160,18 @@ OTHERS: Final = {
     "duplicate": Other("simulated", "Already simulated by {run} in this firing."),
     "disabled": Other("gone", "The rule {rule} is not in the rulebooks any more."),
     "stale": Other("waited", "It waited {age}, in the end for {gate}; limit defer_for {max_age}.", "raise defer_for:"),
+    "outside_window": Other("far", "Not allowed now, and no window opens within a year."),
     "unknown_target": Other("why", "No target: {why}.", "{step}"),
     "breaker_open": Other(
         "trial", "{action} on {controller} stopped after {n} failures in {window}; {trial} is its trial."
     ),
     "chain": Other("waits", "Waits for the step before it ({run}) to end."),
+    "resolved": Other("check", "{check} found nothing to heal any more."),
+    "no_fresh_sign": Other(
+        "check",
+        "The last word of its sender is {age} old; limit max_age {max_age}: {check} looks whether it is still needed.",
+        "reconcile:",
+    ),
     "observe": Other("why", "Nothing was touched (mode observe), and active it would not have run: {why}"),
     "dry_run": Other("why", "Nothing was touched (dry run), and it would not have run: {why}"),
 }

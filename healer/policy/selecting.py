@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 from collections.abc import Mapping, Sequence
 
 from healer import model
@@ -56,7 +55,7 @@ class Select:
             and _one(self.targets, self._names(traits))
             and _one(self.tags, traits.tags)
             and _one(self.severity, (traits.severity,))
-            and all(like(traits.labels.get(name, ""), value) for name, value in self.labels)
+            and all(model.like(traits.labels.get(name, ""), value) for name, value in self.labels)
         )
 
     def _names(self, traits: Traits) -> Sequence[str]:
@@ -67,12 +66,7 @@ class Select:
 
 
 def _one(wanted: Sequence[str], given: Sequence[str]) -> bool:
-    return not wanted or any(like(one, pattern) for one in given for pattern in wanted)
-
-
-def like(text: str, pattern: str) -> bool:
-    """Whether a word meets a pattern, in which only `*` and `?` mean more than themselves."""
-    return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
+    return not wanted or any(model.like(one, pattern) for one in given for pattern in wanted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ RUN: Final[dict[model.RunState, tuple[model.RunState, ...]]] = {
     ),
     "running": ("verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown", "queued"),
     "verifying": ("succeeded", "failed", "unknown", "cancelled"),
-    "unknown": ("succeeded", "failed", "timed_out", "cancelled", "queued"),
+    "unknown": ("verifying", "succeeded", "failed", "timed_out", "cancelled", "queued"),
     "failed": _DECIDED,
     "timed_out": _DECIDED,
     "refused": _DECIDED,

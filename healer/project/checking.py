@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building
-from healer.project import revision, sources, targets
+from healer.project import approvers, revision, sources, targets
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
@@ -33,6 +33,7 @@ class Checker:
     incomplete: frozenset[str]
     """Inventories whose hosts are not all known here."""
     hostname: str
+    approvers: approvers.Approvers
     playbooks: set[str] = dataclasses.field(default_factory=set)
     """Those that rules run by themselves; filled while rulesets are checked."""
     idle: dict[tuple[str, str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
@@ -42,6 +43,7 @@ class Checker:
 
     def entry(self, one: catalog.Written) -> None:
         """An action against the files and the controllers, as far as it is right."""
+        self.approvers.check(one.document, one.value)
         runs = catalog.runs(one)
         if runs is None:
             return
@@ -122,6 +124,7 @@ class Checker:
     ) -> None:
         """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts; `upstream`: its
         own actions are meant to pass no gates."""
+        self.approvers.ruleset(document, value)
         rules, kinds = value.get("rules"), dict[str, None]()
         for rule in rules if isinstance(rules, config.Seq) else ():
             if not isinstance(rule, config.Map):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from healer import policy
+from healer import model, policy
 from healer.catalog import entries
 from healer.policy import brakes, labels, limits, selecting
 from healer.project import revision, settings
@@ -58,7 +58,8 @@ class Gates:
         base = policy.Limits(
             concurrency_daemon=shipped.daemon, concurrency_controller=places, chain_depth=self._defaults.run_action.chain_depth
         )  # fmt: skip
-        return base.under(self._layers(entry, action, rule, selected), self._by_default(action))
+        layers = self._layers(entry, action, rule, selected)
+        return base.under(layers, self.defaults(layers, action, entry.impact if entry else "high"))
 
     def layers(self, entry: entries.Entry | None, action: str, traits: selecting.Traits) -> list[limits.Layer]:
         """All that names gates for such a run, but for the defaults."""
@@ -69,7 +70,15 @@ class Gates:
     ) -> list[limits.Layer]:
         own = [limits.Layer(f"action:{action}", entry.gates)] if entry is not None and entry.gates else []
         chosen = [limits.Layer(f"policy:{one.name}", one.values) for one in map(self._policies.__getitem__, selected)]
-        return [*chosen, *own, *self._rules.get(rule, ())]
+        return [self._excluding(one) for one in (*chosen, *own, *self._rules.get(rule, ()))]
+
+    def _excluding(self, layer: limits.Layer) -> limits.Layer:
+        """With whom the defaults exclude, where an approval does not say it."""
+        asked = layer.values.get("approval")
+        if not asked or asked["exclude"] is not None:
+            return layer
+        filled = {**asked, "exclude": tuple(self._defaults.run_action.approval_exclude)}
+        return limits.Layer(layer.scope, {**layer.values, "approval": filled})
 
     def upstream(self, controller: Controller | None, traits: selecting.Traits) -> policy.Limits:
         """For ansible-rulebook's own actions: they act as they acted, but for what selects them."""
@@ -83,9 +92,11 @@ class Gates:
         layers = self.layers(None, "", traits)
         return base.under(layers) if layers else base
 
-    def _by_default(self, action: str) -> list[limits.Layer]:
-        """The defaults, whose rate is of each action by itself; their blast radius is one for all."""
-        return [self._shared, limits.Layer(f"default:{action}", self._each)]
+    def defaults(self, layers: Sequence[limits.Layer], action: str, impact: model.Impact) -> list[limits.Layer]:
+        """The defaults, whose rate is of each action by itself; their blast radius is one for all. Their approval hangs on the impact."""
+        asked = limits.Layer("default", self._defaults.run_action.approval_of(impact))
+        found = [self._shared, limits.Layer(f"default:{action}", self._each)]
+        return found if any("approval" in one.values for one in layers) else [*found, self._excluding(asked)]
 
     def _selected(self, traits: selecting.Traits) -> tuple[int, ...]:
         """The places of the policies that select such a run."""

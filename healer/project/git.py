@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 TIMEOUT_S: Final = 5.0
@@ -25,15 +25,42 @@ class Git:
 
     commit: str
     clean: bool
+    authors: tuple[tuple[str, str], ...] = ()
+    """(file, e-mail of the author of its last change), of those that were asked about and are as committed."""
 
 
-def read(project_dir: pathlib.Path, counted: Sequence[str]) -> Git | None:
-    """The state of the repository around a project; `counted` are the files and folders that make a revision."""
+def read(project_dir: pathlib.Path, counted: Sequence[str], authored: Sequence[str] = ()) -> Git | None:
+    """The state of the repository around a project; `counted` are the files and folders that make a revision.
+
+    `authored`: the files whose authors are wanted.
+    """
     commit = _ask(project_dir, "rev-parse", "--verify", "HEAD")
     if commit is None or not _COMMIT.fullmatch(commit.strip()):
         return None
     changed = _ask(project_dir, "status", "--porcelain", "--ignore-submodules=all", "--", *counted) if counted else ""
-    return None if changed is None else Git(commit.strip(), not changed.strip())
+    if changed is None:
+        return None
+    return Git(commit.strip(), not changed.strip(), tuple(_authors(project_dir, authored)) if authored else ())
+
+
+def _authors(project_dir: pathlib.Path, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Who changed each file last; nothing of those that differ from what is committed, or where git does not say."""
+    changed = _ask(project_dir, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *files)
+    where = _ask(project_dir, "rev-parse", "--show-prefix")
+    if changed is None or where is None:
+        return
+    above = where.removesuffix("\n")
+    left = {above + file: file for file in files} if above else {file: file for file in files}
+    for entry in changed.split("\0"):
+        left.pop(entry[3:], None)
+    told = _ask(project_dir, "log", "-z", "--no-renames", "--name-only", "--format=%x01%ae", "--", *left.values())
+    email = ""
+    for part in (told or "").split("\0") if left else ():
+        for line in part.split("\n"):
+            if line.startswith("\x01"):
+                email = line[1:]
+            elif line in left and email:
+                yield left.pop(line), email
 
 
 def _ask(project_dir: pathlib.Path, *arguments: str) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from healer import catalog, config, errors, inventory, model, plugins, vault, wording
 from healer.project import (
     activations,
+    approvers,
     books,
     checking,
     controllers,
@@ -152,8 +153,9 @@ class _Loading:
         found = catalog.build(written)
         checker = checking.Checker(
             self.tree, read.settings, found, frozenset(one.name for one in written), control_by, inventories,
-            frozenset(self._incomplete), self._hostname,
+            frozenset(self._incomplete), self._hostname, approvers.Approvers(main, read, [one.name for one in written]),
         )  # fmt: skip
+        self._more += checker.approvers.settings()
         self._check(checker, written, control)
         all_sources = sources.Sources(self.tree, read.settings.server, self._plain)
         if main is not None:
@@ -170,11 +172,13 @@ class _Loading:
         if not written and len(switched_on) == (of_events is not None) and self._is_sound():
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
+        authored = approvers.authored(read.settings, found, switched_on, self.tree.files)
         made = revision.Revision(
-            tree.revision_id(self.tree.files.values()), self.tree.root, self._git(), read.settings, found, control_by.by_name,
+            tree.revision_id(self.tree.files.values()), self.tree.root, self._git(authored), read.settings, found, control_by.by_name,
             control_by.default, inventories, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
             outside=self.tree.outside,
         )  # fmt: skip
+        self._more += approvers.without_author(made.git, authored)
         if main is not None and self._is_sound():
             selections.warn(main, made)
         return made
@@ -215,14 +219,15 @@ class _Loading:
     def _find(self, kind: plugins.Kind, name: str) -> Any:
         return plugins.find(kind, name, self.tree.root)
 
-    def _git(self) -> git.Git | None:
+    def _git(self, authored: list[str]) -> git.Git | None:
         """Of a published revision the commit that it was published from; else that of the repository."""
         try:
             noted = json.loads((self.tree.root / MANIFEST).read_bytes())["git"]
-            return git.Git(str(noted["commit"]), bool(noted["clean"])) if noted else None
+            authors = tuple((str(file), str(email)) for file, email in noted.get("authors", ())) if noted else ()
+            return git.Git(str(noted["commit"]), bool(noted["clean"]), authors) if noted else None
         except (OSError, ValueError, KeyError, TypeError):
             counted = {path.split("/", 1)[0] for path in self.tree.files} | set(tree.FOLDERS) | set(tree.FILES)
-            return git.read(self.tree.root, sorted(counted))
+            return git.read(self.tree.root, sorted(counted), authored)
 
     # --- inventories ------------------------------------------------------------------------------------------------------
 

@@ -117,9 +117,6 @@ def _healer() -> Parts:
     activation["properties"]["mode"]["anyOf"] += [{"const": False}]  # what YAML reads `off` as
     for key in (*settings.SECTIONS, *settings.LISTS):
         found[key] = {"anyOf": [found[key], _NOTHING]}
-    gates = more[settings.GATES_SHAPE.__name__]["properties"]
-    for key in settings.GATES_NOT_YET:
-        gates.setdefault(key, {"enum": [one for one in settings.NOTHINGS if settings.asks_for_nothing(key, one)]})
     source = rulebook.source_schema({**known, sources.SHARED: False})
     return {**made, "type": ["object", "null"]}, {**defs, **more, "source": source, "activation": activation}
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from healer import engine, errors, inventory, model, policy
+from healer import access, engine, errors, inventory, model, policy
 from healer.catalog import entries
-from healer.project import locating, targets
+from healer.project import locating, people, targets
 from healer.project.controllers import Controller
 from healer.project.git import Git
 from healer.project.settings import Settings
@@ -115,6 +115,25 @@ class Revision:
         """The id as people see it."""
         return self.id[:SHORT]
 
+    def author_of(self, activation: Activation) -> str:
+        """Who changed an activation's rulebook last: a principal by its `git:`, else `git:EMAIL`; '' where that is not known."""
+        email = dict(self.git.authors).get(activation.file, "") if self.git else ""
+        known = {one.git.casefold(): one.name for one in self.directory.people.values() if one.git}
+        return known.get(email.casefold(), f"git:{email}") if email else ""
+
+    @property
+    def directory(self) -> access.Directory:
+        """Which roles and people there are."""
+        return people.directory(self.settings.roles, self.settings.principals)
+
+    def ruleset_of(self, rule: str) -> tuple[str, str]:
+        """(activation, ruleset) of a rule's identity, in which each may have slashes; of one that is gone as `model.rule_names` has it."""
+        for activation, ruleset in self.rulesets():
+            prefix = f"{activation.name}/{ruleset.name}/"
+            if rule.startswith(prefix) and any(one.name == rule[len(prefix) :] for one in ruleset.rules):
+                return activation.name, ruleset.name
+        return model.rule_names(rule)[:2]
+
     def controller_for(self, kind: str) -> str:
         """The controller of an upstream action that runs a `kind`: the default one if it can, else the first that can."""
         return controller_for(self.controllers, self.default_controller, kind)
@@ -133,13 +152,6 @@ class Revision:
                 yield activation, ruleset
             if activation.gathering is not None:
                 yield activation, activation.gathering
-
-    def find_rule(self, activation: str, ruleset: str, rule: str) -> engine.Rule | None:
-        """The rule of an identity `activation/ruleset/rule`."""
-        for one, found in self.rulesets():
-            if one.name == activation and found.name == ruleset:
-                return next((known for known in found.rules if known.name == rule), None)
-        return None
 
     def routes(self) -> dict[str, list[str]]:
         """Source → the rulesets (`activation/ruleset`) that listen to it."""

@@ -1,4 +1,4 @@
-"""Policies whose `select` names what is not there: such a policy holds nothing back, and nobody would notice. Caller: `loading`.
+"""Policies and roles that name what is not there: they hold nothing back, or grant nothing, and nobody would notice. Caller: `loading`.
 
 Words of environments, labels, severities and impacts are not looked at: what they meet is not known before a run.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from healer import config, errors
-from healer.policy import selecting
+from healer import config, errors, model
 from healer.project import revision
 
 NOUNS: Final = {
@@ -18,20 +17,24 @@ NOUNS: Final = {
 
 
 def warn(document: config.Document, of: revision.Revision) -> None:
-    """Tell of each word of `policies[].select` that meets nothing in the project."""
-    written = document.value.get("policies") if isinstance(document.value, config.Map) else None
-    known = _known(of) if written else {}
-    for policy in written or ():
-        select = policy.get("select") if isinstance(policy, config.Map) else None
-        for key, word, mark in _words(select) if isinstance(select, config.Map) else ():
-            names = known.get(key)
-            if names is not None and not any(selecting.like(name, word) for name in names):
-                noun = NOUNS[key]
-                message = (
-                    f"the policy {policy.get('name')} selects the {noun} {word!r}, and there is none: it holds nothing"
-                )
-                near = errors.nearest(word, names)
-                document.warning("selects-nothing", message, mark, near or _some(names, noun))
+    """Tell of each word of `policies[].select` and of the scopes of `roles` that meets nothing in the project."""
+    value = document.value if isinstance(document.value, config.Map) else config.Map((0, 0, 0))
+    policies, roles = value.get("policies") or (), value.get("roles") or {}
+    known = _known(of) if policies or roles else {}
+    for policy in policies:
+        _tell(document, known, policy.get("select"), f"the policy {policy.get('name')} selects", "holds nothing")
+    for name, role in roles.items():
+        _tell(document, known, role, f"the role {name} is for", "grants nothing there")
+
+
+def _tell(
+    document: config.Document, known: Mapping[str, Collection[str] | None], words: Any, what: str, then: str
+) -> None:
+    for key, word, mark in _words(words) if isinstance(words, config.Map) else ():
+        names = known.get(key)
+        if names is not None and not any(model.like(name, word) for name in names):
+            message = f"{what} the {NOUNS[key]} {word!r}, and there is none: it {then}"
+            document.warning("selects-nothing", message, mark, errors.nearest(word, names) or _some(names, NOUNS[key]))
 
 
 def _words(select: config.Map) -> Iterator[tuple[str, str, config.Mark | None]]:

@@ -8,25 +8,21 @@ read by nothing yet is refused: who writes a brake believes that there is one.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
 from healer import config, errors, measures, model, plugins, wording
 from healer.catalog import building
-from healer.project import shipped
+from healer.project import people, shipped
 
-NOT_YET: Final = ("roles", "principals", "notifications", "secrets")
-GATES_NOT_YET: Final = ("approval", "approval_exclude")
-"""Of `defaults.run_action`."""
-AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit")
+NOT_YET: Final = ("notifications", "secrets")
+PEOPLE: Final = ("roles", "principals")
+AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", *PEOPLE)
 """Read elsewhere, and set by no variable or flag."""
-SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm")
+SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", *PEOPLE)
 LISTS: Final = ("policies", "inhibit")
-NOTHINGS: Final = (None, "none")
-"""What a gate that is not there yet may be written as, where `asks_for_nothing` says so."""
-GATES_AT: Final = ("defaults", "run_action")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
 OTHER_VARIABLES: Final = (
@@ -114,6 +110,8 @@ class Settings(plugins.Options):
     control: Control = Control()
     sources: dict[str, Any] = pydantic.Field(default={})
     activations: list[Any] | None = None
+    roles: people.Roles = pydantic.Field(default={})
+    principals: people.Principals = pydantic.Field(default={})
     defaults: shipped.Defaults = shipped.Defaults()
     policies: Annotated[list[shipped.Policy], pydantic.Field(max_length=500)] = pydantic.Field(default=[])
     inhibit: Annotated[list[shipped.Inhibit], pydantic.Field(max_length=500)] = pydantic.Field(default=[])
@@ -122,12 +120,10 @@ class Settings(plugins.Options):
     alerts_max: Annotated[int, pydantic.Field(ge=1, le=10_000_000)] = 100_000
     approvals_max: Annotated[int, pydantic.Field(ge=1, le=1_000_000)] = 1_000
     facts_max: Annotated[int, pydantic.Field(ge=1, le=10_000_000)] = 100_000
+    plans_per_minute: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 30
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
     heartbeat: Heartbeat | None = None
-
-
-GATES_SHAPE: Final = shipped.RunAction
 
 
 def read(document: config.Document | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Read:
@@ -168,7 +164,8 @@ def _file(document: config.Document) -> Settings:
     for key in NOT_YET:
         if key in value:
             document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
-    value = _policies(document, _without_gates_not_yet(document, value))
+    _policies(document, value)
+    people.check(document, value)
     if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
         message = "retention.audit is not there yet: audit records are kept"
         document.warning("not-yet", message, kept.keys_at.get("audit"))
@@ -199,57 +196,16 @@ def _without_unknown(document: config.Document, shape: type[plugins.Options], va
     return made
 
 
-def _without_gates_not_yet(document: config.Document, value: config.Map) -> config.Map:
-    """The file without the gates that are not there yet, after refusing those that it asks for."""
-    inner: Any = value
-    for name in GATES_AT:
-        inner = inner.get(name) if isinstance(inner, config.Map) else None
-    if not isinstance(inner, config.Map):
-        return value
-    for key in GATES_NOT_YET:
-        if key in inner and not asks_for_nothing(key, inner[key]):
-            message = f"{'.'.join(GATES_AT)}.{key} is not there yet: no gate reads it"
-            document.error("not-yet", message, inner.keys_at.get(key))
-    return _with(value, GATES_AT, building.without(inner, GATES_NOT_YET))
-
-
-def _policies(document: config.Document, value: config.Map) -> config.Map:
-    """The file with its policies, after refusing gates that are not there yet and names that are given twice: they name budgets."""
-    given = value.get("policies")
-    if not isinstance(given, config.Seq):
-        return value
-    kept, seen = config.Seq(given.mark), set()
-    kept.items_at = given.items_at
-    for number, one in enumerate(given):
-        if not isinstance(one, config.Map):
-            kept.append(one)
-            continue
-        for key in (key for key in measures.Gates.NOT_YET if key in one):
-            document.error(
-                "not-yet", f"policies.{number}.{key} is not there yet: no gate reads it", one.keys_at.get(key)
-            )
-        if isinstance(name := one.get("name"), str):
+def _policies(document: config.Document, value: config.Map) -> None:
+    """Refuse policies whose name is given twice: they name budgets."""
+    given, seen = value.get("policies"), set()
+    for one in given if isinstance(given, config.Seq) else ():
+        if isinstance(one, config.Map) and isinstance(name := one.get("name"), str):
             if name in seen:
                 document.error(
                     "duplicate-name", f"the policy {wording.shown(name)} is there twice", one.values_at.get("name")
                 )
             seen.add(name)
-        kept.append(building.without(one, measures.Gates.NOT_YET))
-    made = building.without(value, ())
-    made["policies"] = kept
-    return made
-
-
-def _with(value: config.Map, path: Sequence[str], inner: config.Map) -> config.Map:
-    """The mapping with another one at a path."""
-    made = building.without(value, ())
-    made[path[0]] = _with(value[path[0]], path[1:], inner) if len(path) > 1 else inner
-    return made
-
-
-def asks_for_nothing(key: str, value: Any) -> bool:
-    """Whether a gate is written as what holds without it: nothing, `approval: none`."""
-    return value is None or (key == "approval" and value == "none")
 
 
 def _empty_sections(value: config.Map) -> config.Map:
@@ -283,10 +239,8 @@ def _flags(overrides: Mapping[str, Any]) -> Iterator[tuple[str, list[str], Any]]
 
 def _put(settings: Settings, place: str, path: list[str], value: Any, found: list[errors.Diagnostic]) -> Settings:
     """The settings with one value changed, or unchanged after saying what is wrong."""
-    gate = path[2] if path[:2] == list(GATES_AT) and path[2:] else ""
-    if path[0] in NOT_YET or gate in GATES_NOT_YET:
-        if path[3:] or not asks_for_nothing(gate, value):
-            found.append(errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place)))
+    if path[0] in NOT_YET:
+        found.append(errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place)))
         return settings
     shapes: list[plugins.Options] = [settings]
     for depth, name in enumerate(path):

@@ -5,11 +5,13 @@ Caller: `settings`. A gate that is written as nothing (`cooldown:`, `cooldown: n
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
 from healer import measures, model, plugins
+from healer.policy import approvals
 
 STORM_MAX_S: Final = 3600.0
 """Matches are counted by the second, and added up at each."""
@@ -55,13 +57,24 @@ class RunAction(plugins.Options):
     verify: Annotated[measures.Verify | None, measures.OFF] = measures.Verify.model_validate(
         {"resolved_within": "15 minutes"}
     )
+    approval: Annotated[measures.Approval | None, measures.OrNobody(shipped=True)] = None
     approval_expires: Annotated[Span, pydantic.Field(gt=0, le=measures.WINDOW_MAX_S)] = 1800.0
+    approval_exclude: Annotated[list[measures.Excluded], pydantic.Field(max_length=2)] = pydantic.Field(
+        default=["requester"]
+    )
     chain_depth: Annotated[Annotated[int, pydantic.Field(ge=0, le=1000)] | None, measures.OFF] = 3
 
     def layer(self) -> dict[str, Any]:
-        """As a layer of `policy` has it."""
-        own = {key: getattr(self, key) for key in measures.KEYS if key != "concurrency"}
+        """As a layer of `policy` has it, but for `approval`, which hangs on the impact."""
+        own = {key: getattr(self, key) for key in measures.KEYS if key not in ("concurrency", "approval")}
         return measures.plain(own) | {"approval_expires": self.approval_expires}
+
+    def approval_of(self, impact: model.Impact) -> dict[str, Any]:
+        """What a layer says of an action for which nothing else names an approval; `none`: one approver where the impact is high."""
+        if self.approval is not None:
+            return measures.approval_plain(self.approval)
+        asked = dataclasses.asdict(approvals.SHIPPED[0]) | {"exclude": None}
+        return {"approval": asked} if impact == "high" else {}
 
 
 def _short(value: measures.RateShape) -> measures.RateShape:

@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from healer import config, engine
-from healer.rulebook import fields, rulesets
+from healer.rulebook import rulesets
 from healer.rulebook.schema import schema
 from healer.rulebook.schema import source as source_schema
 from healer.rulebook.sources import source
 
-__all__ = ["ACTION_NOT_YET", "parse", "schema", "source", "source_schema"]
-
-ACTION_NOT_YET = fields.ACTION_NOT_YET
+__all__ = ["parse", "schema", "source", "source_schema"]
 
 
 def parse(document: config.Document, variables: Mapping[str, Any]) -> list[engine.Ruleset]:
@@ -25,6 +23,6 @@ def parse(document: config.Document, variables: Mapping[str, Any]) -> list[engin
 
     `variables` are what `vars.…`, and templates in names and texts, see. Diagnostics are added to the document; nothing
     is raised for bad input. Only what could be built is returned: a ruleset with a wrong rule comes without that rule,
-    so look at `document.ok` before using any. (A rule whose actions cannot be done yet, `ACTION_NOT_YET`, is there all the same.)
+    so look at `document.ok` before using any.
     """
     return rulesets.read(document, variables)

@@ -33,7 +33,14 @@ _TEMPLATE: Final = {
 }  # fmt: skip
 SHAPES: Final[dict[str, Shape]] = {
     "run_action": Shape(
-        {"name": "string", "target": "string|list", "parameters": "object", "controller": "string", "lock": "string"},
+        {
+            "name": "string",
+            "target": "string|list",
+            "parameters": "object",
+            "controller": "string",
+            "lock": "string",
+            "dry_run": "boolean",
+        },
         ("name",),
     ),
     "run_playbook": Shape({**_RUN, "copy_files": "boolean", "ruleset": "string"}, ("name",)),

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 from healer import config, errors, model
 
-ACTION_NOT_YET: Final = "not-yet-action"
-"""What is not there yet and only matters where actions are run."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "object": (dict,),
     "list": (list,), "null": (type(None),),
@@ -80,8 +78,3 @@ def shown(value: Any) -> str:
         return str(value).lower()
     text = repr(value) if isinstance(value, str) else f"the number {value}"
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def action_not_yet(document: config.Document, found: config.Map, key: str, detail: str) -> None:
-    """Refuse what an action cannot do yet. The rule is whole all the same for who runs no actions."""
-    document.error(ACTION_NOT_YET, f"{detail} is not there yet", found.keys_at.get(key))

@@ -12,10 +12,8 @@ from typing import Any, Final
 from healer import config, measures, plugins
 from healer.rulebook import fields
 
-NOT_YET: Final = measures.Gates.NOT_YET
-"""Their gates are not there yet: refused where actions are run, never ignored."""
 Policy: Final = measures.Gates
-KEYS: Final = (*measures.KEYS, *NOT_YET)
+KEYS: Final = measures.KEYS
 
 
 def read(document: config.Document, item: config.Map) -> Mapping[str, Any] | None:
@@ -27,11 +25,8 @@ def read(document: config.Document, item: config.Map) -> Mapping[str, Any] | Non
         fields.wrong_type(document, item.values_at.get("policy"), "policy", found, "a mapping")
         return None
     good = fields.keys(document, found, KEYS, (), "policy")
-    for key in NOT_YET:
-        if key in found:
-            fields.action_not_yet(document, found, key, f"{key}: of policy")
     known: Any = config.Map(found.mark)
-    known.update({key: value for key, value in found.items() if key in measures.KEYS})
+    known.update({key: value for key, value in found.items() if key in KEYS})
     known.keys_at, known.values_at = found.keys_at, found.values_at
     shape = plugins.check_options(document, measures.Gates, known, found.mark, "policy")
     return shape.layer() if isinstance(shape, measures.Gates) and good else None

@@ -66,11 +66,9 @@ def schema(sources: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _policy() -> dict[str, Any]:
-    """`policy` and what it refers to; gates that come later are left open."""
+    """`policy` and what it refers to."""
     _, defs = plugins.schemas([policies.Policy])
-    made = defs.pop(policies.Policy.__name__)
-    open_: dict[str, Any] = {key: {} for key in policies.NOT_YET}
-    return {**defs, "policy": {**made, "properties": {**made["properties"], **open_}}}
+    return {"policy": defs.pop(policies.Policy.__name__), **defs}
 
 
 def source(known: Mapping[str, Any]) -> dict[str, Any]:

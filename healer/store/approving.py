@@ -6,9 +6,10 @@ Callers: `asking` and `claiming` (a gate asks for a person), `web` (a person say
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
-from healer import errors, model, policy, telemetry
+from healer import access, errors, model, policy, telemetry
 from healer.policy import approvals
 from healer.store import budgets, following, seeing
 from healer.store.transaction import Transaction, dumps, loads
@@ -35,13 +36,14 @@ def request(
     row = seeing.run_row(tx, run)
     number = tx.one("approval_count", run)[0] + 1
     approval = "a-" + model.short_hash(f"{run}/{number}")[:12]
+    author = standing.author if "author" in approvals.exclusions(asked.approvals) else None
     tx.run(
-        "approval_insert", approval, run, decision.reason, seeing.digest_of(tx, row, standing.bound),
-        dumps(approvals.as_json(asked.approvals)), row["actor"], tx.now_us, decision.look_at_us,
+        "approval_insert", approval, run, decision.reason, seeing.digest_of(tx, row, standing, author),
+        dumps(approvals.as_json(asked.approvals)), row["actor"], author, tx.now_us, decision.look_at_us,
     )  # fmt: skip
     tx.audit(
         "approval_asked", actor="daemon", run=run, approval=approval, rule=row["rule"], action=row["action"], reason=decision.reason,
-        targets=row["targets"], expires_us=decision.look_at_us,
+        targets=row["targets"], author=author or None, expires_us=decision.look_at_us,
     )  # fmt: skip
     telemetry.count("approvals_asked")
 
@@ -62,18 +64,19 @@ Word = Literal["approve", "reject"]
 class Review:
     """T5: one person's word on a request. What it comes to is decided in the same transaction.
 
-    Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
+    `roles`: those that they have as far as the request's run is concerned. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
     """
 
     weight = 2
 
     def __init__(
-        self, approval: str, word: Word, *, actor: str, role: str, reason: str, standing_of: seeing.StandingOf
+        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: seeing.StandingOf
     ) -> None:  # fmt: skip
         self.approval = approval
         self.word = word
-        self.actor = actor
-        self.role = role
+        self.who = who
+        self.actor = who.actor
+        self.roles = tuple(roles)
         self.reason = reason
         self.standing_of = standing_of
 
@@ -82,25 +85,30 @@ class Review:
         found = tx.one("approval_find", self.approval)
         if found is None:
             raise errors.NotFound("healer approvals", what=f"the request {self.approval!r}")
-        _, run, state, digest, asked_text, requester, expires_us = found
+        _, run, state, digest, asked_text, requester, author, expires_us = found
         asked = approvals.from_json(loads(asked_text))
         if state != "open" or (expires_us is not None and tx.now_us >= expires_us):
             raise ApprovalEnded(approval=self.approval, state=state if state != "open" else "expired")
-        if not approvals.may_review(asked, self.role):
-            raise MayNotApprove(actor=self.actor, reason=f"a role like {_roles(asked)} is wanted, yours is {self.role}")
-        if self.word == "approve" and approvals.excluded(asked, self.actor, requester):
+        if not approvals.may_review(asked, self.roles):
+            yours = (
+                f"yours {'is' if len(self.roles) == 1 else 'are'} {', '.join(self.roles)}"
+                if self.roles
+                else "you have none here"
+            )
+            raise MayNotApprove(actor=self.actor, reason=f"a role like {_roles(asked)} is wanted, {yours}")
+        if self.word == "approve" and approvals.excluded(asked, self.who.identities, requester):
             raise MayNotApprove(actor=self.actor, reason="you asked for it")
+        if self.word == "approve" and author and author in self.who.identities:
+            raise MayNotApprove(actor=self.actor, reason="you changed its rule last")
         new = tx.run(
-            "review_insert", self.approval, self.actor, self.role, int(self.word == "approve"), self.reason, tx.now_us
+            "review_insert", self.approval, self.who.person, " ".join(self.roles), int(self.word == "approve"), self.reason, tx.now_us
         )  # fmt: skip
         if not new:
             return Reviewed(self.approval, run, state, stood=True)
         tx.audit(
-            "review", actor=self.actor, run=run, approval=self.approval, word=self.word, role=self.role, reason=self.reason or None,
+            "review", actor=self.actor, run=run, approval=self.approval, word=self.word, roles=list(self.roles), reason=self.reason or None,
         )  # fmt: skip
-        reviews = [
-            approvals.Review(person, role, bool(yes)) for person, role, yes, _, _ in tx.all("reviews", self.approval)
-        ]
+        reviews = [review_of(person, roles, yes) for person, roles, yes, _, _ in tx.all("reviews", self.approval)]
         outcome = approvals.outcome(asked, reviews)
         if outcome == "open":
             return Reviewed(self.approval, run, "open")
@@ -110,7 +118,7 @@ class Review:
                 tx, row, "rejected", f"rejected by {self.actor}" + (f": {self.reason}" if self.reason else "")
             )
         standing = self.standing_of(row)
-        if seeing.digest_of(tx, row, standing.bound) != digest:
+        if seeing.digest_of(tx, row, standing, author) != digest:
             return self._end(tx, row, "void", "what would run is not what was asked for any more")
         return self._go(tx, row, standing)
 
@@ -141,6 +149,11 @@ class Review:
         )  # fmt: skip
         telemetry.count("approvals_approved")
         return Reviewed(self.approval, run, "approved")
+
+
+def review_of(person: str, roles: str, approves: int) -> approvals.Review:
+    """A review of its columns."""
+    return approvals.Review(person, tuple(roles.split()), bool(approves))
 
 
 def _roles(asked: tuple[policy.limits.Approval, ...]) -> str:

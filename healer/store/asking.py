@@ -100,7 +100,10 @@ def spend(tx: Transaction, candidate: policy.Candidate, decision: policy.Decisio
 
 
 def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -> tuple[str, int]:
-    """Decide a deferred run again. An audit record only when it leaves `deferred` or its reason changes."""
+    """Decide a deferred run again: (its state, how many attempts were queued).
+
+    An audit record only when it leaves `deferred` or its reason changes.
+    """
     row = run_row(tx, run)
     if row["state"] == "verifying":
         return following.look(tx, row), 0
@@ -110,20 +113,60 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     decision = policy.look_again(candidate, view, at_us)
     explanation = dumps(looked(row, decision, at_us))
     if row["state"] == "awaiting_approval":
-        return _of_person(tx, row, decision, at_us, explanation), 0
+        if not (row["reason"] == following.NO_SIGN and decision.state == "queued"):
+            return _of_person(tx, row, decision, at_us, explanation), 0
+        tx.run("approval_not_needed", at_us, run)
     if decision.state == "deferred" and decision.reason == row["reason"]:
         tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), explanation, run)
-        return "deferred", 0
+        return "deferred", asks(tx, row, decision, candidate.limits, standing)
     _again(tx, run, row["state"], decision, at_us, explanation)
     targets_again(tx, candidate, decision)
-    if decision.state == "awaiting_approval":
-        approving.request(tx, run, decision, candidate.limits, standing)
+    checks = asks(tx, row, decision, candidate.limits, standing)
     transition_audit(tx, row, decision)
     spend(tx, candidate, decision, at_us)
     if decision.state == "queued":
         following.queue_attempt(tx, run, at_us)
         return "queued", 1
-    return decision.state, 0
+    return decision.state, checks
+
+
+def asks(
+    tx: Transaction, row: RunRow, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing
+) -> int:
+    """Whom a run asks that goes on waiting: a person, or its check whether it is still needed, which nobody else has to know then.
+
+    How many attempts that queued.
+    """
+    if decision.state == "awaiting_approval":
+        approving.request(tx, row["id"], decision, asked, standing)
+    if decision.state == "deferred" and decision.reason == following.NO_SIGN:
+        return int(bool(following.ask_sign(tx, row)))
+    if following.waits_for_sign(row):
+        tx.run("checks_cancel", tx.now_us, row["id"])
+    return 0
+
+
+def checked(tx: Transaction, row: RunRow, number: int, outcome: model.Outcome) -> None:
+    """A look at a run's targets has ended: whether it helped, or whether it is still needed at all.
+
+    Needed: that is a fresh sign. Where the look could not tell the run is looked at again, and a person is asked.
+    """
+    run = row["id"]
+    if not following.waits_for_sign(row):
+        following.checked(tx, row, number, outcome)
+        return
+    if outcome.state != "succeeded":
+        if outcome.state == "failed":
+            tx.run("run_fresh", tx.now_us, run)
+        tx.run("run_look_now", tx.now_us, run)
+        return
+    extra = loads(row["extra"])
+    fields = {"check": extra[following.VERIFY]["action"]["name"]}
+    decision = policy.Decision("withdrawn", "resolved", fields, None, ())
+    _again(tx, run, row["state"], decision, tx.now_us, row["explanation"])
+    for target in row["targets"]:
+        tx.run("run_target_verdict", decision.state, "", "{}", run, target)
+    transition_audit(tx, row, decision)
 
 
 def _of_person(tx: Transaction, row: RunRow, decision: policy.Decision, at_us: int, explanation: str) -> str:
@@ -162,6 +205,8 @@ def _of_person(tx: Transaction, row: RunRow, decision: policy.Decision, at_us: i
         reason=reason,
     )
     telemetry.count(f"approvals_{new}")
+    if new == "expired":
+        following.expired(tx, row)
     return new
 
 

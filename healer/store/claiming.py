@@ -13,7 +13,7 @@ from typing import Any
 from healer import policy, telemetry
 from healer.audit import records
 from healer.policy import gates
-from healer.store import approving, asking, budgets, following, seeing
+from healer.store import asking, budgets, following, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 SCAN_MAX = 500
@@ -88,7 +88,7 @@ class Claim:
 
     def _one(self, tx: Transaction, run: str, number: int, token: str, claims: Claims) -> None:
         purpose = tx.one("attempt_of", run, number)[0]
-        if self._full and purpose != following.VERIFY and self._is_past(*tx.one("run_like", run, number)):
+        if self._full and purpose != following.VERIFY and self._is_past(tx, *tx.one("run_like", run, number)):
             return
         row = asking.run_row(tx, run)
         if purpose == following.VERIFY:
@@ -119,11 +119,11 @@ class Claim:
             candidate = _leave_out(tx, candidate, number, decision)
         claims.claimed.append(self._start(tx, row, number, token, candidate, decision))
 
-    def _is_past(self, flavor: str, rule: str, action: str, controller: str, held: str) -> bool:
+    def _is_past(self, tx: Transaction, flavor: str, rule: str, action: str, controller: str, held: str) -> bool:
         """Whether enough of its like were asked since it was seen that none of them may begin."""
         told, limit = (1, TOLD_LOOKS_MAX) if held else (0, FULL_LOOKS_MAX)
         like = (flavor, _on(action, controller))
-        mine = [one for one in self._full if one in like or seeing.covers(one, rule, controller)]
+        mine = [one for one in self._full if one in like or tx.rules.covers(one, rule, controller)]
         for one in mine:
             self._full[one][told] += 1
         return any(self._full[one][told] > limit for one in mine)
@@ -145,7 +145,7 @@ class Claim:
             concurrency_daemon=held.concurrency_daemon, concurrency_controller=held.concurrency_controller, lock_targets=False
         )  # fmt: skip
         candidate = dataclasses.replace(
-            asking.candidate_of(row, standing), limits=plain, controller=seen["controller"], upstream=True, after="", lane="",
+            asking.candidate_of(row, standing), limits=plain, controller=seen["controller"], upstream=True, after="", lane="", changed="",
         )  # fmt: skip
         view = asking.view_of(tx, candidate, standing, (row["state"], "", None))
         decision = policy.recheck(candidate, view, tx.now_us)
@@ -236,7 +236,6 @@ def _take_out(
         run, row["state"],
         what=run, old=row["state"], new=decision.state,
     )  # fmt: skip
-    if decision.state == "awaiting_approval":
-        approving.request(tx, run, decision, candidate.limits, standing)
+    asking.asks(tx, row, decision, candidate.limits, standing)
     asking.transition_audit(tx, row, decision)
     telemetry.count(f"rechecks_{decision.reason}")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from healer import errors, model, telemetry
 from healer.audit import records
 from healer.policy import labels
-from healer.store import asking, journal, letters, notes, people
+from healer.store import asking, following, granting, journal, letters, notes, people, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -125,6 +125,7 @@ class Decide:
         if self.snapshot is not None:
             snapshot = self.snapshot
             tx.run("snapshot_insert", tx.part, self.to, self.revision, snapshot.oldest, snapshot.data, tx.now_us)
+            _keep_past(tx, self.to)
             tx.run("snapshot_drop_older", tx.part, self.to)
         decided.next_look_us = tx.one("run_next_look")[0]
         return decided
@@ -177,6 +178,22 @@ def _now(tx: Transaction, outcome: Outcome) -> int:
     return max(outcome.at_us, tx.now_us)
 
 
+PAST_ROWS: Final = 2_000
+"""Of snapshots that no start needs any more so many are kept that an event of the past is this many rows behind one, or one is."""
+PAST_SIZE_MAX: Final = 256 << 20
+PAST_EACH_MAX: Final = 8 << 20
+
+
+def _keep_past(tx: Transaction, seq: int) -> None:
+    """The snapshot that no start needs from now on stays for explanations, unless its neighbours are near; the oldest make room."""
+    kept = [seq for (seq,) in tx.all("snapshots_kept", tx.part, seq)]
+    if len(kept) < 3 or kept[1] - (tx.one("past_newest", tx.part)[0] or 0) < PAST_ROWS:
+        return
+    tx.run("past_keep", tx.part, kept[2], PAST_EACH_MAX)
+    while tx.one("past_size")[0] > PAST_SIZE_MAX:
+        tx.run("past_drop_oldest")
+
+
 def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
     if word.full:
         telemetry.count("alerts_refused")
@@ -190,6 +207,7 @@ def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
         telemetry.count("alerts_opened")
     elif word.firing:
         tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)
+        following.sign_came(tx, word.source, word.key)
     elif tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key):
         telemetry.count("alerts_resolved")
     for rule, shared in word.explains if word.firing else ():
@@ -230,18 +248,24 @@ def revision_number(tx: Transaction, revision_id: str, git: str) -> int:
 
 
 class UseRevision:
-    """Note that a revision holds from a journal row of its own on; the result is (row, number)."""
+    """Note that a revision holds from a journal row of its own on; the result is (row, number).
+
+    `holds`: who may what then. `storm`: whether anything counts as a storm then.
+    """
 
     weight = 1
 
     def __init__(
-        self, revision_id: str, git: str, actor: str, difference: dict[str, Any], inhibitions: Sequence[labels.Inhibition] = ()
+        self, revision_id: str, git: str, actor: str, difference: dict[str, Any], inhibitions: Sequence[labels.Inhibition] = (),
+        holds: Mapping[str, Any] | None = None, storm: bool = True,
     ) -> None:  # fmt: skip
         self.revision_id = revision_id
         self.git = git
         self.actor = actor
         self.difference = difference
         self.inhibitions = inhibitions
+        self.holds = holds
+        self.storm = storm
 
     def apply(self, tx: Transaction) -> tuple[journal.Row, int]:
         """Append the row `revision` and its audit record; runs that wait are looked at anew."""
@@ -253,10 +277,14 @@ class UseRevision:
         journal.append_all(tx, [journal.Append([row])])
         notes.Wake().apply(tx)
         _inhibit(tx, self.inhibitions)
+        if not self.storm:
+            seeing.forget_storm(tx)
         tx.audit(
             "revision", actor=self.actor, revision=self.revision_id, git=self.git or None, event=row.seq,
             difference=records.embed(self.difference),
         )  # fmt: skip
+        if self.holds is not None:
+            granting.hold(tx, self.actor, self.holds)
         return row, number
 
 
@@ -276,6 +304,11 @@ def _inhibit(tx: Transaction, rules: Sequence[labels.Inhibition]) -> None:
 def revision_of(body: bytes) -> str:
     """The id that a journal row `revision` names."""
     return str(loads(body)["revision"])
+
+
+def revision_number_of(body: bytes) -> int:
+    """The number of it."""
+    return int(loads(body)["n"])
 
 
 def severity_rank(severity: str) -> int:

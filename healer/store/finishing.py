@@ -35,6 +35,20 @@ class Kept:
             tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
 
 
+class Stopping:
+    """The daemon is about to end these attempts, since its stop waits no longer: on disk first, so that its death there forgets it not."""
+
+    weight = 1
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tokens
+
+    def apply(self, tx: Transaction) -> None:
+        """What ends so is no failure of theirs, and nobody's wish."""
+        for token in self.tokens:
+            tx.run("attempt_stops", tx.now_us, token)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """Who asked for the end of an attempt, and why ('' where they did not say)."""
@@ -72,29 +86,28 @@ class Finish:
             telemetry.count("outcomes_late")
             return False
         if purpose == following.VERIFY:
-            following.checked(tx, row, self.number, outcome)
+            asking.checked(tx, row, self.number, outcome)
             return True
         unknown = outcome.state == "unknown"
         tx.run("lane_release" if unknown else "lock_release", self.token)
         if not unknown:
             targets_ended(tx, self.run, loads(wave), outcome, tx.now_us)
-        later = following.is_verified_later(row, extra)
-        if not (asked is None and later and outcome.state == "succeeded"):
-            breaking.ended(tx, row, outcome.state if asked is None else "cancelled")
-        if asked is None and self._goes_on(tx, row, extra):
+        stopped = asked is None and outcome.state == "cancelled" and tx.one("attempt_stopping", self.run, self.number)
+        if (stopped and self._anew(tx, row)) or (asked is None and self._goes_on(tx, row, extra)):
             return True
         state, reason, summary = end_of_run(outcome, asked)
         if "ramp" in extra:
             state, summary = following.summed_up(tx, self.run, state, summary)
             if asked is not None and state == "succeeded" and following.wave(tx, self.run, extra):
                 state, reason, summary = end_of_run(dataclasses.replace(outcome, state="cancelled"), asked)
-        if state == "succeeded" and later and asked is None:
+        if state == "succeeded" and asked is None and following.is_verified_later(row, extra):
             if following.begin(tx, row, extra, summary):
                 if outcome.facts is not None:
                     handing.on(tx, row, outcome.facts)
                 return True
             reason = "verified"
-            breaking.ended(tx, row, state, verified=True)
+        ended = asked is not None or outcome.state == "cancelled"  # by somebody: no failure of the action
+        breaking.ended(tx, row, "cancelled" if ended else state, verified=reason == "verified")
         tx.must(
             "run_move", state, reason, dumps({"summary": summary}), tx.now_us, None if unknown else tx.now_us,
             self.run, "running", what=self.run, old=row["state"], new=state,
@@ -106,10 +119,15 @@ class Finish:
         if outcome.facts is not None:
             handing.on(tx, row, outcome.facts)
         telemetry.count(f"attempts_{outcome.state}")
-        by_stop = outcome.state == "cancelled"  # of the daemon, where nobody asked
-        if asked is None and state in ("failed", "timed_out") and not by_stop:
+        if asked is None and state in ("failed", "timed_out") and not (ended and self._is_repeated(tx, row)):
             following.escalate(tx, row, extra)
         return True
+
+    def _is_repeated(self, tx: Transaction, row: asking.RunRow) -> bool:
+        """Whether a repeat of its alert may try it again: then it is for that to say whether the next rung is needed."""
+        attempts = loads(row["limits"]).get("attempts")
+        left = attempts is None or tx.one("attempts_made", self.run)[0] < attempts
+        return bool(row["lifecycle"]) and not row["rung"] and left
 
     def _once_more(self, tx: Transaction, row: asking.RunRow) -> None:
         """What may be done again though nobody knows how it ended is, a few times, once its time is over; its locks hold until then."""
@@ -130,6 +148,17 @@ class Finish:
         if not following.goes_on(tx, row, extra):
             return False
         _queued_again(tx, row, self.number, self.token, {"summary": self.outcome.summary}, "the next targets")
+        following.queue_attempt(tx, self.run, tx.now_us)
+        return True
+
+    def _anew(self, tx: Transaction, row: asking.RunRow) -> bool:
+        """What the daemon's own stop ended, and may be done twice, has its turn anew, at the next start: it is the same try."""
+        if not row["idempotent"]:
+            return False
+        fields = {"summary": self.outcome.summary}
+        _queued_again(tx, row, self.number, self.token, fields, "the daemon's stop ended it")
+        for target in targets_of(tx, self.run, self.number):
+            tx.run("run_target_again", self.run, target)
         following.queue_attempt(tx, self.run, tx.now_us)
         return True
 
@@ -184,8 +213,8 @@ def end_of_run(outcome: model.Outcome, asked: Asked | None) -> tuple[model.RunSt
     """(state, reason, summary) of a run whose last attempt ended so.
 
     What a person cancelled is cancelled, whatever word its attempt ended with, unless it had succeeded before, or nobody knows. Where
-    the daemon's stop ended it, nobody decided that it shall not happen: it has failed, and a repeat of the alert is a new attempt; nothing
-    escalates for that.
+    the daemon's stop ended what may not be done twice, nobody decided that it shall not happen: it has failed, and a repeat of the alert
+    is a new attempt; the next rung follows only where none comes or none is left.
     """
     if outcome.state == "succeeded":
         return "succeeded", "unverified", outcome.summary
@@ -260,7 +289,9 @@ class TakeBack:
                 "outcome", actor="daemon", run=self.run, attempt=self.number, token=self.token, rule=row["rule"], action=row["action"],
                 state=state, summary=self.detail, purpose=following.VERIFY,
             )  # fmt: skip
-            return following.again(tx, row) if row["state"] == "verifying" else ""
+            if following.waits_for_sign(row):
+                return following.ask_sign(tx, row)
+            return following.again(tx, row, self.number) if row["state"] == "verifying" else ""
         tx.run("lock_release", self.token)
         tx.run("spent_not_begun", self.run, self.number)
         if asked is not None:

@@ -14,10 +14,15 @@ from healer.store import breaking, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 VERIFY: Final = "verify"
+EXPIRED: Final = "expired"
+"""In the `extra` of a run: what is tried where nobody approves it in time."""
+NO_SIGN: Final = "no_fresh_sign"
 AGAIN_US: Final = 5_000_000
 """After a check that failed the next comes so much later, or a fifth of their time where that is less."""
 LOOK_US: Final = 30_000_000
 """Where the time is over and a check is still to come, it is looked at again so much later."""
+UNTOLD_MAX: Final = 3
+"""So many checks of which nobody knows how they ended are made at the end of their time; then it has not been verified in it."""
 WAITED_FOR: Final = ("", "paused", "concurrency")
 """What may keep a check waiting beyond the time of its run; whatever else does may never end."""
 BAD: Final = ("failed", "timed_out", "cancelled", "unknown")
@@ -86,37 +91,67 @@ def is_verified_later(row: seeing.RunRow, extra: dict[str, Any]) -> bool:
 
 
 def begin(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], summary: str) -> bool:
-    """running → verifying, until its time is over. False: its alert is resolved already, and that is all that is asked."""
+    """running (or unknown) → verifying, until its time is over. False: its alert is resolved already, and that is all that is asked."""
     wanted, run = extra[VERIFY], row["id"]
     if "action" not in wanted and seeing.resolved_us(tx, run, row["lifecycle"]) is not None:
         return False
     until_us = tx.now_us + wanted["within_ms"] * _MS
     fields = {"summary": summary, "until_us": until_us}
     tx.must(
-        "run_verify", dumps(fields), tx.now_us, until_us, run, what=run, old=row["state"], new="verifying"
+        "run_verify", dumps(fields), tx.now_us, until_us, run, row["state"], what=run, old=row["state"], new="verifying"
     )  # fmt: skip
     tx.audit(
-        "transition", actor="daemon", run=run, rule=row["rule"], action=row["action"], old="running", state="verifying"
+        "transition",
+        actor="daemon",
+        run=run,
+        rule=row["rule"],
+        action=row["action"],
+        old=row["state"],
+        state="verifying",
     )
     if "action" in wanted:
         queue(tx, row, wanted["action"], tx.now_us)
     return True
 
 
-def again(tx: Transaction, row: seeing.RunRow) -> str:
-    """A check that never began is made again; its token."""
-    return queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us)
+def again(tx: Transaction, row: seeing.RunRow, number: int) -> str:
+    """The check of this number never began and is made again; its token. That a pause held it is kept: its time is to begin anew."""
+    token = queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us)
+    if tx.one("check_began", row["id"], number)[1] == "paused":
+        tx.run("attempt_held", "paused", row["id"], tx.one("attempt_last", row["id"])[0])
+    return token
 
 
-def queue(tx: Transaction, row: seeing.RunRow, action: dict[str, Any], not_before_us: int) -> str:
-    """The next attempt at seeing whether it helped; its token."""
+def queue(
+    tx: Transaction, row: seeing.RunRow, action: dict[str, Any], not_before_us: int, *, before: bool = False
+) -> str:
+    """The next attempt at seeing whether it helped, or (`before`) whether it is still needed; its token."""
     run = row["id"]
     number = tx.one("attempt_last", run)[0] + 1
-    targets = [target for target, state in tx.all("run_target_states", run) if state == "succeeded"]
+    states = tx.all("run_target_states", run)
+    targets = wave(tx, run, {}) if before else [target for target, state in states if state == "succeeded"]
     tx.run(
         "attempt_insert_check", run, number, f"{run}-{number}", dumps(targets), action["controller"], row["severity"], not_before_us
     )  # fmt: skip
     return f"{run}-{number}"
+
+
+def ask_sign(tx: Transaction, row: seeing.RunRow) -> str:
+    """Nobody has said for long that the run is needed: the action that verifies it looks, unless it does already. The attempt's token."""
+    if tx.all("checks_open", row["id"]):
+        return ""
+    return queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us, before=True)
+
+
+def waits_for_sign(row: seeing.RunRow) -> bool:
+    """Whether the run waits for what a look at its targets says."""
+    return bool(row["state"] == "deferred" and row["reason"] == NO_SIGN)
+
+
+def sign_came(tx: Transaction, source: str, key: str) -> None:
+    """The sender of an alert says that it fires: runs that wait for that are looked at with the next tick."""
+    for (run,) in tx.all("runs_without_sign", source, key):
+        tx.run("run_sign_came", tx.now_us, run)
 
 
 def as_check(row: seeing.RunRow) -> seeing.RunRow:
@@ -130,15 +165,21 @@ def as_check(row: seeing.RunRow) -> seeing.RunRow:
     return {
         **row, "action": action["name"], "kind": action["kind"], "subject": dumps(action["subject"]), "controller": action["controller"],
         "parameters": dumps(action["parameters"]), "extra": dumps({**kept, **({"secrets": secrets} if secrets else {})}),
-        "idempotent": int(action["idempotent"]), "timeout_ms": action["timeout_ms"],
+        "idempotent": int(action["idempotent"]), "timeout_ms": action["timeout_ms"], "purpose": VERIFY,
     }  # fmt: skip
+
+
+def is_check(row: seeing.RunRow) -> bool:
+    """Whether a row is that of a check, as `as_check` makes it."""
+    return row.get("purpose") == VERIFY
 
 
 def checked(tx: Transaction, row: seeing.RunRow, number: int, outcome: model.Outcome) -> None:
     """An attempt of the verifying action ended: it helped, it is asked again, or its time is over.
 
     The last one begins at the very end of the time. One that the daemon's own stop ended (`cancelled`; who cancels the run ends it) says
-    nothing and is not the last. After one that a pause held the time begins anew: nobody could look while it went by.
+    nothing and is not the last, nor, a few times, one of which nobody knows how it ended. After one that a pause held the time begins
+    anew: nobody could look while it went by.
     """
     if row["state"] != "verifying":
         return
@@ -152,11 +193,17 @@ def checked(tx: Transaction, row: seeing.RunRow, number: int, outcome: model.Out
         until_us = tx.now_us + within_us
         fields = dumps({**detail, "until_us": until_us})
         tx.must("run_verify_until", fields, until_us, row["id"], what=row["id"], old=row["state"], new="verifying")
-    elif started_us >= until_us and outcome.state != "cancelled":
+    elif started_us >= until_us and not _says_nothing(tx, row["id"], outcome, until_us):
         end(tx, row, "failed", f"not verified: {outcome.summary}")
         return
     again_us = tx.now_us + min(AGAIN_US, within_us // 5)
     queue(tx, row, wanted["action"], again_us if started_us >= until_us else min(again_us, max(until_us, tx.now_us)))
+
+
+def _says_nothing(tx: Transaction, run: str, outcome: model.Outcome, since_us: int) -> bool:
+    """Whether a check at the end of its time has seen neither that it helped nor that it did not, and another one may."""
+    untold = outcome.state == "unknown" and tx.one("checks_untold", run, since_us)[0] < UNTOLD_MAX
+    return outcome.state == "cancelled" or untold
 
 
 def look(tx: Transaction, row: seeing.RunRow) -> str:
@@ -201,11 +248,25 @@ def escalate(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> str:
     rungs = extra.get("escalate")
     if not rungs or row["dry_run"]:
         return ""
-    rung, rest = rungs[0], rungs[1:]
-    run = "r-" + model.short_hash(f"{row['id']}\x1frung")
+    return _next(tx, row, extra, rungs[0], rungs[1:], "rung")
+
+
+def expired(tx: Transaction, row: seeing.RunRow) -> None:
+    """Nobody has said a word in time: what its approvals name for that case is tried, if the alert still fires."""
+    extra = loads(row["extra"])
+    for number, rung in enumerate([] if row["dry_run"] else extra.get(EXPIRED, [])):
+        _next(tx, row, extra, rung, [], f"expired{number}")
+
+
+def _next(
+    tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], rung: dict[str, Any], rest: list[Any], mark_of_id: str
+) -> str:  # fmt: skip
+    """A rung as a run of its own, once for each run and mark."""
+    run = "r-" + model.short_hash(f"{row['id']}\x1f{mark_of_id}")
     if not rung or tx.one("run_state", run) is not None:
         return ""
-    made = {**rung["extra"], **({"escalate": rest} if rest else {})}
+    mark = {seeing.CHANGED: extra[seeing.CHANGED]} if seeing.CHANGED in extra else {}  # it is of the same decision
+    made = {**rung["extra"], **({"escalate": rest} if rest else {}), **mark}
     limits = policy.Limits(timeout_s=rung["timeout_ms"] / 1000).as_json()
     not_before_us, left = tx.now_us + rung["after_ms"] * _MS, reasons.span(rung["after_ms"] / 1000)
     tx.run(

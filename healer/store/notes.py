@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from healer.store import seeing
 from healer.store.transaction import Transaction
 
 
@@ -36,17 +37,23 @@ class Wake:
 
 
 class Start:
-    """The record `start`; runs that wait are looked at anew: files, flags and environment may have brought other limits."""
+    """The record `start`; runs that wait are looked at anew: files, flags and environment may have brought other limits.
+
+    `storm`: whether anything counts as a storm.
+    """
 
     weight = 1
 
-    def __init__(self, actor: str, **fields: Any) -> None:
+    def __init__(self, actor: str, *, storm: bool = True, **fields: Any) -> None:
         self.actor = actor
+        self.storm = storm
         self.fields = fields
 
     def apply(self, tx: Transaction) -> int:
         """The record's number."""
         Wake().apply(tx)
+        if not self.storm:
+            seeing.forget_storm(tx)
         return tx.audit("start", actor=self.actor, **self.fields)
 
 

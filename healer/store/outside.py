@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from healer.store import following
 from healer.store.transaction import Transaction, placeholders
 
 KEYS_PER_STATEMENT: Final = 500
@@ -29,14 +30,16 @@ class Heard:
         """In statements."""
         return 1 + len(self.keys) // KEYS_PER_STATEMENT
 
-    def apply(self, tx: Transaction) -> int:
-        """Move their last word; how many of them fire."""
-        count = 0
+    def apply(self, tx: Transaction) -> int | None:
+        """Move their last word; when the first run is to be looked at that waited for one."""
         for at in range(0, len(self.keys), KEYS_PER_STATEMENT):
             piece = self.keys[at : at + KEYS_PER_STATEMENT]
             sql = f"UPDATE alert SET seen_us = max(seen_us, ?) WHERE source = ? AND status = 'firing' AND key IN ({placeholders(piece)})"
-            count += tx.connection.execute(sql, [self.at_us, self.source, *piece]).rowcount
-        return count
+            tx.connection.execute(sql, [self.at_us, self.source, *piece])
+        for key in self.keys if tx.one("any_without_sign")[0] else ():
+            following.sign_came(tx, self.source, key)
+        (next_us,) = tx.one("run_next_look")
+        return None if next_us is None else int(next_us)
 
 
 class Pulse:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import model, policy, telemetry
-from healer.store import budgets, seeing
-from healer.store.transaction import Transaction, loads
+from healer.store import budgets, reader, scopes, seeing
+from healer.store.transaction import Transaction, dumps, loads
 
 PREVIEWED: Final = 200
 """Runs that one transaction looks at ahead of a resume."""
@@ -60,27 +60,32 @@ class Pause:
         found = [
             UnderWay(run, token, action, loads(targets), started_us)
             for run, token, action, targets, started_us, rule, controller in rows
-            if seeing.covers(self.scope, rule, controller)
+            if tx.rules.covers(self.scope, rule, controller)
         ]
         return found, waiting(tx, self.scope)
 
 
 class Resume:
-    """The pause of exactly this scope ends; what it held is looked at, and comes back slowly. The result: whether there was one."""
+    """The pause of exactly this scope ends; what it held is looked at, and comes back slowly. The result: whether there was one.
+
+    `changed`: the number of the revision that has another meaning for the scope, where that ends it: what was decided before is a person's.
+    """
 
     weight = 1
 
-    def __init__(self, scope: str, actor: str, why: str = "") -> None:
+    def __init__(self, scope: str, actor: str, why: str = "", changed: int | None = None) -> None:
         self.scope = scope
         self.actor = actor
         self.why = why
+        self.changed = changed
 
     def apply(self, tx: Transaction) -> bool:
         """Drop the row; a ramp over the scope begins."""
         if not tx.run("pause_drop", self.scope):
             return False
+        asked = 0 if self.changed is None else _to_a_person(tx, self.scope, self.changed)
         _resumed(tx, self.scope, f"the pause of {in_words(self.scope)}")
-        tx.audit("resume", actor=self.actor, scope=self.scope, reason=self.why or None)
+        tx.audit("resume", actor=self.actor, scope=self.scope, reason=self.why or None, asked=asked or None)
         telemetry.count("resumes")
         return True
 
@@ -131,11 +136,18 @@ class FileSeen:
         return True
 
 
+async def held_by_none(rows: reader.Reader, rules: scopes.Rules) -> bool:
+    """Whether a run waits for the end of a pause that no row has: the file had held it, and is not there."""
+    held = await rows.all("rules_paused")
+    pauses = [row["scope"] for row in await rows.all("pauses")] if held else []
+    return any(not any(rules.covers(scope, one["rule"], one["controller"]) for scope in pauses) for one in held)
+
+
 def _held_by_none(tx: Transaction) -> bool:
     """Whether a run waits for the end of a pause that no row has, nor comes back already: only the gate had seen the file."""
     scopes = [row[0] for name in ("pauses", "ramps") for row in tx.all(name)]
     return any(
-        not any(seeing.covers(scope, rule, controller) for scope in scopes)
+        not any(tx.rules.covers(scope, rule, controller) for scope in scopes)
         for _, rule, controller, _, _ in tx.all("runs_paused")
     )
 
@@ -150,28 +162,38 @@ def _resumed(tx: Transaction, scope: str, what: str) -> int:
     return len(held)
 
 
+def _to_a_person(tx: Transaction, scope: str, revision: int) -> int:
+    """What a scope covers that was decided by another revision and may begin by itself may do so no more. How many runs."""
+    mark = {"scope": in_words(scope), "revision": revision}
+    found = [row for row in tx.all("runs_of_before", revision) if tx.rules.covers(scope, row[1], row[2])]
+    for run, _, _, extra in found:
+        tx.run("run_extra_set", dumps(loads(extra) | {seeing.CHANGED: mark}), run)
+    return len(found)
+
+
 def _paused(tx: Transaction, scope: str) -> list[Any]:
     """The runs that a pause holds and a scope covers, in the order in which they are looked at."""
-    return [row for row in tx.all("runs_paused") if seeing.covers(scope, row[1], row[2])]
+    return [row for row in tx.all("runs_paused") if tx.rules.covers(scope, row[1], row[2])]
 
 
 def waiting(tx: Transaction, scope: str) -> int:
     """How many runs that a scope covers would go on but for a pause: those that one holds, and those whose turn has not come."""
-    queued = [run for run, rule, controller in tx.all("runs_queued") if seeing.covers(scope, rule, controller)]
+    queued = [run for run, rule, controller in tx.all("runs_queued") if tx.rules.covers(scope, rule, controller)]
     return len(_paused(tx, scope)) + len(queued)
 
 
 class EndOfThemselves:
     """Pauses end that were asked to: their time is over by the wall clock, or what they cover means something else. Their scopes.
 
-    `digests`: scope → digest of today, of those scopes that are known; None: they are not to be looked at.
+    `digests`: scope → digest of today, of those scopes that are known, by the revision of that number; None: they are not to be looked at.
     """
 
     weight = 1
 
-    def __init__(self, wall_us: int, digests: Mapping[str, str] | None = None) -> None:
+    def __init__(self, wall_us: int, digests: Mapping[str, str] | None = None, revision: int = 0) -> None:
         self.wall_us = wall_us
         self.digests = digests
+        self.revision = revision
 
     def apply(self, tx: Transaction) -> list[str]:
         """A record for each."""
@@ -179,8 +201,11 @@ class EndOfThemselves:
         for scope, _, _, _, until_us, digest in tx.all("pauses"):
             over = until_us is not None and until_us <= self.wall_us
             changed = digest is not None and self.digests is not None and self.digests.get(scope, "") != digest
+            if changed:
+                Resume(scope, "daemon", "what it covers has changed", self.revision).apply(tx)
+            elif over:
+                Resume(scope, "daemon", "its time is over").apply(tx)
             if over or changed:
-                Resume(scope, "daemon", "its time is over" if over else "what it covers has changed").apply(tx)
                 ended.append(scope)
         return ended
 
@@ -204,6 +229,7 @@ class Ahead:
     _touched: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     _trials: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     _states: dict[str, model.RunState] = dataclasses.field(default_factory=dict)
+    _people: int = 0
 
     def before(self, candidate: policy.Candidate, view: policy.View, now_us: int) -> policy.View:
         """What a run would see after those before it."""
@@ -214,7 +240,8 @@ class Ahead:
         if view.failures.is_open(candidate.limits.breakers):
             trial = trial or self._trials.get((candidate.action, candidate.controller), "")
         before = self._states.get(candidate.after, view.before)
-        return dataclasses.replace(view, spent=spent, touched=touched, trial=trial, before=before)
+        people = view.before_people + self._people
+        return dataclasses.replace(view, spent=spent, touched=touched, trial=trial, before=before, before_people=people)
 
     def add(self, candidate: policy.Candidate, decision: policy.Decision) -> None:
         """What a run would come to, and take."""
@@ -222,6 +249,7 @@ class Ahead:
         reasons = self.states.setdefault(decision.state, {})
         reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
         self._states[candidate.run] = decision.state
+        self._people += decision.state == "awaiting_approval"
         if decision.state == "queued":
             self.starting[candidate.rule] = self.starting.get(candidate.rule, 0) + 1
             self._trials.setdefault((candidate.action, candidate.controller), candidate.run)

@@ -236,11 +236,7 @@ class Settle:
         finishing.targets_ended(tx, self.run, targets, outcome, tx.now_us)
         tx.run("run_targets_cancel", self.run)
         ender = finishing.asked_to_end(tx, self.run, self.number)
-        state, reason, summary = finishing.end_of_run(outcome, ender)
-        tx.must(
-            "run_move", state, reason, dumps({"summary": summary}), tx.now_us, tx.now_us, self.run, "unknown",
-            what=self.run, old=row["state"], new=state,
-        )  # fmt: skip
+        state = self._end(tx, row, ender)
         asked = self.asked or ender or finishing.Asked("daemon", "")
         _audit_resolved(
             tx, row, state, asked, attempt=self.number, token=self.token, found=outcome.state, summary=outcome.summary,
@@ -251,19 +247,34 @@ class Settle:
             handing.on(tx, row, outcome.facts)
         return Asked(state)
 
+    def _end(self, tx: Transaction, row: asking.RunRow, ender: finishing.Asked | None) -> model.RunState:
+        """The run's state now. A success that only its controller has seen is verified, as any."""
+        state, reason, summary = finishing.end_of_run(self.outcome, ender)
+        extra = loads(row["extra"])
+        if state == "succeeded" and ender is None and following.is_verified_later(row, extra):
+            if following.begin(tx, row, extra, summary):
+                return "verifying"
+            reason = "verified"
+        tx.must(
+            "run_move", state, reason, dumps({"summary": summary}), tx.now_us, tx.now_us, self.run, "unknown",
+            what=self.run, old=row["state"], new=state,
+        )  # fmt: skip
+        return state
+
 
 class Release:
-    """A lock is let go, though its run is unknown. `target`: its name, or the last part of it.
+    """A lock is let go, though its run is unknown. `target`: its name, or the last part of it. `run`: only if that holds it ('': whoever).
 
     Raises `errors.NotFound`, `errors.Ambiguous`, `LockInUse`.
     """
 
     weight = 1
 
-    def __init__(self, target: str, *, actor: str, reason: str) -> None:
+    def __init__(self, target: str, *, actor: str, reason: str, run: str = "") -> None:
         self.target = target
         self.actor = actor
         self.reason = reason
+        self.run = run
 
     def apply(self, tx: Transaction) -> Held:
         """The lock's row goes; the run stays what it is."""
@@ -296,7 +307,7 @@ class Release:
                     near=names[:NEAR_MAX],
                 )
             found = tx.one("lock_named", names[0]) if names else None
-        if found is None:
+        if found is None or self.run not in ("", found[2]):
             raise errors.NotFound("healer locks", what=f"a lock of {self.target[:80]!r}")
         target, token, run, number, state = found
         return target, token, run, number, state

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from healer import model, policy
 from healer.policy import brakes, gates, labels
-from healer.store import budgets
+from healer.store import budgets, scopes
 from healer.store.transaction import Transaction, dumps, loads, placeholders
 
 RunRow = dict[str, Any]
@@ -28,6 +28,10 @@ _LAST_TURN: Final = 1 << 62
 _US: Final = 1_000_000
 PROBLEMS: Final = "problems"
 """In the `extra` of a run: what was not valid when it was decided."""
+CHANGED: Final = "rule_changed"
+"""In it too: what a pause covered that ended since this was changed (`scope`), and the number of the revision that did (`revision`)."""
+NOT_GIVEN: Final = (PROBLEMS, CHANGED)
+"""What no controller gets of it."""
 HELD: Final = ("deferred", "awaiting_approval")
 """States in which a gate holds a run."""
 WAITING: Final = (*HELD, "queued")
@@ -72,8 +76,27 @@ def view_of(
         storm_limit=standing.storm,
         before_people=tx.one("runs_before_people")[0] if standing.approvals_max is not None else 0,
         approvals_max=standing.approvals_max,
-        approved=held is not None and _approved(tx, run, standing.bound),
+        approved=held is not None and _approved(tx, run, standing),
+        last_word_us=(last_word := _last_word_us(tx, candidate, state)),
+        check_untold=last_word is not None and bool(candidate.check) and _is_untold(tx, run, last_word),
     )
+
+
+def _last_word_us(tx: Transaction, candidate: policy.Candidate, state: Any) -> int | None:
+    """The last sign that a run which waits is needed. Its alerts are asked only where its own event is too old."""
+    own_us, limit_s = candidate.event_us, candidate.limits.max_age_s
+    if state not in WAITING:
+        return None
+    if limit_s is None or tx.now_us - own_us <= limit_s * _US:
+        return own_us
+    heard_us = tx.one("alerts_heard", candidate.run)[0]
+    return own_us if heard_us is None else max(own_us, int(heard_us))
+
+
+def _is_untold(tx: Transaction, run: str, since_us: int) -> bool:
+    """Whether the run's check was asked since then and could not tell. One that somebody ended says nothing, and is asked again."""
+    last = tx.one("check_last", run)
+    return last is not None and last[0] in ("unknown", "timed_out") and last[1] >= since_us
 
 
 def resolved_us(tx: Transaction, run: str, lifecycle: bool) -> int | None:
@@ -107,6 +130,10 @@ def _storm(tx: Transaction) -> brakes.Storm | None:
     return None if row is None else brakes.Storm(*row)
 
 
+STORM: Final = "the storm"
+"""After what a ramp is that a storm began."""
+
+
 def count_match(tx: Transaction, limit: brakes.StormLimit | None, at_us: int) -> None:
     """One more match that asks for an effect: of too many a storm is made."""
     if limit is None:
@@ -123,7 +150,13 @@ def count_match(tx: Transaction, limit: brakes.StormLimit | None, at_us: int) ->
                 tx.audit(
                     "storm", actor="daemon", matches=count, limit=limit.matches, within_ms=round(limit.within_s * 1000)
                 )
-            tx.run("ramp_put", "all", "the storm", after.calm_us(limit))
+            tx.run("ramp_put", "all", STORM, after.calm_us(limit))
+
+
+def forget_storm(tx: Transaction) -> None:
+    """Nothing counts as a storm (any more): what the last one held comes back at once."""
+    tx.run("storm_drop")
+    tx.run("ramps_drop_after", STORM)
 
 
 RAMP_MAX: Final = 64
@@ -136,7 +169,7 @@ def end_ramps(tx: Transaction) -> None:
     """Ramps that have come up to everything end."""
     for scope, _, since_us in tx.all("ramps"):
         is_long = since_us + RAMP_US <= tx.now_us and not any(
-            covers(scope, rule, controller) for _, rule, controller in tx.all("runs_queued")
+            tx.rules.covers(scope, rule, controller) for _, rule, controller in tx.all("runs_queued")
         )
         if is_long or (since_us <= tx.now_us and _on_ramp(tx, scope, since_us)[1] >= RAMP_MAX):
             tx.run("ramp_drop", scope)
@@ -149,16 +182,16 @@ def ramps_called(tx: Transaction, place: str) -> list[str]:
 
 def _on_ramp(tx: Transaction, scope: str, since_us: int) -> tuple[int, int]:
     """(attempts under way, ended) of the runs that a scope covers, of those that began after it did."""
-    kind, _, name = scope.partition(":")
-    rule, controller = ("", name) if kind == "controller" else (name, "")
-    begins = f"{name}/" if kind in ("activation", "ruleset") else ""
-    covered = (since_us, rule, rule, begins, begins, begins, controller, controller)
-    return tx.one("ramp_running", *covered)[0], tx.one("ramp_ended", *covered)[0]
+    running = ended = 0
+    for rule, controller, at_work, over in tx.all("ramp_attempts", since_us):
+        if tx.rules.covers(scope, rule, controller):
+            running, ended = running + at_work, ended + over
+    return running, ended
 
 
 def _ramps(tx: Transaction, candidate: policy.Candidate) -> Iterable[brakes.Ramp]:
     for scope, what, since_us in tx.all("ramps"):
-        if since_us > tx.now_us or not covers(scope, candidate.rule, candidate.controller):
+        if since_us > tx.now_us or not _covers(tx, scope, candidate):
             continue
         yield brakes.Ramp(what, *_on_ramp(tx, scope, since_us))
 
@@ -166,14 +199,9 @@ def _ramps(tx: Transaction, candidate: policy.Candidate) -> Iterable[brakes.Ramp
 # --- people's doing ---------------------------------------------------------------------------------------------------------
 
 
-def covers(scope: str, rule: str, controller: str) -> bool:
+def _covers(tx: Transaction, scope: str, candidate: policy.Candidate) -> bool:
     """Whether a scope of a pause or ramp covers a run."""
-    kind, _, name = scope.partition(":")
-    if kind == "controller":
-        return name == controller
-    if kind == "rule":
-        return name == rule
-    return kind == "all" or (kind in ("activation", "ruleset") and rule.startswith(f"{name}/"))
+    return scopes.covers(scope, candidate.names or tx.rules.names(candidate.rule), candidate.controller)
 
 
 def paused(tx: Transaction, candidate: policy.Candidate, but: str = "") -> Mapping[str, Any] | None:
@@ -181,7 +209,7 @@ def paused(tx: Transaction, candidate: policy.Candidate, but: str = "") -> Mappi
 
     It holds for as long as its row is there: who drops that lets go on what waits, slowly.
     """
-    found = [row for row in tx.all("pauses") if row[0] != but and covers(row[0], candidate.rule, candidate.controller)]
+    found = [row for row in tx.all("pauses") if row[0] != but and _covers(tx, row[0], candidate)]
     if not found:
         return None
     return told(*max(found, key=lambda row: row[4] or _LAST_TURN)[:5])
@@ -284,9 +312,9 @@ def run_row(tx: Transaction, run: str) -> RunRow:
     }
 
 
-def _problems(row: RunRow) -> list[policy.Problem]:
+def _problems(row: RunRow, extra: Mapping[str, Any]) -> list[policy.Problem]:
     """What was not valid when it was decided; a target that is left out for that is none of its any more."""
-    found = [policy.Problem(**one) for one in loads(row["extra"]).get(PROBLEMS, ())]
+    found = [policy.Problem(**one) for one in extra.get(PROBLEMS, ())]
     return [one for one in found if not one.target or one.target in row["targets"]]
 
 
@@ -295,6 +323,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
     held = _limits(row["limits"])
     if standing.limits is not None:
         held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
+    extra = loads(row["extra"])
     return policy.Candidate(
         run=row["id"],
         rule=row["rule"],
@@ -305,10 +334,10 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         limits=held,
         upstream=row["flavor"] == "upstream",
         enabled=standing.enabled,
-        dry_run=bool(row["dry_run"]),
+        dry_run=bool(row["dry_run"]) or standing.dry_run,
         mode=standing.mode,
         lifecycle=row["lifecycle"],
-        problems=(*standing.problems, *_problems(row)),
+        problems=(*standing.problems, *_problems(row, extra)),
         depth=row["depth"],
         after=row["after"],
         lane=row["lane"],
@@ -319,7 +348,14 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         sizes=standing.sizes,
         environment=standing.environment,
         names=standing.names,
+        check=_check(extra),
+        changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
     )
+
+
+def _check(extra: Mapping[str, Any]) -> str:
+    wanted = extra.get("verify") or {}
+    return str(wanted["action"]["name"]) if "action" in wanted else ""
 
 
 @functools.lru_cache(LIMITS_KEPT)
@@ -339,14 +375,22 @@ def _limits(text: str) -> policy.Limits:
 _BOUND: Final = ("rule", "action", "kind", "subject", "controller", "parameters", "extra", "revision", "dry_run")
 
 
-def digest_of(tx: Transaction, row: RunRow, bound: str) -> str:
-    """Of exactly what a person would approve: the run's row and targets, and `bound`, what the rules and files of today say of it."""
+def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: str | None) -> str:
+    """Of exactly what a person would approve: the run's row and targets, what the rules and files of today say of it.
+
+    `author`: as the request has it; None where its approvals let the author of its rule say yes. Else today's counts too.
+    """
     values = tx.all("run_targets_in", row["id"])
-    text = dumps([[row[name] for name in _BOUND], sorted(map(list, values)), bound])
+    wrote = [] if author is None else [standing.author]
+    text = dumps([[row[name] for name in _BOUND], sorted(map(list, values)), standing.bound, *wrote])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _approved(tx: Transaction, run: str, bound: str) -> bool:
+def _approved(tx: Transaction, run: str, standing: policy.Standing) -> bool:
     """Whether a person has approved exactly this run as it is now."""
     last = tx.one("approval_last", run)
-    return last is not None and last[1] == "approved" and last[2] == digest_of(tx, run_row(tx, run), bound)
+    return (
+        last is not None
+        and last[1] == "approved"
+        and last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
+    )

@@ -14,7 +14,7 @@ import orjson
 
 from healer import errors
 from healer.audit import notices, records, tree
-from healer.store import journal, names
+from healer.store import journal, names, scopes
 
 Mark = tuple[int, bytes, list[bytes], int, int, int]
 
@@ -32,6 +32,7 @@ class Transaction:
         self.appended: list[journal.Row] = []
         self.told: list[tuple[dict[str, Any], str]] = []
         """Audit records of this batch that people should hear of, each with its line."""
+        self.rules = scopes.Rules()
         self._sql = names.load()
         self._frontier = tree.Frontier()
         self._chain = tree.CHAIN_START
@@ -61,6 +62,12 @@ class Transaction:
     def all(self, name: str, *parameters: Any) -> list[Any]:
         """All rows of a named statement."""
         return self.connection.execute(self._sql[name], parameters).fetchall()
+
+    def named(self, name: str, *parameters: Any) -> list[dict[str, Any]]:
+        """All rows by column name, as readers give them."""
+        cursor = self.connection.execute(self._sql[name], parameters)
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
     def run(self, name: str, *parameters: Any) -> int:
         """Execute a named statement; the number of rows it touched."""

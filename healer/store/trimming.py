@@ -28,7 +28,10 @@ class TrimJournal:
         tx.run("decision_trim", oldest, self.before_us, ROWS)
         tx.run("opening_trim", oldest, tx.now_us - BACK_US, ROWS)
         tx.run("quarantine_trim", oldest, self.before_us, ROWS)
-        return tx.run("journal_trim", oldest, self.before_us, ROWS)
+        count = tx.run("journal_trim", oldest, self.before_us, ROWS)
+        if count:
+            tx.run("past_trim")
+        return count
 
 
 class TrimSpent:
@@ -57,6 +60,20 @@ class TrimDeliveries:
         return tx.run("delivery_trim", self.before_us, ROWS)
 
 
+class TrimPlans:
+    """What plans say; that there was one stays."""
+
+    weight = 1
+    at_most: ClassVar[int] = ROWS
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many plans lost what they say."""
+        return tx.run("plan_trim", self.before_us, ROWS)
+
+
 class TrimOutputs:
     """What attempts printed; the attempt itself stays."""
 
@@ -72,7 +89,7 @@ class TrimOutputs:
 
 
 FORGOTTEN: Final = (
-    "attempt_forget", "run_target_forget", "run_alert_forget", "review_forget", "approval_forget", "run_forget",
+    "attempt_forget", "run_target_forget", "run_alert_forget", "review_forget", "approval_forget", "plan_forget", "run_forget",
 )  # fmt: skip
 """What goes of a run, in this order."""
 

@@ -47,7 +47,7 @@ class Takes(Protocol):
 @dataclasses.dataclass(frozen=True, slots=True)
 class World:
     """What a look needs of the daemon. `decided(s)`: whether all that is journaled by now is decided within so many seconds; `heard`: for
-    the memory of `decide`; `clock` is journal time, `wall` people's, in microseconds."""
+    the memory of `decide`; `look_at`: when a run is to be looked at; `clock` is journal time, `wall` people's, in microseconds."""
 
     store: store.Store
     intake: Takes
@@ -56,6 +56,7 @@ class World:
     wall: Callable[[], int]
     decided: Callable[[float], Awaitable[bool]]
     heard: Callable[[str, str, int], None]
+    look_at: Callable[[int | None], None]
     log: Callable[[str, str], None]
     project_dir: pathlib.Path
 
@@ -247,7 +248,7 @@ class Sender:
     async def _touch(self, keys: Sequence[str], at_us: int) -> None:
         """They fire there too: each was heard of when the sender was asked."""
         if keys:
-            await self._world.store.submit(outside.Heard(self.source, keys, at_us))
+            self._world.look_at(await self._world.store.submit(outside.Heard(self.source, keys, at_us)))
             for key in keys:
                 self._world.heard(self.source, key, at_us)
 

@@ -17,15 +17,13 @@ Rulebook = str | os.PathLike[str] | Sequence[Any]
 def load(book: Rulebook, variables: Mapping[str, Any] | None = None) -> list[engine.Compiled]:
     """The compiled rulesets of a rulebook.
 
-    `book` is a path, YAML text (a string with a line break, or one that is no path to a file), or a loaded list. No action is run, so
-    what an action cannot do yet is no mistake here. Raises
+    `book` is a path, YAML text (a string with a line break, or one that is no path to a file), or a loaded list. No action is run. Raises
     `errors.ConfigurationError` with every mistake in it.
     """
     document = _document(book)
     rulesets = rulebook.parse(document, variables or {})
-    told = [one for one in document.diagnostics if one.code != rulebook.ACTION_NOT_YET]
-    if any(one.severity == "error" for one in told):
-        raise errors.ConfigurationError(told)
+    if not document.ok:
+        raise errors.ConfigurationError(document.diagnostics)
     return [engine.compile(ruleset) for ruleset in rulesets]
 
 

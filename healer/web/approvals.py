@@ -8,9 +8,10 @@ import pydantic
 from aiohttp import web
 
 from healer import access, errors
+from healer.explain import plans
 from healer.policy import approvals as policy
 from healer.store import approving, transaction
-from healer.web import answers, bodies, queries
+from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
 
@@ -32,11 +33,11 @@ async def index(request: web.Request, services: Services, _caller: access.Princi
 
 
 async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """One request, by a beginning of its id or of its run's, with what people said."""
+    """One request, by a beginning of its id or of its run's, with what people said, and the plan of what it asks for."""
     queries.Query(request)
     approval = await _find(services, request.match_info["id"])
     (row,) = await services.store.reader.all("approval_shown", approval)
-    return answers.json(await _shown(services, row))
+    return answers.json(await _shown(services, row) | {"plan": await plans.of(services.store, row["run"])})
 
 
 async def approve(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
@@ -55,13 +56,16 @@ async def _say(
     queries.Query(request)
     asked = await bodies.document_or_none(request, Word)
     approval = await _find(services, request.match_info["id"])
-    if caller.actor.startswith("os:"):
-        # One socket, one machine: who sits at it is not known well enough for a second pair of eyes.
-        raise approving.MayNotApprove(
-            "with a key of your own:  healer keys create NAME --role approver", actor=caller.actor, reason="the local shell is nobody's own"
-        )  # fmt: skip
+    if caller.actor.startswith("os:") and not caller.name:
+        # Who sits at this machine is not known well enough for a second pair of eyes, until somebody has written it down.
+        user = caller.actor.removeprefix("os:")
+        step = f"principals: {{NAME: {{os: {user}, roles: [approver]}}}} in healer.yaml, or a key of your own (healer keys create)"
+        raise approving.MayNotApprove(step, actor=caller.actor, reason="nobody has said whose shell this is")
+    (row,) = await services.store.reader.all("approval_shown", approval)
+    about = await within.of_run(services, row["run"])
+    access.demand(caller, "approvals.decide", about)
     unit = approving.Review(
-        approval, word, actor=caller.actor, role=caller.role, reason=asked.reason, standing_of=services.standing_of
+        approval, word, who=caller, roles=access.roles_for(caller, about), reason=asked.reason, standing_of=services.standing_of
     )  # fmt: skip
     made: approving.Reviewed = await services.store.submit(unit)
     await services.look_again()
@@ -79,13 +83,14 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
     read = services.store.reader
     asked = policy.from_json(transaction.loads(row["asked"]))
     said = await read.all("reviews", row["id"])
-    reviews = [policy.Review(one["person"], one["role"], bool(one["approves"])) for one in said]
+    reviews = [approving.review_of(one["person"], one["role"], one["approves"]) for one in said]
     targets = await read.all("run_targets_in", row["run"])
     return {
         "id": row["id"], "run": row["run"], "state": row["state"], "reason": row["reason"], "rule": row["rule"], "action": row["action"],
         "controller": row["controller"], "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
         "requester": row["requester"], "asked": queries.iso(row["asked_us"]), "digest": row["digest"][:12],
         "expires": None if row["expires_us"] is None else queries.iso(row["expires_us"]), "needs": policy.missing(asked, reviews),
+        "exclude": policy.exclusions(asked), "author": row["author"] or None,
         "reviews": [_review(one) for one in said],
     }  # fmt: skip
 
@@ -93,6 +98,7 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
 def _review(row: Any) -> dict[str, Any]:
     return {
         "person": row["person"],
+        "roles": row["role"].split(),
         "approves": bool(row["approves"]),
         "reason": row["reason"],
         "at": queries.iso(row["at_us"]),

@@ -1,13 +1,15 @@
 """Who sends a request: API keys, the peers of the control socket, and the brake on guessing.
 
 `routes` asks the `Gate` once a request. A key is looked up by its SHA-256, so nothing secret is compared byte by byte, and the table
-in memory holds hashes only. A wrong key is answered late: at full speed, refusing takes the loop from those who have one.
+in memory holds hashes only. Whom each key and user acts as is made when keys or the project are read, not when somebody asks. A wrong
+key is answered late: at full speed, refusing takes the loop from those who have one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import functools
 import hashlib
 import hmac
@@ -17,8 +19,8 @@ import re
 import secrets
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final
 
 import aiohttp.web
 
@@ -33,6 +35,8 @@ TOKEN_MAX: Final = 512
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{TOKEN_MAX}}}")
 _KEY: Final = re.compile(r"hlr_([a-z2-7]{6,10})_([a-z2-7]{32,128})")
 _PEER: Final = struct.Struct("3i")
+_USER: Final = re.compile(r"[A-Za-z0-9_.@\\-]*[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
+"""A name of a user that can be no number and no other actor."""
 
 
 class TooManyFailures(errors.RequestError):
@@ -75,32 +79,74 @@ def bearer(request: aiohttp.web.BaseRequest) -> str | None:
     return token
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileKey:
+    """A key whose hash stands in a file, at a place."""
+
+    digest: str
+    name: str
+    role: str
+    principal: str
+    place: errors.Place
+
+    def as_json(self) -> dict[str, Any]:
+        """As `access.difference` compares it."""
+        return {"roles": [self.role] if self.role else [], **({"principal": self.principal} if self.principal else {})}
+
+
 class Keys:
-    """The keys that are valid now: those of the store and those of files (`extra`: digest → principal)."""
+    """The keys that are valid now, those of the store and those of files, and whom they and the users of this host act as."""
 
-    def __init__(self, read: reader.Reader) -> None:
+    def __init__(self, read: reader.Reader, directory: access.Directory | None = None) -> None:
         self._read = read
-        self._extra: dict[str, access.Principal] = {}
+        self.directory = directory or access.Directory()
+        self.files: Sequence[FileKey] = ()
+        self._rows: Sequence[dict[str, Any]] = ()
         self._known: dict[str, access.Principal] = {}
+        self._users: dict[tuple[str, bool], access.Principal | None] = {}
 
-    async def load(self, extra: dict[str, access.Principal] | None = None) -> None:
-        """Read the store again; `extra`, where given, takes the place of the keys of files."""
+    async def load(self) -> None:
+        """Read the store again."""
         rows = await stored.list_keys(self._read)
-        if extra is not None:
-            self._extra = extra
-        made = dict(self._extra)
-        for row in rows:
-            if row["revoked_us"] is None:
-                made[row["hash"]] = access.Principal.of(f"key:{row['name']}", row["role"])
-        self._known = made
+        self._rows = [row for row in rows if row["revoked_us"] is None]
+        self._make()
+
+    def use(self, directory: access.Directory, files: Sequence[FileKey]) -> None:
+        """From now on these roles and people hold, and these keys of files."""
+        self.directory, self.files = directory, files
+        self._make()
+
+    def _make(self) -> None:
+        of_key = self.directory.of_key
+        made = {one.digest: of_key(one.name, one.role, one.principal) for one in self.files}
+        self._known = made | {row["hash"]: of_key(row["name"], row["role"], row["principal"]) for row in self._rows}
+        self._users = {}
 
     def find(self, key: str) -> access.Principal | None:
         """Whose key it is."""
         return self._known.get(digest(key))
 
-    def file_keys(self) -> Sequence[access.Principal]:
-        """The principals whose keys stand in files, which only their files can revoke."""
-        return list(self._extra.values())
+    def user(self, name: str, *, local: bool) -> access.Principal | None:
+        """Whom a user of this host acts as; None: as nobody."""
+        if (name, local) not in self._users:
+            self._users[name, local] = self.directory.of_user(name, local=local)
+        return self._users[name, local]
+
+    def idle(self) -> Iterator[errors.Diagnostic]:
+        """What there is to tell: keys whose role or person is not there, or not any more. They grant nothing."""
+        for one in self.files:
+            yield from self._idle(
+                one.role, one.principal, f"the key of {one.name}", one.place, "another word in its line"
+            )
+        for row in self._rows:
+            what, step = f"the key {row['id']} ({row['name']})", f"healer keys revoke {row['id']}"
+            yield from self._idle(row["role"], row["principal"], what, errors.Place("healer.yaml"), step)
+
+    def _idle(self, role: str, person: str, what: str, place: errors.Place, step: str) -> Iterator[errors.Diagnostic]:
+        for kind, word, known in (("role", role, self.directory.roles), ("principal", person, self.directory.people)):
+            if word and word not in known:
+                message = f"{what} has the {kind} {word[:80]!r}, which is not there: it grants nothing"
+                yield errors.Diagnostic("idle-key", message, place, "warning", try_=errors.nearest(word, known) or step)
 
 
 class Throttle:
@@ -143,7 +189,7 @@ class Throttle:
 
 
 class Gate:
-    """Authentication as a whole. `local_uids`: who may use the control socket without a key (root and the daemon's own)."""
+    """Authentication as a whole. `local_uids`: who may all on the control socket without a key (root and the daemon's own)."""
 
     def __init__(
         self, keys: Keys, throttle: Throttle | None = None, local_uids: frozenset[int] = frozenset({0, os.getuid()})
@@ -166,10 +212,12 @@ class Gate:
         uid = peer_uid(request)
         if uid is None:
             raise errors.Unauthorized("healer keys create NAME --role ROLE")
-        actor = f"os:{_user(uid)}"
-        if uid not in self._local_uids:
-            raise errors.Forbidden("use a key", actor=actor, permission="to use the control socket")
-        return access.Principal.of(actor, "admin")
+        user = _user(uid)
+        known = self.keys.user(user, local=uid in self._local_uids)
+        if known is None:
+            step = f"principals: {{NAME: {{os: {user}, roles: [operator]}}}} in healer.yaml, or a key"
+            raise errors.Forbidden(step, actor=f"os:{user}", permission="to use the control socket")
+        return known
 
 
 def peer_uid(request: aiohttp.web.BaseRequest) -> int | None:
@@ -186,10 +234,12 @@ def peer_uid(request: aiohttp.web.BaseRequest) -> int | None:
 
 @functools.lru_cache(maxsize=256)
 def _user(uid: int) -> str:
+    """The name of a user; the number where there is none, or one that could be taken for something else."""
     try:
-        return pwd.getpwuid(uid).pw_name
+        name = pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+    return name if _USER.fullmatch(name) else str(uid)
 
 
 def _base32(data: bytes) -> str:

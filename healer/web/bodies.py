@@ -94,6 +94,11 @@ async def document(request: web.BaseRequest, shape: type[Shape]) -> Shape:
     value = strict.parse(await read(request, BYTES_MAX))
     if not isinstance(value, dict):
         raise errors.NotAnObject(or_more="", got=kind(value))
+    return shaped(value, shape)
+
+
+def shaped(value: dict[str, Any], shape: type[Shape]) -> Shape:
+    """A JSON object in a shape. Raises `WrongBody` with all that is wrong."""
     unknown = [key for key in value if key not in shape.model_fields]
     looked_at = {key: value[key] for key in shape.model_fields if key in value}
     looked_at |= {key[:FIELD_MAX]: None for key in unknown[:UNKNOWN_MAX]}

@@ -10,7 +10,7 @@ from aiohttp import web
 from healer import access, errors
 from healer.policy import brakes
 from healer.store import breaking, transaction
-from healer.web import answers, bodies, queries
+from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
 NEAR_MAX: Final = 10
@@ -38,6 +38,7 @@ async def close(request: web.Request, services: Services, caller: access.Princip
     """200; what waited for it is looked at. 404 where nothing failed."""
     queries.Query(request)
     asked = await bodies.document(request, Closing)
+    access.demand(caller, "breakers.close", within.of_action(asked.action))
     unit = breaking.Close(asked.action, asked.controller, caller.actor, asked.reason)
     if not await services.store.submit(unit):
         rows = await services.store.reader.all("breakers")

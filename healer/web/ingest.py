@@ -90,24 +90,24 @@ def _read(body: bytes, media: str) -> list[tuple[Mapping[str, Any], bytes | None
     if media == bodies.NDJSON:
         if body.count(b"\n") > EVENTS_MAX:
             raise TooManyEvents(limit=EVENTS_MAX)
-        return [(_event(value, f"line {at}"), None) for at, value in strict.lines(body)]
+        return [(event_of(value, f"line {at}"), None) for at, value in strict.lines(body)]
     return _elements(strict.one_or_many(body), body)
 
 
 def _elements(value: Any, body: bytes) -> list[tuple[Mapping[str, Any], bytes | None]]:
     if type(value) is dict:
         if "meta" in value:
-            return [(_event(value, ""), None)]
+            return [(event_of(value, ""), None)]
         # The very bytes are kept, save for those with escapes: what two parsers may read differently is written anew.
         return [(value, None if b"\\u" in body else body)]
     if type(value) is list:
         if len(value) > EVENTS_MAX:
             raise TooManyEvents(limit=EVENTS_MAX)
-        return [(_event(element, f"element {at}"), None) for at, element in enumerate(value)]
+        return [(event_of(element, f"element {at}"), None) for at, element in enumerate(value)]
     raise errors.NotAnObject(or_more=" (or an array of them)", got=bodies.kind(value))
 
 
-def _event(value: Any, where: str) -> Mapping[str, Any]:
+def event_of(value: Any, where: str) -> Mapping[str, Any]:
     """The event of one element: a sender's own `meta` is kept beside, since ours says who sent it and to which hosts it belongs."""
     if type(value) is not dict:
         raise errors.NotAnObject(or_more="", got=f"{bodies.kind(value)} ({where})")

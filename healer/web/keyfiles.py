@@ -1,6 +1,6 @@
-"""Keys that stand in files: `HEALER_ADMIN_KEY_FILE` (the key itself) and `keys.file` (lines `name role sha256`).
+"""Keys that stand in files: `HEALER_ADMIN_KEY_FILE` (the key itself) and `keys.file` (lines `name role sha256 [principal]`).
 
-The daemon reads them at its start and at a reload and hands them to `auth.Keys.load`. They are read-only here: whoever
+The daemon reads them at its start and at a reload and hands them to `auth.Keys.use`. They are read-only here: whoever
 writes the file revokes them.
 """
 
@@ -10,18 +10,24 @@ import pathlib
 import re
 from typing import Final
 
-from healer import access, errors
+from healer import errors
 from healer.store import keys as stored
 from healer.web import auth
 
 BYTES_MAX: Final = 1 << 20
 ADMIN_KEY_MIN: Final = 20
+THEIR_ROLES: Final = "-"
+"""In the place of a role: those of the principal."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def read(admin_key_file: pathlib.Path | None, keys_file: pathlib.Path | None) -> dict[str, access.Principal]:
-    """digest → principal of both files. Raises `errors.ConfigurationError` with every mistake; no key is ever shown."""
-    found: dict[str, access.Principal] = {}
+def read(admin_key_file: pathlib.Path | None, keys_file: pathlib.Path | None) -> list[auth.FileKey]:
+    """The keys of both files. Raises `errors.ConfigurationError` with every mistake; no key is ever shown.
+
+    Roles and principals are names here: what is not there grants nothing (`auth.Keys.idle`), so that one can be taken out of
+    `healer.yaml` at once.
+    """
+    found: list[auth.FileKey] = []
     mistakes: list[errors.Diagnostic] = []
     if keys_file is not None:
         _read_hashes(keys_file, found, mistakes)
@@ -32,7 +38,7 @@ def read(admin_key_file: pathlib.Path | None, keys_file: pathlib.Path | None) ->
     return found
 
 
-def _read_admin(path: pathlib.Path, found: dict[str, access.Principal], mistakes: list[errors.Diagnostic]) -> None:
+def _read_admin(path: pathlib.Path, found: list[auth.FileKey], mistakes: list[errors.Diagnostic]) -> None:
     key = _text(path, mistakes).strip()
     if mistakes:
         return
@@ -40,31 +46,32 @@ def _read_admin(path: pathlib.Path, found: dict[str, access.Principal], mistakes
         wanted = f"one key of {ADMIN_KEY_MIN} to {auth.TOKEN_MAX} printable ASCII characters without spaces is wanted"
         mistakes.append(errors.Diagnostic("admin-key", wanted, errors.Place(str(path)), try_="openssl rand -hex 32"))
         return
-    found[auth.digest(key)] = access.Principal.of("key:admin", "admin")
+    found.append(auth.FileKey(auth.digest(key), "admin", "admin", "", errors.Place(str(path))))
 
 
-def _read_hashes(path: pathlib.Path, found: dict[str, access.Principal], mistakes: list[errors.Diagnostic]) -> None:
+def _read_hashes(path: pathlib.Path, found: list[auth.FileKey], mistakes: list[errors.Diagnostic]) -> None:
     for number, line in enumerate(_text(path, mistakes).splitlines(), 1):
         words = line.split("#", 1)[0].split()
         if not words:
             continue
         wrong, try_ = _wrong(words)
+        place = errors.Place(str(path), number)
         if wrong:
-            mistakes.append(errors.Diagnostic("keys-file", wrong, errors.Place(str(path), number), try_=try_))
+            mistakes.append(errors.Diagnostic("keys-file", wrong, place, try_=try_))
         else:
-            found[words[2].lower()] = access.Principal.of(f"key:{words[0]}", words[1])
+            name, role, hexadecimal, *principal = words
+            role = "" if role == THEIR_ROLES else role
+            found.append(auth.FileKey(hexadecimal.lower(), name, role, principal[0] if principal else "", place))
 
 
 def _wrong(words: list[str]) -> tuple[str, str]:
-    if len(words) != 3:
-        return f"three words are wanted (name, role, SHA-256 of the key), got {len(words)}", ""
-    name, role, hexadecimal = words
+    if len(words) not in (3, 4):
+        return f"three words are wanted (name, role, SHA-256 of the key), and maybe a principal, got {len(words)}", ""
+    name, role, hexadecimal, *principal = words
     if not stored.NAME.fullmatch(name):
         return f"{name[:80]!r} cannot be a name: letters, digits and . _ @ - are wanted", ""
-    if role not in access.ROLES:
-        return f"no role is named {role[:80]!r}", errors.nearest(
-            role, access.ROLES
-        ) or f"known: {', '.join(access.ROLES)}"
+    if role == THEIR_ROLES and not principal:
+        return "a role is wanted, or a principal as the fourth word, whose roles it has then", ""
     if not _DIGEST.fullmatch(hexadecimal.lower()):
         return (
             "the third word has to be 64 hexadecimal digits: the SHA-256 of the key, never the key",

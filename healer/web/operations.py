@@ -38,28 +38,44 @@ async def status(request: web.Request, services: Services, _caller: access.Princ
 
 
 async def reload(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
-    """Read the project again: 200 with what changed, 422 with every mistake, 503 on a full disk, and then nothing has changed."""
+    """Read the project again: 200 with what changed, 422 with every mistake, 503 on a full disk, and then nothing has changed.
+
+    With `preview` what would change, and nothing does.
+    """
     queries.Query(request)
-    return answers.json(await services.reload(caller.actor))
+    asked = await bodies.document_or_none(request, Reloading)
+    return answers.json(await services.reload(caller.actor, asked.preview))
+
+
+class Reloading(pydantic.BaseModel):
+    """The body of `POST /reload`, where there is one."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    preview: bool = False
 
 
 KEY_ID_MAX: Final = 64
 
 
 class NewKey(pydantic.BaseModel):
-    """The body of `POST /keys`."""
+    """The body of `POST /keys`. `principal`: whose it is; without a `role` it has theirs."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]
-    role: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]
+    role: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)] = ""
+    principal: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)] = ""
 
 
 async def create_key(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
     """201 with the key, which is shown this once."""
     asked = await bodies.document(request, NewKey)
     key_id, key = auth.make_key()
-    unit = stored.CreateKey(key_id, auth.digest(key), asked.name, asked.role, actor=caller.actor)
+    unit = stored.CreateKey(
+        key_id, auth.digest(key), asked.name, asked.role, actor=caller.actor, principal=asked.principal,
+        directory=services.gate.keys.directory,
+    )  # fmt: skip
     made = await services.store.submit(unit)
     await services.gate.keys.load()
     return answers.json(shapes.key(made) | {"key": key}, 201)
@@ -71,13 +87,14 @@ async def list_keys(request: web.Request, services: Services, _caller: access.Pr
     files = [
         {
             "id": None,
-            "name": one.actor.removeprefix("key:"),
-            "role": one.role,
+            "name": one.name,
+            "role": one.role or None,
+            "principal": one.principal or None,
             "created": None,
             "created_by": "file",
             "revoked": None,
         }
-        for one in services.gate.keys.file_keys()
+        for one in services.gate.keys.files
     ]
     rows = await stored.list_keys(services.store.reader)
     return answers.page(files + [shapes.key(row) for row in rows], None)

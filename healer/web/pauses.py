@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 import pydantic
 from aiohttp import web
 
-from healer import access, errors
-from healer.web import answers, bodies, queries
+from healer import access
+from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
 FOR_MAX_S: Final = 366 * 86_400.0
@@ -52,10 +52,13 @@ async def pause(request: web.Request, services: Services, caller: access.Princip
     """200 once nothing new in the scope can begin any more, with what is under way and how many runs wait."""
     queries.Query(request)
     asked = await bodies.document(request, Pausing)
-    if asked.cancel_running and "runs.cancel" not in caller.permissions:
-        raise errors.Forbidden(actor=caller.actor, permission="runs.cancel")
+    scope = services.switch.meant(asked.scope)
+    about = within.of_scope(services.revision(), scope, stops=True)
+    access.demand(caller, "pause", about)
+    if asked.cancel_running:
+        access.demand(caller, "runs.cancel", within.strictly(about))
     made = await services.switch.pause(
-        asked.scope, actor=caller.actor, reason=asked.reason, for_s=asked.for_s, until_changed=asked.until_revision_changes,
+        scope, actor=caller.actor, reason=asked.reason, for_s=asked.for_s, until_changed=asked.until_revision_changes,
         cancel=asked.cancel_running,
     )  # fmt: skip
     return answers.json(shown(made))
@@ -65,9 +68,11 @@ async def resume(request: web.Request, services: Services, caller: access.Princi
     """200 with what is still paused; with `preview` with what would become of what waits, and nothing is changed."""
     queries.Query(request)
     asked = await bodies.document(request, Resuming)
+    scope = services.switch.held(asked.scope)
+    access.demand(caller, "resume", within.of_scope(services.revision(), scope, stops=False))
     if asked.preview:
-        return answers.json(await services.switch.preview(asked.scope))
-    return answers.json(await services.switch.resume(asked.scope, actor=caller.actor))
+        return answers.json(await services.switch.preview(scope))
+    return answers.json(await services.switch.resume(scope, actor=caller.actor))
 
 
 def shown(made: Any) -> dict[str, Any]:

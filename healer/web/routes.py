@@ -25,6 +25,7 @@ from healer.web import (
     problems,
     runs,
     silences,
+    simulations,
     stored,
     webhook,
 )
@@ -42,7 +43,11 @@ Body = Literal["", "json", "events", "source"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Route:
-    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC` or `SOURCE`. `body`: what a request carries."""
+    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC` or `SOURCE`. `body`: what a request carries.
+
+    `within`: the handler itself asks whether what a request is about lies within the scope of a role (`within`). Where it does not, only
+    roles without a scope will do, but for what only reads.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -50,6 +55,7 @@ class Route:
     handler: Handler
     summary: str
     body: Body = ""
+    within: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -63,23 +69,7 @@ def table() -> tuple[Route, ...]:
         Route("GET", "/health", PUBLIC, operations.health, "how the daemon does in one word, and its version"),
         Route("GET", "/livez", PUBLIC, operations.alive, "whether the process answers"),
         Route("GET", "/readyz", PUBLIC, operations.ready, "whether events are taken: 200 or 503"),
-        Route("POST", "/events", "events.write", ingest.events, "one event, an array of them, or NDJSON", "events"),
-        Route(
-            "POST",
-            "/webhook",
-            "events.write",
-            webhook.Webhook().answer,
-            "one event of a type that an action lists",
-            "json",
-        ),
-        Route(
-            "POST",
-            "/hooks/{path:.+}",
-            SOURCE,
-            hooks.Hooks().answer,
-            "a delivery to the webhook source of that path",
-            "source",
-        ),
+        *_sent(),
         Route("GET", "/runs", "runs.read", runs.index, "runs, newest first"),
         Route("GET", "/runs/{id}", "runs.read", runs.show, "one run in full"),
         Route(
@@ -101,11 +91,50 @@ def table() -> tuple[Route, ...]:
             lookups.explain,
             "why an event or a run went as it did; `latest` for the last",
         ),
+        Route(
+            "POST",
+            "/simulate",
+            "events.read",
+            simulations.simulate,
+            "what an event would lead to if it came now",
+            "json",
+        ),
         Route("GET", "/status", "status.read", operations.status, "what `healer status` shows"),
-        Route("POST", "/reload", "reload", operations.reload, "read the project again"),
+        Route(
+            "POST",
+            "/reload",
+            "reload",
+            operations.reload,
+            "read the project again; with `preview`: what that would change",
+            "json",
+        ),
         Route("POST", "/keys", "keys.admin", operations.create_key, "make an API key, shown this once", "json"),
         Route("GET", "/keys", "keys.admin", operations.list_keys, "the API keys, without what they are"),
         Route("DELETE", "/keys/{id}", "keys.admin", operations.revoke_key, "revoke an API key"),
+    )
+
+
+def _sent() -> tuple[Route, ...]:
+    """What others send."""
+    return (
+        Route("POST", "/events", "events.write", ingest.events, "one event, an array of them, or NDJSON", "events"),
+        Route(
+            "POST",
+            "/webhook",
+            "events.write",
+            webhook.Webhook().answer,
+            "one event of a type that an action lists",
+            "json",
+            within=True,
+        ),
+        Route(
+            "POST",
+            "/hooks/{path:.+}",
+            SOURCE,
+            hooks.Hooks().answer,
+            "a delivery to the webhook source of that path",
+            "source",
+        ),
     )
 
 
@@ -126,7 +155,15 @@ def _kept() -> tuple[Route, ...]:
 def _wishes() -> tuple[Route, ...]:
     """What people ask of runs and locks."""
     return (
-        Route("POST", "/runs/{id}/cancel", "runs.cancel", runs.cancel, "end a run, or keep it from starting", "json"),
+        Route(
+            "POST",
+            "/runs/{id}/cancel",
+            "runs.cancel",
+            runs.cancel,
+            "end a run, or keep it from starting",
+            "json",
+            within=True,
+        ),
         Route(
             "POST",
             "/runs/{id}/resolve",
@@ -134,26 +171,58 @@ def _wishes() -> tuple[Route, ...]:
             runs.resolve,
             "say how an unknown run ended, or that it is to be tried again",
             "json",
+            within=True,
         ),
         Route("GET", "/locks", "runs.read", locks.index, "what runs have locked, by name"),
-        Route("POST", "/locks/release", "locks.release", locks.release, "let go of a lock", "json"),
+        Route("POST", "/locks/release", "locks.release", locks.release, "let go of a lock", "json", within=True),
         Route("GET", "/approvals", "approvals.read", approvals.index, "what waits for a person's word"),
         Route("GET", "/approvals/{id}", "approvals.read", approvals.show, "one request, with what people said"),
-        Route("POST", "/approvals/{id}/approve", "approvals.decide", approvals.approve, "say yes", "json"),
-        Route("POST", "/approvals/{id}/reject", "approvals.decide", approvals.reject, "say no", "json"),
+        Route("POST", "/approvals/{id}/approve", "approvals.decide", approvals.approve, "say yes", "json", within=True),
+        Route("POST", "/approvals/{id}/reject", "approvals.decide", approvals.reject, "say no", "json", within=True),
+        *_holding(),
+    )
+
+
+def _holding() -> tuple[Route, ...]:
+    """What holds runs back, as people say."""
+    return (
         Route("GET", "/pauses", "status.read", pauses.index, "what is paused"),
         Route("GET", "/scopes", "status.read", pauses.scopes, "what may be paused"),
         Route(
-            "POST", "/pause", "pause", pauses.pause, "nothing new in a scope takes effect from the answer on", "json"
+            "POST",
+            "/pause",
+            "pause",
+            pauses.pause,
+            "nothing new in a scope takes effect from the answer on",
+            "json",
+            within=True,
         ),
         Route(
-            "POST", "/resume", "resume", pauses.resume, "a pause ends; with `preview`: what that would start", "json"
+            "POST",
+            "/resume",
+            "resume",
+            pauses.resume,
+            "a pause ends; with `preview`: what that would start",
+            "json",
+            within=True,
         ),
         Route("GET", "/silences", "alerts.read", silences.index, "silences, the newest first"),
-        Route("POST", "/silences", "silences.write", silences.create, "leave alerts or runs alone for a time", "json"),
-        Route("POST", "/silences/{id}/end", "silences.write", silences.end, "end a silence before its time"),
+        Route(
+            "POST",
+            "/silences",
+            "silences.write",
+            silences.create,
+            "leave alerts or runs alone for a time",
+            "json",
+            within=True,
+        ),
+        Route(
+            "POST", "/silences/{id}/end", "silences.write", silences.end, "end a silence before its time", within=True
+        ),
         Route("GET", "/breakers", "runs.read", breakers.index, "actions that failed, and which of them are stopped"),
-        Route("POST", "/breakers/close", "breakers.close", breakers.close, "let an action run again", "json"),
+        Route(
+            "POST", "/breakers/close", "breakers.close", breakers.close, "let an action run again", "json", within=True
+        ),
     )
 
 
@@ -185,8 +254,8 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
             services.tally.refused(route.path, error.code, error.message)
             await gate.throttle.wait()
             raise
-        if permission not in caller.permissions:
-            refusal = errors.Forbidden(actor=caller.actor, permission=permission)
+        if permission not in (caller.permissions if route.within else caller.everywhere):
+            refusal = access.refusal(caller, permission)
             services.tally.refused(route.path, refusal.code, refusal.message)
             raise refusal
         return await handler(request, services, caller)

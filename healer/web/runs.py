@@ -11,8 +11,9 @@ import pydantic
 from aiohttp import web
 
 from healer import access, errors, model
+from healer.explain import plans
 from healer.store import people, reads, transaction
-from healer.web import answers, bodies, queries, shapes
+from healer.web import answers, bodies, queries, shapes, within
 from healer.web.services import Services
 
 STATES: Final = typing.get_args(model.RunState)
@@ -48,7 +49,8 @@ async def show(request: web.Request, services: Services, _caller: access.Princip
     targets = await read.all("targets_of_run", run_id)
     events = sorted(found["seq"] for found in await read.all("events_of_run", run_id))
     sizes = await _sizes(services, shapes.outputs(attempts))
-    return answers.json(shapes.run_in_full(row, attempts, targets, events, sizes))
+    plan = await plans.of(services.store, run_id)
+    return answers.json(shapes.run_in_full(row, attempts, targets, events, sizes) | {"plan": plan})
 
 
 async def _sizes(services: Services, names: list[str]) -> dict[str, int]:
@@ -71,6 +73,7 @@ async def cancel(request: web.Request, services: Services, caller: access.Princi
     queries.Query(request)
     asked = await bodies.document_or_none(request, Cancellation)
     run_id = await reads.find_run(services.store.reader, request.match_info["id"])
+    await within.run(services, caller, "runs.cancel", run_id)
     return _done(await services.people.cancel(run_id, actor=caller.actor, reason=asked.reason or ""))
 
 
@@ -88,6 +91,7 @@ async def resolve(request: web.Request, services: Services, caller: access.Princ
     queries.Query(request)
     asked = await bodies.document(request, Resolution)
     run_id = await reads.find_run(services.store.reader, request.match_info["id"])
+    await within.run(services, caller, "runs.resolve", run_id)
     return _done(await services.people.resolve(run_id, asked.state, actor=caller.actor, reason=asked.reason))
 
 

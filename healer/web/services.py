@@ -44,12 +44,29 @@ class Revision(Protocol):
         ...
 
     @property
+    def default_controller(self) -> str:
+        """The one of actions that name none."""
+        ...
+
+    @property
     def sources(self) -> Mapping[str, Any]:
         """The sources by name."""
         ...
 
     def rulesets(self) -> Iterable[tuple[Any, Any]]:
         """(activation, ruleset of it)"""
+        ...
+
+    def ruleset_of(self, rule: str) -> tuple[str, str]:
+        """(activation, ruleset) of a rule's identity."""
+        ...
+
+    def resolve_target(self, controller: str, text: str) -> Any:
+        """The target that a text means for a controller, or why it means none."""
+        ...
+
+    def under(self, inventory_path: str) -> Any:
+        """The project as an activation with an inventory of its own sees it."""
         ...
 
 
@@ -64,8 +81,8 @@ class People(Protocol):
         """Say how an unknown run ended, or that it is to be tried again."""
         ...
 
-    async def release(self, target: str, *, actor: str, reason: str) -> Mapping[str, Any]:
-        """Let go of a lock."""
+    async def release(self, target: str, *, actor: str, reason: str, run: str = "") -> Mapping[str, Any]:
+        """Let go of a lock; where a run is named, only of one that it has."""
         ...
 
 
@@ -74,6 +91,14 @@ class Switch(Protocol):
 
     def known(self) -> Sequence[str]:
         """The scopes that there are."""
+        ...
+
+    def meant(self, scope: str) -> str:
+        """The scope that a text means."""
+        ...
+
+    def held(self, scope: str) -> str:
+        """The paused scope that a text means."""
         ...
 
     async def pauses(self) -> Sequence[Mapping[str, Any]]:
@@ -95,13 +120,29 @@ class Switch(Protocol):
         ...
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Simulation:
+    """An event as it would be journaled, and what is to be told of it. `event`: the id of one that is stored; `rule`: only that one
+    ('' for all); `why`: conditions, of each rule; `plans`: controllers are asked what they would do."""
+
+    source: str
+    body: bytes
+    actor: str
+    meta: str | None = None
+    depth: int = 0
+    event: str | None = None
+    rule: str = ""
+    why: bool = False
+    plans: bool = False
+
+
 @dataclasses.dataclass(slots=True)
 class Services:
-    """`status`, `reload(actor)` and `explain(id, rule)` give JSON objects; `live_output(token, "stdout"|"stderr")` what an attempt that
-    runs has printed so far (masked), None when it does not run here; `ready` (whether, why not); `clock` µs; `heard(source, events)`
-    is told of what came by a request; `body_max` bytes of `POST /events`;
+    """`status`, `reload(actor, preview)` and `explain(id, rule)` give JSON objects; `live_output(token, "stdout"|"stderr")` what
+    an attempt that runs has printed so far (masked), None when it does not run here; `ready` (whether, why not); `clock` µs;
+    `heard(source, events)` is told of what came by a request; `body_max` bytes of `POST /events`;
     `look_again()`: runs that wait may go on; `wall` is the wall clock in µs, which people's times mean;
-    `standing_of`: what holds for a run now.
+    `standing_of`: what holds for a run now; `simulate`: what an event would lead to.
     """
 
     store: store.Store
@@ -110,7 +151,7 @@ class Services:
     secrets: secrets.Secrets
     gate: auth.Gate
     status: Callable[[], Awaitable[Mapping[str, Any]]]
-    reload: Callable[[str], Awaitable[Mapping[str, Any]]]
+    reload: Callable[[str, bool], Awaitable[Mapping[str, Any]]]
     explain: Callable[[str, str | None], Awaitable[Mapping[str, Any]]]
     live_output: Callable[[str, str], bytes | None]
     state: Callable[[], State]
@@ -121,6 +162,7 @@ class Services:
     look_again: Callable[[], Awaitable[None]]
     wall: Callable[[], int]
     standing_of: seeing.StandingOf
+    simulate: Callable[[Simulation], Awaitable[Mapping[str, Any]]]
     heard: Callable[[str, int], None] = lambda _source, _events: None
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import pydantic
@@ -10,11 +11,12 @@ from aiohttp import web
 from healer import access, errors
 from healer.policy import labels
 from healer.store import silencing, transaction
-from healer.web import answers, bodies, queries
+from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
 SPAN_MAX_S: Final = 366 * 86_400.0
 LISTED_MAX: Final = 1_000
+_WRITE: Final = "silences.write"
 
 
 class WrongMatcher(errors.RequestError):
@@ -65,6 +67,7 @@ async def create(request: web.Request, services: Services, caller: access.Princi
             wrong.append(str(error))
     if wrong:
         raise WrongMatcher("write name=value, name!=value, name=~regex or name!~regex", reason="; ".join(wrong))
+    _may(services, caller, [labels.parse(str(one)) for one in found])  # as the gate will read them
     from_us = services.wall() + round(asked.in_s * 1_000_000)
     until_us = from_us + round(asked.for_s * 1_000_000)
     try:
@@ -83,9 +86,21 @@ async def end(request: web.Request, services: Services, caller: access.Principal
         raise errors.Ambiguous("more of it", prefix=asked[:80], count="several", near=[row["id"] for row in rows])
     if not rows:
         raise errors.NotFound("healer silence list", what=f"the silence {asked[:80]!r}")
+    _may(services, caller, [labels.parse(text) for text in transaction.loads(rows[0]["matchers"])])
     ended = await services.store.submit(silencing.EndSilence(rows[0]["id"], caller.actor, services.wall()))
     await services.look_again()
     return answers.json({"id": rows[0]["id"], "ended": ended})
+
+
+def _may(services: Services, caller: access.Principal, matchers: Sequence[labels.Matcher]) -> None:
+    """Raises `errors.Forbidden` where the roles of somebody are limited and the matchers do not pin the silence to their scope."""
+    if access.allows(caller, _WRITE):
+        return
+    about = within.of_silence(services.revision(), matchers)
+    if not access.allows(caller, _WRITE, about):
+        refusal = access.refusal(caller, _WRITE, about)
+        refusal.try_ = "matchers with = of what your role is limited to: ruleset=NAME, target=NAME, action=NAME"
+        raise refusal
 
 
 def _shown(row: Any, wall_us: int) -> dict[str, Any]:

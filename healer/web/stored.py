@@ -137,5 +137,4 @@ def _may_choose(row: journal.Row, caller: access.Principal) -> None:
     """An event of `POST /webhook` that names another controller than its mapping wants that permission again."""
     if row.source != webhook.SOURCE or b'"controller_override"' not in (row.body or b""):
         return
-    if "controllers.override" not in caller.permissions:
-        raise errors.Forbidden(actor=caller.actor, permission="controllers.override")
+    access.demand(caller, "controllers.override")

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Final
 
 import pydantic
 from aiohttp import web
+from loguru import logger
 
 from healer import access, errors, model, units
 from healer.store import reads, transaction
-from healer.web import answers, bodies, deliveries, queries, shapes
+from healer.web import answers, bodies, deliveries, queries, shapes, within
 from healer.web.services import Revision, Services
 
 SOURCE: Final = "healer.events"
@@ -38,22 +39,35 @@ class Asked(pydantic.BaseModel):
     dry_run: bool = False
 
 
+def event_of(asked: Asked) -> dict[str, Any]:
+    """The event that a request makes."""
+    event: dict[str, Any] = {"event_type": asked.event_type, "target": asked.target, "parameters": asked.parameters}
+    if asked.controller_override is not None:
+        event["controller_override"] = asked.controller_override
+    return event | ({"dry_run": True} if asked.dry_run else {})
+
+
 class Override:
     """The audit's record that a request chose another controller than its mapping; written before the event is."""
 
     weight = 1
 
-    def __init__(self, actor: str, event_type: str, action: str, controller: str) -> None:
+    def __init__(
+        self, actor: str, event_type: str, action: str, controller: str, target: str | None = None, *, dry_run: bool = False
+    ) -> None:  # fmt: skip
         self.actor = actor
         self.event_type = event_type
         self.action = action
         self.controller = controller
+        self.target = target
+        self.dry_run = dry_run
 
     def apply(self, tx: transaction.Transaction) -> None:
         """Append the record."""
         tx.audit(
-            "override", actor=self.actor, event_type=self.event_type, action=self.action, controller=self.controller
-        )
+            "override", actor=self.actor, event_type=self.event_type, action=self.action, controller=self.controller, target=self.target,
+            dry_run=self.dry_run or None,
+        )  # fmt: skip
 
 
 class Webhook:
@@ -70,12 +84,8 @@ class Webhook:
         if wait_s is not None and self.waiting >= WAITERS_MAX:
             raise errors.Unavailable("send it without ?wait", reason=f"{WAITERS_MAX} requests wait already")
         if asked.controller_override is not None:
-            await services.store.submit(Override(caller.actor, asked.event_type, action, asked.controller_override))
-        event: dict[str, Any] = {"event_type": asked.event_type, "target": asked.target, "parameters": asked.parameters}
-        if asked.controller_override is not None:
-            event["controller_override"] = asked.controller_override
-        if asked.dry_run:
-            event["dry_run"] = True
+            await _note_override(services, asked, action, caller)
+        event = event_of(asked)
         delivery = deliveries.of_caller(request, caller.actor)
         taken = await services.intake.take(SOURCE, [(event, None)], actor=caller.actor, delivery=delivery)
         deliveries.checked(taken, delivery)
@@ -93,6 +103,17 @@ class Webhook:
         finally:
             self.waiting -= 1
         return answers.json(made | {"results": runs} | ({"pending": True} if pending else {}))
+
+
+async def _note_override(services: Services, asked: Asked, action: str, caller: access.Principal) -> None:
+    """The audit knows of it before there is anything that it could be missing for; the log too."""
+    controller = str(asked.controller_override)
+    await services.store.submit(
+        Override(caller.actor, asked.event_type, action, controller, asked.target, dry_run=asked.dry_run)
+    )
+    logger.bind(actor=caller.actor, action=action, controller=controller).info(
+        "{} sends {} to {} in the place of its own controller", caller.actor, action, controller
+    )
 
 
 def _wait_s(request: web.Request) -> float | None:
@@ -117,13 +138,8 @@ def _check(revision: Revision, asked: Asked, caller: access.Principal) -> str:
         near = difflib.get_close_matches(asked.event_type, list(catalog.by_event), n=3, cutoff=0.6)
         try_ = f"did you mean {near[0]!r}?" if near else "list it under events: of an action"
         raise errors.UnknownEventType(try_, event_type=asked.event_type, near=near)
-    if asked.controller_override is not None:
-        if "controllers.override" not in caller.permissions:
-            raise errors.Forbidden(actor=caller.actor, permission="controllers.override")
-        if asked.controller_override not in revision.controllers:
-            try_ = errors.nearest(asked.controller_override, revision.controllers)
-            raise errors.UnknownController(try_, controller=asked.controller_override)
     entry = catalog.entries[action]
+    _may(revision, asked, entry, caller)
     problems = entry.payload_of(asked.parameters)
     if isinstance(problems, list):
         raise errors.InvalidParameters(
@@ -138,6 +154,24 @@ def _check(revision: Revision, asked: Asked, caller: access.Principal) -> str:
     if entry.target == "required" and asked.target is None:
         raise errors.InvalidField(field="target", detail=f"the action {action} works on a target, and none is given")
     return str(action)
+
+
+def _may(revision: Revision, asked: Asked, entry: Any, caller: access.Principal) -> None:
+    """Raises `errors.Forbidden`, `errors.UnknownController`. Who may not name another controller does not hear which there are."""
+    wanted = ("events.write",) if asked.controller_override is None else ("controllers.override", "events.write")
+    controller = asked.controller_override or entry.controller or revision.default_controller
+    for permission in wanted:
+        if not access.allows(caller, permission):
+            limited = permission in caller.permissions
+            about = (
+                within.of_event(revision, SOURCE, entry.name, controller, asked.target)
+                if limited
+                else access.EVERYTHING
+            )
+            access.demand(caller, permission, about)
+    if asked.controller_override is not None and asked.controller_override not in revision.controllers:
+        try_ = errors.nearest(asked.controller_override, revision.controllers)
+        raise errors.UnknownController(try_, controller=asked.controller_override)
 
 
 async def _outcome(services: Services, seq: int, wait_s: float) -> tuple[list[dict[str, Any]], bool]:

@@ -28,7 +28,10 @@ CRASHING = pathlib.Path(__file__).with_name("crashing.py")
 HOSTS = 300
 DEADLINE_S = 120.0
 
-GATES = "storm: none\ndefaults: {run_action: {rate_limit: none, breaker: none, blast_radius: none, flapping: none, verify: none}}\n"
+GATES = (
+    "storm: none\ndefaults: {run_action: {rate_limit: none, breaker: none, blast_radius: none, flapping: none, verify: none, "
+    "approval: 'off'}}\n"
+)
 """Many runs on few hosts are what most of these tests are about, not what brakes them."""
 SETTINGS = "environment: test\nmode: active\ndrain: 60 seconds\n" + GATES
 CONTROLLERS = (
@@ -36,14 +39,15 @@ CONTROLLERS = (
 )
 ACTIONS = """\
 actions:
-  heal: {script: heal.sh, cooldown: 0 seconds, timeout: 5 minutes, events: [heal]}
+  heal: {script: heal.sh, cooldown: 0 seconds, timeout: 5 minutes, events: [heal], impact: low}
   level:
     script: heal.sh
     cooldown: 0 seconds
     parameters: {level: {type: integer, minimum: 1, maximum: 5}, folder: {type: string, default: /var/tmp}}
     required: [level]
     events: [set_level]
-  look: {script: heal.sh, target: none, events: [look]}
+    impact: low
+  look: {script: heal.sh, target: none, events: [look], impact: low}
 """
 RULES = """\
 - name: healing

@@ -31,7 +31,8 @@ drain: 60 seconds
 keys: {file: keys}
 retention: {journal: 1 hour, output: 1 hour}
 storm: none
-defaults: {run_action: {rate_limit: none, breaker: none, blast_radius: none, flapping: none, verify: none, cooldown: none}}
+defaults: {run_action: {rate_limit: none, breaker: none, blast_radius: none, flapping: none, verify: none, cooldown: none,
+  approval: 'off'}}
 """
 ACTIONS = """\
 actions:

@@ -267,7 +267,7 @@ def test_a_playbook_goes_on_and_its_report_has_its_space(healing: Any, disk: Dis
     python = f"ansible_connection: local, ansible_python_interpreter: {sys.executable}"
     healing.write("inventory/hosts.yml", f"all: {{hosts: {{h1: {{{python}}}, h2: {{{python}}}}}}}\n")
     healing.write("controllers.yaml", "controllers: {here: {type: ansible, inventory: inventory/}}\ndefault: here\n")
-    healing.write("actions.yaml", "actions: {heal: {playbook: heal.yml}}\n")
+    healing.write("actions.yaml", "actions: {heal: {playbook: heal.yml, impact: low}}\n")
     healing.write("playbooks/heal.yml", PLAYBOOK.format(folder=healing.project))
     healing.write("rulebooks/healing.yml", BOOK)
     healing.hold.touch()
@@ -344,7 +344,7 @@ def test_with_all_that_it_has_on_one_disk(healing: Any, disk: Disk, wait_for: Wa
     assert healing.healer("reload").returncode == 0
     healing.event({"heal": "h1"})
     healed_once(healing, ["h1"], wait_for)
-    assert b"run succeeded" in log.read_bytes().removeprefix(before)
+    assert b" succeeded: heal of " in log.read_bytes().removeprefix(before)
     assert "Traceback" not in healing.said()
 
 

@@ -23,6 +23,7 @@ STEP: Final = """\
 actions:
   step:
     script: step.sh
+    impact: low
     cooldown: 0 seconds
     parameters: {text: {type: string}, code: {type: integer, default: 0}}
 """

@@ -155,8 +155,73 @@ def test_one_until_the_rule_changes(ready: Any, wait_for: WaitFor) -> None:
         "rulebooks/healing.yml", rules.replace('event.alert.status == "firing"', 'event.alert.status != "resolved"')
     )
     healer(ready, "reload")
-    wait_for(lambda: state_of(ready, "h1")[0] == "succeeded", 60, "the pause to end by itself")
+    wait_for(lambda: state_of(ready, "h1")[0] == "awaiting_approval", 60, "the pause to end by itself")
     assert records(ready, "resume")[-1]["reason"] == "what it covers has changed"
+
+
+def test_what_a_rule_did_before_it_was_mended_is_not_done_unasked(ready: Any, wait_for: WaitFor) -> None:
+    """It restarts healthy nodes: somebody pauses it, mends it and reloads. What it held was for nodes that nothing is wrong with."""
+    name = "healing/healing/asked"
+    healer(ready, "pause", "--rule", "asked", "--until-revision-changes", "--reason", "it hits healthy nodes")
+    for host in ("h1", "h2", "h3"):
+        ready.event({"heal": host})
+    wait_for(lambda: ready.states() == ["deferred"] * 3, 60, "all to be held")
+    rules = (ready.project / "rulebooks/healing.yml").read_text()
+    ready.write("rulebooks/healing.yml", rules.replace("event.heal is defined", "event.heal is defined and event.sick"))
+    healer(ready, "reload")
+    wait_for(lambda: ready.states() == ["awaiting_approval"] * 3, 60, "all to go to a person")
+    told = healer(ready, "explain", ready.runs()[0]["id"])
+    assert f"Decided before rule {name} was changed; the rule of today may not want it." in told
+    ready.event({"heal": "h4", "sick": True})
+    ready.event({"heal": "h5", "sick": False})
+    wait_for(lambda: state_of(ready, "h4")[0] == "succeeded", 60, "the rule of today to act")
+    ready.kill()
+    ready.start()
+    ready.ready()
+    asked = healer(ready, "approvals").splitlines()
+    assert sum("rule_changed" in line for line in asked) == 3
+    key = ready.make_key("approver")
+    wanted = next(one["id"] for one in ready.runs() if one["targets"] == ["host:h2"])
+    status, answer = ready.ask("POST", f"/approvals/{wanted}/approve", {"reason": "it is sick"}, key=key)
+    assert (status, answer["state"]) == (200, "approved")
+    wait_for(lambda: state_of(ready, "h2")[0] == "succeeded", 60, "the one that a person wants")
+    assert [state_of(ready, host)[0] for host in ("h1", "h3", "h5")] == ["awaiting_approval", "awaiting_approval", ""]
+    assert sorted(host for _, host in ready.lines()) == ["h2", "h4"]
+    ready.verified()
+
+
+def test_an_activation_is_another_than_one_whose_name_begins_with_its_own(daemon: Any, wait_for: WaitFor) -> None:
+    on = "activations: [{name: team, rulebook: rulebooks/healing.yml}, {name: team/web, rulebook: rulebooks/healing.yml}]\n"
+    daemon.write("healer.yaml", SETTINGS + on)
+    daemon.start()
+    daemon.ready()
+    healer(daemon, "pause", "--activation", "team")
+    daemon.event({"heal": "h1"})
+
+    def seen() -> list[tuple[str, str]]:
+        return sorted((one["rule"], one["state"]) for one in daemon.runs())
+
+    wait_for(
+        lambda: seen() == [("team/healing/asked", "deferred"), ("team/web/healing/asked", "succeeded")],
+        60,
+        "one of two to run",
+    )
+    healer(daemon, "resume", "--activation", "team", "--yes")
+    wait_for(lambda: {state for _, state in seen()} == {"succeeded"}, 60, "the other to follow")
+
+
+def test_without_storms_a_reload_lets_go_what_one_held(daemon: Any, wait_for: WaitFor) -> None:
+    storms = SETTINGS + "storm: {matches: 2 per minute, calm: 1 hour}\n"
+    daemon.write("healer.yaml", storms)
+    daemon.start()
+    daemon.ready()
+    for number in range(6):
+        daemon.event({"heal": f"h{number}"})
+    wait_for(lambda: daemon.states().count("deferred") == 4, 60, "the storm to hold what comes")
+    daemon.write("healer.yaml", SETTINGS + "storm: none\n")
+    healer(daemon, "reload")
+    wait_for(lambda: daemon.states() == ["succeeded"] * 6, 60, "all to go on")
+    assert daemon.rows("SELECT * FROM storm") == daemon.rows("SELECT * FROM ramp") == []
 
 
 def test_it_holds_after_a_kill(ready: Any, wait_for: WaitFor) -> None:

@@ -54,6 +54,8 @@ def breakers_hold(seen: simulating.Seen) -> Iterator[str]:
     """A breaker opens after N failures in a window and lets one trial go at a time; "started" never closes it."""
     breakers = {key: _Breaker(*limits) for key, limits in BREAKERS.items()}
     at_work: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    ended: dict[str, dict[str, Any]] = {}
+    """Run → the end of its last attempt."""
     for change in _story(seen):
         key, run = (change["action"], change["controller"]), change["run"]
         breaker = breakers.get(key)
@@ -67,15 +69,21 @@ def breakers_hold(seen: simulating.Seen) -> Iterator[str]:
                 yield f"{change['id']} began {(at_us - breaker.at_us[-1]) / US} s after the breaker of {key} opened"
             if breaker.is_open and at_work[key] - {run}:
                 yield f"{change['id']} began as a second trial of {key} beside {sorted(at_work[key] - {run})}"
-        elif what == "attempt" and not change["cancel_by"]:
-            if new in ("failed", "timed_out", "unknown") and change["old"] == "running":
-                breaker.fails(at_us)
+        elif what == "attempt" and change["old"] == "running":
+            ended[run] = change
         elif what == "run" and new == "succeeded":
             breaker.helps(change["old"] == "verifying" or change["reason"] == "verified")
-        elif what == "run" and (change["old"], new) == ("verifying", "failed"):
+        elif what == "run" and _fails(change, ended.get(run)):
             breaker.fails(at_us)
         if what == "run":
             (at_work[key].add if new in ("running", "verifying") else at_work[key].discard)(run)
+
+
+def _fails(change: dict[str, Any], end: dict[str, Any] | None) -> bool:
+    """Whether a run has failed, however often it was tried, and neither a person nor the daemon's stop has ended its last attempt."""
+    if end is None or end["cancel_by"] or end["new"] == "cancelled":
+        return False
+    return change["new"] in ("failed", "timed_out", "unknown") and change["old"] in ("running", "verifying")
 
 
 def _story(seen: simulating.Seen) -> list[dict[str, Any]]:

@@ -83,6 +83,8 @@ class Crowd:
         self.problems: dict[str, Problem] = {}
         self.silences: list[str] = []
         self.paused_by_file = ""
+        self.mend: Callable[[], None] = lambda: None
+        """A reload that changes what rules there are."""
         self.files: list[tuple[int, bool]] = []
         """When the file PAUSE came (True) and went."""
         self.still = False
@@ -270,11 +272,15 @@ class Crowd:
 
     def _pause(self) -> None:
         scope, cancel = self._scope(), self.draw.random() < 0.2
-        for_s = self.draw.choice((None, None, 20.0))
+        for_s, changed = self.draw.choice(((None, False), (None, True), (20.0, False)))
+        if changed:
+            self.clock.after(2 + self.draw.random() * 15, self.mend)
         self.person(
             "pause",
             scope,
-            lambda daemon: daemon.switch.pause(scope, actor="ana", reason="r", for_s=for_s, cancel=cancel),
+            lambda daemon: daemon.switch.pause(
+                scope, actor="ana", reason="r", for_s=for_s, until_changed=changed, cancel=cancel
+            ),
         )
 
     def _resume(self) -> None:

@@ -28,6 +28,7 @@ BLAST: Final = {
     "edge": ({"host:web08", "host:edge01"}, 1),
 }
 BLAST_US: Final = 60 * US
+MAX_AGE_US: Final = 40 * US
 
 
 def _effects(seen: simulating.Seen) -> list[world.Effect]:
@@ -233,7 +234,8 @@ def pauses_hold(seen: simulating.Seen) -> Iterator[str]:
                 *(
                     act.asked_us
                     for act in acts[place + 1 :]
-                    if act.kind in ("pause", "resume") and act.what == pause.what
+                    if (act.kind in ("pause", "resume") and act.what == pause.what)
+                    or (act.kind == "reload" and pause.result["until_changed"])
                 ),
             ]
         )
@@ -241,6 +243,16 @@ def pauses_hold(seen: simulating.Seen) -> Iterator[str]:
             covered = one.run is not None and _covers(pause.what, one.run["rule"], one.controller)
             if covered and pause.answered_us < one.begin_us < over_us:
                 yield f"{one.token} began {(one.begin_us - pause.answered_us) / US} s after the pause of {pause.what} was answered"
+
+
+def changed_is_asked(seen: simulating.Seen) -> Iterator[str]:
+    """What a pause held until its rule was changed was decided by the rule of then: it takes effect only if a person says so."""
+    for one in seen.world.effects.values():
+        mark = orjson.loads(one.run["extra"]).get("rule_changed") if one.run else None
+        if mark is None or (one.row is not None and one.row["purpose"] == "verify"):
+            continue
+        if not seen.rows("SELECT 1 FROM approval WHERE run = ? AND state = 'approved'", one.job.run_id):
+            yield f"{one.token} began though {mark['scope']} was changed, and nobody has approved it"
 
 
 def file_holds(seen: simulating.Seen) -> Iterator[str]:
@@ -260,6 +272,34 @@ def _covers(scope: str, rule: str, controller: str) -> bool:
         "all": True, "controller": controller == name, "rule": rule == name, "ruleset": rule.rpartition("/")[0] == name,
         "activation": rule.partition("/")[0] == name,
     }[kind]  # fmt: skip
+
+
+def sign_is_fresh(seen: simulating.Seen) -> Iterator[str]:
+    """An effect later than `max_age` after the sender's last word needs a fresh sign first: a repeat, a check that failed, a person."""
+    for one in _claims(seen):
+        run, n = one["run"], one["n"]
+        signs = [
+            *seen.rows("SELECT created_us FROM run WHERE id = ?", run),
+            *seen.rows("SELECT at_us FROM decision WHERE run = ? AND at_us <= ?", run, one["started_us"]),
+            *seen.rows(
+                "SELECT CAST(c.new AS INTEGER) FROM change c JOIN run_alert a ON a.source = c.old AND a.key = c.id"
+                " WHERE c.what = 'alert' AND a.run = ? AND c.n < ?", run, n,
+            ),
+            *seen.rows(
+                "SELECT a.ended_us FROM change c JOIN attempt a ON a.token = c.id WHERE c.what = 'attempt' AND c.new = 'failed'"
+                " AND a.purpose = 'verify' AND a.run = ? AND c.n < ?", run, n,
+            ),
+            *seen.rows(
+                "SELECT c.at_us FROM change c JOIN audit a ON a.seq = c.audit WHERE a.kind = 'resolved' AND a.actor <> 'daemon'"
+                " AND a.run = ? AND c.n < ?", run, n,
+            ),
+        ]  # fmt: skip
+        old_us = one["started_us"] - max(at_us for (at_us,) in signs)
+        asked = seen.rows(
+            "SELECT 1 FROM approval WHERE run = ? AND state = 'approved' AND decided_us <= ?", run, one["started_us"]
+        )
+        if old_us > MAX_AGE_US and not asked:
+            yield f"{one['token']} began {old_us / US} s after the last sign that it is needed"
 
 
 def nothing_cancelled_starts(seen: simulating.Seen) -> Iterator[str]:
@@ -287,5 +327,5 @@ def no_orphans(seen: simulating.Seen) -> Iterator[str]:
 
 CHECKS: Final = (
     takes_effect_once, row_comes_first, only_on_resolved_targets, places_hold, cooldown_holds, rates_hold, blast_radius_holds, waves_hold,
-    pauses_hold, file_holds, nothing_cancelled_starts, no_orphans,
+    pauses_hold, changed_is_asked, file_holds, sign_is_fresh, nothing_cancelled_starts, no_orphans,
 )  # fmt: skip

@@ -193,7 +193,7 @@ class Life:
         read = self.store.reader.all
         (at,) = await read("position_find", 0)
         known = alerts.Alerts(await read("alerts_state"))
-        old = await recovery.recover(self.store, at["seq"], functools.partial(self._rules_of, known=known))
+        old = await recovery.recover(self.store, at["seq"], functools.partial(self.rules_of, known=known))
         rows = await read("journal_last_revision", 1 << 62)
         last = deciding.revision_of(rows[0]["body"]) if rows else ""
         rows = await read("journal_last_revision", at["seq"])
@@ -204,7 +204,7 @@ class Life:
         self.decider = decide.Decider(
             self.store, old, number, self._of_run, position=at["seq"], on_decided=self._on_decided, clock=self.clock,
             tick=lambda: self.intake.tick(), use=self._rules_from, monotonic=self.loop.time,  # noqa: PLW0108
-            rules_of=functools.partial(self._rules_of, known=known),
+            rules_of=functools.partial(self.rules_of, known=known),
         )  # fmt: skip
         self.decider.tail.committed = (
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
@@ -251,7 +251,7 @@ class Life:
         made.acting._say = lambda *_: None
         return made
 
-    async def _rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
+    async def rules_of(self, revision_id: str, *, known: alerts.Alerts) -> evaluating.Evaluator | None:
         revision = by_id(self.known, revision_id)
         return await self._evaluator(revision, standing.Standing(revision, self.pause, revision.settings.mode), known)
 

@@ -78,7 +78,7 @@ def every_change_is_recorded(seen: simulating.Seen) -> Iterator[str]:
         known = [record for record in told if record.get("run") and record["kind"] in EXPLAINS]
         left = known.copy()
         for what, name, old, new, _ in changes:
-            if what in ("audit", "ramp") or (what == "attempt" and (old, new) == ("queued", "withdrawn")):
+            if what in ("audit", "ramp", "alert") or (what == "attempt" and (old, new) == ("queued", "withdrawn")):
                 continue
             found = next(
                 (one for one in (left if what == "run" else known) if _explains(one, what, name, old, new)), None

@@ -43,6 +43,10 @@ CREATE TEMP TRIGGER ramp_begun_anew AFTER UPDATE ON main.ramp BEGIN
   INSERT INTO change (unit, world_us, at_us, what, id, new) VALUES (unit(), world_us(), journal_us(), 'ramp', new.scope, new.since_us); END;
 CREATE TEMP TRIGGER ramp_over AFTER DELETE ON main.ramp BEGIN
   INSERT INTO change (unit, world_us, at_us, what, id, new) VALUES (unit(), world_us(), journal_us(), 'ramp', old.scope, ''); END;
+CREATE TEMP TRIGGER alert_made AFTER INSERT ON main.alert BEGIN
+  INSERT INTO change (unit, world_us, at_us, what, id, old, new) VALUES (unit(), world_us(), journal_us(), 'alert', new.key, new.source, new.seen_us); END;
+CREATE TEMP TRIGGER alert_spoken_of AFTER UPDATE OF seen_us ON main.alert BEGIN
+  INSERT INTO change (unit, world_us, at_us, what, id, old, new) VALUES (unit(), world_us(), journal_us(), 'alert', new.key, new.source, new.seen_us); END;
 CREATE TEMP TRIGGER audit_made AFTER INSERT ON main.audit BEGIN
   INSERT INTO change (unit, world_us, at_us, what, id, new, audit) VALUES (unit(), world_us(), journal_us(), 'audit', '', '', new.seq); END;
 """
@@ -113,6 +117,7 @@ class Simulation:
         if draw.random() < 0.2:
             people.plan_burst(draw.random() * FAULTS_S, 25)
         more = {"reload": self._reload, "stop": self._stop, "jump": self._jump, "full": self._fill}
+        people.mend = self._mend
         people.plan_people(draw.choice((0, 4, 10, 16)), FAULTS_S, self.rows, more)
         self.clock.after(FAULTS_S, self._calm)
         for at in (6, 14, 22, 30, 45, 60, 80):
@@ -209,6 +214,10 @@ class Simulation:
     def _reload_to(self, name: str) -> None:
         self.revision = name
         self.crowd.person("reload", name, lambda daemon: daemon.reload(self.known[name], "ana"))
+
+    def _mend(self) -> None:
+        if not self.world.calm:
+            self._reload_to("base" if self.revision == "tight" else "tight")
 
     def _stop(self) -> None:
         drain = self.draw.choice((0.0, 3.0, 30.0))

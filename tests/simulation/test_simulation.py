@@ -83,7 +83,7 @@ def test_the_worlds_are_worth_a_look() -> None:
     assert reasons >= {
         "paused", "settling", "flapping", "silenced", "outside_window", "inhibited", "invalid_parameters", "unknown_target", "cooldown",
         "rate_limited", "breaker_open", "blast_radius", "storm", "chain", "chain_depth", "stale", "resolved", "escalation", "observe",
-        "disabled", "verified", "not_verified",
+        "disabled", "verified", "not_verified", "no_fresh_sign", "rule_changed",
     }  # fmt: skip
     assert kinds >= {
         "decision",

@@ -8,7 +8,15 @@ import pytest
 import simulating
 import storming
 
-LIMITS_OF_ITS_OWN = ("places_hold", "cooldown_holds", "rates_hold", "blast_radius_holds", "waves_hold", "breakers_hold")
+LIMITS_OF_ITS_OWN = (
+    "places_hold",
+    "cooldown_holds",
+    "rates_hold",
+    "blast_radius_holds",
+    "waves_hold",
+    "breakers_hold",
+    "sign_is_fresh",
+)
 """Checkers that know the limits of the other project."""
 
 

@@ -22,6 +22,7 @@ Scene = Callable[[Any, pathlib.Path], None]
 """`scene(make_kit, folder)`"""
 Case = tuple[Scene, Callable[[Patch], None]]
 Cases = Mapping[str, Case]
+Test = Callable[..., None]
 
 
 class Broken(Exception):
@@ -100,3 +101,30 @@ def claimed_one(kit: Any) -> claiming.Claimed:
 def delivery(digest: str = "x") -> journal.Row:
     """One of an id."""
     return journal.Row("event", "s", b"{}", delivery="d", digest=digest)
+
+
+# --- the tests of cases --------------------------------------------------------------------------------------------------------
+
+
+def holds(cases: Cases) -> Test:
+    """The test that each scene holds."""
+
+    @pytest.mark.parametrize("name", cases)
+    def test(name: str, make_kit: Any, tmp_path: pathlib.Path) -> None:
+        scene, _ = cases[name]
+        scene(make_kit, tmp_path)
+
+    return test
+
+
+def does_not_hold_without(cases: Cases) -> Test:
+    """The test that each scene is `Broken` without its protection."""
+
+    @pytest.mark.parametrize("name", cases)
+    def test(name: str, make_kit: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        scene, take_away = cases[name]
+        take_away(monkeypatch)
+        with pytest.raises(Broken):
+            scene(make_kit, tmp_path)
+
+    return test

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from healer import errors, policy
+from healer import access, errors, policy
 from healer.policy import limits
 from healer.store import approving, deciding
 
@@ -22,15 +22,20 @@ def word(firing: bool, opens: bool = False) -> deciding.AlertWord:
 
 
 def asks(kit: Any, key: str = "k", **more: Any) -> str:
+    actor = more.pop("actor", "rule:a/b/c")
     asked = kit.asked(key, limits=more.pop("limits", ASKING), alerts=ALERT, lifecycle=True, **more)
+    asked = dataclasses.replace(asked, actor=actor)
     kit.decide(asked, alerts=[word(True, opens=True)])
     return str(kit.rows("SELECT id FROM approval WHERE run = ? ORDER BY asked_us DESC", asked.candidate.run)[0][0])
 
 
 def says(
-    kit: Any, approval: str, actor: str, word: approving.Word = "approve", role: str = "ops"
+    kit: Any, approval: str, who: str | access.Principal, word: approving.Word = "approve", *roles: str
 ) -> approving.Reviewed:
-    unit = approving.Review(approval, word, actor=actor, role=role, reason="", standing_of=lambda _: kit.standing)
+    principal = access.Principal(who) if isinstance(who, str) else who
+    unit = approving.Review(
+        approval, word, who=principal, roles=roles or ("ops",), reason="", standing_of=lambda _: kit.standing
+    )
     made: approving.Reviewed = kit.do(unit)
     return made
 
@@ -85,7 +90,61 @@ def test_who_asked_may_not_approve_and_may_reject(kit: Any) -> None:
 def test_a_role_without_a_say_has_none(kit: Any) -> None:
     approval = asks(kit)
     with pytest.raises(approving.MayNotApprove, match="ops"):
-        says(kit, approval, "key:ana", role="admin")
+        says(kit, approval, "key:ana", "approve", "admin")
+    assert kit.rows("SELECT count(*) FROM review") == [(0,)]
+
+
+PEOPLE = access.Directory({}, {"ana": access.Person("ana", ("ops",), os="ameier", slack="T02AB/U7XYZ")})
+
+
+def test_two_keys_and_the_shell_of_one_person_are_one_person(kit: Any) -> None:
+    """Quorum counts people, not actors."""
+    approval = asks(kit)
+    shell = PEOPLE.of_user("ameier", local=False)
+    assert shell is not None
+    assert says(kit, approval, PEOPLE.of_key("laptop", "", "ana")).state == "open"
+    for again in (PEOPLE.of_key("phone", "admin", "ana"), shell):
+        said = says(kit, approval, again)
+        assert (said.state, said.stood) == ("open", True)
+    assert kit.rows("SELECT person, role FROM review") == [("ana", "ops")]
+    assert [one["actor"] for one in kit.audit() if one["kind"] == "review"] == ["key:laptop = ana"]
+    assert says(kit, approval, "key:bo").state == "approved"
+
+
+@pytest.mark.parametrize(
+    "requester", ["key:laptop = ana", "os:ameier = ana", "os:ameier", "slack:T02AB/U7XYZ", "slack:T02AB/U7XYZ = ana"]
+)
+def test_who_asked_does_not_approve_by_another_way(kit: Any, requester: str) -> None:
+    approval = asks(kit, actor=requester)
+    for one in (PEOPLE.of_key("phone", "", "ana"), PEOPLE.of_user("ameier", local=True)):
+        assert one is not None
+        with pytest.raises(approving.MayNotApprove, match="you asked for it"):
+            says(kit, approval, one)
+    assert says(kit, approval, "key:bo").state == "open"
+
+
+def test_a_rule_with_the_name_of_a_person_is_not_that_person(kit: Any) -> None:
+    approval = asks(kit, actor="rule:a/b/c = ana")
+    assert says(kit, approval, PEOPLE.of_key("phone", "", "ana")).state == "open"
+
+
+def test_one_of_several_roles_is_enough_and_all_are_kept(kit: Any) -> None:
+    approval = asks(kit)
+    assert says(kit, approval, "key:ana", "approve", "admin", "ops").state == "open"
+    with pytest.raises(approving.MayNotApprove, match="a role like ops is wanted, yours are admin, oncall"):
+        says(kit, approval, "key:bo", "approve", "admin", "oncall")
+    assert kit.rows("SELECT role FROM review") == [("admin ops",)]
+    (record,) = [one for one in kit.audit() if one["kind"] == "review"]
+    assert record["roles"] == ["admin", "ops"]
+
+
+def test_who_has_no_role_has_no_say(kit: Any) -> None:
+    approval = asks(kit)
+    unit = approving.Review(
+        approval, "reject", who=access.NOBODY, roles=(), reason="", standing_of=lambda _: kit.standing
+    )
+    with pytest.raises(approving.MayNotApprove, match="you have none here"):
+        kit.do(unit)
     assert kit.rows("SELECT count(*) FROM review") == [(0,)]
 
 
@@ -144,7 +203,7 @@ def test_what_a_brake_gives_to_a_person_asks_the_shipped_approver(kit: Any) -> N
     kit.decide(kit.asked("2", "host:web2", limits=narrow))
     ((approval, reason),) = kit.rows("SELECT id, reason FROM approval")
     assert reason == "blast_radius"
-    assert says(kit, approval, "key:ana", role="approver").state == "approved"
+    assert says(kit, approval, "key:ana", "approve", "approver").state == "approved"
     assert len(kit.claim().claimed) == 2
 
 
@@ -159,3 +218,55 @@ def test_it_may_wait_for_its_place_after_it_was_approved_longer_than_events_may_
     says(kit, approval, "key:ana")
     says(kit, approval, "key:bo")
     assert len(kit.claim().claimed) == 1
+
+
+# --- the author of a rule ---------------------------------------------------------------------------------------------------
+
+NO_AUTHOR = dataclasses.replace(ASKING, approvals=(dataclasses.replace(TWO, exclude=("requester", "author")),))
+BO = access.Directory({}, {"bo": access.Person("bo", ("ops",), git="bo@example.org")}).of_key("laptop", "", "bo")
+
+
+def test_who_changed_the_rule_last_may_not_approve_and_may_reject(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, author="bo")
+    approval = asks(kit, limits=NO_AUTHOR)
+    assert kit.rows("SELECT author FROM approval") == [("bo",)]
+    with pytest.raises(approving.MayNotApprove, match="you changed its rule last"):
+        says(kit, approval, BO)
+    assert kit.rows("SELECT count(*) FROM review") == [(0,)]
+    assert [one["author"] for one in kit.audit() if one["kind"] == "approval_asked"] == ["bo"]
+    assert says(kit, approval, "key:ana").state == "open"
+    assert says(kit, approval, BO, "reject").state == "rejected"
+
+
+def test_an_author_who_was_found_to_be_somebody_since_may_not_approve(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, author="git:bo@example.org")
+    with pytest.raises(approving.MayNotApprove, match="you changed its rule last"):
+        says(kit, asks(kit, limits=NO_AUTHOR), BO)
+
+
+@pytest.mark.parametrize(("author", "limits"), [("bo", ASKING), ("", NO_AUTHOR), ("git:zoe@example.org", NO_AUTHOR)])
+def test_an_author_who_is_not_left_out_or_not_known_may_approve(kit: Any, author: str, limits: policy.Limits) -> None:
+    kit.standing = dataclasses.replace(kit.standing, author=author)
+    approval = asks(kit, limits=limits)
+    assert says(kit, approval, BO).state == "open"
+    assert says(kit, approval, "key:ana").state == "approved"
+    assert len(kit.claim().claimed) == 1
+
+
+@pytest.mark.parametrize(("limits", "state"), [(NO_AUTHOR, "void"), (ASKING, "approved")])
+def test_another_author_is_another_request_where_authors_are_left_out(
+    kit: Any, limits: policy.Limits, state: str
+) -> None:
+    approval = asks(kit, limits=limits)
+    says(kit, approval, "key:ana")
+    kit.standing = dataclasses.replace(kit.standing, author="bo")
+    assert says(kit, approval, "key:cy").state == state
+
+
+def test_what_another_author_changed_after_the_word_does_not_start(kit: Any) -> None:
+    kit.standing = dataclasses.replace(kit.standing, author="bo")
+    approval = asks(kit, limits=NO_AUTHOR)
+    says(kit, approval, "key:ana")
+    assert says(kit, approval, "key:cy").state == "approved"
+    kit.standing = dataclasses.replace(kit.standing, author="dee", limits=NO_AUTHOR)
+    assert kit.claim().claimed == []

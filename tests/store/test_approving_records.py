@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from healer import errors, policy, telemetry
+from healer import access, errors, policy, telemetry
 from healer.policy import limits
 from healer.store import approving
 
@@ -36,7 +36,9 @@ def says(kit: Any, approval: str, actor: str, word: approving.Word = "approve", 
         standing: policy.Standing = kit.standing
         return standing
 
-    unit = approving.Review(approval, word, actor=actor, role="ops", reason=reason, standing_of=standing_of)
+    unit = approving.Review(
+        approval, word, who=access.Principal(actor), roles=("ops",), reason=reason, standing_of=standing_of
+    )
     made: approving.Reviewed = kit.do(unit)
     return made
 
@@ -78,7 +80,7 @@ def test_that_a_person_is_asked_is_recorded_with_until_when(kit: Any) -> None:
 def test_each_word_is_recorded_with_its_role_and_reason(kit: Any, asked: tuple[str, str]) -> None:
     approval, run = asked
     assert says(kit, approval, "key:ana", reason="looked at it") == approving.Reviewed(approval, run, "open")
-    said = {"actor": "key:ana", "run": run, "approval": approval, "word": "approve", "role": "ops"}
+    said = {"actor": "key:ana", "run": run, "approval": approval, "word": "approve", "roles": ["ops"]}
     assert last(kit, "review") == said | {"reason": "looked at it"}
     assert kit.rows("SELECT approval, person, role, approves, reason, at_us FROM review") == [
         (approval, "key:ana", "ops", 1, "looked at it", kit.now_us)
@@ -143,7 +145,12 @@ def test_a_void_run_says_why(kit: Any, asked: tuple[str, str]) -> None:
 
 def test_who_has_no_say_is_told_who_has(kit: Any, asked: tuple[str, str]) -> None:
     unit = approving.Review(
-        asked[0], "approve", actor="key:eve", role="viewer", reason="", standing_of=lambda _: kit.standing
+        asked[0],
+        "approve",
+        who=access.Principal("key:eve"),
+        roles=("viewer",),
+        reason="",
+        standing_of=lambda _: kit.standing,
     )
     with pytest.raises(approving.MayNotApprove, match=r"key:eve .*a role like ops or lead is wanted, yours is viewer"):
         kit.do(unit)

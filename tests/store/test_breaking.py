@@ -72,6 +72,36 @@ def test_failures_that_are_long_ago_do_not_count(kit: Any) -> None:
     assert told(kit) == []
 
 
+def test_a_run_that_is_tried_again_fails_once(kit: Any) -> None:
+    """The retries of one host are no reason to stop the action for all."""
+    twice = {"retries": {"times": 2, "delay_ms": 0}}
+    for number in range(3):
+        assert told(kit) == []
+        kit.decide(kit.asked(f"f{number}", f"host:f{number}", limits=BRAKED, extra=twice))
+        for _ in range(3):
+            (claimed,) = kit.claim().claimed
+            kit.finish(claimed, "failed")
+    assert told(kit) == [("breaker_opened", "daemon", 3)]
+
+
+def test_one_that_a_retry_helps_has_not_failed(kit: Any) -> None:
+    once = {"retries": {"times": 1, "delay_ms": 0}}
+    for number in range(4):
+        kit.decide(kit.asked(f"f{number}", f"host:f{number}", limits=BRAKED, extra=once))
+        for state in ("failed", "succeeded"):
+            kit.finish(kit.claim().claimed[0], state)
+    assert told(kit) == []
+
+
+def test_a_run_of_many_waves_fails_once(kit: Any) -> None:
+    hosts = [f"host:web{number}" for number in range(4)]
+    kit.decide(kit.asked("k", *hosts, limits=BRAKED, extra={"ramp": {"first": 1, "limit": 1, "max_errors": 9}}))
+    for _ in hosts:
+        kit.finish(kit.claim().claimed[0], "failed")
+    assert kit.rows("SELECT failures FROM breaker") == [(f"[{kit.now_us}]",)]
+    assert told(kit) == []
+
+
 def test_others_go_on(opened: Any) -> None:
     other = opened.asked("other", "host:other", limits=BRAKED)
     other.candidate = other.candidate.__class__(**{

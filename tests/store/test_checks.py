@@ -291,3 +291,56 @@ def test_a_check_that_the_daemons_stop_ended_is_made_again(kit: Any) -> None:
     kit.finish(only(kit))
     assert kit.state_of(run) == ("succeeded", "verified")
     assert rungs(kit) == 0
+
+
+def test_that_a_pause_held_it_is_known_after_it_was_taken_back_too(kit: Any) -> None:
+    """A crash between its claim and its begin."""
+    run = fires(kit, within(5))
+    kit.finish(only(kit))
+    pause(kit)
+    assert kit.claim().claimed == []
+    kit.now_us += 60 * S
+    pause(kit, None)
+    check = only(kit)
+    kit.do(finishing.TakeBack(check.token, run, check.number, "never began"))
+    assert held(kit) == ["paused"]
+    began_us = kit.now_us
+    kit.finish(only(kit), "failed")
+    ((detail,),) = kit.rows("SELECT detail FROM run WHERE id = ?", run)
+    assert (kit.state_of(run)[0], orjson.loads(detail)["until_us"]) == ("verifying", began_us + 5 * S)
+
+
+def test_one_that_no_pause_held_has_no_more_time_after_it_was_taken_back(kit: Any) -> None:
+    run = fires(kit, within(5))
+    kit.finish(only(kit))
+    kit.now_us += 5 * S
+    check = only(kit)
+    kit.do(finishing.TakeBack(check.token, run, check.number, "never began"))
+    assert held(kit) == [""]
+    kit.finish(only(kit), "failed")
+    assert kit.state_of(run) == ("failed", "not_verified")
+
+
+def test_a_last_check_of_which_nobody_knows_is_made_again(kit: Any) -> None:
+    run = fires(kit, within(5))
+    kit.finish(only(kit))
+    kit.now_us += 5 * S
+    kit.finish(only(kit), "unknown")
+    assert (kit.state_of(run)[0], rungs(kit)) == ("verifying", 0)
+    kit.now_us += S
+    kit.finish(only(kit))
+    assert kit.state_of(run) == ("succeeded", "verified")
+    assert kit.verify().ok
+
+
+def test_that_has_an_end_too(kit: Any) -> None:
+    run = fires(kit, within(5))
+    kit.finish(only(kit))
+    kit.finish(only(kit), "unknown")  # in time: it counts for nothing
+    kit.now_us += 5 * S
+    for _ in range(following.UNTOLD_MAX):
+        assert kit.state_of(run)[0] == "verifying"
+        kit.finish(only(kit), "unknown")
+        kit.now_us += S
+    assert kit.state_of(run) == ("failed", "not_verified")
+    assert (kit.summary(run), rungs(kit)) == ("not verified: unknown", 1)

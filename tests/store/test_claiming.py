@@ -201,8 +201,8 @@ def test_what_nobody_looked_at_in_the_queue_is_too_old_for_its_effect(kit: Any) 
     """As after an hour without the daemon: whether it is still so, only a fresh sign can say."""
     kit.decide(kit.asked("k"))
     kit.now_us += 16 * MINUTE
-    assert list(kit.claim().changed.values()) == ["suppressed"]
-    assert list(runs(kit).values()) == [("suppressed", "stale")]
+    assert list(kit.claim().changed.values()) == ["awaiting_approval"]
+    assert list(runs(kit).values()) == [("awaiting_approval", "no_fresh_sign")]
 
 
 def test_a_resolved_alert_withdraws_what_is_queued(kit: Any) -> None:

@@ -319,17 +319,5 @@ CASES: Final[faults.Cases] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_it_holds(name: str, make_kit: Any, tmp_path: pathlib.Path) -> None:
-    scene, _ = CASES[name]
-    scene(make_kit, tmp_path)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_it_does_not_hold_without_its_protection(
-    name: str, make_kit: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene, take_away = CASES[name]
-    take_away(monkeypatch)
-    with pytest.raises(faults.Broken):
-        scene(make_kit, tmp_path)
+test_it_holds: faults.Test = faults.holds(CASES)
+test_it_does_not_hold_without_its_protection: faults.Test = faults.does_not_hold_without(CASES)

@@ -12,9 +12,8 @@ import sqlite3
 from typing import Any, Final
 
 import faults
-import pytest
 
-from healer import errors, policy, store
+from healer import access, errors, policy, store
 from healer.audit import tree, verify
 from healer.policy import limits
 from healer.store import approving, names, ownership, witness
@@ -164,7 +163,9 @@ def asked_for(make_kit: Any, folder: pathlib.Path) -> tuple[Any, str]:
 
 def says(kit: Any, approval: str, actor: str) -> bool:
     """One approves; whether that was taken."""
-    unit = approving.Review(approval, "approve", actor=actor, role="ops", reason="", standing_of=lambda _: kit.standing)
+    unit = approving.Review(
+        approval, "approve", who=access.Principal(actor), roles=("ops",), reason="", standing_of=lambda _: kit.standing
+    )
     with contextlib.suppress(errors.HealerError):
         kit.do(unit)
         return True
@@ -218,17 +219,5 @@ CASES: Final[faults.Cases] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_it_holds(name: str, make_kit: Any, tmp_path: pathlib.Path) -> None:
-    scene, _ = CASES[name]
-    scene(make_kit, tmp_path)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_it_does_not_hold_without_its_protection(
-    name: str, make_kit: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene, take_away = CASES[name]
-    take_away(monkeypatch)
-    with pytest.raises(faults.Broken):
-        scene(make_kit, tmp_path)
+test_it_holds: faults.Test = faults.holds(CASES)
+test_it_does_not_hold_without_its_protection: faults.Test = faults.does_not_hold_without(CASES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[sto
     made.writer.close()
 
 
-def make(kept: store.Store, key_id: str = "abcdef", **more: str) -> dict[str, object]:
+def make(kept: store.Store, key_id: str = "abcdef", **more: Any) -> dict[str, object]:
     values = {"digest": "0" * 64, "name": "ci", "role": "ci"} | more
     made: dict[str, object] = kept.writer.now(keys.CreateKey(key_id, **values, actor="os:root"))
     return made
@@ -81,6 +82,40 @@ def test_a_near_role_is_named(kept: store.Store) -> None:
         make(kept, role="opperator")
     assert caught.value.try_ == "did you mean 'operator'?"
     assert all(role in caught.value.message for role in access.ROLES)
+
+
+OURS = access.Directory(
+    {"oncall": access.Role("oncall", frozenset({"approvals.decide"}))}, {"ana": access.Person("ana", ("oncall",))}
+)
+
+
+async def test_a_key_may_be_somebodys(kept: store.Store) -> None:
+    made = make(kept, "a", role="oncall", principal="ana", directory=OURS)
+    assert (made["role"], made["principal"]) == ("oncall", "ana")
+    make(kept, "b", role="", principal="ana", directory=OURS)
+    make(kept, "c", role="oncall", directory=OURS)
+    rows = await keys.list_keys(kept.reader)
+    assert [(row["id"], row["role"], row["principal"]) for row in rows] == [
+        ("a", "oncall", "ana"), ("b", "", "ana"), ("c", "oncall", ""),
+    ]  # fmt: skip
+    kept.writer.now(keys.RevokeKey("b", actor="x"))
+    assert [(one["kind"], one.get("role"), one.get("principal")) for one in records(kept)] == [
+        ("key_created", "oncall", "ana"), ("key_created", None, "ana"), ("key_created", "oncall", None), ("key_revoked", None, "ana"),
+    ]  # fmt: skip
+    await kept.reader.close()
+
+
+@pytest.mark.parametrize(("change", "field", "step"), [
+    ({"role": "oncal", "principal": "ana"}, "role", "did you mean 'oncall'?"), ({"role": "ci", "principal": "anna"}, "principal", "did you mean 'ana'?"),
+    ({"role": "", "principal": "zoe"}, "principal", "principals: {zoe: {roles: [approver]}} in healer.yaml"), ({"role": ""}, "role", ""),
+])  # fmt: skip
+def test_a_key_of_nobody_that_there_is_is_not_made(
+    kept: store.Store, change: dict[str, str], field: str, step: str
+) -> None:
+    with pytest.raises(errors.InvalidField) as caught:
+        make(kept, directory=OURS, **change)
+    assert (caught.value.fields["field"], caught.value.try_) == (field, step)
+    assert (records(kept), kept.writer.tx.one("keys_live_count")[0]) == ([], 0)
 
 
 def test_there_are_so_many_keys_and_no_more(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_what_nobody_has_spoken_of_for_long_is_not_done_again(kit: Any) -> None:
     run = lost(kit)
     look(kit, 3600)
     assert kit.claim().claimed == []
-    assert kit.rows("SELECT state, reason FROM run") == [("suppressed", "stale")]
+    assert kit.rows("SELECT state, reason FROM run") == [("awaiting_approval", "no_fresh_sign")]
     assert kit.states(run)[1] == ["failed", "withdrawn"]
     assert kit.locks() == []
 

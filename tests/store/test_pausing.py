@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from healer import policy
 from healer.store import pausing, seeing
@@ -110,14 +108,18 @@ def test_what_it_does_not_cover_starts(kit: Any, scope: str) -> None:
 
 
 @pytest.mark.parametrize("scope", [*COVERING, *OTHERS])
-def test_the_statement_covers_as_the_gate_does(kit: Any, scope: str) -> None:
-    kit.standing = dataclasses.replace(
-        kit.standing, paused={"scope": "everything", "who": "the file", "since": "", "reason": ""}
-    )
+async def test_who_waits_for_the_end_of_no_row_is_known(make_kit: Callable[..., Any], scope: str) -> None:
+    """The file had held it."""
+    kit = make_kit(None)
+    file = {"scope": "everything", "who": "the file", "since": "", "reason": ""}
+    kit.standing = dataclasses.replace(kit.standing, paused=file)
     kit.decide(asked(kit, "k"))
     kit.do(pausing.Pause(scope, "os:ana", ""))
-    held = kit.rows(kit.store.writer.tx._sql["run_paused_by_none"])
-    assert (held == []) is (scope in COVERING)
+    rows, rules = kit.store.reader, kit.store.writer.tx.rules
+    assert await pausing.held_by_none(rows, rules) is (scope not in COVERING)
+    rules.use({"a/b/c": ("a/b", "c", "")})
+    assert await pausing.held_by_none(rows, rules) is (scope not in ("all", "controller:here"))
+    kit.close()
 
 
 def test_the_pause_that_lasts_longest_is_told(kit: Any) -> None:
@@ -325,29 +327,7 @@ def test_it_stays_while_something_waits_for_it(kit: Any) -> None:
     assert kit.rows("SELECT scope FROM ramp") == [("all",)]
 
 
-# --- which runs a scope covers ---------------------------------------------------------------------------------------------------
-
-
-NAMES = strategies.text(strategies.sampled_from("ab/:'% "), min_size=1, max_size=6)
-
-
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
-@hypothesis.given(scope=strategies.builds(lambda kind, name: f"{kind}:{name}", strategies.sampled_from(
-    ["activation", "ruleset", "rule", "controller"]), NAMES), rule=NAMES, controller=NAMES)  # fmt: skip
-@hypothesis.example("ruleset:a", "a/b", "a")
-def test_the_statement_agrees_with_the_gate_on_any_names(
-    make_kit: Callable[..., Any], scope: str, rule: str, controller: str
-) -> None:
-    kit = make_kit(None)
-    try:
-        kit.do(pausing.Pause(scope, "os:ana", ""))
-        sql = kit.store.writer.tx._sql["run_paused_by_none"].replace(
-            "FROM run r",
-            "FROM (SELECT 'x' AS id, 'deferred' AS state, NULL AS look_at_us, 'paused' AS reason, ? AS rule, ? AS controller) r",
-        )
-        assert (kit.rows(sql, rule, controller) == []) is seeing.covers(scope, rule, controller)
-    finally:
-        kit.close()
+# --- words ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_words_for_scopes() -> None:

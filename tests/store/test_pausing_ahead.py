@@ -12,7 +12,7 @@ from hypothesis import strategies
 
 from healer import policy
 from healer.policy import limits
-from healer.store import deciding, pausing, seeing
+from healer.store import deciding, pausing
 
 S = 1_000_000
 WIDE = policy.Limits(timeout_s=10)
@@ -170,4 +170,4 @@ def rule_of(kit: Any, run: str) -> str:
 
 
 def covered(kit: Any, scope: str, run: str) -> bool:
-    return seeing.covers(scope, rule_of(kit, run), "here")
+    return bool(kit.store.writer.tx.rules.covers(scope, rule_of(kit, run), "here"))

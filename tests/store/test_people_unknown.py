@@ -206,3 +206,54 @@ def test_what_is_tried_again_takes_its_part_of_the_budgets_anew(kit: Any, never:
     kit.decide(look=True)
     assert kit.only().run["id"] == run
     assert kit.rows("SELECT count(*) FROM spent WHERE at_us > ?", kit.now_us - S) == [(1,)]
+
+
+# --- a success that is to be verified --------------------------------------------------------------------------------------
+
+
+CHECK = {
+    "verify": {
+        "within_ms": 60_000,
+        "action": {
+            "name": "look", "kind": "script", "subject": "scripts/look.sh", "controller": "there", "parameters": {},
+            "idempotent": True, "timeout_ms": 5_000,
+        },
+    }
+}  # fmt: skip
+
+
+def test_what_its_controller_found_has_still_to_be_verified(kit: Any) -> None:
+    claimed = kit.unknown(extra=CHECK)
+    run = claimed.run["id"]
+    outcome, asked = model.Outcome("succeeded", "exit 0", 0), finishing.Asked("key:ana", "looked at it")
+    assert kit.do(people.Settle(claimed.token, run, 1, outcome, output(kit), asked)) == people.Asked("verifying")
+    assert (kit.states(run), kit.locks()) == (("verifying", ["succeeded", "queued"]), [])
+    check = kit.only()
+    assert (check.run["action"], check.targets) == ("look", ["host:web1"])
+    kit.finish(check)
+    assert kit.state_of(run) == ("succeeded", "verified")
+    assert kit.verify().ok
+
+
+def test_so_has_what_a_start_found_after_a_crash(kit: Any) -> None:
+    kit.queue(extra=CHECK)
+    claimed = kit.only()
+    run = claimed.run["id"]
+    kit.do(finishing.TakeUp(claimed.token, run, claimed.number))
+    kit.finish(claimed)
+    assert kit.state_of(run)[0] == "verifying"
+
+
+def test_what_ended_while_a_person_ended_it_has_not(kit: Any) -> None:
+    claimed = kit.unknown(extra=CHECK)
+    run = claimed.run["id"]
+    kit.do(people.Cancel(run, actor="key:ana", reason="no", runs_on=True))
+    kit.do(people.Settle(claimed.token, run, 1, model.Outcome("succeeded", "exit 0", 0), output(kit)))
+    assert kit.states(run)[0] == "succeeded"
+
+
+def test_a_persons_word_is_the_last_one(kit: Any) -> None:
+    """They have looked."""
+    run = kit.unknown(extra=CHECK).run["id"]
+    assert resolve(kit, run, "succeeded") == people.Asked("succeeded")
+    assert kit.claim().claimed == []

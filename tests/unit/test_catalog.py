@@ -172,7 +172,7 @@ def test_events_map_to_actions() -> None:
         ("a: {command: [x], parameters: {p: {default: .nan}}}", "schema", "no JSON number"),
         ("a: {command: [x], parameters: {p: {enum: [!!binary aGk=]}}}", "schema", "bytes"),
         ("a: {command: [x], parameters: {p: {type: integer, default: x}}}", "schema", "default"),
-        *((f"a: {{command: [x], {key}: {{}}}}", "not-yet", key) for key in ("approval", "storm", "policy")),
+        *((f"a: {{command: [x], {key}: {{}}}}", "not-yet", key) for key in ("storm", "policy")),
         ("a: {job_template: x}", "not-yet", "job_template"),
         ("a: {oc: {verb: get}}", "not-yet", "oc"),
     ],
@@ -289,3 +289,14 @@ def test_any_schema_and_value_give_an_answer(schema: dict[str, Any], value: Any)
     if document.ok:
         answer = found.entries["a"].parameters_of({"p": value})
         assert isinstance(answer, dict | list)
+
+
+def test_what_is_only_ever_simulated_does_not_follow_on_another_action() -> None:
+    text = "a: {command: [x], dry_run: true}\nb: {command: [x], escalate: [{action: a}]}\n"
+    found, document = read(text)
+    assert found.entries["a"].dry_run
+    (one,) = [one for one in document.diagnostics if one.severity == "error"]
+    assert (one.code, one.message) == (
+        "dry-run",
+        "escalate: a is only ever simulated (dry_run: true), so it would not help",
+    )

@@ -234,3 +234,22 @@ def test_a_reference_shows_nothing_and_is_found_wherever_it_stands() -> None:
     assert [path for path, _ in model.references(made)] == [("a", 0), ("a", 1), ("b", "c")]
     assert (made["a"][2], made["5"]) == ("plain", None)
     assert "61" not in repr(made) + str(made["a"][0])
+
+
+@pytest.mark.parametrize(("text", "pattern", "is_like"), [
+    ("web/alerts", "web/*", True), ("web/alerts", "web/?lerts", True), ("web/alerts", "web", False), ("Web", "web", False),
+    ("a[b]", "a[b]", True), ("ab", "a[b]", False), ("", "*", True), ("a\nb", "a*", True),
+])  # fmt: skip
+def test_patterns_have_two_signs(text: str, pattern: str, is_like: bool) -> None:
+    assert model.like(text, pattern) is is_like
+
+
+@pytest.mark.parametrize(("actor", "person"), [
+    ("key:laptop = ana", "ana"), ("slack:T02AB/U7XYZ = ana", "ana"), ("os:root", "os:root"), ("rule:web/a b/c = ana", "rule:web/a b/c = ana"), ("", ""),
+])  # fmt: skip
+def test_who_an_actor_is(actor: str, person: str) -> None:
+    assert model.person_of(actor) == person
+
+
+def test_an_actor_says_for_whom_it_acts() -> None:
+    assert (model.acting_for("os:ameier", "ana"), model.acting_for("key:ci", "")) == ("os:ameier = ana", "key:ci")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import threading
 
 import hypothesis
 import pytest
@@ -65,3 +66,18 @@ def test_any_order_of_counting_and_setting(steps: list[tuple[bool, str, int]]) -
         (telemetry.gauge if sets else telemetry.count)(name, value)
         wanted[name] = value + (0 if sets else wanted.get(name, 0))
     assert telemetry.read() == wanted
+
+
+def test_what_only_would_take_place_is_not_counted_and_others_go_on() -> None:
+    before = telemetry.read().get("apart", 0)
+
+    def elsewhere() -> None:
+        telemetry.count("apart", 10)
+
+    with telemetry.uncounted():
+        telemetry.count("apart")
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+    telemetry.count("apart")
+    assert telemetry.read()["apart"] == before + 11

@@ -1,21 +1,25 @@
 -- Requests for a person's word.
 
 -- name: approval_insert
-INSERT INTO approval (id, run, state, reason, digest, asked, requester, asked_us, expires_us) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?);
+INSERT INTO approval (id, run, state, reason, digest, asked, requester, author, asked_us, expires_us)
+VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?);
 
 -- name: approval_count
 SELECT count(*) FROM approval WHERE run = ?;
 
 -- name: approval_find
-SELECT id, run, state, digest, asked, requester, expires_us FROM approval WHERE id = ?;
+SELECT id, run, state, digest, asked, requester, author, expires_us FROM approval WHERE id = ?;
 
 -- name: approval_last
 -- The last request of a run.
-SELECT id, state, digest FROM approval WHERE run = ? ORDER BY asked_us DESC, id DESC LIMIT 1;
+SELECT id, state, digest, author FROM approval WHERE run = ? ORDER BY asked_us DESC, id DESC LIMIT 1;
 
 -- name: approvals_open
 SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approval a JOIN run r ON r.id = a.run
 WHERE a.state = 'open' AND a.id > ? ORDER BY a.id LIMIT ?;
+
+-- name: approvals_open_after
+SELECT id, run, digest, author FROM approval WHERE state = 'open' AND id > ? ORDER BY id LIMIT ?;
 
 -- name: approval_beginning
 SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? OR substr(run, 1, length(?)) = ? ORDER BY asked_us DESC LIMIT 2;

@@ -96,6 +96,9 @@ SELECT since_us, last_us, peak FROM storm;
 INSERT INTO storm (one, since_us, last_us, peak) VALUES (1, ?, ?, ?)
 ON CONFLICT (one) DO UPDATE SET since_us = excluded.since_us, last_us = excluded.last_us, peak = excluded.peak;
 
+-- name: storm_drop
+DELETE FROM storm;
+
 -- name: matched_add
 INSERT INTO matched (second, n) VALUES (?, 1) ON CONFLICT (second) DO UPDATE SET n = n + 1;
 
@@ -117,16 +120,16 @@ INSERT INTO ramp (scope, what, since_us) VALUES (?, ?, ?) ON CONFLICT (scope) DO
 -- name: ramp_drop
 DELETE FROM ramp WHERE scope = ?;
 
--- name: ramp_running
--- Effects under way that a ramp covers, of those that began after it did: what went on meanwhile says nothing of what comes back.
-SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run WHERE a.state = 'running' AND a.purpose = 'effect' AND a.started_us >= ?
-    AND (? = '' OR r.rule = ? OR (? <> '' AND substr(r.rule, 1, length(?)) = ?)) AND (? = '' OR r.controller = ?);
+-- name: ramps_drop_after
+DELETE FROM ramp WHERE what = ?;
 
--- name: ramp_ended
--- Those of them that have ended.
-SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run
-WHERE a.started_us IS NOT NULL AND a.started_us >= ? AND a.ended_us IS NOT NULL AND a.state <> 'withdrawn' AND a.purpose = 'effect'
-    AND (? = '' OR r.rule = ? OR (? <> '' AND substr(r.rule, 1, length(?)) = ?)) AND (? = '' OR r.controller = ?);
+-- name: ramp_attempts
+-- Of effects that began after a ramp did, by rule and controller: how many are under way, and how many have ended. What went on meanwhile
+-- says nothing of what comes back.
+SELECT r.rule, r.controller, count(*) FILTER (WHERE a.state = 'running'),
+    count(*) FILTER (WHERE a.ended_us IS NOT NULL AND a.state <> 'withdrawn')
+FROM attempt a JOIN run r ON r.id = a.run
+WHERE a.started_us IS NOT NULL AND a.started_us >= ? AND a.purpose = 'effect' GROUP BY r.rule, r.controller;
 
 -- name: pause_put
 INSERT INTO pause (scope, who, reason, since_us, until_us, digest) VALUES (?, ?, ?, ?, ?, ?)
@@ -153,12 +156,17 @@ SELECT id, rule, controller, severity, created_us FROM run WHERE state = 'deferr
 -- name: runs_queued
 SELECT id, rule, controller FROM run WHERE state = 'queued';
 
--- name: run_paused_by_none
--- A run that waits for the end of a pause, and no command's pause covers it (as `seeing.covers`).
-SELECT r.id FROM run r WHERE r.state = 'deferred' AND r.look_at_us IS NULL AND r.reason = 'paused' AND NOT EXISTS (SELECT 1 FROM pause p
-    WHERE p.scope IN ('all', 'rule:' || r.rule, 'controller:' || r.controller)
-    OR substr('activation:' || r.rule, 1, length(p.scope) + 1) = p.scope || '/'
-    OR substr('ruleset:' || r.rule, 1, length(p.scope) + 1) = p.scope || '/') LIMIT 1;
+-- name: runs_of_before
+-- What waits and may go on without a person, and was decided by another revision.
+SELECT id, rule, controller, extra FROM run
+WHERE (state IN ('deferred', 'queued') OR (state = 'awaiting_approval' AND reason = 'no_fresh_sign')) AND revision <> ?;
+
+-- name: run_extra_set
+UPDATE run SET extra = ? WHERE id = ?;
+
+-- name: rules_paused
+-- Whose runs wait for the end of a pause, and on which controllers.
+SELECT DISTINCT rule, controller FROM run WHERE state = 'deferred' AND look_at_us IS NULL AND reason = 'paused';
 
 -- name: run_look_now
 UPDATE run SET look_at_us = ? WHERE id = ? AND state = 'deferred';
@@ -180,7 +188,7 @@ SELECT count(*) FROM silence WHERE ended_us IS NULL AND until_us > ?;
 SELECT id, matchers, from_us, until_us, who, comment, created_us, ended_us, ended_by FROM silence ORDER BY created_us DESC, id LIMIT ?;
 
 -- name: silence_beginning
-SELECT id FROM silence WHERE substr(id, 1, length(?)) = ? ORDER BY id LIMIT 10;
+SELECT id, matchers FROM silence WHERE substr(id, 1, length(?)) = ? ORDER BY id LIMIT 10;
 
 -- name: breakers
 SELECT action, controller, failures, good FROM breaker ORDER BY action, controller;

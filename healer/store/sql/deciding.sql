@@ -15,8 +15,27 @@ INSERT INTO snapshot (part, seq, revision, oldest, data, at_us) VALUES (?, ?, ?,
 DELETE FROM snapshot WHERE part = ? AND seq < (SELECT min(seq) FROM (SELECT seq FROM snapshot WHERE seq <= ? ORDER BY seq DESC LIMIT 2));
 
 -- name: snapshot_newest
-SELECT s.seq, r.id, s.oldest, s.data FROM snapshot s JOIN revision r ON r.n = s.revision
-WHERE s.part = ? AND s.seq <= ? ORDER BY s.seq DESC LIMIT 2;
+-- Before a position; where those for a start are newer, of those of the past.
+SELECT s.seq, r.id, s.oldest, s.data FROM (
+    SELECT seq, revision, oldest, data FROM snapshot WHERE part = ? AND seq <= ?
+    UNION ALL SELECT * FROM (SELECT seq, revision, oldest, data FROM past WHERE part = ? AND seq <= ? ORDER BY seq DESC LIMIT 2) AS p
+) AS s JOIN revision r ON r.n = s.revision ORDER BY s.seq DESC LIMIT 2;
+
+-- name: snapshots_kept
+SELECT seq FROM snapshot WHERE part = ? AND seq <= ? ORDER BY seq DESC LIMIT 3;
+
+-- name: past_newest
+SELECT max(seq) FROM past WHERE part = ?;
+
+-- name: past_keep
+INSERT INTO past (part, seq, revision, oldest, size, at_us, data)
+SELECT part, seq, revision, oldest, length(data), at_us, data FROM snapshot WHERE part = ? AND seq = ? AND length(data) <= ?;
+
+-- name: past_size
+SELECT coalesce(sum(size), 0) FROM past;
+
+-- name: past_drop_oldest
+DELETE FROM past WHERE (part, seq) IN (SELECT part, seq FROM past ORDER BY seq LIMIT 1);
 
 -- name: revision_insert
 INSERT INTO revision (id, first_us, git) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING;
@@ -151,8 +170,11 @@ SELECT ended_us, run FROM run_target WHERE target = ? AND action = ? AND ended_u
 ORDER BY ended_us DESC LIMIT 1;
 
 -- name: attempts_made
--- How often it was decided to try, and something took effect or may have: retries and waves of one decision have one turn.
-SELECT count(DISTINCT turn) FROM attempt WHERE run = ? AND state NOT IN ('queued', 'withdrawn') AND purpose = 'effect';
+-- How often it was decided to try, and something took effect or may have: retries and waves of one decision have one turn. Two that
+-- the daemon's own stop ended (there is a time of that, and nobody who asked) do not count.
+SELECT coalesce(sum(NOT stopped) + max(sum(stopped) - 2, 0), 0) FROM (
+    SELECT min(state = 'cancelled' AND cancel_by IS NULL AND cancel_us IS NOT NULL) AS stopped FROM attempt
+    WHERE run = ? AND state NOT IN ('queued', 'withdrawn') AND purpose = 'effect' GROUP BY turn);
 
 -- name: run_extra
 SELECT extra FROM run WHERE id = ?;

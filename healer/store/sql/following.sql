@@ -8,7 +8,7 @@ SELECT target, state FROM run_target WHERE run = ? ORDER BY target;
 UPDATE run_target SET state = 'left_out', reason = ?, detail = ? WHERE run = ? AND state NOT IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'unknown', 'left_out');
 
 -- name: run_verify
-UPDATE run SET state = 'verifying', reason = '', detail = ?, changed_us = ?, look_at_us = ? WHERE id = ? AND state = 'running';
+UPDATE run SET state = 'verifying', reason = '', detail = ?, changed_us = ?, look_at_us = ? WHERE id = ? AND state = ?;
 
 -- name: attempt_insert_check
 INSERT INTO attempt (run, number, token, state, targets, controller, severity, not_before_us, held, lane, turn, purpose)
@@ -24,11 +24,38 @@ SELECT state, held FROM attempt WHERE run = ? AND purpose = 'verify' AND state I
 -- When, and what had held it, where that is kept: a pause.
 SELECT started_us, held FROM attempt WHERE run = ? AND number = ?;
 
+-- name: checks_untold
+SELECT count(*) FROM attempt WHERE run = ? AND purpose = 'verify' AND state = 'unknown' AND started_us >= ?;
+
 -- name: run_verify_until
 UPDATE run SET detail = ?, look_at_us = ? WHERE id = ? AND state = 'verifying';
 
 -- name: run_verify_look
 UPDATE run SET look_at_us = ? WHERE id = ? AND state = 'verifying';
+
+-- name: check_last
+-- The last look whether a run helped, or is still needed.
+SELECT state, coalesce(ended_us, 0) FROM attempt WHERE run = ? AND purpose = 'verify' ORDER BY number DESC LIMIT 1;
+
+-- name: alerts_heard
+-- When the senders of a run's firing alerts spoke of them last.
+SELECT max(a.seen_us) FROM run_alert ra JOIN alert a ON a.source = ra.source AND a.key = ra.key
+WHERE ra.run = ? AND ra.firing = 1 AND a.status = 'firing' AND a.cycle = ra.cycle;
+
+-- name: runs_without_sign
+-- Those that wait for a fresh sign of an alert.
+SELECT r.id FROM run_alert a JOIN run r ON r.id = a.run
+WHERE a.source = ? AND a.key = ? AND a.firing = 1 AND r.reason = 'no_fresh_sign' AND r.state IN ('deferred', 'awaiting_approval');
+
+-- name: any_without_sign
+SELECT EXISTS (SELECT 1 FROM run WHERE reason = 'no_fresh_sign' AND state IN ('deferred', 'awaiting_approval'));
+
+-- name: run_sign_came
+UPDATE run SET look_at_us = ? WHERE id = ? AND reason = 'no_fresh_sign' AND state IN ('deferred', 'awaiting_approval');
+
+-- name: approval_not_needed
+-- A sign came before the person's word: nobody has approved it.
+UPDATE approval SET state = 'withdrawn', decided_us = ? WHERE run = ? AND state = 'open';
 
 -- name: checks_cancel
 UPDATE attempt SET state = 'cancelled', ended_us = ? WHERE run = ? AND purpose = 'verify' AND state = 'queued';
@@ -49,6 +76,10 @@ INSERT INTO run_alert (run, source, key, cycle, firing) SELECT ?, source, key, c
 -- Those that the one before it was for, and did not leave out for a gate.
 INSERT INTO run_target (run, target, value, action, state, reason, detail, ended_us)
 SELECT ?, target, value, ?, 'deferred', 'escalation', '{}', NULL FROM run_target WHERE run = ? AND (state <> 'left_out' OR reason = 'max_errors');
+
+-- name: run_target_again
+-- What an attempt did not come to the end of.
+UPDATE run_target SET state = 'queued' WHERE run = ? AND target = ? AND state NOT IN ('succeeded', 'left_out');
 
 -- name: run_targets_again
 -- What failed is tried again.

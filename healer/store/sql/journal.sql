@@ -17,6 +17,10 @@ FROM journal WHERE part = ? AND seq > ? ORDER BY seq LIMIT ?;
 -- One row.
 SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor FROM journal WHERE seq = ?;
 
+-- name: journal_first
+-- The first event that is kept, and how many rows before it are.
+SELECT seq, (SELECT count(*) FROM journal AS b WHERE b.seq < j.seq) AS before FROM journal AS j WHERE kind <> 'revision' ORDER BY seq LIMIT 1;
+
 -- name: journal_last_revision
 -- The last row that named the rules, up to a position.
 SELECT seq, body FROM journal WHERE kind = 'revision' AND seq <= ? ORDER BY seq DESC LIMIT 1;

@@ -14,6 +14,13 @@ UPDATE attempt SET state = 'cancelled', ended_us = ?, cancel_by = ?, cancel_us =
 -- name: attempt_asked_to_end
 SELECT cancel_by, cancel_reason FROM attempt WHERE run = ? AND number = ? AND cancel_by IS NOT NULL;
 
+-- name: attempt_stops
+-- By the daemon's own stop: there is a time, and nobody who asked.
+UPDATE attempt SET cancel_us = ? WHERE token = ? AND state = 'running' AND cancel_by IS NULL;
+
+-- name: attempt_stopping
+SELECT 1 FROM attempt WHERE run = ? AND number = ? AND cancel_by IS NULL AND cancel_us IS NOT NULL;
+
 -- name: attempts_asked_to_end
 -- Whose end a person asked for and nobody knows of, for a start to look at once more.
 SELECT run FROM attempt WHERE state = 'unknown' AND cancel_by IS NOT NULL AND purpose = 'effect' ORDER BY started_us, run;

@@ -13,6 +13,10 @@ DELETE FROM journal WHERE seq IN (
     SELECT seq FROM journal WHERE seq < ? AND at_us < ? AND kind <> 'revision'
        AND seq NOT IN (SELECT seq FROM quarantine WHERE state = 'held') ORDER BY seq LIMIT ?);
 
+-- name: past_trim
+-- What the rules remembered then cannot be put back without the rows that it names.
+DELETE FROM past WHERE oldest < (SELECT min(seq) FROM journal WHERE kind <> 'revision');
+
 -- name: decision_trim
 DELETE FROM decision WHERE (seq, n) IN (SELECT seq, n FROM decision WHERE seq < ? AND at_us < ? ORDER BY seq LIMIT ?);
 
@@ -64,5 +68,6 @@ DELETE FROM blob WHERE hash IN (
       AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.raw_hash = b.hash)
       AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.stdout_hash = b.hash)
       AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.stderr_hash = b.hash)
+      AND NOT EXISTS (SELECT 1 FROM plan p WHERE p.hash = b.hash)
     LIMIT ?
 ) RETURNING hash;

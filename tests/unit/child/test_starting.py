@@ -239,3 +239,18 @@ def test_threads_share_the_launcher(tmp_path: pathlib.Path) -> None:
     for thread in threads:
         thread.join()
     assert len(seen) == 1
+
+
+@pytest.mark.usefixtures("fresh")
+async def test_what_is_tied_to_the_daemon_ends_with_the_launcher(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "j"
+    jobs.make(folder)
+    argv = (sys.executable, "-c", UNTIL_GO, str(tmp_path / "never"))
+    jobs.write(folder, jobs.Spec(argv, ENV, "/", 60.0, tied=True))
+    started = await asyncio.to_thread(starting.start, folder)
+    heard = asyncio.Event()
+    following = asyncio.create_task(jobs.Follower(folder, lambda *_: heard.set(), started).wait())
+    await asyncio.wait_for(heard.wait(), 30)
+    os.kill(pid_of_launcher(), signal.SIGKILL)
+    status = await following
+    assert (status.cancelled, status.signal) == (True, signal.SIGTERM)

@@ -25,8 +25,23 @@ def test_create_prints_the_key_alone(ask, daemon):
     assert json.loads(daemon.requests[0].body) == {"name": "ci", "role": "ci"}
 
 
-def test_create_wants_a_role(ask):
-    assert ask("keys", "create", "ci").exit_code == 2
+def test_create_wants_a_role_or_a_person(ask):
+    done = ask("keys", "create", "ci")
+    assert done.exit_code == 2
+    assert "healer keys create wants --role ROLE or --principal WHO, none was given" in done.stderr
+    assert "healer keys create ci --role ROLE" in done.stderr
+
+
+@pytest.mark.parametrize(("args", "asked", "said"), [
+    (["--principal", "ana"], {"principal": "ana"}, "key 7f3k2m for laptop, with the roles of ana"),
+    (["--role", "approver", "--principal", "ana"], {"role": "approver", "principal": "ana"}, "key 7f3k2m for laptop (ana's), role approver"),
+])  # fmt: skip
+def test_create_a_key_of_somebody(ask, daemon, args, asked, said):
+    daemon["POST /api/v1/keys"] = {"id": "7f3k2m", "key": KEY}
+    done = ask("keys", "create", "laptop", *args)
+    assert (done.exit_code, done.stdout) == (0, KEY + "\n")
+    assert said in done.stderr
+    assert json.loads(daemon.requests[0].body) == {"name": "laptop", **asked}
 
 
 def test_an_answer_without_a_key(ask, daemon):
@@ -35,10 +50,18 @@ def test_an_answer_without_a_key(ask, daemon):
 
 
 def test_list(ask, daemon):
-    daemon["GET /api/v1/keys"] = {"items": [{"id": "7f3k2m", "name": "ci", "role": "ci", "created": "2026-03-01T02:07:12Z",
-                                             "created_by": "os:root", "revoked": None}], "next": None}  # fmt: skip
+    key = {"created": "2026-03-01T02:07:12Z", "created_by": "os:root", "revoked": None}
+    daemon["GET /api/v1/keys"] = {"next": None, "items": [
+        {"id": "7f3k2m", "name": "ci", "role": "ci", "principal": None, **key}, {"id": "9abcde", "name": "pc", "role": None, "principal": "ana", **key},
+        {"id": "old234", "name": "x", "role": "ci", **key},
+    ]}  # fmt: skip
     for args in (["keys"], ["keys", "list"]):
-        assert ask(*args).stdout.splitlines()[1] == "7f3k2m  ci    ci    2026-03-01 03:07:12 +01:00  os:root"
+        assert ask(*args).stdout.splitlines() == [
+            "id      name  role    whose  made                        by       revoked",
+            "7f3k2m  ci    ci             2026-03-01 03:07:12 +01:00  os:root",
+            "9abcde  pc    theirs  ana    2026-03-01 03:07:12 +01:00  os:root",
+            "old234  x     ci             2026-03-01 03:07:12 +01:00  os:root",
+        ]
 
 
 def test_revoke(ask, daemon):
@@ -95,7 +118,7 @@ def test_without_a_daemon_keys_are_written_into_the_store(alone, tmp_path):
     assert alone("keys", "revoke", key_id).exit_code == 0
     listed = json.loads(alone("keys", "--json").stdout)
     assert (len(listed["items"]), listed["next"]) == (1, None)
-    assert listed["items"][0].keys() == {"id", "name", "role", "created", "created_by", "revoked"}
+    assert listed["items"][0].keys() == {"id", "name", "role", "principal", "created", "created_by", "revoked"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", listed["items"][0]["revoked"])
     assert json.loads(alone("keys", "revoke", key_id, "--json").stdout) == {"id": key_id, "revoked": False}
     assert alone("audit", "verify").exit_code == 0
@@ -103,7 +126,7 @@ def test_without_a_daemon_keys_are_written_into_the_store(alone, tmp_path):
 
 def test_a_key_made_without_a_daemon_is_told_as_the_api_tells_it(alone):
     made = json.loads(alone("keys", "create", "ci", "--role", "ci", "--json").stdout)
-    assert made.keys() == {"id", "name", "role", "created", "created_by", "revoked", "key"}
+    assert made.keys() == {"id", "name", "role", "principal", "created", "created_by", "revoked", "key"}
     assert (made["name"], made["role"], made["revoked"]) == ("ci", "ci", None)
 
 
@@ -181,3 +204,30 @@ def test_in_a_project_that_was_never_started_one_is_made(healer, tmp_path, name)
 def test_where_the_environment_names_the_data_directory_one_is_made(healer, tmp_path):
     done = healer("keys", "create", "ci", "--role", "ci", env={"HEALER_DATA_DIR": str(tmp_path / "own")})
     assert done.exit_code == 0, done.stderr
+
+
+WHO = "roles: {oncall: {permissions: [approvals.decide]}}\nprincipals: {ana: {roles: [oncall]}}\n"
+
+
+@pytest.mark.parametrize(("args", "role", "principal"), [
+    (["--role", "oncall"], "oncall", None), (["--principal", "ana"], None, "ana"), (["--role", "ci", "--principal", "ana"], "ci", "ana"),
+])  # fmt: skip
+def test_without_a_daemon_the_project_says_which_roles_and_people_there_are(healer, tmp_path, args, role, principal):
+    (tmp_path / "healer.yaml").write_text(WHO + "mode: nonsense\n")
+    made = json.loads(healer("keys", "create", "x", *args, "--json", "--project", tmp_path).stdout)
+    assert (made["role"], made["principal"]) == (role, principal)
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["--role", "oncal"], "did you mean 'oncall'?"), (["--principal", "anna"], "did you mean 'ana'?"), (["--principal", "zoe"], "principals: {zoe: "),
+])  # fmt: skip
+def test_without_a_daemon_nobody_gets_a_key_who_is_not_there(healer, tmp_path, args, said):
+    (tmp_path / "healer.yaml").write_text(WHO)
+    done = healer("keys", "create", "x", *args, "--project", tmp_path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_data_directory_alone_says_nothing_of_people(alone, tmp_path):
+    (tmp_path / "healer.yaml").write_text(WHO)
+    assert alone("keys", "create", "x", "--role", "oncall").exit_code == 2

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from healer.cli import terminal
+
 
 def test_diagnostics_of_a_refusal_are_shown_as_validate_shows_them(ask, daemon):
     told = {
@@ -32,6 +36,20 @@ def test_reload_shows_what_changed(ask, daemon):
     assert json.loads(ask("reload", "--json").stdout)["short"] == "3f2a9c1"
 
 
+def test_who_was_given_and_lost_what_is_shown(ask, daemon):
+    access = {
+        "roles": {"oncall": {"added": True, "given": ["pause", "resume"], "rulesets": {"before": None, "after": ["web/*"]}}},
+        "principals": {"ana": {"given": ["oncall"], "taken": ["admin"]}, "b\x1b[31mo": {"removed": True, "os": {"before": "bo", "after": None}}},
+        "odd": "x",
+    }  # fmt: skip
+    daemon["POST /api/v1/reload"] = {"revision": "3f2a9c1", "changed": {"access": access}}
+    assert ask("reload").stdout.splitlines()[1:] == [
+        "  role oncall: added, given pause, resume, rulesets nothing → web/*",
+        "  principal ana: given oncall, taken admin",
+        "  principal bo: removed, os bo → nothing",
+    ]
+
+
 def test_how_many_more_there_are_is_shown(ask, daemon):
     last = {
         "code": "more",
@@ -48,3 +66,37 @@ def test_how_many_more_there_are_is_shown(ask, daemon):
     warned = {"revision": "3f2a9c1", "changed": {}, "diagnostics": [{**last, "severity": "warning"}]}
     daemon["POST /api/v1/reload"] = warned
     assert ask("reload").stdout.splitlines()[-1] == "a.yml: warning[more]: … and 9 more errors"
+
+
+VOID = {
+    "revision": "3f2a9c1",
+    "short": "3f2a9c1",
+    "changed": {"approvals": {"void": ["a-1", "a-2"]}},
+    "diagnostics": [],
+}
+
+
+def test_a_preview_only_says_what_would_change(ask, daemon):
+    daemon["POST /api/v1/reload"] = VOID
+    assert ask("reload", "--preview").stdout == "would reload: revision 3f2a9c1\n  approvals: a-1, a-2 void\n"
+    assert json.loads(ask("reload", "--preview", "--json").stdout) == VOID
+    assert [json.loads(one.body) for one in daemon.requests] == [{"preview": True}] * 2
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("y\n", [{"preview": True}, None]), ("n\n", [{"preview": True}])])
+def test_a_terminal_is_asked_where_approvals_become_void(ask, daemon, monkeypatch, answer, asked):
+    monkeypatch.setattr(terminal, "can_ask", lambda: True)
+    daemon["POST /api/v1/reload"] = VOID
+    done = ask("reload", stdin=answer)
+    assert "Reload, and make 2 approvals void? [y/N]" in done.stderr
+    assert [json.loads(one.body) if one.body else None for one in daemon.requests] == asked
+
+
+def test_nobody_is_asked_where_none_is_or_with_yes_or_without_a_terminal(ask, daemon, monkeypatch):
+    daemon["POST /api/v1/reload"] = VOID
+    assert ask("reload").exit_code == 0
+    monkeypatch.setattr(terminal, "can_ask", lambda: True)
+    assert ask("reload", "--yes").exit_code == 0
+    daemon["POST /api/v1/reload"] = VOID | {"changed": {}}
+    assert ask("reload").stdout == "reloaded: revision 3f2a9c1\n"
+    assert [bool(one.body) for one in daemon.requests] == [False, False, True, False]

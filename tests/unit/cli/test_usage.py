@@ -45,6 +45,7 @@ FULL = {
     ("init",): ["."], ("run",): [], ("serve",): [], ("reload",): [], ("status",): [], ("alerts",): [], ("runs", "list"): [],
     ("runs", "show"): ["r-7"], ("runs", "cancel"): ["r-7"], ("runs", "resolve"): ["r-7", "--as", "failed", "--reason", "x"],
     ("locks", "list"): [], ("locks", "release"): ["web1", "--reason", "x"], ("audit", "list"): [], ("audit", "verify"): [], ("version",): [], ("explain",): ["e-1"],
+    ("simulate",): ["e-1"],
     ("validate",): ["."], ("replay",): ["file", "--steps", "file"], ("schema",): ["rulebook"], ("keys", "create"): ["ci", "--role", "ci"],
     ("events", "list"): [], ("events", "show"): ["e-1"], ("events", "resend"): ["e-1"], ("events", "quarantine", "list"): [],
     ("events", "quarantine", "release"): ["e-1"], ("events", "quarantine", "drop"): ["e-1"],
@@ -55,7 +56,7 @@ FULL = {
 }  # fmt: skip
 """Every command with all the arguments that it takes."""
 TAKES_MANY = (("events", "resend"), ("runs", "cancel"), ("silence", "add"))
-MAY_STAND_ALONE = (("explain",), ("schema",))
+MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",))
 """Of those with arguments."""
 
 
@@ -145,10 +146,10 @@ def test_a_command_without_what_it_wants(healer, words):
         (["runs", "show", "r", "--limit", "5"], "healer runs show has no option '--limit'", "healer runs list --limit LIMIT"),
         (["keys", "--role", "ci"], "healer keys list has no option '--role'", "healer keys create NAME --role ROLE"),
         (["keys", "create", "--role", "admin", "--project", "s t"], "healer keys create wants NAME, none was given",
-         "healer keys create NAME --role admin --project 's t'"),
+         "healer keys create NAME --project 's t'"),
         (["replay", "--vars", "file"], "healer replay wants RULEBOOK, none was given", "healer replay RULEBOOK --steps FILE"),
         (["keys", "create", "ci"],
-         "healer keys create wants --role ROLE (admin, operator, approver, readonly, auditor or ci), none was given",
+         "healer keys create wants --role ROLE or --principal WHO, none was given",
          "healer keys create ci --role ROLE"),
         (["run", "--prot", "80"], "healer run has no option '--prot'", "did you mean '--port'?"),
         (["run", "-port=80"], "healer run has no option '-port'", "did you mean '--port'?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -150,6 +151,18 @@ def test_a_rule_that_has_gone_is_named_as_what_stops_its_run(
     assert decision.sentence == "The rule act/rs/gone is not in the rulebooks any more."
 
 
+def test_what_waits_is_only_simulated_once_its_action_is(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "project"
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text.replace("target: none", "target: none, dry_run: true"))
+    loaded = project.load(root, {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    made = standing.Standing(loaded.revision, standing.PauseFile(tmp_path), "active")
+    assert made.of_run(row()).dry_run
+    assert not made.of_run(row(flavor="upstream", action="run_playbook x")).dry_run
+
+
 def test_the_pause_is_looked_at_each_time(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = standing.Standing(revision, standing.PauseFile(tmp_path), "observe")
     assert (made.paused("act/rs/yes_on"), made.at_decision("act/rs/yes_on", "note", "here", ()).paused) == (None, None)
@@ -260,3 +273,13 @@ def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
     assert {bound("0")} == known
     file.write_text(file.read_text().replace("type: local", "type: local, concurrency: 1"))
     assert {bound("0")} != known
+
+
+def test_who_changed_a_rule_last_is_known_of_its_rulebook(revision: project.Revision, tmp_path: pathlib.Path) -> None:
+    (held,) = (one for one in revision.activations if one.name == "act")
+    git = project.Git("0" * 40, True, ((held.file, "ana@example.org"), ("other.yml", "bo@example.org")))
+    made = standing.Standing(dataclasses.replace(revision, git=git), standing.PauseFile(tmp_path), "active")
+    assert made.of_run(row()).author == "git:ana@example.org"
+    assert made.at_decision("act/rs/yes_on", "note", "here", ()).author == "git:ana@example.org"
+    assert made.of_run(row(rule="act/rs/gone")).author == ""
+    assert standing.Standing(revision, standing.PauseFile(tmp_path), "active").of_run(row()).author == ""

@@ -106,6 +106,37 @@ async def test_it_is_compared_once_the_new_rules_hold(world: Any) -> None:
     assert world.scopes() == []
 
 
+async def test_what_it_held_before_the_change_is_a_persons(world: Any) -> None:
+    await world.paused(RULE, until_changed=True)
+    run = world.ask("one")
+    assert world.claim() == []
+    world.change("rulebooks/web.yml", "event.a == 1", "event.a == 9")
+    await world.use()
+    await world.switch.look()
+    world.rows(f"UPDATE run SET look_at_us = 0 WHERE id = '{run}' RETURNING id")
+    assert world.rows(f"SELECT json_extract(extra, '$.rule_changed') FROM run WHERE id = '{run}'") == [
+        ('{"revision":2,"scope":"rule web/alerts/restart"}',)
+    ]
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_a_change_is_no_matter_of_time(world: Any, changed: bool) -> None:
+    """Both come between two looks."""
+    await world.paused(RULE, until_changed=True, for_s=60)
+    world.ask("one")
+    await world.switch.look()
+    if changed:
+        world.change("rulebooks/web.yml", "event.a == 1", "event.a == 9")
+        await world.use()
+    world.now_us += 61 * S
+    await world.switch.look()
+    why = "what it covers has changed" if changed else "its time is over"
+    assert world.rows("SELECT json_extract(record, '$.reason') FROM audit WHERE kind = 'resume'") == [(why,)]
+    assert world.rows("SELECT count(*) FROM run WHERE json_extract(extra, '$.rule_changed') IS NOT NULL") == [
+        (changed,)
+    ]
+
+
 # --- after a start ----------------------------------------------------------------------------------------------------------
 
 

@@ -352,3 +352,13 @@ def test_a_module_takes_its_arguments(make: Any) -> None:
     kit = make("r | event.a == 1 | action: {run_module: {name: ansible.builtin.ping, module_args: {data: x}}}")
     (ask,) = kit.asks(event())
     assert (ask.kind, ask.subject, ask.parameters) == ("module", "ansible.builtin.ping", {"data": "x"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "entry", "dry"), [("", "", False), (", dry_run: true", "", True), ("", ", dry_run: true", True)]
+)
+def test_a_dry_run_is_asked_for_by_the_rule_or_by_the_action(make: Any, rule: str, entry: str, dry: bool) -> None:
+    files = {"actions.yaml": f"actions: {{plain: {{command: ['true'], impact: low, target: none{entry}}}}}\n"}
+    kit = make(f"r | event.a == 1 | action: {{run_action: {{name: plain{rule}}}}}", files=files)
+    (asked,) = kit.asks({"a": 1})
+    assert asked.candidate.dry_run is dry

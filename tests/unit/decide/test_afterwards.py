@@ -59,3 +59,15 @@ def test_a_verification_out_of_reach_is_a_problem_of_the_run(make: Any) -> None:
     (good,) = kit.asks({"a": 1, "host": "web02"})
     assert [(one.code, one.target) for one in bad.candidate.problems] == [("unknown_target", "host:web01")]
     assert good.candidate.problems == ()
+
+
+@pytest.mark.parametrize(("then", "names"), [("", []), (", then: next", ["next"])])
+def test_what_is_tried_where_nobody_approves_it(make: Any, then: str, names: list[str]) -> None:
+    asked = f"approval: {{any: [{{name: one, roles: [approver]}}]{then}}}"
+    kit = make(ACT, files=actions(f"verify: none, {asked}", "here"))
+    (ask,) = kit.asks({"a": 1, "host": "web01"})
+    rungs = ask.extra.get("expired", [])
+    assert [one["name"] for one in rungs] == names
+    assert [one["after_ms"] for one in rungs] == [0] * len(names)
+    assert [one.then for one in ask.candidate.limits.approvals] == [names[0] if names else ""]
+    assert ask.candidate.problems == ()

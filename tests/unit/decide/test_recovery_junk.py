@@ -94,7 +94,7 @@ async def _restarted_from(box: Box, junk_of: Callable[[Any], object], *, all_of_
     await box.step(one)
     await box.step(one, "fact", b'{"f":1}')
     await box.step(one, "event", b'{"a":1,"h":"x"}')
-    newest = (await box.store.reader.all("snapshot_newest", 0, box.position))[0]
+    newest = (await box.store.reader.all("snapshot_newest", 0, box.position, 0, box.position))[0]
     only = "" if all_of_them else " WHERE seq = (SELECT max(seq) FROM snapshot)"
     data = junk_of(orjson.loads(newest["data"]))
     box.store.writer.tx.connection.execute("UPDATE snapshot SET data = ?" + only, (data,))

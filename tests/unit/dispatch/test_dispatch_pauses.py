@@ -92,14 +92,14 @@ async def test_what_was_claimed_and_is_not_followed_yet_never_begins(
 ) -> None:
     slow, run = Slow(box), box.ask()
     claimed, go_on = asyncio.Event(), asyncio.Event()
-    make = box.dispatcher._maker.make
+    make = box.dispatcher.maker.make
 
     async def slowly(*args: Any) -> Any:
         claimed.set()
         await go_on.wait()
         return await make(*args)
 
-    monkeypatch.setattr(box.dispatcher._maker, "make", slowly)
+    monkeypatch.setattr(box.dispatcher.maker, "make", slowly)
     box.start()
     await asyncio.wait_for(claimed.wait(), 30)
     asked = asyncio.create_task(pause(box))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from healer import model, plugins, policy, store
-from healer.store import claiming
+from healer import errors, model, plugins, policy, store
+from healer.store import claiming, finishing
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
@@ -37,7 +37,7 @@ async def test_a_stop_waits_for_what_runs(box: Any, wait_for_async: Any) -> None
 
 
 @pytest.mark.parametrize(("found", "state"), [
-    (model.Found("absent"), "cancelled"), (model.Found("unknown"), "unknown"), (ValueError("x"), "unknown"), (model.Found("running"), "unknown"),
+    (model.Found("unknown"), "unknown"), (ValueError("x"), "unknown"), (model.Found("running"), "unknown"),
     (model.Found("ended", model.Outcome("succeeded", "just before", 0)), "succeeded"),
 ])  # fmt: skip
 async def test_a_stop_ends_what_takes_too_long(box: Any, found: Any, state: str, wait_for_async: Any) -> None:
@@ -51,7 +51,51 @@ async def test_a_stop_ends_what_takes_too_long(box: Any, found: Any, state: str,
     await wait_for_async(lambda: box.dispatcher.running == 1)
     assert await box.dispatcher.stop(0) == 1
     assert box.states() == [state]
-    assert box.rows("SELECT state FROM run") == [("failed" if state == "cancelled" else state,)]
+    assert box.rows("SELECT state FROM run") == [(state,)]
+
+
+@pytest.mark.parametrize(("found", "states"), [
+    (model.Found("absent"), ["withdrawn", "queued"]), (model.Found("ended", model.Outcome("cancelled", "TERM")), ["cancelled", "queued"]),
+])  # fmt: skip
+async def test_what_a_stop_kept_from_beginning_or_may_be_done_twice_is_for_the_next_start(
+    box: Any, found: Any, states: list[str], wait_for_async: Any, next_daemon: Any
+) -> None:
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    box.controller.act, box.controller.found = act, found
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.dispatcher.running == 1)
+    assert await box.dispatcher.stop(0) == 1
+    assert (box.states(), box.rows("SELECT state FROM run")) == (states, [("queued",)])
+    after = next_daemon(box)
+    after.start()
+    await wait_for_async(lambda: after.states() == [states[0], "succeeded"])
+    await after.dispatcher.stop(1)
+
+
+async def test_a_full_disk_does_not_keep_a_stop_from_ending_what_runs(box: Any, wait_for_async: Any) -> None:
+    submit = box.store.submit
+
+    async def full(unit: Any) -> Any:
+        if isinstance(unit, finishing.Stopping):
+            raise errors.StoreFull("free some space")
+        return await submit(unit)
+
+    box.store.submit = full  # type: ignore[method-assign]
+
+    async def act(job: model.Job, put: plugins.Output) -> model.Outcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    box.controller.act, box.controller.found = act, model.Found("ended", model.Outcome("cancelled", "TERM"))
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.dispatcher.running == 1)
+    assert await box.dispatcher.stop(0) == 1
+    assert box.rows("SELECT state FROM run") == [("failed",)]
 
 
 async def test_what_a_claim_on_its_way_brings_is_waited_for(box: Any) -> None:

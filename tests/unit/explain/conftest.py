@@ -100,14 +100,14 @@ class Box:
         unit = finishing.Finish(claimed.token, claimed.run["id"], claimed.number, outcome, finishing.Kept(kept, kept))
         self.store.writer.now(unit)
 
-    async def why(self, asked: str = "latest", rule: str | None = None) -> dict[str, Any]:
+    async def why(self, asked: str = "latest", rule: str | None = None, memory: Any = None) -> dict[str, Any]:
         async def revision_of(number: int) -> project.Revision | None:
             return self.revision
 
         async def decided_to() -> int:
             return self.position
 
-        return await explain.explain(self.store, revision_of, decided_to, asked, rule, self.evaluator.ended)
+        return await explain.explain(self.store, revision_of, decided_to, asked, rule, self.evaluator.ended, memory)
 
 
 @pytest.fixture

@@ -252,3 +252,30 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+ASK = '{any: [{name: "on call", roles: [approver], approve: 1, reject: 1}], then: a, exclude: [requester]}'
+
+
+@pytest.mark.parametrize(("settings", "entry", "shown_as"), [
+    ("", "impact: high", [('{any: [{name: "one approver", roles: [approver], approve: 1, reject: 1}], exclude: [requester]}', "defaults (shipped)", "")]),
+    ("", "impact: low", []), ("", "impact: high, approval: none", [("none", "action a", "actions.yaml:2")]),
+    ("defaults:\n  run_action:\n    approval: off\n", "impact: high", [("none", "defaults", "healer.yaml:3")]),
+    (f"defaults:\n  run_action:\n    approval: {ASK}\n", "impact: low", [(ASK, "defaults", "healer.yaml:3")]),
+    (f"policies:\n- name: p\n  approval: {ASK}\n", f"approval: {ASK}", [(ASK, "policy p", "healer.yaml:3"), (ASK, "action a", "actions.yaml:2")]),
+])  # fmt: skip
+def test_approvals_with_where_they_come_from(tmp_path: pathlib.Path, settings: str, entry: str, shown_as: Any) -> None:
+    (tmp_path / "healer.yaml").write_text(settings)
+    (tmp_path / "actions.yaml").write_text(f"actions:\n  a: {{command: [x], target: none, {entry}}}\n")
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    assert shown(loaded.revision, "a").get("approval", []) == shown_as
+
+
+def test_how_long_an_approval_waits_is_told_where_it_stands(tmp_path: pathlib.Path) -> None:
+    asked = "{any: [{name: a, roles: [admin]}], expires: 5m}"
+    (tmp_path / "healer.yaml").write_text(f"policies:\n- name: p\n  approval: {asked}\n")
+    (tmp_path / "actions.yaml").write_text("actions: {a: {command: [x], target: none, impact: low}}\n")
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None
+    assert shown(loaded.revision, "a")["approval_expires"] == [("5 minutes", "policy p", "healer.yaml:3")]

@@ -42,6 +42,43 @@ def test_a_pause_goes_before_a_rule_that_is_switched_off() -> None:
     assert asked(gates.kill_switch, {}, {}) == []
 
 
+def test_what_was_decided_before_its_rule_was_changed_is_a_persons() -> None:
+    changed = {"changed": "rule a/b/c"}
+    (no,) = asked(gates.kill_switch, changed, {}, approval_expires_s=60)
+    assert (no.code, no.look_at_us, no.waits) == ("rule_changed", NOW + 60 * S, False)
+    assert (
+        reasons.sentence(no.code, no.fields)
+        == "Decided before rule a/b/c was changed; the rule of today may not want it."
+    )
+    assert asked(gates.kill_switch, changed, {"approved": True}) == []
+    assert codes(asked(gates.kill_switch, changed, {"paused": PAUSE})) == [("paused", "")]
+    assert codes(asked(gates.kill_switch, changed | {"enabled": False}, {})) == [("disabled", "")]
+
+
+@pytest.mark.parametrize(("change", "view", "asks"), [
+    ({}, {"deferred_us": NOW - 11 * S, "state": "deferred"}, False), ({}, {"deferred_us": NOW - 10 * S, "state": "deferred"}, True),
+    ({"upstream": True}, {"deferred_us": NOW - 11 * S, "state": "deferred"}, True), ({"lifecycle": True}, {"resolved_us": NOW}, False),
+    ({"problems": (policy.Problem("unknown_action", {}),)}, {}, False),
+    ({"problems": (policy.Problem("unknown_action", {}),), "upstream": True}, {}, False),
+    ({"problems": (policy.Problem("unknown_target", {}, "host:b"),)}, {}, True),
+])  # fmt: skip
+def test_nobody_is_asked_about_what_another_gate_ends(change: dict[str, Any], view: dict[str, Any], asks: bool) -> None:
+    noes = asked(gates.kill_switch, {"changed": "everything"} | change, view, defer_for_s=10)
+    assert codes(noes) == ([("rule_changed", "")] if asks else [])
+    assert policy.look_again(
+        dataclasses.replace(PLAIN, changed="everything", limits=policy.Limits(defer_for_s=10), **change), policy.View(**view), NOW
+    ).state != "queued"  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "before", "asks"), [
+    ({}, "running", False), ({}, "succeeded", True), ({}, None, True), ({"rung": 1, "not_before_us": NOW + 1}, "failed", False),
+    ({"rung": 1, "not_before_us": NOW}, "failed", True), ({"rung": 1}, "expired", True), ({"rung": 1}, "queued", False),
+])  # fmt: skip
+def test_it_is_once_its_turn_in_a_list_has_come(change: dict[str, Any], before: Any, asks: bool) -> None:
+    noes = asked(gates.kill_switch, {"changed": "everything", "after": "r-0"} | change, {"before": before})
+    assert codes(noes) == ([("rule_changed", "")] if asks else [])
+
+
 @pytest.mark.parametrize(("age_us", "limit", "stale"), [
     (900 * S, 900, False), (900 * S + 1, 900, True), (0, 0, False), (1, 0, True), (10**15, None, False), (-5 * S, 0, False),
 ])  # fmt: skip

@@ -35,6 +35,15 @@ CASES: list[Case] = [
         "kill switch", {}, {"paused": {"who": "ana"}}, {},
         {"enabled": True, "paused": {"who": "ana"}}, [No("paused", {"who": "ana"})],
     ),
+    (
+        "kill switch", {"changed": "rule a/b/c"}, {}, {"approval_expires_s": 60},
+        {"enabled": True, "paused": None, "changed": "rule a/b/c", "approved": False},
+        [No("rule_changed", {"scope": "rule a/b/c"}, NOW + 60 * S)],
+    ),
+    (
+        "kill switch", {"changed": "rule a/b/c"}, {"approved": True}, {},
+        {"enabled": True, "paused": None, "changed": "rule a/b/c", "approved": True}, [],
+    ),
     ("age", {"event_us": NOW - 2 * S}, {}, {"max_age_s": 3}, {"age_ms": 2000, "max_age_ms": 3000}, []),
     ("age", {"event_us": NOW + 2 * S}, {}, {}, {"age_ms": 0, "max_age_ms": None}, []),
     (
@@ -102,7 +111,7 @@ CASES: list[Case] = [
         "silence", {}, {"wall_us": NOW + 60 * S}, {"windows": (NIGHT, NEVER)}, {"silences": [], "windows": 2},
         [
             No("outside_window", {"next": "2026-01-01T01:00:00Z"}, NOW + 59 * 60 * S),
-            No("outside_window", {"next": "none is near"}),
+            No("outside_window", {"far": True}),
         ],
     ),
     ("inhibition", {}, {}, {}, {"by": []}, []),
@@ -242,6 +251,24 @@ CASES: list[Case] = [
         ],
     ),
     ("approval", {}, {}, {}, {"wanted": 0, "approved": False}, []),
+    ("approval", {}, {"last_word_us": NOW - 3 * S}, {"max_age_s": 3}, {"wanted": 0, "approved": False, "last_word_ms": 3000, "max_age_ms": 3000}, []),
+    ("approval", {}, {"last_word_us": NOW - 4 * S}, {}, {"wanted": 0, "approved": False}, []),
+    ("approval", {}, {"last_word_us": NOW - 4 * S, "approved": True}, {"max_age_s": 3}, {"wanted": 0, "approved": True}, []),
+    (
+        "approval", {}, {"last_word_us": NOW - 4 * S}, {"max_age_s": 3, "approval_expires_s": 60},
+        {"wanted": 0, "approved": False, "last_word_ms": 4000, "max_age_ms": 3000},
+        [No("no_fresh_sign", {"age": "4 s", "max_age": "3 s"}, NOW + 60 * S)],
+    ),
+    (
+        "approval", {"check": "look"}, {"last_word_us": NOW - 4 * S}, {"max_age_s": 3},
+        {"wanted": 0, "approved": False, "last_word_ms": 4000, "max_age_ms": 3000},
+        [No("no_fresh_sign", {"age": "4 s", "max_age": "3 s", "check": "look"}, waits=True)],
+    ),
+    (
+        "approval", {"check": "look"}, {"last_word_us": NOW - 4 * S, "check_untold": True}, {"max_age_s": 3, "approval_expires_s": 60},
+        {"wanted": 0, "approved": False, "last_word_ms": 4000, "max_age_ms": 3000},
+        [No("no_fresh_sign", {"age": "4 s", "max_age": "3 s"}, NOW + 60 * S)],
+    ),
     ("approval", {}, {"approved": True}, {"approvals": (TWO,)}, {"wanted": 1, "approved": True}, []),
     (
         "approval", {}, {"wall_us": NOW + 60 * S}, {"approvals": (TWO, ONE)}, {"wanted": 2, "approved": False},

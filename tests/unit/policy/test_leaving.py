@@ -152,7 +152,8 @@ def test_all_windows_hold_and_the_last_to_open_is_waited_for() -> None:
 def test_a_window_that_is_over_for_good_says_so() -> None:
     past = limits.Windows(allow=(limits.Span((), 0, 1440, "UTC", "2020-01-01", "2020-01-02"),))
     (no,) = asked(leaving.silence, {"wall_us": NOW}, windows=(past,))
-    assert (no.look_at_us, no.fields) == (None, {"next": "none is near"})
+    assert (no.look_at_us, no.fields) == (None, {"far": True})
+    assert reasons.sentence(no.code, no.fields) == "Not allowed now, and no window opens within a year."
 
 
 # --- inhibition ---------------------------------------------------------------------------------------------------------------

@@ -44,9 +44,9 @@ VALIDITY = {
 PROBLEMS = tuple(policy.Problem(code, fields) for code, fields in VALIDITY.items())
 
 
-ALWAYS = limits.Span((), 0, 1440, "UTC")
+LATER = limits.Span((), 60, 61, "UTC")
 BRAKED = policy.Limits(
-    settle_s=60, flapping=(limits.Flapping(2, 3600),), windows=(limits.Windows(block=(ALWAYS,)),), rates=(limits.Rate("policy:x", 1, 60),),
+    settle_s=60, flapping=(limits.Flapping(2, 3600),), windows=(limits.Windows(allow=(LATER,)),), rates=(limits.Rate("policy:x", 1, 60),),
     breakers=(limits.Breaker(1, 60, 60),), blasts=(limits.Blast("policy:x", 60, 0, None, 1, 5, ""),),
     approvals=(limits.Approval((limits.Threshold("on call", ("oncall",), 1, 1),)),), places=(("policy:x", 0),),
 )  # fmt: skip
@@ -77,9 +77,12 @@ def said() -> dict[str, answers.No]:
     rung = candidate(after="r-0", depth=0, rung=1, not_before_us=NOW + S)
     for state in ("failed", "succeeded"):
         found |= {no.code: no for no in gates.chain(rung, policy.View(before=state), NOW)[1]}
+    changed = candidate(changed="everything", event_us=NOW)
+    found |= {no.code: no for no in gates.kill_switch(changed, policy.View(), NOW)[1]}
     laned = candidate(lane="sequence:a/b")
     found |= {no.code: no for no in gates.lock(laned, policy.View(lane_held_by="r-0"), NOW)[1]}
     asked = dataclasses.replace(candidate(depth=0), limits=policy.Limits(approvals=BRAKED.approvals))
+    found |= {no.code: no for no in gates.approval(candidate(), policy.View(last_word_us=0), NOW)[1]}
     full = policy.decide(asked, policy.View(before_people=1, approvals_max=1), NOW)  # whichever gate asks for a person
     found[full.reason] = answers.No(full.reason, full.fields)
     return found

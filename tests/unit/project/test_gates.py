@@ -177,3 +177,65 @@ inhibit: [{source: {b: "2", a: "1"}, target: {c: "3"}, equal: [i]}]
     assert gates.inhibitions == (labels.Inhibition((("a", "1"), ("b", "2")), (("c", "3"),), ("i",)),)
     assert project.Gates(load(write)).storm == brakes.StormLimit(200, 60, 300)
     assert project.Gates(load(write, "storm: none\n")).storm is None
+
+
+# --- approvals --------------------------------------------------------------------------------------------------------------
+
+ONE = limits.Approval((limits.Threshold("one approver", ("approver",), 1, 1),), ("requester",))
+TWO = limits.Approval((limits.Threshold("two", ("admin",), 2, 1),), ("requester",))
+ASK_TWO = "{any: [{name: two, roles: [admin], approve: 2}]}"
+
+
+@pytest.mark.parametrize(("settings", "low", "high"), [
+    ("", (), (ONE,)), ("defaults: {run_action: {approval: none}}\n", (), (ONE,)), ("defaults: {run_action: {approval: off}}\n", (), ()),
+    (f"defaults: {{run_action: {{approval: {ASK_TWO}}}}}\n", (TWO,), (TWO,)),
+    (f"policies: [{{name: p, approval: {ASK_TWO}}}]\n", (TWO,), (TWO,)),
+    ("policies: [{name: p, approval: none}]\n", (), ()), ("policies: [{name: p, approval: off}]\n", (), ()),
+    (f"policies: [{{name: p, approval: none}}, {{name: q, approval: {ASK_TWO}}}]\n", (TWO,), (TWO,)),
+    (f"defaults: {{run_action: {{approval: {ASK_TWO}}}}}\npolicies: [{{name: p, approval: none}}]\n", (), ()),
+    (f"policies: [{{name: p, select: {{impact: [high]}}, approval: {ASK_TWO}}}]\n", (), (TWO,)),
+    ("defaults: {run_action: {approval_exclude: []}}\n", (), (dataclasses.replace(ONE, exclude=()),)),
+])  # fmt: skip
+def test_who_is_asked_by_impact(write: Any, settings: str, low: Any, high: Any) -> None:
+    held = load(write, settings)
+    for impact, asked in (("low", low), ("medium", low), ("high", high)):
+        traits = dataclasses.replace(TRAITS, impact=impact)
+        assert of(held, traits, impact=impact).approvals == asked, impact
+
+
+@pytest.mark.parametrize(("gates", "asked"), [({"approval": {}}, ()), ({"cooldown": 5.0}, (ONE,))])
+def test_an_entry_that_names_nobody_asks_nobody_whatever_its_impact(
+    revision: project.Revision, gates: Any, asked: Any
+) -> None:
+    traits = dataclasses.replace(TRAITS, impact="high")
+    assert of(revision, traits, gates=gates, impact="high").approvals == asked
+
+
+@pytest.mark.parametrize(("settings", "expires_s"), [
+    ("", 1800), ("defaults: {run_action: {approval_expires: 5m}}\n", 300),
+    ("policies: [{name: p, approval: {any: [{name: a, roles: [admin]}], expires: 2h}}]\n", 7200),
+    ("policies: [{name: p, approval: {any: [{name: a, roles: [admin]}], expires: 2h}}, {name: q, approval: {any: [{name: a, roles: [admin]}], expires: 1m}}]\n", 60),
+    ("defaults: {run_action: {approval: {any: [{name: a, roles: [admin]}], expires: 1m}}}\n", 60),
+    ("defaults: {run_action: {approval: {any: [{name: a, roles: [admin]}], expires: 1m}}}\npolicies: [{name: p, approval: none}]\n", 1800),
+])  # fmt: skip
+def test_the_smallest_time_to_decide_holds(write: Any, settings: str, expires_s: float) -> None:
+    assert of(load(write, settings)).approval_expires_s == expires_s
+
+
+def test_who_is_excluded_is_what_the_approval_says_else_the_defaults(write: Any) -> None:
+    asked = "{any: [{name: a, roles: [admin]}], exclude: [requester]}"
+    text = f"defaults: {{run_action: {{approval_exclude: []}}}}\npolicies: [{{name: p, approval: {asked}}}, {{name: q, approval: {ASK_TWO}}}]\n"
+    assert [one.exclude for one in of(load(write, text)).approvals] == [("requester",), ()]
+
+
+def test_actions_of_ansible_rulebook_need_what_selects_them_alone(write: Any) -> None:
+    traits = dataclasses.replace(TRAITS, actions=("run_playbook",), impact="high")
+    assert project.Gates(load(write)).upstream(None, traits).approvals == ()
+    held = load(write, f"policies: [{{name: p, select: {{actions: [run_playbook]}}, approval: {ASK_TWO}}}]\n")
+    made = project.Gates(held).upstream(None, traits)
+    assert (made.approvals, made.selected) == ((TWO,), True)
+
+
+def test_limits_with_approvals_come_back_from_a_row(write: Any) -> None:
+    made = of(load(write, f"policies: [{{name: p, approval: {ASK_TWO}}}]\n"))
+    assert policy.Limits.from_json(made.as_json()) == made

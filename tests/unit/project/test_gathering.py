@@ -37,7 +37,8 @@ def test_those_after_the_first_that_asks_get_them(write: Write) -> None:
         "c",
         gathering.RULESET,
     ]
-    assert revision.find_rule("x", gathering.RULESET, "gather") is not None
+    (gathers,) = [one for activation, one in revision.rulesets() if one.name == gathering.RULESET]
+    assert [rule.name for rule in gathers.rules] == ["gather"]
 
 
 def test_without_anyone_who_asks_there_is_none(write: Write) -> None:

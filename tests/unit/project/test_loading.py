@@ -35,10 +35,9 @@ def test_what_a_revision_holds(write: Any) -> None:
     assert sorted(revision.catalog.entries) == ["clean", "restart"]
     assert revision.short == revision.id[:7]
     assert revision.beyond_local() == ["site"]
-    rule = revision.find_rule("team/web", "web", "down")
-    assert rule is not None
-    assert rule.actions[0].name == "run_action"
-    assert revision.find_rule("team/web", "web", "nope") is None
+    ((activation, ruleset), *_) = revision.rulesets()
+    assert (activation.name, ruleset.name) == ("team/web", "web")
+    assert [(rule.name, rule.actions[0].name) for rule in ruleset.rules] == [("down", "run_action")]
     assert revision.playbook("restart.yml") == revision.playbook("playbooks/restart.yml") == "playbooks/restart.yml"
     assert [revision.playbook(name) for name in ("", "../x", "/etc/passwd", "x.yml")] == [None] * 4
 
@@ -85,9 +84,9 @@ def test_a_source_of_the_project_changes_with_its_file(write: Any) -> None:
 
 def test_events_of_the_catalog_become_rules(write: Any) -> None:
     revision = load(write)
-    rule = revision.find_rule("healer", "events", "service_down")
     (ruleset,) = revision.activations[-1].rulesets
-    assert rule is not None
+    (rule,) = (one for one in ruleset.rules if one.name == "service_down")
+    assert (revision.activations[-1].name, ruleset.name) == ("healer", "events")
     session = engine.Session(ruleset)
     event = {"event_type": "service_down", "target": "web01", "parameters": {"service": "nginx"}, "dry_run": True}
     assert [match.rule.name for match in session.post(dict(event), 0)] == ["service_down"]

@@ -27,12 +27,6 @@ def test_a_playbook_is_one_of_the_files(revision: project.Revision, name: str, f
     assert revision.playbook(name) == file
 
 
-def test_a_rule_is_found_by_its_identity(revision: project.Revision) -> None:
-    found = revision.find_rule("team/web", "web", "down") or revision.find_rule("web", "web", "down")
-    assert found is not None
-    assert revision.find_rule("web", "web", "up") is None
-
-
 def test_what_is_asked_of_a_controller_that_is_not_there(revision: project.Revision) -> None:
     refusal = revision.resolve_target("sit", "web01")
     assert getattr(refusal, "nearest", "") == "did you mean 'site'?"
@@ -63,3 +57,24 @@ def test_a_playbook_of_an_installed_collection_is_its_name(
     assert known({}, "acme.web.fix", tmp_path / "project") == "acme.web.fix"
     for name in ("acme.web.gone", "acme.web", "acme.web.fix.yml", "acme.web.../x", "../acme.web.fix", ""):
         assert known({}, name, tmp_path / "project") is None
+
+
+SLASHES = """\
+- {name: %s, hosts: all, sources: [{healer.api: {}}], rules: [{name: %s, condition: event.a == 1, action: {none: {}}}]}
+"""
+
+
+@pytest.mark.parametrize(("rule", "names"), [
+    ("team/web/web/down", ("team/web", "web")), ("a/b/c/d/e", ("a", "b/c")), ("team/web/web/gone", ("team", "web")), ("x", ("x", "")),
+])  # fmt: skip
+def test_the_ruleset_of_a_rule_whatever_slashes_there_are(write: Any, rule: str, names: tuple[str, str]) -> None:
+    loaded = project.load(write({"rulebooks/a.yml": SLASHES % ("b/c", "d/e")}), {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    assert loaded.revision.ruleset_of(rule) == names
+
+
+def test_roles_and_people_of_its_settings(write: Any) -> None:
+    text = "roles: {oncall: {permissions: [pause]}}\nprincipals: {ana: {roles: [oncall]}}\n"
+    loaded = project.load(write({"healer.yaml": text, "rulebooks/team/web.yml": None}), {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    assert loaded.revision.directory.of_key("x", "", "ana").permissions == {"pause"}

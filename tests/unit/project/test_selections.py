@@ -63,3 +63,22 @@ def test_nothing_is_said_of_hosts_where_not_all_are_known(write: Write) -> None:
     """An inventory that a program makes."""
     more = {"inventory/hosts": "plugin: x.y\n", "inventory/more.aws_ec2.yml": "plugin: amazon.aws.aws_ec2\n"}
     assert warned(write, "{targets: [db01]}", **{**more, "inventory/hosts": "[web]\nweb[01:03]\n"}) == []
+
+
+ROLES = "environment: prod\nsources:\n  am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: 'env:TOKEN'}}}}\n" \
+    "  plain: {healer.webhook: {path: plain, auth: {none: true}}}\nroles:\n"  # fmt: skip
+
+
+def test_a_role_for_what_is_not_there_is_told(write: Write) -> None:
+    head = "  a: {permissions: [runs.cancel], "
+    text = f"{ROLES}{head}rulesets: [team/*, wbe], targets: ['group:web', 'group:db'], actions: [restart, restrt]}}\n"
+    loaded = project.load(write({"healer.yaml": text}), {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    told = [one for one in loaded.diagnostics if one.code == "selects-nothing"]
+    assert [(one.severity, one.place.line, one.message, one.try_.split(":")[0]) for one in told] == [
+        ("warning", 6, f"the role a is for the {noun} {word!r}, and there is none: it grants nothing there", step)
+        for noun, word, step in (
+            ("ruleset", "wbe", "did you mean 'web'?"), ("target", "group:db", "did you mean 'group"),
+            ("action", "restrt", "did you mean 'restart'?"),
+        )
+    ]  # fmt: skip

@@ -107,7 +107,7 @@ def test_a_wrong_flag_is_told_by_its_name() -> None:
     assert [str(d.place) for d in read("", {}, {"data_dir": ""})[1]] == ["--data-dir"]
 
 
-@pytest.mark.parametrize("key", ["roles", "principals", "notifications"])
+@pytest.mark.parametrize("key", ["notifications", "secrets"])
 def test_what_comes_later_is_refused_by_name(key: str) -> None:
     (told,) = read(f"mode: observe\n{key}: []\n")[1]
     assert (told.code, told.place.line, told.place.column) == ("not-yet", 2, 1)
@@ -142,28 +142,48 @@ def test_shapes_of_gates_are_checked(gates: str) -> None:
     assert all((d.code, d.place.line) == ("options", 3) for d in told)
 
 
-ASKED_FOR = [
-    ("approval", "{any: [{name: one, roles: [approver]}]}"), ("approval", "maybe"), ("approval_exclude", "[requester]"),
-]  # fmt: skip
+GATE = "HEALER_DEFAULTS__RUN_ACTION__"
+ASKED = "{any: [{name: one, roles: [approver]}], expires: 5m}"
 
 
-@pytest.mark.parametrize(("gate", "value"), ASKED_FOR)
-def test_a_brake_that_no_gate_reads_is_refused_where_it_stands(gate: str, value: str) -> None:
-    found, told = read(f"defaults:\n  run_action:\n    attempts: 2\n    {gate}: {value}\n")
+@pytest.mark.parametrize(("gate", "value", "column", "said"), [
+    ("approval", "maybe", 15, "a mapping with any (and maybe expires, then, exclude) is wanted, got 'maybe'"), ("approval", "{}", 15, "the key 'any' is missing"),
+    ("approval", "{any: []}", 16, "at least 1 item is wanted"), ("approval", "{any: [{name: one, roles: []}]}", 34, "at least 1 item is wanted"),
+    ("approval", "{any: [{roles: [approver]}]}", 22, "the key 'name' is missing"), ("approval", "true", 15, "got true"),
+    ("approval", "{any: [{name: one, roles: [approver], approve: 0}]}", 62, "at least 1 is wanted"),
+    ("approval", "{any: [{name: one, roles: [approver]}], expires: 0s}", 64, "more than 0 seconds is wanted"),
+    ("approval", "{any: [{name: one, roles: [approver]}], exclude: [me]}", 65, "'requester'"), ("approval_exclude", "[me]", 24, "'requester'"),
+])  # fmt: skip
+def test_a_wrong_approval_is_told_where_it_stands(gate: str, value: str, column: int, said: str) -> None:
+    _, told = read(f"defaults:\n  run_action:\n    attempts: 2\n    {gate}: {value}\n")
     assert [(d.code, d.severity, d.place.file, d.place.line, d.place.column) for d in told] == [
-        ("not-yet", "error", "healer.yaml", 4, 5)
-    ]
-    assert f"defaults.run_action.{gate} is not there yet" in told[0].message
-    assert found.defaults.run_action.attempts == 2
+        ("options", "error", "healer.yaml", 4, column)
+    ], told
+    assert said in told[0].message
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(f"HEALER_DEFAULTS__RUN_ACTION__{gate.upper()}", value) for gate, value in ASKED_FOR]
-)
-def test_nor_may_the_environment_ask_for_it(name: str, value: str) -> None:
-    found, told = read("", {name: value})
-    assert [(d.code, d.severity, d.place.file) for d in told] == [("not-yet", "error", name)]
+@pytest.mark.parametrize(("value", "low", "high"), [
+    ("none", {}, {"approval": {"thresholds": ({"name": "one approver", "roles": ("approver",), "approve": 1, "reject": 1},), "exclude": None, "then": ""}}),
+    ("off", {"approval": {}}, {"approval": {}}), ("'off'", {"approval": {}}, {"approval": {}}),
+    (ASKED, *[{"approval": {"thresholds": [{"name": "one", "roles": ["approver"], "approve": 1, "reject": 1}], "exclude": None, "then": ""},
+               "approval_expires": 300}] * 2),
+])  # fmt: skip
+def test_whom_the_defaults_ask_hangs_on_the_impact(value: str, low: Any, high: Any) -> None:
+    named = GATE + "APPROVAL"
+    for found, told in (
+        read(f"defaults: {{run_action: {{approval: {value}}}}}\n"),
+        read("", {named: value.strip("'")}),
+    ):
+        assert told == []
+        asked = found.defaults.run_action
+        assert (asked.approval_of("low"), asked.approval_of("medium"), asked.approval_of("high")) == (low, low, high)
+
+
+def test_a_wrong_approval_of_a_variable_is_told_by_its_name() -> None:
+    found, told = read("", {GATE + "APPROVAL": "{any: []}"})
+    assert [(d.code, d.severity, d.place.file) for d in told] == [("options", "error", GATE + "APPROVAL")]
     assert found == settings.Settings()
+    assert read("", {GATE + "APPROVAL_EXCLUDE": "[]"})[0].defaults.run_action.approval_exclude == []
 
 
 def test_a_gate_that_is_written_as_nothing_does_not_apply() -> None:
@@ -181,17 +201,14 @@ def test_a_gate_that_is_written_as_nothing_does_not_apply() -> None:
         "chain_depth",
     )
     for nothing in ("", "none", "off", "'off'", "false"):
-        found, told = read(
-            "defaults:\n  run_action:\n    approval:\n" + "".join(f"    {name}: {nothing}\n" for name in names)
-        )
+        found, told = read("defaults:\n  run_action:\n" + "".join(f"    {name}: {nothing}\n" for name in names))
         assert told == []
         assert [getattr(found.defaults.run_action, name) for name in names] == [None] * len(names)
-    assert read("defaults:\n  run_action:\n    approval: none\n") == (settings.Settings(), [])
+    for same in ("none", ""):
+        assert read(f"defaults:\n  run_action:\n    approval: {same}\n") == (settings.Settings(), [])
 
 
 # --- what a variable may set of the gates ---------------------------------------------------------------------------------------
-
-GATE = "HEALER_DEFAULTS__RUN_ACTION__"
 
 
 @pytest.mark.parametrize(("name", "value", "of", "wanted"), [
@@ -248,7 +265,7 @@ def test_a_wrong_gate_of_a_variable_is_told_by_its_name(name: str, value: str, s
     ("policies:\n- {name: a}\n- {name: b}\n- {name: a}\n", 4, 10, "duplicate-name", "the policy 'a' is there twice"),
     ("policies: {name: a}\n", 1, 1, "options", "a list is wanted"), ("policies: [a]\n", 1, 12, "options", "a mapping with name"),
     ("policies:\n- {name: a, cooldown: none}\n", 2, 23, "options", "policies.0.cooldown: a duration"),
-    ("policies:\n- {name: a, approval: {any: []}}\n", 2, 13, "not-yet", "policies.0.approval is not there yet"),
+    ("policies:\n- {name: a, approval: {any: []}}\n", 2, 24, "options", "policies.0.approval.any: a list of at least 1 item"),
     ("policies:\n- name: a\n  select: {impact: [huge]}\n", 3, 21, "options", "'low', 'medium' or 'high' is wanted, got 'huge'"),
     ("policies:\n- name: a\n  select: {severity: [fatal]}\n", 3, 23, "options", "'critical'"),
     ("policies:\n- name: a\n  select: {action: [x]}\n", 3, 12, "options", "the key 'action' is not known here"),
@@ -289,10 +306,7 @@ inhibit:
 
 
 def test_what_nothing_enforces_is_no_setting() -> None:
-    assert not {*settings.NOT_YET, *settings.GATES_NOT_YET} & {
-        *settings.Settings.model_fields,
-        *shipped.RunAction.model_fields,
-    }
+    assert not {*settings.NOT_YET} & {*settings.Settings.model_fields, *shipped.RunAction.model_fields}
 
 
 def test_how_long_the_audit_is_kept_is_told_to_be_unused() -> None:

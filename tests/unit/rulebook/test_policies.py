@@ -1,4 +1,4 @@
-"""`policy:`: what is there is read in seconds, what comes later is refused by name."""
+"""`policy:`: what is there is read in seconds, and each mistake told where it stands."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ def test_spans_are_seconds() -> None:
 
 
 def test_each_mistake_is_told_where_it_stands() -> None:
-    text = BOOK.replace("concurrency: 2", "concurrency: 0, approval: {}, colour: red")
+    text = BOOK.replace("concurrency: 2", "concurrency: 0, approval: {any: []}, colour: red")
     told = [(one.code, one.place.line, one.place.column) for one in read(text)[0].diagnostics]
-    assert sorted(told) == [("not-yet-action", 4, 49), ("options", 4, 46), ("unknown-key", 4, 63)]
+    assert sorted(told) == [("options", 4, 46), ("options", 4, 60), ("unknown-key", 4, 70)]
+
+
+def test_an_approval_of_a_rule_is_read() -> None:
+    text = BOOK.replace("concurrency: 2", "approval: {any: [{name: one, roles: [approver]}], expires: 5m}")
+    document, (found,) = read(text.replace("timeout: 250ms", "approval: none"))
+    assert document.diagnostics == []
+    asked = {
+        "thresholds": [{"name": "one", "roles": ["approver"], "approve": 1, "reject": 1}],
+        "exclude": None,
+        "then": "",
+    }
+    assert found.policy == {"cooldown": 300.0, "approval": asked, "approval_expires": 300.0}
+    assert found.rules[0].policy["approval"] == {}

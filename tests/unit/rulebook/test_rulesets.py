@@ -82,7 +82,7 @@ def test_the_default_life_of_an_event_is_two_hours() -> None:
         (changed(sources=[{"a": None, "filters": ["x"]}]), "wrong-type"), (changed(hots="all"), "unknown-key"),
         (changed(execution_strategy="fast"), "wrong-type"), (changed(default_events_ttl="5m"), "wrong-type"),
         (changed(default_events_ttl="5 milliseconds"), "wrong-type"), (changed(gather_facts="yes"), "wrong-type"),
-        (changed(policy={"approval": {}}), "not-yet-action"), (changed(policy=5), "wrong-type"), (changed(policy={"cool": 1}), "unknown-key"),
+        (changed(policy={"approval": {}}), "options"), (changed(policy=5), "wrong-type"), (changed(policy={"cool": 1}), "unknown-key"),
         (changed(policy={"cooldown": "soon"}), "options"), (changed(match_multiple_rules="yes"), "wrong-type"),
         ([{"name": "x"}], "missing-key"), ([BOOK, BOOK], "duplicate-name"), (changed(rules=BOOK["rules"] * 2), "duplicate-name"),
         (with_rule(name=""), "empty-name"), (with_rule(name="{{ nope }}"), "template"), (with_rule(enabled="no"), "wrong-type"),

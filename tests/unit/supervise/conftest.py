@@ -81,7 +81,7 @@ class Kit:
         self.intake = intake.Intake(self.store, lambda: self.now_us, lambda: 0, heard=evaluator.alerts.heard)
         self.world = reconciling.World(
             self.store, self.intake, secrets.Secrets(self.folder, {"T": fakes.TOKEN}), lambda: self.now_us, lambda: self.now_us,
-            self.decided, evaluator.alerts.heard, lambda level, text: self.said.append(f"{level} {text}"), self.folder,
+            self.decided, evaluator.alerts.heard, self.decider.look_at, lambda level, text: self.said.append(f"{level} {text}"), self.folder,
         )  # fmt: skip
         self.sender = self.asking()
         await self.decided(1)

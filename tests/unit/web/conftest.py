@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
-from healer import access, catalog, errors, intake, model, plugins, policy, secrets, store
+from healer import access, catalog, errors, intake, inventory, model, plugins, policy, secrets, store
 from healer import explain as explains
 from healer.daemon import standing, switching
 from healer.dispatch import attempts, wishes
@@ -72,6 +73,8 @@ class Room:
     reload_error: errors.HealerError | None = None
     dispatcher: Any = dataclasses.field(default_factory=Dispatcher)
     looked: int = 0
+    simulated: list[Any] = dataclasses.field(default_factory=list)
+    rules: list[Any] = dataclasses.field(default_factory=list)
     ahead_us: int = 0
     data_dir: pathlib.Path = pathlib.Path()
 
@@ -107,7 +110,7 @@ def revision() -> Any:
     """A project with one action, three sources and two controllers."""
     place = errors.Place("actions.yaml", 1)
     rulesets = {"alerts": ("restart", "clean"), "disks": ("clean",)}
-    activation = types.SimpleNamespace(name="web")
+    activation = types.SimpleNamespace(name="web", inventory="")
     restart = catalog.Entry(
         "restart_service", "script", "scripts/restart.sh", place,
         parameters={"service": {"type": "string"}, "force": {"type": "boolean", "default": False}, "internal": {"type": "string"}},
@@ -125,6 +128,10 @@ def revision() -> Any:
             {"restart_service": restart, "note": note}, {"service.down": "restart_service", "note.made": "note"}
         ),
         controllers={"local": None, "ansible": None},
+        default_controller="local",
+        ruleset_of=lambda rule: tuple(rule.split("/")[:2]),
+        resolve_target=resolve,
+        under=lambda _path: None,
         sources={
             "healer.api": source("healer.api"),
             "healer.events": types.SimpleNamespace(type="healer.events", options=None, subscribers=[("healer", "events")]),
@@ -135,6 +142,14 @@ def revision() -> Any:
             "locked": source("healer.webhook", path="locked", auth={"bearer": {"secret": "env:NOT_SET"}}),
         },
     )  # fmt: skip
+
+
+def resolve(controller: str, text: str) -> model.Target | inventory.Refusal:
+    """Of both controllers: web… is in the group web, db… in the group db."""
+    name = text.removeprefix("host:")
+    if controller in ("local", "ansible") and name[:2] in ("we", "db"):
+        return model.Target("host", name, name, groups=("web" if name[:2] == "we" else "db",))
+    return inventory.Refusal("no such host")
 
 
 class Clock:
@@ -160,8 +175,8 @@ async def make_keys(kept: store.Store) -> dict[str, str]:
 def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, folder: pathlib.Path) -> Services:
     """Services whose other rooms answer what the room says."""
 
-    async def reload(actor: str) -> dict[str, Any]:
-        room.reloads.append(actor)
+    async def reload(actor: str, preview: bool) -> dict[str, Any]:
+        room.reloads.append(f"{actor}?" if preview else actor)
         if room.reload_error is not None:
             raise room.reload_error
         return {"revision": "a" * 64, "short": "aaaaaaa", "changed": {}}
@@ -177,6 +192,10 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
 
     async def look_again() -> None:
         room.looked += 1
+
+    async def simulate(wanted: Any) -> dict[str, Any]:
+        room.simulated.append(wanted)
+        return {"event": {"id": wanted.event}, "rules": room.rules}
 
     def standing_of(_row: Any) -> policy.Standing:
         return policy.Standing(True, "active")
@@ -205,6 +224,7 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
         switch=switch,
         look_again=look_again,
         standing_of=standing_of,
+        simulate=simulate,
         wall=lambda: clock() + room.ahead_us,
     )
 
@@ -298,7 +318,8 @@ def _seed(tx: Any, run_id: str, state: str, more: dict[str, Any]) -> None:
         at_us, None, None, None, '{"conditions":[],"gates":[]}', "", "", 0, "{}",
     )  # fmt: skip
     for name in more.get("targets", ["host:web1"]):
-        tx.run("run_target_put", run_id, name, '{"groups":[],"inventory_name":"web1"}', action, state, "", "{}")
+        value = {"groups": more.get("groups", []), "inventory_name": "web1"}
+        tx.run("run_target_put", run_id, name, orjson.dumps(value).decode(), action, state, "", "{}")
     for number, (attempt_state, outcome, stdout) in enumerate(more.get("attempts", []), 1):
         token = f"{run_id}-{number}"
         tx.run("attempt_insert", run_id, number, token, '["host:web1"]', at_us, run_id)

@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from healer import access
+from healer import access, errors
 from healer.store import ownership
 from healer.web import auth, control
 
@@ -148,13 +148,17 @@ async def test_the_brake_lets_go_with_time() -> None:
 
 async def test_a_file_key_is_valid_beside_the_stored_ones(room: Any) -> None:
     keys = room.services.gate.keys
-    await keys.load({auth.digest("x" * 20): access.Principal.of("key:file", "readonly")})
+    keys.use(keys.directory, [file_key("x" * 20, "readonly")])
     assert (await room.ask("GET", "/runs", "x" * 20))[0] == 200
     assert (await room.ask("GET", "/runs"))[0] == 200
     await keys.load()
     assert (await room.ask("GET", "/runs", "x" * 20))[0] == 200
-    await keys.load({})
+    keys.use(keys.directory, [])
     assert (await room.ask("GET", "/runs", "x" * 20))[0] == 401
+
+
+def file_key(key: str, role: str, principal: str = "", name: str = "file") -> auth.FileKey:
+    return auth.FileKey(auth.digest(key), name, role, principal, errors.Place("keys", 3))
 
 
 async def over_socket(path: pathlib.Path, method: str, url: str, **more: Any) -> tuple[int, Any]:
@@ -213,3 +217,66 @@ def test_the_peer_is_known_on_uvloop_too(open_room: Callable[..., Any], tmp_path
 
 async def test_a_connection_of_the_port_is_no_local_shell(room: Any) -> None:
     assert (await room.ask("GET", "/status", None))[0] == 401
+
+
+PEOPLE = access.Directory(
+    {"oncall": access.Role("oncall", frozenset({"pause"}))}, {"ana": access.Person("ana", ("oncall",))}
+)
+
+
+async def test_whom_a_key_acts_as_is_made_once(room: Any) -> None:
+    """Each request asks; nothing is made for it."""
+    keys = room.services.gate.keys
+    keys.use(PEOPLE, [file_key("x" * 20, "", "ana")])
+    assert keys.find("x" * 20) is keys.find("x" * 20)
+    assert keys.user("root", local=True) is keys.user("root", local=True)
+    assert keys.user("mallory", local=False) is None
+
+
+async def test_other_roles_hold_at_once_and_for_stored_keys_too(room: Any) -> None:
+    keys = room.services.gate.keys
+    made = await room.ask("POST", "/keys", json={"name": "laptop", "role": "readonly"})
+    keys.use(PEOPLE, [file_key("x" * 20, "oncall", "ana")])
+    _, own = await room.ask("POST", "/keys", json={"name": "phone", "principal": "ana"})
+    assert (own["role"], own["principal"]) == (None, "ana")
+    for key in ("x" * 20, own["key"]):
+        assert (await room.ask("POST", "/pause", key, json={"scope": "all"}))[0] == 200
+    keys.use(access.Directory({}, PEOPLE.people), keys.files)
+    for key in ("x" * 20, own["key"]):
+        assert (await room.ask("POST", "/pause", key, json={"scope": "all"}))[0] == 403
+    assert (await room.ask("GET", "/runs", made[1]["key"]))[0] == 200
+
+
+async def test_keys_that_grant_nothing_are_told(room: Any) -> None:
+    keys = room.services.gate.keys
+    assert list(keys.idle()) == []
+    keys.use(
+        PEOPLE, [file_key("x" * 20, "oncal"), file_key("y" * 20, "ci", "bo", "tablet"), file_key("z" * 20, "", "ana")]
+    )
+    _, made = await room.ask("POST", "/keys", json={"name": "phone", "role": "oncall", "principal": "ana"})
+    assert [(one.message, str(one.place), one.severity, one.try_) for one in keys.idle()] == [
+        ("the key of file has the role 'oncal', which is not there: it grants nothing", "keys:3", "warning", "did you mean 'oncall'?"),
+        ("the key of tablet has the principal 'bo', which is not there: it grants nothing", "keys:3", "warning", "another word in its line"),
+    ]  # fmt: skip
+    keys.use(access.Directory(), [])
+    assert [(one.message, one.code, one.try_) for one in keys.idle()] == [
+        (f"the key {made['id']} (phone) has the {kind} {word!r}, which is not there: it grants nothing", "idle-key", f"healer keys revoke {made['id']}")
+        for kind, word in (("role", "oncall"), ("principal", "ana"))
+    ]  # fmt: skip
+    await room.ask("DELETE", f"/keys/{made['id']}")
+    assert list(keys.idle()) == []
+
+
+@pytest.mark.parametrize(("name", "shown"), [
+    ("ana", "ana"), ("CORP\\ana", "CORP\\ana"), ("ana@corp.example", "ana@corp.example"), ("host$", "host$"), ("7ana", "7ana"),
+    ("1000", "4321"), ("root = ana", "4321"), ("a b", "4321"), ("", "4321"),
+])  # fmt: skip
+def test_a_user_whose_name_could_be_another_actor_is_its_number(
+    monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+) -> None:
+    monkeypatch.setattr(
+        auth.pwd, "getpwuid", lambda _uid: pwd.struct_passwd((name, "x", 4321, 4321, "", "/", "/bin/sh"))
+    )
+    auth._user.cache_clear()
+    assert auth._user(4321) == shown
+    auth._user.cache_clear()

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from healer import access, errors
+from healer import errors
 from healer.web import auth, keyfiles
 
 HASH = hashlib.sha256(b"x").hexdigest()
@@ -18,27 +18,30 @@ HASH = hashlib.sha256(b"x").hexdigest()
 
 def test_both_files_are_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "admin").write_text("a" * 40 + "\n")
-    (tmp_path / "keys").write_text(f"# who\nci ci {HASH}\n\n  ana.b operator {'0' * 64} # laptop\n")
+    (tmp_path / "keys").write_text(
+        f"# who\nci ci {HASH}\n\n  ana.b operator {'0' * 64} # laptop\n"
+        f"laptop oncall {'1' * 64} ana\nphone - {'2' * 64} ana  # hers\n"
+    )
     found = keyfiles.read(tmp_path / "admin", tmp_path / "keys")
-    assert {(one.actor, one.role) for one in found.values()} == {
-        ("key:admin", "admin"),
-        ("key:ci", "ci"),
-        ("key:ana.b", "operator"),
-    }
-    assert found[auth.digest("x")].role == "ci"
-    assert found[auth.digest("a" * 40)].permissions >= {"keys.admin"}
+    assert [(one.digest, one.name, one.role, one.principal, str(one.place)) for one in found] == [
+        (auth.digest("x"), "ci", "ci", "", f"{tmp_path / 'keys'}:2"),
+        ("0" * 64, "ana.b", "operator", "", f"{tmp_path / 'keys'}:4"),
+        ("1" * 64, "laptop", "oncall", "ana", f"{tmp_path / 'keys'}:5"),
+        ("2" * 64, "phone", "", "ana", f"{tmp_path / 'keys'}:6"),
+        (auth.digest("a" * 40), "admin", "admin", "", str(tmp_path / "admin")),
+    ]
 
 
 def test_no_files_are_no_keys() -> None:
-    assert keyfiles.read(None, None) == {}
+    assert keyfiles.read(None, None) == []
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
         ("ci ci", "three words"),
-        (f"ci ci {HASH} more", "three words"),
-        (f"ci opperator {HASH}", "did you mean 'operator'?"),
+        (f"ci ci {HASH} ana more", "got 5"),
+        (f"ci - {HASH}", "whose roles"),
         ("ci ci hlr_abc_def", "SHA-256"),
         (f"c/i ci {HASH}", "cannot be a name"),
         (f"ci ci {HASH[:-1]}", "64 hexadecimal"),
@@ -79,11 +82,11 @@ def test_what_cannot_be_read(tmp_path: pathlib.Path) -> None:
 def test_any_bytes_are_keys_or_mistakes(tmp_path: pathlib.Path, data: bytes) -> None:
     path = tmp_path / "keys"
     path.write_bytes(data)
-    found: dict[str, access.Principal] = {}
+    found: list[auth.FileKey] = []
     mistakes: tuple[errors.Diagnostic, ...] = ()
     try:
         found = keyfiles.read(None, path)
     except errors.ConfigurationError as error:
         mistakes = error.diagnostics
     assert not (found and mistakes)
-    assert all(len(digest) == 64 for digest in found)
+    assert all(len(one.digest) == 64 for one in found)

@@ -9,6 +9,7 @@ import pytest
 
 import healer
 from healer import access, errors
+from healer.web import auth
 
 
 @pytest.mark.parametrize("state", ["starting", "ok", "paused", "stopping"])
@@ -42,6 +43,12 @@ async def test_reload_names_who_asked(room: Any) -> None:
     status, body = await room.ask("POST", "/reload", "operator")
     assert (status, body["short"]) == (200, "aaaaaaa")
     assert room.reloads == ["key:operator"]
+
+
+async def test_a_preview_of_a_reload_changes_nothing(room: Any) -> None:
+    status, _ = await room.ask("POST", "/reload", "operator", json={"preview": True})
+    assert (status, room.reloads) == (200, ["key:operator?"])
+    assert (await room.ask("POST", "/reload", "operator", json={"preview": "yes"}))[0] == 400
 
 
 async def test_a_reload_of_mistakes_tells_them_all(room: Any) -> None:
@@ -99,8 +106,11 @@ async def test_a_key_that_is_none_cannot_be_revoked(room: Any, given: str) -> No
 
 
 async def test_keys_of_files_are_listed_without_an_id(room: Any) -> None:
-    await room.services.gate.keys.load({"0" * 64: access.Principal.of("key:file", "ci")})
+    place = errors.Place("keys", 1)
+    files = [auth.FileKey("0" * 64, "file", "ci", "", place), auth.FileKey("1" * 64, "laptop", "", "ana", place)]
+    room.services.gate.keys.use(room.services.gate.keys.directory, files)
     _, listed = await room.ask("GET", "/keys")
-    first = listed["items"][0]
-    assert (first["id"], first["name"], first["role"], first["created_by"]) == (None, "file", "ci", "file")
-    assert len(listed["items"]) == len(access.ROLES) + 1
+    assert [(one["id"], one["name"], one["role"], one["principal"], one["created_by"]) for one in listed["items"][:2]] == [
+        (None, "file", "ci", None, "file"), (None, "laptop", None, "ana", "file"),
+    ]  # fmt: skip
+    assert len(listed["items"]) == len(access.ROLES) + 2

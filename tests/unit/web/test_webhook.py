@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from loguru import logger
 
 from healer.web import webhook
 
@@ -29,8 +30,22 @@ async def test_the_rest_is_kept_when_given(room: Any) -> None:
     (row,) = await room.rows()
     assert orjson.loads(row["body"]) == GOOD | {"dry_run": True, "controller_override": "ansible"}
     (record,) = [orjson.loads(one["record"]) for one in await room.records() if "override" in one["record"]]
-    assert record["actor"] == "key:admin"
-    assert record["controller"] == "ansible"
+    assert {name: record[name] for name in ("kind", "actor", "controller", "action", "target", "event_type", "dry_run")} == {
+        "kind": "override", "actor": "key:admin", "controller": "ansible", "action": "restart_service", "target": GOOD["target"],
+        "event_type": "service.down", "dry_run": True,
+    }  # fmt: skip
+
+
+async def test_another_controller_is_in_the_log(room: Any) -> None:
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="INFO")
+    await room.ask("POST", "/webhook", json=GOOD)
+    await room.ask("POST", "/webhook", json=GOOD | {"controller_override": "ansible"})
+    await room.ask("POST", "/webhook", "ci", json=GOOD | {"controller_override": "ansible"})
+    logger.remove(sink)
+    assert [one for one in said if "controller" in one and "403" not in one] == [
+        "key:admin sends restart_service to ansible in the place of its own controller"
+    ]
 
 
 @pytest.mark.parametrize(

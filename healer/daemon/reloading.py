@@ -1,0 +1,73 @@
+"""A reload: the project is read again in a child, all is made ready beside what holds, and one row makes it hold. Caller: the daemon."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from healer import errors, project, telemetry
+from healer.daemon import keys, rules, standing, status
+from healer.store import voiding
+
+if TYPE_CHECKING:
+    from healer.daemon import running
+
+
+async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> dict[str, Any]:
+    """All of it or nothing: what changed, and what is to be told. Raises `errors.ConfigurationError`, `errors.StoreFull`.
+
+    `preview`: only say it; nothing holds that did not before.
+
+    Keys in files lie beside the project: they are read again also where nothing of it has changed.
+    """
+    loaded = await project.load_in_child(
+        daemon.base, os.environ, daemon.options.overrides(), publish_to=daemon.data_dir, opened=daemon.options.vault
+    )
+    if loaded.revision is None or loaded.published is None:
+        telemetry.count("reloads_refused")
+        raise errors.ConfigurationError(loaded.diagnostics)
+    new, old = loaded.revision, daemon.revision
+    warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
+    warnings += [one.as_json() for one in project.unreadable(new, daemon.base, os.environ)]
+    known, file_keys = daemon.services.gate.keys, keys.of_files(daemon.base, new, os.environ)
+    given = keys.changed(known, new, file_keys)
+    if new.id == old.id and new.settings == old.settings and not daemon.decider.evaluator.ended:
+        idle = [] if preview else await keys.take(daemon.store, known, new, file_keys, actor)
+        return _answer(new, given, warnings + idle)
+    warnings += [one.as_json() for one in status.needs_restart(daemon.started_with, new.settings)]
+    made = standing.Standing(new, daemon.pause, new.settings.mode)
+    prepared = await rules.evaluator(daemon.store, new, made, daemon.decider.evaluator.alerts)
+    before, after = await rules.digests(daemon.decider.evaluator), await rules.digests(prepared)
+    changed = await status.difference(old, new, before, after)
+    if preview:
+        return _answer(new, changed | given | await _voids(daemon, made, actor, write=False), warnings)
+    controllers = rules.controllers(new, loaded.published, daemon.resolve)
+    daemon.prepared = {new.id: (new, prepared)}
+    # A row; if it cannot be written, nothing has changed.
+    await daemon.use(new, actor, changed, keys.holds(new.directory, file_keys))
+    daemon.take(new, loaded.published, controllers)
+    daemon.dispatcher.wake()  # what is queued is held to the limits of today
+    idle = keys.use(known, new, file_keys)
+    changed |= await _voids(daemon, made, actor, write=True)
+    await rules.gather(daemon.intake, new, old)
+    await daemon.supervisor.replace(rules.sources(new))
+    logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
+    return _answer(new, changed | given, warnings + idle)
+
+
+async def _voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, write: bool) -> dict[str, Any]:
+    """The requests for a person's word that mean something else by the new files; `write`: they end."""
+    found: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        unit = voiding.Void(made.of_run, after, write=write, actor=actor)
+        piece: voiding.Found = await (daemon.store.insist(unit) if write else daemon.store.submit(unit))
+        found += piece.items
+        after = piece.last
+    return {"approvals": {"void": [one["approval"] for one in found]}} if found else {}
+
+
+def _answer(new: project.Revision, changed: dict[str, Any], told: list[dict[str, object]]) -> dict[str, Any]:
+    return {"revision": new.id, "short": new.short, "changed": changed, "diagnostics": told}

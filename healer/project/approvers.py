@@ -1,0 +1,124 @@
+"""Approvals that name what is not there: a role that nobody can have, more people than there are. Caller: `loading`.
+
+Looks at the files as written, so that each mistake is told where it stands: `healer.yaml` (policies and defaults), the catalog's
+entries, and the `policy:` of rulesets and rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from healer import access, catalog, config, errors, wording
+from healer.project import git, revision, settings
+
+SHOWN_MAX: Final = 20
+
+
+class Approvers:
+    """The roles and people of `healer.yaml`."""
+
+    def __init__(self, main: config.Document | None, read: settings.Read, names: Collection[str]) -> None:
+        """`names`: of the catalog's actions."""
+        written = main.value.get("roles") if main is not None and isinstance(main.value, config.Map) else None
+        own = map(str, written) if isinstance(written, config.Map) else read.settings.roles
+        self._roles = [*access.ROLES, *own]
+        self._people: dict[str, tuple[str, ...]] = {
+            name: tuple(one.roles) for name, one in read.settings.principals.items()
+        }
+        self._names = names
+        self._main = main
+        self._read = read
+
+    def settings(self) -> list[errors.Diagnostic]:
+        """`healer.yaml`: its policies and its defaults; and what is wrong with those that a variable or a flag sets."""
+        if self._main is not None and isinstance(value := self._main.value, config.Map):
+            policies, defaults = value.get("policies"), value.get("defaults")
+            for one in policies if isinstance(policies, config.Seq) else ():
+                self.check(self._main, one)
+            self.check(self._main, defaults.get("run_action") if isinstance(defaults, config.Map) else None)
+        asked = self._read.settings.defaults.run_action.approval
+        places = [self._read.set_by[key] for key in self._read.set_by if key.startswith("defaults.run_action.approval")]
+        if asked is None or not places:
+            return []
+        unknown = [role for one in asked.any_ for role in one.roles if role not in self._roles]
+        told = [("unknown-role", _unknown(role), self._near(role)) for role in unknown]
+        if asked.then is not None and asked.then not in self._names:
+            told.append(("unknown-action", _no_action(asked.then), errors.nearest(asked.then, self._names)))
+        return [errors.Diagnostic(code, message, errors.Place(places[0]), try_=try_) for code, message, try_ in told]
+
+    def ruleset(self, document: config.Document, value: config.Map) -> None:
+        """The `policy:` of a ruleset and of its rules."""
+        rules = value.get("rules")
+        for one in (value, *(rules if isinstance(rules, config.Seq) else ())):
+            self.check(document, one.get("policy") if isinstance(one, config.Map) else None)
+
+    def check(self, document: config.Document, value: Any) -> None:
+        """What a mapping says under `approval`."""
+        asked = value.get("approval") if isinstance(value, config.Map) else None
+        then = asked.get("then") if isinstance(asked, config.Map) else None
+        if isinstance(asked, config.Map) and isinstance(then, str) and then and then not in self._names:
+            near = errors.nearest(then, self._names)
+            document.error("unknown-action", _no_action(then), asked.values_at.get("then"), near)
+        thresholds = asked.get("any") if isinstance(asked, config.Map) else None
+        for one in thresholds if isinstance(thresholds, config.Seq) else ():
+            roles = one.get("roles") if isinstance(one, config.Map) else None
+            if isinstance(roles, config.Seq):
+                self._threshold(document, one, roles)
+
+    def _threshold(self, document: config.Document, one: config.Map, roles: config.Seq) -> None:
+        known = True
+        for role, at in zip(roles, roles.items_at, strict=True):
+            if isinstance(role, str) and role not in self._roles:
+                document.error("unknown-role", _unknown(role), at, self._near(role))
+                known = False
+        want = one.get("approve", 1)
+        if not (known and self._people and isinstance(want, int)):
+            return
+        able = [name for name, own in self._people.items() if any(role in roles for role in own)]
+        if len(able) < want:
+            names = f"only {', '.join(able)} have one" if able else "nobody of principals has one"
+            message = f"{want} of {_roles(roles)} are wanted, and {names}: nothing would ever be approved by this"
+            at = one.values_at.get("approve") or roles.mark
+            document.warning("too-few-approvers", message, at, "give more people of principals such a role")
+
+    def _near(self, role: str) -> str:
+        return errors.nearest(role, self._roles) or f"known: {', '.join(self._roles[:SHOWN_MAX])}"
+
+
+def authored(
+    read: settings.Settings, actions: catalog.Catalog, on: Iterable[revision.Activation], files: Collection[str]
+) -> list[str]:
+    """The rulebooks whose authors are wanted: none where no approval excludes them."""
+    run_action = read.defaults.run_action
+    said = [one.layer() for one in read.policies] + [one.gates for one in actions.entries.values()]
+    rulesets = [ruleset for each in on for ruleset in each.rulesets]
+    said += [one.policy for one in rulesets] + [rule.policy for one in rulesets for rule in one.rules]
+    excluded = [one["approval"].get("exclude") or () for one in said if one.get("approval")]
+    excluded += [run_action.approval_exclude, (run_action.approval and run_action.approval.exclude) or ()]
+    if not any("author" in one for one in excluded):
+        return []
+    return sorted({one.file for one in on if one.file in files and one.file.isprintable()})
+
+
+def without_author(state: git.Git | None, files: Iterable[str]) -> list[errors.Diagnostic]:
+    """Tell of rulebooks whose author is not known, though an approval excludes it."""
+    known = dict(state.authors) if state is not None else {}
+    message = "an approval excludes the author of its last change, who is not known: nobody is left out for that"
+    try_ = "commit it, and have who changed it under git: of principals"
+    return [
+        errors.Diagnostic("unknown-author", message, errors.Place(file), "hint", try_=try_)
+        for file in files if file not in known
+    ]  # fmt: skip
+
+
+def _no_action(name: str) -> str:
+    return f"then: no action is named {wording.shown(name)}"
+
+
+def _unknown(role: str) -> str:
+    return f"no role is named {wording.shown(role)}"
+
+
+def _roles(roles: config.Seq) -> str:
+    return "the role " + " or ".join(map(str, roles))

@@ -1,0 +1,63 @@
+"""What a change of the files does to requests for a person's word: those that mean something else now are void.
+
+Callers: the daemon's reload, which shows them before (`write=False`), and ends them once the new files hold. Small pieces: each request is
+looked at with the rules of today.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from healer import telemetry
+from healer.store import seeing
+from healer.store.transaction import Transaction, dumps
+
+AT_ONCE: Final = 50
+WHY: Final = "what would run is not what was asked for any more"
+
+
+@dataclasses.dataclass(slots=True)
+class Found:
+    """Requests that are void: id, run, rule, action, targets. `last`: where the next piece goes on; None: there are no more."""
+
+    items: list[dict[str, Any]]
+    last: str | None
+
+
+class Void:
+    """The next requests, by id, that are not what they were under `standing_of`. `write`: they end."""
+
+    weight = 5
+
+    def __init__(self, standing_of: seeing.StandingOf, after: str = "", *, write: bool, actor: str = "daemon") -> None:
+        self.standing_of = standing_of
+        self.after = after
+        self.write = write
+        self.actor = actor
+
+    def apply(self, tx: Transaction) -> Found:
+        """One piece."""
+        rows = tx.all("approvals_open_after", self.after, AT_ONCE)
+        found = Found([], rows[-1][0] if len(rows) == AT_ONCE else None)
+        for approval, run, digest, author in rows:
+            row = seeing.run_row(tx, run)
+            if seeing.digest_of(tx, row, self.standing_of(row), author) == digest:
+                continue
+            told = {key: row[key] for key in ("rule", "action", "targets")}
+            found.items.append({"approval": approval, "run": run, **told})
+            if self.write:
+                self._end(tx, row)
+        return found
+
+    def _end(self, tx: Transaction, row: seeing.RunRow) -> None:
+        run = row["id"]
+        tx.must(
+            "run_move", "void", row["reason"], dumps({"summary": WHY}), tx.now_us, tx.now_us, run, "awaiting_approval",
+            what=run, old=row["state"], new="void",
+        )  # fmt: skip
+        tx.audit(
+            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="void",
+            reason=row["reason"], detail=WHY,
+        )  # fmt: skip
+        telemetry.count("approvals_void")

@@ -1,0 +1,94 @@
+"""What follows where nobody approves a run in time: the action that its approval names, as a rung of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from healer import policy
+from healer.policy import limits
+from healer.store import deciding
+
+S = 1_000_000
+FREE = policy.Limits(timeout_s=10, attempts=3, cooldown_s=0)
+ALERT = [("am", "k", 1, True)]
+
+
+def rung(name: str, after_ms: int) -> dict[str, Any]:
+    return {
+        "name": name, "kind": "script", "subject": f"scripts/{name}.sh", "controller": "here", "parameters": {}, "idempotent": False,
+        "timeout_ms": 10_000, "after_ms": after_ms, "extra": {},
+    }  # fmt: skip
+
+
+def word(firing: bool, opens: bool = False) -> deciding.AlertWord:
+    return deciding.AlertWord("am", "k", 1, firing, opens, 10**12, "Disk", "web1", "critical", "full")
+
+
+def only(kit: Any) -> Any:
+    (claimed,) = kit.claim().claimed
+    return claimed
+
+
+def state(kit: Any, run: str) -> tuple[str, str]:
+    found: tuple[str, str] = kit.rows("SELECT state, reason FROM run WHERE id = ?", run)[0]
+    return found
+
+
+def run_of(kit: Any, action: str) -> str:
+    return str(kit.rows("SELECT id FROM run WHERE action = ?", action)[0][0])
+
+
+ASKED = dataclasses.replace(
+    FREE,
+    approvals=(limits.Approval((limits.Threshold("one", ("ops",), 1, 1),), then="page"),),
+    approval_expires_s=60,
+)
+
+
+def expires(kit: Any, extra: dict[str, Any], *, resolved: bool = False) -> str:
+    """A run that nobody approves in its time; its id."""
+    asked = kit.asked("k", limits=ASKED, alerts=ALERT, lifecycle=True, extra=extra)
+    kit.decide(asked, alerts=[word(True, opens=True)])
+    assert state(kit, asked.candidate.run)[:2] == ("awaiting_approval", "needs_approval")
+    if resolved:
+        kit.decide(alerts=[word(False)])
+    kit.now_us += 61 * S
+    kit.decide(look=True)
+    return str(asked.candidate.run)
+
+
+def test_where_nobody_approves_it_in_time_another_action_is_tried(kit: Any) -> None:
+    run = expires(kit, {"expired": [rung("page", 0)], "escalate": [rung("reboot", 0)]})
+    assert state(kit, run)[0] == "expired"
+    kit.decide(look=True)
+    claimed = only(kit)
+    assert (claimed.run["action"], claimed.targets, claimed.run["after"]) == ("page", ["host:web1"], run)
+    kit.finish(claimed, "failed")
+    kit.decide(look=True)
+    assert kit.rows("SELECT rung, action FROM run ORDER BY rung") == [(0, "clean"), (1, "page")]
+    assert kit.verify().ok
+
+
+def test_nothing_is_tried_where_the_alert_is_resolved_or_nothing_is_named(kit: Any) -> None:
+    run = expires(kit, {"expired": [rung("page", 0)]}, resolved=True)
+    assert state(kit, run)[0] == "withdrawn"
+    assert kit.rows("SELECT count(*) FROM run") == [(1,)]
+
+
+def test_without_a_name_nothing_follows_on_an_expiry(kit: Any) -> None:
+    assert state(kit, expires(kit, {"escalate": [rung("reboot", 0)]}))[0] == "expired"
+    assert kit.rows("SELECT count(*) FROM run") == [(1,)]
+
+
+def test_what_was_to_be_tried_waits_while_a_repeat_asks_people_anew(kit: Any) -> None:
+    run = expires(kit, {"expired": [rung("page", 0)]})
+    kit.decide(kit.asked("k", limits=ASKED, alerts=ALERT, lifecycle=True), alerts=[word(True)])
+    assert state(kit, run)[0] == "awaiting_approval"
+    kit.decide(look=True)
+    assert state(kit, run_of(kit, "page"))[:2] == ("deferred", "chain")
+    kit.now_us += 61 * S
+    kit.decide(look=True)
+    kit.decide(look=True)
+    assert only(kit).run["action"] == "page"
+    assert kit.rows("SELECT count(*) FROM run WHERE action = 'page'") == [(1,)]

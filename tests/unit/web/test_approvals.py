@@ -1,0 +1,204 @@
+"""`/approvals`: what waits for a person's word, and who may say it: people count, and roles as far as they hold for the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import pwd
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from healer import access, errors, policy
+from healer.policy import approvals, limits
+from healer.store import ownership, seeing, transaction
+from healer.web import auth, control
+
+RUN = "r-" + "a" * 26
+ME = pwd.getpwuid(os.getuid()).pw_name
+WEB = access.Role("oncall", frozenset({"approvals.decide", "runs.read"}), access.Scope(("web/*",), ("group:web",)))
+DB = access.Role("dba", frozenset({"approvals.decide"}), access.Scope(("db/*",)))
+
+
+def asking(want: int, *roles: str) -> limits.Approval:
+    return limits.Approval((limits.Threshold("some people", roles, want, 1),), ("requester",))
+
+
+@pytest.fixture
+async def asked(room: Any, seed: Any) -> Any:
+    """`await asked(Approval, requester)`: a run on a web host waits for that; the request is `a-1`."""
+
+    async def ask(approval: limits.Approval, requester: str = "rule:web/alerts/restart") -> None:
+        await seed(room, RUN, "awaiting_approval", reason="blast_radius", groups=["web"])
+
+        def apply(tx: Any) -> None:
+            digest = seeing.digest_of(tx, seeing.run_row(tx, RUN), policy.Standing(True, "active"), None)
+            text = transaction.dumps(approvals.as_json([approval]))
+            tx.run("approval_insert", "a-1", RUN, "blast_radius", digest, text, requester, None, 1, None)
+
+        await seed.do(room, apply)
+
+    return ask
+
+
+def people(room: Any, *found: access.Person, **keys: tuple[str, str]) -> None:
+    """These people are there, and keys of files by their name: (role, principal)."""
+    place = errors.Place("keys", 1)
+    files = [
+        auth.FileKey(auth.digest(f"key-{name:0<20}"), name, role, person, place)
+        for name, (role, person) in keys.items()
+    ]
+    room.services.gate.keys.use(
+        access.Directory({one.name: one for one in (WEB, DB)}, {one.name: one for one in found}), files
+    )
+    room.keys |= {name: f"key-{name:0<20}" for name in keys}
+
+
+async def says(room: Any, key: str, word: str = "approve") -> tuple[int, Any]:
+    answer: tuple[int, Any] = await room.ask("POST", f"/approvals/a-1/{word}", key, json={"reason": "looked at it"})
+    return answer
+
+
+async def test_a_request_with_what_people_said(room: Any, asked: Any) -> None:
+    await asked(asking(2, "approver", "oncall"))
+    people(room, access.Person("ana", ("oncall", "approver")), laptop=("", "ana"))
+    assert await says(room, "laptop") == (200, {"id": "a-1", "run": RUN, "state": "open", "stood": False})
+    status, body = await room.ask("GET", "/approvals/a-1", "readonly")
+    assert status == 200
+    assert body["needs"] == [
+        {"approval": 1, "name": "some people", "roles": ["approver", "oncall"], "have": 1, "want": 2, "reject": 1}
+    ]
+    assert body["exclude"] == ["requester"]
+    (review,) = body["reviews"]
+    assert {name: review[name] for name in ("person", "roles", "approves", "reason")} == {
+        "person": "ana", "roles": ["oncall", "approver"], "approves": True, "reason": "looked at it",
+    }  # fmt: skip
+    (item,) = (await room.ask("GET", "/approvals", "readonly"))[1]["items"]
+    assert item.items() <= body.items()
+
+
+async def test_two_keys_of_one_person_are_one_word(room: Any, asked: Any) -> None:
+    await asked(asking(2, "approver"))
+    people(
+        room, access.Person("ana", ("approver",)), laptop=("", "ana"), phone=("approver", "ana"), bo=("approver", "")
+    )
+    assert (await says(room, "laptop"))[1]["state"] == "open"
+    assert (await says(room, "phone"))[1] == {"id": "a-1", "run": RUN, "state": "open", "stood": True}
+    assert (await says(room, "bo"))[1]["state"] == "approved"
+    records = [json.loads(one["record"]) for one in await room.records()]
+    assert [(one["actor"], one["roles"]) for one in records if one["kind"] == "review"] == [
+        ("key:laptop = ana", ["approver"]), ("key:bo", ["approver"]),
+    ]  # fmt: skip
+
+
+async def test_who_asked_by_another_key_does_not_approve(room: Any, asked: Any) -> None:
+    await asked(asking(1, "approver"), "key:phone = ana")
+    people(room, access.Person("ana", ("approver",)), laptop=("", "ana"))
+    status, body = await says(room, "laptop")
+    assert (status, body["code"]) == (403, "may-not-approve")
+    assert "you asked for it" in body["detail"]
+
+
+async def test_roles_count_where_they_hold(room: Any, asked: Any) -> None:
+    """A role for another ruleset lets nobody decide, nor does it count beside one that does."""
+    await asked(asking(1, "dba"))
+    people(room, access.Person("cy", ("dba",)), access.Person("di", ("dba", "oncall")), cy=("", "cy"), di=("", "di"))
+    status, body = await says(room, "cy")
+    assert (status, body["code"]) == (403, "forbidden")
+    assert body["detail"] == (
+        "key:cy = cy has the permission approvals.decide only for rulesets db/*, and this is about the ruleset web/alerts, the target "
+        "host:web1, the action restart_service"
+    )
+    status, body = await says(room, "di")
+    assert (status, body["code"]) == (403, "may-not-approve")
+    assert "a role like dba is wanted, yours is oncall" in body["detail"]
+    assert (await room.ask("GET", "/approvals/a-1"))[1]["reviews"] == []
+
+
+async def test_an_own_role_counts_for_a_threshold_that_names_it(room: Any, asked: Any) -> None:
+    await asked(asking(1, "oncall"))
+    people(room, access.Person("ana", ("readonly", "oncall")), laptop=("", "ana"))
+    assert (await says(room, "laptop"))[1]["state"] == "approved"
+
+
+async def test_a_role_that_was_taken_out_counts_no_more(room: Any, asked: Any) -> None:
+    await asked(asking(2, "oncall"))
+    people(room, access.Person("ana", ("oncall",)), laptop=("", "ana"), old=("oncall", ""))
+    assert (await says(room, "laptop"))[0] == 200
+    room.services.gate.keys.use(access.Directory({}, {"ana": access.Person("ana")}), room.services.gate.keys.files)
+    for key in ("laptop", "old"):
+        status, body = await says(room, key)
+        assert (status, body["code"]) == (403, "forbidden")
+
+
+# --- the shell of this host -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def shell(room: Any, tmp_path: pathlib.Path) -> AsyncIterator[Any]:
+    """`await shell(method, path)`: a request over the control socket, by the user that runs the tests."""
+    owned = ownership.Ownership(tmp_path)
+    owned.take()
+    bound = control.ControlSocket(tmp_path / "control.sock", owned)
+    await room.listening.unix(bound.socket)
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    async def ask(method: str, path: str, **more: Any) -> tuple[int, Any]:
+        connector = aiohttp.UnixConnector(control.reach(folder, "control.sock"))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, f"http://x{path}", **more) as answer,
+        ):
+            return answer.status, await answer.json()
+
+    yield ask
+    await room.listening.stop_accepting()
+    os.close(folder)
+    bound.close()
+    owned.release()
+
+
+async def test_a_shell_of_nobody_in_particular_decides_nothing(room: Any, asked: Any, shell: Any) -> None:
+    """Though root and the daemon's own user may all else."""
+    await asked(asking(1, "approver", "admin"))
+    for word in ("approve", "reject"):
+        status, body = await shell("POST", f"/approvals/a-1/{word}")
+        assert (status, body["code"]) == (403, "may-not-approve")
+        assert body["try"].startswith(f"principals: {{NAME: {{os: {ME}, roles: [approver]}}}} in healer.yaml")
+    assert (await room.ask("GET", "/approvals/a-1"))[1]["reviews"] == []
+    assert (await shell("POST", "/pause", json={"scope": "all"}))[0] == 200
+
+
+async def test_a_shell_of_somebody_is_theirs(room: Any, asked: Any, shell: Any) -> None:
+    await asked(asking(2, "oncall"))
+    people(room, access.Person("ana", ("oncall",), os=ME), laptop=("", "ana"))
+    assert (await shell("POST", "/approvals/a-1/approve"))[1]["state"] == "open"
+    assert (await says(room, "laptop"))[1]["stood"] is True
+    assert (await room.ask("GET", "/approvals/a-1"))[1]["reviews"][0]["person"] == "ana"
+    (record,) = [found for one in await room.records() if (found := json.loads(one["record"]))["kind"] == "review"]
+    assert (record["actor"], record["roles"]) == (f"os:{ME} = ana", ["admin", "oncall"])
+    assert (await shell("GET", "/keys"))[0] == 200
+
+
+async def test_who_asked_in_the_shell_before_it_was_theirs_does_not_approve(room: Any, asked: Any, shell: Any) -> None:
+    await asked(asking(1, "oncall"), f"os:{ME}")
+    people(room, access.Person("ana", ("oncall",), os=ME), laptop=("", "ana"))
+    for status, body in (await shell("POST", "/approvals/a-1/approve"), await says(room, "laptop")):
+        assert (status, body["code"]) == (403, "may-not-approve")
+
+
+async def test_another_user_of_this_host_has_the_roles_of_a_person(room: Any, asked: Any, shell: Any) -> None:
+    await asked(asking(1, "oncall"))
+    room.services.gate._local_uids = frozenset()
+    status, body = await shell("GET", "/runs")
+    assert (status, body["code"]) == (403, "forbidden")
+    assert body["try"].startswith(f"principals: {{NAME: {{os: {ME}, roles: [operator]}}}} in healer.yaml")
+    people(room, access.Person("ana", ("oncall",), os=ME))
+    assert (await shell("GET", "/runs"))[0] == 200
+    assert (await shell("POST", "/reload"))[1]["code"] == "forbidden"
+    assert (await shell("POST", "/approvals/a-1/approve"))[1]["state"] == "approved"
+    people(room)
+    assert (await shell("GET", "/runs"))[0] == 403
