@@ -265,6 +265,8 @@ def _insert_run(
         at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
         candidate.lane, turn, dumps(dict(candidate.labels)),
     )  # fmt: skip
+    if decision.state == "awaiting_approval" or (decision.state == "simulated" and not decision.would):
+        tx.run("plan_want", candidate.run, at_us)
     for source, key, cycle, firing in asked.alerts:
         tx.run("run_alert_insert", candidate.run, source, key, cycle, int(firing))
 

@@ -12,10 +12,8 @@ CREATE TABLE plan (
 CREATE INDEX plan_wanted ON plan (asked_us, run) WHERE state = 'wanted';
 CREATE INDEX plan_content ON plan (hash) WHERE hash IS NOT NULL;
 
--- A run that a gate would have held is planned by nobody: it would not have run.
-CREATE TRIGGER run_wants_plan AFTER INSERT ON run
-    WHEN new.state = 'awaiting_approval' OR (new.state = 'simulated' AND coalesce(json_extract(new.explanation, '$.would'), '') = '')
-    BEGIN INSERT INTO plan (run, state, asked_us) VALUES (new.id, 'wanted', new.changed_us); END;
+-- A run that a gate would have held is planned by nobody: it would not have run. Of a new run `asking` says it: a trigger on INSERT would make
+-- each decision half as slow again, since SQLite keeps a journal of every such statement.
 CREATE TRIGGER run_wants_plan_again AFTER UPDATE OF state ON run
     WHEN new.state <> old.state
      AND (new.state = 'awaiting_approval' OR (new.state = 'simulated' AND coalesce(json_extract(new.explanation, '$.would'), '') = ''))

@@ -1,5 +1,8 @@
 -- Plans of runs: what their controllers would do.
 
+-- name: plan_want
+INSERT INTO plan (run, state, asked_us) VALUES (?, 'wanted', ?);
+
 -- name: plans_wanted
 -- Those that are to be made, of runs that wait for a person before others, the oldest first.
 SELECT p.run, p.asked_us FROM plan p JOIN run r ON r.id = p.run WHERE p.state = 'wanted'
