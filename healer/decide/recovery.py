@@ -31,7 +31,7 @@ SHORT: Final = 60
 VERSION: Final = 1
 PAST_REPLAY_MAX: Final = 200_000
 """So many rows are replayed for an explanation at most."""
-SLICE_S: Final = 0.005
+SLICE_S: Final = 0.002
 TIME_MAX_US: Final = 253_402_300_799_000_000
 """The end of the year 9999: a later one is no time that could be shown."""
 RulesOf = Callable[[str], Awaitable[evaluating.Evaluator | None]]
