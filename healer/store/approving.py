@@ -136,9 +136,9 @@ class Review:
         return Reviewed(self.approval, run, state)
 
     def _go(self, tx: Transaction, row: seeing.RunRow, standing: policy.Standing) -> Reviewed:
-        run = row["id"]
-        tx.must(
-            "run_move", "queued", "", dumps({"summary": f"approved by {self.actor}"}), tx.now_us, None, run, "awaiting_approval",
+        run, told = row["id"], dumps({"summary": f"approved by {self.actor}"})
+        tx.must(  # the wait for a person, which has an end of its own, does not count for `defer_for`
+            "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
             what=run, old=row["state"], new="queued",
         )  # fmt: skip
         budgets.spend(tx, seeing.candidate_of(row, standing), tx.now_us)

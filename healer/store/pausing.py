@@ -163,12 +163,13 @@ def _resumed(tx: Transaction, scope: str, what: str) -> int:
 
 
 def _to_a_person(tx: Transaction, scope: str, revision: int) -> int:
-    """What a scope covers that was decided by another revision and may begin by itself may do so no more. How many runs."""
+    """What a scope covers that was decided by another revision and may begin by itself may do so no more; so what follows on what is under
+    way. How many runs wait."""
     mark = {"scope": in_words(scope), "revision": revision}
     found = [row for row in tx.all("runs_of_before", revision) if tx.rules.covers(scope, row[1], row[2])]
-    for run, _, _, extra in found:
+    for run, _, _, extra, _ in found:
         tx.run("run_extra_set", dumps(loads(extra) | {seeing.CHANGED: mark}), run)
-    return len(found)
+    return sum(not under_way for *_, under_way in found)
 
 
 def _paused(tx: Transaction, scope: str) -> list[Any]:

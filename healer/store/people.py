@@ -148,7 +148,9 @@ class Resolve:
         row = _unknown_row(tx, self.run)
         summary = finishing.by_person(f"resolved as {self.state}", self.actor, self.reason)
         ends: list[tuple[int, str]] = []
-        for number, token, state, _ in tx.all("attempts_under_way", self.run):
+        ender = ""
+        for number, token, state, by in tx.all("attempts_under_way", self.run):
+            ender = ender or by or ""
             if state == "unknown":
                 self._attempt(tx, number, summary)
                 tx.run("lock_release", token)
@@ -170,6 +172,8 @@ class Resolve:
         number, token = ends[-1] if ends else (None, None)
         _audit_resolved(tx, row, self.state, finishing.Asked(self.actor, self.reason), attempt=number, token=token)
         _tell_breaker(tx, row, self.state)
+        if self.state == "failed" and not ender:
+            following.escalate(tx, row, loads(row["extra"]))
         return Asked(self.state)
 
     def _budgets(self, tx: Transaction, ends: list[tuple[int, str]]) -> None:
@@ -236,30 +240,32 @@ class Settle:
         finishing.targets_ended(tx, self.run, targets, outcome, tx.now_us)
         tx.run("run_targets_cancel", self.run)
         ender = finishing.asked_to_end(tx, self.run, self.number)
-        state = self._end(tx, row, ender)
+        state, reason = self._end(tx, row, ender)
         asked = self.asked or ender or finishing.Asked("daemon", "")
         _audit_resolved(
             tx, row, state, asked, attempt=self.number, token=self.token, found=outcome.state, summary=outcome.summary,
             exit_code=outcome.exit_code, stdout=kept.stdout.hash, stderr=kept.stderr.hash,
         )  # fmt: skip
-        _tell_breaker(tx, row, state)
+        _tell_breaker(tx, row, state, verified=reason == "verified")
         if outcome.facts is not None:
             handing.on(tx, row, outcome.facts)
+        if ender is None and state in ("failed", "timed_out"):
+            following.escalate(tx, row, loads(row["extra"]))
         return Asked(state)
 
-    def _end(self, tx: Transaction, row: asking.RunRow, ender: finishing.Asked | None) -> model.RunState:
-        """The run's state now. A success that only its controller has seen is verified, as any."""
+    def _end(self, tx: Transaction, row: asking.RunRow, ender: finishing.Asked | None) -> tuple[model.RunState, str]:
+        """The run's state and reason now. A success that only its controller has seen is verified, as any."""
         state, reason, summary = finishing.end_of_run(self.outcome, ender)
         extra = loads(row["extra"])
         if state == "succeeded" and ender is None and following.is_verified_later(row, extra):
             if following.begin(tx, row, extra, summary):
-                return "verifying"
+                return "verifying", ""
             reason = "verified"
         tx.must(
             "run_move", state, reason, dumps({"summary": summary}), tx.now_us, tx.now_us, self.run, "unknown",
             what=self.run, old=row["state"], new=state,
         )  # fmt: skip
-        return state
+        return state, reason
 
 
 class Release:
@@ -337,9 +343,9 @@ def not_unknown(run: str, state: str) -> NotUnknown:
     return NotUnknown(f"healer runs {step} {run[:_SHORT]}", run=run, state=state)
 
 
-def _tell_breaker(tx: Transaction, row: asking.RunRow, state: str) -> None:
+def _tell_breaker(tx: Transaction, row: asking.RunRow, state: str, *, verified: bool = False) -> None:
     """Unknown counted as a failure already: only a success is news."""
-    breaking.ended(tx, row, state if state == "succeeded" else "cancelled")
+    breaking.ended(tx, row, state if state == "succeeded" else "cancelled", verified=verified)
 
 
 def _audit_resolved(

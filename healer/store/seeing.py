@@ -55,7 +55,7 @@ def view_of(
         attempts_made=tx.one("attempts_made", run)[0] if held is not None else 0,
         resolved_us=resolved_us(tx, run, candidate.lifecycle),
         deferred_us=held[2] if state in WAITING else None,
-        last_ended=_last_ended(tx, candidate),
+        last_ended=_last_ended(tx, candidate, state),
         locked_by=_locked_by(tx, candidate.targets),
         running_daemon=sum(running.values()),
         running_controller=running.get(candidate.controller, 0),
@@ -281,12 +281,14 @@ def _lane_held_by(tx: Transaction, candidate: policy.Candidate) -> str:
     return str(found[0]) if found else ""
 
 
-def _last_ended(tx: Transaction, candidate: policy.Candidate) -> dict[str, tuple[int, str]]:
+def _last_ended(tx: Transaction, candidate: policy.Candidate, state: Any) -> dict[str, tuple[int, str]]:
+    """What a cooldown counts from. Retries, and what is done once more, are of one decision: for them its own effect is no other one."""
     if not candidate.limits.cooldown_s:
         return {}
+    own = candidate.run if state in WAITING and tx.one("decision_began", candidate.run)[0] else ""
     found = {}
     for target in candidate.targets:
-        row = tx.one("last_ended", target, candidate.action)
+        row = tx.one("last_ended", target, candidate.action, own)
         if row is not None:
             found[target] = (row[0], row[1])
     return found

@@ -133,15 +133,25 @@ def _targets_apart(seen: simulating.Seen, let_go: dict[str, int]) -> Iterator[st
 
 
 def cooldown_holds(seen: simulating.Seen) -> Iterator[str]:
-    """A cooldown from the end of the last effect of an action on a target is kept; clock jumps lose none."""
+    """A cooldown from the end of the last effect of an action on a target is kept; clock jumps lose none.
+
+    What one decision led to (retries, once more) is one: for it the effects of others count.
+    """
     let_go = _let_go(seen)
-    last: dict[tuple[str, str], world.Effect] = {}
+    others: dict[tuple[str, str], list[world.Effect]] = collections.defaultdict(list)
     for one in _effects(seen):
         plain_s, critical_s = COOLDOWN_S.get(one.job.action, (0, 0))
         wanted_us = (critical_s if one.run and one.run["severity"] == 0 else plain_s) * US
         for target in one.targets:
-            before = last.get((one.job.action, target))
-            last[(one.job.action, target)] = one
+            before = next(
+                (
+                    other
+                    for other in reversed(others[one.job.action, target])
+                    if _decision_of(other) != _decision_of(one)
+                ),
+                None,
+            )
+            others[one.job.action, target].append(one)
             if (
                 before is None
                 or before.token in let_go
@@ -151,6 +161,12 @@ def cooldown_holds(seen: simulating.Seen) -> Iterator[str]:
                 continue
             if one.begin_us - before.end_us < wanted_us:
                 yield f"{one.token}: {one.job.action} on {target} {(one.begin_us - before.end_us) / US} s after {before.token}"
+
+
+def _decision_of(effect: world.Effect) -> tuple[str, int]:
+    """The run, and the turn of its decision."""
+    assert effect.row is not None
+    return effect.job.run_id, int(effect.row["turn"])
 
 
 def _claims(seen: simulating.Seen) -> list[dict[str, Any]]:

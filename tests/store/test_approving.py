@@ -62,6 +62,17 @@ def test_it_waits_until_as_many_people_as_wanted_have_approved(kit: Any) -> None
     assert kit.verify().ok
 
 
+def test_the_wait_for_a_person_is_no_wait_of_the_runs_own(kit: Any) -> None:
+    """Its request has an end of its own; for `defer_for` counts what it waits for from the approval on."""
+    slow = dataclasses.replace(ASKING, defer_for_s=600, max_age_s=300)
+    approval = asks(kit, limits=slow)
+    kit.now_us += 1700 * S
+    says(kit, approval, "key:ana")
+    assert says(kit, approval, "key:bo").state == "approved"
+    assert kit.rows("SELECT deferred_us FROM run") == [(None,)]
+    assert len(kit.claim().claimed) == 1
+
+
 def test_one_rejection_that_is_enough_ends_it(kit: Any) -> None:
     approval = asks(kit)
     says(kit, approval, "key:ana")

@@ -184,7 +184,8 @@ def approved_twice(make_kit: Any, folder: pathlib.Path) -> None:
 def any_state(patch: faults.Patch) -> None:
     """A word counts whatever state request and run are in."""
     faults.statement("approval_find", names.load()["approval_find"].replace("state,", "'open' AS state,"))(patch)
-    faults.statement("run_move", names.load()["run_move"].replace("AND state = ?", "AND ? <> ''"))(patch)
+    for name in ("run_move", "run_decide_again"):
+        faults.statement(name, names.load()[name].replace("AND state = ?", "AND ? <> ''"))(patch)
 
 
 def approved_late(make_kit: Any, folder: pathlib.Path) -> None:

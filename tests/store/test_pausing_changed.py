@@ -325,6 +325,26 @@ def test_its_next_rung_is_asked_about_at_its_time(kit: Any) -> None:
     assert state(kit, rung) == ("awaiting_approval", "rule_changed")
 
 
+def test_what_is_under_way_goes_on_but_what_follows_on_it_is_asked_about(kit: Any) -> None:
+    """Its retry, its next try by a stop, its rung: they are of the rule of then."""
+    once_more = {"retries": {"times": 1, "delay_ms": 5000}}
+    one, two = decided(kit, "one", extra=once_more), decided(kit, "two", extra=PAGE)
+    first, second = kit.claim().claimed
+    until_it_changes(kit)
+    changes(kit)
+    assert "asked" not in kit.record("resume")
+    for attempt in (first, second):
+        kit.finish(attempt, "failed")
+    ((rung,),) = kit.rows("SELECT id FROM run WHERE rung = 1")
+    kit.now_us += 60 * S
+    kit.decide(look=True)
+    assert claimed(kit) == []
+    assert state(kit, one) == state(kit, rung) == ("awaiting_approval", "rule_changed")
+    assert state(kit, two)[0] == "failed"
+    assert approve(kit, one) == "approved"
+    assert claimed(kit) == [one]
+
+
 def test_the_next_step_is_asked_about_once_the_one_before_it_is_over(kit: Any) -> None:
     until_it_changes(kit)
     first = asked(kit, "one")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import orjson
 import pytest
 
 from healer import errors, model, policy
-from healer.store import finishing, people
+from healer.store import deciding, finishing, people
 
 S = 1_000_000
 WIDE = policy.Limits(timeout_s=10)
@@ -47,6 +48,41 @@ def test_a_person_says_how_it_ended(kit: Any, state: Any) -> None:
     assert (kept["actor"], kept["old"], kept["state"], kept["detail"]) == ("key:ana", "unknown", state, "looked at it")
     assert (kept["attempt"], kept["token"], kept["targets"]) == (1, claimed.token, ["host:a", "host:b"])
     assert kit.verify().ok
+
+
+PAGE = {
+    "escalate": [
+        {
+            "name": "page", "kind": "script", "subject": "scripts/page.sh", "controller": "here", "parameters": {}, "idempotent": False,
+            "timeout_ms": 10_000, "after_ms": 0, "extra": {},
+        }
+    ]
+}  # fmt: skip
+
+
+def turns_out_to_have_failed(kit: Any, claimed: Any, who: str) -> None:
+    run = claimed.run["id"]
+    if who == "a person":
+        resolve(kit, run, "failed")
+    else:
+        kit.do(people.Settle(claimed.token, run, claimed.number, model.Outcome("failed", "exit 1", 1), output(kit)))
+
+
+@pytest.mark.parametrize("who", ["a person", "its controller"])
+def test_what_turns_out_to_have_failed_escalates(kit: Any, who: str) -> None:
+    turns_out_to_have_failed(kit, kit.unknown(extra=PAGE), who)
+    kit.decide(look=True)
+    assert kit.only().run["action"] == "page"
+
+
+@pytest.mark.parametrize("who", ["a person", "its controller"])
+def test_what_a_person_wanted_to_end_does_not(kit: Any, who: str) -> None:
+    kit.decide(kit.asked("k", limits=WIDE, extra=PAGE))
+    claimed = kit.only()
+    kit.do(people.Cancel(claimed.run["id"], actor="key:bo", reason="the wrong host"))
+    kit.finish(claimed, "unknown")
+    turns_out_to_have_failed(kit, claimed, who)
+    assert kit.rows("SELECT count(*) FROM run") == [(1,)]
 
 
 def test_a_repeat_of_the_alert_tries_again_what_was_resolved_as_failed(kit: Any) -> None:
@@ -242,6 +278,23 @@ def test_so_has_what_a_start_found_after_a_crash(kit: Any) -> None:
     kit.do(finishing.TakeUp(claimed.token, run, claimed.number))
     kit.finish(claimed)
     assert kit.state_of(run)[0] == "verifying"
+
+
+def test_one_whose_alert_is_resolved_meanwhile_is_verified_and_closes_its_breaker(kit: Any) -> None:
+    word = deciding.AlertWord("am", "k", 1, True, True, 10**12, "Disk", "web1", "critical", "full")
+    braked = policy.Limits(timeout_s=10, breakers=(policy.limits.Breaker(1, 1800, 600),))
+    verified = {"verify": {"within_ms": 60_000}}
+    kit.decide(
+        kit.asked("k", limits=braked, alerts=[("am", "k", 1, True)], lifecycle=True, extra=verified), alerts=[word]
+    )
+    claimed = kit.only()
+    kit.finish(claimed, "unknown")
+    assert kit.record("breaker_opened")["failures"] == 1
+    kit.decide(alerts=[dataclasses.replace(word, firing=False, opens=False)])
+    run = claimed.run["id"]
+    kit.do(people.Settle(claimed.token, run, 1, model.Outcome("succeeded", "exit 0", 0), output(kit)))
+    assert kit.state_of(run) == ("succeeded", "verified")
+    assert kit.record("breaker_closed")["failures"] == 0
 
 
 def test_what_ended_while_a_person_ended_it_has_not(kit: Any) -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from healer import model, policy
-from healer.store import finishing
+from healer.store import finishing, people
 
 S = 1_000_000
 FREE = policy.Limits(timeout_s=10, lock_targets=False)
@@ -54,6 +54,41 @@ def test_a_failed_one_is_tried_again_after_its_delay(kit: Any) -> None:
     ]
     assert [one["detail"] for one in kit.audit() if one["kind"] == "transition"] == ["retry 1 of 2", "retry 2 of 2"]
     assert kit.verify().ok
+
+
+COOL = policy.Limits(timeout_s=10, cooldown_s=600, attempts=3)
+
+
+def test_a_cooldown_is_between_decisions_and_holds_no_retry_of_one(kit: Any) -> None:
+    kit.decide(kit.asked("k", limits=COOL, extra=TWICE))
+    for _ in range(3):
+        kit.finish(only(kit), "failed")
+        kit.now_us += 5 * S
+    assert state(kit)[0] == "failed"
+    kit.decide(kit.asked("k", limits=COOL, extra=TWICE))
+    assert kit.rows("SELECT state, reason FROM run") == [("deferred", "cooldown")]
+    kit.now_us += 595 * S
+    kit.decide(look=True)
+    assert only(kit).number == 4
+
+
+def test_a_retry_waits_for_the_cooldown_of_what_another_run_did_meanwhile(kit: Any) -> None:
+    kit.decide(kit.asked("k", limits=COOL, extra=TWICE))
+    kit.finish(only(kit), "failed")
+    kit.decide(kit.asked("other", limits=policy.Limits(timeout_s=10)))
+    kit.finish(only(kit), "succeeded")
+    kit.now_us += 5 * S
+    assert kit.claim().claimed == []
+    assert kit.rows("SELECT state, reason FROM run ORDER BY seq LIMIT 1") == [("deferred", "cooldown")]
+
+
+def test_what_a_person_wants_once_more_does_not_wait_for_its_own_cooldown(kit: Any) -> None:
+    kit.decide(kit.asked("k", limits=COOL))
+    claimed = only(kit)
+    kit.finish(claimed, "unknown")
+    kit.now_us += 60 * S
+    kit.do(people.Resolve(claimed.run["id"], "queued", actor="key:ana", reason="it died half way"))
+    assert only(kit).number == 2
 
 
 @pytest.mark.parametrize("end", ["succeeded", "timed_out", "cancelled", "unknown"])

@@ -157,9 +157,10 @@ SELECT id, rule, controller, severity, created_us FROM run WHERE state = 'deferr
 SELECT id, rule, controller FROM run WHERE state = 'queued';
 
 -- name: runs_of_before
--- What waits and may go on without a person, and was decided by another revision.
-SELECT id, rule, controller, extra FROM run
-WHERE (state IN ('deferred', 'queued') OR (state = 'awaiting_approval' AND reason = 'no_fresh_sign')) AND revision <> ?;
+-- What may go on without a person, also as a retry, a wave or a rung of what is under way, and was decided by another revision.
+SELECT id, rule, controller, extra, state IN ('running', 'verifying', 'unknown') FROM run
+WHERE (state IN ('deferred', 'queued', 'running', 'verifying', 'unknown') OR (state = 'awaiting_approval' AND reason = 'no_fresh_sign'))
+    AND revision <> ?;
 
 -- name: run_extra_set
 UPDATE run SET extra = ? WHERE id = ?;

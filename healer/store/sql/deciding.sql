@@ -165,9 +165,15 @@ SELECT target, value FROM run_target WHERE run = ? AND state <> 'left_out' ORDER
 SELECT target, value FROM run_target WHERE run = ?;
 
 -- name: last_ended
--- The end of the last effect of an action on a target, and of which run.
-SELECT ended_us, run FROM run_target WHERE target = ? AND action = ? AND ended_us IS NOT NULL
+-- The end of the last effect of an action on a target, and of which run; but for one run ('': none).
+SELECT ended_us, run FROM run_target WHERE target = ? AND action = ? AND ended_us IS NOT NULL AND run <> ?
 ORDER BY ended_us DESC LIMIT 1;
+
+-- name: decision_began
+-- Whether an attempt of the run's last decision has begun.
+SELECT EXISTS (
+    SELECT 1 FROM attempt a JOIN run r ON r.id = a.run
+    WHERE a.run = ? AND a.purpose = 'effect' AND a.turn = r.turn AND a.started_us IS NOT NULL);
 
 -- name: attempts_made
 -- How often it was decided to try, and something took effect or may have: retries and waves of one decision have one turn. Two that
