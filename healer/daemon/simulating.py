@@ -17,7 +17,7 @@ from healer import engine, model
 from healer.decide import evaluating, outlook
 from healer.dispatch import planning
 from healer.explain import ahead, plans
-from healer.store import asking, journal, seeing, simulating
+from healer.store import asking, candidates, journal, simulating
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -136,6 +136,6 @@ async def _plan(planner: planning.Planner, rules: list[dict[str, Any]], would: s
         one["plan"] = plan
 
 
-async def _planned(planner: planning.Planner, run: seeing.RunRow, would: simulating.Simulated) -> dict[str, Any]:
+async def _planned(planner: planning.Planner, run: candidates.RunRow, would: simulating.Simulated) -> dict[str, Any]:
     made = await planner.made(run, would.targets[run["id"]])
     return plans.shown(made.state, made.detail, made.content, seconds=round(made.seconds, 3))

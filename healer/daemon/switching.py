@@ -15,7 +15,7 @@ from healer import dispatch, errors, project, store
 from healer.daemon import meanings, standing
 from healer.decide import evaluating
 from healer.dispatch import wishes
-from healer.store import deciding, pausing, seeing
+from healer.store import candidates, deciding, pausing
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -32,7 +32,7 @@ class Switch:
 
     def __init__(
         self, opened: store.Store, dispatcher: dispatch.Dispatcher, people: wishes.Wishes, held: standing.PauseFile, *,
-        revision: Callable[[], project.Revision], evaluator: Callable[[], evaluating.Evaluator], standing_of: seeing.StandingOf,
+        revision: Callable[[], project.Revision], evaluator: Callable[[], evaluating.Evaluator], standing_of: candidates.StandingOf,
         clock: Callable[[], int], look_again: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._store = opened

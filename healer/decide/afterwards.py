@@ -11,7 +11,7 @@ from typing import Any
 
 from healer import catalog, errors, model, policy, project, templates
 from healer.decide.firing import Fired
-from healer.store import seeing
+from healer.store import candidates
 
 Problems = list[policy.Problem]
 
@@ -91,7 +91,7 @@ def _rung(
     own: Problems = list(_out_of_reach(revision, made, targets))
     extra = of(revision, standing, fired, entry, made["parameters"], targets, own, rung=True)
     if own:
-        extra[seeing.PROBLEMS] = [dataclasses.asdict(problem) for problem in own]
+        extra[candidates.PROBLEMS] = [dataclasses.asdict(problem) for problem in own]
     return {**made, "after_ms": round(wanted["after"] * 1000), "extra": extra}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from healer import errors, model, plugins, secrets
 from healer.dispatch import output
-from healer.store import asking, seeing, transaction
+from healer.store import asking, candidates, transaction
 
 Ender = Literal["", "stop", "person", "pause", "silence"]
 """Who asked for an attempt's end: nobody, the daemon's stop, a person, a pause that it did not begin before, its own deadline."""
@@ -168,7 +168,7 @@ class Maker:
 
     def _given(self, parameters: Any, extra: Any) -> dict[str, Any]:
         """Parameters and the rest with the secrets that were taken out of them. Raises `errors.SecretUnavailable`."""
-        for ours in seeing.NOT_GIVEN:
+        for ours in candidates.NOT_GIVEN:
             extra.pop(ours, None)
         given: dict[str, Any] = {"parameters": parameters, "extra": extra}
         for path, reference in extra.pop("secrets", ()):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from healer import access, errors, model, policy, telemetry
 from healer.policy import approvals
-from healer.store import budgets, following, seeing
+from healer.store import budgets, candidates, following
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -33,12 +33,12 @@ def request(
     tx: Transaction, run: str, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing
 ) -> None:
     """A run waits for a person from now on: the thresholds of this moment are frozen into the request."""
-    row = seeing.run_row(tx, run)
+    row = candidates.run_row(tx, run)
     number = tx.one("approval_count", run)[0] + 1
     approval = "a-" + model.short_hash(f"{run}/{number}")[:12]
     author = standing.author if "author" in approvals.exclusions(asked.approvals) else None
     tx.run(
-        "approval_insert", approval, run, decision.reason, seeing.digest_of(tx, row, standing, author),
+        "approval_insert", approval, run, decision.reason, candidates.digest_of(tx, row, standing, author),
         dumps(approvals.as_json(asked.approvals)), row["actor"], author, tx.now_us, decision.look_at_us,
     )  # fmt: skip
     tx.audit(
@@ -70,7 +70,7 @@ class Review:
     weight = 2
 
     def __init__(
-        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: seeing.StandingOf
+        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: candidates.StandingOf
     ) -> None:  # fmt: skip
         self.approval = approval
         self.word = word
@@ -112,17 +112,17 @@ class Review:
         outcome = approvals.outcome(asked, reviews)
         if outcome == "open":
             return Reviewed(self.approval, run, "open")
-        row = seeing.run_row(tx, run)
+        row = candidates.run_row(tx, run)
         if outcome == "rejected":
             return self._end(
                 tx, row, "rejected", f"rejected by {self.actor}" + (f": {self.reason}" if self.reason else "")
             )
         standing = self.standing_of(row)
-        if seeing.digest_of(tx, row, standing, author) != digest:
+        if candidates.digest_of(tx, row, standing, author) != digest:
             return self._end(tx, row, "void", "what would run is not what was asked for any more")
         return self._go(tx, row, standing)
 
-    def _end(self, tx: Transaction, row: seeing.RunRow, state: model.RunState, summary: str) -> Reviewed:
+    def _end(self, tx: Transaction, row: candidates.RunRow, state: model.RunState, summary: str) -> Reviewed:
         run = row["id"]
         tx.must(
             "run_move", state, "", dumps({"summary": summary}), tx.now_us, tx.now_us, run, "awaiting_approval",
@@ -135,13 +135,13 @@ class Review:
         telemetry.count(f"approvals_{state}")
         return Reviewed(self.approval, run, state)
 
-    def _go(self, tx: Transaction, row: seeing.RunRow, standing: policy.Standing) -> Reviewed:
+    def _go(self, tx: Transaction, row: candidates.RunRow, standing: policy.Standing) -> Reviewed:
         run, told = row["id"], dumps({"summary": f"approved by {self.actor}"})
         tx.must(  # the wait for a person, which has an end of its own, does not count for `defer_for`
             "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
             what=run, old=row["state"], new="queued",
         )  # fmt: skip
-        budgets.spend(tx, seeing.candidate_of(row, standing), tx.now_us)
+        budgets.spend(tx, candidates.candidate_of(row, standing), tx.now_us)
         following.queue_attempt(tx, run, tx.now_us)
         tx.audit(
             "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="queued",

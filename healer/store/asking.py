@@ -14,8 +14,9 @@ from typing import Any, Final
 from healer import model, policy, telemetry
 from healer.audit import records
 from healer.policy import gates
-from healer.store import approving, budgets, following, seeing
-from healer.store.seeing import RunRow, StandingOf, candidate_of, run_row, view_of
+from healer.store import approving, budgets, candidates, following, seeing
+from healer.store.candidates import RunRow, StandingOf, candidate_of, run_row
+from healer.store.seeing import view_of
 from healer.store.transaction import Transaction, dumps, loads
 
 __all__ = ["Ask", "RunRow", "StandingOf", "ask", "candidate_of", "look_again", "run_row", "view_of"]
@@ -241,7 +242,7 @@ def transition_audit(tx: Transaction, row: RunRow, decision: policy.Decision, ac
 def _extra(asked: Ask) -> str:
     """What the run's row keeps beside: also what is not valid, which a gate before `validity` may have hidden for now."""
     kept = [dataclasses.asdict(problem) for problem in asked.candidate.problems]
-    return dumps(asked.extra | ({seeing.PROBLEMS: kept} if kept else {}))
+    return dumps(asked.extra | ({candidates.PROBLEMS: kept} if kept else {}))
 
 
 def _insert_run(
@@ -261,7 +262,7 @@ def _insert_run(
         "run_insert", candidate.run, decision.state, decision.shown[0], dumps(dict(decision.shown[1])), seq, candidate.rule,
         candidate.action, asked.action_index, "upstream" if candidate.upstream else "catalog", asked.kind, dumps(asked.subject),
         candidate.controller, dumps(asked.parameters), _extra(asked), int(asked.idempotent), int(candidate.dry_run),
-        seeing.limits_text(candidate.limits), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
+        candidates.limits_text(candidate.limits), asked.severity, candidate.depth, asked.actor, revision, candidate.event_us, at_us, at_us,
         at_us if waits else None, decision.look_at_us if waits else None, ended_us, explanation, candidate.after,
         candidate.lane, turn, dumps(dict(candidate.labels)),
     )  # fmt: skip
@@ -276,7 +277,7 @@ def _refresh(tx: Transaction, asked: Ask, seq: int, revision: int, turn: int) ->
     candidate = asked.candidate
     tx.run(
         "run_refresh", seq, candidate.action, asked.kind, dumps(asked.subject), candidate.controller, dumps(asked.parameters),
-        _extra(asked), int(asked.idempotent), int(candidate.dry_run), seeing.limits_text(candidate.limits), asked.severity, revision,
+        _extra(asked), int(asked.idempotent), int(candidate.dry_run), candidates.limits_text(candidate.limits), asked.severity, revision,
         candidate.event_us, candidate.after, candidate.lane, turn, dumps(dict(candidate.labels)), candidate.run,
     )  # fmt: skip
     tx.run("run_targets_clear", candidate.run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from healer import policy, telemetry
-from healer.store import seeing
+from healer.store import candidates, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 BAD: Final = ("failed", "timed_out", "unknown")
@@ -19,7 +19,7 @@ def limits_of(text: str) -> tuple[policy.limits.Breaker, ...]:
     return policy.Limits.from_json(loads(text)).breakers
 
 
-def ended(tx: Transaction, row: seeing.RunRow, state: str, *, verified: bool = False) -> None:
+def ended(tx: Transaction, row: candidates.RunRow, state: str, *, verified: bool = False) -> None:
     """An attempt of the run ended so; what waits for its trial is looked at."""
     limits = limits_of(row["limits"])
     if not limits:

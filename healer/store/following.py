@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from healer import model, policy, telemetry
 from healer.policy import reasons
-from healer.store import breaking, seeing
+from healer.store import breaking, candidates, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 VERIFY: Final = "verify"
@@ -60,7 +60,7 @@ def without_done(tx: Transaction, candidate: policy.Candidate) -> policy.Candida
     return dataclasses.replace(candidate, targets=left) if left else candidate
 
 
-def goes_on(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> bool:
+def goes_on(tx: Transaction, row: candidates.RunRow, extra: dict[str, Any]) -> bool:
     """Whether another wave follows on one that has ended; else what is left is not touched any more."""
     if "ramp" not in extra or not wave(tx, row["id"], extra):
         return False
@@ -85,12 +85,12 @@ def summed_up(tx: Transaction, run: str, state: model.RunState, summary: str) ->
 # --- verification -------------------------------------------------------------------------------------------------------------
 
 
-def is_verified_later(row: seeing.RunRow, extra: dict[str, Any]) -> bool:
+def is_verified_later(row: candidates.RunRow, extra: dict[str, Any]) -> bool:
     """Whether a success of the run counts only once it is verified."""
     return bool(extra.get(VERIFY)) and not row["dry_run"]
 
 
-def begin(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], summary: str) -> bool:
+def begin(tx: Transaction, row: candidates.RunRow, extra: dict[str, Any], summary: str) -> bool:
     """running (or unknown) → verifying, until its time is over. False: its alert is resolved already, and that is all that is asked."""
     wanted, run = extra[VERIFY], row["id"]
     if "action" not in wanted and seeing.resolved_us(tx, run, row["lifecycle"]) is not None:
@@ -114,7 +114,7 @@ def begin(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], summary: s
     return True
 
 
-def again(tx: Transaction, row: seeing.RunRow, number: int) -> str:
+def again(tx: Transaction, row: candidates.RunRow, number: int) -> str:
     """The check of this number never began and is made again; its token. That a pause held it is kept: its time is to begin anew."""
     token = queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us)
     if tx.one("check_began", row["id"], number)[1] == "paused":
@@ -123,7 +123,7 @@ def again(tx: Transaction, row: seeing.RunRow, number: int) -> str:
 
 
 def queue(
-    tx: Transaction, row: seeing.RunRow, action: dict[str, Any], not_before_us: int, *, before: bool = False
+    tx: Transaction, row: candidates.RunRow, action: dict[str, Any], not_before_us: int, *, before: bool = False
 ) -> str:
     """The next attempt at seeing whether it helped, or (`before`) whether it is still needed; its token."""
     run = row["id"]
@@ -136,14 +136,14 @@ def queue(
     return f"{run}-{number}"
 
 
-def ask_sign(tx: Transaction, row: seeing.RunRow) -> str:
+def ask_sign(tx: Transaction, row: candidates.RunRow) -> str:
     """Nobody has said for long that the run is needed: the action that verifies it looks, unless it does already. The attempt's token."""
     if tx.all("checks_open", row["id"]):
         return ""
     return queue(tx, row, loads(row["extra"])[VERIFY]["action"], tx.now_us, before=True)
 
 
-def waits_for_sign(row: seeing.RunRow) -> bool:
+def waits_for_sign(row: candidates.RunRow) -> bool:
     """Whether the run waits for what a look at its targets says."""
     return bool(row["state"] == "deferred" and row["reason"] == NO_SIGN)
 
@@ -154,7 +154,7 @@ def sign_came(tx: Transaction, source: str, key: str) -> None:
         tx.run("run_sign_came", tx.now_us, run)
 
 
-def as_check(row: seeing.RunRow) -> seeing.RunRow:
+def as_check(row: candidates.RunRow) -> candidates.RunRow:
     """The run's row as the action that verifies it: what an attempt of that is made of."""
     extra = loads(row["extra"])
     action = extra[VERIFY]["action"]
@@ -169,12 +169,12 @@ def as_check(row: seeing.RunRow) -> seeing.RunRow:
     }  # fmt: skip
 
 
-def is_check(row: seeing.RunRow) -> bool:
+def is_check(row: candidates.RunRow) -> bool:
     """Whether a row is that of a check, as `as_check` makes it."""
     return row.get("purpose") == VERIFY
 
 
-def checked(tx: Transaction, row: seeing.RunRow, number: int, outcome: model.Outcome) -> None:
+def checked(tx: Transaction, row: candidates.RunRow, number: int, outcome: model.Outcome) -> None:
     """An attempt of the verifying action ended: it helped, it is asked again, or its time is over.
 
     The last one begins at the very end of the time. One that the daemon's own stop ended (`cancelled`; who cancels the run ends it) says
@@ -206,7 +206,7 @@ def _says_nothing(tx: Transaction, run: str, outcome: model.Outcome, since_us: i
     return outcome.state == "cancelled" or untold
 
 
-def look(tx: Transaction, row: seeing.RunRow) -> str:
+def look(tx: Transaction, row: candidates.RunRow) -> str:
     """A run that is verified: its alert may be resolved, or its time over. The state that it has then."""
     extra = loads(row["extra"])
     wanted = extra.get(VERIFY, {})
@@ -222,7 +222,7 @@ def look(tx: Transaction, row: seeing.RunRow) -> str:
     return "failed"
 
 
-def end(tx: Transaction, row: seeing.RunRow, state: model.RunState, summary: str) -> None:
+def end(tx: Transaction, row: candidates.RunRow, state: model.RunState, summary: str) -> None:
     """verifying → succeeded or failed, which is when its breaker learns of it and the next rung begins."""
     run, reason = row["id"], "verified" if state == "succeeded" else "not_verified"
     tx.must(
@@ -243,7 +243,7 @@ def end(tx: Transaction, row: seeing.RunRow, state: model.RunState, summary: str
 # --- escalation -------------------------------------------------------------------------------------------------------------
 
 
-def escalate(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> str:
+def escalate(tx: Transaction, row: candidates.RunRow, extra: dict[str, Any]) -> str:
     """The next rung: a run that waits for its time, and that this one goes on failing. Its id; '' where there is none (any more)."""
     rungs = extra.get("escalate")
     if not rungs or row["dry_run"]:
@@ -251,7 +251,7 @@ def escalate(tx: Transaction, row: seeing.RunRow, extra: dict[str, Any]) -> str:
     return _next(tx, row, extra, rungs[0], rungs[1:], "rung")
 
 
-def expired(tx: Transaction, row: seeing.RunRow) -> None:
+def expired(tx: Transaction, row: candidates.RunRow) -> None:
     """Nobody has said a word in time: what its approvals name for that case is tried, if the alert still fires."""
     extra = loads(row["extra"])
     for number, rung in enumerate([] if row["dry_run"] else extra.get(EXPIRED, [])):
@@ -259,13 +259,15 @@ def expired(tx: Transaction, row: seeing.RunRow) -> None:
 
 
 def _next(
-    tx: Transaction, row: seeing.RunRow, extra: dict[str, Any], rung: dict[str, Any], rest: list[Any], mark_of_id: str
+    tx: Transaction, row: candidates.RunRow, extra: dict[str, Any], rung: dict[str, Any], rest: list[Any], mark_of_id: str
 ) -> str:  # fmt: skip
     """A rung as a run of its own, once for each run and mark."""
     run = "r-" + model.short_hash(f"{row['id']}\x1f{mark_of_id}")
     if not rung or tx.one("run_state", run) is not None:
         return ""
-    mark = {seeing.CHANGED: extra[seeing.CHANGED]} if seeing.CHANGED in extra else {}  # it is of the same decision
+    mark = (
+        {candidates.CHANGED: extra[candidates.CHANGED]} if candidates.CHANGED in extra else {}
+    )  # it is of the same decision
     made = {**rung["extra"], **({"escalate": rest} if rest else {}), **mark}
     limits = policy.Limits(timeout_s=rung["timeout_ms"] / 1000).as_json()
     not_before_us, left = tx.now_us + rung["after_ms"] * _MS, reasons.span(rung["after_ms"] / 1000)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import model, policy, telemetry
-from healer.store import budgets, reader, scopes, seeing
+from healer.store import budgets, candidates, reader, scopes, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 PREVIEWED: Final = 200
@@ -168,7 +168,7 @@ def _to_a_person(tx: Transaction, scope: str, revision: int) -> int:
     mark = {"scope": in_words(scope), "revision": revision}
     found = [row for row in tx.all("runs_of_before", revision) if tx.rules.covers(scope, row[1], row[2])]
     for run, _, _, extra, _ in found:
-        tx.run("run_extra_set", dumps(loads(extra) | {seeing.CHANGED: mark}), run)
+        tx.run("run_extra_set", dumps(loads(extra) | {candidates.CHANGED: mark}), run)
     return sum(not under_way for *_, under_way in found)
 
 
@@ -268,7 +268,7 @@ class Preview:
 
     weight = 1
 
-    def __init__(self, scope: str, standing_of: seeing.StandingOf, ahead: Ahead) -> None:
+    def __init__(self, scope: str, standing_of: candidates.StandingOf, ahead: Ahead) -> None:
         self.scope = scope
         self.standing_of = standing_of
         self.ahead = ahead
@@ -279,9 +279,9 @@ class Preview:
         rows = [(run, (severity, created_us, run)) for run, _, _, severity, created_us in _paused(tx, self.scope)]
         left = [(run, place) for run, place in rows if ahead.last is None or place > ahead.last]
         for run, place in left[:PREVIEWED]:
-            row = seeing.run_row(tx, run)
+            row = candidates.run_row(tx, run)
             standing = self.standing_of(row)
-            candidate = seeing.candidate_of(row, standing)
+            candidate = candidates.candidate_of(row, standing)
             view = seeing.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
             view = dataclasses.replace(view, paused=standing.paused or seeing.paused(tx, candidate, but=self.scope))
             view = ahead.before(candidate, view, tx.now_us)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, Final, Literal
 
 from healer import telemetry
-from healer.store import journal, seeing
+from healer.store import candidates, journal
 from healer.store.transaction import Transaction, dumps
 
 STATES: Final = ("simulated", "awaiting_approval")
@@ -19,7 +19,7 @@ class Wanted:
     """A plan that is to be made: the run's row, and its targets as `targets_of_run` gives them."""
 
     asked_us: int
-    run: seeing.RunRow
+    run: candidates.RunRow
     targets: list[dict[str, Any]]
 
 
@@ -46,7 +46,7 @@ class Take:
         if skipped := tx.run("plans_skip", tx.now_us, self.why, kept):
             telemetry.count("plans_skipped", skipped)
         return [
-            Wanted(asked_us, seeing.run_row(tx, run), tx.named("targets_of_run", run))
+            Wanted(asked_us, candidates.run_row(tx, run), tx.named("targets_of_run", run))
             for run, asked_us in waiting[: self.count]
         ]  # fmt: skip
 

@@ -5,37 +5,23 @@ Callers: `asking` (T2), `claiming` (T3), `people`.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import hashlib
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import model, policy
 from healer.policy import brakes, gates, labels
-from healer.store import budgets, scopes
-from healer.store.transaction import Transaction, dumps, loads, placeholders
+from healer.store import budgets, candidates, scopes
+from healer.store.transaction import Transaction, loads, placeholders
 
-RunRow = dict[str, Any]
 Alert = tuple[str, str, int, bool]
 """(source, key, cycle, whether it fired) of a run's alert."""
 
-StandingOf = Callable[[RunRow], policy.Standing]
-"""What holds for a run now, from its row: pure, called inside transactions."""
-
 _LAST_TURN: Final = 1 << 62
 _US: Final = 1_000_000
-PROBLEMS: Final = "problems"
-"""In the `extra` of a run: what was not valid when it was decided."""
-CHANGED: Final = "rule_changed"
-"""In it too: what a pause covered that ended since this was changed (`scope`), and the number of the revision that did (`revision`)."""
-NOT_GIVEN: Final = (PROBLEMS, CHANGED)
-"""What no controller gets of it."""
 HELD: Final = ("deferred", "awaiting_approval")
 """States in which a gate holds a run."""
 WAITING: Final = (*HELD, "queued")
-LIMITS_KEPT: Final = 256
 
 
 def view_of(
@@ -76,7 +62,7 @@ def view_of(
         storm_limit=standing.storm,
         before_people=tx.one("runs_before_people")[0] if standing.approvals_max is not None else 0,
         approvals_max=standing.approvals_max,
-        approved=held is not None and _approved(tx, run, standing),
+        approved=state in WAITING and candidates.approved(tx, run, standing),
         last_word_us=(last_word := _last_word_us(tx, candidate, state)),
         check_untold=last_word is not None and bool(candidate.check) and _is_untold(tx, run, last_word),
     )
@@ -299,100 +285,3 @@ def _locked_by(tx: Transaction, targets: Sequence[str]) -> dict[str, str]:
         return {}
     sql = f"SELECT target, run FROM lock WHERE target IN ({placeholders(targets)})"
     return dict(tx.connection.execute(sql, list(targets)).fetchall())
-
-
-def run_row(tx: Transaction, run: str) -> RunRow:
-    """The run's row by column name, with its targets, their groups, and the labels of its alert."""
-    cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
-    row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
-    targets = tx.all("run_targets_in", run)
-    return row | {
-        "targets": [name for name, _ in targets],
-        "groups": {name: tuple(loads(value)["groups"]) for name, value in targets},
-        "labels": loads(row["labels"]),
-        "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
-    }
-
-
-def _problems(row: RunRow, extra: Mapping[str, Any]) -> list[policy.Problem]:
-    """What was not valid when it was decided; a target that is left out for that is none of its any more."""
-    found = [policy.Problem(**one) for one in extra.get(PROBLEMS, ())]
-    return [one for one in found if not one.target or one.target in row["targets"]]
-
-
-def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
-    """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
-    held = _limits(row["limits"])
-    if standing.limits is not None:
-        held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
-    extra = loads(row["extra"])
-    return policy.Candidate(
-        run=row["id"],
-        rule=row["rule"],
-        action=row["action"],
-        controller=row["controller"],
-        targets=tuple(row["targets"]),
-        event_us=row["event_us"],
-        limits=held,
-        upstream=row["flavor"] == "upstream",
-        enabled=standing.enabled,
-        dry_run=bool(row["dry_run"]) or standing.dry_run,
-        mode=standing.mode,
-        lifecycle=row["lifecycle"],
-        problems=(*standing.problems, *_problems(row, extra)),
-        depth=row["depth"],
-        after=row["after"],
-        lane=row["lane"],
-        rung=row["rung"],
-        not_before_us=row["not_before_us"],
-        labels=row["labels"],
-        groups=row["groups"],
-        sizes=standing.sizes,
-        environment=standing.environment,
-        names=standing.names,
-        check=_check(extra),
-        changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
-    )
-
-
-def _check(extra: Mapping[str, Any]) -> str:
-    wanted = extra.get("verify") or {}
-    return str(wanted["action"]["name"]) if "action" in wanted else ""
-
-
-@functools.lru_cache(LIMITS_KEPT)
-def limits_text(limits: policy.Limits) -> str:
-    """For a run's row."""
-    return dumps(limits.as_json())
-
-
-@functools.lru_cache(LIMITS_KEPT)
-def _limits(text: str) -> policy.Limits:
-    """Of a run's row; many rows have the same."""
-    return policy.Limits.from_json(loads(text))
-
-
-# --- approvals --------------------------------------------------------------------------------------------------------------
-
-_BOUND: Final = ("rule", "action", "kind", "subject", "controller", "parameters", "extra", "revision", "dry_run")
-
-
-def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: str | None) -> str:
-    """Of exactly what a person would approve: the run's row and targets, what the rules and files of today say of it.
-
-    `author`: as the request has it; None where its approvals let the author of its rule say yes. Else today's counts too.
-    """
-    values = tx.all("run_targets_in", row["id"])
-    wrote = [] if author is None else [standing.author]
-    text = dumps([[row[name] for name in _BOUND], sorted(map(list, values)), standing.bound, *wrote])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _approved(tx: Transaction, run: str, standing: policy.Standing) -> bool:
-    """Whether a person has approved exactly this run as it is now."""
-    last = tx.one("approval_last", run)
-    return (
-        last is not None
-        and last[1] == "approved"
-        and last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
-    )

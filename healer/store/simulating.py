@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from healer import telemetry
-from healer.store import asking, deciding, seeing
+from healer.store import asking, candidates, deciding
 from healer.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Simulated:
 
     seq: int
     decisions: list[dict[str, Any]]
-    runs: dict[str, seeing.RunRow]
+    runs: dict[str, candidates.RunRow]
     targets: dict[str, list[dict[str, Any]]]
 
 
@@ -50,7 +50,7 @@ class Simulate:
         decisions = tx.named("decisions_of", outcome.seq)
         names = dict.fromkeys(one["run"] for one in decisions if one["run"] is not None)
         return Simulated(
-            outcome.seq, decisions, {run: seeing.run_row(tx, run) for run in names},
+            outcome.seq, decisions, {run: candidates.run_row(tx, run) for run in names},
             {run: tx.named("targets_of_run", run) for run in names},
         )  # fmt: skip
 

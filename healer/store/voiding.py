@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any, Final
 
 from healer import telemetry
-from healer.store import seeing
+from healer.store import candidates
 from healer.store.transaction import Transaction, dumps
 
 AT_ONCE: Final = 50
@@ -30,7 +30,9 @@ class Void:
 
     weight = 5
 
-    def __init__(self, standing_of: seeing.StandingOf, after: str = "", *, write: bool, actor: str = "daemon") -> None:
+    def __init__(
+        self, standing_of: candidates.StandingOf, after: str = "", *, write: bool, actor: str = "daemon"
+    ) -> None:
         self.standing_of = standing_of
         self.after = after
         self.write = write
@@ -41,8 +43,8 @@ class Void:
         rows = tx.all("approvals_open_after", self.after, AT_ONCE)
         found = Found([], rows[-1][0] if len(rows) == AT_ONCE else None)
         for approval, run, digest, author in rows:
-            row = seeing.run_row(tx, run)
-            if seeing.digest_of(tx, row, self.standing_of(row), author) == digest:
+            row = candidates.run_row(tx, run)
+            if candidates.digest_of(tx, row, self.standing_of(row), author) == digest:
                 continue
             told = {key: row[key] for key in ("rule", "action", "targets")}
             found.items.append({"approval": approval, "run": run, **told})
@@ -50,7 +52,7 @@ class Void:
                 self._end(tx, row)
         return found
 
-    def _end(self, tx: Transaction, row: seeing.RunRow) -> None:
+    def _end(self, tx: Transaction, row: candidates.RunRow) -> None:
         run = row["id"]
         tx.must(
             "run_move", "void", row["reason"], dumps({"summary": WHY}), tx.now_us, tx.now_us, run, "awaiting_approval",

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from healer import intake as intakes
 from healer import secrets, store
-from healer.store import people, seeing
+from healer.store import candidates, people
 from healer.web import auth, bodies, tally
 
 State = Literal["starting", "ok", "paused", "disk-full", "stopping"]
@@ -161,7 +161,7 @@ class Services:
     switch: Switch
     look_again: Callable[[], Awaitable[None]]
     wall: Callable[[], int]
-    standing_of: seeing.StandingOf
+    standing_of: candidates.StandingOf
     simulate: Callable[[Simulation], Awaitable[Mapping[str, Any]]]
     heard: Callable[[str, int], None] = lambda _source, _events: None
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX

@@ -73,6 +73,24 @@ def test_the_wait_for_a_person_is_no_wait_of_the_runs_own(kit: Any) -> None:
     assert len(kit.claim().claimed) == 1
 
 
+def test_an_approval_is_for_one_decision(kit: Any) -> None:
+    """What that leads to, its retries too, is what people said yes to; a repeat of the alert after it failed asks anew."""
+    limits = dataclasses.replace(ASKING, attempts=3)
+    approval = asks(kit, limits=limits, extra={"retries": {"times": 1, "delay_ms": 0}})
+    says(kit, approval, "key:ana")
+    says(kit, approval, "key:bo")
+    for _ in range(2):
+        kit.finish(kit.only(), "failed")
+    assert run_state(kit)[0] == "failed"
+    again = asks(kit, limits=limits)
+    assert again != approval
+    assert run_state(kit) == ("awaiting_approval", "needs_approval")
+    assert kit.claim().claimed == []
+    says(kit, again, "key:ana")
+    assert says(kit, again, "key:bo").state == "approved"
+    assert kit.only().number == 3
+
+
 def test_one_rejection_that_is_enough_ends_it(kit: Any) -> None:
     approval = asks(kit)
     says(kit, approval, "key:ana")

@@ -14,7 +14,7 @@ import pytest
 
 from healer import access, errors, policy
 from healer.policy import approvals, limits
-from healer.store import ownership, seeing, transaction
+from healer.store import candidates, ownership, transaction
 from healer.web import auth, control
 
 RUN = "r-" + "a" * 26
@@ -35,7 +35,7 @@ async def asked(room: Any, seed: Any) -> Any:
         await seed(room, RUN, "awaiting_approval", reason="blast_radius", groups=["web"])
 
         def apply(tx: Any) -> None:
-            digest = seeing.digest_of(tx, seeing.run_row(tx, RUN), policy.Standing(True, "active"), None)
+            digest = candidates.digest_of(tx, candidates.run_row(tx, RUN), policy.Standing(True, "active"), None)
             text = transaction.dumps(approvals.as_json([approval]))
             tx.run("approval_insert", "a-1", RUN, "blast_radius", digest, text, requester, None, 1, None)
 

@@ -10,7 +10,7 @@ import pytest
 
 from healer import access, errors, policy
 from healer.policy import approvals, labels
-from healer.store import seeing, transaction
+from healer.store import candidates, transaction
 from healer.web import auth, routes, within
 
 RUNS = {name: "r-" + letter * 26 for name, letter in zip(("waits", "unknown", "asks", "yes"), "abcd", strict=True)}
@@ -96,7 +96,7 @@ async def limited(room: Any, seed: Any) -> Any:
 
     def apply(tx: Any) -> None:
         for name in ("asks", "yes"):
-            digest = seeing.digest_of(tx, seeing.run_row(tx, RUNS[name]), policy.Standing(True, "active"), None)
+            digest = candidates.digest_of(tx, candidates.run_row(tx, RUNS[name]), policy.Standing(True, "active"), None)
             text = transaction.dumps(approvals.as_json([asked]))
             tx.run("approval_insert", f"a-{name}", RUNS[name], "blast_radius", digest, text, "rule:x", None, 1, None)
         tx.run("lock_take", "host:web1", f"{RUNS['unknown']}-1", RUNS["unknown"], 1, 1, 2)

@@ -1,0 +1,124 @@
+"""A run's row as what the gates are asked about: its candidate, and the digest of what a person would approve.
+
+Callers: `seeing` and whoever asks the gates about a run that is there; `approving`, `voiding`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from healer import policy
+from healer.store.transaction import Transaction, dumps, loads
+
+RunRow = dict[str, Any]
+StandingOf = Callable[[RunRow], policy.Standing]
+"""What holds for a run now, from its row: pure, called inside transactions."""
+
+PROBLEMS: Final = "problems"
+"""In the `extra` of a run: what was not valid when it was decided."""
+CHANGED: Final = "rule_changed"
+"""In it too: what a pause covered that ended since this was changed (`scope`), and the number of the revision that did (`revision`)."""
+NOT_GIVEN: Final = (PROBLEMS, CHANGED)
+"""What no controller gets of it."""
+LIMITS_KEPT: Final = 256
+
+
+def run_row(tx: Transaction, run: str) -> RunRow:
+    """The run's row by column name, with its targets, their groups, and the labels of its alert."""
+    cursor = tx.connection.execute("SELECT * FROM run WHERE id = ?", (run,))
+    row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+    targets = tx.all("run_targets_in", run)
+    return row | {
+        "targets": [name for name, _ in targets],
+        "groups": {name: tuple(loads(value)["groups"]) for name, value in targets},
+        "labels": loads(row["labels"]),
+        "lifecycle": bool(tx.one("run_has_firing_alert", run)[0]),
+    }
+
+
+def _problems(row: RunRow, extra: Mapping[str, Any]) -> list[policy.Problem]:
+    """What was not valid when it was decided; a target that is left out for that is none of its any more."""
+    found = [policy.Problem(**one) for one in extra.get(PROBLEMS, ())]
+    return [one for one in found if not one.target or one.target in row["targets"]]
+
+
+def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
+    """The candidate again, from the run's row and what holds now: today's limits; the timeout belongs to the files that run."""
+    held = _limits(row["limits"])
+    if standing.limits is not None:
+        held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
+    extra = loads(row["extra"])
+    return policy.Candidate(
+        run=row["id"],
+        rule=row["rule"],
+        action=row["action"],
+        controller=row["controller"],
+        targets=tuple(row["targets"]),
+        event_us=row["event_us"],
+        limits=held,
+        upstream=row["flavor"] == "upstream",
+        enabled=standing.enabled,
+        dry_run=bool(row["dry_run"]) or standing.dry_run,
+        mode=standing.mode,
+        lifecycle=row["lifecycle"],
+        problems=(*standing.problems, *_problems(row, extra)),
+        depth=row["depth"],
+        after=row["after"],
+        lane=row["lane"],
+        rung=row["rung"],
+        not_before_us=row["not_before_us"],
+        labels=row["labels"],
+        groups=row["groups"],
+        sizes=standing.sizes,
+        environment=standing.environment,
+        names=standing.names,
+        check=_check(extra),
+        changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
+    )
+
+
+def _check(extra: Mapping[str, Any]) -> str:
+    wanted = extra.get("verify") or {}
+    return str(wanted["action"]["name"]) if "action" in wanted else ""
+
+
+@functools.lru_cache(LIMITS_KEPT)
+def limits_text(limits: policy.Limits) -> str:
+    """For a run's row."""
+    return dumps(limits.as_json())
+
+
+@functools.lru_cache(LIMITS_KEPT)
+def _limits(text: str) -> policy.Limits:
+    """Of a run's row; many rows have the same."""
+    return policy.Limits.from_json(loads(text))
+
+
+# --- approvals --------------------------------------------------------------------------------------------------------------
+
+_BOUND: Final = ("rule", "action", "kind", "subject", "controller", "parameters", "extra", "revision", "dry_run")
+
+
+def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: str | None) -> str:
+    """Of exactly what a person would approve: the run's row and targets, what the rules and files of today say of it.
+
+    `author`: as the request has it; None where its approvals let the author of its rule say yes. Else today's counts too.
+    """
+    values = tx.all("run_targets_in", row["id"])
+    wrote = [] if author is None else [standing.author]
+    text = dumps([[row[name] for name in _BOUND], sorted(map(list, values)), standing.bound, *wrote])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def approved(tx: Transaction, run: str, standing: policy.Standing) -> bool:
+    """Whether a person has approved exactly this run as it is now."""
+    last = tx.one("approval_last", run)
+    return (
+        last is not None
+        and last[1] == "approved"
+        and last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
+    )
