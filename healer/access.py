@@ -21,6 +21,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "runs.read": "list runs and locks, read their output and why they happened",
     "runs.cancel": "end runs, or keep them from starting",
     "runs.resolve": "say how a run ended of which nobody knows",
+    "runs.break_glass": "have a run that waits start past its gates",
     "locks.release": "let go of what a run has locked",
     "approvals.read": "see what waits for a person's word",
     "approvals.decide": "approve or reject what waits for it",
@@ -43,6 +44,7 @@ DIMENSIONS: Final = ("rulesets", "targets", "actions")
 
 SCOPED: Final[Mapping[str, tuple[str, ...]]] = {
     "events.write": DIMENSIONS, "controllers.override": DIMENSIONS, "runs.cancel": DIMENSIONS, "runs.resolve": DIMENSIONS,
+    "runs.break_glass": DIMENSIONS,
     "locks.release": DIMENSIONS, "approvals.decide": DIMENSIONS, "silences.write": DIMENSIONS,
     "pause": ("rulesets",), "resume": ("rulesets",), "breakers.close": ("actions",),
 }  # fmt: skip

@@ -22,6 +22,7 @@ REASONS: Final = {
 }
 """Why a run is suppressed that its alert may still need."""
 KINDS: Final = {
+    "break_glass": "BREAK-GLASS: {actor} has run {run} of {rule} start past its gates ({reason}): {action} on {targets}: {detail}",
     "breaker_opened": "the breaker of {action} on {controller} is open after {failures} failures: it is not started there for a while",
     "breaker_closed": "the breaker of {action} on {controller} is closed again",
     "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",

@@ -20,8 +20,12 @@ from healer.store import scopes, seeing
 
 PAUSE_FILE: Final = "PAUSE"
 REASON_MAX: Final = 300
-READ_BY_ACTIONS: Final = ("playbooks/", "roles/", "templates/", "group_vars/", "host_vars/")
-"""What a playbook may read."""
+READ_BY_ACTIONS: Final = (
+    "playbooks/", "roles/", "tasks/", "handlers/", "templates/", "files/", "vars/", "group_vars/", "host_vars/", "collections/",
+    "library/", "module_utils/", "action_plugins/", "callback_plugins/", "connection_plugins/", "filter_plugins/",
+    "inventory_plugins/", "lookup_plugins/", "test_plugins/", "vars_plugins/", "ansible.cfg",
+)  # fmt: skip
+"""What a playbook may read, beside the inventory."""
 
 
 class PauseFile:
@@ -90,7 +94,7 @@ class Standing:
         self.environment = revision.settings.environment
         self._pause = pause
         self._gates = project.Gates(revision)
-        self._bounds: dict[tuple[str, str], str] = {}
+        self._bounds: dict[tuple[str, str, str], str] = {}
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
         self.names: dict[str, scopes.Names] = {}
@@ -154,23 +158,27 @@ class Standing:
         return policy.Standing(
             self._enabled.get(rule, True), self.mode_of(found.name) if found else self.mode, self._pause(), problems, limits,
             self.environment, view.sizes(controller, groups), self._gates.storm, self._gates.inhibitions,
-            bound=self._bound(action, controller), wall_offset_us=self._pause.ahead_us(),
+            bound=self._bound(action, controller, view), wall_offset_us=self._pause.ahead_us(),
             names=self.names.get(rule), approvals_max=self.revision.settings.approvals_max, author=self._authors.get(rule, ""),
         )  # fmt: skip
 
-    def _bound(self, action: str, controller: str) -> str:
-        """What the files of today say of an action: its entry, what it runs (all of playbooks/ where it is one), its controller."""
-        known = self._bounds.get((action, controller))
+    def _bound(self, action: str, controller: str, view: project.Revision) -> str:
+        """What the files of today say of an action: its entry, what it runs (all of playbooks/ where it is one), its controller, and
+        the inventory that it has there."""
+        reached = view.controllers.get(controller)
+        hosts = reached.inventory.rstrip("/") if reached is not None else ""
+        known = self._bounds.get((action, controller, hosts))
         if known is None:
-            entry, files = self.revision.catalog.entries.get(action), self.revision.files
-            folder = "scripts/" if entry is not None and entry.kind == "script" else ""
+            entry = self.revision.catalog.entries.get(action)
+            script = entry.subject if entry is not None and entry.kind == "script" else ""
             read = sorted(
-                f"{path}={file.sha256}" for path, file in files.items()
-                if (path == entry.subject if folder and entry else path.startswith(READ_BY_ACTIONS))
+                f"{path}={file.sha256}" for path, file in self.revision.files.items()
+                if (path == script if script else path.startswith(READ_BY_ACTIONS))
+                or (hosts and (path == hosts or path.startswith(f"{hosts}/")))
             )  # fmt: skip
-            reached = meanings.of_controller(self.revision.controllers.get(controller))
-            parts = [entry.digest if entry else "", reached, *read]
-            known = self._bounds[(action, controller)] = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+            parts = [entry.digest if entry else "", meanings.of_controller(reached), *read]
+            known = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+            self._bounds[(action, controller, hosts)] = known
         return known
 
     def of_run(self, row: Mapping[str, Any]) -> policy.Standing:

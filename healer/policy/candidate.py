@@ -60,6 +60,8 @@ class Candidate:
     """(activation, ruleset, rule) of its rule; None: as `model.rule_names` has them."""
     changed: str = ""
     """What a pause covered that ended since this was changed, in words, of a run that was decided before; '' for none."""
+    forced: bool = False
+    """A person has it start past its gates (break-glass)."""
     check: str = ""
     """The action that can say whether it is still needed: that of its `verify`."""
 
@@ -116,6 +118,8 @@ class View:
     storm_limit: StormLimit | None = None
     approved: bool = False
     """A person has approved exactly this."""
+    void: bool = False
+    """A person has approved it as it was, and it is something else now."""
     last_word_us: int | None = None
     """Of a run that waits: the last sign that it is needed (event, repeat, a check that found it failing); None: its first decision."""
     check_untold: bool = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from healer import model
-from healer.policy import answers, braking, leaving, reasons, states
+from healer.policy import answers, approvals, braking, leaving, reasons, states
 from healer.policy.candidate import Candidate, View
 
 THE_DAEMON: Final = "the daemon"
@@ -173,6 +173,8 @@ def lock(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
         noes = [answers.No("target_busy", {"run": run, "target": target}) for target, run in saw["locked"].items()]
     if view.lane_held_by:
         noes.append(answers.No("lane_busy", {"run": view.lane_held_by, **_lane(candidate.lane)}))
+    if candidate.forced:
+        return saw, noes
     for used, limit, place in (
         (view.running_daemon, limits.concurrency_daemon, THE_DAEMON),
         (view.running_controller, limits.concurrency_controller, candidate.controller),
@@ -201,7 +203,7 @@ def ramp_in_words(what: str) -> str:
 
 def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 16: a person has to say yes to exactly this, and has not; or too long nobody has said that it is needed."""
-    wanted = candidate.limits.approvals
+    wanted = candidate.limits.approvals or (approvals.SHIPPED if view.void else ())
     saw: answers.Saw = {"wanted": len(wanted), "approved": view.approved}
     if view.approved:
         return saw, []
@@ -211,7 +213,8 @@ def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     who = " or ".join(dict.fromkeys(one.name for asked in wanted for one in asked.thresholds))
     expires_us = answers.expires_us(candidate, now_us)
     until = "a person decides" if expires_us is None else answers.when(expires_us - now_us + view.wall_us)
-    return saw, [answers.No("needs_approval", {"k": need, "who": who, "until": until}, look_at_us=expires_us)]
+    fields = {"k": need, "who": who, "until": until} | ({"void": True} if view.void else {})
+    return saw, [answers.No("needs_approval", fields, look_at_us=expires_us)]
 
 
 def _fresh_sign(candidate: Candidate, view: View, now_us: int, saw: answers.Saw) -> list[answers.No]:
@@ -278,6 +281,10 @@ ORDER: Final[tuple[tuple[str, answers.Gate], ...]] = (
 UPSTREAM: Final = frozenset({"kill switch", "once", "validity", "storm", "chain", "lock", "mode"})
 """The gates that ansible-rulebook's own actions pass: they act as they acted. `once` so that a replayed row never acts twice,
 `validity` since a playbook that is not there cannot run."""
+
+UNBROKEN: Final = frozenset({"validity", "lock", "mode"})
+"""What holds also for a run that a person has started past its gates (break-glass): of the lock only its targets and lane. A daemon that
+observes has no effect, whoever asks."""
 
 RECHECKED: Final = frozenset(name for name, _ in ORDER) - {"once"}
 """Looked at again just before the effect; `once` is about whether the run may exist."""

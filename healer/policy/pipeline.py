@@ -96,6 +96,8 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
     first: answers.No | None = None
     held: answers.No | None = None
     left = candidate
+    if candidate.forced:
+        asked &= gates.UNBROKEN
     for name, gate in gates.ORDER:
         if name not in asked or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected):
             continue

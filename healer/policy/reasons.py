@@ -167,6 +167,9 @@ OTHERS: Final = {
     ),
     "chain": Other("waits", "Waits for the step before it ({run}) to end."),
     "resolved": Other("check", "{check} found nothing to heal any more."),
+    "needs_approval": Other(
+        "void", "What was approved would not run any more, but something else: waiting for {k} of {who} until {until}."
+    ),
     "no_fresh_sign": Other(
         "check",
         "The last word of its sender is {age} old; limit max_age {max_age}: {check} looks whether it is still needed.",

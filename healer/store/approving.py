@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from healer import access, errors, model, policy, telemetry
-from healer.policy import approvals
-from healer.store import budgets, candidates, following
+from healer.policy import approvals, braking
+from healer.store import budgets, candidates, following, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -38,8 +38,8 @@ def request(
     approval = "a-" + model.short_hash(f"{run}/{number}")[:12]
     author = standing.author if "author" in approvals.exclusions(asked.approvals) else None
     tx.run(
-        "approval_insert", approval, run, decision.reason, candidates.digest_of(tx, row, standing, author),
-        dumps(approvals.as_json(asked.approvals)), row["actor"], author, tx.now_us, decision.look_at_us,
+        "approval_insert", approval, decision.reason, candidates.digest_of(tx, row, standing, author),
+        dumps(approvals.as_json(asked.approvals)), row["actor"], author, tx.now_us, decision.look_at_us, run,
     )  # fmt: skip
     tx.audit(
         "approval_asked", actor="daemon", run=run, approval=approval, rule=row["rule"], action=row["action"], reason=decision.reason,
@@ -141,7 +141,10 @@ class Review:
             "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
             what=run, old=row["state"], new="queued",
         )  # fmt: skip
-        budgets.spend(tx, candidates.candidate_of(row, standing), tx.now_us)
+        candidate = candidates.candidate_of(row, standing)
+        view = seeing.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
+        if not braking.rate(candidate, view, tx.now_us)[1]:  # else there is no place: the re-check lets it wait for one
+            budgets.spend(tx, candidate, tx.now_us)
         following.queue_attempt(tx, run, tx.now_us)
         tx.audit(
             "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="queued",

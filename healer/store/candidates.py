@@ -22,7 +22,9 @@ PROBLEMS: Final = "problems"
 """In the `extra` of a run: what was not valid when it was decided."""
 CHANGED: Final = "rule_changed"
 """In it too: what a pause covered that ended since this was changed (`scope`), and the number of the revision that did (`revision`)."""
-NOT_GIVEN: Final = (PROBLEMS, CHANGED)
+FORCED: Final = "break_glass"
+"""In it too: who has it start past its gates (`actor`, `reason`, `at_us`), until its attempt begins."""
+NOT_GIVEN: Final = (PROBLEMS, CHANGED, FORCED)
 """What no controller gets of it."""
 LIMITS_KEPT: Final = 256
 
@@ -78,6 +80,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         names=standing.names,
         check=_check(extra),
         changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
+        forced=FORCED in extra,
     )
 
 
@@ -114,11 +117,10 @@ def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def approved(tx: Transaction, run: str, standing: policy.Standing) -> bool:
-    """Whether a person has approved exactly this run as it is now."""
+def approved(tx: Transaction, run: str, standing: policy.Standing) -> tuple[bool, bool]:
+    """Whether a person has approved the run's last decision: (exactly this run as it is now, one that is something else now)."""
     last = tx.one("approval_last", run)
-    return (
-        last is not None
-        and last[1] == "approved"
-        and last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
-    )
+    if last is None or last[1] != "approved":
+        return False, False
+    same = last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
+    return same, not same

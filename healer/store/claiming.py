@@ -13,7 +13,7 @@ from typing import Any
 from healer import policy, telemetry
 from healer.audit import records
 from healer.policy import gates
-from healer.store import asking, budgets, following, seeing
+from healer.store import asking, budgets, following, forcing, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 SCAN_MAX = 500
@@ -145,7 +145,8 @@ class Claim:
             concurrency_daemon=held.concurrency_daemon, concurrency_controller=held.concurrency_controller, lock_targets=False
         )  # fmt: skip
         candidate = dataclasses.replace(
-            asking.candidate_of(row, standing), limits=plain, controller=seen["controller"], upstream=True, after="", lane="", changed="",
+            asking.candidate_of(row, standing), limits=plain, controller=seen["controller"], upstream=True, after="", lane="",
+            changed="", forced=False,
         )  # fmt: skip
         view = asking.view_of(tx, candidate, standing, (row["state"], "", None))
         decision = policy.recheck(candidate, view, tx.now_us)
@@ -189,6 +190,8 @@ class Claim:
             tx.must(
                 "run_start", tx.now_us, dumps(told), run, row["state"], what=run, old=row["state"], new="running",
             )  # fmt: skip
+        if candidate.forced:
+            forcing.used(tx, row)
         if candidate.limits.lock_targets:
             for target in candidate.targets:
                 tx.run("lock_take", target, token, run, tx.epoch, tx.now_us, deadline_us)

@@ -96,7 +96,7 @@ class Cancel:
 
     def apply(self, tx: Transaction) -> Asked:
         """The wish is on disk before anything is stopped."""
-        row = _row(tx, self.run)
+        row = row_of(tx, self.run)
         state: model.RunState = row["state"]
         if state in AT_ONCE:
             tokens, _ = self._ask(tx, "running")  # what only looks whether it helped
@@ -319,7 +319,8 @@ class Release:
         return target, token, run, number, state
 
 
-def _row(tx: Transaction, run: str) -> asking.RunRow:
+def row_of(tx: Transaction, run: str) -> asking.RunRow:
+    """The row of a run that a person names. Raises `errors.NotFound`."""
     if tx.one("run_state", run) is None:
         raise errors.NotFound("healer runs", what=f"the run {run[:80]!r}")
     return asking.run_row(tx, run)
@@ -331,7 +332,7 @@ def once_more(tx: Transaction, run: str) -> None:
 
 
 def _unknown_row(tx: Transaction, run: str) -> asking.RunRow:
-    row = _row(tx, run)
+    row = row_of(tx, run)
     if row["state"] != "unknown":
         raise not_unknown(run, row["state"])
     return row

@@ -56,11 +56,7 @@ async def _say(
     queries.Query(request)
     asked = await bodies.document_or_none(request, Word)
     approval = await _find(services, request.match_info["id"])
-    if caller.actor.startswith("os:") and not caller.name:
-        # Who sits at this machine is not known well enough for a second pair of eyes, until somebody has written it down.
-        user = caller.actor.removeprefix("os:")
-        step = f"principals: {{NAME: {{os: {user}, roles: [approver]}}}} in healer.yaml, or a key of your own (healer keys create)"
-        raise approving.MayNotApprove(step, actor=caller.actor, reason="nobody has said whose shell this is")
+    within.known(caller, "approver")
     (row,) = await services.store.reader.all("approval_shown", approval)
     about = await within.of_run(services, row["run"])
     access.demand(caller, "approvals.decide", about)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 from aiohttp import web
 
 from healer import access, errors, model
 from healer.explain import plans
-from healer.store import people, reads, transaction
+from healer.store import forcing, people, reads, transaction
 from healer.web import answers, bodies, queries, shapes, within
 from healer.web.services import Services
 
@@ -75,6 +75,28 @@ async def cancel(request: web.Request, services: Services, caller: access.Princi
     run_id = await reads.find_run(services.store.reader, request.match_info["id"])
     await within.run(services, caller, "runs.cancel", run_id)
     return _done(await services.people.cancel(run_id, actor=caller.actor, reason=asked.reason or ""))
+
+
+class BreakGlass(pydantic.BaseModel):
+    """The body of `POST /runs/{id}/start`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    break_glass: Literal[True]
+    reason: Reason
+
+
+async def start(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 with its state now. 403 for who may not, or whom nobody knows; 409 where nothing waits, or it may not start even so."""
+    queries.Query(request)
+    asked = await bodies.document(request, BreakGlass)
+    run_id = await reads.find_run(services.store.reader, request.match_info["id"])
+    within.known(caller, "admin")
+    await within.run(services, caller, "runs.break_glass", run_id)
+    unit = forcing.Force(run_id, actor=caller.actor, reason=asked.reason, standing_of=services.standing_of)
+    made: people.Asked = await services.store.submit(unit)
+    await services.look_again()
+    return _done({"id": run_id, "state": made.state, "asked_before": made.before or None})
 
 
 class Resolution(pydantic.BaseModel):

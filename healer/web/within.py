@@ -10,12 +10,27 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer import access, model
+from healer import access, errors, model
 from healer.policy import labels
 from healer.store import reads, transaction
 from healer.web.services import Revision, Services
 
 _GROUP: Final = "group:"
+
+
+class NobodyKnown(errors.RequestError):
+    """{actor} may not do that: nobody has said whose shell this is"""
+
+    code = "nobody-known"
+    status = 403
+
+
+def known(caller: access.Principal, role: str) -> None:
+    """Raises `NobodyKnown` for who sits at this machine, until somebody has written down who that is: no second pair of eyes till then."""
+    if caller.actor.startswith("os:") and not caller.name:
+        user = caller.actor.removeprefix("os:")
+        step = f"principals: {{NAME: {{os: {user}, roles: [{role}]}}}} in healer.yaml, or a key of your own (healer keys create)"
+        raise NobodyKnown(step, actor=caller.actor)
 
 
 async def run(services: Services, caller: access.Principal, permission: str, run_id: str) -> None:

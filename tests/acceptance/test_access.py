@@ -115,7 +115,7 @@ def test_the_shell_of_a_host_approves_once_it_is_somebodys(asked: Any, wait_for:
     (request,) = asked.get("/approvals")[1]["items"]
     refused = asked.healer("approvals", "approve", request["id"])
     assert refused.returncode == 4
-    assert "error[may-not-approve]" in refused.stderr
+    assert "error[nobody-known]" in refused.stderr
     assert f"principals: {{NAME: {{os: {ME}, roles: [approver]}}}} in healer.yaml" in refused.stderr
     settings(asked, f"principals:\n  ana: {{roles: [approver], os: {ME}}}\n")
     assert asked.healer("reload").returncode == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import importlib.util
 import json
 import os
 import pathlib
@@ -207,6 +209,47 @@ def test_the_project_has_no_mistake_and_no_warning(made: Demonstration) -> None:
     assert told.returncode == 0
     assert told.stdout.startswith("ok:"), told.stdout + told.stderr
     assert len((told.stdout + told.stderr).splitlines()) == 1
+
+
+# --- the service of a demonstration host ----------------------------------------------------------------------------------
+
+
+def test_a_service_is_asked_for_by_one_at_a_time(tmp_path: pathlib.Path, wait_for: Wait) -> None:
+    """After a kill a play that outlived the daemon restarts it while `demo/run` starts it: neither may meet the other's half."""
+    command = [sys.executable, str(REPOSITORY / SERVICE)]
+    with (tmp_path / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        asking = [
+            subprocess.Popen([*command, word, tmp_path], stdout=subprocess.PIPE, text=True)
+            for word in ("restart", "start")
+        ]
+
+        def wait_their_turn() -> bool:
+            waiting = [line.split() for line in pathlib.Path("/proc/locks").read_text().splitlines() if "->" in line]
+            return {str(one.pid) for one in asking} <= {line[5] for line in waiting}
+
+        wait_for(wait_their_turn, what="both wait")
+        assert [path.name for path in tmp_path.iterdir()] == ["turn"], "nothing was done so far"
+    try:
+        assert [one.communicate(timeout=PATIENCE_S)[0].partition(",")[0] for one in asking] == ["active", "active"]
+        assert [one.returncode for one in asking] == [0, 0]
+    finally:
+        subprocess.run([*command, "stop", tmp_path], check=True)
+
+
+def test_a_service_whose_starter_was_killed_is_waited_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("demonstration_service", REPOSITORY / SERVICE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module.time, "sleep", lambda _s: (tmp_path / "pid").write_text("4711\n"))
+    assert module.pid_of(tmp_path) is None
+    with (tmp_path / "lock").open("r+") as born:
+        fcntl.flock(born, fcntl.LOCK_EX)
+        assert module.pid_of(tmp_path) == 4711
 
 
 # --- the scripts by themselves --------------------------------------------------------------------------------------------

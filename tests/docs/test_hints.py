@@ -45,8 +45,8 @@ def unknown(text: str) -> Iterator[str]:
 
 
 def test_what_is_none_is_found() -> None:
-    assert list(unknown("`healer sources` lists them; healer runs show X; healer runs start X")) == [
-        "healer sources", "healer runs start",
+    assert list(unknown("`healer sources` lists them; healer runs show X; healer runs begin X")) == [
+        "healer sources", "healer runs begin",
     ]  # fmt: skip
 
 

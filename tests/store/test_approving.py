@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -89,6 +90,21 @@ def test_an_approval_is_for_one_decision(kit: Any) -> None:
     says(kit, again, "key:ana")
     assert says(kit, again, "key:bo").state == "approved"
     assert kit.only().number == 3
+
+
+def test_what_changes_after_the_word_is_asked_about_anew_also_where_nothing_would_ask_today(kit: Any) -> None:
+    approval = asks(kit)
+    says(kit, approval, "key:ana")
+    says(kit, approval, "key:bo")
+    free = dataclasses.replace(ASKING, approvals=())
+    kit.standing = dataclasses.replace(kit.standing, bound="another script", limits=free)
+    assert kit.claim().claimed == []
+    assert run_state(kit) == ("awaiting_approval", "needs_approval")
+    ((detail,),) = kit.rows("SELECT detail FROM run")
+    assert json.loads(detail)["void"] is True
+    ((again,),) = kit.rows("SELECT id FROM approval WHERE state = 'open'")
+    assert says(kit, again, "key:bo", "approve", "approver").state == "approved"
+    assert len(kit.claim().claimed) == 1
 
 
 def test_one_rejection_that_is_enough_ends_it(kit: Any) -> None:

@@ -1,8 +1,8 @@
 -- Requests for a person's word.
 
 -- name: approval_insert
-INSERT INTO approval (id, run, state, reason, digest, asked, requester, author, asked_us, expires_us)
-VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO approval (id, run, state, reason, digest, asked, requester, author, asked_us, expires_us, turn)
+SELECT ?, id, 'open', ?, ?, ?, ?, ?, ?, ?, turn FROM run WHERE id = ?;
 
 -- name: approval_count
 SELECT count(*) FROM approval WHERE run = ?;
@@ -11,8 +11,9 @@ SELECT count(*) FROM approval WHERE run = ?;
 SELECT id, run, state, digest, asked, requester, author, expires_us FROM approval WHERE id = ?;
 
 -- name: approval_last
--- The last request of a run.
-SELECT id, state, digest, author FROM approval WHERE run = ? ORDER BY asked_us DESC, id DESC LIMIT 1;
+-- The last request of a run's last decision.
+SELECT a.id, a.state, a.digest, a.author FROM approval a JOIN run r ON r.id = a.run WHERE a.run = ? AND a.turn = r.turn
+ORDER BY a.asked_us DESC, a.id DESC LIMIT 1;
 
 -- name: approvals_open
 SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approval a JOIN run r ON r.id = a.run

@@ -47,6 +47,10 @@ WHERE run = ? AND state NOT IN ('succeeded', 'failed', 'timed_out', 'cancelled',
 -- A person's word is a fresh sign: the age of the run's event counts from it on.
 UPDATE run SET event_us = ? WHERE id = ?;
 
+-- name: attempts_at_once
+-- A run's queued attempt is the first of all.
+UPDATE attempt SET severity = 0, not_before_us = 0, held = '' WHERE run = ? AND state = 'queued' AND purpose = 'effect';
+
 -- name: lock_named
 SELECT l.target, l.token, l.run, a.number, a.state FROM lock l LEFT JOIN attempt a ON a.token = l.token WHERE l.target = ?;
 

@@ -192,6 +192,25 @@ def cancelled(**more):
     return {"id": RUN["id"], "short": RUN["short"], "state": "cancelled", "ending": False, "asked_before": None} | more
 
 
+def test_what_waits_starts_past_its_gates(ask, daemon):
+    daemon["POST /api/v1/runs/r-7f3/start"] = {
+        "id": RUN["id"],
+        "short": RUN["short"],
+        "state": "queued",
+        "asked_before": None,
+    }
+    done = ask("runs", "start", "r-7f3", "--break-glass", "--reason", "the site is down")
+    assert (done.exit_code, done.stdout) == (0, "r-7f3k2m  queued\n")
+    assert json.loads(daemon.requests[-1].body) == {"break_glass": True, "reason": "the site is down"}
+
+
+def test_nothing_starts_so_by_mistake(ask, daemon):
+    done = ask("runs", "start", "r-7f3", "--reason", "the site is down")
+    assert done.exit_code == 2
+    assert "--break-glass" in done.stderr
+    assert daemon.requests == []
+
+
 def test_what_never_starts_is_cancelled(ask, daemon):
     daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
     done = ask("runs", "cancel", "r-7f3", "--reason", "the wrong host")

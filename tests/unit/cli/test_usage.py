@@ -45,7 +45,7 @@ FULL = {
     ("init",): ["."], ("run",): [], ("serve",): [], ("reload",): [], ("status",): [], ("alerts",): [], ("runs", "list"): [],
     ("runs", "show"): ["r-7"], ("runs", "cancel"): ["r-7"], ("runs", "resolve"): ["r-7", "--as", "failed", "--reason", "x"],
     ("locks", "list"): [], ("locks", "release"): ["web1", "--reason", "x"], ("audit", "list"): [], ("audit", "verify"): [], ("version",): [], ("explain",): ["e-1"],
-    ("simulate",): ["e-1"],
+    ("simulate",): ["e-1"], ("runs", "start"): ["r-7", "--break-glass", "--reason", "x"],
     ("validate",): ["."], ("replay",): ["file", "--steps", "file"], ("schema",): ["rulebook"], ("keys", "create"): ["ci", "--role", "ci"],
     ("events", "list"): [], ("events", "show"): ["e-1"], ("events", "resend"): ["e-1"], ("events", "quarantine", "list"): [],
     ("events", "quarantine", "release"): ["e-1"], ("events", "quarantine", "drop"): ["e-1"],
@@ -138,7 +138,8 @@ def test_a_command_without_what_it_wants(healer, words):
         (["audit"], "healer audit wants a command, none was given", "healer audit list or healer audit verify"),
         (["audit", "--"], "healer audit wants a command, none was given", "healer audit list or healer audit verify"),
         (["audit", "--json"], "healer audit has no option '--json'", "healer audit list --json or healer audit verify --json"),
-        (["runs", "r-7"], "healer runs has no command 'r-7'", "healer runs list or healer runs show ID or healer runs cancel RUN… or healer runs resolve RUN"
+        (["runs", "r-7"], "healer runs has no command 'r-7'", "healer runs list or healer runs show ID or healer runs cancel RUN… or healer runs start RUN --break-glass"
+         " --reason TEXT or healer runs resolve RUN"
          " --as succeeded|failed|queued --reason TEXT"),
         (["runs", "shw"], "healer runs has no command 'shw'", "did you mean 'show'?"),
         (["runs", "show"], "healer runs show wants ID, none was given", "healer runs show ID"),

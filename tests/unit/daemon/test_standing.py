@@ -252,7 +252,8 @@ import pathlib, sys
 from healer import project
 from healer.daemon import standing
 root = pathlib.Path(sys.argv[1])
-print(standing.Standing(project.load(root, {}).revision, standing.PauseFile(root), "active")._bound("note", "here"))
+made = standing.Standing(project.load(root, {}).revision, standing.PauseFile(root), "active")
+print(made.at_decision("act/rs/yes_on", "note", "here", ()).bound)
 """
 
 
@@ -273,6 +274,39 @@ def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
     assert {bound("0")} == known
     file.write_text(file.read_text().replace("type: local", "type: local, concurrency: 1"))
     assert {bound("0")} != known
+
+
+@pytest.mark.parametrize(("path", "action", "counts"), [
+    ("hosts/all.yml", "script", True), ("hosts/all.yml", "play", True), ("hosts/host_vars/web1.yml", "script", True),
+    ("hosts.yml", "script", False), ("scripts/a.sh", "script", True), ("scripts/a.sh.txt", "script", False),
+    ("scripts/a.sh", "play", False), ("playbooks/tasks/more.yml", "play", True), ("playbooks/tasks/more.yml", "script", False),
+    ("roles/r/tasks/main.yml", "play", True), ("vars/all.yml", "play", True), ("library/m.py", "play", True),
+    ("files/motd", "play", True), ("ansible.cfg", "play", True), ("rulebooks/act.yml", "play", False),
+])  # fmt: skip
+def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
+    revision: project.Revision, tmp_path: pathlib.Path, path: str, action: str, counts: bool
+) -> None:
+    root = tmp_path / "project"
+    texts = {
+        "controllers.yaml": "controllers: {here: {type: local, inventory: hosts/}, site: {type: ansible, inventory: hosts/}}\ndefault: here\n",
+        "actions.yaml": "actions: {note: {command: [logger], target: none}, script: {script: a.sh}, play: {playbook: p.yml, controller: site}}\n",
+        "hosts/all.yml": "all: {hosts: {web1: {}}}\n", "playbooks/p.yml": "- {hosts: all, tasks: []}\n", "scripts/a.sh": "#!/bin/sh\n",
+    }  # fmt: skip
+
+    def bound() -> str:
+        for name, text in texts.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        (root / "scripts/a.sh").chmod(0o755)
+        loaded = project.load(root, {})
+        assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+        made = standing.Standing(loaded.revision, standing.PauseFile(root), "active")
+        return made.at_decision("act/rs/yes_on", action, "site" if action == "play" else "here", ()).bound
+
+    before = bound()
+    comment = "" if path in texts else "{}\n" if path.endswith("host_vars/web1.yml") else "---\n"
+    texts[path] = texts.get(path, (root / path).read_text() if (root / path).exists() else comment) + "# edited\n"
+    assert (bound() != before) == counts
 
 
 def test_who_changed_a_rule_last_is_known_of_its_rulebook(revision: project.Revision, tmp_path: pathlib.Path) -> None:

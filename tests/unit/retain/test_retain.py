@@ -165,7 +165,7 @@ async def test_a_run_goes_with_the_requests_and_reviews_that_it_led_to(box: Box)
     box.decided(1)
     add_run(box, "r-1")
     tx = box.store.writer.tx
-    tx.run("approval_insert", "a-1", "r-1", "flapping", "d", "[]", "rule:x", "", box.now_us, None)
+    tx.run("approval_insert", "a-1", "flapping", "d", "[]", "rule:x", "", box.now_us, None, "r-1")
     tx.run("review_insert", "a-1", "key:ana", "approver", 1, "", box.now_us)
     box.now_us += 3 * DAY
     await box.retainer.once()

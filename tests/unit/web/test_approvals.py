@@ -37,7 +37,7 @@ async def asked(room: Any, seed: Any) -> Any:
         def apply(tx: Any) -> None:
             digest = candidates.digest_of(tx, candidates.run_row(tx, RUN), policy.Standing(True, "active"), None)
             text = transaction.dumps(approvals.as_json([approval]))
-            tx.run("approval_insert", "a-1", RUN, "blast_radius", digest, text, requester, None, 1, None)
+            tx.run("approval_insert", "a-1", "blast_radius", digest, text, requester, None, 1, None, RUN)
 
         await seed.do(room, apply)
 
@@ -166,10 +166,21 @@ async def test_a_shell_of_nobody_in_particular_decides_nothing(room: Any, asked:
     await asked(asking(1, "approver", "admin"))
     for word in ("approve", "reject"):
         status, body = await shell("POST", f"/approvals/a-1/{word}")
-        assert (status, body["code"]) == (403, "may-not-approve")
+        assert (status, body["code"]) == (403, "nobody-known")
         assert body["try"].startswith(f"principals: {{NAME: {{os: {ME}, roles: [approver]}}}} in healer.yaml")
     assert (await room.ask("GET", "/approvals/a-1"))[1]["reviews"] == []
     assert (await shell("POST", "/pause", json={"scope": "all"}))[0] == 200
+
+
+async def test_nor_does_it_start_anything_past_its_gates(room: Any, asked: Any, shell: Any) -> None:
+    await asked(asking(1, "approver"))
+    wish = {"break_glass": True, "reason": "the site is down"}
+    status, body = await shell("POST", f"/runs/{RUN}/start", json=wish)
+    assert (status, body["code"]) == (403, "nobody-known")
+    people(room, access.Person("ana", ("admin",), os=ME))
+    status, body = await shell("POST", f"/runs/{RUN}/start", json=wish)
+    assert (status, body["state"]) == (200, "queued")
+    assert (await room.ask("GET", "/approvals/a-1"))[1]["state"] == "withdrawn"
 
 
 async def test_a_shell_of_somebody_is_theirs(room: Any, asked: Any, shell: Any) -> None:

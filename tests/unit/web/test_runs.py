@@ -296,6 +296,25 @@ async def test_what_cannot_be_cancelled(three: Any, run: str, code: str, says: s
     assert body["try"]
 
 
+WISH = {"break_glass": True, "reason": "the site is down"}
+
+
+async def test_what_waits_starts_past_its_gates_for_an_admin(room: Any, seed: Any) -> None:
+    await seed(room, ONE, "deferred")
+    status, body = await room.ask("POST", "/runs/a/start", "operator", json=WISH)
+    assert (status, body["code"]) == (403, "forbidden")
+    status, body = await room.ask("POST", "/runs/a/start", json=WISH)
+    assert (status, body["state"], body["asked_before"]) == (200, "queued", None)
+    assert (await room.ask("POST", "/runs/a/start", json=WISH))[1]["asked_before"] == "key:admin"
+    record = await told(room, "break_glass")
+    assert (record["actor"], record["old"], record["detail"]) == ("key:admin", "deferred", "the site is down")
+
+
+async def test_what_has_ended_starts_for_nobody(three: Any) -> None:
+    status, body = await three.ask("POST", f"/runs/{ONE}/start", json=WISH)
+    assert (status, body["code"]) == (409, "run-ended")
+
+
 async def test_what_is_unknown_is_resolved_and_not_cancelled(room: Any, seed: Any) -> None:
     await seed(room, ONE, "unknown", attempts=[("unknown", OUTCOME, None)])
     status, body = await room.ask("POST", "/runs/a/cancel", json={})
@@ -324,7 +343,8 @@ async def test_what_still_runs_is_not_resolved(room: Any, seed: Any) -> None:
 @pytest.mark.parametrize(("path", "body", "says"), [
     ("resolve", {"state": "failed"}, "reason"), ("resolve", {"reason": "x"}, "state"), ("resolve", {"state": "failed", "reason": " "}, "reason"),
     ("resolve", {"state": "cancelled", "reason": "x"}, "state"), ("resolve", {"state": "failed", "reason": "x" * 501}, "reason"),
-    ("resolve", {"state": "failed", "reason": 1}, "reason"), ("cancel", {"reasn": "x"}, "reasn"), ("cancel", {"reason": ""}, "reason"),
+    ("resolve", {"state": "failed", "reason": 1}, "reason"), ("start", {"reason": "x"}, "break_glass"),
+    ("start", {"break_glass": False, "reason": "x"}, "break_glass"), ("start", {"break_glass": True}, "reason"), ("cancel", {"reasn": "x"}, "reasn"), ("cancel", {"reason": ""}, "reason"),
 ])  # fmt: skip
 async def test_a_wish_that_is_wrong(three: Any, path: str, body: Any, says: str) -> None:
     status, answer = await three.ask("POST", f"/runs/{ONE}/{path}", json=body)

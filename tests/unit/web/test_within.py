@@ -65,6 +65,7 @@ class Case:
 CASES = [
     Case("/webhook", EVENT),
     Case("/webhook", EVENT | {"controller_override": "ansible", "dry_run": True}),
+    Case(f"/runs/{RUNS['waits']}/start", {"break_glass": True, "reason": "now"}),
     Case(f"/runs/{RUNS['waits']}/cancel", {"reason": "no"}),
     Case(f"/runs/{RUNS['unknown']}/resolve", {"state": "failed", "reason": "it did"}),
     Case("/locks/release", {"target": "host:web1", "reason": "mine"}),
@@ -98,7 +99,7 @@ async def limited(room: Any, seed: Any) -> Any:
         for name in ("asks", "yes"):
             digest = candidates.digest_of(tx, candidates.run_row(tx, RUNS[name]), policy.Standing(True, "active"), None)
             text = transaction.dumps(approvals.as_json([asked]))
-            tx.run("approval_insert", f"a-{name}", RUNS[name], "blast_radius", digest, text, "rule:x", None, 1, None)
+            tx.run("approval_insert", f"a-{name}", "blast_radius", digest, text, "rule:x", None, 1, None, RUNS[name])
         tx.run("lock_take", "host:web1", f"{RUNS['unknown']}-1", RUNS["unknown"], 1, 1, 2)
         tx.run("breaker_put", "restart_service", "local", "[1]", 0)
         wall_us = room.services.wall()

@@ -1,0 +1,91 @@
+"""Break-glass: a person has a run that waits start past its gates. Its own record says which gate had held it, who, and why.
+
+Validity, mode, and the locks of its targets and lane still hold (`policy.gates.UNBROKEN`). It is for the run's next attempt alone: what
+follows on that, a retry too, asks all gates again. Caller: `web`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from healer import errors, policy, telemetry
+from healer.store import asking, budgets, candidates, following, people, seeing
+from healer.store.transaction import Transaction, dumps, loads
+
+
+class NotForced(errors.RequestError):
+    """the run {run} cannot start even so: {why}"""
+
+    code = "not-forced"
+    status = 409
+
+
+class Force:
+    """Waiting → queued, past its gates. Raises `errors.NotFound`, `people.RunEnded`, `NotForced`."""
+
+    weight = 1
+
+    def __init__(self, run: str, *, actor: str, reason: str, standing_of: candidates.StandingOf) -> None:
+        self.run = run
+        self.actor = actor
+        self.reason = reason
+        self.standing_of = standing_of
+
+    def apply(self, tx: Transaction) -> people.Asked:
+        """The mark, the attempt, and the record in one."""
+        row = people.row_of(tx, self.run)
+        state = row["state"]
+        extra = loads(row["extra"])
+        if candidates.FORCED in extra and state == "queued":
+            return people.Asked(state, before=extra[candidates.FORCED]["actor"])
+        if state not in seeing.WAITING:
+            raise self._no(row)
+        standing = self.standing_of(row)
+        candidate = following.without_done(tx, candidates.candidate_of(row, standing))
+        view = asking.view_of(tx, candidate, standing, (state, row["reason"], row["deferred_us"]))
+        held = policy.look_again(candidate, view, tx.now_us)
+        forced = dataclasses.replace(candidate, forced=True)
+        decision = policy.look_again(forced, view, tx.now_us)
+        if decision.state != "queued":
+            raise NotForced(f"healer explain {self.run[:8]}", run=self.run, why=decision.sentence)
+        tx.run("checks_cancel", tx.now_us, self.run)
+        if state == "awaiting_approval":
+            tx.run("approval_not_needed", tx.now_us, self.run)
+        mark = {"actor": self.actor, "reason": self.reason, "at_us": tx.now_us}
+        tx.run("run_extra_set", dumps(extra | {candidates.FORCED: mark}), self.run)
+        if state != "queued":
+            self._queue(tx, row, forced, decision)
+        tx.run("attempts_at_once", self.run)
+        tx.audit(
+            "break_glass", actor=self.actor, run=self.run, rule=row["rule"], action=row["action"], old=state, state="queued",
+            targets=row["targets"], reason=held.shown[0] or row["reason"] or None, detail=self.reason,
+        )  # fmt: skip
+        telemetry.count("runs_forced")
+        return people.Asked("queued")
+
+    def _queue(
+        self, tx: Transaction, row: candidates.RunRow, candidate: policy.Candidate, decision: policy.Decision
+    ) -> None:
+        reason, fields = decision.shown  # what its turn waits for: the lock of a target
+        told = dumps(fields if reason else {"summary": f"break-glass by {self.actor}: {self.reason}"})
+        explanation = dumps(asking.looked(row, decision, tx.now_us))
+        tx.must(
+            "run_decide_again", "queued", reason, told, tx.now_us, None, 0, None, None, explanation, self.run, row["state"],
+            what=self.run, old=row["state"], new="queued",
+        )  # fmt: skip
+        asking.targets_again(tx, candidate, decision)
+        budgets.spend(tx, candidate, tx.now_us, left_out=decision.left_out)
+        following.queue_attempt(tx, self.run, tx.now_us)
+
+    def _no(self, row: candidates.RunRow) -> errors.RequestError:
+        if row["state"] in ("running", "verifying", "unknown"):
+            step = "resolve" if row["state"] == "unknown" else "show"
+            return NotForced(f"healer runs {step} {self.run[:8]}", run=self.run, why=f"it is {row['state']}")
+        return people.RunEnded(f"healer runs show {self.run[:8]}", run=self.run, state=row["state"])
+
+
+def used(tx: Transaction, row: candidates.RunRow) -> None:
+    """Its attempt begins: what comes after it asks all gates again."""
+    extra = loads(row["extra"])
+    if extra.pop(candidates.FORCED, None) is not None:
+        tx.run("run_extra_set", dumps(extra), row["id"])
