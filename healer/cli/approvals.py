@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import click
 
-from healer import cli
+from healer import cli, errors
 from healer.cli import client, explanation, location, tables, terminal
+
+BUNDLE: Final = "b-"
+MANY_MAX: Final = 1000
+TARGETS_SHOWN: Final = 3
+
+
+class NotConfirmed(errors.HealerError):
+    """many would be decided at once ({word}), and there is no terminal to ask whether that is meant"""
+
+    code = "not-confirmed"
+    exit_code = errors.EXIT_USAGE
 
 
 @click.group(cls=cli.Lists)
@@ -31,18 +42,35 @@ def list_(where: location.Where, limit: int, as_json: bool) -> None:
         terminal.note("nothing waits for a person")
         return
     head = ("request", "run", "action", "on", "rule", "why", "needs", "until")
-    for line in tables.lines(head, [_row(item) for item in found["items"]], width=terminal.width()):
+    for line in tables.lines(head, [_row(alike) for alike in bundles(found["items"])], width=terminal.width()):
         terminal.echo(line)
     if found["next"] is not None:
         terminal.note(f"there are more:  --limit {limit * 4}")
 
 
-def _row(item: dict[str, Any]) -> list[tables.Cell]:
+def bundles(items: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Requests that are alike together: the same rule and action, asked for the same reason of the same people."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        found.setdefault(str(item.get("bundle") or item.get("id")), []).append(item)
+    return list(found.values())
+
+
+def _row(alike: list[dict[str, Any]]) -> list[tables.Cell]:
+    item = min(alike, key=lambda one: str(one.get("expires") or "~"))
     until = terminal.when(item["expires"]) if item.get("expires") else "a person decides"
+    many = len(alike) > 1
     return [
-        str(item.get("id") or "?"), terminal.short(item.get("run")), str(item.get("action") or ""), ", ".join(item.get("targets") or ()),
+        str((item.get("bundle") if many else item.get("id")) or "?"),
+        f"{len(alike)} runs" if many else terminal.short(item.get("run")), str(item.get("action") or ""), _targets(alike),
         str(item.get("rule") or ""), str(item.get("reason") or ""), _needs(item), until,
     ]  # fmt: skip
+
+
+def _targets(alike: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(str(name) for item in alike for name in item.get("targets") or ()))
+    more = f" and {len(names) - TARGETS_SHOWN} more" if len(names) > TARGETS_SHOWN else ""
+    return ", ".join(names[:TARGETS_SHOWN]) + more
 
 
 def _needs(item: dict[str, Any], *, roles: bool = False) -> str:
@@ -73,7 +101,7 @@ def show(where: location.Where, request: str, as_json: bool) -> None:
 def _in_full(item: dict[str, Any]) -> Iterator[str]:
     state, reason = terminal.clean(item.get("state") or "?"), terminal.clean(item.get("reason") or "")
     yield f"{terminal.clean(item.get('id') or '?')}  {state}  ({reason})"
-    for name in ("run", "rule", "action", "controller", "requester", "author", "digest"):
+    for name in ("run", "bundle", "rule", "action", "controller", "requester", "author", "digest"):
         if item.get(name):
             yield f"  {name:<10}  {terminal.clean(item[name])}"
     yield f"  {'on':<10}  {terminal.clean(', '.join(item.get('targets') or ())) or '(no target)'}"
@@ -92,37 +120,106 @@ def _in_full(item: dict[str, Any]) -> Iterator[str]:
         yield f"  {terminal.when(one.get('at'))}  {terminal.clean(one.get('person') or '?')}{roles} {word}{reason}"
 
 
+def _choosing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments of `approve` and `reject`."""
+    for option in (
+        location.JSON,
+        location.options,
+        click.option("--yes", is_flag=True, help="Do not ask, of many alike"),
+        click.option("--on", "on", metavar="TARGET", multiple=True, help="Of many alike those on this target"),
+        click.option("--reason", metavar="TEXT", default="", help="Kept in the audit"),
+        click.argument("requests", metavar="REQUEST…", nargs=-1, required=True),
+    ):
+        function = option(function)
+    return function
+
+
 @command.command("approve")
-@click.argument("request", metavar="REQUEST")
-@click.option("--reason", metavar="TEXT", default="", help="Kept in the audit")
-@location.options
-@location.JSON
-def approve(where: location.Where, request: str, reason: str, as_json: bool) -> None:
-    """Say yes to exactly what `show` shows."""
-    _say(where, request, "approve", reason, as_json)
+@_choosing
+def approve(
+    where: location.Where, requests: tuple[str, ...], reason: str, on: tuple[str, ...], yes: bool, as_json: bool
+) -> int:
+    """Say yes to exactly what `show` shows. REQUEST may be that of many alike (b-…)."""
+    return _say(where, requests, "approve", reason, on, yes=yes, as_json=as_json)
 
 
 @command.command("reject")
-@click.argument("request", metavar="REQUEST")
-@click.option("--reason", metavar="TEXT", default="", help="Kept in the audit")
-@location.options
-@location.JSON
-def reject(where: location.Where, request: str, reason: str, as_json: bool) -> None:
+@_choosing
+def reject(
+    where: location.Where, requests: tuple[str, ...], reason: str, on: tuple[str, ...], yes: bool, as_json: bool
+) -> int:
     """Say no."""
-    _say(where, request, "reject", reason, as_json)
+    return _say(where, requests, "reject", reason, on, yes=yes, as_json=as_json)
 
 
-def _say(where: location.Where, request: str, word: str, reason: str, as_json: bool) -> None:
-    body = json.dumps({"reason": reason}).encode()
-    done = client.Client(where).ask("POST", f"{client.API}/approvals/{client.segment(request)}/{word}", body=body)
+def _say(
+    where: location.Where, requests: tuple[str, ...], word: str, reason: str, on: tuple[str, ...], *, yes: bool, as_json: bool
+) -> int:  # fmt: skip
+    asked = client.Client(where)
+    if len(requests) == 1 and not requests[0].startswith(BUNDLE) and not on:
+        body = json.dumps({"reason": reason}).encode()
+        done = asked.ask("POST", f"{client.API}/approvals/{client.segment(requests[0])}/{word}", body=body)
+        if as_json:
+            terminal.echo_json(done)
+        else:
+            terminal.echo(_told(done if isinstance(done, dict) else {}))
+        return errors.EXIT_OK
+    chosen = _chosen(asked, requests, on)
+    if not yes:
+        for line in tables.lines(
+            ("request", "run", "action", "on", "parameters"), [_one(item) for item in chosen], width=terminal.width()
+        ):
+            click.echo(line, err=True)
+        if not terminal.can_ask():
+            raise NotConfirmed("--yes", word=word)
+        click.confirm(f"{word.capitalize()} {'all ' if len(chosen) > 1 else ''}{len(chosen)}?", abort=True, err=True)
+    body = json.dumps({"requests": [item["id"] for item in chosen], "reason": reason}).encode()
+    answer = asked.ask("POST", f"{client.API}/approvals/{word}", body=body)
+    done = answer if isinstance(answer, dict) else {}
+    refused = done.get("refused") or []
     if as_json:
         terminal.echo_json(done)
-        return
-    answer = done if isinstance(done, dict) else {}
+        return errors.EXIT_FOUND if refused else errors.EXIT_OK
+    for item in done.get("items") or ():
+        terminal.echo(_told(item))
+    for item in refused:
+        terminal.note(f"{terminal.clean(item.get('id') or '?')}: {terminal.clean(item.get('detail') or '?')}")
+    return errors.EXIT_FOUND if refused else errors.EXIT_OK
+
+
+def _chosen(asked: client.Client, requests: tuple[str, ...], on: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The open requests that are meant, of many alike those on the targets that are named."""
+    found: dict[str, dict[str, Any]] = {}
+    for request in requests:
+        if request.startswith(BUNDLE):
+            items = asked.pages(f"{client.API}/approvals", {"bundle": request}, MANY_MAX)["items"]
+        else:
+            one = asked.get(f"{client.API}/approvals/{client.segment(request)}")
+            items = [one] if isinstance(one, dict) else []
+        found |= {str(item["id"]): item for item in items if not on or _is_on(item, on)}
+    if not found:
+        what = f"an open request of {', '.join(requests)}" + (f" on {', '.join(on)}" if on else "")
+        raise errors.NotFound("healer approvals", what=what)
+    return list(found.values())
+
+
+def _is_on(item: dict[str, Any], on: tuple[str, ...]) -> bool:
+    """Whether a request is about one of the targets, by its whole name or the last part of it."""
+    names = {str(name) for name in item.get("targets") or ()}
+    return bool({*on} & (names | {name.partition(":")[2] for name in names}))
+
+
+def _one(item: dict[str, Any]) -> list[tables.Cell]:
+    return [
+        str(item.get("id") or "?"), terminal.short(item.get("run")), str(item.get("action") or ""), _targets([item]),
+        terminal.one_line_json(item.get("parameters") or {}),
+    ]  # fmt: skip
+
+
+def _told(answer: dict[str, Any]) -> str:
     run, state = terminal.short(answer.get("run")), str(answer.get("state") or "?")
     if answer.get("stood"):
-        terminal.echo(f"{run}: your first word stands; the request is {terminal.clean(state)}")
-    elif state == "open":
-        terminal.echo(f"{run}: noted; more people are wanted:  {location.again(f'healer approvals show {run}')}")
-    else:
-        terminal.echo(f"{run}: {terminal.clean(state)}")
+        return f"{run}: your first word stands; the request is {terminal.clean(state)}"
+    if state == "open":
+        return f"{run}: noted; more people are wanted:  {location.again(f'healer approvals show {run}')}"
+    return f"{run}: {terminal.clean(state)}"

@@ -63,7 +63,9 @@ def breaker(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
 
 
 def blast_radius(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
-    """Gate 12: more distinct targets of a group than its budget has, over all runs that share it. A person may let it pass."""
+    """Gate 12: more distinct targets of a group than its budget has, over all runs that share it. A person who was asked for that may let
+    it pass; their word for another gate's reason does not."""
+    allowed = view.approved_for == "blast_radius"
     saw: answers.Saw = {"touched": {}, "reserved": sorted(view.reserved), "approved": view.approved}
     noes: list[answers.No] = []
     for one in candidate.limits.blasts:
@@ -76,7 +78,7 @@ def blast_radius(candidate: Candidate, view: View, now_us: int) -> answers.Answe
             size = candidate.sizes.get(group, 0)
             limit = one.limit(size) if group or one.count is not None else one.otherwise
             saw["touched"][budget] = {"targets": len(touched), "limit": limit, "size": size}
-            if len(touched | own) > limit and own - touched and not (budget in view.reserved or view.approved):
+            if len(touched | own) > limit and own - touched and not (budget in view.reserved or allowed):
                 fields = {
                     "n": len(touched), "more": len(own - touched), "group": group or "its targets",
                     "size": size, "window": reasons.span(one.within_s), "limit": limit,

@@ -118,6 +118,8 @@ class View:
     storm_limit: StormLimit | None = None
     approved: bool = False
     """A person has approved exactly this."""
+    approved_for: str = ""
+    """Which gate had asked them, by its reason: what that said they knew."""
     void: bool = False
     """A person has approved it as it was, and it is something else now."""
     last_word_us: int | None = None

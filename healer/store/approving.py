@@ -143,7 +143,12 @@ class Review:
         )  # fmt: skip
         candidate = candidates.candidate_of(row, standing)
         view = seeing.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
-        if not braking.rate(candidate, view, tx.now_us)[1]:  # else there is no place: the re-check lets it wait for one
+        over = braking.rate(candidate, view, tx.now_us)[1]
+        if row["reason"] != "blast_radius":
+            over += braking.blast_radius(candidate, view, tx.now_us)[1]
+        if (
+            not over
+        ):  # else there is no place for it: the re-check lets it wait for one, or asks for more than was approved
             budgets.spend(tx, candidate, tx.now_us)
         following.queue_attempt(tx, run, tx.now_us)
         tx.audit(

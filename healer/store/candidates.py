@@ -117,10 +117,11 @@ def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def approved(tx: Transaction, run: str, standing: policy.Standing) -> tuple[bool, bool]:
-    """Whether a person has approved the run's last decision: (exactly this run as it is now, one that is something else now)."""
+def approved(tx: Transaction, run: str, standing: policy.Standing) -> tuple[str, bool]:
+    """Whether a person has approved the run's last decision: (the reason that they were asked for, '' where it is not exactly this run as
+    it is now; whether they have approved what is something else now)."""
     last = tx.one("approval_last", run)
     if last is None or last[1] != "approved":
-        return False, False
+        return "", False
     same = last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
-    return same, not same
+    return (last[4], False) if same else ("", True)

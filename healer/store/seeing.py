@@ -34,7 +34,7 @@ def view_of(
     wall_us = tx.now_us + standing.wall_offset_us
     own = list(alerts) if alerts is not None else [(*one, True) for one in tx.all("run_alerts_firing", run)]
     failures = _failures(tx, candidate) if asked.breakers else brakes.Failures()
-    approved, void = candidates.approved(tx, run, standing) if state in WAITING else (False, False)
+    approved, void = candidates.approved(tx, run, standing) if state in WAITING else ("", False)
     return policy.View(
         paused=standing.paused or paused(tx, candidate),
         state=state,
@@ -63,7 +63,8 @@ def view_of(
         storm_limit=standing.storm,
         before_people=tx.one("runs_before_people")[0] if standing.approvals_max is not None else 0,
         approvals_max=standing.approvals_max,
-        approved=approved,
+        approved=bool(approved),
+        approved_for=approved,
         void=void,
         last_word_us=(last_word := _last_word_us(tx, candidate, state)),
         check_untold=last_word is not None and bool(candidate.check) and _is_untold(tx, run, last_word),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Any, Final
 
 import pydantic
 from aiohttp import web
 
-from healer import access, errors
+from healer import access, errors, model
 from healer.explain import plans
 from healer.policy import approvals as policy
 from healer.store import approving, transaction
 from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
+
+OPEN_MAX: Final = 1_000_000
+"""More never wait for a person at once (`approvals_max`)."""
 
 
 class Word(pydantic.BaseModel):
@@ -23,13 +27,33 @@ class Word(pydantic.BaseModel):
     reason: Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=500)] = ""
 
 
+class Words(Word):
+    """The body of `POST /approvals/approve` and `/reject`: requests by their whole ids, as they were shown."""
+
+    requests: Annotated[
+        list[Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)]],
+        pydantic.Field(min_length=1, max_length=1000),
+    ]
+
+
 async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """The open requests."""
-    query = queries.Query(request, "limit", "after")
-    limit, after = query.limit(), query.after(str)
-    rows = await services.store.reader.all("approvals_open", after[0] if after else "", limit + 1)
+    """The open requests; with `bundle` those that are alike."""
+    query = queries.Query(request, "limit", "after", "bundle")
+    limit, after, bundle = query.limit(), query.after(str), query.text("bundle")
+    start = after[0] if after else ""
+    if bundle:
+        every = await services.store.reader.all("approvals_open", start, OPEN_MAX)
+        rows = [row for row in every if bundle_of(row) == bundle][: limit + 1]
+    else:
+        rows = await services.store.reader.all("approvals_open", start, limit + 1)
     following = queries.cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
     return answers.page([await _shown(services, row) for row in rows[:limit]], following)
+
+
+def bundle_of(row: Any) -> str:
+    """What requests that are alike have in common: rule, action, why a person is asked, whose word counts, and who may not."""
+    parts = (row[name] or "" for name in ("rule", "action", "reason", "asked", "requester", "author"))
+    return "b-" + model.short_hash("\x1f".join(parts))[:12]
 
 
 async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
@@ -50,6 +74,67 @@ async def reject(request: web.Request, services: Services, caller: access.Princi
     return await _say(request, services, caller, "reject")
 
 
+async def approve_many(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """200 with what each word came to (`items`), and why it came to nothing (`refused`). 403 where one of them is none of theirs."""
+    return await _say_many(request, services, caller, "approve")
+
+
+async def reject_many(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """As `approve_many`."""
+    return await _say_many(request, services, caller, "reject")
+
+
+async def _say_many(
+    request: web.Request, services: Services, caller: access.Principal, word: approving.Word
+) -> web.StreamResponse:
+    queries.Query(request)
+    asked = await bodies.document(request, Words)
+    within.known(caller, "approver")
+    units: list[approving.Review | errors.RequestError] = []
+    for approval in dict.fromkeys(asked.requests):
+        try:
+            units.append(await _unit(services, caller, approval, word, asked.reason))
+        except errors.NotFound as error:
+            units.append(error)
+    made = await asyncio.gather(
+        *(services.store.submit(one) for one in units if isinstance(one, approving.Review)), return_exceptions=True
+    )
+    done, items, refused = iter(made), [], []
+    for approval, one in zip(dict.fromkeys(asked.requests), units, strict=True):
+        found = next(done) if isinstance(one, approving.Review) else one
+        if isinstance(found, errors.RequestError):
+            refused.append({"id": approval, "code": found.code, "detail": found.message, "try": found.try_})
+        elif isinstance(found, BaseException):
+            raise found
+        else:
+            items.append(_said(found))
+    await services.look_again()
+    return answers.json({"items": items, "refused": refused})
+
+
+async def _unit(
+    services: Services, caller: access.Principal, approval: str, word: approving.Word, reason: str
+) -> approving.Review:
+    """The unit that says it. Raises `errors.NotFound`, `errors.Forbidden`."""
+    rows = await services.store.reader.all("approval_shown", approval)
+    if not rows:
+        raise errors.NotFound("healer approvals", what=f"the request {approval!r}")
+    about = await within.of_run(services, rows[0]["run"])
+    access.demand(caller, "approvals.decide", about)
+    return approving.Review(
+        approval,
+        word,
+        who=caller,
+        roles=access.roles_for(caller, about),
+        reason=reason,
+        standing_of=services.standing_of,
+    )
+
+
+def _said(made: approving.Reviewed) -> dict[str, Any]:
+    return {"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood}
+
+
 async def _say(
     request: web.Request, services: Services, caller: access.Principal, word: approving.Word
 ) -> web.StreamResponse:  # fmt: skip
@@ -57,15 +142,9 @@ async def _say(
     asked = await bodies.document_or_none(request, Word)
     approval = await _find(services, request.match_info["id"])
     within.known(caller, "approver")
-    (row,) = await services.store.reader.all("approval_shown", approval)
-    about = await within.of_run(services, row["run"])
-    access.demand(caller, "approvals.decide", about)
-    unit = approving.Review(
-        approval, word, who=caller, roles=access.roles_for(caller, about), reason=asked.reason, standing_of=services.standing_of
-    )  # fmt: skip
-    made: approving.Reviewed = await services.store.submit(unit)
+    made: approving.Reviewed = await services.store.submit(await _unit(services, caller, approval, word, asked.reason))
     await services.look_again()
-    return answers.json({"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood})
+    return answers.json(_said(made))
 
 
 async def _find(services: Services, asked: str) -> str:
@@ -82,8 +161,9 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
     reviews = [approving.review_of(one["person"], one["role"], one["approves"]) for one in said]
     targets = await read.all("run_targets_in", row["run"])
     return {
-        "id": row["id"], "run": row["run"], "state": row["state"], "reason": row["reason"], "rule": row["rule"], "action": row["action"],
-        "controller": row["controller"], "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
+        "id": row["id"], "bundle": bundle_of(row), "run": row["run"], "state": row["state"], "reason": row["reason"], "rule": row["rule"],
+        "action": row["action"], "controller": row["controller"],
+        "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
         "requester": row["requester"], "asked": queries.iso(row["asked_us"]), "digest": row["digest"][:12],
         "expires": None if row["expires_us"] is None else queries.iso(row["expires_us"]), "needs": policy.missing(asked, reviews),
         "exclude": policy.exclusions(asked), "author": row["author"] or None,

@@ -106,6 +106,7 @@ class Crowd:
             if problem.key in self.problems:
                 continue
             problem.more = {"rack": draw.choice("12")} | ({"when": "night"} if draw.random() < 0.15 else {})
+            problem.more |= {"care": "yes"} if draw.random() < 0.25 else {}
             self.problems[problem.key] = problem
             at_s = draw.random() * until_s * 0.8
             for _ in range(draw.randint(3, 5) if name == "Flap" else draw.choice((1, 1, 2))):
@@ -180,27 +181,27 @@ class Crowd:
             return
         self.send(problem.source, event, repeat=element.repeat if problem.source == "am" else "")
 
-    def send(self, source: str, event: dict[str, Any], *, repeat: str = "") -> None:
+    def send(self, source: str, event: dict[str, Any], *, repeat: str = "", actor: str = "key:sender") -> None:
         """With an id where the sender gives one; again until it is answered, and now and then once more."""
         number = len(self.sent)
         delivery = f"d{number}" if source == "healer.api" else ""
         body = orjson.dumps(event)
         again = self.draw.random() < 0.15
-        self._send(source, body, delivery, repeat, 8, again)
+        self._send(source, body, delivery, repeat, 8, again, actor)
 
-    def _send(self, source: str, body: bytes, delivery: str, repeat: str, left: int, again: bool) -> None:
+    def _send(self, source: str, body: bytes, delivery: str, repeat: str, left: int, again: bool, actor: str) -> None:
         one = Sent(len(self.sent), source, body, delivery, self.clock.now_us)
         self.sent.append(one)
 
         def later(seconds: float, tries: int, more: bool) -> None:
             if tries:
-                self.clock.after(seconds, lambda: self._send(source, body, delivery, repeat, tries, more))
+                self.clock.after(seconds, lambda: self._send(source, body, delivery, repeat, tries, more, actor))
 
         async def deliver(daemon: Any) -> None:
             given = {"repeats": [repeat]} if repeat else {}
             try:
                 taken = await daemon.intake.take(
-                    source, [(orjson.loads(body), body)], actor="key:sender", delivery=delivery, **given
+                    source, [(orjson.loads(body), body)], actor=actor, delivery=delivery, **given
                 )
             except errors.HealerError as error:
                 one.answer, one.error = "refused", error.code

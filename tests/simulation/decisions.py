@@ -186,7 +186,7 @@ def nothing_is_forgotten(seen: simulating.Seen) -> Iterator[str]:
 def _is_remembered(state: str, reason: str, look_us: int | None, now_us: int) -> bool:
     if state == "deferred":
         return reason in WAITS_FOR_AN_ACT if look_us is None else look_us > now_us - LATE_US
-    if state in ("awaiting_approval", "unknown", "succeeded", "cancelled", "simulated"):
+    if state in ("awaiting_approval", "unknown", "succeeded", "cancelled", "simulated", "rejected"):
         return True  # a person decides, has decided, or reads what would have been; it helped
     if state in ("refused", "suppressed", "expired", "void"):
         return bool(reason)

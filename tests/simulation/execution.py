@@ -180,30 +180,44 @@ def _claims(seen: simulating.Seen) -> list[dict[str, Any]]:
 
 
 def rates_hold(seen: simulating.Seen) -> Iterator[str]:
-    """A rate is of all runs that share it: `clean` 4 per 20 seconds, runs on databases 3 per 30 seconds."""
+    """A rate is of all runs that share it: `clean` 4 per 20 seconds, runs on databases 3 per 30 seconds.
+
+    A run begins with its first attempt, also where only a retry of it came as far as an effect.
+    """
     for what, count, within_us, belongs in (
         ("clean", 4, 20 * US, lambda one: one["action"] == "clean"),
         ("databases", 3, 30 * US, lambda one: DATABASES & set(orjson.loads(one["targets"]))),
     ):
         starts: dict[tuple[str, int], int] = {}
+        acted = set()
         for one in _claims(seen):
-            if belongs(one) and one["token"] in seen.world.effects:
+            if belongs(one) and one["state"] != "withdrawn":
                 starts.setdefault((one["run"], one["turn"]), one["started_us"])
-        times = sorted(starts.values())
+                acted |= {(one["run"], one["turn"])} if one["token"] in seen.world.effects else set()
+        times = sorted(started_us for run, started_us in starts.items() if run in acted)
         for first, last in zip(times, times[count:], strict=False):
             if last - first < within_us:
                 yield f"{count + 1} runs of {what} within {(last - first) / US} s, the last at {last}"
 
 
 def blast_radius_holds(seen: simulating.Seen) -> Iterator[str]:
-    """At most so many distinct targets of a group within a minute are rebooted, over all rules."""
-    began = [one for one in _claims(seen) if one["action"] == "reboot" and one["token"] in seen.world.effects]
+    """At most so many distinct targets of a group within a minute are rebooted, over all rules, beside those to which a person said yes."""
+    approved = seen.rows(
+        "SELECT a.run, t.target, a.decided_us FROM approval a JOIN run_target t ON t.run = a.run WHERE a.state = 'approved'"
+        " AND a.reason = 'blast_radius'"
+    )
+    allowed = {run for run, _, _ in approved}
+    began = [
+        one for one in _claims(seen)
+        if one["action"] == "reboot" and one["run"] not in allowed and one["token"] in seen.world.effects
+    ]  # fmt: skip
     for group, (members, limit) in BLAST.items():
         for one in began:
             since_us = one["started_us"] - BLAST_US
+            named = {target for _, target, at_us in approved if at_us <= one["started_us"]}
             touched = {
                 target for other in began if since_us < other["started_us"] <= one["started_us"]
-                for target in orjson.loads(other["targets"]) if target in members
+                for target in orjson.loads(other["targets"]) if target in members - named
             }  # fmt: skip
             if len(touched) > limit and set(orjson.loads(one["targets"])) & members:
                 yield f"{sorted(touched)} of {group} rebooted within a minute, the last by {one['token']}"

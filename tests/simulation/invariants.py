@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import approvals_held
 import brakes_held
 import decisions
 import execution
@@ -13,7 +14,9 @@ import simulating
 
 Check = Callable[[simulating.Seen], Iterator[str]]
 ALL: Final[dict[str, Check]] = {
-    check.__name__: check for room in (records, decisions, execution, brakes_held) for check in room.CHECKS
+    check.__name__: check
+    for room in (records, decisions, execution, brakes_held, approvals_held)
+    for check in room.CHECKS
 }
 
 

@@ -21,7 +21,8 @@ from healer import decide, dispatch, engine, errors, intake, plugins, project, s
 from healer.daemon import clock, rules, standing, switching, watching
 from healer.decide import alerts, evaluating, recovery
 from healer.dispatch import wishes
-from healer.store import deciding, notes
+from healer.project import git
+from healer.store import deciding, notes, voiding
 
 FOLDER: Final = pathlib.Path(__file__).with_name("project")
 NOWHERE: Final = pathlib.Path("/nonexistent/healer-simulation")
@@ -50,7 +51,13 @@ def revisions() -> dict[str, project.Revision]:
     """`base`; `tight`: with other limits and without some rules; `watching`: it only observes."""
     found = project.load(FOLDER, {}).revision
     assert found is not None
-    return {"base": found, **_variants()}
+    return {name: _by(name, one) for name, one in {"base": found, **_variants()}.items()}
+
+
+def _by(name: str, revision: project.Revision) -> project.Revision:
+    """With the author of its rulebook, as Git would have it."""
+    author = "bo@example.org" if name == "tight" else "ana@example.org"
+    return dataclasses.replace(revision, git=git.Git("0" * 40, True, (("rulebooks/ops.yml", author),)))
 
 
 def _variants() -> dict[str, project.Revision]:
@@ -69,6 +76,7 @@ def _variants() -> dict[str, project.Revision]:
     return made
 
 
+NIGHTLY: Final = "{any: [{name: a hand, roles: [hand]}], expires: 15 seconds, exclude: []}"
 VARIANTS: Final[Mapping[str, list[tuple[str, str, str]]]] = {
     "tight": [
         ("healer.yaml", "daemon: 7", "daemon: 3"),
@@ -76,6 +84,11 @@ VARIANTS: Final[Mapping[str, list[tuple[str, str, str]]]] = {
         ("actions.yaml", "rate_limit: 4 per 20 seconds", "rate_limit: 2 per 20 seconds"),
         ("rulebooks/ops.yml", "- name: flaps\n", "- name: flaps\n      enabled: false\n"),
         ("rulebooks/ops.yml", "name: disk, critical", "name: disk, very critical"),
+        ("rulebooks/ops.yml", "roles: [hand], approve: 2, reject: 2", "roles: [hand, approver], approve: 3, reject: 1"),
+        ("healer.yaml", "when: night}}, windows", f"when: night}}}}, approval: {NIGHTLY}, windows"),
+        ("healer.yaml", "bo: {roles: [hand]", "bo: {roles: [lead]"),
+        ("healer.yaml", "  eve: {roles: [approver]}\n", ""),
+        ("actions.yaml", '  reset:\n    command: ["true"]', '  reset:\n    command: ["true", "again"]'),
     ],
     "watching": [("healer.yaml", "mode: active", "mode: observe")],
 }
@@ -279,6 +292,9 @@ class Life:
         await self._use(new, actor, {})
         self._reach(new)
         self.revision = new
+        after: str | None = ""
+        while after is not None:
+            after = (await self.store.insist(voiding.Void(made.of_run, after, write=True, actor=actor))).last
 
     # --- what the workers need of each other ------------------------------------------------------------------------------
 

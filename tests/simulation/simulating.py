@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import crowd
 import life
+import reviewers
 import virtual
 import world
 from loguru import logger
@@ -51,6 +52,19 @@ CREATE TEMP TRIGGER audit_made AFTER INSERT ON main.audit BEGIN
   INSERT INTO change (unit, world_us, at_us, what, id, new, audit) VALUES (unit(), world_us(), journal_us(), 'audit', '', '', new.seq); END;
 """
 """Every change of a state with the unit of work that made it, and every audit record."""
+ASKED: Final = """
+CREATE TEMP TABLE asked (n INTEGER, world_us INTEGER, at_us INTEGER, id TEXT, run TEXT, state TEXT, rule TEXT, action TEXT, labels TEXT,
+                         requester TEXT, revision INTEGER, turn INTEGER, what TEXT, targets TEXT);
+CREATE TEMP TRIGGER approval_asked AFTER INSERT ON main.approval BEGIN
+  INSERT INTO asked SELECT (SELECT max(n) FROM change), world_us(), new.asked_us, new.id, r.id, new.state, r.rule, r.action, r.labels, r.actor,
+    r.revision, r.turn, json_array(r.action, r.kind, r.subject, r.controller, r.parameters, r.dry_run),
+    (SELECT json_group_array(t.target) FROM main.run_target t WHERE t.run = r.id AND t.state <> 'left_out') FROM main.run r WHERE r.id = new.run;
+END;
+CREATE TEMP TRIGGER approval_moved AFTER UPDATE OF state ON main.approval WHEN old.state <> new.state BEGIN
+  INSERT INTO asked (n, world_us, at_us, id, run, state)
+  VALUES ((SELECT max(n) FROM change), world_us(), journal_us(), new.id, new.run, new.state); END;
+"""
+"""Every request for a person's word, with what was asked for, and each change of its state. `n`: the change that came last before."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -69,6 +83,7 @@ class Seen:
     errors: list[str]
     files: list[tuple[int, bool]]
     """When the file PAUSE came (True) and went."""
+    said: list[reviewers.Said]
 
     def rows(self, sql: str, *parameters: Any) -> list[Any]:
         """What is committed."""
@@ -92,11 +107,12 @@ class Simulation:
         self.raw.create_function("unit", 0, lambda: self.unit)
         self.raw.create_function("world_us", 0, lambda: self.clock.now_us)
         self.raw.create_function("journal_us", 0, lambda: self.life.store.writer.tx.now_us if self.life else 0)
-        self.raw.executescript(LOG)
+        self.raw.executescript(LOG + ASKED)
         self.life: life.Life | None = None
         self.crowd = crowd.Crowd(self.world, self._ask)
         self.world.look = self._look
         self.known = life.revisions()
+        self.reviewers = reviewers.Reviewers(self.crowd, self.rows, self.known)
         self.revision = "base"
         self.crashes_left = self.draw.choice((0, 1, 2, 3, 4, 5))
         self.over = False
@@ -118,6 +134,7 @@ class Simulation:
             people.plan_burst(draw.random() * FAULTS_S, 25)
         more = {"reload": self._reload, "stop": self._stop, "jump": self._jump, "full": self._fill}
         people.mend = self._mend
+        self.reviewers.plan(draw.choice((0, 1, 3)), FAULTS_S)
         people.plan_people(draw.choice((0, 4, 10, 16)), FAULTS_S, self.rows, more)
         self.clock.after(FAULTS_S, self._calm)
         for at in (6, 14, 22, 30, 45, 60, 80):
@@ -152,7 +169,8 @@ class Simulation:
                 self.clock.turn(self.clock.now_us)
                 self._sleep(self.draw.choice((0.0, 0.1, 2.0, 8.0)) * self.draw.random())
         return Seen(
-            self.seed, self.raw, self.known, self.world, self.crowd, round(FAULTS_S * US), self.crashes, self.steps, self.jumped, self.errors, self.crowd.files
+            self.seed, self.raw, self.known, self.world, self.crowd, round(FAULTS_S * US), self.crashes, self.steps, self.jumped, self.errors, self.crowd.files,
+            self.reviewers.said,
         )  # fmt: skip
 
     def _ending(self) -> life.Ending:

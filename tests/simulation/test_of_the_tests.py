@@ -10,11 +10,11 @@ import invariants
 import pytest
 import simulating
 
-from healer import dispatch, intake, model
+from healer import access, dispatch, intake, model
 from healer.decide import acting, recovery
 from healer.dispatch import attempts
-from healer.policy import brakes, gates
-from healer.store import asking, following, journal, names, notes, transaction
+from healer.policy import answers, approvals, brakes, gates
+from healer.store import asking, candidates, following, journal, names, notes, transaction
 
 SEEDS = 80
 Patch = pytest.MonkeyPatch
@@ -140,6 +140,28 @@ def errors_do_not_stop(patch: Patch) -> None:
     patch.setattr(following, "goes_on", lambda tx, row, extra: bool(following.wave(tx, row["id"], extra)))
 
 
+def no_gate_asks_for_a_person(patch: Patch) -> None:
+    """The gate `approval` says yes to everything."""
+    order = tuple((name, (lambda *_: ({}, [])) if name == "approval" else gate) for name, gate in gates.ORDER)
+    patch.setattr(gates, "ORDER", order)
+
+
+def one_word_is_enough(patch: Patch) -> None:
+    """How many have to say yes is not counted."""
+    patch.setattr(approvals, "_of", lambda _, reviews: "approved" if any(one.approves for one in reviews) else "open")
+
+
+def every_request_is_the_same(patch: Patch) -> None:
+    """What was approved is not compared with what would run."""
+    patch.setattr(candidates, "digest_of", lambda *_, **__: "")
+
+
+def nothing_expires(patch: Patch) -> None:
+    """A person may say yes much later."""
+    patch.setattr(answers, "expires_us", lambda _, now_us: now_us + 3600 * simulating.US)
+
+
+UNAPPROVED = "nothing_begins_unapproved"
 BROKEN: Mapping[str, tuple[str, Callable[[Patch], None]]] = {
     "2xx before the commit": ("accepted_survives", answered_without_commit),
     "deliveries are not known again": ("duplicates_start_nothing", deliveries_not_known),
@@ -178,6 +200,14 @@ BROKEN: Mapping[str, tuple[str, Callable[[Patch], None]]] = {
     "no storm": ("storms_hold", without("storm_find")),
     "storm not asked again": ("storms_hold", not_asked_again("storm")),
     "no ramp": ("ramps_hold", without("ramps")),
+    "the gate asks nobody": (UNAPPROVED, no_gate_asks_for_a_person),
+    "one of two is enough": (UNAPPROVED, one_word_is_enough),
+    "what is approved is not compared": (UNAPPROVED, every_request_is_the_same),
+    "a request never ends": (UNAPPROVED, nothing_expires),
+    "who asked may approve": (UNAPPROVED, lambda patch: patch.setattr(approvals, "excluded", lambda *_: False)),
+    "the author may approve": (UNAPPROVED, lambda patch: patch.setattr(approvals, "exclusions", lambda _: [])),
+    "any role counts": (UNAPPROVED, lambda patch: patch.setattr(approvals, "_counts", lambda *_: True)),
+    "each key is a person": (UNAPPROVED, lambda patch: patch.setattr(access.Principal, "person", property(lambda one: one.actor))),
 }  # fmt: skip
 
 

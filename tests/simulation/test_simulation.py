@@ -78,12 +78,12 @@ def test_the_worlds_are_worth_a_look() -> None:
         seen.raw.close()
     assert states >= {
         "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown",
-        "withdrawn", "suppressed", "refused", "expired", "simulated",
+        "withdrawn", "suppressed", "refused", "expired", "simulated", "rejected", "void",
     }  # fmt: skip
     assert reasons >= {
         "paused", "settling", "flapping", "silenced", "outside_window", "inhibited", "invalid_parameters", "unknown_target", "cooldown",
         "rate_limited", "breaker_open", "blast_radius", "storm", "chain", "chain_depth", "stale", "resolved", "escalation", "observe",
-        "disabled", "verified", "not_verified", "no_fresh_sign", "rule_changed",
+        "disabled", "verified", "not_verified", "no_fresh_sign", "rule_changed", "needs_approval", "approved",
     }  # fmt: skip
     assert kinds >= {
         "decision",
@@ -96,6 +96,8 @@ def test_the_worlds_are_worth_a_look() -> None:
         "resume",
         "storm",
         "breaker_opened",
+        "approval_asked",
+        "review",
         "clock",
     }
     assert acts >= {
@@ -109,6 +111,8 @@ def test_the_worlds_are_worth_a_look() -> None:
         "breaker",
         "reload",
         "stop",
+        "approve",
+        "reject",
     }
     assert crashes > 20
 

@@ -16,6 +16,7 @@ LIMITS_OF_ITS_OWN = (
     "waves_hold",
     "breakers_hold",
     "sign_is_fresh",
+    "nothing_begins_unapproved",
 )
 """Checkers that know the limits of the other project."""
 

@@ -252,6 +252,37 @@ def test_what_a_brake_gives_to_a_person_asks_the_shipped_approver(kit: Any) -> N
     assert len(kit.claim().claimed) == 2
 
 
+def test_a_word_for_another_reason_does_not_let_it_pass_the_blast_radius(kit: Any) -> None:
+    """Who said it was not told of that: they are asked once more, for that."""
+    blast = limits.Blast("default", 3600, 1, None, 0, 0, "")
+    narrow = dataclasses.replace(ASKING, blasts=(blast,))
+    approval = asks(kit, limits=narrow)
+    other = kit.queue("other", "host:web9", limits=dataclasses.replace(narrow, approvals=()))
+    kit.finish(kit.only())
+    says(kit, approval, "key:ana")
+    assert says(kit, approval, "key:bo").state == "approved"
+    assert kit.claim().claimed == []
+    ((again, run),) = kit.rows("SELECT id, run FROM approval WHERE state = 'open' AND reason = 'blast_radius'")
+    assert run != other
+    says(kit, again, "key:ana")
+    assert says(kit, again, "key:bo").state == "approved"
+    assert [one.run["id"] for one in kit.claim().claimed] == [run]
+
+
+def test_a_word_beyond_a_rate_waits_for_its_place(kit: Any) -> None:
+    rated = dataclasses.replace(ASKING, rates=(limits.Rate("mine", 1, 60),))
+    approval = asks(kit, limits=rated)
+    kit.queue("other", "host:web9", limits=dataclasses.replace(rated, approvals=()))
+    kit.finish(kit.only())
+    says(kit, approval, "key:ana")
+    says(kit, approval, "key:bo")
+    assert kit.claim().claimed == []
+    assert kit.rows("SELECT reason FROM run WHERE state = 'deferred'") == [("rate_limited",)]
+    kit.now_us += 60 * S
+    kit.decide(look=True)
+    assert len(kit.claim().claimed) == 1
+
+
 def test_a_request_that_is_not_there(kit: Any) -> None:
     with pytest.raises(errors.NotFound):
         says(kit, "a-none", "key:ana")

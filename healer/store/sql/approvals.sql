@@ -12,7 +12,7 @@ SELECT id, run, state, digest, asked, requester, author, expires_us FROM approva
 
 -- name: approval_last
 -- The last request of a run's last decision.
-SELECT a.id, a.state, a.digest, a.author FROM approval a JOIN run r ON r.id = a.run WHERE a.run = ? AND a.turn = r.turn
+SELECT a.id, a.state, a.digest, a.author, a.reason FROM approval a JOIN run r ON r.id = a.run WHERE a.run = ? AND a.turn = r.turn
 ORDER BY a.asked_us DESC, a.id DESC LIMIT 1;
 
 -- name: approvals_open

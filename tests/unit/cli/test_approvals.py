@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -37,3 +38,55 @@ def test_what_is_missing_with_whose_word_counts(ask: Any, daemon: Any, needs: An
 def test_where_nobody_is_left_out_nothing_is_said_of_it(ask: Any, daemon: Any) -> None:
     daemon["GET /api/v1/approvals/a-1"] = {"id": "a-1", "state": "open", "needs": [ONE], "exclude": []}
     assert "but not" not in ask("approvals", "show", "a-1").stdout
+
+
+def alike(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"a-{number}", "bundle": "b-7f3k2m", "run": f"r-{number}" + "x" * 24, "state": "open", "reason": "approval", "action": "heal",
+        "rule": "web/down", "targets": [f"host:web{number}"], "parameters": {"service": "nginx"}, "needs": [ONE], "expires": None,
+    } | more  # fmt: skip
+
+
+MANY = [alike(1), alike(2), alike(3), alike(4), alike(9, bundle="b-other", action="reboot")]
+
+
+def test_what_is_alike_is_one_line(ask: Any, daemon: Any) -> None:
+    daemon["GET /api/v1/approvals"] = {"items": MANY, "next": None}
+    lines = ask("approvals").stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split()[:4] == ["b-7f3k2m", "4", "runs", "heal"]
+    assert "host:web1, host:web2, host:web3 and 1 more" in lines[1]
+    assert lines[2].split()[:3] == ["a-9", "r-9xxxxx", "reboot"]
+
+
+@pytest.mark.parametrize(("words", "chosen"), [
+    (("b-7f3k2m",), ["a-1", "a-2", "a-3", "a-4"]), (("b-7f3k2m", "--on", "web2", "--on", "host:web4"), ["a-2", "a-4"]),
+    (("b-7f3k2m", "a-9"), ["a-1", "a-2", "a-3", "a-4", "a-9"]),
+])  # fmt: skip
+def test_all_of_them_are_approved_or_some(ask: Any, daemon: Any, words: tuple[str, ...], chosen: list[str]) -> None:
+    daemon["GET /api/v1/approvals"] = {"items": MANY[:4], "next": None}
+    daemon["GET /api/v1/approvals/a-9"] = MANY[4]
+    said = [{"id": one, "run": f"r-{one}", "state": "approved", "stood": False} for one in chosen[1:]]
+    refused = [{"id": chosen[0], "code": "approval-ended", "detail": "nothing waits for a word", "try": ""}]
+    daemon["POST /api/v1/approvals/approve"] = {"items": said, "refused": refused}
+    done = ask("approvals", "approve", *words, "--reason", "seen", "--yes")
+    assert json.loads(daemon.requests[-1].body) == {"requests": chosen, "reason": "seen"}
+    assert done.stdout.splitlines() == [f"r-{one}: approved" for one in chosen[1:]]
+    assert (done.exit_code, done.stderr) == (1, f"{chosen[0]}: nothing waits for a word\n")
+    assert daemon.requests[0].query.get("bundle") == "b-7f3k2m"
+
+
+def test_many_are_not_decided_without_having_been_shown(ask: Any, daemon: Any) -> None:
+    daemon["GET /api/v1/approvals"] = {"items": MANY[:4], "next": None}
+    done = ask("approvals", "reject", "b-7f3k2m")
+    assert done.exit_code == 2
+    assert "error[not-confirmed]" in done.stderr
+    assert all(f"host:web{n}" in done.stderr for n in range(1, 5))
+    assert {one.method for one in daemon.requests} == {"GET"}
+
+
+def test_where_none_of_them_is_meant_that_is_said(ask: Any, daemon: Any) -> None:
+    daemon["GET /api/v1/approvals"] = {"items": MANY[:4], "next": None}
+    done = ask("approvals", "approve", "b-7f3k2m", "--on", "db1", "--yes")
+    assert "an open request of b-7f3k2m on db1" in done.stderr
+    assert {one.method for one in daemon.requests} == {"GET"}

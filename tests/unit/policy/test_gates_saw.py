@@ -190,7 +190,7 @@ CASES: list[Case] = [
         ],
     ),
     (
-        "blast radius", {}, {"approved": True}, {"blasts": (limits.Blast("p", 60, None, 10, 0, 1, ""),)},
+        "blast radius", {}, {"approved": True, "approved_for": "blast_radius"}, {"blasts": (limits.Blast("p", 60, None, 10, 0, 1, ""),)},
         {"touched": {"p@": {"targets": 0, "limit": 1, "size": 0}}, "reserved": [], "approved": True}, [],
     ),
     ("storm", {}, {"storm_limit": STORM_LIMIT}, {}, {"storm": None}, []),

@@ -80,6 +80,66 @@ async def test_a_request_with_what_people_said(room: Any, asked: Any) -> None:
     assert item.items() <= body.items()
 
 
+MORE = {f"a-{n}": "r-" + letter * 26 for n, letter in enumerate("bcde", 2)}
+
+
+async def several(room: Any, seed: Any, asked: Any) -> None:
+    """`a-1` … `a-4` are alike; `a-5` asks for another reason."""
+    approval = asking(1, "approver")
+    await asked(approval)
+    for name, run in MORE.items():
+        await seed(room, run, "awaiting_approval", reason="blast_radius", groups=["web"])
+
+        def apply(tx: Any, name: str = name, run: str = run) -> None:
+            digest = candidates.digest_of(tx, candidates.run_row(tx, run), policy.Standing(True, "active"), None)
+            text = transaction.dumps(approvals.as_json([approval]))
+            reason = "flapping" if name == "a-5" else "blast_radius"
+            tx.run("approval_insert", name, reason, digest, text, "rule:web/alerts/restart", None, 1, None, run)
+
+        await seed.do(room, apply)
+
+
+async def test_requests_that_are_alike_are_one_and_each_may_be_chosen(room: Any, seed: Any, asked: Any) -> None:
+    await several(room, seed, asked)
+    people(room, access.Person("ana", ("approver",)), laptop=("", "ana"))
+    items = (await room.ask("GET", "/approvals", "readonly"))[1]["items"]
+    bundles = {one["id"]: one["bundle"] for one in items}
+    assert len({bundles[f"a-{n}"] for n in range(1, 5)}) == 1
+    assert bundles["a-5"] != bundles["a-1"]
+    _, found = await room.ask("GET", f"/approvals?bundle={bundles['a-1']}&limit=3", "readonly")
+    assert [one["id"] for one in found["items"]] == ["a-1", "a-2", "a-3"]
+    _, rest = await room.ask("GET", f"/approvals?bundle={bundles['a-1']}&limit=3&after={found['next']}", "readonly")
+    assert ([one["id"] for one in rest["items"]], rest["next"]) == (["a-4"], None)
+    wish = {"requests": ["a-2", "a-4", "a-2", "a-9"], "reason": "looked at both"}
+    status, body = await room.ask("POST", "/approvals/approve", "laptop", json=wish)
+    assert (status, body["items"]) == (200, [
+        {"id": name, "run": MORE[name], "state": "approved", "stood": False} for name in ("a-2", "a-4")
+    ])  # fmt: skip
+    assert [(one["id"], one["code"]) for one in body["refused"]] == [("a-9", "not-found")]
+    status, body = await room.ask("POST", "/approvals/reject", "laptop", json={"requests": ["a-1", "a-2"]})
+    assert [(one["id"], one["state"]) for one in body["items"]] == [("a-1", "rejected")]
+    assert [(one["id"], one["code"]) for one in body["refused"]] == [("a-2", "approval-ended")]
+    assert {one["id"] for one in (await room.ask("GET", "/approvals"))[1]["items"]} == {"a-3", "a-5"}
+
+
+async def test_of_many_nothing_is_decided_where_one_is_none_of_theirs(room: Any, seed: Any, asked: Any) -> None:
+    await several(room, seed, asked)
+    people(room, access.Person("cy", ("dba",)), cy=("", "cy"))
+    status, body = await room.ask("POST", "/approvals/approve", "cy", json={"requests": ["a-2", "a-3"]})
+    assert (status, body["code"]) == (403, "forbidden")
+    assert len((await room.ask("GET", "/approvals"))[1]["items"]) == 5
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"requests": []}, {"requests": "a-1"}, {"requests": [""]}, {"requests": ["a-1"], "all": True}]
+)
+async def test_which_ones_is_said(room: Any, asked: Any, body: Any) -> None:
+    await asked(asking(1, "approver"))
+    people(room, access.Person("ana", ("approver",)), laptop=("", "ana"))
+    status, answer = await room.ask("POST", "/approvals/approve", "laptop", json=body)
+    assert (status, answer["code"]) == (400, "invalid-field")
+
+
 async def test_two_keys_of_one_person_are_one_word(room: Any, asked: Any) -> None:
     await asked(asking(2, "approver"))
     people(

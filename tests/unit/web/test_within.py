@@ -70,6 +70,8 @@ CASES = [
     Case(f"/runs/{RUNS['unknown']}/resolve", {"state": "failed", "reason": "it did"}),
     Case("/locks/release", {"target": "host:web1", "reason": "mine"}),
     Case("/locks/release", {"target": "web1", "reason": "mine"}),
+    Case("/approvals/approve", {"requests": ["a-asks"]}),
+    Case("/approvals/reject", {"requests": ["a-yes"]}),
     Case("/approvals/a-asks/approve", {}),
     Case("/approvals/a-yes/reject", {"reason": "no"}),
     Case("/pause", {"scope": "rule:restart"}, but=("targets", "actions")),
