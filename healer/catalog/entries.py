@@ -76,6 +76,14 @@ class Entry:
                 problems.append(f"{name}: is required")
         return problems[:PROBLEMS_MAX] if problems else made
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The parameters without which it cannot go."""
+        return tuple(
+            name for name in self.required
+            if not (isinstance(schema := self.parameters.get(name), Mapping) and "default" in schema)
+        )  # fmt: skip
+
     def payload_of(self, given: Mapping[str, Any]) -> dict[str, Any] | list[str]:
         """As `parameters_of`, for what an event brings: only `payload_parameters` may be set."""
         kept = [name for name in given if name in self.parameters and name not in self.payload_parameters]

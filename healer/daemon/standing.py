@@ -94,6 +94,7 @@ class Standing:
         self.environment = revision.settings.environment
         self._pause = pause
         self._gates = project.Gates(revision)
+        self._asks = self._gates.asks
         self._bounds: dict[tuple[str, str, str], str] = {}
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
@@ -159,7 +160,8 @@ class Standing:
             self._enabled.get(rule, True), self.mode_of(found.name) if found else self.mode, self._pause(), problems, limits,
             self.environment, view.sizes(controller, groups), self._gates.storm, self._gates.inhibitions,
             bound=self._bound(action, controller, view), wall_offset_us=self._pause.ahead_us(),
-            names=self.names.get(rule), approvals_max=self.revision.settings.approvals_max, author=self._authors.get(rule, ""),
+            names=self.names.get(rule), approvals_max=self.revision.settings.approvals_max,
+            author=self._authors.get(rule, ""), asks=self._asks,
         )  # fmt: skip
 
     def _bound(self, action: str, controller: str, view: project.Revision) -> str:

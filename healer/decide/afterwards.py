@@ -115,6 +115,9 @@ def _out_of_reach(
     entry = revision.catalog.entries.get(action.get("name", ""))
     if entry is None or entry.target == "none":
         return
+    if not targets:
+        why = f"{action['name']} needs one, and what it follows on has none"
+        yield policy.Problem("unknown_target", {"why": why, "step": "name an action with target: none"})
     controller = action["controller"]
     yield from revision.forbidden(controller, action["name"], action["kind"], targets)
     for target in targets:

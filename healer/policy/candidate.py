@@ -9,7 +9,7 @@ from typing import Any, Final
 from healer import model
 from healer.policy.brakes import Failures, Ramp, Storm, StormLimit
 from healer.policy.labels import Inhibition, Silence
-from healer.policy.limits import Limits
+from healer.policy.limits import Approval, Limits
 
 SEQUENCE: Final = "sequence:"
 """Begins the lane of a ruleset whose actions run one after the other."""
@@ -157,5 +157,7 @@ class Standing:
     """So many runs may wait for a person at once; None: any number."""
     dry_run: bool = False
     """The action is only simulated today, whoever asked for it."""
+    asks: tuple[Approval, ...] = ()
+    """Whose word counts where a gate asks for a person and no approval says it; none: as it ships."""
     author: str = ""
     """Who changed its rule last: a person, or `git:EMAIL`; '' where that is not known."""

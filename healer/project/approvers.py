@@ -18,15 +18,17 @@ SHOWN_MAX: Final = 20
 class Approvers:
     """The roles and people of `healer.yaml`."""
 
-    def __init__(self, main: config.Document | None, read: settings.Read, names: Collection[str]) -> None:
-        """`names`: of the catalog's actions."""
+    def __init__(
+        self, main: config.Document | None, read: settings.Read, actions: catalog.Catalog, names: Iterable[str]
+    ) -> None:
+        """`names`: of all actions that are written, also of those that are not valid."""
         written = main.value.get("roles") if main is not None and isinstance(main.value, config.Map) else None
         own = map(str, written) if isinstance(written, config.Map) else read.settings.roles
         self._roles = [*access.ROLES, *own]
         self._people: dict[str, tuple[str, ...]] = {
             name: tuple(one.roles) for name, one in read.settings.principals.items()
         }
-        self._names = names
+        self._lacking = {name: one.lacking if (one := actions.entries.get(name)) else () for name in names}
         self._main = main
         self._read = read
 
@@ -43,8 +45,8 @@ class Approvers:
             return []
         unknown = [role for one in asked.any_ for role in one.roles if role not in self._roles]
         told = [("unknown-role", _unknown(role), self._near(role)) for role in unknown]
-        if asked.then is not None and asked.then not in self._names:
-            told.append(("unknown-action", _no_action(asked.then), errors.nearest(asked.then, self._names)))
+        if asked.then is not None and (wrong := self._then(asked.then)) is not None:
+            told.append(wrong)
         return [errors.Diagnostic(code, message, errors.Place(places[0]), try_=try_) for code, message, try_ in told]
 
     def ruleset(self, document: config.Document, value: config.Map) -> None:
@@ -57,9 +59,9 @@ class Approvers:
         """What a mapping says under `approval`."""
         asked = value.get("approval") if isinstance(value, config.Map) else None
         then = asked.get("then") if isinstance(asked, config.Map) else None
-        if isinstance(asked, config.Map) and isinstance(then, str) and then and then not in self._names:
-            near = errors.nearest(then, self._names)
-            document.error("unknown-action", _no_action(then), asked.values_at.get("then"), near)
+        if isinstance(asked, config.Map) and isinstance(then, str) and then and (wrong := self._then(then)) is not None:
+            code, message, try_ = wrong
+            document.error(code, message, asked.values_at.get("then"), try_)
         thresholds = asked.get("any") if isinstance(asked, config.Map) else None
         for one in thresholds if isinstance(thresholds, config.Seq) else ():
             roles = one.get("roles") if isinstance(one, config.Map) else None
@@ -81,6 +83,21 @@ class Approvers:
             message = f"{want} of {_roles(roles)} are wanted, and {names}: nothing would ever be approved by this"
             at = one.values_at.get("approve") or roles.mark
             document.warning("too-few-approvers", message, at, "give more people of principals such a role")
+
+    def _then(self, name: str) -> tuple[str, str, str] | None:
+        """(code, message, what to do) of an action that cannot be tried where nobody decides."""
+        if name not in self._lacking:
+            return (
+                "unknown-action",
+                f"then: no action is named {wording.shown(name)}",
+                errors.nearest(name, self._lacking),
+            )
+        if lacks := self._lacking[name]:
+            message = (
+                f"then: {name} needs {', '.join(lacks)}, and what is tried where nobody decides is given no parameters"
+            )
+            return "then-needs-parameters", message, "give them a default, or name another action"
+        return None
 
     def _near(self, role: str) -> str:
         return errors.nearest(role, self._roles) or f"known: {', '.join(self._roles[:SHOWN_MAX])}"
@@ -110,10 +127,6 @@ def without_author(state: git.Git | None, files: Iterable[str]) -> list[errors.D
         errors.Diagnostic("unknown-author", message, errors.Place(file), "hint", try_=try_)
         for file in files if file not in known
     ]  # fmt: skip
-
-
-def _no_action(name: str) -> str:
-    return f"then: no action is named {wording.shown(name)}"
 
 
 def _unknown(role: str) -> str:

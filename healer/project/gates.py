@@ -5,12 +5,13 @@ Caller: the daemon's standing, for each match and each look at a run that waits.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from healer import model, policy
 from healer.catalog import entries
-from healer.policy import brakes, labels, limits, selecting
+from healer.policy import approvals, brakes, labels, limits, selecting
 from healer.project import revision, settings
 from healer.project.controllers import Controller
 
@@ -97,6 +98,14 @@ class Gates:
         asked = limits.Layer("default", self._defaults.run_action.approval_of(impact))
         found = [self._shared, limits.Layer(f"default:{action}", self._each)]
         return found if any("approval" in one.values for one in layers) else [*found, self._excluding(asked)]
+
+    @property
+    def asks(self) -> tuple[limits.Approval, ...]:
+        """Whose word counts where a gate asks for a person and nothing says whose: as the defaults have it for an action of high impact."""
+        asked = limits.Layer("default", self._defaults.run_action.approval_of("high"))
+        found = policy.Limits().under([self._excluding(asked)]).approvals
+        exclude = tuple(self._defaults.run_action.approval_exclude)
+        return found or tuple(dataclasses.replace(one, exclude=exclude) for one in approvals.SHIPPED)
 
     def _selected(self, traits: selecting.Traits) -> tuple[int, ...]:
         """The places of the policies that select such a run."""

@@ -153,7 +153,7 @@ class _Loading:
         found = catalog.build(written)
         checker = checking.Checker(
             self.tree, read.settings, found, frozenset(one.name for one in written), control_by, inventories,
-            frozenset(self._incomplete), self._hostname, approvers.Approvers(main, read, [one.name for one in written]),
+            frozenset(self._incomplete), self._hostname, approvers.Approvers(main, read, found, [one.name for one in written]),
         )  # fmt: skip
         self._more += checker.approvers.settings()
         self._check(checker, written, control)

@@ -1,32 +1,14 @@
-"""Requests for a person's word in rows, and T5: what a review makes of a run. Waiting is a row, no task holds it.
+"""Requests for a person's word in rows: waiting is a row, no task holds it.
 
-Callers: `asking` and `claiming` (a gate asks for a person), `web` (a person says something).
+Callers: `asking` and `claiming` (a gate asks for a person). What people say is in `reviewing`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Literal
-
-from healer import access, errors, model, policy, telemetry
-from healer.policy import approvals, braking
-from healer.store import budgets, candidates, following, seeing
-from healer.store.transaction import Transaction, dumps, loads
-
-
-class ApprovalEnded(errors.RequestError):
-    """the request {approval} is {state}: nothing waits for a word on it any more"""
-
-    code = "approval-ended"
-    status = 409
-
-
-class MayNotApprove(errors.RequestError):
-    """{actor} may not decide this: {reason}"""
-
-    code = "may-not-approve"
-    status = 403
+from healer import model, policy, telemetry
+from healer.policy import approvals
+from healer.store import candidates
+from healer.store.transaction import Transaction, dumps
 
 
 def request(
@@ -36,133 +18,14 @@ def request(
     row = candidates.run_row(tx, run)
     number = tx.one("approval_count", run)[0] + 1
     approval = "a-" + model.short_hash(f"{run}/{number}")[:12]
-    author = standing.author if "author" in approvals.exclusions(asked.approvals) else None
+    wanted = asked.approvals or standing.asks
+    author = standing.author if "author" in approvals.exclusions(wanted) else None
     tx.run(
         "approval_insert", approval, decision.reason, candidates.digest_of(tx, row, standing, author),
-        dumps(approvals.as_json(asked.approvals)), row["actor"], author, tx.now_us, decision.look_at_us, run,
+        dumps(approvals.as_json(wanted)), row["actor"], author, tx.now_us, decision.look_at_us, run,
     )  # fmt: skip
     tx.audit(
         "approval_asked", actor="daemon", run=run, approval=approval, rule=row["rule"], action=row["action"], reason=decision.reason,
         targets=row["targets"], author=author or None, expires_us=decision.look_at_us,
     )  # fmt: skip
     telemetry.count("approvals_asked")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Reviewed:
-    """What became of a request. `stood`: the person had said something before, which stands."""
-
-    approval: str
-    run: str
-    state: str
-    stood: bool = False
-
-
-Word = Literal["approve", "reject"]
-
-
-class Review:
-    """T5: one person's word on a request. What it comes to is decided in the same transaction.
-
-    `roles`: those that they have as far as the request's run is concerned. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
-    """
-
-    weight = 2
-
-    def __init__(
-        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: candidates.StandingOf
-    ) -> None:  # fmt: skip
-        self.approval = approval
-        self.word = word
-        self.who = who
-        self.actor = who.actor
-        self.roles = tuple(roles)
-        self.reason = reason
-        self.standing_of = standing_of
-
-    def apply(self, tx: Transaction) -> Reviewed:
-        """Append the review; awaiting → queued, rejected, or void where what was asked for is not what would run."""
-        found = tx.one("approval_find", self.approval)
-        if found is None:
-            raise errors.NotFound("healer approvals", what=f"the request {self.approval!r}")
-        _, run, state, digest, asked_text, requester, author, expires_us = found
-        asked = approvals.from_json(loads(asked_text))
-        if state != "open" or (expires_us is not None and tx.now_us >= expires_us):
-            raise ApprovalEnded(approval=self.approval, state=state if state != "open" else "expired")
-        if not approvals.may_review(asked, self.roles):
-            yours = (
-                f"yours {'is' if len(self.roles) == 1 else 'are'} {', '.join(self.roles)}"
-                if self.roles
-                else "you have none here"
-            )
-            raise MayNotApprove(actor=self.actor, reason=f"a role like {_roles(asked)} is wanted, {yours}")
-        if self.word == "approve" and approvals.excluded(asked, self.who.identities, requester):
-            raise MayNotApprove(actor=self.actor, reason="you asked for it")
-        if self.word == "approve" and author and author in self.who.identities:
-            raise MayNotApprove(actor=self.actor, reason="you changed its rule last")
-        new = tx.run(
-            "review_insert", self.approval, self.who.person, " ".join(self.roles), int(self.word == "approve"), self.reason, tx.now_us
-        )  # fmt: skip
-        if not new:
-            return Reviewed(self.approval, run, state, stood=True)
-        tx.audit(
-            "review", actor=self.actor, run=run, approval=self.approval, word=self.word, roles=list(self.roles), reason=self.reason or None,
-        )  # fmt: skip
-        reviews = [review_of(person, roles, yes) for person, roles, yes, _, _ in tx.all("reviews", self.approval)]
-        outcome = approvals.outcome(asked, reviews)
-        if outcome == "open":
-            return Reviewed(self.approval, run, "open")
-        row = candidates.run_row(tx, run)
-        if outcome == "rejected":
-            return self._end(
-                tx, row, "rejected", f"rejected by {self.actor}" + (f": {self.reason}" if self.reason else "")
-            )
-        standing = self.standing_of(row)
-        if candidates.digest_of(tx, row, standing, author) != digest:
-            return self._end(tx, row, "void", "what would run is not what was asked for any more")
-        return self._go(tx, row, standing)
-
-    def _end(self, tx: Transaction, row: candidates.RunRow, state: model.RunState, summary: str) -> Reviewed:
-        run = row["id"]
-        tx.must(
-            "run_move", state, "", dumps({"summary": summary}), tx.now_us, tx.now_us, run, "awaiting_approval",
-            what=run, old=row["state"], new=state,
-        )  # fmt: skip
-        tx.audit(
-            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state=state,
-            detail=summary,
-        )  # fmt: skip
-        telemetry.count(f"approvals_{state}")
-        return Reviewed(self.approval, run, state)
-
-    def _go(self, tx: Transaction, row: candidates.RunRow, standing: policy.Standing) -> Reviewed:
-        run, told = row["id"], dumps({"summary": f"approved by {self.actor}"})
-        tx.must(  # the wait for a person, which has an end of its own, does not count for `defer_for`
-            "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
-            what=run, old=row["state"], new="queued",
-        )  # fmt: skip
-        candidate = candidates.candidate_of(row, standing)
-        view = seeing.view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
-        over = braking.rate(candidate, view, tx.now_us)[1]
-        if row["reason"] != "blast_radius":
-            over += braking.blast_radius(candidate, view, tx.now_us)[1]
-        if (
-            not over
-        ):  # else there is no place for it: the re-check lets it wait for one, or asks for more than was approved
-            budgets.spend(tx, candidate, tx.now_us)
-        following.queue_attempt(tx, run, tx.now_us)
-        tx.audit(
-            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="queued",
-            reason="approved",
-        )  # fmt: skip
-        telemetry.count("approvals_approved")
-        return Reviewed(self.approval, run, "approved")
-
-
-def review_of(person: str, roles: str, approves: int) -> approvals.Review:
-    """A review of its columns."""
-    return approvals.Review(person, tuple(roles.split()), bool(approves))
-
-
-def _roles(asked: tuple[policy.limits.Approval, ...]) -> str:
-    return " or ".join(dict.fromkeys(role for one in asked for threshold in one.thresholds for role in threshold.roles))

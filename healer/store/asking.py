@@ -131,6 +131,23 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     return decision.state, checks
 
 
+def go_on(tx: Transaction, row: RunRow, standing: policy.Standing) -> None:
+    """What a person has let into the queue asks the gates as a whole, all of its targets: what holds it is known before its first attempt,
+    and what it takes of budgets is taken once more."""
+    candidate = following.without_done(tx, candidate_of(row, standing))
+    view = view_of(tx, candidate, standing, ("deferred", "", None))
+    decision = policy.look_again(candidate, view, tx.now_us)
+    if decision.state != "queued":
+        _again(tx, row["id"], "queued", decision, tx.now_us, dumps(looked(row, decision, tx.now_us)))
+        targets_again(tx, candidate, decision)
+        asks(tx, row, decision, candidate.limits, standing)
+        transition_audit(tx, row, decision)
+        return
+    targets_again(tx, candidate, decision)
+    spend(tx, candidate, decision, tx.now_us)
+    following.queue_attempt(tx, row["id"], tx.now_us)
+
+
 def asks(
     tx: Transaction, row: RunRow, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing
 ) -> int:

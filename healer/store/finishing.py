@@ -98,7 +98,8 @@ class Finish:
         state, reason, summary = end_of_run(outcome, asked)
         if "ramp" in extra:
             state, summary = following.summed_up(tx, self.run, state, summary)
-            if asked is not None and state == "succeeded" and following.wave(tx, self.run, extra):
+            whole = state == "succeeded" and not following.wave(tx, self.run, extra)
+            if asked is not None and state in ("succeeded", "failed") and not whole:
                 state, reason, summary = end_of_run(dataclasses.replace(outcome, state="cancelled"), asked)
         if state == "succeeded" and asked is None and following.is_verified_later(row, extra):
             if following.begin(tx, row, extra, summary):

@@ -11,7 +11,7 @@ from aiohttp import web
 from healer import access, errors, model
 from healer.explain import plans
 from healer.policy import approvals as policy
-from healer.store import approving, transaction
+from healer.store import reviewing, transaction
 from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
@@ -85,23 +85,23 @@ async def reject_many(request: web.Request, services: Services, caller: access.P
 
 
 async def _say_many(
-    request: web.Request, services: Services, caller: access.Principal, word: approving.Word
+    request: web.Request, services: Services, caller: access.Principal, word: reviewing.Word
 ) -> web.StreamResponse:
     queries.Query(request)
     asked = await bodies.document(request, Words)
     within.known(caller, "approver")
-    units: list[approving.Review | errors.RequestError] = []
+    units: list[reviewing.Review | errors.RequestError] = []
     for approval in dict.fromkeys(asked.requests):
         try:
             units.append(await _unit(services, caller, approval, word, asked.reason))
         except errors.NotFound as error:
             units.append(error)
     made = await asyncio.gather(
-        *(services.store.submit(one) for one in units if isinstance(one, approving.Review)), return_exceptions=True
+        *(services.store.submit(one) for one in units if isinstance(one, reviewing.Review)), return_exceptions=True
     )
     done, items, refused = iter(made), [], []
     for approval, one in zip(dict.fromkeys(asked.requests), units, strict=True):
-        found = next(done) if isinstance(one, approving.Review) else one
+        found = next(done) if isinstance(one, reviewing.Review) else one
         if isinstance(found, errors.RequestError):
             refused.append({"id": approval, "code": found.code, "detail": found.message, "try": found.try_})
         elif isinstance(found, BaseException):
@@ -113,15 +113,15 @@ async def _say_many(
 
 
 async def _unit(
-    services: Services, caller: access.Principal, approval: str, word: approving.Word, reason: str
-) -> approving.Review:
+    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str
+) -> reviewing.Review:
     """The unit that says it. Raises `errors.NotFound`, `errors.Forbidden`."""
     rows = await services.store.reader.all("approval_shown", approval)
     if not rows:
         raise errors.NotFound("healer approvals", what=f"the request {approval!r}")
     about = await within.of_run(services, rows[0]["run"])
     access.demand(caller, "approvals.decide", about)
-    return approving.Review(
+    return reviewing.Review(
         approval,
         word,
         who=caller,
@@ -131,18 +131,18 @@ async def _unit(
     )
 
 
-def _said(made: approving.Reviewed) -> dict[str, Any]:
+def _said(made: reviewing.Reviewed) -> dict[str, Any]:
     return {"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood}
 
 
 async def _say(
-    request: web.Request, services: Services, caller: access.Principal, word: approving.Word
+    request: web.Request, services: Services, caller: access.Principal, word: reviewing.Word
 ) -> web.StreamResponse:  # fmt: skip
     queries.Query(request)
     asked = await bodies.document_or_none(request, Word)
     approval = await _find(services, request.match_info["id"])
     within.known(caller, "approver")
-    made: approving.Reviewed = await services.store.submit(await _unit(services, caller, approval, word, asked.reason))
+    made: reviewing.Reviewed = await services.store.submit(await _unit(services, caller, approval, word, asked.reason))
     await services.look_again()
     return answers.json(_said(made))
 
@@ -158,7 +158,7 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
     read = services.store.reader
     asked = policy.from_json(transaction.loads(row["asked"]))
     said = await read.all("reviews", row["id"])
-    reviews = [approving.review_of(one["person"], one["role"], one["approves"]) for one in said]
+    reviews = [reviewing.review_of(one["person"], one["role"], one["approves"]) for one in said]
     targets = await read.all("run_targets_in", row["run"])
     return {
         "id": row["id"], "bundle": bundle_of(row), "run": row["run"], "state": row["state"], "reason": row["reason"], "rule": row["rule"],

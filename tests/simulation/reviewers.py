@@ -17,7 +17,7 @@ import crowd
 import virtual
 
 from healer import access, project
-from healer.store import approving
+from healer.store import reviewing
 from healer.web import within
 
 US: Final = virtual.US
@@ -60,7 +60,7 @@ class Said:
 
     approval: str
     who: str
-    word: approving.Word
+    word: reviewing.Word
     act: crowd.Act | None = None
     revision: str = ""
 
@@ -122,7 +122,7 @@ class Reviewers:
         caller = _caller(revision.directory, said.who)
         said.revision = self.names[revision.id]
         access.demand(caller, "approvals.decide", about)
-        unit = approving.Review(
+        unit = reviewing.Review(
             said.approval, said.word, who=caller, roles=access.roles_for(caller, about), reason="", standing_of=daemon._of_run
         )  # fmt: skip
         made = await daemon.store.submit(unit)

@@ -10,7 +10,7 @@ import pytest
 
 from healer import access, errors, policy
 from healer.policy import limits
-from healer.store import approving, deciding
+from healer.store import deciding, reviewing
 
 S = 1_000_000
 TWO = limits.Approval((limits.Threshold("two of ops", ("ops",), 2, 1),), ("requester",))
@@ -31,13 +31,13 @@ def asks(kit: Any, key: str = "k", **more: Any) -> str:
 
 
 def says(
-    kit: Any, approval: str, who: str | access.Principal, word: approving.Word = "approve", *roles: str
-) -> approving.Reviewed:
+    kit: Any, approval: str, who: str | access.Principal, word: reviewing.Word = "approve", *roles: str
+) -> reviewing.Reviewed:
     principal = access.Principal(who) if isinstance(who, str) else who
-    unit = approving.Review(
+    unit = reviewing.Review(
         approval, word, who=principal, roles=roles or ("ops",), reason="", standing_of=lambda _: kit.standing
     )
-    made: approving.Reviewed = kit.do(unit)
+    made: reviewing.Reviewed = kit.do(unit)
     return made
 
 
@@ -127,14 +127,14 @@ def test_a_person_has_one_word(kit: Any) -> None:
 
 def test_who_asked_may_not_approve_and_may_reject(kit: Any) -> None:
     approval = asks(kit)
-    with pytest.raises(approving.MayNotApprove):
+    with pytest.raises(reviewing.MayNotApprove):
         says(kit, approval, "rule:a/b/c")
     assert says(kit, approval, "rule:a/b/c", "reject").state == "rejected"
 
 
 def test_a_role_without_a_say_has_none(kit: Any) -> None:
     approval = asks(kit)
-    with pytest.raises(approving.MayNotApprove, match="ops"):
+    with pytest.raises(reviewing.MayNotApprove, match="ops"):
         says(kit, approval, "key:ana", "approve", "admin")
     assert kit.rows("SELECT count(*) FROM review") == [(0,)]
 
@@ -163,7 +163,7 @@ def test_who_asked_does_not_approve_by_another_way(kit: Any, requester: str) -> 
     approval = asks(kit, actor=requester)
     for one in (PEOPLE.of_key("phone", "", "ana"), PEOPLE.of_user("ameier", local=True)):
         assert one is not None
-        with pytest.raises(approving.MayNotApprove, match="you asked for it"):
+        with pytest.raises(reviewing.MayNotApprove, match="you asked for it"):
             says(kit, approval, one)
     assert says(kit, approval, "key:bo").state == "open"
 
@@ -176,7 +176,7 @@ def test_a_rule_with_the_name_of_a_person_is_not_that_person(kit: Any) -> None:
 def test_one_of_several_roles_is_enough_and_all_are_kept(kit: Any) -> None:
     approval = asks(kit)
     assert says(kit, approval, "key:ana", "approve", "admin", "ops").state == "open"
-    with pytest.raises(approving.MayNotApprove, match="a role like ops is wanted, yours are admin, oncall"):
+    with pytest.raises(reviewing.MayNotApprove, match="a role like ops is wanted, yours are admin, oncall"):
         says(kit, approval, "key:bo", "approve", "admin", "oncall")
     assert kit.rows("SELECT role FROM review") == [("admin ops",)]
     (record,) = [one for one in kit.audit() if one["kind"] == "review"]
@@ -185,10 +185,10 @@ def test_one_of_several_roles_is_enough_and_all_are_kept(kit: Any) -> None:
 
 def test_who_has_no_role_has_no_say(kit: Any) -> None:
     approval = asks(kit)
-    unit = approving.Review(
+    unit = reviewing.Review(
         approval, "reject", who=access.NOBODY, roles=(), reason="", standing_of=lambda _: kit.standing
     )
-    with pytest.raises(approving.MayNotApprove, match="you have none here"):
+    with pytest.raises(reviewing.MayNotApprove, match="you have none here"):
         kit.do(unit)
     assert kit.rows("SELECT count(*) FROM review") == [(0,)]
 
@@ -196,7 +196,7 @@ def test_who_has_no_role_has_no_say(kit: Any) -> None:
 def test_after_its_time_no_word_counts_and_the_run_has_expired(kit: Any) -> None:
     approval = asks(kit)
     kit.now_us += 1800 * S
-    with pytest.raises(approving.ApprovalEnded, match="expired"):
+    with pytest.raises(reviewing.ApprovalEnded, match="expired"):
         says(kit, approval, "key:ana")
     assert kit.decide(look=True).runs != {}
     assert run_state(kit)[0] == "expired"
@@ -219,7 +219,7 @@ def test_a_resolved_alert_withdraws_the_request(kit: Any) -> None:
     kit.decide(alerts=[word(False)])
     assert run_state(kit) == ("withdrawn", "resolved")
     assert kit.rows("SELECT state FROM approval") == [("withdrawn",)]
-    with pytest.raises(approving.ApprovalEnded, match="withdrawn"):
+    with pytest.raises(reviewing.ApprovalEnded, match="withdrawn"):
         says(kit, approval, "key:ana")
 
 
@@ -250,6 +250,20 @@ def test_what_a_brake_gives_to_a_person_asks_the_shipped_approver(kit: Any) -> N
     assert reason == "blast_radius"
     assert says(kit, approval, "key:ana", "approve", "approver").state == "approved"
     assert len(kit.claim().claimed) == 2
+
+
+def test_whom_a_brake_may_not_ask_is_said_by_the_defaults(kit: Any) -> None:
+    """`approval_exclude: [author]` also holds where no approval names anybody."""
+    shipped = limits.Approval((limits.Threshold("one approver", ("approver",), 1, 1),), ("author",))
+    kit.standing = dataclasses.replace(kit.standing, asks=(shipped,), author="ana")
+    blast = limits.Blast("default", 3600, 1, None, 0, 0, "")
+    narrow = policy.Limits(timeout_s=10, cooldown_s=0, blasts=(blast,))
+    kit.queue("1", "host:web1", limits=narrow)
+    kit.queue("2", "host:web2", limits=narrow)
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    with pytest.raises(reviewing.MayNotApprove, match="you changed its rule last"):
+        says(kit, approval, access.Principal("key:k", name="ana"), "approve", "approver")
+    assert says(kit, approval, "key:bo", "approve", "approver").state == "approved"
 
 
 def test_a_word_for_another_reason_does_not_let_it_pass_the_blast_radius(kit: Any) -> None:
@@ -306,7 +320,7 @@ def test_who_changed_the_rule_last_may_not_approve_and_may_reject(kit: Any) -> N
     kit.standing = dataclasses.replace(kit.standing, author="bo")
     approval = asks(kit, limits=NO_AUTHOR)
     assert kit.rows("SELECT author FROM approval") == [("bo",)]
-    with pytest.raises(approving.MayNotApprove, match="you changed its rule last"):
+    with pytest.raises(reviewing.MayNotApprove, match="you changed its rule last"):
         says(kit, approval, BO)
     assert kit.rows("SELECT count(*) FROM review") == [(0,)]
     assert [one["author"] for one in kit.audit() if one["kind"] == "approval_asked"] == ["bo"]
@@ -316,7 +330,7 @@ def test_who_changed_the_rule_last_may_not_approve_and_may_reject(kit: Any) -> N
 
 def test_an_author_who_was_found_to_be_somebody_since_may_not_approve(kit: Any) -> None:
     kit.standing = dataclasses.replace(kit.standing, author="git:bo@example.org")
-    with pytest.raises(approving.MayNotApprove, match="you changed its rule last"):
+    with pytest.raises(reviewing.MayNotApprove, match="you changed its rule last"):
         says(kit, asks(kit, limits=NO_AUTHOR), BO)
 
 

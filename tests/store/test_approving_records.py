@@ -10,7 +10,7 @@ import pytest
 
 from healer import access, errors, policy, telemetry
 from healer.policy import limits
-from healer.store import approving
+from healer.store import reviewing
 
 S = 1_000_000
 TWO = limits.Approval(
@@ -30,16 +30,16 @@ def asked(kit: Any) -> tuple[str, str]:
     return approval, run
 
 
-def says(kit: Any, approval: str, actor: str, word: approving.Word = "approve", reason: str = "") -> approving.Reviewed:
+def says(kit: Any, approval: str, actor: str, word: reviewing.Word = "approve", reason: str = "") -> reviewing.Reviewed:
     def standing_of(row: Any) -> policy.Standing:
         assert row["rule"] == "a/b/c"
         standing: policy.Standing = kit.standing
         return standing
 
-    unit = approving.Review(
+    unit = reviewing.Review(
         approval, word, who=access.Principal(actor), roles=("ops",), reason=reason, standing_of=standing_of
     )
-    made: approving.Reviewed = kit.do(unit)
+    made: reviewing.Reviewed = kit.do(unit)
     return made
 
 
@@ -79,7 +79,7 @@ def test_that_a_person_is_asked_is_recorded_with_until_when(kit: Any) -> None:
 
 def test_each_word_is_recorded_with_its_role_and_reason(kit: Any, asked: tuple[str, str]) -> None:
     approval, run = asked
-    assert says(kit, approval, "key:ana", reason="looked at it") == approving.Reviewed(approval, run, "open")
+    assert says(kit, approval, "key:ana", reason="looked at it") == reviewing.Reviewed(approval, run, "open")
     said = {"actor": "key:ana", "run": run, "approval": approval, "word": "approve", "roles": ["ops"]}
     assert last(kit, "review") == said | {"reason": "looked at it"}
     assert kit.rows("SELECT approval, person, role, approves, reason, at_us FROM review") == [
@@ -93,7 +93,7 @@ def test_a_second_word_of_a_person_tells_what_stands_and_is_no_record(kit: Any, 
     approval, run = asked
     says(kit, approval, "key:ana")
     records = kit.audit()
-    assert says(kit, approval, "key:ana", "reject") == approving.Reviewed(approval, run, "open", stood=True)
+    assert says(kit, approval, "key:ana", "reject") == reviewing.Reviewed(approval, run, "open", stood=True)
     assert kit.audit() == records
 
 
@@ -102,7 +102,7 @@ def test_the_approved_run_is_queued_in_the_name_of_the_last_person(kit: Any, ask
     before = counted("approvals_approved")
     says(kit, approval, "key:ana")
     kit.now_us += S
-    assert says(kit, approval, "key:bo") == approving.Reviewed(approval, run, "approved")
+    assert says(kit, approval, "key:bo") == reviewing.Reviewed(approval, run, "approved")
     assert shown(kit) == ("queued", "", {"summary": "approved by key:bo"}, kit.now_us, None)
     assert last(kit, "transition") == {
         "actor": "key:bo", "run": run, "rule": "a/b/c", "action": "clean", "old": "awaiting_approval", "state": "queued",
@@ -121,7 +121,7 @@ def test_the_rejected_run_ends_in_the_name_of_who_rejected(
 ) -> None:
     approval, run = asked
     before = counted("approvals_rejected")
-    assert says(kit, approval, "key:bo", "reject", reason) == approving.Reviewed(approval, run, "rejected")
+    assert says(kit, approval, "key:bo", "reject", reason) == reviewing.Reviewed(approval, run, "rejected")
     assert shown(kit) == ("rejected", "", {"summary": summary}, kit.now_us, kit.now_us)
     assert last(kit, "transition") == {
         "actor": "key:bo", "run": run, "rule": "a/b/c", "action": "clean", "old": "awaiting_approval", "state": "rejected",
@@ -135,7 +135,7 @@ def test_a_void_run_says_why(kit: Any, asked: tuple[str, str]) -> None:
     before = counted("approvals_void")
     says(kit, approval, "key:ana")
     kit.standing = dataclasses.replace(kit.standing, bound="other files")
-    assert says(kit, approval, "key:bo") == approving.Reviewed(approval, run, "void")
+    assert says(kit, approval, "key:bo") == reviewing.Reviewed(approval, run, "void")
     state, _, detail, _, ended_us = shown(kit)
     assert (state, ended_us) == ("void", kit.now_us)
     assert "not what was asked for" in detail["summary"]
@@ -144,7 +144,7 @@ def test_a_void_run_says_why(kit: Any, asked: tuple[str, str]) -> None:
 
 
 def test_who_has_no_say_is_told_who_has(kit: Any, asked: tuple[str, str]) -> None:
-    unit = approving.Review(
+    unit = reviewing.Review(
         asked[0],
         "approve",
         who=access.Principal("key:eve"),
@@ -152,14 +152,14 @@ def test_who_has_no_say_is_told_who_has(kit: Any, asked: tuple[str, str]) -> Non
         reason="",
         standing_of=lambda _: kit.standing,
     )
-    with pytest.raises(approving.MayNotApprove, match=r"key:eve .*a role like ops or lead is wanted, yours is viewer"):
+    with pytest.raises(reviewing.MayNotApprove, match=r"key:eve .*a role like ops or lead is wanted, yours is viewer"):
         kit.do(unit)
 
 
 def test_who_asked_is_told_why_their_word_does_not_count(kit: Any) -> None:
     kit.run_of("k", limits=dataclasses.replace(ASKING, approvals=(limits.Approval(TWO.thresholds, ("requester",)),)))
     ((approval, requester),) = kit.rows("SELECT id, requester FROM approval")
-    with pytest.raises(approving.MayNotApprove, match=f"{requester} may not decide this: you asked for it"):
+    with pytest.raises(reviewing.MayNotApprove, match=f"{requester} may not decide this: you asked for it"):
         says(kit, approval, requester)
     assert says(kit, approval, "key:ana").state == "open"
 
@@ -173,7 +173,7 @@ def test_who_asked_may_approve_where_that_is_allowed(kit: Any, asked: tuple[str,
 def test_what_has_ended_is_told_as_what_it_is(kit: Any, asked: tuple[str, str]) -> None:
     approval, _ = asked
     says(kit, approval, "key:bo", "reject")
-    with pytest.raises(approving.ApprovalEnded, match=f"{approval} is rejected"):
+    with pytest.raises(reviewing.ApprovalEnded, match=f"{approval} is rejected"):
         says(kit, approval, "key:ana")
     with pytest.raises(errors.NotFound, match="'a-none'") as raised:
         says(kit, "a-none", "key:ana")
@@ -185,7 +185,7 @@ def test_a_microsecond_before_its_end_a_word_counts(kit: Any, asked: tuple[str, 
     kit.now_us = expires_us - 1
     assert says(kit, asked[0], "key:ana").state == "open"
     kit.now_us = expires_us
-    with pytest.raises(approving.ApprovalEnded, match=f"{asked[0]} is expired: "):
+    with pytest.raises(reviewing.ApprovalEnded, match=f"{asked[0]} is expired: "):
         says(kit, asked[0], "key:bo")
 
 
@@ -194,7 +194,7 @@ def test_what_has_no_end_waits_on(kit: Any) -> None:
     ((approval, expires_us),) = kit.rows("SELECT id, expires_us FROM approval")
     assert expires_us is None
     kit.now_us += 10**6 * S
-    assert says(kit, approval, "key:ana") == approving.Reviewed(approval, run, "open")
+    assert says(kit, approval, "key:ana") == reviewing.Reviewed(approval, run, "open")
 
 
 def test_each_request_of_a_run_has_an_id_of_its_own(kit: Any, asked: tuple[str, str]) -> None:

@@ -16,7 +16,7 @@ import faults
 from healer import access, errors, policy, store
 from healer.audit import tree, verify
 from healer.policy import limits
-from healer.store import approving, names, ownership, witness
+from healer.store import approving, names, ownership, reviewing, witness
 
 S: Final = 1_000_000
 
@@ -163,7 +163,7 @@ def asked_for(make_kit: Any, folder: pathlib.Path) -> tuple[Any, str]:
 
 def says(kit: Any, approval: str, actor: str) -> bool:
     """One approves; whether that was taken."""
-    unit = approving.Review(
+    unit = reviewing.Review(
         approval, "approve", who=access.Principal(actor), roles=("ops",), reason="", standing_of=lambda _: kit.standing
     )
     with contextlib.suppress(errors.HealerError):

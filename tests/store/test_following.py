@@ -378,6 +378,16 @@ def test_a_person_who_cancels_between_waves_has_cancelled_it(kit: Any) -> None:
     assert kit.rows("SELECT count(*) FROM run") == [(1,)]
 
 
+def test_so_has_one_whose_last_wave_succeeded_where_another_had_not(kit: Any) -> None:
+    """It has not succeeded as a whole: a repeat of its alert would try again what they wanted to end."""
+    run = fires(kit, ramp(max_errors=1), *HOSTS[:2])
+    kit.finish(only(kit), "failed")
+    last = only(kit)
+    kit.do(people.Cancel(run, actor="ana", reason="r"))
+    kit.finish(last)
+    assert state(kit, run)[0] == "cancelled"
+
+
 def test_what_had_succeeded_when_a_person_cancelled_it_is_not_verified(kit: Any) -> None:
     run = fires(kit, CHECK | {"escalate": [rung("reboot", 0)]})
     effect = only(kit)

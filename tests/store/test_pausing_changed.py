@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from healer import access, policy
-from healer.store import approving, deciding, finishing, pausing
+from healer.store import deciding, finishing, pausing, reviewing
 
 S = 1_000_000
 WIDE = policy.Limits(timeout_s=10, defer_for_s=7200)
@@ -60,7 +60,7 @@ def fields(kit: Any, run: str) -> dict[str, Any]:
 
 def approve(kit: Any, run: str) -> str:
     ((approval,),) = kit.rows("SELECT id FROM approval WHERE run = ? AND state = 'open'", run)
-    unit = approving.Review(
+    unit = reviewing.Review(
         approval,
         "approve",
         who=access.Principal("key:bo"),

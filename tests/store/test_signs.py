@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from healer import access, policy
-from healer.store import approving, deciding, finishing, outside, people
+from healer.store import deciding, finishing, outside, people, reviewing
 
 S = 1_000_000
 MINUTE = 60 * S
@@ -55,7 +55,7 @@ def look(kit: Any) -> None:
 def say(kit: Any, run: str, text: str) -> Any:
     (approval,) = kit.rows("SELECT id FROM approval WHERE run = ? AND state = 'open'", run)
     return kit.do(
-        approving.Review(
+        reviewing.Review(
             approval[0],
             text,
             who=access.Principal("key:ana"),

@@ -53,6 +53,27 @@ def test_a_rung_is_refused_what_its_controller_does_not_reach(
     assert ask.candidate.problems == ()
 
 
+@pytest.mark.parametrize("key", ["escalate", "expired"])
+def test_a_rung_that_needs_a_target_is_refused_where_there_is_none(make: Any, key: str) -> None:
+    """Else it would be done on nothing, or, as a playbook's limit, on everything."""
+    more = (
+        "escalate: [{action: next}]"
+        if key == "escalate"
+        else "approval: {any: [{name: one, roles: [approver]}], then: next}"
+    )
+    kit = make(
+        "r | event.a == 1 | action: {run_action: {name: mend}}",
+        files=actions(f"target: none, verify: none, {more}", "here"),
+    )
+    (ask,) = kit.asks({"a": 1})
+    (rung,) = ask.extra[key]
+    (problem,) = rung["extra"]["problems"]
+    assert (problem["code"], problem["fields"]["why"]) == (
+        "unknown_target", "next needs one, and what it follows on has none",
+    )  # fmt: skip
+    assert ask.candidate.problems == ()
+
+
 def test_a_verification_out_of_reach_is_a_problem_of_the_run(make: Any) -> None:
     kit = make(ACT, files=actions("verify: {action: next, within: 1 minute}", "there"))
     (bad,) = kit.asks({"a": 1, "host": "web01"})

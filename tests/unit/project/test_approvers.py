@@ -81,6 +81,19 @@ def test_an_action_that_is_not_there_cannot_follow(changes: dict[str, str], told
     assert (found.message, found.try_) == ("then: no action is named 'restrat'", "did you mean 'restart'?")
 
 
+@pytest.mark.parametrize(("more", "fine"), [("", False), (", default: nginx", True)])
+def test_what_is_tried_in_peoples_place_is_given_no_parameters(
+    more: str, fine: bool, told: Any, marked: Any, write: Any
+) -> None:
+    changes = {
+        "healer.yaml": SOURCES + f"policies: [{{name: p, approval: {THEN.replace('restrat', 'mend')}}}]\n",
+        "actions.yaml": "actions:\n  restart: {playbook: restart.yml, impact: low, parameters: {service: {}}}\n"
+        f"  mend: {{playbook: restart.yml, impact: low, parameters: {{service: {{type: string{more}}}}}, required: [service]}}\n",
+    }
+    wanted = [] if fine else [(place, "then-needs-parameters") for place in marked(changes)]
+    assert told(changes) == wanted
+
+
 def test_an_action_that_a_variable_names_is_told_by_the_variable(write: Any) -> None:
     name = "HEALER_DEFAULTS__RUN_ACTION__APPROVAL"
     loaded = project.load(write({"healer.yaml": SOURCES}), {name: THEN.replace("⟦", "")})
