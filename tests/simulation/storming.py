@@ -18,6 +18,7 @@ import life
 import orjson
 import simulating
 import virtual
+import world
 
 from healer import project
 
@@ -28,6 +29,7 @@ PLACES: Final = 60
 RULES: Final = ("one", "two", "three", "four")
 PAUSED: Final = "rule:storm/alerts/two"
 PAUSE_S, RESUME_S, END_S = 20.0, 400.0, 1_500.0
+WATCHED_S, EFFECT_S = 100.0, 120.0
 FILES: Final = {
     "healer.yaml": f"""\
 environment: sim
@@ -55,10 +57,10 @@ defaults:
 
 
 @functools.cache
-def revisions() -> dict[str, project.Revision]:
+def revisions(mode: str = "active") -> dict[str, project.Revision]:
     """The only one."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in FILES.items():
+        for name, text in (FILES | {"healer.yaml": FILES["healer.yaml"] + f"mode: {mode}\n"}).items():
             path = pathlib.Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
@@ -100,6 +102,39 @@ class Storm(simulating.Simulation):
             return life.Ending()
         self.crashes_left -= 1
         return life.Ending(steps=self.draw.randint(3_000, 9_000))
+
+
+class Watched(Storm):
+    """The same, which nothing kills, until all alerts have come: each effect takes longer than that, so that no outcome has a part in what
+    is decided."""
+
+    mode = "active"
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.known = revisions(self.mode)
+        self.crashes_left = 0
+        self.world.fate = lambda _: world.Fate(0.0, EFFECT_S, "succeeded", False, True, False, 0)  # type: ignore[method-assign]
+
+    def plan(self) -> None:
+        """As `Storm`, and then no more."""
+        super().plan()
+        self.clock.after(WATCHED_S, self._end)
+
+
+class Observed(Watched):
+    """By a daemon that only observes."""
+
+    mode = "observe"
+
+
+def verdicts(seen: simulating.Seen) -> list[tuple[str, str, str]]:
+    """Of each match in its order: (rule, run, the reason of the gate that said no, or '' for none)."""
+    rows = seen.rows("SELECT rule, run, outcome, reason, explanation FROM decision ORDER BY seq, n")
+    return [
+        (rule, run, orjson.loads(text)["would"] if outcome == "simulated" else reason)
+        for rule, run, outcome, reason, text in rows
+    ]
 
 
 def healed_once(seen: simulating.Seen) -> Iterator[str]:

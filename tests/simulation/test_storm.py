@@ -36,3 +36,17 @@ def test_nothing_is_lost_or_done_twice_in_a_storm(monkeypatch: pytest.MonkeyPatc
     assert told["effects"] > storming.ALERTS / 4
     assert told["states"]["succeeded:verified"] > storming.ALERTS / 4
     assert told["states"]["withdrawn:resolved"] > storming.ALERTS / 4
+
+
+def test_observe_mode_touches_nothing_and_decides_as_active_mode_would() -> None:
+    """Every match of the storm, since no outcome matters before all of it has come."""
+    acting, observing = simulating.simulate(2, storming.Watched), simulating.simulate(2, storming.Observed)
+    assert not acting.errors + observing.errors
+    assert (len(observing.world.effects), observing.rows("SELECT count(*) FROM attempt")) == (0, [(0,)])
+    assert observing.rows("SELECT count(*) FROM run WHERE state <> 'simulated'") == [(0,)]
+    assert len(acting.world.effects) == storming.PLACES
+    assert acting.rows("SELECT count(*) FROM attempt WHERE ended_us IS NOT NULL AND started_us IS NOT NULL") == [(0,)]
+    decided, would = storming.verdicts(acting), storming.verdicts(observing)
+    assert decided == would
+    assert len(decided) > 0.9 * storming.ALERTS  # of a few the word was lost on its way
+    assert {reason for _, _, reason in decided} == {"", "paused", "storm"}
