@@ -49,7 +49,7 @@ GROUPS: Final = {
 
 EVENTS_ACT: Final = "no, but for resend and quarantine release: they ask as send does"
 
-RUNS_ACT: Final = "no; cancel and resolve change what may act"
+RUNS_ACT: Final = "no; cancel and resolve change what may act, start acts (break-glass)"
 
 COMMANDS: Final = {
     "init": Entry("start", "write a small working project"),
@@ -58,7 +58,7 @@ COMMANDS: Final = {
     "reload": Entry("start", "take the files of the project again: all of them, or none"),
     "status": Entry("look", "how the daemon is and what it did lately"),
     "alerts": Entry("look", "what fires, and what was resolved"),
-    "runs": Entry("look", "the actions that ran, wait, or were refused; end one, resolve one", acts=RUNS_ACT),
+    "runs": Entry("look", "the actions that ran, wait, or were refused; end, resolve or force one", acts=RUNS_ACT),
     "locks": Entry("look", "what runs have locked; let go of it", acts="no; release changes what may act"),
     "events": Entry("look", "what came in; send it once more; what no rule could digest", acts=EVENTS_ACT),
     "audit": Entry("look", "the record of who did what; verify it offline"),

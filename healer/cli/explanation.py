@@ -206,6 +206,11 @@ def look_lines(told: Mapping[str, Any]) -> Iterator[str]:
     for one in told.get("waited") or ():
         if isinstance(one, Mapping):
             yield f"  waited  {_span(one)}from {terminal.when(one.get('since'))} on: {why(one)}"
+    forced = told.get("break_glass")
+    if isinstance(forced, Mapping):
+        past = f"; past:  {terminal.clean(forced['past'])}" if forced.get("past") else ""
+        who, reason = terminal.clean(forced.get("actor") or "?"), terminal.clean(forced.get("reason") or "")
+        yield f"  break-glass  by {who} {terminal.when(forced.get('at'))}: {reason}{past}"
     again = told.get("looked_at") if told.get("waited") or told.get("since") else None
     yield from gate_lines(told.get("gates"), again)
 

@@ -58,14 +58,16 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
 
 
 async def _voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, write: bool) -> dict[str, Any]:
-    """The requests for a person's word that mean something else by the new files; `write`: they end."""
+    """The requests for a person's word that mean something else by the new files, also those that were approved and whose runs have not
+    started; `write`: they end."""
     found: list[dict[str, Any]] = []
-    after: str | None = ""
-    while after is not None:
-        unit = voiding.Void(made.of_run, after, write=write, actor=actor)
-        piece: voiding.Found = await (daemon.store.insist(unit) if write else daemon.store.submit(unit))
-        found += piece.items
-        after = piece.last
+    for given in (False, True):
+        after: str | None = ""
+        while after is not None:
+            unit = voiding.Void(made.of_run, after, write=write, given=given, actor=actor)
+            piece: voiding.Found = await (daemon.store.insist(unit) if write else daemon.store.submit(unit))
+            found += piece.items
+            after = piece.last
     return {"approvals": {"void": [one["approval"] for one in found]}} if found else {}
 
 

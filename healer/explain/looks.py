@@ -13,8 +13,14 @@ from healer.policy import reasons
 
 
 def shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first."""
+    """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first; `break_glass` who
+    had it start past its gates, None where nobody did."""
+    forced = told.get("break_glass")
     return {
+        "break_glass": None if forced is None else {
+            "actor": forced["actor"], "reason": forced["reason"], "at": model.iso(forced["at_us"]), "code": forced["code"] or None,
+            "past": reasons.sentence(forced["code"], forced["fields"]) if forced["code"] else "",
+        },
         "looked_at": model.iso(told["look"]) if "look" in told else None,
         "waited": [
             {

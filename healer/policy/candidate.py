@@ -62,6 +62,8 @@ class Candidate:
     """What a pause covered that ended since this was changed, in words, of a run that was decided before; '' for none."""
     forced: bool = False
     """A person has it start past its gates (break-glass)."""
+    past_pause: bool = False
+    """It was paused when they said so: that pause is passed too, none that came later."""
     check: str = ""
     """The action that can say whether it is still needed: that of its `verify`."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from healer import model
-from healer.policy import answers, approvals, braking, leaving, reasons, states
+from healer.policy import answers, braking, leaving, reasons, states
 from healer.policy.candidate import Candidate, View
 
 THE_DAEMON: Final = "the daemon"
@@ -20,6 +20,8 @@ THE_DAEMON: Final = "the daemon"
 def kill_switch(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 1: something that covers it is paused; the rule is switched off, or not in the rulebooks any more, or another one than then."""
     saw: answers.Saw = {"enabled": candidate.enabled, "paused": dict(view.paused) if view.paused else None}
+    if candidate.forced and (candidate.past_pause or view.paused is None):
+        return saw, []
     if view.paused is not None:
         return saw, [answers.No("paused", view.paused)]
     noes = _problems(candidate, "kill switch") + ([] if candidate.enabled else [answers.No("disabled", {})])
@@ -203,8 +205,10 @@ def ramp_in_words(what: str) -> str:
 
 def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 16: a person has to say yes to exactly this, and has not; or too long nobody has said that it is needed."""
-    wanted = candidate.limits.approvals or (approvals.SHIPPED if view.void else ())
+    wanted = candidate.limits.approvals
     saw: answers.Saw = {"wanted": len(wanted), "approved": view.approved}
+    if view.void:
+        return saw, [answers.No("approval_void", {})]
     if view.approved:
         return saw, []
     if not wanted:
@@ -213,8 +217,7 @@ def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     who = " or ".join(dict.fromkeys(one.name for asked in wanted for one in asked.thresholds))
     expires_us = answers.expires_us(candidate, now_us)
     until = "a person decides" if expires_us is None else answers.when(expires_us - now_us + view.wall_us)
-    fields = {"k": need, "who": who, "until": until} | ({"void": True} if view.void else {})
-    return saw, [answers.No("needs_approval", fields, look_at_us=expires_us)]
+    return saw, [answers.No("needs_approval", {"k": need, "who": who, "until": until}, look_at_us=expires_us)]
 
 
 def _fresh_sign(candidate: Candidate, view: View, now_us: int, saw: answers.Saw) -> list[answers.No]:
@@ -282,9 +285,10 @@ UPSTREAM: Final = frozenset({"kill switch", "once", "validity", "storm", "chain"
 """The gates that ansible-rulebook's own actions pass: they act as they acted. `once` so that a replayed row never acts twice,
 `validity` since a playbook that is not there cannot run."""
 
-UNBROKEN: Final = frozenset({"validity", "lock", "mode"})
-"""What holds also for a run that a person has started past its gates (break-glass): of the lock only its targets and lane. A daemon that
-observes has no effect, whoever asks."""
+UNBROKEN: Final = frozenset({"kill switch", "resolved", "validity", "lock", "mode"})
+"""What holds also for a run that a person has started past its gates (break-glass): of the kill switch a pause that came later, of the lock
+only its targets and lane. Where the alert is resolved there is nothing to heal any more; a daemon that observes has no effect, whoever
+asks."""
 
 RECHECKED: Final = frozenset(name for name, _ in ORDER) - {"once"}
 """Looked at again just before the effect; `once` is about whether the run may exist."""

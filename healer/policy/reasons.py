@@ -114,6 +114,7 @@ _ALL: Final = (
     Reason(
         "needs_approval", "approval", "awaiting_approval", "Waiting for {k} of {who} until {until}.", "healer approvals"
     ),
+    Reason("approval_void", "approval", "void", "What was approved is not what would run any more."),
     Reason(
         "no_fresh_sign",
         "approval",
@@ -167,9 +168,6 @@ OTHERS: Final = {
     ),
     "chain": Other("waits", "Waits for the step before it ({run}) to end."),
     "resolved": Other("check", "{check} found nothing to heal any more."),
-    "needs_approval": Other(
-        "void", "What was approved would not run any more, but something else: waiting for {k} of {who} until {until}."
-    ),
     "no_fresh_sign": Other(
         "check",
         "The last word of its sender is {age} old; limit max_age {max_age}: {check} looks whether it is still needed.",

@@ -15,7 +15,7 @@ _DECIDED: Final[tuple[model.RunState, ...]] = (
 
 RUN: Final[dict[model.RunState, tuple[model.RunState, ...]]] = {
     "planned": _DECIDED,
-    "deferred": ("queued", "withdrawn", "suppressed", "refused", "awaiting_approval", "simulated", "cancelled"),
+    "deferred": ("queued", "withdrawn", "suppressed", "refused", "awaiting_approval", "simulated", "cancelled", "void"),
     "awaiting_approval": ("queued", "rejected", "expired", "void", "withdrawn", "cancelled"),
     "queued": (
         "running",
@@ -26,6 +26,7 @@ RUN: Final[dict[model.RunState, tuple[model.RunState, ...]]] = {
         "refused",
         "simulated",
         "awaiting_approval",
+        "void",
     ),
     "running": ("verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown", "queued"),
     "verifying": ("succeeded", "failed", "unknown", "cancelled"),

@@ -81,6 +81,7 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         check=_check(extra),
         changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
         forced=FORCED in extra,
+        past_pause=bool(extra.get(FORCED, {}).get("paused")),
     )
 
 

@@ -1,14 +1,15 @@
 """Break-glass: a person has a run that waits start past its gates. Its own record says which gate had held it, who, and why.
 
-Validity, mode, and the locks of its targets and lane still hold (`policy.gates.UNBROKEN`). It is for the run's next attempt alone: what
-follows on that, a retry too, asks all gates again. Caller: `web`.
+Validity, mode, the locks of its targets and lane, and a pause that comes later still hold (`policy.gates.UNBROKEN`). It is for the run's
+next attempt alone: what follows on that, a retry too, asks all gates again. Caller: `web`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-from healer import errors, policy, telemetry
+from healer import errors, model, policy, telemetry
+from healer.policy import reasons
 from healer.store import asking, budgets, candidates, following, people, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
@@ -18,6 +19,15 @@ class NotForced(errors.RequestError):
 
     code = "not-forced"
     status = 409
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forced:
+    """What became of the wish. `before`: who had it start so already; `past`: the sentence of the gate that held it."""
+
+    state: model.RunState
+    before: str = ""
+    past: str = ""
 
 
 class Force:
@@ -31,37 +41,43 @@ class Force:
         self.reason = reason
         self.standing_of = standing_of
 
-    def apply(self, tx: Transaction) -> people.Asked:
+    def apply(self, tx: Transaction) -> Forced:
         """The mark, the attempt, and the record in one."""
         row = people.row_of(tx, self.run)
         state = row["state"]
         extra = loads(row["extra"])
         if candidates.FORCED in extra and state == "queued":
-            return people.Asked(state, before=extra[candidates.FORCED]["actor"])
+            return Forced(state, before=extra[candidates.FORCED]["actor"])
         if state not in seeing.WAITING:
             raise self._no(row)
         standing = self.standing_of(row)
         candidate = following.without_done(tx, candidates.candidate_of(row, standing))
         view = asking.view_of(tx, candidate, standing, (state, row["reason"], row["deferred_us"]))
         held = policy.look_again(candidate, view, tx.now_us)
-        forced = dataclasses.replace(candidate, forced=True)
+        forced = dataclasses.replace(candidate, forced=True, past_pause=view.paused is not None)
         decision = policy.look_again(forced, view, tx.now_us)
         if decision.state != "queued":
             raise NotForced(f"healer explain {self.run[:8]}", run=self.run, why=decision.sentence)
         tx.run("checks_cancel", tx.now_us, self.run)
         if state == "awaiting_approval":
             tx.run("approval_not_needed", tx.now_us, self.run)
-        mark = {"actor": self.actor, "reason": self.reason, "at_us": tx.now_us}
+        past = held.shown[0] or row["reason"]
+        said = {"actor": self.actor, "reason": self.reason, "at_us": tx.now_us}
+        mark = said | {"paused": forced.past_pause}
         tx.run("run_extra_set", dumps(extra | {candidates.FORCED: mark}), self.run)
+        told = loads(row["explanation"]) | {candidates.FORCED: said | {"code": past, "fields": dict(held.shown[1])}}
+        row = row | {"explanation": dumps(told)}
         if state != "queued":
             self._queue(tx, row, forced, decision)
+        else:
+            tx.run("run_explained", row["explanation"], self.run)
         tx.run("attempts_at_once", self.run)
         tx.audit(
             "break_glass", actor=self.actor, run=self.run, rule=row["rule"], action=row["action"], old=state, state="queued",
-            targets=row["targets"], reason=held.shown[0] or row["reason"] or None, detail=self.reason,
+            targets=row["targets"], reason=past or None, detail=self.reason,
         )  # fmt: skip
         telemetry.count("runs_forced")
-        return people.Asked("queued")
+        return Forced("queued", past=reasons.sentence(past, held.shown[1]) if past else "")
 
     def _queue(
         self, tx: Transaction, row: candidates.RunRow, candidate: policy.Candidate, decision: policy.Decision
@@ -89,3 +105,10 @@ def used(tx: Transaction, row: candidates.RunRow) -> None:
     extra = loads(row["extra"])
     if extra.pop(candidates.FORCED, None) is not None:
         tx.run("run_extra_set", dumps(extra), row["id"])
+
+
+def take_back(tx: Transaction, scope: str) -> None:
+    """A pause came later: its word is the last one, for all that it covers and has not begun."""
+    for run, rule, controller in tx.all("runs_forced"):
+        if tx.rules.covers(scope, rule, controller):
+            used(tx, candidates.run_row(tx, run))

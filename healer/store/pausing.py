@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import model, policy, telemetry
-from healer.store import budgets, candidates, reader, scopes, seeing
+from healer.store import budgets, candidates, forcing, reader, scopes, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
 PREVIEWED: Final = 200
@@ -56,6 +56,7 @@ class Pause:
             until_changed=True if self.digest is not None else None,
         )  # fmt: skip
         telemetry.count("pauses")
+        forcing.take_back(tx, self.scope)
         rows = tx.all("attempts_covered")
         found = [
             UnderWay(run, token, action, loads(targets), started_us)
@@ -126,6 +127,7 @@ class FileSeen:
         if self.now is not None:
             if not was:
                 tx.audit("pause", actor="daemon", detail=dict(self.now))
+                forcing.take_back(tx, EVERYTHING)
             return not was
         if was:
             Lifted({"scope": "everything"}).apply(tx)

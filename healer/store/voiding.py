@@ -1,4 +1,5 @@
-"""What a change of the files does to requests for a person's word: those that mean something else now are void.
+"""What a change of the files does to requests for a person's word, and to runs with that word which have not started: those that mean
+something else now are void.
 
 Callers: the daemon's reload, which shows them before (`write=False`), and ends them once the new files hold. Small pieces: each request is
 looked at with the rules of today.
@@ -26,13 +27,21 @@ class Found:
 
 
 class Void:
-    """The next requests, by id, that are not what they were under `standing_of`. `write`: they end."""
+    """The next requests, by id, that are not what they were under `standing_of`. `given`: those that were approved, whose runs have not
+    started. `write`: they end."""
 
     weight = 5
 
     def __init__(
-        self, standing_of: candidates.StandingOf, after: str = "", *, write: bool, actor: str = "daemon"
+        self,
+        standing_of: candidates.StandingOf,
+        after: str = "",
+        *,
+        write: bool,
+        given: bool = False,
+        actor: str = "daemon",
     ) -> None:
+        self.given = given
         self.standing_of = standing_of
         self.after = after
         self.write = write
@@ -40,7 +49,7 @@ class Void:
 
     def apply(self, tx: Transaction) -> Found:
         """One piece."""
-        rows = tx.all("approvals_open_after", self.after, AT_ONCE)
+        rows = tx.all("approvals_given_after" if self.given else "approvals_open_after", self.after, AT_ONCE)
         found = Found([], rows[-1][0] if len(rows) == AT_ONCE else None)
         for approval, run, digest, author in rows:
             row = candidates.run_row(tx, run)
@@ -53,13 +62,14 @@ class Void:
         return found
 
     def _end(self, tx: Transaction, row: candidates.RunRow) -> None:
-        run = row["id"]
+        run, old = row["id"], row["state"]
+        reason = "approval_void" if self.given else row["reason"]
+        tx.run("attempts_withdraw", tx.now_us, run)
         tx.must(
-            "run_move", "void", row["reason"], dumps({"summary": WHY}), tx.now_us, tx.now_us, run, "awaiting_approval",
-            what=run, old=row["state"], new="void",
+            "run_move", "void", reason, dumps({"summary": WHY}), tx.now_us, tx.now_us, run, old, what=run, old=old, new="void"
         )  # fmt: skip
         tx.audit(
-            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="void",
-            reason=row["reason"], detail=WHY,
+            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old=old, state="void", reason=reason,
+            detail=WHY,
         )  # fmt: skip
         telemetry.count("approvals_void")

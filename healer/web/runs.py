@@ -94,9 +94,9 @@ async def start(request: web.Request, services: Services, caller: access.Princip
     within.known(caller, "admin")
     await within.run(services, caller, "runs.break_glass", run_id)
     unit = forcing.Force(run_id, actor=caller.actor, reason=asked.reason, standing_of=services.standing_of)
-    made: people.Asked = await services.store.submit(unit)
+    made: forcing.Forced = await services.store.submit(unit)
     await services.look_again()
-    return _done({"id": run_id, "state": made.state, "asked_before": made.before or None})
+    return _done({"id": run_id, "state": made.state, "asked_before": made.before or None, "past": made.past or None})
 
 
 class Resolution(pydantic.BaseModel):

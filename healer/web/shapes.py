@@ -88,7 +88,9 @@ def run_in_full(
 
 def _explanation(text: str) -> dict[str, Any]:
     told = _object(text)
-    return {name: value for name, value in told.items() if name not in ("look", "waited", "events")} | looks.shown(told)
+    return {
+        name: value for name, value in told.items() if name not in ("look", "waited", "events", "break_glass")
+    } | looks.shown(told)
 
 
 def outputs(attempts: Sequence[Mapping[str, Any]]) -> list[str]:

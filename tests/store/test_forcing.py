@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
 
 from healer import errors, policy
 from healer.policy import limits
-from healer.store import forcing, pausing, people
+from healer.store import deciding, forcing, pausing, people
 
 S = 1_000_000
 ONE = limits.Approval((limits.Threshold("one approver", ("approver",), 1, 1),), ())
@@ -17,16 +18,21 @@ ASKING = policy.Limits(timeout_s=10, approvals=(ONE,), approval_expires_s=1800)
 COOL = policy.Limits(timeout_s=10, cooldown_s=600)
 
 
-def force(kit: Any, run: str, who: str = "key:ana") -> people.Asked:
+def force(kit: Any, run: str, who: str = "key:ana") -> forcing.Forced:
     unit = forcing.Force(run, actor=who, reason="the site is down", standing_of=lambda _: kit.standing)
-    made: people.Asked = kit.do(unit)
+    made: forcing.Forced = kit.do(unit)
     return made
 
 
 def test_what_waits_for_a_person_starts_and_its_request_is_withdrawn(kit: Any) -> None:
     run = kit.queue(limits=ASKING)
     assert kit.state_of(run) == ("awaiting_approval", "needs_approval")
-    assert force(kit, run) == people.Asked("queued")
+    made = force(kit, run)
+    assert (made.state, made.before) == ("queued", "")
+    assert made.past.startswith("Waiting for 1 of one approver until ")
+    ((told,),) = kit.rows("SELECT explanation FROM run")
+    said = json.loads(told)["break_glass"]
+    assert (said["actor"], said["reason"], said["code"]) == ("key:ana", "the site is down", "needs_approval")
     assert kit.rows("SELECT state FROM approval") == [("withdrawn",)]
     assert kit.only().run["id"] == run
     kept = kit.record("break_glass")
@@ -65,7 +71,7 @@ def test_a_delay_of_a_retry_is_over_and_the_next_one_asks_the_gates_again(kit: A
     kit.finish(kit.only(), "failed")
     kit.do(pausing.Pause("all", "os:bo", "a look", None, None))
     force(kit, run)
-    assert force(kit, run, "key:bo") == people.Asked("queued", before="key:ana")
+    assert force(kit, run, "key:bo") == forcing.Forced("queued", before="key:ana")
     kit.finish(kit.only(), "failed")
     kit.now_us += 60 * S
     assert kit.claim().claimed == []
@@ -101,6 +107,56 @@ def test_what_may_not_start_even_so(kit: Any, how: str, why: str) -> None:
     with pytest.raises(forcing.NotForced, match=why):
         force(kit, run)
     assert (kit.states(run), len(kit.audit())) == before
+
+
+ALL = ("all", "os:bo", "everybody out", None, None)
+
+
+@pytest.mark.parametrize("how", ["pause", "file"])
+def test_a_pause_that_comes_later_holds_it(kit: Any, how: str) -> None:
+    """Who says it last is heard: also one that was there before is passed no more then."""
+    kit.queue("first", limits=policy.Limits(timeout_s=10))
+    first = kit.only()
+    run = kit.queue("second", limits=ASKING)
+    force(kit, run)
+    if how == "pause":
+        kit.do(pausing.Pause(*ALL))
+    else:
+        kit.standing = dataclasses.replace(
+            kit.standing, paused={"who": "PAUSE", "since": "now", "reason": "everybody out"}
+        )
+    kit.finish(first)
+    assert kit.claim().claimed == []
+    assert kit.state_of(run)[1] == "paused"
+    kit.standing = dataclasses.replace(kit.standing, paused=None)
+    kit.do(pausing.Resume("all", "os:bo") if how == "pause" else pausing.Lifted({"scope": "everything"}))
+    kit.decide(look=True)
+    assert kit.state_of(run) == ("awaiting_approval", "needs_approval")
+
+
+def test_a_second_pause_holds_what_was_started_past_the_first(kit: Any) -> None:
+    kit.queue("first", limits=policy.Limits(timeout_s=10))
+    first = kit.only()
+    kit.do(pausing.Pause("rule:a/b/c", "os:bo", "a look", None, None))
+    run = kit.queue("second", limits=policy.Limits(timeout_s=10))
+    force(kit, run)
+    kit.do(pausing.Pause(*ALL))
+    kit.finish(first)
+    assert kit.claim().claimed == []
+    assert kit.state_of(run) == ("deferred", "paused")
+
+
+def test_where_the_alert_is_resolved_there_is_nothing_to_force(kit: Any) -> None:
+    word = deciding.AlertWord("am", "k", 1, True, True, 10**12, "Disk", "web1", "critical", "full")
+    kit.queue("first", limits=policy.Limits(timeout_s=10))
+    first = kit.only()
+    asked = kit.asked("second", limits=policy.Limits(timeout_s=10), alerts=[("am", "k", 1, True)], lifecycle=True)
+    kit.decide(asked, alerts=[word])
+    force(kit, asked.candidate.run)
+    kit.decide(alerts=[dataclasses.replace(word, firing=False, opens=False)])
+    kit.finish(first)
+    assert kit.claim().claimed == []
+    assert kit.state_of(asked.candidate.run) == ("withdrawn", "resolved")
 
 
 def test_what_has_ended_stays_so(kit: Any) -> None:

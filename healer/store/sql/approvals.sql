@@ -22,6 +22,16 @@ WHERE a.state = 'open' AND a.id > ? ORDER BY a.id LIMIT ?;
 -- name: approvals_open_after
 SELECT id, run, digest, author FROM approval WHERE state = 'open' AND id > ? ORDER BY id LIMIT ?;
 
+-- name: approvals_given_after
+-- The last word on runs that have not started, of their last decision.
+SELECT a.id, a.run, a.digest, a.author FROM approval a JOIN run r ON r.id = a.run
+WHERE a.state = 'approved' AND a.id > ? AND r.state IN ('queued', 'deferred') AND a.turn = r.turn
+    AND NOT EXISTS (SELECT 1 FROM approval b WHERE b.run = a.run AND (b.asked_us, b.id) > (a.asked_us, a.id))
+ORDER BY a.id LIMIT ?;
+
+-- name: attempts_withdraw
+UPDATE attempt SET state = 'withdrawn', ended_us = ? WHERE run = ? AND state = 'queued';
+
 -- name: approval_beginning
 SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? OR substr(run, 1, length(?)) = ? ORDER BY asked_us DESC LIMIT 2;
 

@@ -47,6 +47,13 @@ WHERE run = ? AND state NOT IN ('succeeded', 'failed', 'timed_out', 'cancelled',
 -- A person's word is a fresh sign: the age of the run's event counts from it on.
 UPDATE run SET event_us = ? WHERE id = ?;
 
+-- name: run_explained
+UPDATE run SET explanation = ? WHERE id = ?;
+
+-- name: runs_forced
+-- What waits though a person has it start past its gates.
+SELECT id, rule, controller FROM run WHERE state IN ('queued', 'deferred') AND instr(extra, '"break_glass"') > 0;
+
 -- name: attempts_at_once
 -- A run's queued attempt is the first of all.
 UPDATE attempt SET severity = 0, not_before_us = 0, held = '' WHERE run = ? AND state = 'queued' AND purpose = 'effect';

@@ -220,7 +220,9 @@ def test_a_target_that_is_left_out_is_not_touched() -> None:
     assert policy.decide(made, policy.View(), NOW).reason == "blast_radius"
 
 
-@pytest.mark.parametrize("seen", [{"reserved": frozenset({"policy:x"})}, {"approved": True, "approved_for": "blast_radius"}])
+@pytest.mark.parametrize(
+    "seen", [{"reserved": frozenset({"policy:x"})}, {"approved": True, "approved_for": "blast_radius"}]
+)
 def test_who_has_its_part_or_a_persons_word_passes(seen: dict[str, Any]) -> None:
     assert asked(braking.blast_radius, policy.View(**seen), blasts=(blast(count=0),)) == []
     assert len(asked(braking.blast_radius, policy.View(), blasts=(blast(count=0),))) == 1

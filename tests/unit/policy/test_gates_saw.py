@@ -270,6 +270,7 @@ CASES: list[Case] = [
         [No("no_fresh_sign", {"age": "4 s", "max_age": "3 s"}, NOW + 60 * S)],
     ),
     ("approval", {}, {"approved": True}, {"approvals": (TWO,)}, {"wanted": 1, "approved": True}, []),
+    ("approval", {}, {"void": True}, {}, {"wanted": 0, "approved": False}, [No("approval_void", {})]),
     (
         "approval", {}, {"wall_us": NOW + 60 * S}, {"approvals": (TWO, ONE)}, {"wanted": 2, "approved": False},
         [

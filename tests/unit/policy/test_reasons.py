@@ -83,6 +83,7 @@ def said() -> dict[str, answers.No]:
     found |= {no.code: no for no in gates.lock(laned, policy.View(lane_held_by="r-0"), NOW)[1]}
     asked = dataclasses.replace(candidate(depth=0), limits=policy.Limits(approvals=BRAKED.approvals))
     found |= {no.code: no for no in gates.approval(candidate(), policy.View(last_word_us=0), NOW)[1]}
+    found |= {no.code: no for no in gates.approval(candidate(), policy.View(void=True), NOW)[1]}
     full = policy.decide(asked, policy.View(before_people=1, approvals_max=1), NOW)  # whichever gate asks for a person
     found[full.reason] = answers.No(full.reason, full.fields)
     return found
