@@ -38,7 +38,8 @@ def age(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     """Gate 2: the event was too old when first decided, or it has waited too long for a gate."""
     limits = candidate.limits
     if view.deferred_us is not None:
-        waited_s = (now_us - view.deferred_us) / answers.US
+        since_us = max(view.deferred_us, view.last_word_us or 0)  # a sender that says it again wants it still
+        waited_s = (now_us - since_us) / answers.US
         saw: answers.Saw = {"waited_ms": answers.ms(waited_s), "defer_for_ms": answers.ms(limits.defer_for_s)}
         if limits.defer_for_s is not None and waited_s > limits.defer_for_s:
             fields = {

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from healer import model, telemetry
 from healer.audit import records
+from healer.policy import reasons
 from healer.store import asking, breaking, following, handing, journal
 from healer.store.transaction import Transaction, dumps, loads
 
@@ -171,11 +172,12 @@ class Finish:
         made = tx.one("attempts_failed", self.run)[0]
         if made > wanted["times"]:
             return False
-        fields = {"summary": self.outcome.summary, "retry": made, "of": wanted["times"]}
-        _queued_again(tx, row, self.number, self.token, fields, f"retry {made} of {wanted['times']}")
+        delay_ms = min(wanted["delay_ms"] * wanted.get("backoff", 1) ** (made - 1), DELAY_MAX_MS)
+        which, after = f"retry {made} of {wanted['times']}", f" after {reasons.span(delay_ms / 1000)}" if delay_ms else ""
+        fields = {"summary": f"{self.outcome.summary}; {which}{after}", "retry": made, "of": wanted["times"]}
+        _queued_again(tx, row, self.number, self.token, fields, which)
         telemetry.count("attempts_retried")
         tx.run("run_targets_again", self.run)
-        delay_ms = min(wanted["delay_ms"] * wanted.get("backoff", 1) ** (made - 1), DELAY_MAX_MS)
         following.queue_attempt(tx, self.run, tx.now_us + round(delay_ms) * 1000)
         return True
 

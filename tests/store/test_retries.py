@@ -39,7 +39,7 @@ def test_a_failed_one_is_tried_again_after_its_delay(kit: Any) -> None:
     kit.decide(kit.asked("k", limits=FREE, extra=TWICE))
     kit.finish(only(kit), "failed")
     assert state(kit)[0] == "queued"
-    assert orjson.loads(state(kit)[1]) == {"summary": "failed", "retry": 1, "of": 2}
+    assert orjson.loads(state(kit)[1]) == {"summary": "failed; retry 1 of 2 after 5 s", "retry": 1, "of": 2}
     assert kit.claim().claimed == []
     assert kit.claim().next_us == kit.now_us + 5 * S
     kit.now_us += 5 * S

@@ -46,6 +46,18 @@ def held(kit: Any, minutes: float, *targets: str, resumed: bool = True, **more: 
     return str(asked.candidate.run)
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_who_goes_on_saying_that_it_fires_wants_it_still_however_long_it_waits(kit: Any, again: bool) -> None:
+    run = held(kit, 175, resumed=False)
+    if again:
+        kit.decide(kit.asked("k", limits=LIMITS, alerts=ALERT, lifecycle=True), alerts=[word()])
+    kit.now_us += 5 * MINUTE
+    kit.standing = dataclasses.replace(kit.standing, paused=None)
+    kit.connection.execute("UPDATE run SET look_at_us = ?", (kit.now_us,))
+    kit.decide(look=True)
+    assert kit.state_of(run) == (("queued", "") if again else ("suppressed", "stale"))
+
+
 def look(kit: Any) -> None:
     """A tick for what is due."""
     kit.now_us += 1

@@ -55,6 +55,10 @@ CASES: list[Case] = [
         {"waited_ms": 2000, "defer_for_ms": 3000}, [],
     ),
     (
+        "age", {}, {"deferred_us": NOW - 4 * S, "last_word_us": NOW - 2 * S, "reason": "cooldown"}, {"defer_for_s": 3},
+        {"waited_ms": 2000, "defer_for_ms": 3000}, [],
+    ),
+    (
         "age", {}, {"deferred_us": NOW - 4 * S, "reason": "cooldown"}, {"defer_for_s": 3},
         {"waited_ms": 4000, "defer_for_ms": 3000},
         [No("stale", {"age": "4 s", "max_age": "3 s", "waited": True, "gate": "the gate cooldown"})],
