@@ -201,8 +201,8 @@ def test_each_request_of_a_run_has_an_id_of_its_own(kit: Any, asked: tuple[str, 
     approval, run = asked
     for person in ("key:ana", "key:bo"):
         says(kit, approval, person)
-    kit.standing = dataclasses.replace(kit.standing, bound="other files", limits=ASKING)
-    assert kit.claim().claimed == []
+    kit.finish(kit.only(), "failed")
+    kit.decide(kit.asked("k", limits=ASKING))
     ids = [one for (one,) in kit.rows("SELECT id FROM approval WHERE run = ? ORDER BY asked_us", run)]
     assert len(set(ids)) == 2
     assert all(one.startswith("a-") and len(one) == 14 for one in ids)
