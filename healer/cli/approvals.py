@@ -210,8 +210,9 @@ def _is_on(item: dict[str, Any], on: tuple[str, ...]) -> bool:
 
 
 def _one(item: dict[str, Any]) -> list[tables.Cell]:
+    """Of what is about to be decided nothing is left out."""
     return [
-        str(item.get("id") or "?"), terminal.short(item.get("run")), str(item.get("action") or ""), _targets([item]),
+        str(item.get("id") or "?"), terminal.short(item.get("run")), str(item.get("action") or ""), ", ".join(item.get("targets") or ()),
         terminal.one_line_json(item.get("parameters") or {}),
     ]  # fmt: skip
 

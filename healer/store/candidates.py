@@ -23,7 +23,8 @@ PROBLEMS: Final = "problems"
 CHANGED: Final = "rule_changed"
 """In it too: what a pause covered that ended since this was changed (`scope`), and the number of the revision that did (`revision`)."""
 FORCED: Final = "break_glass"
-"""In it too: who has it start past its gates (`actor`, `reason`, `at_us`), until its attempt begins."""
+"""In it too: who has it start past its gates (`actor`, `reason`, `at_us`, `paused`: whether it was then), until its attempt begins or
+a pause comes."""
 NOT_GIVEN: Final = (PROBLEMS, CHANGED, FORCED)
 """What no controller gets of it."""
 LIMITS_KEPT: Final = 256

@@ -85,6 +85,13 @@ def test_many_are_not_decided_without_having_been_shown(ask: Any, daemon: Any) -
     assert {one.method for one in daemon.requests} == {"GET"}
 
 
+def test_of_what_is_decided_every_target_is_shown(ask: Any, daemon: Any) -> None:
+    targets = [f"host:web{n}" for n in range(10, 16)]
+    daemon["GET /api/v1/approvals"] = {"items": [alike(1, targets=targets)], "next": None}
+    done = ask("approvals", "approve", "b-7f3k2m")
+    assert all(one in done.stderr for one in targets)
+
+
 def test_where_none_of_them_is_meant_that_is_said(ask: Any, daemon: Any) -> None:
     daemon["GET /api/v1/approvals"] = {"items": MANY[:4], "next": None}
     done = ask("approvals", "approve", "b-7f3k2m", "--on", "db1", "--yes")
