@@ -166,10 +166,8 @@ def _say(
         return errors.EXIT_OK
     chosen = _chosen(asked, requests, on)
     if not yes:
-        for line in tables.lines(
-            ("request", "run", "action", "on", "parameters"), [_one(item) for item in chosen], width=terminal.width()
-        ):
-            click.echo(line, err=True)
+        for item in chosen:
+            click.echo(_one(item), err=True)
         if not terminal.can_ask():
             raise NotConfirmed("--yes", word=word)
         click.confirm(f"{word.capitalize()} {'all ' if len(chosen) > 1 else ''}{len(chosen)}?", abort=True, err=True)
@@ -209,12 +207,12 @@ def _is_on(item: dict[str, Any], on: tuple[str, ...]) -> bool:
     return bool({*on} & (names | {name.partition(":")[2] for name in names}))
 
 
-def _one(item: dict[str, Any]) -> list[tables.Cell]:
-    """Of what is about to be decided nothing is left out."""
-    return [
-        str(item.get("id") or "?"), terminal.short(item.get("run")), str(item.get("action") or ""), ", ".join(item.get("targets") or ()),
-        terminal.one_line_json(item.get("parameters") or {}),
-    ]  # fmt: skip
+def _one(item: dict[str, Any]) -> str:
+    """A line that leaves out nothing of what is about to be decided."""
+    on = terminal.clean(", ".join(map(str, item.get("targets") or ()))) or "no target"
+    given = f"  {terminal.one_line_json(item['parameters'], 10_000)}" if item.get("parameters") else ""
+    name, action = terminal.clean(item.get("id") or "?"), terminal.clean(item.get("action") or "?")
+    return f"  {name}  {terminal.short(item.get('run'))}  {action} on {on}{given}"
 
 
 def _told(answer: dict[str, Any]) -> str:

@@ -86,7 +86,7 @@ def test_many_are_not_decided_without_having_been_shown(ask: Any, daemon: Any) -
 
 
 def test_of_what_is_decided_every_target_is_shown(ask: Any, daemon: Any) -> None:
-    targets = [f"host:web{n}" for n in range(10, 16)]
+    targets = [f"host:web{n}" for n in range(100, 160)]
     daemon["GET /api/v1/approvals"] = {"items": [alike(1, targets=targets)], "next": None}
     done = ask("approvals", "approve", "b-7f3k2m")
     assert all(one in done.stderr for one in targets)
