@@ -68,7 +68,8 @@ def test_who_does_not_take_the_place_lets_the_next_have_it(asking: Any) -> None:
     connection = asking.connection
     asking.now_us += S
     connection.execute(
-        "UPDATE run SET deferred_us = deferred_us - 9000 * 1000000 WHERE state = 'deferred' AND seq = (SELECT min(seq) FROM run WHERE state = 'deferred')"
+        "UPDATE run SET deferred_us = deferred_us - 9000 * 1000000, event_us = event_us - 9000 * 1000000"
+        " WHERE state = 'deferred' AND seq = (SELECT min(seq) FROM run WHERE state = 'deferred')"
     )
     asking.do(people.Cancel(first, actor="key:ana", reason="no"))
     asking.decide(look=True)  # the one that waited longest has waited too long
