@@ -62,9 +62,14 @@ def _row(alike: list[dict[str, Any]]) -> list[tables.Cell]:
     many = len(alike) > 1
     return [
         str((item.get("bundle") if many else item.get("id")) or "?"),
-        f"{len(alike)} runs" if many else terminal.short(item.get("run")), str(item.get("action") or ""), _targets(alike),
+        f"{len(alike)} runs" if many else terminal.short(item.get("run")), _actions(item), _targets(alike),
         str(item.get("rule") or ""), str(item.get("reason") or ""), _needs(item), until,
     ]  # fmt: skip
+
+
+def _actions(item: dict[str, Any]) -> str:
+    """Its action, and those of the steps behind it."""
+    return ", then ".join(str(one.get("action") or "?") for one in (item, *(item.get("steps") or ())))
 
 
 def _targets(alike: list[dict[str, Any]]) -> str:
@@ -107,6 +112,8 @@ def _in_full(item: dict[str, Any]) -> Iterator[str]:
     yield f"  {'on':<10}  {terminal.clean(', '.join(item.get('targets') or ())) or '(no target)'}"
     if item.get("parameters"):
         yield f"  {'parameters':<10}  {terminal.one_line_json(item['parameters'])}"
+    for one in item.get("steps") or ():
+        yield f"  {'then':<10}  {_what(one)}"
     yield f"  {'needs':<10}  {terminal.clean(_needs(item, roles=True))}"
     if item.get("exclude"):
         yield f"  {'but not':<10}  {terminal.clean(', '.join(map(str, item['exclude'])))}"
@@ -209,10 +216,15 @@ def _is_on(item: dict[str, Any], on: tuple[str, ...]) -> bool:
 
 def _one(item: dict[str, Any]) -> str:
     """A line that leaves out nothing of what is about to be decided."""
+    told = ", then ".join(_what(one) for one in (item, *(item.get("steps") or ())))
+    return f"  {terminal.clean(item.get('id') or '?')}  {terminal.short(item.get('run'))}  {told}"
+
+
+def _what(item: dict[str, Any]) -> str:
+    """Its action, with all of its targets and parameters."""
     on = terminal.clean(", ".join(map(str, item.get("targets") or ()))) or "no target"
     given = f"  {terminal.one_line_json(item['parameters'], 10_000)}" if item.get("parameters") else ""
-    name, action = terminal.clean(item.get("id") or "?"), terminal.clean(item.get("action") or "?")
-    return f"  {name}  {terminal.short(item.get('run'))}  {action} on {on}{given}"
+    return f"{terminal.clean(item.get('action') or '?')} on {on}{given}"
 
 
 def _told(answer: dict[str, Any]) -> str:

@@ -63,6 +63,7 @@ class Actor:
     def act(self, fired: Fired, outcome: deciding.Outcome) -> None:
         """Add what the firing's actions lead to."""
         plain, after = firing.variables_of(fired), ""
+        steps: list[asking.Ask] = []
         for action in fired.match.rule.actions:
             root = action.args.get("var_root")
             variables = firing.variables_of(fired, root) if root else plain
@@ -75,9 +76,11 @@ class Actor:
             if action.name in project.EFFECTFUL:
                 asked = self._ask(fired, action, args, problem, after, variables)
                 outcome.results.append(asked)
+                steps.append(asked)
                 after = asked.candidate.run
             else:
                 self._internal(fired, action, args, problem, outcome, variables)
+        afterwards.chain(steps)
 
     def _unknown_ruleset(self, fired: Fired, action: engine.Action, args: Mapping[str, Any]) -> str | None:
         named = args.get("ruleset")

@@ -11,7 +11,8 @@ from typing import Any
 
 from healer import catalog, errors, model, policy, project, templates
 from healer.decide.firing import Fired
-from healer.store import candidates
+from healer.policy import approvals
+from healer.store import asking, candidates, following
 
 Problems = list[policy.Problem]
 
@@ -106,6 +107,37 @@ def on_expiry(
         for name in names
     ]
     return [one for one in found if one]
+
+
+def chain(steps: Sequence[asking.Ask]) -> None:
+    """Of a rule's list people are asked once: before the first step that asks the gates, for all that the steps behind it need.
+
+    What is tried where nobody says a word then is also what those name, if they are about the same targets.
+    """
+    asks = [one for one in steps if not one.candidate.upstream or one.candidate.limits.selected]
+    gated = [one for one in asks if one.candidate.limits.approvals and not one.candidate.dry_run]
+    if len(asks) < 2 or not gated:
+        return
+    first, *behind = asks
+    held = [one.candidate.limits for one in gated if one is not first]
+    needed = [approval for limits in held for approval in limits.approvals]
+    expires_s = min(
+        (limits.approval_expires_s for limits in held if limits.approval_expires_s is not None), default=None
+    )
+    first.candidate = dataclasses.replace(
+        first.candidate, limits=candidates.with_steps(first.candidate.limits, needed, expires_s)
+    )
+    first.extra[candidates.CHAIN] = {
+        "steps": [one.candidate.run for one in behind], "approvals": approvals.as_json(needed) if needed else [], "expires_s": expires_s,
+    }  # fmt: skip
+    expired = {rung["name"]: rung for rung in first.extra.get(following.EXPIRED, ())}
+    for one in behind:
+        one.candidate = dataclasses.replace(one.candidate, first=first.candidate.run)
+        one.extra[candidates.CHAIN] = {"first": first.candidate.run}
+        if one.candidate.targets == first.candidate.targets:
+            expired = {rung["name"]: rung for rung in one.extra.get(following.EXPIRED, ())} | expired
+    if expired:
+        first.extra[following.EXPIRED] = [*expired.values()]
 
 
 def _out_of_reach(

@@ -66,6 +66,8 @@ class Candidate:
     """It was paused when they said so: that pause is passed too, none that came later."""
     check: str = ""
     """The action that can say whether it is still needed: that of its `verify`."""
+    first: str = ""
+    """The run of its chain with which people may have approved it; '' for none."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -8,24 +8,51 @@ from __future__ import annotations
 from healer import model, policy, telemetry
 from healer.policy import approvals
 from healer.store import candidates
-from healer.store.transaction import Transaction, dumps
+from healer.store.transaction import Transaction, dumps, loads
 
 
 def request(
-    tx: Transaction, run: str, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing
-) -> None:
-    """A run waits for a person from now on: the thresholds of this moment are frozen into the request."""
+    tx: Transaction, run: str, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing,
+    standing_of: candidates.StandingOf | None = None,
+) -> None:  # fmt: skip
+    """A run waits for a person from now on: the thresholds of this moment are frozen into the request.
+
+    `standing_of`: what the steps behind it are is known already. Else each is added (`add_step`) as soon as it is.
+    """
     row = candidates.run_row(tx, run)
     number = tx.one("approval_count", run)[0] + 1
     approval = "a-" + model.short_hash(f"{run}/{number}")[:12]
     wanted = asked.approvals or standing.asks
     author = standing.author if "author" in approvals.exclusions(wanted) else None
+    steps = loads(row["extra"]).get(candidates.CHAIN, {}).get("steps", [])
     tx.run(
         "approval_insert", approval, decision.reason, candidates.digest_of(tx, row, standing, author),
         dumps(approvals.as_json(wanted)), row["actor"], author, tx.now_us, decision.look_at_us, run,
     )  # fmt: skip
     tx.audit(
         "approval_asked", actor="daemon", run=run, approval=approval, rule=row["rule"], action=row["action"], reason=decision.reason,
-        targets=row["targets"], author=author or None, expires_us=decision.look_at_us,
+        targets=row["targets"], author=author or None, steps=steps or None, expires_us=decision.look_at_us,
     )  # fmt: skip
     telemetry.count("approvals_asked")
+    if standing_of is not None:
+        for step in steps:
+            found = candidates.run_row(tx, step)
+            _add(tx, run, found, standing_of(found))
+
+
+def add_step(tx: Transaction, run: str, standing: policy.Standing) -> None:
+    """A step that waits for a chain's first run, which may wait for a person: they say yes to this one too."""
+    row = candidates.run_row(tx, run)
+    if (first := loads(row["extra"]).get(candidates.CHAIN, {}).get("first")) is not None:
+        _add(tx, first, row, standing)
+
+
+def _add(tx: Transaction, first: str, row: candidates.RunRow, standing: policy.Standing) -> None:
+    last = tx.one("approval_last", first)
+    if row["state"] != "deferred" or last is None or last[1] != "open":
+        return
+    step = {
+        "run": row["id"], "turn": row["turn"], "action": row["action"],
+        "digest": candidates.digest_of(tx, row, standing, author=last[3]),
+    }  # fmt: skip
+    tx.run("approval_steps", dumps([*loads(last[5]), step]), last[0])

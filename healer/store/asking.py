@@ -81,6 +81,8 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
     _targets(tx, asked, decision)
     if decision.state == "awaiting_approval":
         approving.request(tx, candidate.run, decision, candidate.limits, asked.standing)
+    if candidate.first:
+        approving.add_step(tx, candidate.run, asked.standing)
     tx.audit(
         "decision", actor=asked.actor, run=candidate.run, rule=candidate.rule, action=candidate.action, event=seq,
         state=decision.state, reason=decision.reason or None, targets=list(candidate.targets), controller=candidate.controller,
@@ -119,10 +121,10 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
         tx.run("approval_not_needed", at_us, run)
     if decision.state == "deferred" and decision.reason == row["reason"]:
         tx.run("run_look_later", decision.look_at_us, at_us, dumps(dict(decision.fields)), explanation, run)
-        return "deferred", asks(tx, row, decision, candidate.limits, standing)
+        return "deferred", asks(tx, row, decision, candidate.limits, standing_of)
     _again(tx, run, row["state"], decision, at_us, explanation)
     targets_again(tx, candidate, decision)
-    checks = asks(tx, row, decision, candidate.limits, standing)
+    checks = asks(tx, row, decision, candidate.limits, standing_of)
     transition_audit(tx, row, decision)
     spend(tx, candidate, decision, at_us)
     if decision.state == "queued":
@@ -131,16 +133,17 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     return decision.state, checks
 
 
-def go_on(tx: Transaction, row: RunRow, standing: policy.Standing) -> None:
+def go_on(tx: Transaction, row: RunRow, standing_of: StandingOf) -> None:
     """What a person has let into the queue asks the gates as a whole, all of its targets: what holds it is known before its first attempt,
     and what it takes of budgets is taken once more."""
+    standing = standing_of(row)
     candidate = following.without_done(tx, candidate_of(row, standing))
     view = view_of(tx, candidate, standing, ("deferred", "", None))
     decision = policy.look_again(candidate, view, tx.now_us)
     if decision.state != "queued":
         _again(tx, row["id"], "queued", decision, tx.now_us, dumps(looked(row, decision, tx.now_us)))
         targets_again(tx, candidate, decision)
-        asks(tx, row, decision, candidate.limits, standing)
+        asks(tx, row, decision, candidate.limits, standing_of)
         transition_audit(tx, row, decision)
         return
     targets_again(tx, candidate, decision)
@@ -148,15 +151,13 @@ def go_on(tx: Transaction, row: RunRow, standing: policy.Standing) -> None:
     following.queue_attempt(tx, row["id"], tx.now_us)
 
 
-def asks(
-    tx: Transaction, row: RunRow, decision: policy.Decision, asked: policy.Limits, standing: policy.Standing
-) -> int:
+def asks(tx: Transaction, row: RunRow, decision: policy.Decision, asked: policy.Limits, standing_of: StandingOf) -> int:
     """Whom a run asks that goes on waiting: a person, or its check whether it is still needed, which nobody else has to know then.
 
     How many attempts that queued.
     """
     if decision.state == "awaiting_approval":
-        approving.request(tx, row["id"], decision, asked, standing)
+        approving.request(tx, row["id"], decision, asked, standing_of(row), standing_of)
     if decision.state == "deferred" and decision.reason == following.NO_SIGN:
         return int(bool(following.ask_sign(tx, row)))
     if following.waits_for_sign(row):

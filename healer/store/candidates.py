@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from healer import policy
+from healer.policy import approvals
 from healer.store.transaction import Transaction, dumps, loads
 
 RunRow = dict[str, Any]
@@ -25,8 +26,13 @@ CHANGED: Final = "rule_changed"
 FORCED: Final = "break_glass"
 """In it too: who has it start past its gates (`actor`, `reason`, `at_us`, `paused`: whether it was then), until its attempt begins or
 a pause comes."""
-NOT_GIVEN: Final = (PROBLEMS, CHANGED, FORCED)
+CHAIN: Final = "chain"
+"""In it too, where a step of a rule's list needs a person: of the first one that asks gates all of the steps behind it (`steps`: runs),
+whose word those need (`approvals`) and for how long (`expires_s`), of each behind it that one (`first`)."""
+NOT_GIVEN: Final = (PROBLEMS, CHANGED, FORCED, CHAIN)
 """What no controller gets of it."""
+NEEDED: Final = "needs_approval"
+NOT_BEGUN: Final = ("deferred", "awaiting_approval", "queued")
 LIMITS_KEPT: Final = 256
 
 
@@ -55,6 +61,9 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
     if standing.limits is not None:
         held = dataclasses.replace(standing.limits, timeout_s=held.timeout_s)
     extra = loads(row["extra"])
+    chain = extra.get(CHAIN, {})
+    if chain.get("approvals"):
+        held = with_steps(held, approvals.from_json(chain["approvals"]), chain["expires_s"])
     return policy.Candidate(
         run=row["id"],
         rule=row["rule"],
@@ -83,6 +92,15 @@ def candidate_of(row: RunRow, standing: policy.Standing) -> policy.Candidate:
         changed=extra[CHANGED]["scope"] if CHANGED in extra else "",
         forced=FORCED in extra,
         past_pause=bool(extra.get(FORCED, {}).get("paused")),
+        first=chain.get("first", ""),
+    )
+
+
+def with_steps(limits: policy.Limits, more: Iterable[policy.limits.Approval], expires_s: float | None) -> policy.Limits:
+    """Those of a chain's first run: people are asked once, for all of its steps, until the first of them expires."""
+    ends = [one for one in (limits.approval_expires_s, expires_s) if one is not None]
+    return dataclasses.replace(
+        limits, approvals=tuple(dict.fromkeys((*limits.approvals, *more))), approval_expires_s=min(ends, default=None)
     )
 
 
@@ -119,11 +137,42 @@ def digest_of(tx: Transaction, row: RunRow, standing: policy.Standing, author: s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def approved(tx: Transaction, run: str, standing: policy.Standing) -> tuple[str, bool]:
+def approved(tx: Transaction, candidate: policy.Candidate, standing: policy.Standing) -> tuple[str, bool]:
     """Whether a person has approved the run's last decision: (the reason that they were asked for, '' where it is not exactly this run as
-    it is now; whether they have approved what is something else now)."""
-    last = tx.one("approval_last", run)
+    it is now; whether they have approved what is something else now). A step of a chain may be approved with the first one."""
+    last = tx.one("approval_last", candidate.run)
+    if last is None:
+        return _with_first(tx, candidate, standing) if candidate.first else ("", False)
+    if last[1] != "approved":
+        return "", False
+    same = last[2] == digest_of(tx, run_row(tx, candidate.run), standing, author=last[3])
+    return (last[4], False) if same else ("", True)
+
+
+def _with_first(tx: Transaction, candidate: policy.Candidate, standing: policy.Standing) -> tuple[str, bool]:
+    """As `approved`: whoever said yes to the first step has seen this one, and said yes to no brake of it."""
+    last = tx.one("approval_last", candidate.first)
     if last is None or last[1] != "approved":
         return "", False
-    same = last[2] == digest_of(tx, run_row(tx, run), standing, author=last[3])
-    return (last[4], False) if same else ("", True)
+    row = run_row(tx, candidate.run)
+    for step in loads(last[5]):
+        if (step["run"], step["turn"]) == (candidate.run, row["turn"]):
+            same = step["digest"] == digest_of(tx, row, standing, author=last[3])
+            return (NEEDED, False) if same else ("", True)
+    return "", False
+
+
+def changed(
+    tx: Transaction, run: str, digest: str, author: str | None, steps: str, standing_of: StandingOf
+) -> list[str]:
+    """Which runs of a request have not begun, and are not what was asked for any more: its own, steps behind it."""
+    found = []
+    for one, asked, turn in [
+        (run, digest, None),
+        *((step["run"], step["digest"], step["turn"]) for step in loads(steps)),
+    ]:
+        row = run_row(tx, one)
+        waits = row["state"] in NOT_BEGUN and turn in (None, row["turn"])
+        if waits and digest_of(tx, row, standing_of(row), author) != asked:
+            found.append(one)
+    return found

@@ -103,7 +103,7 @@ class Claim:
         view = asking.view_of(tx, candidate, standing, (row["state"], row["reason"], waits_us))
         decision = policy.recheck(candidate, view, tx.now_us)
         if decision.state != "queued":
-            _take_out(tx, row, number, decision, candidate, standing)
+            _take_out(tx, row, number, decision, candidate, self.standing_of)
             asking.spend(tx, candidate, decision, tx.now_us)
             claims.changed[run] = decision.state
             return
@@ -226,7 +226,8 @@ def _leave_out(
 
 
 def _take_out(
-    tx: Transaction, row: asking.RunRow, number: int, decision: policy.Decision, candidate: policy.Candidate, standing: policy.Standing
+    tx: Transaction, row: asking.RunRow, number: int, decision: policy.Decision, candidate: policy.Candidate,
+    standing_of: asking.StandingOf,
 ) -> None:  # fmt: skip
     """The re-check said no: the attempt never happens, the run goes where the gate sends it."""
     run, waits = row["id"], decision.state in seeing.HELD
@@ -240,6 +241,6 @@ def _take_out(
         run, row["state"],
         what=run, old=row["state"], new=decision.state,
     )  # fmt: skip
-    asking.asks(tx, row, decision, candidate.limits, standing)
+    asking.asks(tx, row, decision, candidate.limits, standing_of)
     asking.transition_audit(tx, row, decision)
     telemetry.count(f"rechecks_{decision.reason}")

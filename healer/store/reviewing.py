@@ -63,7 +63,7 @@ class Review:
         found = tx.one("approval_find", self.approval)
         if found is None:
             raise errors.NotFound("healer approvals", what=f"the request {self.approval!r}")
-        _, run, state, digest, asked_text, requester, author, expires_us = found
+        _, run, state, digest, asked_text, requester, author, expires_us, steps = found
         asked = approvals.from_json(loads(asked_text))
         if state != "open" or (expires_us is not None and tx.now_us >= expires_us):
             raise ApprovalEnded(approval=self.approval, state=state if state != "open" else "expired")
@@ -95,10 +95,9 @@ class Review:
             return self._end(
                 tx, row, "rejected", f"rejected by {self.actor}" + (f": {self.reason}" if self.reason else "")
             )
-        standing = self.standing_of(row)
-        if candidates.digest_of(tx, row, standing, author) != digest:
+        if candidates.changed(tx, run, digest, author, steps, self.standing_of):
             return self._end(tx, row, "void", "what would run is not what was asked for any more")
-        return self._go(tx, row, standing)
+        return self._go(tx, row)
 
     def _end(self, tx: Transaction, row: candidates.RunRow, state: model.RunState, summary: str) -> Reviewed:
         run = row["id"]
@@ -113,7 +112,7 @@ class Review:
         telemetry.count(f"approvals_{state}")
         return Reviewed(self.approval, run, state)
 
-    def _go(self, tx: Transaction, row: candidates.RunRow, standing: policy.Standing) -> Reviewed:
+    def _go(self, tx: Transaction, row: candidates.RunRow) -> Reviewed:
         run, told = row["id"], dumps({"summary": f"approved by {self.actor}"})
         tx.must(  # the wait for a person, which has an end of its own, does not count for `defer_for`
             "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
@@ -123,7 +122,7 @@ class Review:
             "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state="queued",
             reason="approved",
         )  # fmt: skip
-        asking.go_on(tx, candidates.run_row(tx, run), standing)
+        asking.go_on(tx, candidates.run_row(tx, run), self.standing_of)
         telemetry.count("approvals_approved")
         return Reviewed(self.approval, run, "approved")
 

@@ -34,7 +34,7 @@ def view_of(
     wall_us = tx.now_us + standing.wall_offset_us
     own = list(alerts) if alerts is not None else [(*one, True) for one in tx.all("run_alerts_firing", run)]
     failures = _failures(tx, candidate) if asked.breakers else brakes.Failures()
-    approved, void = candidates.approved(tx, run, standing) if state in WAITING else ("", False)
+    approved, void = candidates.approved(tx, candidate, standing) if state in WAITING else ("", False)
     return policy.View(
         paused=standing.paused or paused(tx, candidate),
         state=state,

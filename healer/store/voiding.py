@@ -27,8 +27,8 @@ class Found:
 
 
 class Void:
-    """The next requests, by id, that are not what they were under `standing_of`. `given`: those that were approved, whose runs have not
-    started. `write`: they end."""
+    """The next requests, by id, that are not what they were under `standing_of`. `given`: those that were approved, whose runs, or steps
+    behind them, have not started. `write`: they end."""
 
     weight = 5
 
@@ -51,14 +51,18 @@ class Void:
         """One piece."""
         rows = tx.all("approvals_given_after" if self.given else "approvals_open_after", self.after, AT_ONCE)
         found = Found([], rows[-1][0] if len(rows) == AT_ONCE else None)
-        for approval, run, digest, author in rows:
-            row = candidates.run_row(tx, run)
-            if candidates.digest_of(tx, row, self.standing_of(row), author) == digest:
+        for approval, run, digest, author, steps in rows:
+            gone = candidates.changed(tx, run, digest, author, steps, self.standing_of)
+            if not gone:
                 continue
-            told = {key: row[key] for key in ("rule", "action", "targets")}
-            found.items.append({"approval": approval, "run": run, **told})
-            if self.write:
-                self._end(tx, row)
+            if candidates.run_row(tx, run)["state"] in candidates.NOT_BEGUN:
+                gone = [run]  # the steps behind it follow on its end
+            for one in gone:
+                row = candidates.run_row(tx, one)
+                told = {key: row[key] for key in ("rule", "action", "targets")}
+                found.items.append({"approval": approval, "run": one, **told})
+                if self.write:
+                    self._end(tx, row)
         return found
 
     def _end(self, tx: Transaction, row: candidates.RunRow) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from healer import access, errors, model
 from healer.explain import plans
 from healer.policy import approvals as policy
-from healer.store import reviewing, transaction
+from healer.store import reads, reviewing, transaction
 from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
@@ -52,7 +52,8 @@ async def index(request: web.Request, services: Services, _caller: access.Princi
 
 def bundle_of(row: Any) -> str:
     """What requests that are alike have in common: rule, action, why a person is asked, whose word counts, and who may not."""
-    parts = (row[name] or "" for name in ("rule", "action", "reason", "asked", "requester", "author"))
+    parts = [row[name] or "" for name in ("rule", "action", "reason", "asked", "requester", "author")]
+    parts += [step["action"] for step in transaction.loads(row["steps"])]
     return "b-" + model.short_hash("\x1f".join(parts))[:12]
 
 
@@ -115,19 +116,18 @@ async def _say_many(
 async def _unit(
     services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str
 ) -> reviewing.Review:
-    """The unit that says it. Raises `errors.NotFound`, `errors.Forbidden`."""
+    """The unit that says it, with the roles that they have for each of its steps. Raises `errors.NotFound`, `errors.Forbidden`."""
     rows = await services.store.reader.all("approval_shown", approval)
     if not rows:
         raise errors.NotFound("healer approvals", what=f"the request {approval!r}")
-    about = await within.of_run(services, rows[0]["run"])
-    access.demand(caller, "approvals.decide", about)
+    roles: list[str] | None = None
+    for run in (rows[0]["run"], *(step["run"] for step in transaction.loads(rows[0]["steps"]))):
+        about = await within.of_run(services, run)
+        access.demand(caller, "approvals.decide", about)
+        here = access.roles_for(caller, about)
+        roles = [role for role in here if roles is None or role in roles]
     return reviewing.Review(
-        approval,
-        word,
-        who=caller,
-        roles=access.roles_for(caller, about),
-        reason=reason,
-        standing_of=services.standing_of,
+        approval, word, who=caller, roles=roles or [], reason=reason, standing_of=services.standing_of
     )
 
 
@@ -168,6 +168,17 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
         "expires": None if row["expires_us"] is None else queries.iso(row["expires_us"]), "needs": policy.missing(asked, reviews),
         "exclude": policy.exclusions(asked), "author": row["author"] or None,
         "reviews": [_review(one) for one in said],
+        "steps": [await _step(services, step["run"]) for step in transaction.loads(row["steps"])],
+    }  # fmt: skip
+
+
+async def _step(services: Services, run: str) -> dict[str, Any]:
+    """What follows on the run that is asked about, with the same word."""
+    row = await reads.run(services.store.reader, run)
+    targets = await services.store.reader.all("run_targets_in", run)
+    return {
+        "run": run, "action": row["action"], "controller": row["controller"],
+        "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
     }  # fmt: skip
 
 

@@ -47,6 +47,8 @@ CRITICAL: Final = {
     ("base", "ops/alerts/disk, critical"): Wanted(((_roles("hand"), 2, 2), LEAD), 20, _roles("author")),
     ("tight", "ops/alerts/disk, very critical"): Wanted(((_roles("hand", "approver"), 3, 1), LEAD), 20, _roles("author")),
 }  # fmt: skip
+CHAINS: Final = {"ops/alerts/down": ("restart", "note"), "ops/alerts/down, critical": ("note", "reset", "note")}
+"""Rules with lists, for all of whose steps people are asked before the first."""
 AUTHOR: Final = {"base": "ana", "tight": "bo", "watching": "ana"}
 OTHERWISE: Final = {("tight", "reset")}
 """(revision, action) where what an action runs is not what it was."""
@@ -69,11 +71,17 @@ def wanted(revision: str, rule: str, action: str, labels: Mapping[str, str]) -> 
     return found
 
 
+def _of_all(revision: str, rule: str, actions: Sequence[str], labels: Mapping[str, str]) -> list[Wanted]:
+    """Who has to say yes to all of these."""
+    return list(dict.fromkeys(one for action in actions for one in wanted(revision, rule, action, labels)))
+
+
 @dataclasses.dataclass(slots=True)
 class _Request:
-    """One, with what was asked for and what became of it: (change, state)."""
+    """One, with what was asked for and what became of it: (change, state). `actions`: of all that it is for."""
 
     asked: dict[str, Any]
+    actions: Sequence[str] = ()
     states: list[tuple[int, str]] = dataclasses.field(default_factory=list)
 
     def at(self, n: int) -> str:
@@ -84,11 +92,13 @@ class _Request:
 def _requests(seen: simulating.Seen) -> dict[str, _Request]:
     cursor = seen.raw.execute("SELECT * FROM asked ORDER BY rowid")
     columns = [column[0] for column in cursor.description]
+    behind = {one for (one,) in seen.rows("SELECT id FROM run WHERE after <> ''")}
     found: dict[str, _Request] = {}
     for row in cursor.fetchall():
         one = dict(zip(columns, row, strict=True))
         if one["state"] == "open":
-            found[one["id"]] = _Request(one)
+            first = one["rule"] in CHAINS and one["run"] not in behind
+            found[one["id"]] = _Request(one, CHAINS[one["rule"]] if first else (one["action"],))
         found[one["id"]].states.append((one["n"], one["state"]))
     return found
 
@@ -123,13 +133,28 @@ def nothing_begins_unapproved(seen: simulating.Seen) -> Iterator[str]:
     for one in requests.values():
         of_run[one.asked["run"]].append(one)
     labels = {run: orjson.loads(text) for run, text in seen.rows("SELECT id, labels FROM run")}
+    first_of = execution.first_of(seen)
+    shown = {
+        name: {(step["run"], step["turn"]) for step in orjson.loads(text)}
+        for name, text in seen.rows("SELECT id, steps FROM approval")
+    }
     for claim in execution._claims(seen):
         revisions = held.at(claim["n"], claim["world_us"])
-        needed = all(wanted(name, claim["rule"], claim["action"], labels[claim["run"]]) for name in revisions)
-        asked = [one for one in of_run[claim["run"]] if one.states[0][0] < claim["n"]]
-        last = asked[-1] if asked else None
+        own = [one for one in of_run[claim["run"]] if one.states[0][0] < claim["n"]]
+        with_first = [
+            one
+            for one in of_run[first_of.get(claim["run"], "")]
+            if one.states[0][0] < claim["n"] and (claim["run"], claim["turn"]) in shown[one.asked["id"]]
+        ]
+        last = next(
+            iter([one for one in reversed(own) if one.asked["turn"] == claim["turn"]] or with_first[-1:] or own[-1:]),
+            None,
+        )
+        is_first = claim["rule"] in CHAINS and claim["run"] not in first_of
+        of = CHAINS[claim["rule"]] if is_first and claim["rung"] == 0 else (claim["action"],)
+        needed = all(_of_all(name, claim["rule"], of, labels[claim["run"]]) for name in revisions)
         state = last.at(claim["n"]) if last else "none"
-        again = last is not None and last.asked["turn"] != claim["turn"]  # a repeat of the alert is decided anew
+        again = last is not None and last not in with_first and last.asked["turn"] != claim["turn"]
         fine = ("approved",) if needed else ("approved", "withdrawn", "none", *(("expired", "void") if again else ()))
         if state not in fine or (needed and again):
             yield f"{claim['token']} ({claim['action']}) began, and its request {last.asked['id'] if last else ''} is {state}"
@@ -149,7 +174,7 @@ def _something_else(
     if not {(name, action) in OTHERWISE for name in before} & {(name, action) in OTHERWISE for name in revisions}:
         yield f"{claim['token']} began by {asked['id']} of {sorted(before)}, and {action} is another one in {sorted(revisions)}"
     effect = seen.world.effects.get(claim["token"])
-    if effect is None or effect.run is None:
+    if effect is None or effect.run is None or claim["run"] != asked["run"]:
         return
     now = [effect.run[key] for key in ("action", "kind", "subject", "controller", "parameters", "dry_run")]
     if now != orjson.loads(asked["what"]) or effect.job.action != asked["action"]:
@@ -171,7 +196,7 @@ def _complaints(seen: simulating.Seen, held: _Held, request: _Request) -> Iterat
                 seen,
                 request,
                 name,
-                wanted(name, asked["rule"], asked["action"], orjson.loads(asked["labels"])) or [SHIPPED],
+                _of_all(name, asked["rule"], request.actions, orjson.loads(asked["labels"])) or [SHIPPED],
             )
         )
         for name in sorted(revisions)

@@ -7,7 +7,7 @@ more, by hand, and counted anew from the effects: nothing of `policy` is asked.
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -172,11 +172,23 @@ def _decision_of(effect: world.Effect) -> tuple[str, int]:
 def _claims(seen: simulating.Seen) -> list[dict[str, Any]]:
     """Attempts that began, in the order in which they did, without checks."""
     cursor = seen.raw.execute(
-        "SELECT a.*, c.n, c.world_us, r.rule, r.action, a.controller, r.severity FROM change c JOIN attempt a ON a.token = c.id"
+        "SELECT a.*, c.n, c.world_us, r.rule, r.action, r.rung, a.controller, r.severity FROM change c JOIN attempt a ON a.token = c.id"
         " JOIN run r ON r.id = a.run WHERE c.what = 'attempt' AND c.new = 'running' AND a.purpose = 'effect' ORDER BY c.n"
     )
     columns = [column[0] for column in cursor.description]
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def first_of(seen: simulating.Seen) -> dict[str, str]:
+    """Step → the first run of its rule's list."""
+    before = dict(seen.rows("SELECT id, after FROM run WHERE rung = 0 AND after <> ''"))
+    return {run: _first(before, run) for run in before}
+
+
+def _first(before: Mapping[str, str], run: str) -> str:
+    while run in before:
+        run = before[run]
+    return run
 
 
 def rates_hold(seen: simulating.Seen) -> Iterator[str]:
@@ -306,6 +318,7 @@ def _covers(scope: str, rule: str, controller: str) -> bool:
 
 def sign_is_fresh(seen: simulating.Seen) -> Iterator[str]:
     """An effect later than `max_age` after the sender's last word needs a fresh sign first: a repeat, a check that failed, a person."""
+    firsts = first_of(seen)
     for one in _claims(seen):
         run, n = one["run"], one["n"]
         signs = [
@@ -326,8 +339,9 @@ def sign_is_fresh(seen: simulating.Seen) -> Iterator[str]:
         ]  # fmt: skip
         old_us = one["started_us"] - max(at_us for (at_us,) in signs)
         asked = seen.rows(
-            "SELECT 1 FROM approval WHERE run = ? AND state = 'approved' AND decided_us <= ?", run, one["started_us"]
-        )
+            "SELECT 1 FROM approval WHERE run IN (?, ?) AND state = 'approved' AND decided_us <= ?",
+            run, firsts.get(run, run), one["started_us"],
+        )  # fmt: skip
         if old_us > MAX_AGE_US and not asked:
             yield f"{one['token']} began {old_us / US} s after the last sign that it is needed"
 

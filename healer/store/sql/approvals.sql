@@ -8,11 +8,14 @@ SELECT ?, id, 'open', ?, ?, ?, ?, ?, ?, ?, turn FROM run WHERE id = ?;
 SELECT count(*) FROM approval WHERE run = ?;
 
 -- name: approval_find
-SELECT id, run, state, digest, asked, requester, author, expires_us FROM approval WHERE id = ?;
+SELECT id, run, state, digest, asked, requester, author, expires_us, steps FROM approval WHERE id = ?;
+
+-- name: approval_steps
+UPDATE approval SET steps = ? WHERE id = ?;
 
 -- name: approval_last
 -- The last request of a run's last decision.
-SELECT a.id, a.state, a.digest, a.author, a.reason FROM approval a JOIN run r ON r.id = a.run WHERE a.run = ? AND a.turn = r.turn
+SELECT a.id, a.state, a.digest, a.author, a.reason, a.steps FROM approval a JOIN run r ON r.id = a.run WHERE a.run = ? AND a.turn = r.turn
 ORDER BY a.asked_us DESC, a.id DESC LIMIT 1;
 
 -- name: approvals_open
@@ -20,12 +23,15 @@ SELECT a.*, r.rule, r.action, r.controller, r.severity, r.parameters FROM approv
 WHERE a.state = 'open' AND a.id > ? ORDER BY a.id LIMIT ?;
 
 -- name: approvals_open_after
-SELECT id, run, digest, author FROM approval WHERE state = 'open' AND id > ? ORDER BY id LIMIT ?;
+SELECT id, run, digest, author, steps FROM approval WHERE state = 'open' AND id > ? ORDER BY id LIMIT ?;
 
 -- name: approvals_given_after
--- The last word on runs that have not started, of their last decision.
-SELECT a.id, a.run, a.digest, a.author FROM approval a JOIN run r ON r.id = a.run
-WHERE a.state = 'approved' AND a.id > ? AND r.state IN ('queued', 'deferred') AND a.turn = r.turn
+-- The last word on runs that have not started, or of which steps behind them have not, of their last decision.
+SELECT a.id, a.run, a.digest, a.author, a.steps FROM approval a JOIN run r ON r.id = a.run
+WHERE a.state = 'approved' AND a.id > ? AND a.turn = r.turn
+    AND (r.state IN ('queued', 'deferred') OR EXISTS (
+        SELECT 1 FROM json_each(a.steps) j JOIN run s ON s.id = j.value ->> 'run'
+        WHERE s.state IN ('queued', 'deferred') AND s.turn = j.value ->> 'turn'))
     AND NOT EXISTS (SELECT 1 FROM approval b WHERE b.run = a.run AND (b.asked_us, b.id) > (a.asked_us, a.id))
 ORDER BY a.id LIMIT ?;
 

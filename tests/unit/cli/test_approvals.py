@@ -97,3 +97,23 @@ def test_where_none_of_them_is_meant_that_is_said(ask: Any, daemon: Any) -> None
     done = ask("approvals", "approve", "b-7f3k2m", "--on", "db1", "--yes")
     assert "an open request of b-7f3k2m on db1" in done.stderr
     assert {one.method for one in daemon.requests} == {"GET"}
+
+
+STEPS = [{"run": "r-x", "action": "reboot", "targets": ["host:web1", "host:web2"], "parameters": {"how": "hard"}},
+    {"run": "r-y", "action": "tell", "targets": [], "parameters": {}}]  # fmt: skip
+
+
+def test_what_follows_in_its_list_is_shown_with_it(ask: Any, daemon: Any) -> None:
+    chain = alike(1, bundle="b-1", steps=STEPS)
+    daemon["GET /api/v1/approvals/a-1"] = chain
+    shown = ask("approvals", "show", "a-1").stdout.splitlines()
+    assert [line.split(None, 1)[1] for line in shown if line.split()[0] == "then"] == [
+        'reboot on host:web1, host:web2  {"how": "hard"}', "tell on no target",
+    ]  # fmt: skip
+    daemon["GET /api/v1/approvals"] = {"items": [chain], "next": None}
+    assert "heal, then reboot, then tell" in ask("approvals").stdout
+    asked = ask("approvals", "approve", "b-1")
+    assert asked.exit_code == 2
+    assert (
+        'heal on host:web1  {"service": "nginx"}, then reboot on host:web1, host:web2  {"how": "hard"}' in asked.stderr
+    )

@@ -92,3 +92,47 @@ def test_what_is_tried_where_nobody_approves_it(make: Any, then: str, names: lis
     assert [one["after_ms"] for one in rungs] == [0] * len(names)
     assert [one.then for one in ask.candidate.limits.approvals] == [names[0] if names else ""]
     assert ask.candidate.problems == ()
+
+
+def gated(more: str) -> dict[str, str]:
+    return FILES | {
+        "healer.yaml": "defaults: {run_action: {approval: 'off'}}\n",
+        "actions.yaml": f"""\
+actions:
+  mend: {{command: ["true"], impact: low, {more}}}
+  next: {{command: ["true"], impact: low, approval: {{any: [{{name: ops, roles: [approver], approve: 2}}], then: tell, exclude: []}}}}
+  tell: {{command: ["true"], impact: low}}
+""",
+    }
+
+
+CHAIN = (
+    "r | event.a == 1 | actions: [{run_action: {name: mend, target: web01}}, {debug: {msg: x}}, "
+    '{run_action: {name: next, target: "{{ event.host }}"}}, {run_action: {name: tell, target: web01}}]'
+)
+
+
+@pytest.mark.parametrize(("host", "then"), [("web01", ["tell"]), ("db01", [])])
+def test_people_are_asked_once_for_a_list(make: Any, host: str, then: list[str]) -> None:
+    """What is tried where nobody says a word is what its steps name, if it is for the same targets."""
+    asks = make(CHAIN, files=gated("approval: {any: [{name: lead, roles: [admin], approve: 1}]}")).asks(
+        {"a": 1, "host": host}
+    )
+    runs = [one.candidate.run for one in asks]
+    assert [[one.thresholds[0].name for one in ask.candidate.limits.approvals] for ask in asks] == [
+        ["lead", "ops"],
+        ["ops"],
+        [],
+    ]
+    assert asks[0].extra["chain"]["steps"] == runs[1:]
+    assert [ask.extra["chain"] for ask in asks[1:]] == [{"first": runs[0]}] * 2
+    assert [ask.candidate.first for ask in asks] == ["", runs[0], runs[0]]
+    assert [one["name"] for one in asks[0].extra.get("expired", [])] == then
+
+
+@pytest.mark.parametrize("actions", [CHAIN.replace("next", "tell"), CHAIN.replace("next, ", "next, dry_run: true, ")])
+def test_of_a_list_without_anything_to_approve_nobody_is_asked(make: Any, actions: str) -> None:
+    asks = make(actions, files=gated("dry_run: false")).asks({"a": 1, "host": "web01"})
+    assert len(asks) == 3
+    assert not any("chain" in ask.extra for ask in asks)
+    assert asks[0].candidate.limits.approvals == ()

@@ -178,6 +178,35 @@ async def test_roles_count_where_they_hold(room: Any, asked: Any) -> None:
     assert (await room.ask("GET", "/approvals/a-1"))[1]["reviews"] == []
 
 
+async def test_for_a_chain_somebody_has_to_be_allowed_each_step(room: Any, seed: Any, asked: Any) -> None:
+    """Its steps are shown; a role that holds for the first alone counts for nothing."""
+    await asked(asking(1, "oncall", "dba"))
+    behind = "r-" + "b" * 26
+    await seed(room, behind, "deferred", reason="chain", groups=["db"])
+
+    def apply(tx: Any) -> None:
+        row = candidates.run_row(tx, behind)
+        digest = candidates.digest_of(tx, row, policy.Standing(True, "active"), None)
+        step = {"run": behind, "turn": row["turn"], "digest": digest, "action": row["action"]}
+        tx.run("approval_steps", transaction.dumps([step]), "a-1")
+
+    await seed.do(room, apply)
+    people(
+        room,
+        access.Person("cy", ("oncall",)),
+        access.Person("di", ("oncall", "approver")),
+        cy=("", "cy"),
+        di=("", "di"),
+    )
+    (step,) = (await room.ask("GET", "/approvals/a-1"))[1]["steps"]
+    assert (step["run"], step["action"], step["targets"]) == (behind, "restart_service", ["host:web1"])
+    status, body = await says(room, "cy")
+    assert (status, body["code"]) == (403, "forbidden")
+    status, body = await says(room, "di")
+    assert (status, body["code"]) == (403, "may-not-approve")
+    assert "yours is approver" in body["detail"]
+
+
 async def test_an_own_role_counts_for_a_threshold_that_names_it(room: Any, asked: Any) -> None:
     await asked(asking(1, "oncall"))
     people(room, access.Person("ana", ("readonly", "oncall")), laptop=("", "ana"))
