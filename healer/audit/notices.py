@@ -22,7 +22,7 @@ REASONS: Final = {
 }
 """Why a run is suppressed that its alert may still need."""
 KINDS: Final = {
-    "break_glass": "BREAK-GLASS: {actor} has run {run} of {rule} start past its gates ({reason}): {action} on {targets}: {detail}",
+    "break_glass": "BREAK-GLASS: {actor} has run {run} of {rule} start past its gates ({past}): {action} on {targets}: {detail}",
     "breaker_opened": "the breaker of {action} on {controller} is open after {failures} failures: it is not started there for a while",
     "breaker_closed": "the breaker of {action} on {controller} is closed again",
     "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",
@@ -41,7 +41,11 @@ def of(record: Mapping[str, Any]) -> str | None:
 
 
 class _Shown(dict[str, Any]):
-    """A record of a version that has less says `?`."""
+    """A record of a version that has less says `?`; lists are told one after the other."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        return ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
 
     def __missing__(self, key: str) -> str:
         return "?"

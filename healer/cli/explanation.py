@@ -58,6 +58,19 @@ WOULD: Final = {
 """What an action would come to."""
 
 TARGETS_SHOWN: Final = 10
+SAID: Final = (
+    "queued",
+    "deferred",
+    "failed",
+    "timed_out",
+    "unknown",
+    "cancelled",
+    "rejected",
+    "expired",
+    "void",
+    "withdrawn",
+)
+"""Of a run in these it is said why, beside what its gates say."""
 TEXT_WIDTH: Final = 46
 _NEGATIVE: Final = re.compile(r"!=|\bnot\b")
 _DEFINED: Final = re.compile(r"(.*\S)\s+is\s+defined")
@@ -84,7 +97,7 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
         state = terminal.clean(rule.get("state") or "")
         since = f" since {terminal.when(rule['since'])}" if rule.get("since") else ""
         again = f" (decided again with {terminal.clean(rule['decided_again'])})" if rule.get("decided_again") else ""
-        said = f": {why(rule)}" if state in ("queued", "deferred") and rule.get("sentence") else ""
+        said = f": {why(rule)}" if state in SAID and not again and rule.get("sentence") else ""
         yield f"  run  {terminal.short(rule['run'])} {state}{since}{again}{said}".rstrip()
 
 
@@ -208,7 +221,8 @@ def look_lines(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  waited  {_span(one)}from {terminal.when(one.get('since'))} on: {why(one)}"
     forced = told.get("break_glass")
     if isinstance(forced, Mapping):
-        past = f"; past:  {terminal.clean(forced['past'])}" if forced.get("past") else ""
+        past = "".join(f"\n    past {why(one)}" for one in forced.get("past") or () if isinstance(one, Mapping))
+        past = f"; {terminal.clean(forced['over'])}{past}" if forced.get("over") else past
         who, reason = terminal.clean(forced.get("actor") or "?"), terminal.clean(forced.get("reason") or "")
         yield f"  break-glass  by {who} {terminal.when(forced.get('at'))}: {reason}{past}"
     again = told.get("looked_at") if told.get("waited") or told.get("since") else None

@@ -254,9 +254,11 @@ def start(where: location.Where, run: str, break_glass: bool, reason: str, as_js
     text = f"{terminal.short(answer.get('id'))}  {terminal.clean(answer.get('state') or '?')}"
     if answer.get("asked_before"):
         text += f": {terminal.clean(answer['asked_before'])} had it start so before"
-    if answer.get("past"):
-        text += f"; past:  {terminal.clean(answer['past'])}"
+    if answer.get("waits"):
+        text += f": {terminal.local_times(terminal.clean(answer['waits']))}"
     terminal.echo(text)
+    for one in answer.get("past") or ():
+        terminal.echo(f"  past  {terminal.local_times(terminal.clean(one))}")
 
 
 @command.command("resolve")

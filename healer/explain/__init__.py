@@ -125,11 +125,18 @@ def fired(decision: dict[str, Any], seq: int) -> dict[str, Any]:
     since_us = decision["deferred_us"] if ours and decision["state"] == "deferred" else None
     return {
         "rule": decision["rule"], "fired": True, "action": decision["action"], "outcome": decision["outcome"], "reason": reason,
-        "sentence": reasons.sentence(reason, fields) if reason in reasons.REASONS or not ours else "",
+        "sentence": _sentence(reason, fields) if ours else reasons.sentence(reason, fields),
         "next_step": reasons.next_step(reason, fields), "would": held.get("would") or None,
         "conditions": held.get("conditions", []), "gates": gates, "run": decision["run"], "state": decision["state"],
         "since": None if since_us is None else model.iso(since_us), "decided_again": later and f"e-{later}", **looks.shown(held),
     }  # fmt: skip
+
+
+def _sentence(reason: str, detail: Mapping[str, Any]) -> str:
+    """Why a run is in its state: what was said of its end, or of what it waits for."""
+    if "summary" in detail:
+        return str(detail["summary"])
+    return reasons.sentence(reason, detail) if reason in reasons.REASONS else ""
 
 
 def _gate(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ def shown(told: Mapping[str, Any]) -> dict[str, Any]:
     forced = told.get("break_glass")
     return {
         "break_glass": None if forced is None else {
-            "actor": forced["actor"], "reason": forced["reason"], "at": model.iso(forced["at_us"]), "code": forced["code"] or None,
-            "past": reasons.sentence(forced["code"], forced["fields"]) if forced["code"] else "",
+            "actor": forced["actor"], "reason": forced["reason"], "at": model.iso(forced["at_us"]),
+            "past": [{"code": one["code"], "sentence": reasons.sentence(one["code"], one["fields"])} for one in forced["past"]],
+            "over": forced.get("over", ""),
         },
         "looked_at": model.iso(told["look"]) if "look" in told else None,
         "waited": [

@@ -6,7 +6,7 @@
 from healer.policy import brakes, calendar, labels, limits
 from healer.policy.candidate import SEQUENCE, Candidate, Problem, Standing, View
 from healer.policy.limits import Layer, Limits
-from healer.policy.pipeline import Decision, Verdict, decide, look_again, recheck
+from healer.policy.pipeline import Decision, Verdict, decide, held_by, look_again, recheck
 
 __all__ = [
     "SEQUENCE",
@@ -21,6 +21,7 @@ __all__ = [
     "brakes",
     "calendar",
     "decide",
+    "held_by",
     "labels",
     "limits",
     "look_again",

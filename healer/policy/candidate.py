@@ -99,6 +99,8 @@ class View:
     """What comes back slowly and covers it."""
     lane_held_by: str = ""
     """The run that is before it in its lane: it runs, or its turn is earlier."""
+    instead: tuple[str, model.RunState] | None = None
+    """(run, state) of what escalates it, or is tried in its place, and is at work."""
     before: model.RunState | None = None
     """The state of the run `after`; None: there is none."""
     opened_us: tuple[tuple[int, ...], ...] = ()

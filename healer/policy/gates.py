@@ -58,7 +58,7 @@ def age(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
 
 
 def once(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
-    """Gate 3: a run of this rule for this firing exists and has not failed; its attempts are used up."""
+    """Gate 3: a run of this rule for this firing exists and has not failed, or its escalation is at work; its attempts are used up."""
     limit = candidate.limits.attempts
     saw: answers.Saw = {"state": view.state, "attempts": view.attempts_made, "limit": limit}
     if view.state is None:
@@ -68,6 +68,9 @@ def once(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     if repeat == "duplicate" or inert:
         simulated = {"simulated": True} if inert else {}
         return saw, [answers.No("duplicate", {"run": candidate.run, "state": view.state} | simulated)]
+    if view.instead is not None:
+        saw["instead"] = view.instead[1]
+        return saw, [answers.No("duplicate", {"run": view.instead[0], "state": view.instead[1]})]
     if limit is not None and view.attempts_made >= limit:
         return saw, [answers.No("attempts", {"made": view.attempts_made, "limit": limit})]
     return saw, []

@@ -89,6 +89,25 @@ def recheck(candidate: Candidate, view: View, now_us: int) -> Decision:
     return _go(candidate, view, now_us, gates.RECHECKED, waits=True)
 
 
+def held_by(candidate: Candidate, view: View, now_us: int) -> list[answers.No]:
+    """All that the gates say no for to a run that waits, by the order of the gates, of what a person may have it start past."""
+    found: dict[str, answers.No] = {}
+    for name, gate in gates.ORDER:
+        passed = name in gates.UNBROKEN and name != "kill switch"
+        if (
+            passed
+            or name == "once"
+            or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected)
+        ):
+            continue
+        noes = gate(candidate, view, now_us)[1]
+        if view.paused is not None and name == "kill switch":  # which hides what else it says
+            noes = noes + gate(candidate, dataclasses.replace(view, paused=None), now_us)[1]
+        for no in noes:
+            found.setdefault(no.code, no)
+    return [*found.values()]
+
+
 def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *, waits: bool) -> Decision:
     simulated = candidate.dry_run or candidate.mode == "observe"
     verdicts: list[Verdict] = []

@@ -231,7 +231,7 @@ def _take_out(
 ) -> None:  # fmt: skip
     """The re-check said no: the attempt never happens, the run goes where the gate sends it."""
     run, waits = row["id"], decision.state in seeing.HELD
-    forcing.used(tx, row)
+    row = forcing.used(tx, row, over=f"over before it began, as this held it; {forcing.ASKED_AGAIN}")
     tx.must("attempt_move", "withdrawn", tx.now_us, run, number, "queued", what=run, old="queued", new="withdrawn")
     explanation = asking.looked(row, decision, tx.now_us)
     tx.must(

@@ -7,11 +7,16 @@ next attempt alone: what follows on that, a retry too, asks all gates again. Cal
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Final
 
 from healer import errors, model, policy, telemetry
 from healer.policy import reasons
 from healer.store import asking, budgets, candidates, following, people, seeing
 from healer.store.transaction import Transaction, dumps, loads
+
+
+ASKED_AGAIN: Final = "all gates are asked again"
 
 
 class NotForced(errors.RequestError):
@@ -23,11 +28,12 @@ class NotForced(errors.RequestError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Forced:
-    """What became of the wish. `before`: who had it start so already; `past`: the sentence of the gate that held it."""
+    """What became of the wish. `before`: who had it start so already; `past`: the sentences of all that held it; `waits`: what still does."""
 
     state: model.RunState
     before: str = ""
-    past: str = ""
+    past: Sequence[str] = ()
+    waits: str = ""
 
 
 class Force:
@@ -53,7 +59,7 @@ class Force:
         standing = self.standing_of(row)
         candidate = following.without_done(tx, candidates.candidate_of(row, standing))
         view = asking.view_of(tx, candidate, standing, (state, row["reason"], row["deferred_us"]))
-        held = policy.look_again(candidate, view, tx.now_us)
+        held = policy.held_by(candidate, view, tx.now_us)
         forced = dataclasses.replace(candidate, forced=True, past_pause=view.paused is not None)
         decision = policy.look_again(forced, view, tx.now_us)
         if decision.state != "queued":
@@ -61,11 +67,11 @@ class Force:
         tx.run("checks_cancel", tx.now_us, self.run)
         if state == "awaiting_approval":
             tx.run("approval_not_needed", tx.now_us, self.run)
-        past = held.shown[0] or row["reason"]
+        past = [{"code": no.code, "fields": dict(no.fields)} for no in held]
         said = {"actor": self.actor, "reason": self.reason, "at_us": tx.now_us}
         mark = said | {"paused": forced.past_pause}
         tx.run("run_extra_set", dumps(extra | {candidates.FORCED: mark}), self.run)
-        told = loads(row["explanation"]) | {candidates.FORCED: said | {"code": past, "fields": dict(held.shown[1])}}
+        told = loads(row["explanation"]) | {candidates.FORCED: said | {"past": past}}
         row = row | {"explanation": dumps(told)}
         if state != "queued":
             self._queue(tx, row, forced, decision)
@@ -74,10 +80,11 @@ class Force:
         tx.run("attempts_at_once", self.run)
         tx.audit(
             "break_glass", actor=self.actor, run=self.run, rule=row["rule"], action=row["action"], old=state, state="queued",
-            targets=row["targets"], reason=past or None, detail=self.reason,
+            targets=row["targets"], past=[no.code for no in held], detail=self.reason,
         )  # fmt: skip
         telemetry.count("runs_forced")
-        return Forced("queued", past=reasons.sentence(past, held.shown[1]) if past else "")
+        waits = reasons.sentence(*decision.shown) if decision.shown[0] else ""
+        return Forced("queued", past=[reasons.sentence(no.code, no.fields) for no in held], waits=waits)
 
     def _queue(
         self, tx: Transaction, row: candidates.RunRow, candidate: policy.Candidate, decision: policy.Decision
@@ -100,15 +107,20 @@ class Force:
         return people.RunEnded(f"healer runs show {self.run[:8]}", run=self.run, state=row["state"])
 
 
-def used(tx: Transaction, row: candidates.RunRow) -> None:
-    """Its attempt begins: what comes after it asks all gates again."""
-    extra = loads(row["extra"])
-    if extra.pop(candidates.FORCED, None) is not None:
-        tx.run("run_extra_set", dumps(extra), row["id"])
+def used(tx: Transaction, row: candidates.RunRow, over: str = "") -> candidates.RunRow:
+    """Its attempt begins, or it is `over` before it could: what comes after it asks all gates again. The row as it is then."""
+    extra, told = loads(row["extra"]), loads(row["explanation"])
+    if extra.pop(candidates.FORCED, None) is None:
+        return row
+    tx.run("run_extra_set", dumps(extra), row["id"])
+    if over and candidates.FORCED in told:
+        told[candidates.FORCED]["over"] = over
+        tx.run("run_explained", dumps(told), row["id"])
+    return row | {"extra": dumps(extra), "explanation": dumps(told)}
 
 
 def take_back(tx: Transaction, scope: str) -> None:
     """A pause came later: its word is the last one, for all that it covers and has not begun."""
     for run, rule, controller in tx.all("runs_forced"):
         if tx.rules.covers(scope, rule, controller):
-            used(tx, candidates.run_row(tx, run))
+            used(tx, candidates.run_row(tx, run), over=f"over before it began, as a pause came later; {ASKED_AGAIN}")

@@ -49,6 +49,7 @@ def view_of(
         places={budget: tx.one("places_taken", budget)[0] for budget, _ in asked.places},
         ramps=tuple(_ramps(tx, candidate)),
         lane_held_by=_lane_held_by(tx, candidate),
+        instead=None if state is None or state in WAITING else tx.one("run_instead", run),
         before=_before(tx, candidate.after),
         opened_us=_opened(tx, candidate, own),
         wall_us=wall_us,

@@ -96,7 +96,15 @@ async def start(request: web.Request, services: Services, caller: access.Princip
     unit = forcing.Force(run_id, actor=caller.actor, reason=asked.reason, standing_of=services.standing_of)
     made: forcing.Forced = await services.store.submit(unit)
     await services.look_again()
-    return _done({"id": run_id, "state": made.state, "asked_before": made.before or None, "past": made.past or None})
+    return _done(
+        {
+            "id": run_id,
+            "state": made.state,
+            "asked_before": made.before or None,
+            "past": made.past,
+            "waits": made.waits or None,
+        }
+    )
 
 
 class Resolution(pydantic.BaseModel):

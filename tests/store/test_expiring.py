@@ -1,11 +1,16 @@
-"""What follows where nobody approves a run in time: the action that its approval names, as a rung of its own."""
+"""What follows where nobody approves a run in time: the action that its approval names, as a rung of its own.
+
+While that, or a step of an escalation, is at work a repeat of the alert does not begin the run anew beside it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from healer import policy
+import pytest
+
+from healer import model, policy
 from healer.policy import limits
 from healer.store import deciding
 
@@ -92,3 +97,58 @@ def test_what_was_to_be_tried_waits_while_a_repeat_asks_people_anew(kit: Any) ->
     kit.decide(look=True)
     assert only(kit).run["action"] == "page"
     assert kit.rows("SELECT count(*) FROM run WHERE action = 'page'") == [(1,)]
+
+
+# --- a repeat of the alert meanwhile -------------------------------------------------------------------------------------------
+
+
+def repeats(kit: Any, limits: Any = FREE, extra: Any = None) -> tuple[str, str]:
+    """The alert is said again; the outcome of that, and its reason."""
+    kit.now_us += S
+    asked = kit.asked("k", limits=limits, alerts=ALERT, lifecycle=True, extra=extra or {})
+    kit.decide(asked, alerts=[word(True)])
+    (found,) = kit.rows("SELECT outcome, reason FROM decision ORDER BY seq DESC, n DESC LIMIT 1")
+    return str(found[0]), str(found[1])
+
+
+def escalates(kit: Any, **extra: Any) -> None:
+    asked = kit.asked(
+        "k", limits=FREE, alerts=ALERT, lifecycle=True, extra={"escalate": [rung("reboot", 0) | {"extra": extra}]}
+    )
+    kit.decide(asked, alerts=[word(True, opens=True)])
+    kit.finish(only(kit), "failed")
+    kit.decide(look=True)
+
+
+@pytest.mark.parametrize("end", ["unknown", "succeeded", None])
+def test_while_a_rung_is_at_work_a_repeat_is_a_duplicate(kit: Any, end: model.EndState | None) -> None:
+    escalates(kit, verify={"within_ms": 60_000})
+    reboot = run_of(kit, "reboot")
+    assert (state(kit, reboot)[0], repeats(kit)) == ("queued", ("suppressed", "duplicate"))
+    claimed = only(kit)
+    assert repeats(kit) == ("suppressed", "duplicate")
+    if end is not None:
+        kit.finish(claimed, end)
+        assert state(kit, reboot)[0] == ("verifying" if end == "succeeded" else "unknown")
+        assert repeats(kit) == ("suppressed", "duplicate")
+    assert kit.claim().claimed == []
+
+
+def test_a_rung_of_a_rung_is_one_too_and_once_all_have_failed_a_repeat_tries_again(kit: Any) -> None:
+    escalates(kit, escalate=[rung("page", 0)])
+    kit.finish(only(kit), "failed")
+    kit.decide(look=True)
+    claimed = only(kit)
+    assert (claimed.run["action"], repeats(kit)) == ("page", ("suppressed", "duplicate"))
+    kit.finish(claimed, "failed")
+    assert repeats(kit)[0] == "queued"
+
+
+def test_what_is_tried_where_nobody_approves_it_is_one_too(kit: Any) -> None:
+    run = expires(kit, {"expired": [rung("page", 0)]})
+    kit.decide(look=True)
+    claimed = only(kit)
+    assert (claimed.run["action"], repeats(kit, ASKED)) == ("page", ("suppressed", "duplicate"))
+    kit.finish(claimed)
+    assert state(kit, run)[0] == "expired"
+    assert repeats(kit, ASKED) == ("awaiting_approval", "needs_approval")

@@ -29,15 +29,20 @@ def test_what_waits_for_a_person_starts_and_its_request_is_withdrawn(kit: Any) -
     assert kit.state_of(run) == ("awaiting_approval", "needs_approval")
     made = force(kit, run)
     assert (made.state, made.before) == ("queued", "")
-    assert made.past.startswith("Waiting for 1 of one approver until ")
+    (past,) = made.past
+    assert past.startswith("Waiting for 1 of one approver until ")
     ((told,),) = kit.rows("SELECT explanation FROM run")
     said = json.loads(told)["break_glass"]
-    assert (said["actor"], said["reason"], said["code"]) == ("key:ana", "the site is down", "needs_approval")
+    assert (said["actor"], said["reason"], [one["code"] for one in said["past"]]) == (
+        "key:ana",
+        "the site is down",
+        ["needs_approval"],
+    )
     assert kit.rows("SELECT state FROM approval") == [("withdrawn",)]
     assert kit.only().run["id"] == run
     kept = kit.record("break_glass")
-    assert (kept["actor"], kept["old"], kept["reason"], kept["detail"], kept["targets"]) == (
-        "key:ana", "awaiting_approval", "needs_approval", "the site is down", ["host:web1"],
+    assert (kept["actor"], kept["old"], kept["past"], kept["detail"], kept["targets"]) == (
+        "key:ana", "awaiting_approval", ["needs_approval"], "the site is down", ["host:web1"],
     )  # fmt: skip
     assert kit.verify().ok
 
@@ -82,7 +87,8 @@ def test_its_targets_lock_holds(kit: Any) -> None:
     kit.queue("first", limits=policy.Limits(timeout_s=10))
     first = kit.only()
     run = kit.queue("second", limits=ASKING)
-    force(kit, run)
+    made = force(kit, run)
+    assert "is working on host:web1" in made.waits
     assert kit.claim().claimed == []
     assert kit.state_of(run) == ("queued", "target_busy")
     kit.finish(first)
@@ -132,6 +138,20 @@ def test_a_pause_that_comes_later_holds_it(kit: Any, how: str) -> None:
     kit.do(pausing.Resume("all", "os:bo") if how == "pause" else pausing.Lifted({"scope": "everything"}))
     kit.decide(look=True)
     assert kit.state_of(run) == ("awaiting_approval", "needs_approval")
+    ((told,),) = kit.rows("SELECT explanation FROM run WHERE id = ?", run)
+    assert json.loads(told)["break_glass"]["over"].endswith("all gates are asked again")
+
+
+def test_it_is_told_of_every_gate_that_it_passes(kit: Any) -> None:
+    """One pauses a rule, which needs an approval and is in no rulebook any more: who breaks the glass hears of all of that."""
+    kit.do(pausing.Pause("all", "os:bo", "a look", None, None))
+    run = kit.queue(limits=ASKING)
+    kit.standing = dataclasses.replace(
+        kit.standing, problems=(policy.Problem("disabled", {"rule": "a/b/c", "gone": True}),)
+    )
+    made = force(kit, run)
+    assert kit.record("break_glass")["past"] == ["paused", "disabled", "needs_approval"]
+    assert [word.split()[0] for word in made.past] == ["Paused", "The", "Waiting"]
 
 
 def test_a_second_pause_holds_what_was_started_past_the_first(kit: Any) -> None:

@@ -84,3 +84,10 @@ UPDATE run_target SET state = 'queued' WHERE run = ? AND target = ? AND state NO
 -- name: run_targets_again
 -- What failed is tried again.
 UPDATE run_target SET state = 'queued' WHERE run = ? AND state IN ('failed', 'timed_out', 'cancelled');
+
+-- name: run_instead
+-- What is at work in a run's place: a step of its escalation, or what is tried where nobody approved it.
+WITH RECURSIVE rung (id, state) AS (
+    SELECT id, state FROM run WHERE after = ? AND after <> '' AND rung > 0
+    UNION SELECT r.id, r.state FROM run r JOIN rung ON r.after = rung.id WHERE r.after <> '' AND r.rung > 0)
+SELECT id, state FROM rung WHERE state IN ('queued', 'running', 'verifying', 'unknown') LIMIT 1;

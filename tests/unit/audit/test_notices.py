@@ -26,6 +26,8 @@ RUN = {"run": "r-1", "rule": "a/b/c", "action": "clean"}
     ({"kind": "decision", "state": "suppressed", "reason": "duplicate", **RUN}, None), ({"kind": "decision", "state": "queued", **RUN}, None),
     ({"kind": "transition", "state": "withdrawn", "reason": "resolved", **RUN}, None), ({"kind": "outcome", "state": "failed", **RUN}, None),
     ({"kind": "outcome", "state": "suppressed", "reason": "stale", **RUN}, None), ({"kind": "transition", "state": "queued", "reason": "stale", **RUN}, None),
+    ({"kind": "break_glass", "actor": "key:ana", "past": ["paused", "disabled"], "targets": [], "detail": "now", **RUN},
+     "BREAK-GLASS: key:ana has run r-1 of a/b/c start past its gates (paused, disabled): clean on none: now"),
     ({"kind": "storm"}, "a storm: ? matches at once (limit ?); nothing new starts until it is calm"),
 ])  # fmt: skip
 def test_what_is_told(record: dict[str, Any], line: str | None) -> None:

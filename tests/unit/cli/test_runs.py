@@ -198,9 +198,14 @@ def test_what_waits_starts_past_its_gates(ask, daemon):
         "short": RUN["short"],
         "state": "queued",
         "asked_before": None,
+        "past": ["Paused by ana since 2026-11-27T08:28:28.261585Z: a look.", "Waiting for 1 of ops."],
+        "waits": "Run r-1 is working on web01.",
     }
     done = ask("runs", "start", "r-7f3", "--break-glass", "--reason", "the site is down")
-    assert (done.exit_code, done.stdout) == (0, "r-7f3k2m  queued\n")
+    assert (done.exit_code, done.stdout.splitlines()) == (0, [
+        "r-7f3k2m  queued: Run r-1 is working on web01.", "  past  Paused by ana since 2026-11-27 09:28:28 +01:00: a look.",
+        "  past  Waiting for 1 of ops.",
+    ])  # fmt: skip
     assert json.loads(daemon.requests[-1].body) == {"break_glass": True, "reason": "the site is down"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import orjson
 import pytest
 
 from healer import errors, explain
@@ -166,6 +167,15 @@ async def test_a_repeat_keeps_its_own_no(box: Any) -> None:
     assert (again["state"], again["reason"]) == ("running", "duplicate")
     assert [gate["code"] for gate in again["gates"] if not gate["ok"]] == ["duplicate"]
     assert (first["reason"], again["decided_again"], first["decided_again"]) == ("", None, None)
+
+
+async def test_a_run_that_has_ended_says_how(box: Any) -> None:
+    box.post({"a": 1})
+    box.finish(box.claim(1)[0], "failed")
+    one = (await box.why("e-2", rule="quiet"))["rules"][0]
+    row = box.store.writer.tx.connection.execute("SELECT detail FROM run").fetchone()
+    assert (one["state"], one["sentence"]) == ("failed", orjson.loads(row[0])["summary"])
+    assert one["sentence"]
 
 
 async def test_what_a_later_event_decided_again_says_where(box: Any) -> None:
