@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import collections
+import contextlib
 import functools
 import os
 import re
@@ -22,7 +23,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from healer import cli, decide, dispatch, engine, retain
+from healer import cli, decide, dispatch, engine, retain, store
 from healer.child import starting
 from healer.store import claiming, deciding, finishing, journal, people, writer
 
@@ -58,7 +59,17 @@ class Countdown:
             self.passed += 1
             if self.passed == self._left:
                 os.write(2, f"crashing: {place}\n".encode())
+                if place in EFFECTS and os.environ.get("BEFALLS") == "stop":
+                    out_of_transactions()
                 befall(os.environ.get("BEFALLS", "kill"))
+
+
+def out_of_transactions() -> None:
+    """Effects begin in another thread than the writer's, which is not to stand still while it holds the file: nobody could take it over."""
+    folder = sys.argv[sys.argv.index("--data-dir") + 1]
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, store.DATABASE), isolation_level=None)) as file:
+        file.execute("BEGIN IMMEDIATE")
+        file.execute("ROLLBACK")
 
 
 def befall(what: str) -> None:
