@@ -15,6 +15,7 @@ import collections
 import contextlib
 import functools
 import os
+import pathlib
 import re
 import signal
 import sqlite3
@@ -67,7 +68,7 @@ class Countdown:
 def out_of_transactions() -> None:
     """Effects begin in another thread than the writer's, which is not to stand still while it holds the file: nobody could take it over."""
     folder = sys.argv[sys.argv.index("--data-dir") + 1]
-    with contextlib.closing(sqlite3.connect(os.path.join(folder, store.DATABASE), isolation_level=None)) as file:
+    with contextlib.closing(sqlite3.connect(pathlib.Path(folder, store.DATABASE), isolation_level=None)) as file:
         file.execute("BEGIN IMMEDIATE")
         file.execute("ROLLBACK")
 
