@@ -26,7 +26,9 @@ def command() -> None:
     "--from", "from_", metavar="TIME", callback=terminal.as_moment, help="Not before: a span ('2h') or a time"
 )
 @click.option("--to", metavar="TIME", callback=terminal.as_moment, help="Before this")
-@click.option("--actor")
+@click.option(
+    "--actor", metavar="WHO", help="Of it; of 'key:laptop = ana' also key:laptop, or ana whichever way she came"
+)
 @click.option("--action")
 @click.option("--kind", help="decision, intent, outcome, …")
 @click.option("--run", help="Of this run")

@@ -4,6 +4,7 @@ start and at each reload.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import access, project, store
+from healer.daemon import holding
 from healer.store import granting
 from healer.web import auth, keyfiles
 
@@ -50,6 +52,7 @@ def use(known: auth.Keys, revision: project.Revision, files: Sequence[auth.FileK
 async def take(
     opened: store.Store, known: auth.Keys, revision: project.Revision, files: Sequence[auth.FileKey], actor: str
 ) -> list[dict[str, object]]:
-    """The same, with the record of what changed."""
-    await opened.submit(granting.Hold(actor, holds(revision.directory, files)))
+    """The same, with the record of what changed; of whatever else holds too, which variables and flags may have changed."""
+    more = await asyncio.to_thread(holding.of, revision)
+    await opened.submit(granting.Hold(actor, holds(revision.directory, files) | more))
     return use(known, revision, files)

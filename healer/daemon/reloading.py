@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 from healer import errors, project, telemetry
-from healer.daemon import keys, rules, standing, status
+from healer.daemon import holding, keys, rules, standing, status
 from healer.store import voiding
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     warnings += [one.as_json() for one in project.unreadable(new, daemon.base, os.environ)]
     known, file_keys = daemon.services.gate.keys, keys.of_files(daemon.base, new, os.environ)
     given = keys.changed(known, new, file_keys)
-    if new.id == old.id and new.settings == old.settings and not daemon.decider.evaluator.ended:
+    if is_same(old, new) and not daemon.decider.evaluator.ended:
         idle = [] if preview else await keys.take(daemon.store, known, new, file_keys, actor)
         return _answer(new, given, warnings + idle)
     warnings += [one.as_json() for one in status.needs_restart(daemon.started_with, new.settings)]
@@ -46,7 +47,8 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     controllers = rules.controllers(new, loaded.published, daemon.resolve)
     daemon.prepared = {new.id: (new, prepared)}
     # A row; if it cannot be written, nothing has changed.
-    await daemon.use(new, actor, changed, keys.holds(new.directory, file_keys))
+    holds = keys.holds(new.directory, file_keys) | await asyncio.to_thread(holding.of, new)
+    await daemon.use(new, actor, {"before": old.id, **changed}, holds)
     daemon.take(new, loaded.published, controllers)
     daemon.dispatcher.wake()  # what is queued is held to the limits of today
     idle = keys.use(known, new, file_keys)
@@ -55,6 +57,11 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     await daemon.supervisor.replace(rules.sources(new))
     logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
     return _answer(new, changed | given, warnings + idle)
+
+
+def is_same(old: project.Revision, new: project.Revision) -> bool:
+    """Whether nothing else would hold. Another commit of the same files may have other authors, whom approvals leave out."""
+    return new.id == old.id and new.settings == old.settings and new.git == old.git
 
 
 async def _voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, write: bool) -> dict[str, Any]:

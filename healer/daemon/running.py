@@ -39,6 +39,7 @@ from healer.daemon import (
     reloading,
     rules,
     standing,
+    status,
     switching,
     vaulted,
     watching,
@@ -193,7 +194,9 @@ class Daemon:
             await self.store.reader.select("SELECT coalesce(max(seq), 0) AS seq FROM journal", [])
         )[0]["seq"]
         if last != self.revision.id or old.ended:  # a start brings back what a rule had ended
-            await self.use(self.revision, "daemon", {"before": last or None})
+            files = await asyncio.to_thread(project.listed, self.data_dir / project.REVISIONS / last) if last else {}
+            changed = status.changed_files(files, self.revision.files) if files else None
+            await self.use(self.revision, "daemon", {"before": last or None, "files": changed})
 
     async def _serve(self) -> None:
         settings = self.revision.settings
@@ -277,7 +280,7 @@ class Daemon:
         self, revision: project.Revision, actor: str, difference: dict[str, Any], holds: dict[str, Any] | None = None
     ) -> None:
         """Write the row from which on a revision holds. `holds`: who may what then."""
-        git = "" if revision.git is None else revision.git.commit + ("" if revision.git.clean else "+")
+        git = "" if revision.git is None else str(revision.git)
         made = standing.Standing(revision, self.pause, revision.settings.mode)
         storm = revision.settings.storm is not None
         unit = deciding.UseRevision(revision.id, git, actor, difference, made.inhibitions, holds, storm)

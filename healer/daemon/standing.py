@@ -25,7 +25,11 @@ READ_BY_ACTIONS: Final = (
     "library/", "module_utils/", "action_plugins/", "callback_plugins/", "connection_plugins/", "filter_plugins/",
     "inventory_plugins/", "lookup_plugins/", "test_plugins/", "vars_plugins/", "ansible.cfg",
 )  # fmt: skip
-"""What a playbook may read, beside the inventory."""
+"""What a playbook may read, beside the inventory and scripts."""
+SCRIPTS: Final = "scripts/"
+"""What a script may read: whatever lies beside it or in another folder there, since no file says what it sources."""
+METADATA: Final = (".meta.yml", ".meta.yaml")
+"""Of actions: what it says is in the entry, and nothing runs it."""
 
 
 class PauseFile:
@@ -165,17 +169,18 @@ class Standing:
         )  # fmt: skip
 
     def _bound(self, action: str, controller: str, view: project.Revision) -> str:
-        """What the files of today say of an action: its entry, what it runs (all of playbooks/ where it is one), its controller, and
-        the inventory that it has there."""
+        """What the files of today say of an action: its entry, what it may run (all of scripts/, and but for a script all that playbooks
+        read), its controller, and the inventory that it has there."""
         reached = view.controllers.get(controller)
         hosts = reached.inventory.rstrip("/") if reached is not None else ""
         known = self._bounds.get((action, controller, hosts))
         if known is None:
             entry = self.revision.catalog.entries.get(action)
-            script = entry.subject if entry is not None and entry.kind == "script" else ""
+            is_script = entry is not None and entry.kind == "script"
             read = sorted(
-                f"{path}={file.sha256}" for path, file in self.revision.files.items()
-                if (path == script if script else path.startswith(READ_BY_ACTIONS))
+                f"{path}={'x' * file.executable}{file.sha256}" for path, file in self.revision.files.items()
+                if (path.startswith(SCRIPTS) and not path.endswith(METADATA))
+                or (not is_script and path.startswith(READ_BY_ACTIONS))
                 or (hosts and (path == hosts or path.startswith(f"{hosts}/")))
             )  # fmt: skip
             parts = [entry.digest if entry else "", meanings.of_controller(reached), *read]

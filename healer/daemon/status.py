@@ -142,16 +142,12 @@ async def difference(
 ) -> dict[str, Any]:
     """What a reload changes: files, and rules. `before`, `after`: rule (`activation/ruleset/rule`) → digest of what it means; one
     that means something else now starts its windows anew. Others go on between the steps, since there may be thousands of rules."""
-    files, files_now = old.files, new.files
     changes: dict[str, Any] = {
-        "files": {
-            "added": sorted(files_now.keys() - files.keys()),
-            "removed": sorted(files.keys() - files_now.keys()),
-            "changed": sorted(path for path in files_now.keys() & files.keys() if files_now[path] != files[path]),
-        },
+        "files": changed_files(old.files, new.files),
         "mode": {"before": old.settings.mode, "after": new.settings.mode}
         if old.settings.mode != new.settings.mode
         else None,
+        "git": None if old.git == new.git else {"before": _git(old), "after": _git(new)},
     }
     await asyncio.sleep(0)
     added = after.keys() - before.keys()
@@ -162,6 +158,19 @@ async def difference(
     await asyncio.sleep(0)
     changes["rules"] = {"added": sorted(added), "removed": sorted(removed), "restarted": sorted(restarted)}
     return changes
+
+
+def changed_files(before: Mapping[str, project.File], now: Mapping[str, project.File]) -> dict[str, list[str]]:
+    """Which files came, went, or have another content."""
+    return {
+        "added": sorted(now.keys() - before.keys()),
+        "removed": sorted(before.keys() - now.keys()),
+        "changed": sorted(path for path in now.keys() & before.keys() if now[path] != before[path]),
+    }
+
+
+def _git(revision: project.Revision) -> str | None:
+    return None if revision.git is None else str(revision.git)
 
 
 def needs_restart(then: project.Settings, now: project.Settings) -> list[errors.Diagnostic]:

@@ -1,6 +1,7 @@
-"""Watches what changes outside of any request: the kill switch coming and going, steps of the wall clock, a full disk.
+"""Watches what changes outside of any request: the kill switch coming and going, silences that are over, steps of the wall clock, a
+full disk.
 
-The first two are in the audit. What the switch held is looked at again when it is lifted, also when that happened while nobody was here.
+All but the last are in the audit. What the switch held is looked at again when it is lifted, also when that happened while nobody was here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from loguru import logger
 
 from healer import store
 from healer.daemon import clock, standing, switching
-from healer.store import notes, pausing
+from healer.store import notes, pausing, silencing
 
 LOOK_S: Final = 0.5
 BY_THE_WALL: Final = ("silenced", "outside_window")
@@ -53,6 +54,7 @@ class Watch:
             paused = now is not None
             if self._switch is not None:
                 await self._switch.look()
+            await self._silences()
             if step_us := self._clock.stepped():
                 logger.warning(
                     "the wall clock stepped by {:.1f} s; rules and gates go on with journal time", step_us / 1_000_000
@@ -60,6 +62,12 @@ class Watch:
                 await self._store.insist(notes.Note("clock", "daemon", step_us=step_us))
                 await self._woken(BY_THE_WALL)
             await asyncio.sleep(LOOK_S)
+
+    async def _silences(self) -> None:
+        """What has come to its end by itself is in the audit as what a person ended; what it held waits for that time anyway."""
+        wall_us = self._clock() + self._clock.ahead_us()
+        while await self._store.reader.all("silences_over", wall_us, 1):
+            await self._store.insist(silencing.Over(wall_us))
 
     def _tell_space(self) -> None:
         """Once, when the disk is full, and once when there is space again: what waits for it says nothing itself."""

@@ -11,14 +11,13 @@ import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
-import pydantic
 from loguru import logger
 
-from healer import config, engine, errors, store, telemetry
-from healer.decide import alerts, evaluating
+from healer import engine, errors, store, telemetry
+from healer.decide import alerts, evaluating, texts
 from healer.engine import slices
 from healer.store import cycles, deciding, letters, notes
 
@@ -26,61 +25,14 @@ BATCH: Final = 2_000
 FREED: Final = 10
 FREEING_S: Final = 0.002
 TAKING_S: Final = 0.002
-SHORT: Final = 60
-"""A list of no more numbers is written at once: a row of a join has at most as many as its rule has conditions."""
-VERSION: Final = 1
 PAST_REPLAY_MAX: Final = 200_000
 """So many rows are replayed for an explanation at most."""
 SLICE_S: Final = 0.002
-TIME_MAX_US: Final = 253_402_300_799_000_000
-"""The end of the year 9999: a later one is no time that could be shown."""
 RulesOf = Callable[[str], Awaitable[evaluating.Evaluator | None]]
 """The evaluator for a revision's id, None when its files are gone."""
 
 
 _T = TypeVar("_T")
-_Text = Annotated[str, pydantic.Strict()]
-_Number = Annotated[int, pydantic.Strict(), pydantic.Field(ge=-(2**63), lt=2**63)]
-_Row = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, lt=2**63)]
-_Time = Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=TIME_MAX_US)]
-
-
-class _Counters(pydantic.BaseModel):
-    windows_evicted: _Number
-    events_evicted: _Number
-    matches_cut: _Number
-    facts_refused: _Number
-    comparisons_broken: _Number
-
-
-_Places = list[_Row]
-_Chain = tuple[_Places, list[tuple[_Number, list[_Places], list[tuple[_Number, _Row]], _Places]], _Places]
-
-
-_OnceAfter = tuple[_Time, list[tuple[_Row, _Row]]]
-_Stands = list[tuple[_Row, _Row, _Time]]
-_NotAll = tuple[_Stands, _Stands, list[_Time], list[_Places], _Places, _Row]
-
-
-class _Session(pydantic.BaseModel):
-    """What `engine.Session.snapshot` gives."""
-
-    format: _Number
-    now_us: _Time
-    ready: list[tuple[_Text, _Text]]
-    entries: list[tuple[_Row, _Time, Annotated[int, pydantic.Strict(), pydantic.Field(ge=0, le=1)]]]
-    facts: list[_Row]
-    chains: list[tuple[_Text, _Text, _Chain]]
-    timers: list[tuple[_Text, _Text, _OnceAfter | _NotAll]]
-    windows: list[tuple[_Text, _Text, list[tuple[_Row, _Time, _Row]]]]
-    counters: _Counters
-
-
-class _Held(pydantic.BaseModel):
-    """What `take` writes."""
-
-    ended: dict[_Text, _Row]
-    sessions: dict[_Text, _Session]
 
 
 async def take(evaluator: evaluating.Evaluator, position: int) -> deciding.Snapshot:
@@ -109,9 +61,9 @@ async def _taken(evaluator: evaluating.Evaluator, position: int) -> deciding.Sna
     for name, one in sorted(evaluator.running.items()):
         state = sessions[name] = await in_slices(one.session.snapshot_steps(bodies=False))
         oldest = min(oldest, await in_slices(_oldest(state, position)))
-    data = {"version": VERSION, "ended": evaluator.ended, "sessions": sessions}
+    data = {"version": texts.VERSION, "ended": evaluator.ended, "sessions": sessions}
     pieces: list[bytes] = []
-    await in_slices(_written(data, pieces))
+    await in_slices(texts.written(data, pieces))
     return deciding.Snapshot(oldest, b"".join(pieces).decode())
 
 
@@ -136,37 +88,6 @@ def _oldest(state: dict[str, Any], position: int) -> slices.Steps[int]:
     )
 
 
-def _written(value: Any, pieces: list[bytes]) -> slices.Steps[None]:
-    """JSON of a snapshot, in pieces: what is long in it are lists of numbers, and of short lists of numbers."""
-    if isinstance(value, dict):
-        pieces.append(b"{")
-        for number, (key, item) in enumerate(value.items()):
-            pieces.append((b"," if number else b"") + orjson.dumps(key) + b":")
-            yield from _written(item, pieces)
-        pieces.append(b"}")
-    elif _is_short(value):
-        pieces.append(orjson.dumps(value))
-    else:
-        pieces.append(b"[")
-        for start in range(0, len(value), slices.CHUNK):
-            part = value[start : start + slices.CHUNK]
-            pieces.append(b"," if start else b"")
-            if all(map(_is_short, part)):
-                pieces.append(orjson.dumps(part)[1:-1])
-            else:
-                for number, item in enumerate(part):
-                    pieces.append(b"," if number else b"")
-                    yield from _written(item, pieces)
-            yield
-        pieces.append(b"]")
-
-
-def _is_short(value: Any) -> bool:
-    return not isinstance(value, list | dict) or (
-        len(value) <= SHORT and isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
-    )
-
-
 def refs_of(state: dict[str, Any]) -> list[int]:
     """The journal rows that a session's snapshot refers to."""
     return list(_refs(state))
@@ -182,28 +103,13 @@ async def restore(opened: store.Store, evaluator: evaluating.Evaluator, data: st
 
     Raises ValueError for what `take` does not write.
     """
-    held = _checked(data)
+    with _not_collecting():
+        held = await in_slices(texts.checked(await in_slices(texts.read(data))))
     evaluator.ended = dict(held["ended"])
     for name, state in held["sessions"].items():
         one = evaluator.running.get(name)
         if one is not None:
             await _put_back(opened, evaluator, one, state)
-
-
-def _checked(data: str) -> dict[str, Any]:
-    """The snapshot, if it has the shape of one: half of it put back would fail much later, at each event."""
-    held = orjson.loads(data)
-    if not isinstance(held, dict):
-        raise ValueError(f"the snapshot is no object but {config.shown(held)}")  # noqa: TRY004 - junk is one error, whatever it is
-    if held.get("version") != VERSION:
-        raise ValueError(f"the snapshot has version {config.shown(held.get('version'))}, this program reads {VERSION}")
-    try:
-        _Held.model_validate(held)
-    except pydantic.ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{config.shown(where)}: {first['msg']}, got {config.shown(first['input'])}") from None
-    return held
 
 
 async def _put_back(

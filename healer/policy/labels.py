@@ -31,7 +31,10 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.name}{self.sign}{self.value}"
+        """What `parse` reads as this one: in quotes where the value alone would be read as another."""
+        value = self.value
+        bare = value == value.strip() and not value.startswith("~") and _unquoted(value) == value
+        return f"{self.name}{self.sign}{value}" if bare else f'{self.name}{self.sign}"{value}"'
 
     def matches(self, values: Sequence[str]) -> bool:
         """Whether it holds for a label's value; of several (the targets of a run) one is enough, or none that it forbids."""
@@ -47,6 +50,10 @@ def _pattern(regex: str) -> Any:
     return re2.compile(regex, options).fullmatch
 
 
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
 @functools.lru_cache(10_000)
 def parse(text: str) -> Matcher:
     """A matcher from its text. ValueError says what is wrong with it."""
@@ -54,8 +61,7 @@ def parse(text: str) -> Matcher:
     if found is None:
         raise ValueError(f"a matcher like alertname=NodeDown or env=~'prod|stage' is wanted, got {text[:TEXT_MAX]!r}")
     name, sign, value = found.groups()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        value = value[1:-1]
+    value = _unquoted(value)
     if "~" in sign:
         if len(value) > REGEX_MAX:
             raise ValueError(f"a regular expression has at most {REGEX_MAX} characters, got {len(value)}")

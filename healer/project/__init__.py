@@ -13,7 +13,7 @@ from healer.project.loading import Loaded, load
 from healer.project.published import KINDS as SCHEMAS
 from healer.project.published import schema
 from healer.project.publishing import FOLDER as REVISIONS
-from healer.project.publishing import Changed, Tampered, publish, verify
+from healer.project.publishing import Changed, Tampered, listed, publish, verify
 from healer.project.references import unreadable
 from healer.project.revision import EFFECTFUL, HIDDEN_ACTIVATION, UPSTREAM, Activation, Revision, Source
 from healer.project.settings import Settings
@@ -39,6 +39,7 @@ __all__ = [
     "Source",
     "Standing",
     "Tampered",
+    "listed",
     "load",
     "load_in_child",
     "publish",

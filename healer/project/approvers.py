@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from healer import access, catalog, config, errors, wording
-from healer.project import git, revision, settings
+from healer.project import git, people, revision, settings
 
 SHOWN_MAX: Final = 20
+_DECIDE: Final = "approvals.decide"
 
 
 class Approvers:
@@ -25,9 +26,10 @@ class Approvers:
         written = main.value.get("roles") if main is not None and isinstance(main.value, config.Map) else None
         own = map(str, written) if isinstance(written, config.Map) else read.settings.roles
         self._roles = [*access.ROLES, *own]
-        self._people: dict[str, tuple[str, ...]] = {
-            name: tuple(one.roles) for name, one in read.settings.principals.items()
-        }
+        known = people.directory(read.settings.roles, read.settings.principals)
+        self._people = {name: person.roles for name, person in known.people.items()}
+        grants = {name for name, role in known.roles.items() if _DECIDE in role.permissions}
+        self._may = {name for name, roles in self._people.items() if grants.intersection(roles)}
         self._lacking = {name: one.lacking if (one := actions.entries.get(name)) else () for name in names}
         self._main = main
         self._read = read
@@ -77,12 +79,14 @@ class Approvers:
         want = one.get("approve", 1)
         if not (known and self._people and isinstance(want, int)):
             return
-        able = [name for name, own in self._people.items() if any(role in roles for role in own)]
+        having = [name for name, own in self._people.items() if any(role in roles for role in own)]
+        able = [name for name in having if name in self._may]
         if len(able) < want:
             names = f"only {', '.join(able)} have one" if able else "nobody of principals has one"
-            message = f"{want} of {_roles(roles)} are wanted, and {names}: nothing would ever be approved by this"
+            also, try_ = (" and may decide", f", and the permission {_DECIDE}") if len(able) < len(having) else ("", "")
+            message = f"{want} of {_roles(roles)} are wanted, and {names}{also}: nothing would ever be approved by this"
             at = one.values_at.get("approve") or roles.mark
-            document.warning("too-few-approvers", message, at, "give more people of principals such a role")
+            document.warning("too-few-approvers", message, at, f"give more people of principals such a role{try_}")
 
     def _then(self, name: str) -> tuple[str, str, str] | None:
         """(code, message, what to do) of an action that cannot be tried where nobody decides."""

@@ -28,6 +28,9 @@ class Git:
     authors: tuple[tuple[str, str], ...] = ()
     """(file, e-mail of the author of its last change), of those that were asked about and are as committed."""
 
+    def __str__(self) -> str:
+        return self.commit + ("" if self.clean else "+")
+
 
 def read(project_dir: pathlib.Path, counted: Sequence[str], authored: Sequence[str] = ()) -> Git | None:
     """The state of the repository around a project; `counted` are the files and folders that make a revision.

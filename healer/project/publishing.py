@@ -133,6 +133,15 @@ def verify(folder: pathlib.Path) -> str:
     return found
 
 
+def listed(folder: pathlib.Path) -> dict[str, File]:
+    """The files of a published revision, as it lists them; none where it is gone or says nothing. Their content is not looked at."""
+    try:
+        noted = json.loads((folder / MANIFEST).read_bytes())
+        return {path: File(path, executable, digest, size) for path, executable, digest, size in noted["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def _verify_one(folder: pathlib.Path, file: File) -> None:
     digest = hashlib.sha256()
     try:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import orjson
+
 from healer import errors
 from healer.store import reader
 from healer.store.transaction import placeholders
@@ -18,6 +20,8 @@ from healer.store.transaction import placeholders
 Row = dict[str, Any]
 
 CANDIDATES_MAX: Final = 10
+ACTORS_MAX: Final = 1_000
+"""Of so many actors (keys, accounts) of one person the audit is looked through at most."""
 FAILED_STATES: Final = ("failed", "timed_out", "unknown")
 _RUN_ID: Final = re.compile(r"(?:r-)?([0-9a-z]{1,26})")
 RUN_ID_WHOLE: Final = re.compile(r"r-[0-9a-z]{26}")
@@ -51,7 +55,8 @@ class AlertFilter:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which audit records; times in microseconds: from `from_us` on, before `to_us`."""
+    """Which audit records; times in microseconds: from `from_us` on, before `to_us`. `actor`: all of it,
+    or of `key:laptop = ana` one part."""
 
     actor: str = ""
     action: str = ""
@@ -241,12 +246,7 @@ async def audit(
 ) -> Page:
     """Audit rows ({seq, record}): `record` is the stored text itself. `after`: the number of the last one of the page before."""
     where = _Where()
-    for column, value in (
-        ("actor", wanted.actor),
-        ("action", wanted.action),
-        ("kind", wanted.kind),
-        ("run", wanted.run),
-    ):
+    for column, value in (("action", wanted.action), ("kind", wanted.kind), ("run", wanted.run)):
         if value:
             where.add(f"{column} = ?", value)
     if wanted.from_us is not None:
@@ -255,7 +255,17 @@ async def audit(
         where.add("seq < ?", await _audit_position(read, wanted.to_us))
     if after is not None:
         where.add("seq < ?" if newest_first else "seq > ?", after)
-    sql = f"SELECT seq, record, at_us FROM audit {where} ORDER BY seq {'DESC' if newest_first else ''}"
+    order = f"ORDER BY seq {'DESC' if newest_first else ''}"
+    if not wanted.actor:
+        return await _page(read, f"SELECT seq, record, at_us FROM audit {where} {order}", where, limit)
+    # Of each actor no more than a page: what is looked at does not grow with what they have done.
+    found = await read.all("audit_actors", wanted.actor, ACTORS_MAX)
+    actors = sorted({wanted.actor, *(row["actor"] for row in found)})
+    where.parts.insert(0, "actor = name.value")
+    by = "" if wanted.run else "INDEXED BY audit_actor"
+    inner = f"SELECT seq FROM audit {by} {where} {order} LIMIT ?"
+    where.values = [orjson.dumps(actors).decode(), *where.values, limit + 1]
+    sql = f"SELECT a.seq, a.record, a.at_us FROM json_each(?) name CROSS JOIN audit a WHERE a.seq IN ({inner}) {order}"
     return await _page(read, sql, where, limit)
 
 

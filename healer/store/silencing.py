@@ -1,6 +1,6 @@
 """Silences in rows: people say that some alerts or runs are left alone for a time.
 
-Caller: `web`. The gate reads them in the transactions that ask it. Their times are the wall clock's.
+Callers: `web`, `daemon.watching`. The gate reads them in the transactions that ask it. Their times are the wall clock's.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Final
 from healer import model, telemetry
 from healer.policy import labels
 from healer.store import notes
-from healer.store.transaction import Transaction, dumps
+from healer.store.transaction import Transaction, dumps, loads
 
 MATCHERS_MAX: Final = 50
 ACTIVE_MAX: Final = 1_000
+OVER_MAX: Final = 100
 
 
 class TooMany(ValueError):
@@ -70,5 +71,25 @@ class EndSilence:
         ):
             return False
         notes.Wake("silenced").apply(tx)
-        tx.audit("silence_ended", actor=self.actor, silence=self.silence)
+        matchers, until_us = tx.one("silence_find", self.silence)
+        tx.audit("silence_ended", actor=self.actor, silence=self.silence, matchers=loads(matchers), until_us=until_us)
         return True
+
+
+class Over:
+    """Note which silences have come to their end by the wall clock; of themselves they hold nothing from then on. The result: how many."""
+
+    weight = 1
+
+    def __init__(self, wall_us: int) -> None:
+        self.wall_us = wall_us
+
+    def apply(self, tx: Transaction) -> int:
+        """A record of each, `OVER_MAX` at once."""
+        found = tx.all("silences_over", self.wall_us, OVER_MAX)
+        for silence, matchers, until_us in found:
+            tx.run("silence_over", silence, self.wall_us)
+            tx.audit(
+                "silence_ended", actor="daemon", silence=silence, matchers=loads(matchers), until_us=until_us, reason="its time is over"
+            )  # fmt: skip
+        return len(found)

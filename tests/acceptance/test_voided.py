@@ -27,6 +27,7 @@ web: {{hosts: {{web01: {{rack: r1}}, web02: {{}}}}, vars: {{ansible_connection: 
     "playbooks/play.yml": "- {{name: by hand, hosts: all, gather_facts: false, roles: [writer]}}\n",
     "roles/writer/tasks/main.yml": "- {{name: write, ansible.builtin.copy: {{dest: '{effects}', content: written}}}}\n",
     "scripts/write.sh": "#!/bin/sh\nprintf written > '{effects}'\n",
+    "scripts/lib/common.sh": "mode=0600\n",
     "actions.yaml": """\
 actions:
   play: {{playbook: play.yml, controller: site, impact: high, cooldown: 0 seconds}}
@@ -44,6 +45,7 @@ EDITS = {
     "playbook": ("play", "playbooks/play.yml", "by hand", "by another hand"),
     "role": ("play", "roles/writer/tasks/main.yml", "content: written", "content: wiped"),
     "script": ("script", "scripts/write.sh", "printf written", "printf wiped"),
+    "what a script sources": ("script", "scripts/lib/common.sh", "mode=0600", "mode=0666"),
     "inventory": ("script", "inventory/hosts.yml", "rack: r1", "rack: r2"),
     "inventory of a playbook": ("play", "inventory/hosts.yml", "rack: r1", "ansible_host: 192.0.2.1"),
     "catalog entry": ("script", "actions.yaml", "timeout: 1 minute", "timeout: 2 minutes"),
@@ -55,8 +57,7 @@ EDITS = {
 
 def project(daemon: Any) -> Any:
     """Two actions that leave a file, each for a person to approve; the daemon runs."""
-    for path in (daemon.project / "scripts").iterdir():
-        path.unlink()
+    (daemon.project / "scripts/heal.sh").unlink()
     for name, text in FILES.items():
         plain = name in ("healer.yaml", "controllers.yaml", "rulebooks/healing.yml")
         daemon.write(name, text if plain else text.format(effects=daemon.effects, python=sys.executable))

@@ -125,6 +125,84 @@ def test_the_audit_by_time_is_what_going_through_it_gives(steps: list[int], low:
     kept.writer.close()
 
 
+ACTORS = (
+    "key:laptop = ana",
+    "key:laptop",
+    "key:laptop2 = ana",
+    "os:ana",
+    "os:ana = ana",
+    "slack:U1 = bo",
+    "rule:a/b/x = ana",
+    "daemon",
+    "key:l = ana2",
+)
+
+
+def means(actor: str, asked: str) -> bool:
+    """Whether an actor is the one asked for: all of it, or of a person's what stands before ` = ` or behind it."""
+    parts = actor.split(" = ") if actor.startswith(("key:", "os:", "slack:")) else []
+    return asked == actor or asked in parts
+
+
+@hypothesis.given(
+    st.lists(st.sampled_from(ACTORS), max_size=12),
+    st.sampled_from([*ACTORS, "ana", "key:", "os:", " = ", "an", "na", "rule:a/b/x", "bo", "slack:U1", "%", "_na"]),
+    st.sampled_from(["", "start", "stop"]),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_the_audit_of_somebody_is_what_going_through_it_gives(
+    actors: list[str], asked: str, kind: str, newest_first: bool, limit: int
+) -> None:
+    kept = open_store([])
+    first = asyncio.run(reads.audit_head(kept.reader))["size"]
+    for number, actor in enumerate(actors):
+        kept.writer.now(Do(lambda tx, n=number, a=actor: tx.audit("stop" if n % 2 else "start", actor=a)))
+    wanted = [
+        first + number for number, actor in enumerate(actors)
+        if means(actor, asked) and kind in ("", "stop" if number % 2 else "start")
+    ]  # fmt: skip
+    seen: list[int] = []
+    after, more = None, True
+    while more:
+        found = asyncio.run(
+            reads.audit(
+                kept.reader,
+                reads.AuditFilter(actor=asked, kind=kind, from_us=1),
+                after,
+                limit,
+                newest_first=newest_first,
+            )
+        )
+        rows, more = [row["seq"] for row in found.rows], found.more
+        assert len(rows) == limit or not more
+        seen, after = seen + rows, rows[-1] if rows else None
+    assert [seq for seq in seen if seq >= first] == sorted(wanted, reverse=newest_first)
+    kept.writer.close()
+
+
+async def test_the_audit_of_somebody_is_found_by_the_index() -> None:
+    """However much others did: no statement goes through the table."""
+    kept = open_store([])
+    for actor in ACTORS:
+        kept.writer.now(Do(lambda tx, a=actor: tx.audit("start", actor=a)))
+    plans: list[str] = []
+    select = kept.reader.select
+
+    async def watched(sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
+        plans.extend(str(row["detail"]) for row in await select("EXPLAIN QUERY PLAN " + sql, parameters))
+        return await select(sql, parameters)
+
+    kept.reader.select = watched  # type: ignore[method-assign]
+    assert len((await reads.audit(kept.reader, reads.AuditFilter(actor="ana", kind="start"), None, 10)).rows) == 3
+    assert "SEARCH audit USING INDEX audit_actor (actor=?)" in plans
+    assert "SEARCH a USING INDEX audit_actor (actor>? AND actor<?)" in plans
+    assert {one for one in plans if one.startswith("SCAN")} == {
+        "SCAN 3 CONSTANT ROWS", "SCAN p", "SCAN f", "SCAN found", "SCAN name VIRTUAL TABLE INDEX 1:",
+    }  # fmt: skip
+    kept.writer.close()
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize(("limit", "shown", "more"), [(2, 2, True), (3, 3, False), (4, 3, False)])
 async def test_a_page_of_the_audit_says_whether_there_are_more(

@@ -100,6 +100,7 @@ def test_a_person_ends_it_and_what_it_held_is_looked_at(kit: Any) -> None:
     assert kit.do(silencing.EndSilence(made, "key:bob")) is True
     record = kit.audit()[-1]
     assert (record["kind"], record["actor"], record["silence"]) == ("silence_ended", "key:bob", made)
+    assert (record["matchers"], record["until_us"]) == (["action=clean"], kit.now_us - S + 60 * S)
     kit.decide(look=True)
     assert state(kit, run) == ("queued", "")
 
@@ -141,3 +142,21 @@ def test_there_are_only_so_many(kit: Any, monkeypatch: pytest.MonkeyPatch) -> No
     silence(kit, "a=3")
     kit.now_us += 100 * S
     silence(kit, "a=4")
+
+
+def test_the_end_of_each_is_in_the_audit_once_also_where_it_comes_by_itself(
+    kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silencing, "OVER_MAX", 2)
+    ended = silence(kit, "a=b")
+    over = [silence(kit, f"a={number}") for number in range(3)]
+    silence(kit, "a=c", span_us=120 * S)
+    kit.do(silencing.EndSilence(ended, "os:ana"))
+    until_us = kit.now_us + 60 * S
+    assert kit.do(silencing.Over(until_us - 1)) == 0
+    assert [kit.do(silencing.Over(until_us)) for _ in range(3)] == [2, 1, 0]
+    told = [one for one in kit.audit() if one["kind"] == "silence_ended"]
+    assert sorted(one["silence"] for one in told) == sorted([ended, *over])
+    assert {(one["actor"], one.get("reason")) for one in told} == {("os:ana", None), ("daemon", "its time is over")}
+    assert kit.rows("SELECT ended_us, ended_by FROM silence WHERE id = ?", over[0]) == [(until_us, "daemon")]
+    assert kit.do(silencing.EndSilence(over[0], "os:ana", until_us - 10)) is False

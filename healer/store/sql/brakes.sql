@@ -178,6 +178,16 @@ INSERT INTO silence (id, matchers, from_us, until_us, who, comment, created_us) 
 -- name: silence_end
 UPDATE silence SET ended_us = ?, ended_by = ? WHERE id = ? AND ended_us IS NULL AND until_us > ?;
 
+-- name: silences_over
+-- Those whose time is over, of which no record says so.
+SELECT id, matchers, until_us FROM silence WHERE ended_us IS NULL AND until_us <= ? ORDER BY until_us, id LIMIT ?;
+
+-- name: silence_over
+UPDATE silence SET ended_us = until_us, ended_by = 'daemon' WHERE id = ? AND ended_us IS NULL AND until_us <= ?;
+
+-- name: silence_find
+SELECT matchers, until_us FROM silence WHERE id = ?;
+
 -- name: silences_made
 SELECT count(*) FROM silence;
 

@@ -35,5 +35,18 @@ FROM decision d WHERE d.seq = ? ORDER BY d.n LIMIT 1000;
 -- How far the journal is decided.
 SELECT seq FROM position WHERE part = 0;
 
+-- name: audit_actors
+-- The actors of people of which a text is a part (before ` = ` or behind it): from one actor to the next by the index, of whatever they did
+-- only the first record.
+WITH RECURSIVE people (low, high) AS (VALUES ('key:', 'key;'), ('os:', 'os;'), ('slack:', 'slack;')),
+found (actor, high) AS (
+    SELECT (SELECT a.actor FROM audit a WHERE a.actor >= p.low AND a.actor < p.high ORDER BY a.actor LIMIT 1), p.high FROM people p
+    UNION ALL
+    SELECT (SELECT a.actor FROM audit a WHERE a.actor > f.actor AND a.actor < f.high ORDER BY a.actor LIMIT 1), f.high
+    FROM found f WHERE f.actor IS NOT NULL
+    LIMIT 100000
+)
+SELECT actor FROM found WHERE instr(' = ' || actor || ' = ', ' = ' || ? || ' = ') ORDER BY actor LIMIT ?;
+
 -- name: audit_time
 SELECT at_us FROM audit WHERE seq = ?;

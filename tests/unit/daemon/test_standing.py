@@ -278,8 +278,8 @@ def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
 
 @pytest.mark.parametrize(("path", "action", "counts"), [
     ("hosts/all.yml", "script", True), ("hosts/all.yml", "play", True), ("hosts/host_vars/web1.yml", "script", True),
-    ("hosts.yml", "script", False), ("scripts/a.sh", "script", True), ("scripts/a.sh.txt", "script", False),
-    ("scripts/a.sh", "play", False), ("playbooks/tasks/more.yml", "play", True), ("playbooks/tasks/more.yml", "script", False),
+    ("hosts.yml", "script", False), ("scripts/a.sh", "script", True), ("scripts/lib/common.sh", "script", True), ("scripts/b.sh", "script", True),
+    ("scripts/c.meta.yml", "script", False), ("scripts/a.sh", "play", True), ("files/motd", "script", False), ("playbooks/tasks/more.yml", "play", True), ("playbooks/tasks/more.yml", "script", False),
     ("roles/r/tasks/main.yml", "play", True), ("vars/all.yml", "play", True), ("library/m.py", "play", True),
     ("files/motd", "play", True), ("ansible.cfg", "play", True), ("rulebooks/act.yml", "play", False),
 ])  # fmt: skip
@@ -291,13 +291,15 @@ def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
         "controllers.yaml": "controllers: {here: {type: local, inventory: hosts/}, site: {type: ansible, inventory: hosts/}}\ndefault: here\n",
         "actions.yaml": "actions: {note: {command: [logger], target: none}, script: {script: a.sh}, play: {playbook: p.yml, controller: site}}\n",
         "hosts/all.yml": "all: {hosts: {web1: {}}}\n", "playbooks/p.yml": "- {hosts: all, tasks: []}\n", "scripts/a.sh": "#!/bin/sh\n",
+        "scripts/c.sh": "#!/bin/sh\n", "scripts/c.meta.yml": "impact: low\n",
     }  # fmt: skip
 
     def bound() -> str:
         for name, text in texts.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        (root / "scripts/a.sh").chmod(0o755)
+        for name in ("a", "c"):
+            (root / f"scripts/{name}.sh").chmod(0o755)
         loaded = project.load(root, {})
         assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
         made = standing.Standing(loaded.revision, standing.PauseFile(root), "active")
@@ -307,6 +309,24 @@ def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
     comment = "" if path in texts else "{}\n" if path.endswith("host_vars/web1.yml") else "---\n"
     texts[path] = texts.get(path, (root / path).read_text() if (root / path).exists() else comment) + "# edited\n"
     assert (bound() != before) == counts
+
+
+def test_it_is_also_bound_to_whether_a_file_is_run(tmp_path: pathlib.Path) -> None:
+    """Ansible runs an inventory that is executable, and reads one that is not."""
+    inventory = "#!/bin/sh\n"
+    texts = FILES | {"controllers.yaml": "controllers: {here: {type: local, inventory: hosts}}\n", "hosts": inventory}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def bound(mode: int) -> str:
+        (tmp_path / "hosts").chmod(mode)
+        loaded = project.load(tmp_path, {})
+        assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+        made = standing.Standing(loaded.revision, standing.PauseFile(tmp_path), "active")
+        return made.at_decision("act/rs/yes_on", "note", "here", ()).bound
+
+    assert bound(0o644) != bound(0o755)
 
 
 def test_who_changed_a_rule_last_is_known_of_its_rulebook(revision: project.Revision, tmp_path: pathlib.Path) -> None:

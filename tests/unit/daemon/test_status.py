@@ -88,7 +88,7 @@ def test_what_a_ruleset_let_go_is_counted_by_it(load: Any, tmp_path: pathlib.Pat
 def test_a_reload_that_changes_nothing(load: Any, tmp_path: pathlib.Path) -> None:
     one = load(RULE % ("r", 1, "1 minute"))
     assert difference(tmp_path, one, one) == {
-        "files": {"added": [], "removed": [], "changed": []}, "rules": {"added": [], "removed": [], "restarted": []}, "mode": None,
+        "files": {"added": [], "removed": [], "changed": []}, "rules": {"added": [], "removed": [], "restarted": []}, "mode": None, "git": None,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pathlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -12,7 +13,8 @@ from loguru import logger
 
 from healer import model, policy, store
 from healer.daemon import clock, standing, watching
-from healer.store import asking, deciding, journal, pausing
+from healer.policy import labels
+from healer.store import asking, deciding, journal, pausing, silencing
 
 
 @pytest.fixture
@@ -55,6 +57,7 @@ class Scene:
 
     def __init__(self, folder: pathlib.Path, patch: pytest.MonkeyPatch) -> None:
         self.now_us = 1_000_000
+        self.ahead = 0
         self.store = store.Store.open(None, lambda: self.now_us, loop=None)
         self.pause = standing.PauseFile(folder)
         self.file = folder / standing.PAUSE_FILE
@@ -82,6 +85,12 @@ class Scene:
         else:
             self._turn.release()
         await self._rests.wait()
+
+    def __call__(self) -> int:
+        return self.now_us
+
+    def ahead_us(self) -> int:
+        return self.ahead
 
     def stepped(self) -> int:
         return self.steps.pop() if self.steps else 0
@@ -213,3 +222,25 @@ async def test_a_step_of_the_wall_clock_is_told_and_moves_what_goes_by_it(scene:
         "silenced", "outside_window",
     }  # fmt: skip
     assert "stepped by 3600.0 s" in heard[-1]
+
+
+async def test_a_silence_whose_time_is_over_by_the_wall_clock_is_told_once(scene: Scene) -> None:
+    def told() -> list[Any]:
+        rows = scene.store.writer.tx.connection.execute("SELECT record FROM audit ORDER BY seq")
+        return [one for (record,) in rows if (one := json.loads(record))["kind"] == "silence_ended"]
+
+    matchers = [labels.parse("env=prod")]
+    made = [
+        scene.store.writer.now(silencing.Silence(matchers, 0, until_us, "os:ana", "works"))
+        for until_us in (9_000_000, 99_000_000)
+    ]
+    await scene.turn()
+    assert told() == []
+    scene.ahead = 8_000_000
+    await scene.turn()
+    (record,) = told()
+    assert {name: record[name] for name in ("actor", "silence", "matchers", "until_us", "reason")} == {
+        "actor": "daemon", "silence": made[0], "matchers": ["env=prod"], "until_us": 9_000_000, "reason": "its time is over",
+    }  # fmt: skip
+    await scene.turn()
+    assert len(told()) == 1

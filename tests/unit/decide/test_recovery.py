@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import itertools
 import types
+from collections.abc import Coroutine
 from typing import Any
 
 import hypothesis
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from healer import store, testing
-from healer.decide import acting, alerts, evaluating, recovery
+from healer.decide import acting, alerts, evaluating, recovery, texts
 from healer.engine import slices
 from healer.store import asking, deciding, journal, notes
 
@@ -298,14 +299,10 @@ async def test_a_snapshot_names_the_oldest_row_that_it_needs(box: Box) -> None:
     assert b'"h":"x"' not in taken.data.encode()
 
 
-async def test_a_snapshot_of_much_leaves_the_loop_free_in_between(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look at the clock counts as a millisecond: it is looked at after each small step, and the loop is let go every third."""
-    monkeypatch.setattr(slices, "CHUNK", 10)
+async def turns_of(work: Coroutine[Any, Any, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, int]:
+    """What comes of it, and how often others had the loop meanwhile. Each look at the clock counts as a millisecond: it is looked at after
+    each small step, and the loop is let go every third."""
     monkeypatch.setattr(recovery, "time", types.SimpleNamespace(monotonic=itertools.count(0, 0.001).__next__))
-    one = box.fresh("r10")
-    (session,) = (running.session for running in one.running.values())
-    for number in range(1_000):
-        session.assert_fact({"f": number}, 0, number + 1)
     turns = 0
 
     async def other() -> None:
@@ -315,27 +312,37 @@ async def test_a_snapshot_of_much_leaves_the_loop_free_in_between(box: Box, monk
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(other())
-    taken = await recovery.take(one, 2_000)
+    made = await work
     beside.cancel()
+    return made, turns
+
+
+async def test_a_snapshot_of_much_leaves_the_loop_free_in_between(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "CHUNK", 10)
+    one = box.fresh("r10")
+    (session,) = (running.session for running in one.running.values())
+    for number in range(1_000):
+        session.assert_fact({"f": number}, 0, number + 1)
+    taken, turns = await turns_of(recovery.take(one, 2_000), monkeypatch)
     assert turns > 6 * 1_000 / 10 / 3  # collected, put in order, given places, shown, as facts, written
     assert taken.oldest == 1
-    data = {"version": recovery.VERSION, "ended": {}, "sessions": {"act/rs": session.snapshot(bodies=False)}}
-    assert taken.data == orjson.dumps(data).decode()
+    data = {"version": texts.VERSION, "ended": {}, "sessions": {"act/rs": session.snapshot(bodies=False)}}
+    assert orjson.loads(taken.data) == data
 
 
-def test_the_text_of_a_snapshot_is_json_whatever_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "CHUNK", 2)
-    monkeypatch.setattr(recovery, "SHORT", 2)
-    for value in (
-        [],
-        {},
-        [[]],
-        [1, [2, [3, 4, 5], []], {"a": [None, "x"]}, 6, 7],
-        {"a": {}, "b": [[1, 2, 3]] * 5, "c": 1.5},
-    ):
-        pieces: list[bytes] = []
-        slices.done(recovery._written(value, pieces))
-        assert b"".join(pieces) == orjson.dumps(value)
+async def test_a_snapshot_of_much_is_put_back_with_the_loop_free_in_between(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "CHUNK", 10)
+    one, again = box.fresh("r10"), box.fresh("r10")
+    for number in range(500):
+        await post(box, one, number / 100, h=str(number))
+    taken = await recovery.take(one, box.position)
+    lines = taken.data.count("\n")
+    _, turns = await turns_of(recovery.restore(box.store, again, taken.data), monkeypatch)
+    assert lines > 500 / 10
+    assert turns > (lines + 500 / 10) / 3  # read line by line, looked at, put back
+    assert await recovery.take(again, box.position) == taken
 
 
 async def test_a_ruleset_whose_memory_cannot_be_carried_over_begins_empty(

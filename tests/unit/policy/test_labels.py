@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from healer.policy import labels
 
@@ -19,6 +21,39 @@ def test_a_matcher_is_read(text: str, name: str, sign: str, value: str) -> None:
     made = labels.parse(text)
     assert (made.name, made.sign, made.value) == (name, sign, value)
     assert labels.parse(str(made)) == made
+
+
+values = st.text(st.sampled_from("\"'~=! \t\n\u2003\x1fax|"), max_size=6) | st.text(max_size=20)
+
+
+@hypothesis.given(st.sampled_from(["a", "a.b:c-d", "target"]), st.sampled_from(["=", "!="]), values)
+@hypothesis.example("a", "=", "~x")
+@hypothesis.example("a", "=", "'x'")
+@hypothesis.example("a", "!=", '"')
+@hypothesis.example("a", "=", " x ")
+def test_the_text_of_a_matcher_is_read_as_that_matcher(name: str, sign: str, value: str) -> None:
+    made = labels.Matcher(name, sign, value)
+    assert labels.parse(str(made)) == made
+
+
+@hypothesis.given(
+    st.sampled_from(["=~", "!~"]), values.map(re.escape) | st.sampled_from(["'a'|'b'", '"x"', " x ", "'(a|b)'"])
+)
+def test_so_is_the_text_of_one_with_a_regex(sign: str, value: str) -> None:
+    made = labels.Matcher("a", sign, value)
+    try:
+        read = labels.parse(f'a{sign}"{value}"')
+    except ValueError:
+        return  # not one of re2's
+    assert read == made == labels.parse(str(made))
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("env=prod", "env=prod"), ("env='prod'", "env=prod"), ("env=a 'b' c", "env=a 'b' c"), ("env=\"'prod'\"", "env=\"'prod'\""), ("env='~x'", 'env="~x"'),
+    ("env=' x '", 'env=" x "'), ("gone=", "gone="), ("q='", "q='"),
+])  # fmt: skip
+def test_a_matcher_is_shown_in_quotes_only_where_it_needs_them(text: str, shown: str) -> None:
+    assert str(labels.parse(text)) == shown
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -116,6 +116,35 @@ def test_more_people_than_there_are_is_a_warning(
     assert bool(marked(changes)) == warned
 
 
+MIXED = (
+    "roles: {oncall: {permissions: [approvals.decide]}, watch: {permissions: [pause]}}\n"
+    "principals: {ana: {roles: [watch]}, bo: {roles: [watch, oncall]}, cy: {roles: [watch, readonly]}, di: {roles: [watch, admin]}}\n"
+)
+
+
+@pytest.mark.parametrize(("approval", "warned"), [
+    (asking("watch", approve="2"), False), (asking("watch", approve="⟦3"), True), (asking("readonly", approve="⟦1"), True),
+    (asking("watch", "readonly", approve="2"), False), (asking("admin", "oncall", approve="2"), False),
+])  # fmt: skip
+def test_who_may_not_decide_is_none_of_them(approval: str, warned: bool, told: Any, marked: Any) -> None:
+    """Whichever role lets somebody decide: it need not be the one that counts."""
+    changes = {"healer.yaml": SOURCES + MIXED + f"policies: [{{name: p, approval: {approval}}}]\n"}
+    assert told(changes) == ([(place, "too-few-approvers") for place in marked(changes)] if warned else [])
+
+
+@pytest.mark.parametrize(("approval", "said"), [
+    (asking("watch", approve="3"), "3 of the role watch are wanted, and only bo, di have one and may decide"),
+    (asking("readonly"), "1 of the role readonly are wanted, and nobody of principals has one and may decide"),
+])  # fmt: skip
+def test_the_warning_says_that_somebody_may_not_decide(write: Any, approval: str, said: str) -> None:
+    settings = SOURCES + MIXED + f"policies: [{{name: p, approval: {approval}}}]\n"
+    (found,) = [
+        one for one in project.load(write({"healer.yaml": settings}), {}).diagnostics if one.severity == "warning"
+    ]
+    assert found.message == f"{said}: nothing would ever be approved by this"
+    assert found.try_ == "give more people of principals such a role, and the permission approvals.decide"
+
+
 def test_the_warning_says_who_there_is(write: Any) -> None:
     settings = SOURCES + ROLES + PEOPLE + f"policies: [{{name: p, approval: {asking('oncall', approve='3')}}}]\n"
     (found,) = [
