@@ -173,7 +173,10 @@ class Finish:
         if made > wanted["times"]:
             return False
         delay_ms = min(wanted["delay_ms"] * wanted.get("backoff", 1) ** (made - 1), DELAY_MAX_MS)
-        which, after = f"retry {made} of {wanted['times']}", f" after {reasons.span(delay_ms / 1000)}" if delay_ms else ""
+        which, after = (
+            f"retry {made} of {wanted['times']}",
+            f" after {reasons.span(delay_ms / 1000)}" if delay_ms else "",
+        )
         fields = {"summary": f"{self.outcome.summary}; {which}{after}", "retry": made, "of": wanted["times"]}
         _queued_again(tx, row, self.number, self.token, fields, which)
         telemetry.count("attempts_retried")

@@ -55,7 +55,13 @@ FULL = {
     ("breakers", "list"): [], ("breakers", "close"): ["clean", "--controller", "here", "--reason", "x"],
 }  # fmt: skip
 """Every command with all the arguments that it takes."""
-TAKES_MANY = (("events", "resend"), ("runs", "cancel"), ("silence", "add"), ("approvals", "approve"), ("approvals", "reject"))
+TAKES_MANY = (
+    ("events", "resend"),
+    ("runs", "cancel"),
+    ("silence", "add"),
+    ("approvals", "approve"),
+    ("approvals", "reject"),
+)
 MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",))
 """Of those with arguments."""
 
