@@ -87,6 +87,8 @@ def _beside(path: pathlib.Path) -> None:
 
 
 _beside(CRASHING.with_name("playing.py"))
+_beside(CRASHING.with_name("foreseen.py"))
+_beside(CRASHING.with_name("talking.py"))
 
 
 class Daemon:
