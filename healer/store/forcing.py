@@ -15,7 +15,6 @@ from healer.policy import reasons
 from healer.store import asking, budgets, candidates, following, people, seeing
 from healer.store.transaction import Transaction, dumps, loads
 
-
 ASKED_AGAIN: Final = "all gates are asked again"
 
 
@@ -28,7 +27,8 @@ class NotForced(errors.RequestError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Forced:
-    """What became of the wish. `before`: who had it start so already; `past`: the sentences of all that held it; `waits`: what still does."""
+    """What became of the wish. `before`: who had it start so already; `past`: the sentences of all that held it; `waits`: what
+    still does."""
 
     state: model.RunState
     before: str = ""

@@ -288,7 +288,7 @@ class Model:
             return {run.state}
         paused = bool(run.covered(self.paused)) and not run.past_pause
         if run.state == "awaiting_approval":
-            return {"withdrawn"} if run.over and not paused else {"awaiting_approval"}
+            return {"withdrawn"} if run.over else {"awaiting_approval"}
         busy = locked.get(run.host, run.id) != run.id
         full = not run.forced and any(self.ramps[scope].full for scope in run.covered(self.ramps))
         turn = {"queued"} if run.state == "queued" and (busy or full) else set()  # nobody has looked again

@@ -38,7 +38,7 @@ NOWHERE: Final = {
 STORIES: Final = (
     "fire agree fail fire agree fail fire", "ask own agree", "free fire agree pause resume", "fire agree lose", "fire pause agree edit resume",
     "free fire force pause resume fail", "fire agree fail pause fire resume", "ask pause agree edit", "fire edit fire agree", "fire force lose",
-    "ask stop free stop",
+    "ask stop free stop", "fire pause over resume",
 )  # fmt: skip
 """What happens before anything may: each is how one of the others begins."""
 WORDS = st.sampled_from([*NAMES, "asker", "author"])
@@ -80,6 +80,7 @@ class Machine(talking.Talks, stateful.RuleBasedStateMachine):
             "pause": lambda: self.pauses("all", "ana"),
             "resume": lambda: self.resumes(0, "cy"),
             "force": lambda: self.breaks_glass(1, "cy", "it burns"),
+            "over": lambda: self.is_over(0),
             "stop": lambda: self.cancels(self.one(0, WAITS), "cy"),
             "edit": lambda: self.edits_and_reloads("cy", foreseen.CATALOG, "bo"),
         }

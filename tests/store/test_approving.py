@@ -9,7 +9,7 @@ import pytest
 
 from healer import access, errors, policy
 from healer.policy import limits
-from healer.store import deciding, reviewing
+from healer.store import deciding, pausing, reviewing
 
 S = 1_000_000
 TWO = limits.Approval((limits.Threshold("two of ops", ("ops",), 2, 1),), ("requester",))
@@ -71,6 +71,20 @@ def test_the_wait_for_a_person_is_no_wait_of_the_runs_own(kit: Any) -> None:
     assert says(kit, approval, "key:bo").state == "approved"
     assert kit.rows("SELECT deferred_us FROM run") == [(None,)]
     assert len(kit.claim().claimed) == 1
+
+
+@pytest.mark.parametrize("how", ["pause", "file"])
+def test_whom_nobody_needs_any_more_asks_nobody_in_a_pause_either(kit: Any, how: str) -> None:
+    asks(kit)
+    if how == "pause":
+        kit.do(pausing.Pause("all", "os:bo", "a look", None, None))
+    else:
+        kit.standing = dataclasses.replace(kit.standing, paused={"who": "PAUSE", "since": "now", "reason": "a look"})
+    kit.decide(look=True)
+    assert run_state(kit) == ("awaiting_approval", "needs_approval")
+    kit.decide(alerts=[word(False)])
+    assert run_state(kit) == ("withdrawn", "resolved")
+    assert kit.rows("SELECT state FROM approval") == [("withdrawn",)]
 
 
 def test_an_approval_is_for_one_decision(kit: Any) -> None:
