@@ -21,6 +21,7 @@ KINDS: Final = {
     "outcome": "an attempt ended",
     "transition": "a run changed its state without an attempt",
     "cancel": "a person asked for the end of a run",
+    "reload": "a reload that changed nothing, or was refused for mistakes in the files",
     "break_glass": "a person had a run start past its gates",
     "resolved": "a person said how an unknown run ended, or its controller did when they asked",
     "lock_released": "a person let go of a lock",

@@ -58,6 +58,8 @@ WOULD: Final = {
 """What an action would come to."""
 
 TARGETS_SHOWN: Final = 10
+OVER: Final = ("rejected", "expired", "void", "cancelled", "withdrawn")
+"""Of a run in these nothing is to be done about what a gate said."""
 SAID: Final = (
     "queued",
     "deferred",
@@ -219,6 +221,10 @@ def look_lines(told: Mapping[str, Any]) -> Iterator[str]:
     for one in told.get("waited") or ():
         if isinstance(one, Mapping):
             yield f"  waited  {_span(one)}from {terminal.when(one.get('since'))} on: {why(one)}"
+    approved = told.get("approved")
+    if isinstance(approved, Mapping):
+        people = terminal.clean(", ".join(map(str, approved.get("by") or ())))
+        yield f"  approved  by {people} {terminal.when(approved.get('at'))} ({terminal.clean(approved.get('request') or '?')})"
     forced = told.get("break_glass")
     if isinstance(forced, Mapping):
         past = "".join(f"\n    past {why(one)}" for one in forced.get("past") or () if isinstance(one, Mapping))
@@ -226,7 +232,7 @@ def look_lines(told: Mapping[str, Any]) -> Iterator[str]:
         who, reason = terminal.clean(forced.get("actor") or "?"), terminal.clean(forced.get("reason") or "")
         yield f"  break-glass  by {who} {terminal.when(forced.get('at'))}: {reason}{past}"
     again = told.get("looked_at") if told.get("waited") or told.get("since") else None
-    yield from gate_lines(told.get("gates"), again)
+    yield from gate_lines(told.get("gates"), again, over=told.get("state") in OVER)
 
 
 def _span(waited: Mapping[str, Any]) -> str:
@@ -234,8 +240,9 @@ def _span(waited: Mapping[str, Any]) -> str:
     return f"{terminal.span((until - since).total_seconds())} " if since and until else ""
 
 
-def gate_lines(gates: Any, looked_at: Any = None) -> Iterator[str]:
-    """Each gate that was asked; below a no its sentence and the next step. `looked_at`: when, if that was after the decision."""
+def gate_lines(gates: Any, looked_at: Any = None, *, over: bool = False) -> Iterator[str]:
+    """Each gate that was asked; below a no its sentence and the next step, unless it is `over`. `looked_at`: when, if that was after the
+    decision."""
     if not isinstance(gates, list) or not gates:
         return
     yield f"  gates (looked at again {terminal.when(looked_at)})" if looked_at else "  gates"
@@ -244,7 +251,7 @@ def gate_lines(gates: Any, looked_at: Any = None) -> Iterator[str]:
             continue
         name = terminal.clean(gate.get("gate") or "?")
         yield f"    {_yes_no(gate.get('ok'))}  {name:<12}  {why(gate) if not gate.get('ok') else ''}".rstrip()
-        if not gate.get("ok") and (step := next_step(gate)):
+        if not (gate.get("ok") or over) and (step := next_step(gate)):
             yield f"         {'':<12}  next  {step}"
 
 

@@ -88,6 +88,9 @@ def changes(changed: Any) -> Iterator[str]:
         if what == "access" and isinstance(which, Mapping):
             yield from _access(which)
             continue
+        if what == "settings" and isinstance(which, Mapping):
+            yield from (terminal.clean(_setting(name, how)) for name, how in which.items())
+            continue
         if isinstance(which, Mapping):
             text = " · ".join(f"{_named(names)} {how}" for how, names in which.items() if names)
         else:
@@ -102,6 +105,13 @@ def _access(difference: Mapping[str, Any]) -> Iterator[str]:
         for name, how in changed.items() if isinstance(changed, Mapping) else ():
             said = [_step(word, value) for word, value in how.items()] if isinstance(how, Mapping) else []
             yield terminal.clean(f"{str(kind).removesuffix('s')} {name}: {', '.join(said)}")
+
+
+def _setting(name: str, how: Any) -> str:
+    if not isinstance(how, Mapping):
+        return f"and {how} more settings"
+    before, after = ("nothing" if how.get(side) is None else how[side] for side in ("before", "after"))
+    return f"{name}: {before} → {after}"
 
 
 def _step(word: str, value: Any) -> str:

@@ -26,6 +26,7 @@ def of(revision: project.Revision) -> dict[str, Any]:
     dumped = revision.settings.model_dump(mode="json", by_alias=True)
     values = {name: value for key, inner in dumped.items() if key not in ELSEWHERE for name, value in _flat(key, inner)}
     values |= {f"policies.{one['name']}": one for one in dumped["policies"]}
+    values |= {f"activations.{one.name}.mode": one.mode for one in revision.activations if one.mode and not one.hidden}
     found = {name: _plain(value) for name, value in values.items()}
     hidden = {name for name, value in found.items() if name in OPAQUE or len(str(value)) > SHOWN_MAX}
     digests = {name: _digest(values[name]) for name in hidden}

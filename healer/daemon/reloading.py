@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
 from healer import errors, project, telemetry
 from healer.daemon import holding, keys, rules, standing, status
-from healer.store import voiding
+from healer.store import granting, notes, voiding
 
 if TYPE_CHECKING:
     from healer.daemon import running
+
+
+MISTAKES_MAX: Final = 20
 
 
 async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> dict[str, Any]:
@@ -28,6 +32,8 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     )
     if loaded.revision is None or loaded.published is None:
         telemetry.count("reloads_refused")
+        if not preview:
+            await _note(daemon, actor, "refused", mistakes=_mistakes(loaded.diagnostics))
         raise errors.ConfigurationError(loaded.diagnostics)
     new, old = loaded.revision, daemon.revision
     warnings = [one.as_json() for one in loaded.diagnostics if one.severity != "hint"]
@@ -36,27 +42,42 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     given = keys.changed(known, new, file_keys)
     if is_same(old, new) and not daemon.decider.evaluator.ended:
         idle = [] if preview else await keys.take(daemon.store, known, new, file_keys, actor)
+        if not preview:
+            await _note(daemon, actor, "unchanged", revision=new.id)
         return _answer(new, given, warnings + idle)
     warnings += [one.as_json() for one in status.needs_restart(daemon.started_with, new.settings)]
     made = standing.Standing(new, daemon.pause, new.settings.mode)
     prepared = await rules.evaluator(daemon.store, new, made, daemon.decider.evaluator.alerts)
     before, after = await rules.digests(daemon.decider.evaluator), await rules.digests(prepared)
     changed = await status.difference(old, new, before, after)
+    held, holds_now = await asyncio.to_thread(holding.of, old), await asyncio.to_thread(holding.of, new)
+    if settings := granting.difference({"settings": held["settings"]}, {"settings": holds_now["settings"]}):
+        changed["settings"] = settings
     if preview:
-        return _answer(new, changed | given | await _voids(daemon, made, actor, write=False), warnings)
+        return _answer(new, changed | given | await voids(daemon, made, actor, write=False), warnings)
     controllers = rules.controllers(new, loaded.published, daemon.resolve)
     daemon.prepared = {new.id: (new, prepared)}
     # A row; if it cannot be written, nothing has changed.
-    holds = keys.holds(new.directory, file_keys) | await asyncio.to_thread(holding.of, new)
+    holds = keys.holds(new.directory, file_keys) | holds_now
     await daemon.use(new, actor, {"before": old.id, **changed}, holds)
     daemon.take(new, loaded.published, controllers)
     daemon.dispatcher.wake()  # what is queued is held to the limits of today
     idle = keys.use(known, new, file_keys)
-    changed |= await _voids(daemon, made, actor, write=True)
+    changed |= await voids(daemon, made, actor, write=True)
     await rules.gather(daemon.intake, new, old)
     await daemon.supervisor.replace(rules.sources(new))
     logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
     return _answer(new, changed | given, warnings + idle)
+
+
+async def _note(daemon: running.Daemon, actor: str, state: str, **more: Any) -> None:
+    """A reload that makes nothing hold is in the audit too."""
+    await daemon.store.submit(notes.Note("reload", actor, state=state, **more))
+
+
+def _mistakes(told: Sequence[errors.Diagnostic]) -> list[str]:
+    """The first ones, without their texts: these quote the files."""
+    return [f"{one.code} {one.place}" for one in told if one.severity == "error"][:MISTAKES_MAX]
 
 
 def is_same(old: project.Revision, new: project.Revision) -> bool:
@@ -64,7 +85,7 @@ def is_same(old: project.Revision, new: project.Revision) -> bool:
     return new.id == old.id and new.settings == old.settings and new.git == old.git
 
 
-async def _voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, write: bool) -> dict[str, Any]:
+async def voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, write: bool) -> dict[str, Any]:
     """The requests for a person's word that mean something else by the new files, also those that were approved and whose runs have not
     started; `write`: they end."""
     found: list[dict[str, Any]] = []

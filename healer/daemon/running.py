@@ -135,6 +135,7 @@ class Daemon:
         self.supervisor = self.outside.supervisor(self._emit_for)
         await self._serve()
         self._work("decide", self.decider.run())
+        await reloading.voids(self, self._standing, "daemon", write=True)  # files may have changed while nobody ran
         found = await self.dispatcher.recover()
         if found:
             told = ", ".join(f"{count} {what}" for what, count in sorted(found.items()))

@@ -13,10 +13,13 @@ from healer.policy import reasons
 
 
 def shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first; `break_glass` who
-    had it start past its gates, None where nobody did."""
-    forced = told.get("break_glass")
+    """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first; `approved` who
+    said yes at last, `break_glass` who had it start past its gates, None where nobody did."""
+    forced, approved = told.get("break_glass"), told.get("approved")
     return {
+        "approved": None if approved is None else {
+            "request": approved["request"], "by": approved["by"], "at": model.iso(approved["at_us"]),
+        },
         "break_glass": None if forced is None else {
             "actor": forced["actor"], "reason": forced["reason"], "at": model.iso(forced["at_us"]),
             "past": [{"code": one["code"], "sentence": reasons.sentence(one["code"], one["fields"])} for one in forced["past"]],

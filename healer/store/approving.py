@@ -5,10 +5,15 @@ Callers: `asking` and `claiming` (a gate asks for a person). What people say is 
 
 from __future__ import annotations
 
+from typing import Final
+
 from healer import model, policy, telemetry
 from healer.policy import approvals
 from healer.store import candidates
 from healer.store.transaction import Transaction, dumps, loads
+
+BY_HAND: Final = ("key:", "os:", "slack:")
+"""Actors that a person may stand behind."""
 
 
 def request(
@@ -27,7 +32,7 @@ def request(
     steps = loads(row["extra"]).get(candidates.CHAIN, {}).get("steps", [])
     tx.run(
         "approval_insert", approval, decision.reason, candidates.digest_of(tx, row, standing, author),
-        dumps(approvals.as_json(wanted)), row["actor"], author, tx.now_us, decision.look_at_us, run,
+        dumps(approvals.as_json(wanted)), _requester(tx, row), author, tx.now_us, decision.look_at_us, run,
     )  # fmt: skip
     tx.audit(
         "approval_asked", actor="daemon", run=run, approval=approval, rule=row["rule"], action=row["action"], reason=decision.reason,
@@ -38,6 +43,12 @@ def request(
         for step in steps:
             found = candidates.run_row(tx, step)
             _add(tx, run, found, standing_of(found))
+
+
+def _requester(tx: Transaction, row: candidates.RunRow) -> str:
+    """Who asked for a run: of one that a rule asked for who sent its event, if a person or a program with a key did."""
+    sent = tx.one("event_sent_by", row["seq"]) if row["actor"].startswith("rule:") else None
+    return str(sent[0]) if sent is not None and sent[0].startswith(BY_HAND) else str(row["actor"])
 
 
 def add_step(tx: Transaction, run: str, standing: policy.Standing) -> None:

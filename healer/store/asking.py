@@ -114,7 +114,9 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     candidate = following.without_done(tx, candidate_of(row, standing))
     view = view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
     decision = policy.look_again(candidate, view, at_us)
-    if row["state"] == "awaiting_approval" and view.paused is not None:  # what is over is over for people in a pause too
+    if (
+        row["state"] == "awaiting_approval" and view.paused is not None
+    ):  # what is over is over for people in a pause too
         unpaused = policy.look_again(candidate, dataclasses.replace(view, paused=None), at_us)
         decision = decision if unpaused.state == "queued" else unpaused
     explanation = dumps(looked(row, decision, at_us))
@@ -244,12 +246,17 @@ def looked(row: RunRow, decision: policy.Decision, now_us: int) -> dict[str, Any
     told |= {"gates": sorted(seen, key=lambda gate: _PLACES[gate["gate"]]), "would": decision.would, "look": now_us}
     before = (row["state"], row["reason"])
     if row["state"] in seeing.WAITING and row["reason"] and before != (decision.state, decision.reason):
-        waited = told.get("waited", [])
-        began_us = (row["deferred_us"] if row["state"] in seeing.HELD else None) or row["changed_us"]
-        since_us = max([began_us, *(one["until_us"] for one in waited[-1:])])
-        ended = {"code": row["reason"], "fields": loads(row["detail"]), "since_us": since_us, "until_us": now_us}
-        told["waited"] = [*waited, ended][-WAITED_MAX:]
+        told["waited"] = waited(row, told, now_us)
     return told
+
+
+def waited(row: RunRow, told: dict[str, Any], now_us: int) -> list[dict[str, Any]]:
+    """What a run waited for, the last of it until now."""
+    before = told.get("waited", [])
+    began_us = (row["deferred_us"] if row["state"] in seeing.HELD else None) or row["changed_us"]
+    since_us = max([began_us, *(one["until_us"] for one in before[-1:])])
+    ended = {"code": row["reason"], "fields": loads(row["detail"]), "since_us": since_us, "until_us": now_us}
+    return [*before, ended][-WAITED_MAX:]
 
 
 def transition_audit(tx: Transaction, row: RunRow, decision: policy.Decision, actor: str = "daemon") -> None:

@@ -165,14 +165,17 @@ def _with_first(tx: Transaction, candidate: policy.Candidate, standing: policy.S
 def changed(
     tx: Transaction, run: str, digest: str, author: str | None, steps: str, standing_of: StandingOf
 ) -> list[str]:
-    """Which runs of a request have not begun, and are not what was asked for any more: its own, steps behind it."""
+    """Which runs of a request have not begun, and are not what was asked for any more, or their rule is off: its own, steps behind it."""
     found = []
     for one, asked, turn in [
         (run, digest, None),
         *((step["run"], step["digest"], step["turn"]) for step in loads(steps)),
     ]:
         row = run_row(tx, one)
-        waits = row["state"] in NOT_BEGUN and turn in (None, row["turn"])
-        if waits and digest_of(tx, row, standing_of(row), author) != asked:
+        if row["state"] not in NOT_BEGUN or turn not in (None, row["turn"]) or tx.one("attempts_failed", one)[0]:
+            continue  # what has begun, and is to be tried again, asks anew where it is something else
+        standing = standing_of(row)
+        off = not standing.enabled or any(problem.code == "disabled" for problem in standing.problems)
+        if off or digest_of(tx, row, standing, author) != asked:
             found.append(one)
     return found

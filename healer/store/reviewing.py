@@ -8,7 +8,7 @@ from typing import Literal
 
 from healer import access, errors, model, policy, telemetry
 from healer.policy import approvals
-from healer.store import asking, candidates
+from healer.store import asking, candidates, voiding
 from healer.store.transaction import Transaction, dumps, loads
 
 
@@ -87,35 +87,37 @@ class Review:
             "review", actor=self.actor, run=run, approval=self.approval, word=self.word, roles=list(self.roles), reason=self.reason or None,
         )  # fmt: skip
         reviews = [review_of(person, roles, yes) for person, roles, yes, _, _ in tx.all("reviews", self.approval)]
-        outcome = approvals.outcome(asked, reviews)
+        outcome, row = approvals.outcome(asked, reviews), candidates.run_row(tx, run)
+        if candidates.changed(tx, run, digest, author, steps, self.standing_of):
+            return self._end(tx, row, "void", voiding.WHY)
         if outcome == "open":
             return Reviewed(self.approval, run, "open")
-        row = candidates.run_row(tx, run)
         if outcome == "rejected":
             return self._end(
                 tx, row, "rejected", f"rejected by {self.actor}" + (f": {self.reason}" if self.reason else "")
             )
-        if candidates.changed(tx, run, digest, author, steps, self.standing_of):
-            return self._end(tx, row, "void", "what would run is not what was asked for any more")
-        return self._go(tx, row)
+        return self._go(tx, row, [review.person for review in reviews if review.approves])
 
     def _end(self, tx: Transaction, row: candidates.RunRow, state: model.RunState, summary: str) -> Reviewed:
-        run = row["id"]
+        run, reason = row["id"], voiding.REASON if state == "void" else ""
         tx.must(
-            "run_move", state, "", dumps({"summary": summary}), tx.now_us, tx.now_us, run, "awaiting_approval",
+            "run_move", state, reason, dumps({"summary": summary}), tx.now_us, tx.now_us, run, "awaiting_approval",
             what=run, old=row["state"], new=state,
         )  # fmt: skip
         tx.audit(
             "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old="awaiting_approval", state=state,
-            detail=summary,
+            reason=reason or None, detail=summary,
         )  # fmt: skip
         telemetry.count(f"approvals_{state}")
         return Reviewed(self.approval, run, state)
 
-    def _go(self, tx: Transaction, row: candidates.RunRow) -> Reviewed:
-        run, told = row["id"], dumps({"summary": f"approved by {self.actor}"})
+    def _go(self, tx: Transaction, row: candidates.RunRow, people: list[str]) -> Reviewed:
+        run, detail = row["id"], dumps({"summary": f"approved by {self.actor}"})
+        by = {"request": self.approval, "by": people, "at_us": tx.now_us}
+        told = loads(row["explanation"])
+        explanation = dumps(told | {"approved": by, "waited": asking.waited(row, told, tx.now_us)})
         tx.must(  # the wait for a person, which has an end of its own, does not count for `defer_for`
-            "run_decide_again", "queued", "", told, tx.now_us, None, 0, None, None, row["explanation"], run, "awaiting_approval",
+            "run_decide_again", "queued", "", detail, tx.now_us, None, 0, None, None, explanation, run, "awaiting_approval",
             what=run, old=row["state"], new="queued",
         )  # fmt: skip
         tx.audit(

@@ -15,6 +15,7 @@ from healer.store import candidates
 from healer.store.transaction import Transaction, dumps
 
 AT_ONCE: Final = 50
+REASON: Final = "approval_void"
 WHY: Final = "what would run is not what was asked for any more"
 
 
@@ -67,13 +68,12 @@ class Void:
 
     def _end(self, tx: Transaction, row: candidates.RunRow) -> None:
         run, old = row["id"], row["state"]
-        reason = "approval_void" if self.given else row["reason"]
         tx.run("attempts_withdraw", tx.now_us, run)
         tx.must(
-            "run_move", "void", reason, dumps({"summary": WHY}), tx.now_us, tx.now_us, run, old, what=run, old=old, new="void"
+            "run_move", "void", REASON, dumps({"summary": WHY}), tx.now_us, tx.now_us, run, old, what=run, old=old, new="void"
         )  # fmt: skip
         tx.audit(
-            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old=old, state="void", reason=reason,
+            "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old=old, state="void", reason=REASON,
             detail=WHY,
         )  # fmt: skip
         telemetry.count("approvals_void")

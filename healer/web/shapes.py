@@ -89,7 +89,9 @@ def run_in_full(
 def _explanation(text: str) -> dict[str, Any]:
     told = _object(text)
     return {
-        name: value for name, value in told.items() if name not in ("look", "waited", "events", "break_glass")
+        name: value
+        for name, value in told.items()
+        if name not in ("look", "waited", "events", "break_glass", "approved")
     } | looks.shown(told)
 
 

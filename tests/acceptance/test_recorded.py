@@ -88,3 +88,30 @@ def test_a_change_of_each_file_is_told_with_what_it_changes(daemon: Any) -> None
     assert '"cooldown": 3600' in told["policies.night"]["after"]
     assert told.keys() == {"actions.heal", "policies.night"}
     daemon.verified()
+
+
+def test_a_reload_that_makes_nothing_hold_is_told_too(daemon: Any) -> None:
+    daemon.start()
+    daemon.ready()
+    reload(daemon)
+    (daemon.project / "actions.yaml").write_text("actions: [}")
+    assert daemon.healer("reload", "--yes").returncode != 0
+    daemon.healer("reload", "--preview")
+    found = daemon.get("/audit?kind=reload&order=asc")[1]["items"]
+    assert [(one["actor"], one["state"]) for one in found] == [(ME, "unchanged"), (ME, "refused")]
+    assert found[1]["mistakes"][0].startswith("yaml actions.yaml:")
+
+
+def test_the_mode_of_an_activation_is_told_before_and_after(daemon: Any) -> None:
+    listed = "activations: [{name: heal, rulebook: rulebooks/healing.yml, mode: observe}]\n"
+    settings = (daemon.project / "healer.yaml").read_text()
+    daemon.write("healer.yaml", settings + listed)
+    daemon.start()
+    daemon.ready()
+    daemon.write("healer.yaml", settings + listed.replace("observe", "active"))
+    assert "activations.heal.mode: observe → active" in daemon.healer("reload", "--preview").stdout
+    reload(daemon)
+    told = {"activations.heal.mode": {"before": "observe", "after": "active"}}
+    (_, last) = records(daemon, "settings")[-1]
+    assert last | told == last
+    assert records(daemon, "revision")[-1][1]["settings"] == told

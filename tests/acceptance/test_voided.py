@@ -166,6 +166,24 @@ def test_what_is_edited_after_the_request_is_void_and_takes_no_word(daemon: Any,
     daemon.verified()
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_what_was_edited_while_nobody_ran_is_void_from_the_start_on(daemon: Any, wait_for: Wait, given: bool) -> None:
+    """Nobody is asked for what would not run, and the next repeat is decided again."""
+    project(daemon)
+    (held if given else asked)(daemon, wait_for, "script")
+    daemon.stop()
+    _, path, before, after = EDITS["script"]
+    daemon.write(path, (daemon.project / path).read_text().replace(before, after))
+    (daemon.project / path).chmod(0o755)
+    daemon.start()
+    daemon.ready()
+    (run,) = daemon.runs()
+    assert (run["state"], run["reason"]) == ("void", "approval_void")
+    assert daemon.get("/approvals")[1]["items"] == []
+    assert not daemon.effects.exists()
+    daemon.verified()
+
+
 CLICKS = 100
 KEYS = 10
 

@@ -56,7 +56,7 @@ ASKED: Final = """
 CREATE TEMP TABLE asked (n INTEGER, world_us INTEGER, at_us INTEGER, id TEXT, run TEXT, state TEXT, rule TEXT, action TEXT, labels TEXT,
                          requester TEXT, revision INTEGER, turn INTEGER, what TEXT, targets TEXT);
 CREATE TEMP TRIGGER approval_asked AFTER INSERT ON main.approval BEGIN
-  INSERT INTO asked SELECT (SELECT max(n) FROM change), world_us(), new.asked_us, new.id, r.id, new.state, r.rule, r.action, r.labels, r.actor,
+  INSERT INTO asked SELECT (SELECT max(n) FROM change), world_us(), new.asked_us, new.id, r.id, new.state, r.rule, r.action, r.labels, new.requester,
     r.revision, r.turn, json_array(r.action, r.kind, r.subject, r.controller, r.parameters, r.dry_run),
     (SELECT json_group_array(t.target) FROM main.run_target t WHERE t.run = r.id AND t.state <> 'left_out') FROM main.run r WHERE r.id = new.run;
 END;

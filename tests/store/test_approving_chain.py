@@ -130,7 +130,7 @@ def test_before_the_word_a_change_of_any_step_is_void(other: Any, number: int) -
     assert says(other, "ana", "ops") == "void"
     other.decide(look=True)
     other.decide(look=True)
-    assert states(other, asked) == [("void", ""), ("suppressed", "chain"), ("suppressed", "chain")]
+    assert states(other, asked) == [("void", "approval_void"), ("suppressed", "chain"), ("suppressed", "chain")]
 
 
 def test_after_the_word_a_step_that_changed_does_not_run_and_none_behind_it(other: Any) -> None:
@@ -170,7 +170,7 @@ def test_a_reload_before_the_word_ends_the_request(other: Any) -> None:
     other.changed.add("step 1")
     found = other.do(voiding.Void(other.standing_of, "", write=True)).items
     assert [one["run"] for one in found] == [asked[0].candidate.run]
-    assert states(other, asked)[0] == ("void", "needs_approval")
+    assert states(other, asked)[0] == ("void", "approval_void")
 
 
 def test_it_is_for_one_decision_of_each_step(other: Any) -> None:

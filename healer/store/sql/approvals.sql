@@ -10,6 +10,13 @@ SELECT count(*) FROM approval WHERE run = ?;
 -- name: approval_find
 SELECT id, run, state, digest, asked, requester, author, expires_us, steps FROM approval WHERE id = ?;
 
+-- name: event_sent_by
+-- Who sent an event, or the one that it came of at first by rules that append events.
+WITH RECURSIVE up (seq, actor, cause) AS (
+    SELECT seq, actor, cause FROM journal WHERE seq = ?
+    UNION SELECT j.seq, j.actor, j.cause FROM journal j JOIN up ON j.seq = up.cause)
+SELECT actor FROM up ORDER BY seq LIMIT 1;
+
 -- name: approval_steps
 UPDATE approval SET steps = ? WHERE id = ?;
 

@@ -203,15 +203,15 @@ def test_a_run_says_since_when_it_waits_and_who_decided_it_again(ask, daemon):
     }
     again = {"rule": "b", "fired": True, "run": "r-2", "state": "succeeded", "decided_again": "e-15"}
     gone = {
-        "rule": "c",
-        "fired": True,
-        "run": "r-3",
-        "state": "void",
-        "sentence": "it is not what was asked for any more",
-    }
+        "rule": "c", "fired": True, "run": "r-3", "state": "void", "sentence": "it is not what was asked for any more",
+        "approved": {"request": "a-1", "by": ["ana", "bo"], "at": "2026-03-01T02:07:12Z"},
+        "gates": [{"gate": "approval", "ok": False, "code": "needs_approval", "sentence": "Waiting.", "next_step": "healer approvals"}],
+    }  # fmt: skip
     daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [waits, again, gone]}
     shown = ask("explain", "e-1").stdout
     assert "run  r-3 void: it is not what was asked for any more\n" in shown
+    assert "approved  by ana, bo 2026-03-01 03:07:12 +01:00 (a-1)\n" in shown
+    assert "healer approvals" not in shown
     assert "run  r-1 deferred since 2026-03-01 03:07:12 +01:00: Paused.\n" in shown
     assert "run  r-2 succeeded (decided again with e-15)\n" in shown
 

@@ -36,6 +36,14 @@ def test_reload_shows_what_changed(ask, daemon):
     assert json.loads(ask("reload", "--json").stdout)["short"] == "3f2a9c1"
 
 
+def test_settings_are_shown_with_what_they_were_and_are(ask, daemon):
+    told = {"activations.obs.mode": {"before": "observe", "after": "active"}, "storm": {"before": None, "after": "x"}, "more": 3}
+    daemon["POST /api/v1/reload"] = {"short": "3f2a9c1", "changed": {"settings": told}}
+    assert ask("reload").stdout.splitlines()[1:] == [
+        "  activations.obs.mode: observe → active", "  storm: nothing → x", "  and 3 more settings",
+    ]  # fmt: skip
+
+
 def test_who_was_given_and_lost_what_is_shown(ask, daemon):
     access = {
         "roles": {"oncall": {"added": True, "given": ["pause", "resume"], "rulesets": {"before": None, "after": ["web/*"]}}},
