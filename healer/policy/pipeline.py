@@ -1,6 +1,7 @@
 """Going through the gates: the first no decides; per-target noes leave their target out.
 
-In observe mode and for dry runs nothing waits: all gates are asked, the first no is kept as `would`, the run is simulated.
+In observe mode and for dry runs nothing waits, but for a step before it: all gates are asked, the first no is kept as `would`, the run is
+simulated.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
         verdicts.append(Verdict(name, stop is None, stop.code if stop else "", saw, stop.fields if stop else {}))
         if stop is not None:
             first = first or stop
-            if not simulated or _final_anyway(name, stop):
+            if not simulated or _final_anyway(name, stop) or _waits_for_another(stop):
                 return _decision(stop, verdicts, left_out, view)
     if first is None:
         return Decision("queued", "", {}, None, tuple(verdicts), left_out, held=held)
@@ -157,6 +158,11 @@ def _ends(no: answers.No) -> int:
 def _final_anyway(gate: str, no: answers.No) -> bool:
     """A duplicate is one in every mode: the run that is there keeps its state."""
     return gate == "once" and no.code in ("duplicate", "attempts")
+
+
+def _waits_for_another(no: answers.No) -> bool:
+    """The step before it has not ended, or its time as a rung has not come: both were decided while the mode was active."""
+    return (no.code == "chain" and no.waits) or no.code == "escalation"
 
 
 def _decision(no: answers.No, verdicts: list[Verdict], left_out: Mapping[str, answers.No], view: View) -> Decision:

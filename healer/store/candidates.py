@@ -162,6 +162,11 @@ def _with_first(tx: Transaction, candidate: policy.Candidate, standing: policy.S
     return "", False
 
 
+def has_not_begun(tx: Transaction, run: str) -> bool:
+    """Whether it waits and has done nothing yet: what has acted, and is to be tried again, asks anew where it is something else."""
+    return tx.one("run_state", run)[0] in NOT_BEGUN and not tx.one("attempts_failed", run)[0]
+
+
 def changed(
     tx: Transaction, run: str, digest: str, author: str | None, steps: str, standing_of: StandingOf
 ) -> list[str]:
@@ -172,8 +177,8 @@ def changed(
         *((step["run"], step["digest"], step["turn"]) for step in loads(steps)),
     ]:
         row = run_row(tx, one)
-        if row["state"] not in NOT_BEGUN or turn not in (None, row["turn"]) or tx.one("attempts_failed", one)[0]:
-            continue  # what has begun, and is to be tried again, asks anew where it is something else
+        if turn not in (None, row["turn"]) or not has_not_begun(tx, one):
+            continue
         standing = standing_of(row)
         off = not standing.enabled or any(problem.code == "disabled" for problem in standing.problems)
         if off or digest_of(tx, row, standing, author) != asked:

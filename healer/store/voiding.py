@@ -56,7 +56,7 @@ class Void:
             gone = candidates.changed(tx, run, digest, author, steps, self.standing_of)
             if not gone:
                 continue
-            if candidates.run_row(tx, run)["state"] in candidates.NOT_BEGUN:
+            if candidates.has_not_begun(tx, run):
                 gone = [run]  # the steps behind it follow on its end
             for one in gone:
                 row = candidates.run_row(tx, one)

@@ -11,7 +11,7 @@ import pytest
 from healer import access, policy
 from healer.decide import afterwards
 from healer.policy import limits
-from healer.store import asking, candidates, claiming, people, reviewing, voiding
+from healer.store import asking, candidates, claiming, notes, people, reviewing, voiding
 
 S = 1_000_000
 OPS = limits.Approval((limits.Threshold("ops", ("ops",), 1, 1),), ("requester",))
@@ -249,3 +249,35 @@ def test_without_their_word_no_step_runs(other: Any, state: str) -> None:
     other.decide(look=True)
     other.decide(look=True)
     assert [one for one, _ in states(other, asked)] == [state, "suppressed"]
+
+
+@pytest.mark.parametrize("how", ["edit", "off"])
+def test_a_first_step_that_has_acted_is_tried_again_though_a_later_one_is_void(other: Any, how: str) -> None:
+    """What it did, and failed at, stands: its own retry is what was approved."""
+    asked = steps(other, PLAIN, asked_by(OPS), extra={"retries": {"times": 1, "delay_ms": 0}})
+    other.decide(*asked)
+    says(other, "ana", "ops")
+    (claimed,) = claim(other)
+    other.finish(claimed, "failed")
+    if how == "edit":
+        other.changed.add("step 1")
+        standing_of = other.standing_of
+    else:
+        standing_of = lambda _: dataclasses.replace(other.standing, enabled=False)  # noqa: E731
+    found = other.do(voiding.Void(standing_of, "", write=True, given=True)).items
+    assert [one["run"] for one in found] == [asked[1].candidate.run]
+    assert states(other, asked)[1] == ("void", "approval_void")
+    assert [one.run["action"] for one in claim(other)] == ["step 0"]
+
+
+def test_while_only_observed_its_steps_wait_as_the_first_does(other: Any) -> None:
+    asked = steps(other, PLAIN, asked_by(OPS))
+    other.decide(*asked)
+    active = other.standing
+    other.standing = dataclasses.replace(active, mode="observe")
+    other.do(notes.Wake())
+    other.decide(look=True)
+    assert states(other, asked) == [("awaiting_approval", "needs_approval"), ("deferred", "chain")]
+    other.standing = active
+    assert says(other, "ana", "ops") == "approved"
+    assert [goes(other), goes(other)] == ["step 0", "step 1"]

@@ -12,7 +12,7 @@ import pytest
 
 from healer import model, policy
 from healer.policy import limits
-from healer.store import deciding
+from healer.store import deciding, notes
 
 S = 1_000_000
 FREE = policy.Limits(timeout_s=10, attempts=3, cooldown_s=0)
@@ -152,3 +152,18 @@ def test_what_is_tried_where_nobody_approves_it_is_one_too(kit: Any) -> None:
     kit.finish(claimed)
     assert state(kit, run)[0] == "expired"
     assert repeats(kit, ASKED) == ("awaiting_approval", "needs_approval")
+
+
+def test_a_rung_waits_for_its_time_also_while_only_observed(kit: Any) -> None:
+    asked = kit.asked("k", limits=FREE, alerts=ALERT, lifecycle=True, extra={"escalate": [rung("reboot", 30_000)]})
+    kit.decide(asked, alerts=[word(True, opens=True)])
+    kit.finish(only(kit), "failed")
+    active = kit.standing
+    kit.standing = dataclasses.replace(active, mode="observe")
+    kit.do(notes.Wake())
+    kit.decide(look=True)
+    assert state(kit, run_of(kit, "reboot")) == ("deferred", "escalation")
+    kit.standing = active
+    kit.now_us += 30 * S
+    kit.decide(look=True)
+    assert only(kit).run["action"] == "reboot"
