@@ -47,7 +47,10 @@ AREAS: Final[dict[str, tuple[str, str]]] = {
         "unit/policy/test_braking* unit/policy/test_labels* unit/policy/test_limits* unit/policy/test_selecting*",
     ),
     "windows": ("policy/calendar", "unit/policy/test_calendar*"),
-    "approvals": ("policy/approvals store/approving store/reviewing", "unit/policy/test_approvals* store/test_approving*"),
+    "approvals": (
+        "policy/approvals store/approving store/reviewing",
+        "unit/policy/test_approvals* store/test_approving*",
+    ),
     "audit": ("audit/notices audit/records audit/tree audit/verify", "unit/audit/test_*"),
     "journal": ("store/journal", "store/test_journal* store/test_writer* unit/intake/test_intake*"),
     "deliveries": ("web/deliveries", "unit/web/test_deliveries* unit/web/test_ingest* unit/web/test_webhook*"),

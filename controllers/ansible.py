@@ -9,7 +9,6 @@ settings is taken. What is written for Ansible stands in `_playbook`; what it le
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import pathlib
 import shlex
@@ -23,8 +22,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import pydantic
 
 from healer import errors, model, plugins
-from healer.child import jobs, starting
-from healer.controllers import _events, _outcome, _playbook, _shimmed
+from healer.child import jobs
+from healer.controllers import _events, _outcome, _playbook, _shimmed, _tied
 
 CHECK_LIMIT_S: Final = 30.0
 VERBOSITY_MAX: Final = 5
@@ -133,25 +132,11 @@ class Ansible(plugins.Controller):
 
     async def _dry(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]) -> _Dry:
         """A run that changes nothing. It ends with the daemon, and leaves nothing at work where it is cut off."""
-        jobs.make(folder)
-        preparing = asyncio.create_task(asyncio.to_thread(self.prepare, job, folder, flags))
-        try:
-            spec = await asyncio.shield(preparing)
-        except asyncio.CancelledError:
-            await asyncio.wait([preparing])  # a thread writes on, and the folder is to be removed
-            raise
-        command = _for_people(spec.argv, flags, folder, job.revision_dir)
-        jobs.write(folder, dataclasses.replace(spec, env={**spec.env, "HEALER_PLAN": "1"}, tied=True))
         heard = bytearray()
-        begun = asyncio.create_task(asyncio.to_thread(starting.start, folder))
-        try:
-            follower = jobs.Follower(folder, lambda _stream, piece: heard.extend(piece), await asyncio.shield(begun))
-            status = await follower.wait()
-        except asyncio.CancelledError:
-            await asyncio.wait([begun])  # a shim that is only just being started has to be ended too
-            if begun.exception() is None:
-                await jobs.Follower(folder, lambda *_: None, begun.result()).stop(jobs.KILL_AFTER_S)
-            raise
+        spec, status = await _tied.run(
+            folder, lambda: self.prepare(job, folder, flags), lambda _stream, piece: heard.extend(piece)
+        )
+        command = _for_people(spec.argv, flags, folder, job.revision_dir)
         outcome = self.judge(job, folder, _shimmed.ended(status, folder))
         text = _events.unmarked(bytes(heard)).decode("utf-8", "replace")
         return _Dry(command, text, outcome.summary, status.exit_code == 0)

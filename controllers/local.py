@@ -108,7 +108,7 @@ class Local(plugins.Controller):
 def argv_of(job: model.Job) -> list[str]:
     """What is executed. Raises `RefusedJob`: no such script, outside of scripts/, nothing that could run it."""
     if job.kind == "command":
-        if isinstance(job.subject, str) or not job.subject or not job.subject[0]:
+        if not isinstance(job.subject, tuple) or not job.subject or not job.subject[0]:
             raise _shimmed.RefusedJob(reason=f"a command is a list of arguments, got {job.subject!r}")
         return list(job.subject)
     if job.kind != "script" or not isinstance(job.subject, str):
@@ -119,7 +119,7 @@ def argv_of(job: model.Job) -> list[str]:
 def _script_argv(path: pathlib.Path) -> list[str]:
     with path.open("rb") as file:
         head = file.read(256)
-    interpreter = _shebang(head)
+    interpreter = shebang(head)
     if os.access(path, os.X_OK) and (interpreter or head.startswith(b"\x7fELF")):
         return [str(path)]
     found = interpreter or _BY_SUFFIX.get(path.suffix)
@@ -129,7 +129,7 @@ def _script_argv(path: pathlib.Path) -> list[str]:
     return [*found, str(path)]
 
 
-def _shebang(head: bytes) -> list[str]:
+def shebang(head: bytes) -> list[str]:
     """The interpreter and its one argument, as the kernel splits them (execve(2)); empty where there is none."""
     line, end, _ = head.partition(b"\n")
     if not line.startswith(b"#!") or (not end and len(head) == 256):

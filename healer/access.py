@@ -18,7 +18,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "events.resend": "send a stored event once more",
     "quarantine.decide": "have an event of the quarantine tried again, or give it up",
     "alerts.read": "list alerts",
-    "runs.read": "list runs and locks, read their output and why they happened",
+    "runs.read": "list runs and locks, read their output and why they happened; list actions and controllers",
     "runs.cancel": "end runs, or keep them from starting",
     "runs.resolve": "say how a run ended of which nobody knows",
     "runs.break_glass": "have a run that waits start past its gates",
@@ -31,7 +31,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "breakers.close": "let an action run again that failed too often",
     "audit.read": "read the audit",
     "status.read": "see how the daemon does",
-    "controllers.override": "send an event that names another controller than its mapping",
+    "actions.run": "start an action of the catalog by hand, with any of its parameters",
+    "controllers.override": "have an action done by another controller than its own",
     "reload": "make the daemon read the project again",
     "keys.admin": "make, list and revoke API keys",
 }
@@ -43,8 +44,8 @@ DIMENSIONS: Final = ("rulesets", "targets", "actions")
 """What a scope may limit."""
 
 SCOPED: Final[Mapping[str, tuple[str, ...]]] = {
-    "events.write": DIMENSIONS, "controllers.override": DIMENSIONS, "runs.cancel": DIMENSIONS, "runs.resolve": DIMENSIONS,
-    "runs.break_glass": DIMENSIONS,
+    "events.write": DIMENSIONS, "actions.run": DIMENSIONS, "controllers.override": DIMENSIONS, "runs.cancel": DIMENSIONS,
+    "runs.resolve": DIMENSIONS, "runs.break_glass": DIMENSIONS,
     "locks.release": DIMENSIONS, "approvals.decide": DIMENSIONS, "silences.write": DIMENSIONS,
     "pause": ("rulesets",), "resume": ("rulesets",), "breakers.close": ("actions",),
 }  # fmt: skip
@@ -55,7 +56,7 @@ _SEES: Final = READS - {"audit.read"}
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "admin": frozenset(PERMISSIONS),
     "operator": READS
-    | {"events.write", "reload", "runs.cancel", "runs.resolve", "locks.release"}
+    | {"events.write", "actions.run", "reload", "runs.cancel", "runs.resolve", "locks.release"}
     | {"events.resend", "quarantine.decide", "pause", "resume", "silences.write", "breakers.close"},
     "approver": _SEES | {"pause", "approvals.decide"},
     "readonly": _SEES,

@@ -129,15 +129,15 @@ class Job:
     """One attempt of one run, as a controller gets it: rendered values, never templates.
 
     `kind` says which of the action's forms it is; `subject` is the file (relative to `revision_dir`), the module's or the
-    template's name, or the argv (a tuple) for `command`. `deadline_s` counts from the start of the effect. `parameters` are
-    JSON values and `Secret`s. `extra` carries what only upstream's actions have.
+    template's name, the argv (a tuple) for `command`, or a mapping with parameters filled in (`oc`). `deadline_s` counts from the
+    start of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's actions have.
     """
 
     token: str
     run_id: str
     action: str
-    kind: Literal["script", "playbook", "module", "command", "job_template", "workflow_template"]
-    subject: str | tuple[str, ...]
+    kind: Literal["script", "playbook", "module", "command", "oc", "job_template", "workflow_template"]
+    subject: str | tuple[str, ...] | Mapping[str, Any]
     parameters: Mapping[str, Any]
     targets: tuple[Target, ...]
     deadline_s: float

@@ -157,6 +157,8 @@ class ControllerContext:
     resolve: Callable[[SecretRef], model.Secret]
     log: Callable[[str, str], None]
     project_dir: pathlib.Path = pathlib.Path()
+    subjects: tuple[Any, ...] = ()
+    """What its actions of the catalog run (`model.Job.subject`, parameters not filled in), for `check`."""
 
 
 class Controller(abc.ABC):
@@ -168,6 +170,8 @@ class Controller(abc.ABC):
     target_kinds: ClassVar[frozenset[str]] = frozenset({"host"})
     """Which of `model.Target.kind` it reaches; any other is no target for it."""
     needs_inventory: ClassVar[bool] = False
+    files: ClassVar[tuple[str, ...]] = ()
+    """Options that are files of the project: they are of its revision."""
     packages: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     """Module → the extra of `auto-healer` that brings it: `healer validate` and the start warn of one that is not installed."""
 

@@ -49,7 +49,7 @@ KINDS: Final = {
     "key_revoked": "an API key was withdrawn",
     "access": "other roles or people hold: who was given, and who lost what",
     "settings": "other settings, sources, controllers, actions or activations hold: what was, and what is",
-    "override": "a request chose another controller than the mapping's",
+    "override": "a request chose another controller than the action's own",
     "clock": "the wall clock stepped",
     "pause": "the kill switch was seen",
     "resume": "the kill switch was lifted",

@@ -7,6 +7,7 @@ at night.
 
 from healer.catalog.building import ENTRIES_MAX, NAME, Written, build, runs
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
+from healer.catalog.filling import Unfillable, fill
 from healer.catalog.published import entry as entry_schema
 from healer.catalog.published import whole
 from healer.catalog.schemas import mistakes
@@ -19,9 +20,11 @@ __all__ = [
     "Catalog",
     "Entry",
     "Kind",
+    "Unfillable",
     "Written",
     "build",
     "entry_schema",
+    "fill",
     "mistakes",
     "runs",
     "whole",

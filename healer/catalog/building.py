@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from healer import config, errors, measures, model, plugins, templates, wording
-from healer.catalog import schemas
+from healer.catalog import clusters, filling, schemas
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
-NOT_YET: Final = ("oc", "http", "job_template", "storm", "policy")
+NOT_YET: Final = ("http", "job_template", "storm", "policy")
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -41,6 +41,7 @@ class EntryShape(measures.Gates):
     script: Text | None = pydantic.Field(None, description="a file below scripts/")
     module: Text | None = pydantic.Field(None, description="an Ansible module by its full name")
     command: list[Text] | None = pydantic.Field(None, description="a program and its arguments; no shell", min_length=1)
+    oc: clusters.ClusterShape | None = pydantic.Field(None, description="a verb on objects of a Kubernetes cluster")
     description: str = pydantic.Field("", description="one sentence for people", max_length=2000)
     controller: Text | None = pydantic.Field(None, description="of controllers.yaml; else the default one")
     parameters: dict[str, Any] = pydantic.Field({}, description="JSON Schema of each; what is not here is refused")
@@ -115,6 +116,7 @@ def _entry(one: Written) -> Entry | None:
         _parameters(document, value["parameters"])
     _lists(document, value)
     _arguments(document, value.get("command"))
+    _places(document, value, value.get("oc"), value.keys_at.get("oc"))
     if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
         return None
     return _made(one, kind, shape)
@@ -166,7 +168,7 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
     return Entry(
         name=one.name,
         kind=kind,
-        subject=tuple(subject) if kind == "command" else _in_folder(kind, subject),
+        subject=_subject(kind, subject),
         place=one.document.place(one.mark),
         description=shape.description,
         controller=shape.controller or "",
@@ -188,6 +190,14 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
         ramp=(shape.ramp or measures.Ramp()).model_dump(),
         max_errors=shape.max_errors,
     )
+
+
+def _subject(kind: Kind, written: Any) -> str | tuple[str, ...] | Mapping[str, Any]:
+    if kind == "command":
+        return tuple(written)
+    if isinstance(written, clusters.ClusterShape):
+        return plain(written.plain())  # type: ignore[no-any-return]
+    return _in_folder(kind, written)
 
 
 def _verify(written: measures.Verify | str | None) -> Mapping[str, Any] | None:
@@ -234,6 +244,35 @@ def _arguments(document: config.Document, command: Any) -> None:
         if isinstance(argument, str) and templates.is_template(argument):
             message = "the arguments of a command are no templates: the program gets this as it stands"
             document.warning("not-rendered", message, at, "a script of scripts/ gets its parameters")
+
+
+def _places(document: config.Document, entry: config.Map, part: Any, at: config.Mark | None) -> None:
+    """Say which parameters stand in a part of an entry that cannot be filled in, each at its place."""
+    if isinstance(part, config.Map):
+        for key, inner in part.items():
+            if isinstance(key, str) and templates.is_template(key):
+                document.error("template", f"a key is no template, got {config.shown(key)}", part.keys_at.get(key))
+            _places(document, entry, inner, part.values_at.get(key, at))
+    elif isinstance(part, config.Seq):
+        for inner, where in zip(part, part.items_at, strict=True):
+            _places(document, entry, inner, where)
+    elif isinstance(part, str):
+        try:
+            for name in filling.names(part):
+                _fillable(document, entry, name, at)
+        except ValueError as error:
+            document.error("template", str(error), at)
+
+
+def _fillable(document: config.Document, entry: config.Map, name: str, at: config.Mark | None) -> None:
+    declared, required = entry.get("parameters"), entry.get("required")
+    schema = declared.get(name) if isinstance(declared, config.Map) else None
+    if schema is None:
+        known = [one for one in declared if isinstance(one, str)] if isinstance(declared, config.Map) else []
+        document.error("unknown-parameter", f"the parameter {name!r} is not declared", at, errors.nearest(name, known))
+    elif not (isinstance(schema, Mapping) and "default" in schema) and name not in (required or ()):
+        message = f"the parameter {name!r} may be missing, and is used here"
+        document.error("template", message, at, "list it in required, or give it a default")
 
 
 def _events(one: Written, listed: dict[str, tuple[str, errors.Place]]) -> None:

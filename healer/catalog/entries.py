@@ -12,16 +12,17 @@ from typing import Any, Final, Literal
 from healer import config, errors, model
 from healer.catalog import schemas
 
-Kind = Literal["script", "playbook", "module", "command"]
+Kind = Literal["script", "playbook", "module", "command", "oc"]
 
-KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command")
+KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command", "oc")
 FOLDERS: Final[Mapping[Kind, str]] = {"playbook": "playbooks", "script": "scripts"}
 PROBLEMS_MAX: Final = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """One action. `subject`: its file relative to the project, the module's name, or the argument list of a command.
+    """One action. `subject`: its file relative to the project, the module's name, the argument list of a command, or
+    of `oc` the mapping, in which parameters have their places (`filling`).
 
     `controller` is '' for the default one. `parameters` are JSON
     Schemas by name. `impact_declared` is false where it is high because nothing was said.
@@ -29,7 +30,7 @@ class Entry:
 
     name: str
     kind: Kind
-    subject: str | tuple[str, ...]
+    subject: str | tuple[str, ...] | Mapping[str, Any]
     place: errors.Place
     description: str = ""
     controller: str = ""

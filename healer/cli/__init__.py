@@ -49,6 +49,8 @@ GROUPS: Final = {
 
 EVENTS_ACT: Final = "no, but for resend and quarantine release: they ask as send does"
 
+ACTIONS_ACT: Final = "run: YES; asks when the mode is active, --yes else"
+
 RUNS_ACT: Final = "no; cancel and resolve change what may act, start acts (break-glass)"
 
 COMMANDS: Final = {
@@ -65,6 +67,8 @@ COMMANDS: Final = {
     "approvals": Entry(
         "look", "what waits for a person's word; approve or reject it", acts="approve and reject change what may act"
     ),
+    "actions": Entry("look", "what the catalog has; start one of it by hand", acts=ACTIONS_ACT),
+    "controllers": Entry("look", "how targets are reached, and whether that works"),
     "breakers": Entry("look", "actions that failed so often that they are stopped", acts="close changes what may act"),
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),

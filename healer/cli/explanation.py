@@ -92,6 +92,10 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     name = terminal.clean(rule.get("rule") or "?")
     yield f"{name}: {_verdict(rule)}"
     yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
+    if by := reasons.chosen(rule):
+        yield terminal.clean(f"  by     {rule['chosen'].get('controller') or '?'} ({by})")
+    if rule.get("asked_for"):
+        yield f"  asked for: {terminal.clean(rule['asked_for'])}"
     yield from look_lines(rule)
     yield from plan_lines(rule.get("plan"))
     yield from _later_lines(rule.get("later"))
@@ -272,6 +276,12 @@ def plan_lines(plan: Any) -> Iterator[str]:
         yield f"       | {terminal.clean(line)}".rstrip()
     if plan.get("cut"):
         yield "         the plan was cut: it says more than is kept"
+
+
+def state(run: Mapping[str, Any]) -> str:
+    """The state of a run; a success that nobody verified says so."""
+    unverified = run.get("state") == "succeeded" and run.get("reason") == "unverified"
+    return "succeeded (unverified)" if unverified else str(run.get("state") or "?")
 
 
 def why(verdict: Mapping[str, Any]) -> str:

@@ -28,7 +28,8 @@ OF_A_PROJECT: Final = (*SETTINGS, "rulebooks", "actions.yaml", "actions.yml", "c
 
 NAMING: Final = {name: f"--{name.replace('_', '-')}" for name in usage.REPEATED}
 _ASKING: Final = re.compile(
-    r"healer (?:run|reload|status|alerts|runs|locks|explain|audit list|keys|send|pause|resume|silence|breakers)(?: (?:[\w./:-]+|'[^']*'))*"
+    r"healer (?:run|reload|status|alerts|runs|locks|explain|audit list|keys|send|pause|resume|silence|breakers|actions|controllers)"
+    r"(?: (?:[\w./:-]+|'[^']*'))*"
 )
 VALIDATE: Final = "healer validate"
 URL_WANTED: Final = "--url or HEALER_URL: a URL like https://healer.example.org:8080 is wanted"

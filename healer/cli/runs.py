@@ -11,6 +11,7 @@ import click
 
 from healer import cli, errors
 from healer.cli import client, explanation, location, tables, terminal, usage
+from healer.policy import reasons
 
 STATES = (
     "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
@@ -81,7 +82,7 @@ def list_(
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
     return [
-        str(item.get("short") or item.get("id") or "?"), (_state(item), terminal.COLOURS.get(str(item.get("state")))),
+        str(item.get("short") or item.get("id") or "?"), (explanation.state(item), terminal.COLOURS.get(str(item.get("state")))),
         terminal.when(item.get("created")), str(item.get("rule") or ""), str(item.get("action") or ""), _targets(item), _why(item),
     ]  # fmt: skip
 
@@ -92,12 +93,6 @@ def _why(item: dict[str, Any]) -> str:
     said = last.get("summary") if isinstance(last, dict) else ""
     sentence = explanation.why(item)
     return terminal.clean(said or "") if sentence == item.get("reason") == "unverified" or not sentence else sentence
-
-
-def _state(item: dict[str, Any]) -> str:
-    """The state; a success that nobody verified says so."""
-    unverified = item.get("state") == "succeeded" and item.get("reason") == "unverified"
-    return "succeeded (unverified)" if unverified else str(item.get("state") or "?")
 
 
 def _targets(item: dict[str, Any]) -> str:
@@ -166,7 +161,7 @@ def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
 
 
 def _in_full(run: dict[str, Any]) -> Iterator[str]:
-    state = _state(run)
+    state = explanation.state(run)
     dry = " · dry run" if run.get("dry_run") else ""
     shown = terminal.paint(terminal.clean(state), terminal.COLOURS.get(str(run.get("state"))))
     yield f"{terminal.clean(run.get('id') or '?')}  {shown}{dry}"
@@ -174,9 +169,13 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
         yield f"  {'why':<10}  {sentence}"
     if step := explanation.next_step(run):
         yield f"  {'next':<10}  {step}"
+    told = run.get("explanation")
     for name in ("rule", "action", "controller", "actor", "event"):
         if run.get(name):
-            yield f"  {name:<10}  {terminal.clean(run[name])}"
+            by = reasons.chosen(told) if name == "controller" and isinstance(told, dict) else ""
+            yield f"  {name:<10}  {terminal.clean(run[name])}{f' ({terminal.clean(by)})' if by else ''}"
+    if isinstance(told, dict) and told.get("asked_for"):
+        yield f"  {'reason':<10}  {terminal.clean(told['asked_for'])}"
     yield f"  {'on':<10}  {terminal.clean(_targets(run)) or '(no target)'}"
     yield from _left_out(run)
     if run.get("parameters"):
@@ -186,10 +185,9 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
         yield f"  {'ended':<10}  {terminal.when(run['ended'])}"
     yield from _attempts(run)
     yield from explanation.plan_lines(run.get("plan"))
-    told = run.get("explanation")
     if isinstance(told, dict):
         yield from explanation.condition_lines(told.get("conditions"), fired=True)
-        yield from explanation.look_lines(told)
+        yield from explanation.look_lines(told | {"state": run.get("state")})
 
 
 @command.command("cancel")

@@ -29,7 +29,7 @@ class NotEvents(errors.HealerError):
 
 
 class NotConfirmed(errors.HealerError):
-    """the mode is active, so that {what} may start actions, and there is no terminal to ask on"""
+    """the mode is active, so that {what} {does}, and there is no terminal to ask on"""
 
     code = "not-confirmed"
     exit_code = errors.EXIT_USAGE
@@ -220,13 +220,13 @@ def _hook_path(path: str) -> str:
     return "/".join(client.segment(part) for part in path.strip("/").split("/"))
 
 
-def confirm(status: dict[str, Any], what: str, verb: str) -> None:
+def confirm(status: dict[str, Any], what: str, verb: str, does: str = "may start actions") -> None:
     """Ask before something may act. Without a terminal there is nobody to ask, and --yes has to say it."""
     if status.get("mode", "active") != "active":
         return
     if not terminal.can_ask():
-        raise NotConfirmed("--yes", what=what)
-    click.confirm(f"The mode is ACTIVE: {what} may start actions. {verb}?", abort=True, err=True)
+        raise NotConfirmed("--yes", what=what, does=does)
+    click.confirm(f"The mode is ACTIVE: {what} {does}. {verb}?", abort=True, err=True)
 
 
 def _sum(answers: list[dict[str, Any]]) -> dict[str, Any]:

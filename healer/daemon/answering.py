@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from healer.daemon import explaining, simulating, status
+from healer.explain import values
 from healer.web import auth, services
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ def of(daemon: running.Daemon, gate: auth.Gate) -> services.Services:
     async def simulate(wanted: services.Simulation) -> Mapping[str, Any]:
         return await simulating.of(daemon, wanted)
 
+    async def limits_of(action: str) -> Sequence[Mapping[str, Any]]:
+        found = await asyncio.to_thread(values.of, daemon.heard, values.Asked(action))  # it looks into files for places
+        return [one.as_json() for one in found.values]
+
     def live_output(token: str, stream: str) -> bytes | None:
         return daemon.dispatcher.live_output(token, "stdout" if stream == "stdout" else "stderr")
 
@@ -36,5 +42,5 @@ def of(daemon: running.Daemon, gate: auth.Gate) -> services.Services:
         reload=daemon.reload, explain=explain, live_output=live_output, state=daemon.shown_state, ready=ready, clock=daemon.clock,
         heard=daemon.supervisor.heard, body_max=lambda: daemon.revision.settings.body_max, people=daemon.people, switch=daemon.switch,
         look_again=daemon.look_again, wall=lambda: daemon.clock() + daemon.clock.ahead_us(), standing_of=daemon.of_run,
-        simulate=simulate,
+        simulate=simulate, checks=daemon.checks, limits_of=limits_of,
     )  # fmt: skip

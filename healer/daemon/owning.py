@@ -104,6 +104,7 @@ def _take(owned: ownership.Ownership, options: StartOptions) -> None:
                 which = options.which()
                 error.try_ = (
                     f"to look at it: healer status{which}     to list runs: healer runs{which}     "
+                    f"to run an action: healer actions run NAME{which}     "
                     f"to stand by for it: healer run{options.written()} --standby"
                 )
                 raise

@@ -96,7 +96,7 @@ async def voids(daemon: running.Daemon, made: standing.Standing, actor: str, *, 
             piece: voiding.Found = await (daemon.store.insist(unit) if write else daemon.store.submit(unit))
             found += piece.items
             after = piece.last
-    return {"approvals": {"void": [one["approval"] for one in found]}} if found else {}
+    return {"approvals": {"void": [*dict.fromkeys(one["approval"] for one in found)]}} if found else {}
 
 
 def _answer(new: project.Revision, changed: dict[str, Any], told: list[dict[str, object]]) -> dict[str, Any]:

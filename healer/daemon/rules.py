@@ -120,7 +120,11 @@ def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolv
     for name, spec in revision.controllers.items():
         found = plugins.find("controllers", spec.type, files)
         plugin: Any = getattr(found, "CONTROLLER", found)
-        context = plugins.ControllerContext(name=name, resolve=resolve, log=_log(name), project_dir=files)
+        subjects = tuple(
+            entry.subject for entry in revision.catalog.entries.values()
+            if name == (entry.controller or revision.default_controller) and entry.kind in spec.kinds
+        )  # fmt: skip
+        context = plugins.ControllerContext(name, resolve, _log(name), files, subjects)
         made[name] = plugin(plugin.Options.model_validate(dict(spec.options)), context)
     return made
 

@@ -30,6 +30,7 @@ from healer.daemon import (
     answering,
     banner,
     caps,
+    checking,
     clock,
     keys,
     logs,
@@ -128,6 +129,7 @@ class Daemon:
             self.store, self.dispatcher.maker, self.data_dir / "work", self._masking.values,
             lambda: self.revision.settings.plans_per_minute,
         )  # fmt: skip
+        self.checks = checking.Checks(lambda: self.controllers, self.masked, self.clock)
         self.people = wishes.Wishes(self.store, self.dispatcher)
         self.switch = switching.of(self)
         await self.switch.load()
@@ -224,7 +226,8 @@ class Daemon:
         if self.failed:
             # The disk is not to be trusted: nothing more is written. What runs goes on under its shim and is found again.
             os._exit(self._exit_code or 1)
-        ended, _ = await asyncio.gather(self.dispatcher.stop(self.revision.settings.drain), self.planner.stop())
+        drain_s = self.revision.settings.drain
+        ended, *_ = await asyncio.gather(self.dispatcher.stop(drain_s), self.planner.stop(), self.checks.stop())
         await self.decider.stop()
         for task in self._tasks:
             if task.get_name() != "decide":

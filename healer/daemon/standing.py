@@ -23,9 +23,9 @@ REASON_MAX: Final = 300
 READ_BY_ACTIONS: Final = (
     "playbooks/", "roles/", "tasks/", "handlers/", "templates/", "files/", "vars/", "group_vars/", "host_vars/", "collections/",
     "library/", "module_utils/", "action_plugins/", "callback_plugins/", "connection_plugins/", "filter_plugins/",
-    "inventory_plugins/", "lookup_plugins/", "test_plugins/", "vars_plugins/", "ansible.cfg",
+    "inventory_plugins/", "lookup_plugins/", "test_plugins/", "vars_plugins/", "ansible.cfg", "manifests/",
 )  # fmt: skip
-"""What a playbook may read, beside the inventory and scripts."""
+"""What a playbook or `apply` may read, beside the inventory and scripts."""
 SCRIPTS: Final = "scripts/"
 """What a script may read: whatever lies beside it or in another folder there, since no file says what it sources."""
 METADATA: Final = (".meta.yml", ".meta.yaml")

@@ -22,6 +22,7 @@ from healer.policy import reasons
 from healer.store import asking, deciding, following, journal
 
 TARGETS_MAX: Final = 1000
+REASON_MAX: Final = 500
 APPENDING: Final = ("set_fact", "retract_fact", "post_event")
 """Internal actions that append a row to the journal."""
 TYPES: Final[Mapping[str, type]] = {
@@ -225,7 +226,7 @@ class Actor:
             groups={str(one): one.groups for one in targets}, environment=traits.environment, sizes=standing.sizes, names=standing.names,
         )  # fmt: skip
         return asking.Ask(
-            candidate=candidate, standing=standing, action_index=action.index,
+            candidate=candidate, standing=standing, action_index=action.index, told=_told(fired, entry, controller, args),
             kind=entry.kind if entry else "script", subject=entry.subject if entry else "", parameters=parameters, extra=follows or {},
             idempotent=entry.idempotent if entry else False, severity=deciding.severity_rank(word.severity if word else "unknown"),
             actor=fired.asker, targets=targets,
@@ -286,6 +287,19 @@ class Actor:
             fields = {"target": f"{len(names)} targets", "why": why, "step": "name fewer targets"}
             problems.append(policy.Problem("unknown_target", fields))
         return list(targets.values())
+
+
+def _told(fired: Fired, entry: Any, controller: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """What chose the controller (`reasons.CHOSEN`), and why a person wants it: as the run's explanation and the audit have them."""
+    by_hand = fired.activation == project.HIDDEN_ACTIVATION
+    by = "action" if entry is not None and entry.controller else "default"
+    if args.get("controller"):
+        by = "override" if by_hand else "rule"
+    told: dict[str, Any] = {"chosen": {"controller": controller, "by": by}}
+    if by == "override":
+        told["chosen"]["who"] = fired.asker
+    reason = next(iter(fired.match.matches.values()), {}).get("reason") if by_hand else None
+    return told | ({"reason": reason[:REASON_MAX]} if isinstance(reason, str) and reason else {})
 
 
 def _hide(made: asking.Ask) -> None:

@@ -112,13 +112,16 @@ def on_expiry(
 def chain(steps: Sequence[asking.Ask]) -> None:
     """Of a rule's list people are asked once: before the first step that asks the gates, for all that the steps behind it need.
 
-    What is tried where nobody says a word then is also what those name, if they are about the same targets.
+    What is tried where nobody says a word then is also what those name, each on its own targets.
     """
     asks = [one for one in steps if not one.candidate.upstream or one.candidate.limits.selected]
     gated = [one for one in asks if one.candidate.limits.approvals and not one.candidate.dry_run]
-    if len(asks) < 2 or not gated:
+    if not gated:
         return
-    first, *behind = asks
+    first = asks[0]
+    behind = steps[next(number for number, one in enumerate(steps, 1) if one is first) :]
+    if not behind:
+        return
     held = [one.candidate.limits for one in gated if one is not first]
     needed = [approval for limits in held for approval in limits.approvals]
     expires_s = min(
@@ -130,12 +133,12 @@ def chain(steps: Sequence[asking.Ask]) -> None:
     first.extra[candidates.CHAIN] = {
         "steps": [one.candidate.run for one in behind], "approvals": approvals.as_json(needed) if needed else [], "expires_s": expires_s,
     }  # fmt: skip
-    expired = {rung["name"]: rung for rung in first.extra.get(following.EXPIRED, ())}
+    expired = {(rung["name"], first.candidate.targets): rung for rung in first.extra.get(following.EXPIRED, ())}
     for one in behind:
         one.candidate = dataclasses.replace(one.candidate, first=first.candidate.run)
         one.extra[candidates.CHAIN] = {"first": first.candidate.run}
-        if one.candidate.targets == first.candidate.targets:
-            expired = {rung["name"]: rung for rung in one.extra.get(following.EXPIRED, ())} | expired
+        for rung in one.extra.get(following.EXPIRED, ()):
+            expired.setdefault((rung["name"], one.candidate.targets), rung | {"of": one.candidate.run})
     if expired:
         first.extra[following.EXPIRED] = [*expired.values()]
 

@@ -120,7 +120,7 @@ class Upstream:
             candidate=candidate, standing=standing, action_index=action.index,
             kind=kind, subject=subject, parameters=dict(parameters or {}), extra=extra, idempotent=False,
             severity=deciding.severity_rank(fired.word.severity if fired.word else "unknown"), actor=fired.asker, targets=targets,
-            alerts=[], conditions=[],
+            alerts=[], conditions=[], told={"chosen": {"controller": controller, "by": _by(revision, controller)}},
         )  # fmt: skip
 
     def _ansible(
@@ -150,6 +150,10 @@ class Upstream:
             fields = {"target": ", ".join(missing)[:200], "inventory": where, "nearest": ""}
             problems.append(policy.Problem("unknown_target", fields))
         return subject, targets
+
+
+def _by(revision: project.Revision, controller: str) -> str:
+    return "default" if controller == revision.default_controller else "kind"
 
 
 def _hosts(fired: Fired) -> list[str]:

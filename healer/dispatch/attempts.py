@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 
-from healer import errors, model, plugins, secrets
+from healer import catalog, errors, model, plugins, secrets
 from healer.dispatch import output
 from healer.store import asking, candidates, transaction
 
@@ -150,7 +150,8 @@ class Maker:
         except errors.SecretUnavailable as error:
             raise Hindered(error.message) from error
         job = model.Job(
-            token=token, run_id=row["id"], action=row["action"], kind=row["kind"], subject=_subject(transaction.loads(row["subject"])),
+            token=token, run_id=row["id"], action=row["action"], kind=row["kind"],
+            subject=_subject(transaction.loads(row["subject"]), given["parameters"]),
             parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
             deadline_s=deadline_s,
             revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
@@ -184,7 +185,13 @@ def deadline_of(row: Mapping[str, Any]) -> float:
     return float(max((row["deadline_us"] - row["started_us"]) / 1_000_000, DEADLINE_MIN_S))
 
 
-def _subject(value: Any) -> str | tuple[str, ...]:
+def _subject(value: Any, parameters: Mapping[str, Any]) -> str | tuple[str, ...] | Mapping[str, Any]:
+    """What is run, with parameters filled in where it is a mapping. Raises `Hindered` where one has no place there."""
+    if isinstance(value, Mapping):
+        try:
+            return catalog.fill(value, parameters)  # type: ignore[no-any-return]
+        except catalog.Unfillable as error:
+            raise Hindered(str(error)) from error
     return tuple(value) if isinstance(value, list) else str(value)
 
 

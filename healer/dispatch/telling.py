@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from loguru import logger
 
 from healer import model
-from healer.store import asking, following
+from healer.policy import reasons
+from healer.store import asking, following, transaction
 
 
 def begins(row: asking.RunRow, targets: Sequence[str]) -> None:
     """An attempt of a run on these targets is given to its controller."""
     on, action, controller = ", ".join(targets) or "no target", row["action"], row["controller"]
+    chosen = "" if following.is_check(row) else reasons.chosen(transaction.loads(row["explanation"]))
     bound = logger.bind(run=row["id"], rule=row["rule"], action=action, controller=controller, targets=list(targets))
-    bound.info("{} starts: {} of {} on {} by {}", _what(row), action, row["rule"], on, controller)
+    by = f"{controller} ({chosen})" if chosen else controller
+    bound.info("{} starts: {} of {} on {} by {}", _what(row), action, row["rule"], on, by)
 
 
 def ended(row: asking.RunRow, outcome: model.Outcome) -> None:

@@ -13,10 +13,12 @@ from healer.policy import reasons
 
 
 def shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    """`looked_at` is None where the gates are still those of the decision; `waited` is what is over, the oldest first; `approved` who
-    said yes at last, `break_glass` who had it start past its gates, None where nobody did."""
+    """`chosen`: the controller and what chose it (`reasons.CHOSEN`); `asked_for`: why a person had the action done; `looked_at` is
+    None where the gates are still those of the decision; `waited` is what is over, the oldest first; `approved` who said yes at last,
+    `break_glass` who had it start past its gates, None where nobody did."""
     forced, approved = told.get("break_glass"), told.get("approved")
     return {
+        "chosen": told.get("chosen"), "asked_for": told.get("reason"),
         "approved": None if approved is None else {
             "request": approved["request"], "by": approved["by"], "at": model.iso(approved["at_us"]),
         },

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 from healer import model
 from healer.policy.limits import Approval, Threshold
 
+BETWEEN: Final = ", "
+"""Several who asked, where the match had several events."""
 Outcome = Literal["open", "approved", "rejected"]
 SHIPPED: Final = (Approval((Threshold("one approver", ("approver",), 1, 1),), ("requester",)),)
 """Who is asked where a gate asks for a person and nothing says for whom."""
@@ -56,8 +58,10 @@ def may_review(asked: Sequence[Approval], roles: Collection[str]) -> bool:
 
 
 def excluded(asked: Sequence[Approval], identities: Collection[str], requester: str) -> bool:
-    """Whether somebody may not approve since they asked for it. `identities`: all that they may have asked as. `requester`: an actor."""
-    is_theirs = requester in identities or model.person_of(requester) in identities
+    """Whether somebody may not approve since they asked for it. `identities`: all that they may have asked as. `requester`: an actor, or
+    several."""
+    asked_by = requester.split(BETWEEN)
+    is_theirs = any(one in identities or model.person_of(one) in identities for one in asked_by)
     return is_theirs and any("requester" in one.exclude for one in asked or SHIPPED)
 
 

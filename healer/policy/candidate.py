@@ -128,6 +128,8 @@ class View:
     """Which gate had asked them, by its reason: what that said they knew."""
     void: bool = False
     """A person has approved it as it was, and it is something else now."""
+    begun: bool = False
+    """It has acted by that word, failed, and is to be tried again."""
     last_word_us: int | None = None
     """Of a run that waits: the last sign that it is needed (event, repeat, a check that found it failing); None: its first decision."""
     check_untold: bool = False

@@ -12,6 +12,7 @@ from typing import Final
 from healer import model
 from healer.policy import answers, braking, leaving, reasons, states
 from healer.policy.candidate import Candidate, View
+from healer.policy.limits import Approval
 
 THE_DAEMON: Final = "the daemon"
 """Whose places are for all runs."""
@@ -212,16 +213,22 @@ def approval(candidate: Candidate, view: View, now_us: int) -> answers.Answer:
     wanted = candidate.limits.approvals
     saw: answers.Saw = {"wanted": len(wanted), "approved": view.approved}
     if view.void:
-        return saw, [answers.No("approval_void", {})]
+        return saw, [answers.No("not_retried" if view.begun else "approval_void", {})]
     if view.approved:
         return saw, []
     if not wanted:
         return saw, _fresh_sign(candidate, view, now_us, saw)
-    need = min(one.approve for asked in wanted for one in asked.thresholds)
-    who = " or ".join(dict.fromkeys(one.name for asked in wanted for one in asked.thresholds))
+    need = min(one.approve for one in wanted[0].thresholds)
+    who = _names(wanted[0]) + "".join(
+        f" and {min(one.approve for one in more.thresholds)} of {_names(more)}" for more in wanted[1:]
+    )
     expires_us = answers.expires_us(candidate, now_us)
     until = "a person decides" if expires_us is None else answers.when(expires_us - now_us + view.wall_us)
     return saw, [answers.No("needs_approval", {"k": need, "who": who, "until": until}, look_at_us=expires_us)]
+
+
+def _names(asked: Approval) -> str:
+    return " or ".join(dict.fromkeys(one.name for one in asked.thresholds))
 
 
 def _fresh_sign(candidate: Candidate, view: View, now_us: int, saw: answers.Saw) -> list[answers.No]:

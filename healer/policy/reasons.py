@@ -116,6 +116,9 @@ _ALL: Final = (
     ),
     Reason("approval_void", "approval", "void", "What was approved is not what would run any more."),
     Reason(
+        "not_retried", "approval", "failed", "It failed, and what was approved is not what a retry would run any more."
+    ),
+    Reason(
         "no_fresh_sign",
         "approval",
         "awaiting_approval",
@@ -140,6 +143,21 @@ _ALL: Final = (
 )
 
 REASONS: Final[dict[str, Reason]] = {reason.code: reason for reason in _ALL}
+
+
+CHOSEN: Final = {
+    "override": "chosen by {who} in the place of its own", "rule": "as the rule says", "action": "as the action says",
+    "default": "the default one", "kind": "the first that can run it",
+}  # fmt: skip
+"""What chose the controller of a run."""
+
+
+def chosen(told: Mapping[str, Any]) -> str:
+    """What chose its controller, of a run's explanation; '' where that was not written down."""
+    found = told.get("chosen")
+    if not isinstance(found, Mapping) or found.get("by") not in CHOSEN:
+        return ""
+    return CHOSEN[found["by"]].format(who=found.get("who") or "?")
 
 
 class _Shown(dict[str, Any]):

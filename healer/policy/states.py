@@ -15,7 +15,17 @@ _DECIDED: Final[tuple[model.RunState, ...]] = (
 
 RUN: Final[dict[model.RunState, tuple[model.RunState, ...]]] = {
     "planned": _DECIDED,
-    "deferred": ("queued", "withdrawn", "suppressed", "refused", "awaiting_approval", "simulated", "cancelled", "void"),
+    "deferred": (
+        "queued",
+        "withdrawn",
+        "suppressed",
+        "refused",
+        "awaiting_approval",
+        "simulated",
+        "cancelled",
+        "void",
+        "failed",
+    ),
     "awaiting_approval": ("queued", "rejected", "expired", "void", "withdrawn", "cancelled"),
     "queued": (
         "running",
@@ -27,6 +37,7 @@ RUN: Final[dict[model.RunState, tuple[model.RunState, ...]]] = {
         "simulated",
         "awaiting_approval",
         "void",
+        "failed",
     ),
     "running": ("verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown", "queued"),
     "verifying": ("succeeded", "failed", "unknown", "cancelled"),

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
-from healer.catalog import building
+from healer.catalog import building, clusters
 from healer.project import approvers, revision, sources, targets
+from healer.project import clusters as reaching
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
@@ -52,6 +53,9 @@ class Checker:
         if kind in catalog.FOLDERS and subject and subject not in self.tree.files:
             near = errors.nearest(subject, self.tree.names(catalog.FOLDERS[kind]))
             document.error("no-file", f"there is no file {subject}", at, near)
+        if kind == "oc" and (manifest := clusters.manifest(one.value["oc"])) and manifest not in self.tree.files:
+            near = errors.nearest(manifest, self.tree.names(clusters.MANIFESTS))
+            document.error("no-file", f"there is no file {manifest}", at, near)
         if kind == "module" and subject and not all(part.isidentifier() for part in subject.split(".")):
             document.error("module", f"{subject!r} is no name of a module", at, "like ansible.builtin.service")
         name = one.value.get("controller") or self.controllers.default
@@ -300,7 +304,7 @@ class Checker:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)
         found = targets.resolve(spec, hosts, self.hostname, text)
         if not isinstance(found, model.Target):
-            where = spec.inventory or "this machine"
+            where = "a cluster" if reaching.reaches(spec) else spec.inventory or "this machine"
             message = f"no target {text!r} for the controller {spec.name} ({where}): {found.reason}"
             document.error("unknown_target", message, at, found.nearest)
         elif action:

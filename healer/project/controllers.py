@@ -16,6 +16,7 @@ import pydantic
 
 from healer import config, errors, plugins, wording
 from healer.catalog import building
+from healer.project import tree
 
 CONTROLLERS_MAX: Final = 1000
 AAP: Final = "aap"
@@ -154,6 +155,35 @@ def _inventories(listed: config.Map, project: Project) -> dict[str, config.Mark 
             at = value.values_at.get("inventory") or listed.keys_at.get(name)
             found.setdefault(path_of(written) or project.default_inventory, at)
     return found
+
+
+def take_files(document: config.Document | None, found: Controllers, project: Project, files: tree.Tree) -> None:
+    """Read the files of the project that options name; one that is not there is a mistake. A path from the root is not of the project."""
+    listed = (
+        document.value.get("controllers") if document is not None and isinstance(document.value, config.Map) else None
+    )
+    for name, spec in found.by_name.items():
+        written = listed.get(name) if isinstance(listed, config.Map) else None
+        for option in project.plugin(spec.type).files:
+            named = spec.options.get(option)
+            if (
+                document is None
+                or not isinstance(written, config.Map)
+                or not isinstance(named, str)
+                or named.startswith("/")
+            ):
+                continue
+            path, at = path_of(named), written.values_at.get(option)
+            if not path or ".." in path.split("/") or "\0" in path:
+                document.error("path-escapes", f"{option} {named!r} has to be a file of its own in the project", at)
+                continue
+            if path not in files.files:
+                files.keep(path)
+            if path not in files.files:
+                near = errors.nearest(path, files.files)
+                document.error(
+                    "no-file", f"there is no file {path!r}, which {option} of the controller {name!r} names", at, near
+                )
 
 
 class Project:

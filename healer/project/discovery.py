@@ -108,7 +108,7 @@ def _taken(document: config.Document, one: catalog.Written, first: catalog.Writt
 
 def without_metadata(tree: Tree, found: catalog.Catalog, run_by_rules: Collection[str]) -> Iterator[errors.Diagnostic]:
     """A hint for each playbook and script that no action names. `run_by_rules`: playbooks that a `run_playbook` names."""
-    used = {*run_by_rules, *(entry.subject for entry in found.entries.values())}
+    used = {*run_by_rules, *(entry.subject for entry in found.entries.values() if isinstance(entry.subject, str))}
     for kind, folder in catalog.FOLDERS.items():
         for path in tree.names(folder):
             name = path.removeprefix(folder + "/")

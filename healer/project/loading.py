@@ -144,6 +144,7 @@ class _Loading:
         control_by = controllers.with_environment(
             controllers.read(control, project), project, self._environ, self._more
         )
+        controllers.take_files(control, control_by, project, self.tree)
         specs = activations.read(main, self.tree, self._kept_files, self._vault)
         inventories = self._inventories(control, control_by, specs or [])
         self._more += folders.among_read(self.tree, main, read, self._inventory_paths)
@@ -167,8 +168,9 @@ class _Loading:
         of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
         if of_events is not None:
             switched_on.append(of_events[0])
-            all_sources.found[of_events[1].name] = of_events[1]
-            self._more += names.take_ours(of_events[0].name, of_events[0].rulesets[0])
+            all_sources.found |= {one.name: one for one in of_events[1]}
+            for ruleset in of_events[0].rulesets:
+                self._more += names.take_ours(of_events[0].name, ruleset)
         if not written and len(switched_on) == (of_events is not None) and self._is_sound():
             message = "no rulebook and no action: events are taken, and nothing is done about them"
             self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from healer import access, engine, errors, inventory, model, policy
 from healer.catalog import entries
-from healer.project import locating, people, targets
+from healer.project import clusters, locating, people, targets
 from healer.project.controllers import Controller
 from healer.project.git import Git
 from healer.project.settings import Settings
@@ -176,6 +176,8 @@ class Revision:
     def inventory_name(self, controller: str) -> str:
         """What people call the inventory of a controller."""
         spec = self.controllers.get(controller)
+        if spec is not None and clusters.reaches(spec):
+            return f"the cluster of {controller}"
         return "any inventory" if spec is None else spec.inventory or "this machine"
 
     def resolve_target(self, controller: str, text: str) -> model.Target | inventory.Refusal:

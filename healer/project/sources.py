@@ -22,6 +22,7 @@ from healer.project.settings import Server
 
 API: Final = "healer.api"
 EVENTS: Final = "healer.events"
+BY_HAND: Final = "healer.actions"
 SHARED: Final = "healer.source"
 LIFECYCLES: Final = ("ansible.eda.alertmanager", "eda.builtin.alertmanager", "alertmanager")
 KNOWN: Final = "healer.webhook, healer.api, healer.source, check, a file of sources/, or NAMESPACE.COLLECTION.NAME"
@@ -181,8 +182,8 @@ class Sources:
         name, at = types[0], item.keys_at.get(types[0])
         if name == SHARED:
             return self._reference(document, item, shared=shared)
-        if name == EVENTS:
-            document.error("unknown-source", f"{EVENTS} is for the catalog's events: and listed nowhere", at)
+        if name in (EVENTS, BY_HAND):
+            document.error("unknown-source", f"{name} is for the actions of the catalog and listed nowhere", at)
             return None
         located = self._locate(document, name, at)
         if located is None or (rendered := _rendered(document, item, name, variables)) is None:

@@ -1,4 +1,4 @@
-"""What a controller's targets are: the hosts of its inventory, and this machine for the controller `local`.
+"""What a controller's targets are: the hosts of its inventory, this machine for the controller `local`, objects of a cluster.
 
 Callers: `checking` (names and patterns written in rulebooks) and `revision` (names that events bring, `hosts:` of rulesets).
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from healer import errors, inventory, model, policy
-from healer.project import patterns
+from healer.project import clusters, patterns
 from healer.project.controllers import Controller
 
 NEAREST_OF_MAX: Final = 2_000
@@ -24,6 +24,8 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
     `localhost` needs no inventory (Ansible has it implicitly); for `local` this machine's own name means the same, so that
     one lock holds for all its spellings.
     """
+    if clusters.reaches(spec):
+        return clusters.resolve(spec, text)
     found = hosts.resolve(text)
     if isinstance(found, model.Target):
         if found.kind in spec.target_kinds:
@@ -134,6 +136,8 @@ def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.
 
 
 def _listed(spec: Controller, target: model.Target) -> bool:
+    if target.kind == clusters.KIND and clusters.reaches(spec):
+        return any(str(clusters.resolve(spec, text)) == str(target) for text in spec.targets)
     names = (str(target), target.name, target.inventory_name, *(f"group:{group}" for group in target.groups))
     return any(name in spec.targets for name in names)
 

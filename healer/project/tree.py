@@ -29,7 +29,7 @@ FILES: Final = (
     "ansible.cfg", "requirements.yml", "requirements.yaml",
 )  # fmt: skip
 FOLDERS: Final = (
-    "rulebooks", "playbooks", "scripts", "inventory", "templates", "roles", "tasks", "handlers", "vars", "group_vars",
+    "rulebooks", "playbooks", "scripts", "manifests", "inventory", "templates", "roles", "tasks", "handlers", "vars", "group_vars",
     "host_vars", "sources", "controllers", "filters", "files", "collections", "library", "module_utils", "action_plugins",
     "callback_plugins", "connection_plugins", "filter_plugins", "inventory_plugins", "lookup_plugins", "test_plugins",
     "vars_plugins",

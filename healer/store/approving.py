@@ -12,6 +12,7 @@ from healer.policy import approvals
 from healer.store import candidates
 from healer.store.transaction import Transaction, dumps, loads
 
+EVENTS_MAX: Final = 100
 BY_HAND: Final = ("key:", "os:", "slack:")
 """Actors that a person may stand behind."""
 
@@ -46,9 +47,14 @@ def request(
 
 
 def _requester(tx: Transaction, row: candidates.RunRow) -> str:
-    """Who asked for a run: of one that a rule asked for who sent its event, if a person or a program with a key did."""
-    sent = tx.one("event_sent_by", row["seq"]) if row["actor"].startswith("rule:") else None
-    return str(sent[0]) if sent is not None and sent[0].startswith(BY_HAND) else str(row["actor"])
+    """Who asked for a run: of one that a rule asked for all who sent events of its match, if people or programs with keys did."""
+    if not row["actor"].startswith("rule:"):
+        return str(row["actor"])
+    sent = [
+        tx.one("event_sent_by", seq) for seq in (row["seq"], *loads(row["explanation"]).get("events", ())[:EVENTS_MAX])
+    ]
+    found = dict.fromkeys(one[0] for one in sent if one is not None and one[0].startswith(BY_HAND))
+    return approvals.BETWEEN.join(found) or str(row["actor"])
 
 
 def add_step(tx: Transaction, run: str, standing: policy.Standing) -> None:

@@ -47,6 +47,8 @@ class Ask:
     conditions: list[Any]
     events: Sequence[int] = ()
     """The rows of the firing's events that came before this one."""
+    told: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """More of its explanation: `chosen`, which controller and by what; `reason`, a person's for an action by hand."""
 
 
 def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int) -> tuple[str, int]:
@@ -62,6 +64,7 @@ def ask(tx: Transaction, asked: Ask, seq: int, n: int, at_us: int, revision: int
         "gates": [verdict.as_json() for verdict in decision.verdicts],
         "would": decision.would,
         **({"events": [*asked.events]} if asked.events else {}),
+        **asked.told,
     }
     text = dumps(explanation)
     kept = decision.reason in ("duplicate", "attempts")
@@ -132,6 +135,8 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     checks = asks(tx, row, decision, candidate.limits, standing_of)
     transition_audit(tx, row, decision)
     spend(tx, candidate, decision, at_us)
+    if decision.state == "failed":
+        following.not_tried_again(tx, row)
     if decision.state == "queued":
         following.queue_attempt(tx, run, at_us)
         return "queued", 1

@@ -33,6 +33,8 @@ NOT_GIVEN: Final = (PROBLEMS, CHANGED, FORCED, CHAIN)
 """What no controller gets of it."""
 NEEDED: Final = "needs_approval"
 NOT_BEGUN: Final = ("deferred", "awaiting_approval", "queued")
+OTHERWISE: Final = "what would run is not what was asked for any more"
+OFF: Final = "its rule is switched off, or in no rulebook any more"
 LIMITS_KEPT: Final = 256
 
 
@@ -169,9 +171,10 @@ def has_not_begun(tx: Transaction, run: str) -> bool:
 
 def changed(
     tx: Transaction, run: str, digest: str, author: str | None, steps: str, standing_of: StandingOf
-) -> list[str]:
-    """Which runs of a request have not begun, and are not what was asked for any more, or their rule is off: its own, steps behind it."""
-    found = []
+) -> dict[str, str]:
+    """Which runs of a request have not begun, and are not what was asked for any more, or their rule is off: its own, steps behind it.
+    Each with why."""
+    found = {}
     for one, asked, turn in [
         (run, digest, None),
         *((step["run"], step["digest"], step["turn"]) for step in loads(steps)),
@@ -182,5 +185,5 @@ def changed(
         standing = standing_of(row)
         off = not standing.enabled or any(problem.code == "disabled" for problem in standing.problems)
         if off or digest_of(tx, row, standing, author) != asked:
-            found.append(one)
+            found[one] = OFF if off else OTHERWISE
     return found

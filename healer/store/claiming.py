@@ -243,4 +243,6 @@ def _take_out(
     )  # fmt: skip
     asking.asks(tx, row, decision, candidate.limits, standing_of)
     asking.transition_audit(tx, row, decision)
+    if decision.state == "failed":
+        following.not_tried_again(tx, row)
     telemetry.count(f"rechecks_{decision.reason}")

@@ -240,6 +240,12 @@ def end(tx: Transaction, row: candidates.RunRow, state: model.RunState, summary:
         escalate(tx, row, loads(row["extra"]))
 
 
+def not_tried_again(tx: Transaction, row: candidates.RunRow) -> None:
+    """A run has failed since its retry may not be made: its breaker learns of it, and the next rung begins."""
+    breaking.ended(tx, row, "failed")
+    escalate(tx, row, loads(row["extra"]))
+
+
 # --- escalation -------------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +271,9 @@ def _next(
     run = "r-" + model.short_hash(f"{row['id']}\x1f{mark_of_id}")
     if not rung or tx.one("run_state", run) is not None:
         return ""
+    source = rung.get("of", row["id"])  # whose targets these are: another step's of its list
+    if source != row["id"] and tx.all("run_target_states", source) and not tx.all("run_targets_in", source):
+        return ""  # that step was refused all of them
     mark = (
         {candidates.CHANGED: extra[candidates.CHANGED]} if candidates.CHANGED in extra else {}
     )  # it is of the same decision
@@ -277,10 +286,11 @@ def _next(
         tx.now_us, tx.now_us, not_before_us, row["id"], row["rung"] + 1, not_before_us, row["id"],
     )  # fmt: skip
     tx.run("run_alerts_copy", run, row["id"])
-    tx.run("run_targets_copy", run, rung["name"], row["id"])
+    tx.run("run_targets_copy", run, rung["name"], source)
+    targets = [name for name, _ in tx.all("run_targets_in", run)]
     tx.audit(
         "decision", actor="daemon", run=run, rule=row["rule"], action=rung["name"], event=row["seq"], state="deferred", reason="escalation",
-        targets=row["targets"], controller=rung["controller"], after=row["id"], rung=row["rung"] + 1, revision=row["revision"],
+        targets=targets, controller=rung["controller"], after=row["id"], rung=row["rung"] + 1, revision=row["revision"],
     )  # fmt: skip
     telemetry.count("escalations")
     return run

@@ -40,7 +40,8 @@ class Ownership:
             pid, since = holder(self.path.parent)
             raise errors.AlreadyRunning(
                 data_dir=self.path.parent, pid=pid or "?", since=since,
-                try_="to look at it: healer status     to list runs: healer runs     to stand by for it: healer run --standby",
+                try_="to look at it: healer status     to list runs: healer runs     to run an action: healer actions run NAME     "
+                "to stand by for it: healer run --standby",
             ) from error  # fmt: skip
         try:
             _note(fd)

@@ -105,6 +105,7 @@ class Cancel:
             return Asked("cancelled", tokens)
         if state == "running" or (state == "unknown" and self.runs_on):
             tokens, before = self._ask(tx, state)
+            tx.run("run_once_more_at", None, self.run)  # what somebody ended is not done again by itself
             if not before:
                 self._audit(tx, row, state)
             return Asked(state, tokens, before)

@@ -88,8 +88,8 @@ class Review:
         )  # fmt: skip
         reviews = [review_of(person, roles, yes) for person, roles, yes, _, _ in tx.all("reviews", self.approval)]
         outcome, row = approvals.outcome(asked, reviews), candidates.run_row(tx, run)
-        if candidates.changed(tx, run, digest, author, steps, self.standing_of):
-            return self._end(tx, row, "void", voiding.WHY)
+        if gone := candidates.changed(tx, run, digest, author, steps, self.standing_of):
+            return self._end(tx, row, "void", next(iter(gone.values())))
         if outcome == "open":
             return Reviewed(self.approval, run, "open")
         if outcome == "rejected":

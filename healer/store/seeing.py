@@ -35,8 +35,6 @@ def view_of(
     own = list(alerts) if alerts is not None else [(*one, True) for one in tx.all("run_alerts_firing", run)]
     failures = _failures(tx, candidate) if asked.breakers else brakes.Failures()
     approved, void = candidates.approved(tx, candidate, standing) if state in WAITING else ("", False)
-    if void and tx.one("attempts_failed", run)[0]:
-        void = False  # it has acted: to try it again people are asked again
     return policy.View(
         paused=standing.paused or paused(tx, candidate),
         state=state,
@@ -69,6 +67,7 @@ def view_of(
         approved=bool(approved),
         approved_for=approved,
         void=void,
+        begun=bool(void and tx.one("attempts_failed", run)[0]),
         last_word_us=(last_word := _last_word_us(tx, candidate, state)),
         check_untold=last_word is not None and bool(candidate.check) and _is_untold(tx, run, last_word),
     )

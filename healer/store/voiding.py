@@ -16,7 +16,6 @@ from healer.store.transaction import Transaction, dumps
 
 AT_ONCE: Final = 50
 REASON: Final = "approval_void"
-WHY: Final = "what would run is not what was asked for any more"
 
 
 @dataclasses.dataclass(slots=True)
@@ -57,23 +56,23 @@ class Void:
             if not gone:
                 continue
             if candidates.has_not_begun(tx, run):
-                gone = [run]  # the steps behind it follow on its end
-            for one in gone:
+                gone = {run: next(iter(gone.values()))}  # the steps behind it follow on its end
+            for one, why in gone.items():
                 row = candidates.run_row(tx, one)
                 told = {key: row[key] for key in ("rule", "action", "targets")}
                 found.items.append({"approval": approval, "run": one, **told})
                 if self.write:
-                    self._end(tx, row)
+                    self._end(tx, row, why)
         return found
 
-    def _end(self, tx: Transaction, row: candidates.RunRow) -> None:
+    def _end(self, tx: Transaction, row: candidates.RunRow, why: str) -> None:
         run, old = row["id"], row["state"]
         tx.run("attempts_withdraw", tx.now_us, run)
         tx.must(
-            "run_move", "void", REASON, dumps({"summary": WHY}), tx.now_us, tx.now_us, run, old, what=run, old=old, new="void"
+            "run_move", "void", REASON, dumps({"summary": why}), tx.now_us, tx.now_us, run, old, what=run, old=old, new="void"
         )  # fmt: skip
         tx.audit(
             "transition", actor=self.actor, run=run, rule=row["rule"], action=row["action"], old=old, state="void", reason=REASON,
-            detail=WHY,
+            detail=why,
         )  # fmt: skip
         telemetry.count("approvals_void")

@@ -14,8 +14,10 @@ from aiohttp import web
 
 from healer import access, errors
 from healer.web import (
+    actions,
     approvals,
     breakers,
+    controllers,
     hooks,
     ingest,
     locks,
@@ -80,6 +82,7 @@ def table() -> tuple[Route, ...]:
             "what an attempt printed; follows it with ?follow=1",
         ),
         *_wishes(),
+        *_listed(),
         Route("GET", "/alerts", "alerts.read", lookups.alerts, "alerts, the newest opening first"),
         *_kept(),
         Route("GET", "/audit", "audit.read", lookups.audit, "audit records, oldest first"),
@@ -134,6 +137,34 @@ def _sent() -> tuple[Route, ...]:
             hooks.Hooks().answer,
             "a delivery to the webhook source of that path",
             "source",
+        ),
+    )
+
+
+def _listed() -> tuple[Route, ...]:
+    """What the project has: actions, and the controllers that do them."""
+    return (
+        Route("GET", "/actions", "runs.read", actions.index, "the actions of the catalog"),
+        Route(
+            "GET", "/actions/{name}", "runs.read", actions.show, "one action in full, with the gates that hold for it"
+        ),
+        Route(
+            "POST",
+            "/actions/{name}/run",
+            actions.RUN,
+            actions.Run().answer,
+            "start an action by hand, through the same gates",
+            "json",
+            within=True,
+        ),
+        Route("GET", "/controllers", "runs.read", controllers.index, "how targets are reached"),
+        Route("GET", "/controllers/{name}", "runs.read", controllers.show, "one controller with its options"),
+        Route(
+            "POST",
+            "/controllers/{name}/check",
+            "events.write",
+            controllers.check,
+            "ask a controller whether it is usable now",
         ),
     )
 

@@ -53,6 +53,18 @@ class Revision(Protocol):
         """The sources by name."""
         ...
 
+    def hosts(self, controller: str) -> Any:
+        """The inventory of a controller."""
+        ...
+
+    def inventory_name(self, controller: str) -> str:
+        """What people call it."""
+        ...
+
+    def expand_hosts(self, controller: str, hosts: Sequence[str]) -> tuple[Sequence[Any], Sequence[str]]:
+        """The hosts of names and groups, and the names that are neither."""
+        ...
+
     def rulesets(self) -> Iterable[tuple[Any, Any]]:
         """(activation, ruleset of it)"""
         ...
@@ -121,6 +133,30 @@ class Switch(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """What came of asking a controller whether it is usable. `detail`: one line, with what its tools are or what is wrong; `try_`: what to
+    do about that, where it is known beside."""
+
+    ok: bool
+    detail: str
+    at_us: int
+    seconds: float
+    try_: str = ""
+
+
+class Checks(Protocol):
+    """Asking controllers whether they are usable."""
+
+    def last(self, controller: str) -> Check | None:
+        """What came of it last; None where it was not asked since it is as it is."""
+        ...
+
+    async def check(self, controller: str) -> Check:
+        """Ask it now. That takes a while, never long."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Simulation:
     """An event as it would be journaled, and what is to be told of it. `event`: the id of one that is stored; `rule`: only that one
     ('' for all); `why`: conditions, of each rule; `plans`: controllers are asked what they would do."""
@@ -142,7 +178,8 @@ class Services:
     an attempt that runs has printed so far (masked), None when it does not run here; `ready` (whether, why not); `clock` µs;
     `heard(source, events)` is told of what came by a request; `body_max` bytes of `POST /events`;
     `look_again()`: runs that wait may go on; `wall` is the wall clock in µs, which people's times mean;
-    `standing_of`: what holds for a run now; `simulate`: what an event would lead to.
+    `standing_of`: what holds for a run now; `simulate`: what an event would lead to; `limits_of`: the gates' values that hold for an
+    action, each with where it comes from.
     """
 
     store: store.Store
@@ -163,6 +200,8 @@ class Services:
     wall: Callable[[], int]
     standing_of: candidates.StandingOf
     simulate: Callable[[Simulation], Awaitable[Mapping[str, Any]]]
+    checks: Checks
+    limits_of: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
     heard: Callable[[str, int], None] = lambda _source, _events: None
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)

@@ -91,7 +91,7 @@ def _explanation(text: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in told.items()
-        if name not in ("look", "waited", "events", "break_glass", "approved")
+        if name not in ("look", "waited", "events", "break_glass", "approved", "chosen", "reason")
     } | looks.shown(told)
 
 

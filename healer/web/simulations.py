@@ -15,7 +15,7 @@ from aiohttp import web
 
 from healer import access, errors, plugins
 from healer.store import journal, letters, reads
-from healer.web import answers, bodies, hooks, ingest, queries, webhook
+from healer.web import actions, answers, bodies, hooks, ingest, queries, webhook
 from healer.web.services import Revision, Services, Simulation
 
 EVENTS_MAX: Final = 20
@@ -92,6 +92,10 @@ def _events(spec: Any, given: dict[str, Any]) -> Iterable[Mapping[str, Any]]:
         return [ingest.event_of(given, "")]
     if spec.type == webhook.SOURCE:
         return [webhook.event_of(bodies.shaped(given, webhook.Asked))]
+    if spec.type == actions.SOURCE:
+        action = given.get("action")
+        asked = bodies.shaped({key: value for key, value in given.items() if key != "action"}, actions.Asked)
+        return [actions.event_of(action if isinstance(action, str) else "", asked)]
     return [given]
 
 
@@ -102,11 +106,11 @@ def _source(revision: Revision, wanted: str | None) -> str:
         if wanted not in known:
             raise errors.NotFound(errors.nearest(wanted, known) or _among(known), what=f"the source {wanted[:200]!r}")
         return wanted
-    if ingest.SOURCE in known or len(known) == 1:
-        return ingest.SOURCE if ingest.SOURCE in known else known[0]
-    others = [name for name in known if name != webhook.SOURCE]
-    if len(others) == 1:
-        return others[0]
+    if ingest.SOURCE in known:
+        return ingest.SOURCE
+    others = [name for name in known if name not in (webhook.SOURCE, actions.SOURCE)]
+    if len(others) == 1 or (not others and webhook.SOURCE in known):
+        return others[0] if others else webhook.SOURCE
     raise errors.InvalidField(_among(known), field="source", detail="several sources have events, and none is named")
 
 

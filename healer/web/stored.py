@@ -10,7 +10,7 @@ from aiohttp import web
 
 from healer import access, errors, model
 from healer.store import events, journal, letters, reads
-from healer.web import answers, bodies, lookups, queries, shapes, webhook
+from healer.web import actions, answers, bodies, lookups, queries, shapes, webhook
 from healer.web.services import Revision, Services
 
 KINDS: Final[tuple[str, ...]] = get_args(model.JournalKind)
@@ -134,7 +134,7 @@ def _rulesets(revision: Revision) -> set[str]:
 
 
 def _may_choose(row: journal.Row, caller: access.Principal) -> None:
-    """An event of `POST /webhook` that names another controller than its mapping wants that permission again."""
-    if row.source != webhook.SOURCE or b'"controller_override"' not in (row.body or b""):
+    """An order that names another controller than its mapping wants that permission again."""
+    if row.source not in (webhook.SOURCE, actions.SOURCE) or b'"controller_override"' not in (row.body or b""):
         return
     access.demand(caller, "controllers.override")

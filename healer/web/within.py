@@ -84,14 +84,15 @@ def of_silence(revision: Revision, matchers: Sequence[labels.Matcher]) -> access
     )
 
 
-def of_event(revision: Revision, source: str, action: str, controller: str, target: str | None) -> access.About:
-    """What an event of `POST /webhook` is about. A target that means nothing there may mean anything."""
+def of_event(
+    revision: Revision, source: str, action: str, controller: str, targets: Iterable[str]
+) -> access.About:  # fmt: skip
+    """What an order (`orders`) is about. A target that means nothing there may mean anything."""
     subscribers = _rulesets(revision.sources[source].subscribers)
-    if target is None:
-        return access.About(subscribers, (), _actions(action))
-    found = revision.resolve_target(controller, target)
-    targets = _targets({str(found): found.groups}) if isinstance(found, model.Target) else None
-    return access.About(subscribers, targets, _actions(action))
+    resolved = [revision.resolve_target(controller, one) for one in targets]
+    found = {str(one): one.groups for one in resolved if isinstance(one, model.Target)}
+    known = all(isinstance(one, model.Target) for one in resolved)
+    return access.About(subscribers, _targets(found) if known else None, _actions(action))
 
 
 def of_action(action: str) -> access.About:

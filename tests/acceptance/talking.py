@@ -59,7 +59,9 @@ class Talks(foreseen.Model):
             assert time.monotonic() < end, shown
         return list(shown["decisions"])
 
-    def made(self, decisions: list[dict[str, Any]], action: str, host: str, *, asker: str = "cy", alert: str = "") -> Run:
+    def made(
+        self, decisions: list[dict[str, Any]], action: str, host: str, *, asker: str = "cy", alert: str = ""
+    ) -> Run:
         """The new run of an event."""
         (decision,) = decisions
         assert decision["run"] not in self.runs

@@ -1,4 +1,4 @@
-"""What tests of `aap` share: the fake of its API, a controller that asks it, and waiting that takes no time. pytest loads it."""
+"""What tests of `aap`, `ssh` and `oc` share: fakes of APIs, a real sshd, controllers that ask them. pytest loads it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ import pytest
 from healer import model, plugins
 from healer.controllers import _aap_api, aap
 
-_spec = importlib.util.spec_from_file_location("fake_aap", pathlib.Path(__file__).with_name("fake_aap.py"))
-assert _spec is not None
-assert _spec.loader is not None
-fake_aap = sys.modules["fake_aap"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_aap)
+
+def _beside(name: str) -> Any:
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    made = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+fake_aap = _beside("fake_aap")
+ssh_site = _beside("ssh_site")
+fake_kube, kube_site = _beside("fake_kube"), _beside("kube_site")
 
 SECRETS = {"env:AAP_TOKEN": fake_aap.TOKEN, "env:AAP_PASSWORD": fake_aap.PASSWORD}
 TOKEN_OF_JOB = "r-0123456789abcdefghjkmnpqrs-1"
@@ -87,4 +96,28 @@ async def aap_site(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
 
         monkeypatch.setattr(_aap_api, "pause", pause)
         fake.template("Restart", "limit", "variables", "labels")
+        yield site
+
+
+@pytest.fixture
+async def ssh_one(tmp_path: pathlib.Path) -> AsyncIterator[Any]:
+    """A served sshd, and a controller that reaches it; nothing may be left running or lying there."""
+    site = ssh_site.Site(tmp_path)
+    try:
+        yield site
+    finally:
+        await site.close()
+        assert not site.marked()
+
+
+@pytest.fixture
+async def cluster(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """A served fake with one deployment, a node, and a controller that reaches it (`kube_site.Site`)."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # where kubectl keeps what it learned of a cluster
+    fake = fake_kube.Fake()
+    async with fake.serving(tmp_path):
+        site = kube_site.Site(fake, tmp_path, fake_kube.TOKEN)
+        site.deployment()
+        fake.put("Node", "n1")
+        fake.put("Namespace", "shop")
         yield site

@@ -289,11 +289,15 @@ def pauses_hold(seen: simulating.Seen) -> Iterator[str]:
 
 def changed_is_asked(seen: simulating.Seen) -> Iterator[str]:
     """What a pause held until its rule was changed was decided by the rule of then: it takes effect only if a person says so."""
+    firsts = first_of(seen)
     for one in seen.world.effects.values():
         mark = orjson.loads(one.run["extra"]).get("rule_changed") if one.run else None
         if mark is None or (one.row is not None and one.row["purpose"] == "verify"):
             continue
-        if not seen.rows("SELECT 1 FROM approval WHERE run = ? AND state = 'approved'", one.job.run_id):
+        run = one.job.run_id
+        if not seen.rows(
+            "SELECT 1 FROM approval WHERE run IN (?, ?) AND state = 'approved'", run, firsts.get(run, run)
+        ):
             yield f"{one.token} began though {mark['scope']} was changed, and nobody has approved it"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from healer import access, errors, policy
 from healer.policy import limits
-from healer.store import deciding, journal, pausing, reviewing
+from healer.store import deciding, pausing, reviewing
 
 S = 1_000_000
 TWO = limits.Approval((limits.Threshold("two of ops", ("ops",), 2, 1),), ("requester",))
@@ -99,27 +99,6 @@ def test_the_first_of_two_words_finds_what_is_something_else(kit: Any, said: rev
     kit.standing = dataclasses.replace(kit.standing, bound="other")
     assert says(kit, approval, "key:ana", said).state == "void"
     assert run_state(kit) == ("void", "approval_void")
-
-
-@pytest.mark.parametrize(
-    ("sent", "may"), [("key:x = ana", False), ("key:y = bo", True), ("source:am", True), ("os:root = ana", False)]
-)
-@pytest.mark.parametrize("through", [False, True])
-def test_who_sent_the_event_asked_for_what_a_rule_makes_of_it(kit: Any, sent: str, may: bool, through: bool) -> None:
-    """Also where the rule heard an event that another rule made of it."""
-    kit.use("f" * 64)
-    (row,) = kit.append(journal.Row("event", "s", b"{}", actor=sent))
-    if through:
-        (row,) = kit.append(journal.Row("event", "s", b"{}", actor="rule:a/b/x", cause=row.seq, ordinal=0))
-    outcome = deciding.Outcome(row.seq, kit.now_us, results=[kit.asked("k", limits=ASKING)])
-    kit.do(deciding.Decide(kit.position, row.seq, kit.now_us, kit.revision, [outcome], lambda _: kit.standing))
-    ((approval,),) = kit.rows("SELECT id FROM approval")
-    ana = access.Principal("key:other", name="ana")
-    if may:
-        assert says(kit, approval, ana).state == "open"
-    else:
-        with pytest.raises(reviewing.MayNotApprove, match="you asked for it"):
-            says(kit, approval, ana)
 
 
 def test_an_approval_is_for_one_decision(kit: Any) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from healer import access, policy
+from healer import access, model, policy
 from healer.decide import afterwards
 from healer.policy import limits
-from healer.store import asking, candidates, claiming, notes, people, reviewing, voiding
+from healer.store import asking, candidates, claiming, deciding, notes, people, reviewing, voiding
 
 S = 1_000_000
 OPS = limits.Approval((limits.Threshold("ops", ("ops",), 1, 1),), ("requester",))
@@ -281,3 +281,52 @@ def test_while_only_observed_its_steps_wait_as_the_first_does(other: Any) -> Non
     other.standing = active
     assert says(other, "ana", "ops") == "approved"
     assert [goes(other), goes(other)] == ["step 0", "step 1"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_is_tried_where_nobody_says_a_word_is_for_the_targets_of_its_step(other: Any, refused: bool) -> None:
+    rung = {"name": "page", "kind": "script", "subject": "scripts/page.sh", "controller": "here", "parameters": {}, "idempotent": False,
+            "timeout_ms": 10_000, "after_ms": 0, "extra": {}}  # fmt: skip
+    asked = steps(other, PLAIN, asked_by(OPS), alerts=[("am", "k", 1, True)], lifecycle=True)
+    asked[0].extra["expired"] = [rung | {"of": asked[1].candidate.run}]
+    problems = (
+        policy.Problem("unknown_target", {"target": "db1", "inventory": "i", "nearest": ""}, target="host:db1"),
+    )
+    asked[1] = dataclasses.replace(
+        asked[1],
+        candidate=dataclasses.replace(asked[1].candidate, targets=("host:db1",), problems=problems if refused else ()),
+        targets=[model.Target("host", "db1", "db1")],
+    )
+    opens = deciding.AlertWord("am", "k", 1, True, True, 10**12, "Disk", "web1", "critical", "full")
+    other.decide(*asked, alerts=[opens])
+    other.now_us += 1801 * S
+    other.decide(look=True)
+    if refused:
+        assert other.rows("SELECT id FROM run WHERE action = 'page'") == []
+        return
+    ((page,),) = other.rows("SELECT id FROM run WHERE action = 'page'")
+    assert other.rows("SELECT target FROM run_target WHERE run = ?", page) == [("host:db1",)]
+    assert next(one for one in other.audit() if one.get("run") == page)["targets"] == ["host:db1"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_actions_of_ansible_rulebook_are_part_of_what_is_approved_behind_it_and_go_before_it(
+    other: Any, number: int
+) -> None:
+    asked = steps(other, asked_by(OPS), asked_by(OPS))
+    for one in asked:
+        one.extra.clear()
+        one.candidate = dataclasses.replace(one.candidate, first="")
+    own = asked[number]
+    own.candidate = dataclasses.replace(own.candidate, upstream=True, limits=PLAIN)
+    afterwards.chain(asked)
+    other.decide(*asked)
+    if number == 1:
+        ((text,),) = other.rows("SELECT steps FROM approval")
+        assert [one["action"] for one in json.loads(text)] == ["step 1"]
+        assert says(other, "ana", "ops") == "approved"
+        assert [goes(other), goes(other)] == ["step 0", "step 1"]
+    else:
+        assert states(other, asked) == [("queued", ""), ("deferred", "chain")]
+        assert goes(other) == "step 0"
+        assert states(other, asked)[1] == ("awaiting_approval", "needs_approval")

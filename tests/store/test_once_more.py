@@ -110,3 +110,12 @@ def test_retries_of_what_failed_do_not_count(kit: Any) -> None:
     run = lost(kit)
     look(kit, 11)
     assert kit.states(run) == ("queued", ["failed"] * 4 + ["queued"])
+
+
+def test_what_a_person_has_ended_meanwhile_is_not_done_again(kit: Any) -> None:
+    """Its controller knew that it went on; it is for the person to say what became of it."""
+    kit.decide(idempotent(kit))
+    run = lost(kit)
+    assert kit.do(people.Cancel(run, actor="key:ana", reason="no", runs_on=True)).state == "unknown"
+    look(kit, 600)
+    assert kit.states(run) == ("unknown", ["unknown"])

@@ -9,7 +9,7 @@ import pytest
 
 from healer import access, policy
 from healer.policy import limits
-from healer.store import reviewing, voiding
+from healer.store import pausing, reviewing, voiding
 
 ONE = limits.Approval((limits.Threshold("on call", ("approver",), 1, 1),))
 ASKING = policy.Limits(timeout_s=10, approvals=(ONE,), approval_expires_s=1800)
@@ -69,11 +69,16 @@ def test_a_rule_that_is_off_asks_nobody_any_more(kit: Any, how: str) -> None:
     )
     assert all_of(kit, lambda _: today, write=True) == [run]
     assert kit.state_of(run) == ("void", "approval_void")
+    assert kit.summary(run) == "its rule is switched off, or in no rulebook any more"
 
 
-def test_what_has_acted_and_failed_is_not_void_but_asks_anew(kit: Any) -> None:
-    """Its failure stands: only its retry is something else now."""
-    run = kit.queue("a", limits=ASKING, extra={"retries": {"times": 2, "delay_ms": 0}})
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_has_acted_and_failed_is_not_void_and_not_tried_again(kit: Any, paused: bool) -> None:
+    """Its failure stands, also for its breaker and its escalation: only the retry would be something else."""
+    rung = {"name": "page", "kind": "script", "subject": "scripts/page.sh", "controller": "here", "parameters": {}, "idempotent": False,
+            "timeout_ms": 10_000, "after_ms": 0, "extra": {}}  # fmt: skip
+    held = dataclasses.replace(ASKING, breakers=(limits.Breaker(1, 600, 600),))
+    run = kit.queue("a", limits=held, extra={"retries": {"times": 2, "delay_ms": 0}, "escalate": [rung]})
     ((approval,),) = kit.rows("SELECT id FROM approval")
     who = access.Principal("key:ana")
     kit.do(
@@ -82,9 +87,17 @@ def test_what_has_acted_and_failed_is_not_void_but_asks_anew(kit: Any) -> None:
         )
     )
     kit.finish(kit.only(), "failed")
+    if paused:
+        kit.do(pausing.Pause("all", "os:bo", "a look", None, None))
+        assert kit.claim().claimed == []
     kit.standing = dataclasses.replace(kit.standing, bound="other")
-    unit = voiding.Void(lambda _: kit.standing, "", write=True, given=True)
-    assert kit.do(unit).items == []
+    assert kit.do(voiding.Void(lambda _: kit.standing, "", write=True, given=True)).items == []
+    if paused:
+        kit.do(pausing.Resume("all", "os:bo"))
+        kit.decide(look=True)
     assert kit.claim().claimed == []
-    assert kit.state_of(run) == ("awaiting_approval", "needs_approval")
-    assert kit.rows("SELECT count(*) FROM approval WHERE state = 'open'") == [(1,)]
+    assert kit.state_of(run) == ("failed", "not_retried")
+    assert kit.rows("SELECT count(*) FROM approval WHERE state = 'open'") == [(0,)]
+    assert kit.record("breaker_opened")["run"] == run
+    assert kit.rows("SELECT action, state FROM run WHERE after = ?", run) == [("page", "deferred")]
+    assert kit.verify().ok

@@ -174,7 +174,6 @@ def test_events_map_to_actions() -> None:
         ("a: {command: [x], parameters: {p: {type: integer, default: x}}}", "schema", "default"),
         *((f"a: {{command: [x], {key}: {{}}}}", "not-yet", key) for key in ("storm", "policy")),
         ("a: {job_template: x}", "not-yet", "job_template"),
-        ("a: {oc: {verb: get}}", "not-yet", "oc"),
     ],
 )
 def test_mistakes(text: str, code: str, part: str) -> None:

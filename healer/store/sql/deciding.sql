@@ -193,7 +193,7 @@ INSERT INTO attempt (run, number, token, state, targets, controller, severity, n
 SELECT ?, ?, ?, 'queued', ?, controller, severity, ?, '', lane, turn FROM run WHERE id = ?;
 
 -- name: running_by_controller
-SELECT controller, count(*) FROM attempt WHERE state = 'running' GROUP BY controller;
+SELECT controller, count(*) AS n FROM attempt WHERE state = 'running' GROUP BY controller;
 
 -- name: run_refresh
 -- A repeat decides again: the row takes what the rules say today.

@@ -269,3 +269,18 @@ def test_no_rule_listens_to_name_one(ask, daemon):
 def test_no_rule_listens(ask, daemon):
     daemon["GET /api/v1/explain/e-1"] = {"event": {"id": "e-1"}, "rules": []}
     assert "no rule listens" in ask("explain", "e-1").stdout
+
+
+def test_what_chose_the_controller_and_why_a_person_wants_it(ask, daemon):
+    chosen = {"controller": "site\x1b[2J", "by": "override", "who": "key:laptop = ana"}
+    rule = {
+        "rule": "healer/actions/clean",
+        "fired": True,
+        "run": "r-1",
+        "chosen": chosen,
+        "asked_for": "it is full\x1b[2J",
+    }
+    daemon["GET /api/v1/explain/e-1"] = {"event": {}, "rules": [rule]}
+    shown = ask("explain", "e-1").stdout.splitlines()
+    assert "  by     site (chosen by key:laptop = ana in the place of its own)" in shown
+    assert "  asked for: it is full" in shown

@@ -37,7 +37,11 @@ def test_reload_shows_what_changed(ask, daemon):
 
 
 def test_settings_are_shown_with_what_they_were_and_are(ask, daemon):
-    told = {"activations.obs.mode": {"before": "observe", "after": "active"}, "storm": {"before": None, "after": "x"}, "more": 3}
+    told = {
+        "activations.obs.mode": {"before": "observe", "after": "active"},
+        "storm": {"before": None, "after": "x"},
+        "more": 3,
+    }
     daemon["POST /api/v1/reload"] = {"short": "3f2a9c1", "changed": {"settings": told}}
     assert ask("reload").stdout.splitlines()[1:] == [
         "  activations.obs.mode: observe → active", "  storm: nothing → x", "  and 3 more settings",

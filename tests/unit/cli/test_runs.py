@@ -306,3 +306,11 @@ def test_an_attempt_that_is_to_end_says_who_wants_it(ask, daemon, reason, says):
     lines = ask("runs", "show", "r-7f3").stdout.splitlines()
     assert f"  attempt 1   running: its end was asked for by key:ana{says}" in lines
     assert "  attempt 2   running" in lines
+
+
+def test_what_chose_its_controller_and_why_a_person_wants_it(ask, daemon):
+    told = {"chosen": {"controller": "local", "by": "rule"}, "asked_for": "it is full"}
+    daemon["GET /api/v1/runs/r-7"] = RUN | {"explanation": told}
+    shown = ask("runs", "show", "r-7").stdout.splitlines()
+    assert "  controller  local (as the rule says)" in shown
+    assert "  reason      it is full" in shown

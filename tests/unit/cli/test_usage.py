@@ -52,6 +52,8 @@ FULL = {
     ("keys", "list"): [], ("keys", "revoke"): ["x"], ("send",): ["file"], ("pause",): [], ("resume",): [], ("policy", "show"): ["."],
     ("silence", "add"): ["a=b", "--for", "2h", "--comment", "x"], ("silence", "list"): [], ("silence", "end"): ["s-1"],
     ("approvals", "list"): [], ("approvals", "show"): ["a-1"], ("approvals", "approve"): ["a-1"], ("approvals", "reject"): ["a-1"],
+    ("actions", "list"): [], ("actions", "show"): ["clean"], ("actions", "run"): ["clean"], ("controllers", "list"): [],
+    ("controllers", "show"): ["here"], ("controllers", "check"): ["here"],
     ("breakers", "list"): [], ("breakers", "close"): ["clean", "--controller", "here", "--reason", "x"],
 }  # fmt: skip
 """Every command with all the arguments that it takes."""
@@ -62,7 +64,7 @@ TAKES_MANY = (
     ("approvals", "approve"),
     ("approvals", "reject"),
 )
-MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",))
+MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",), ("controllers", "check"))
 """Of those with arguments."""
 
 

@@ -177,6 +177,7 @@ def test_the_advice_names_the_daemon_that_was_asked_for(tmp_path: pathlib.Path) 
     which = f"--project /ops --data-dir {tmp_path}"
     assert caught.value.try_ == (
         f"to look at it: healer status {which}     to list runs: healer runs {which}     "
+        f"to run an action: healer actions run NAME {which}     "
         f"to stand by for it: healer run {which} --port 8081 --standby"
     )
     owned.release()

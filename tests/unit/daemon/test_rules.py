@@ -58,6 +58,7 @@ def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pa
     assert made["here"].context.name == "here"
     options: Any = made["site"].options
     assert (options.forks, made["site"].context.project_dir) == (7, tmp_path)
+    assert (made["here"].context.subjects, made["site"].context.subjects) == ((("logger",),), ())
 
 
 def test_sources_as_the_supervisor_takes_them(revision: project.Revision) -> None:

@@ -30,7 +30,7 @@ async def test_a_stop_that_cannot_be_written_down_closes_all_the_same(error: Exc
         store=types.SimpleNamespace(patient=True, close=doing("store"), submit=doing("note")), intake=types.SimpleNamespace(stopped=False),
         _listening=types.SimpleNamespace(stop_accepting=doing("accepting"), stop=doing("listening")), failed=False, _tasks=[],
         supervisor=types.SimpleNamespace(stop=doing("sources")), dispatcher=types.SimpleNamespace(stop=doing("dispatch", {})),
-        planner=types.SimpleNamespace(stop=doing("plans")),
+        planner=types.SimpleNamespace(stop=doing("plans")), checks=types.SimpleNamespace(stop=doing("checks")),
         revision=types.SimpleNamespace(settings=types.SimpleNamespace(drain=1)),
         decider=types.SimpleNamespace(stop=doing("decide"), drain_snapshot=doing("snapshot", raises=error), position=7),
         _control=types.SimpleNamespace(close=lambda: done.append("control")),
@@ -39,7 +39,18 @@ async def test_a_stop_that_cannot_be_written_down_closes_all_the_same(error: Exc
     number = loguru.logger.add(told.append, format="{level} {message}", level="WARNING")
     await running.Daemon._stop(made)  # type: ignore[arg-type]
     loguru.logger.remove(number)
-    assert done == ["accepting", "sources", "dispatch", "plans", "decide", "snapshot", "listening", "control", "store"]
+    assert done == [
+        "accepting",
+        "sources",
+        "dispatch",
+        "plans",
+        "checks",
+        "decide",
+        "snapshot",
+        "listening",
+        "control",
+        "store",
+    ]
     assert told == [
         f"WARNING the stop could not be written down, the next start goes on from the last commit: {error}\n"
     ]

@@ -281,7 +281,7 @@ def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
     ("hosts.yml", "script", False), ("scripts/a.sh", "script", True), ("scripts/lib/common.sh", "script", True), ("scripts/b.sh", "script", True),
     ("scripts/c.meta.yml", "script", False), ("scripts/a.sh", "play", True), ("files/motd", "script", False), ("playbooks/tasks/more.yml", "play", True), ("playbooks/tasks/more.yml", "script", False),
     ("roles/r/tasks/main.yml", "play", True), ("vars/all.yml", "play", True), ("library/m.py", "play", True),
-    ("files/motd", "play", True), ("ansible.cfg", "play", True), ("rulebooks/act.yml", "play", False),
+    ("files/motd", "play", True), ("manifests/x.yaml", "play", True), ("manifests/x.yaml", "script", False), ("ansible.cfg", "play", True), ("rulebooks/act.yml", "play", False),
 ])  # fmt: skip
 def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
     revision: project.Revision, tmp_path: pathlib.Path, path: str, action: str, counts: bool

@@ -134,7 +134,7 @@ def test_a_snapshot_gives_it_back_with_the_cycle_of_then(make: Any) -> None:
     kit.store.writer.now(journal.Append([row]))
     kit.evaluator.evaluate(row)
     taken = asyncio.run(recovery.take(kit.evaluator, row.seq))
-    fresh = kit.evaluator.alone(["act/one", "act/two"])
+    fresh = kit.evaluator.alone([*kit.evaluator.running])
     asyncio.run(recovery.restore(kit.store, fresh, taken.data))
     assert asyncio.run(recovery.take(fresh, row.seq)) == taken
     (entry,) = fresh.running["act/one"].session.memory.events.values()

@@ -12,7 +12,8 @@ from healer import model
 from healer.dispatch import telling
 from healer.store import following
 
-ROW = {"id": "r-1", "rule": "web/web/down", "action": "restart_nginx", "controller": "ssh"}
+CHOSEN = '{"chosen": {"controller": "ssh", "by": "override", "who": "key:laptop = ana"}}'
+ROW = {"id": "r-1", "rule": "web/web/down", "action": "restart_nginx", "controller": "ssh", "explanation": "{}"}
 CHECK = {**ROW, "action": "look", "purpose": following.VERIFY}
 
 
@@ -40,6 +41,14 @@ def test_what_begins(said: list[Any]) -> None:
     assert said[0][2] == {
         "run": "r-1", "rule": "web/web/down", "action": "restart_nginx", "controller": "ssh", "targets": ["host:web1", "host:web2"],
     }  # fmt: skip
+
+
+def test_what_chose_its_controller_is_said_of_the_run_and_not_of_its_check(said: list[Any]) -> None:
+    telling.begins(ROW | {"explanation": CHOSEN}, [])
+    telling.begins(CHECK | {"explanation": CHOSEN}, [])
+    assert [one[1].partition(" on ")[2] for one in said] == [
+        "no target by ssh (chosen by key:laptop = ana in the place of its own)", "no target by ssh",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("row", "state", "level", "line"), [

@@ -275,10 +275,11 @@ CASES: list[Case] = [
     ),
     ("approval", {}, {"approved": True}, {"approvals": (TWO,)}, {"wanted": 1, "approved": True}, []),
     ("approval", {}, {"void": True}, {}, {"wanted": 0, "approved": False}, [No("approval_void", {})]),
+    ("approval", {}, {"void": True, "begun": True}, {}, {"wanted": 0, "approved": False}, [No("not_retried", {})]),
     (
         "approval", {}, {"wall_us": NOW + 60 * S}, {"approvals": (TWO, ONE)}, {"wanted": 2, "approved": False},
         [
-            No("needs_approval", {"k": 1, "who": "two of ops or a lead or three", "until": "2026-01-01T00:31:00Z"}, NOW + 1800 * S),
+            No("needs_approval", {"k": 1, "who": "two of ops or a lead and 1 of a lead or three", "until": "2026-01-01T00:31:00Z"}, NOW + 1800 * S),
         ],
     ),
     (

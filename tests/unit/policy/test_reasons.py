@@ -83,7 +83,8 @@ def said() -> dict[str, answers.No]:
     found |= {no.code: no for no in gates.lock(laned, policy.View(lane_held_by="r-0"), NOW)[1]}
     asked = dataclasses.replace(candidate(depth=0), limits=policy.Limits(approvals=BRAKED.approvals))
     found |= {no.code: no for no in gates.approval(candidate(), policy.View(last_word_us=0), NOW)[1]}
-    found |= {no.code: no for no in gates.approval(candidate(), policy.View(void=True), NOW)[1]}
+    for begun in (False, True):
+        found |= {no.code: no for no in gates.approval(candidate(), policy.View(void=True, begun=begun), NOW)[1]}
     full = policy.decide(asked, policy.View(before_people=1, approvals_max=1), NOW)  # whichever gate asks for a person
     found[full.reason] = answers.No(full.reason, full.fields)
     return found
@@ -174,3 +175,11 @@ def test_what_was_only_simulated_is_not_called_healed() -> None:
     assert reasons.sentence(no.code, no.fields) == "Already simulated by r-1 in this firing."
     (no,) = GATES["once"](candidate(), policy.View(state="running"), NOW)[1]
     assert reasons.sentence(no.code, no.fields) == "Already being healed by r-1 in this firing (running)."
+
+
+def test_what_chose_a_controller_is_said_in_words() -> None:
+    said = {
+        by: reasons.chosen({"chosen": {"controller": "x", "by": by, "who": "os:ana = ana"}}) for by in reasons.CHOSEN
+    }
+    assert said == reasons.CHOSEN | {"override": "chosen by os:ana = ana in the place of its own"}
+    assert [reasons.chosen(told) for told in ({}, {"chosen": None}, {"chosen": {"by": "chance"}})] == ["", "", ""]

@@ -66,6 +66,7 @@ def test_sources_have_one_name_each_and_know_who_listens(write: Any) -> None:
         "other/a/mine": ("check", "pull", (("other", "a"),)),
         "other/a/healer.webhook": ("healer.webhook", "push", (("other", "a"),)),
         "healer.events": ("healer.events", "push", (("healer", "events"),)),
+        "healer.actions": ("healer.actions", "push", (("healer", "actions"),)),
     }
     assert found["team/web/web/range"].filters == (("json_filter", {}),)
     assert (found["am"].shared, found["am"].resolves, found["am"].options.path) == (True, True, "am")
@@ -84,7 +85,7 @@ def test_a_source_of_the_project_changes_with_its_file(write: Any) -> None:
 
 def test_events_of_the_catalog_become_rules(write: Any) -> None:
     revision = load(write)
-    (ruleset,) = revision.activations[-1].rulesets
+    ruleset, _ = revision.activations[-1].rulesets
     (rule,) = (one for one in ruleset.rules if one.name == "service_down")
     assert (revision.activations[-1].name, ruleset.name) == ("healer", "events")
     session = engine.Session(ruleset)
@@ -97,6 +98,36 @@ def test_events_of_the_catalog_become_rules(write: Any) -> None:
     }  # fmt: skip
     bare = templates.render(rule.actions[0].args, {"event": {"event_type": "service_down"}})
     assert (bare["target"], bare["parameters"], bare["dry_run"]) == ("", {}, False)
+
+
+def test_each_action_of_the_catalog_is_a_rule_also_without_events(write: Any) -> None:
+    revision = load(write)
+    _, ruleset = revision.activations[-1].rulesets
+    assert ruleset.name == "actions"
+    assert {rule.name: str(rule.place) for rule in ruleset.rules} == {
+        name: str(entry.place) for name, entry in revision.catalog.entries.items()
+    }
+    assert "clean" not in revision.catalog.by_event.values()
+    session = engine.Session(ruleset)
+    event = {"action": "clean", "target": ["web01", "web02"], "parameters": {"days": 3}, "controller_override": "here"}
+    (match,) = session.post(dict(event), 0)
+    assert match.rule.name == "clean"
+    assert templates.render(match.rule.actions[0].args, {"event": event}) == {
+        "name": "clean", "target": ["web01", "web02"], "parameters": {"days": 3}, "controller": "here", "dry_run": False,
+    }  # fmt: skip
+    assert session.post({"action": "nothing"}, 0) == session.post({"event_type": "clean"}, 0) == []
+
+
+def test_actions_without_events_leave_out_the_ruleset_of_these(write: Any) -> None:
+    revision = load(
+        write,
+        **{
+            "actions.yaml": "actions:\n  restart: {script: look.sh, controller: here, parameters: {service: {}}, impact: low}\n",
+            "scripts/look.sh": "#!/bin/sh\n",
+        },
+    )
+    rulesets = revision.activations[-1].rulesets
+    assert [(one.name, "healer.events" in revision.sources) for one in rulesets] == [("actions", False)]
 
 
 def test_targets(write: Any) -> None:

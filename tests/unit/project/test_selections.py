@@ -42,7 +42,7 @@ def test_what_is_there_is_not_told(write: Write, select: str) -> None:
     ("{actions: [restrt]}", "the policy p selects the action 'restrt', and there is none: it holds nothing", "did you mean 'restart'?"),
     ("{rulesets: [team/web]}", "the policy p selects the ruleset 'team/web', and there is none: it holds nothing", "did you mean 'team/web/web'?"),
     ("{rules: [web/web/down]}", "the policy p selects the rule 'web/web/down', and there is none: it holds nothing", "did you mean 'team/web/web/down'?"),
-    ("{sources: [zabbix]}", "the policy p selects the source 'zabbix', and there is none: it holds nothing", "there are: am, healer.api, "),
+    ("{sources: [zabbix]}", "the policy p selects the source 'zabbix', and there is none: it holds nothing", "there are: am, healer.actions, healer.api, "),
     ("{targets: ['group:db']}", "the policy p selects the target 'group:db', and there is none: it holds nothing", "did you mean 'group:web'?"),
     ("{tags: [linux]}", "the policy p selects the tag 'linux', and there is none: it holds nothing", "there is no tag at all"),
 ])  # fmt: skip

@@ -15,13 +15,14 @@ import aiohttp
 import orjson
 import pytest
 
-from healer import access, catalog, errors, intake, inventory, model, plugins, policy, secrets, store
+from healer import access, catalog, errors, intake, inventory, model, plugins, policy, project, secrets, store
 from healer import explain as explains
 from healer.daemon import standing, switching
 from healer.dispatch import attempts, wishes
+from healer.project import controllers
 from healer.store import keys as stored
 from healer.web import auth, routes, serving
-from healer.web.services import Services
+from healer.web.services import Check, Services
 
 NOW_US = 1_790_000_000_000_000
 AM_TOKEN = "a-token-of-alertmanager"
@@ -54,6 +55,21 @@ class Dispatcher:
         return {*tokens} & self.withheld
 
 
+class Checks:
+    """Controllers that answer what a test wants."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, Check] = {}
+        self.asked: list[str] = []
+
+    def last(self, controller: str) -> Check | None:
+        return self.said.get(controller) if controller in self.asked else None
+
+    async def check(self, controller: str) -> Check:
+        self.asked.append(controller)
+        return self.said.setdefault(controller, Check(True, "Python 3.11", NOW_US, 0.5))
+
+
 @dataclasses.dataclass
 class Room:
     """The room and how to talk to it."""
@@ -72,6 +88,7 @@ class Room:
     decided_to: int | None = 0
     reload_error: errors.HealerError | None = None
     dispatcher: Any = dataclasses.field(default_factory=Dispatcher)
+    checks: Checks = dataclasses.field(default_factory=Checks)
     looked: int = 0
     simulated: list[Any] = dataclasses.field(default_factory=list)
     rules: list[Any] = dataclasses.field(default_factory=list)
@@ -107,7 +124,7 @@ def source(kind: str, **options: Any) -> Any:
 
 
 def revision() -> Any:
-    """A project with one action, three sources and two controllers."""
+    """A project with two actions, three sources and two controllers."""
     place = errors.Place("actions.yaml", 1)
     rulesets = {"alerts": ("restart", "clean"), "disks": ("clean",)}
     activation = types.SimpleNamespace(name="web", inventory="")
@@ -119,7 +136,13 @@ def revision() -> Any:
     note = catalog.Entry("note", "command", ("true",), place, target="none", events=("note.made",))
     return types.SimpleNamespace(
         id="f" * 64,
-        settings=None,
+        settings=project.Settings(),
+        hosts=lambda controller: types.SimpleNamespace(
+            hosts=dict.fromkeys(("web1", "web2", "db1")) if controller == "ansible" else {}, partial=False,
+            groups={"web": ("web1", "web2"), "db": ("db1",), "odd": ("web1", "mars"), "empty": ()},
+        ),
+        inventory_name=lambda _controller: "inventory",
+        expand_hosts=expand,
         rulesets=lambda: [
             (activation, types.SimpleNamespace(name=name, rules=[types.SimpleNamespace(name=rule) for rule in rules]))
             for name, rules in rulesets.items()
@@ -127,7 +150,14 @@ def revision() -> Any:
         catalog=catalog.Catalog(
             {"restart_service": restart, "note": note}, {"service.down": "restart_service", "note.made": "note"}
         ),
-        controllers={"local": None, "ansible": None},
+        controllers={
+            "local": controllers.Controller("local", "local", frozenset({"script", "command"})),
+            "ansible": controllers.Controller(
+                "ansible", "ansible", frozenset({"playbook", "module"}), inventory="inventory", targets=("group:web", "db1"),
+                actions=("restart_service",), concurrency=3, tags=("prod",), place=errors.Place("controllers.yaml", 4, 3),
+                options={"vault_password": {"secret": "env:VAULT"}, "forks": 5},
+            ),
+        },
         default_controller="local",
         ruleset_of=lambda rule: tuple(rule.split("/")[:2]),
         resolve_target=resolve,
@@ -135,6 +165,7 @@ def revision() -> Any:
         sources={
             "healer.api": source("healer.api"),
             "healer.events": types.SimpleNamespace(type="healer.events", options=None, subscribers=[("healer", "events")]),
+            "healer.actions": types.SimpleNamespace(type="healer.actions", options=None, subscribers=[("healer", "actions")]),
             "am": source(
                 "healer.webhook", path="alertmanager", format="alertmanager", auth={"bearer": {"secret": "env:AM_TOKEN"}}
             ),
@@ -150,6 +181,14 @@ def resolve(controller: str, text: str) -> model.Target | inventory.Refusal:
     if controller in ("local", "ansible") and name[:2] in ("we", "db"):
         return model.Target("host", name, name, groups=("web" if name[:2] == "we" else "db",))
     return inventory.Refusal("no such host")
+
+
+def expand(controller: str, names: list[str]) -> tuple[list[model.Target], list[str]]:
+    """The hosts of groups, and the groups of which not all hosts can be named."""
+    groups = {"web": ("web1", "web2"), "db": ("db1",), "odd": ("web1", "mars"), "empty": ()}
+    found = {name: [resolve(controller, one) for one in groups[name]] for name in names}
+    missing = [name for name, some in found.items() if not all(isinstance(one, model.Target) for one in some)]
+    return [one for some in found.values() for one in some if isinstance(one, model.Target)], missing
 
 
 class Clock:
@@ -197,6 +236,9 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
         room.simulated.append(wanted)
         return {"event": {"id": wanted.event}, "rules": room.rules}
 
+    async def limits_of(action: str) -> list[dict[str, Any]]:
+        return [{"gate": "timeout", "value": 600.0, "written": "10 minutes", "from": f"action {action}", "place": None}]
+
     def standing_of(_row: Any) -> policy.Standing:
         return policy.Standing(True, "active")
 
@@ -225,6 +267,8 @@ def make_services(room: Room, kept: store.Store, gate: auth.Gate, clock: Clock, 
         look_again=look_again,
         standing_of=standing_of,
         simulate=simulate,
+        checks=room.checks,
+        limits_of=limits_of,
         wall=lambda: clock() + room.ahead_us,
     )
 

@@ -100,7 +100,7 @@ path = st.one_of(
     st.sampled_from(PATHS).flatmap(
         lambda one: st.sampled_from(
             ["a", "r-", "e-1", "open/door", "alertmanager", "locked", "latest", "%00", "%ff", "é"]
-        ).map(lambda part: one.replace("{id}", part).replace("{path:.+}", part))
+        ).map(lambda part: one.replace("{id}", part).replace("{name}", part).replace("{path:.+}", part))
     ),
     word.map(lambda text: "/" + text),
 )

@@ -144,6 +144,8 @@ async def test_a_run_by_the_beginning_of_its_id(three: Any, given: str) -> None:
     assert body["explanation"] == {
         "conditions": [],
         "gates": [],
+        "chosen": None,
+        "asked_for": None,
         "approved": None,
         "break_glass": None,
         "looked_at": None,
@@ -159,7 +161,7 @@ async def test_a_runs_last_look_and_what_it_waited_for(three: Any, seed: Any) ->
     text = json.dumps(told)
     await seed.do(three, lambda tx: tx.connection.execute("UPDATE run SET explanation = ? WHERE id = ?", (text, ONE)))
     assert (await three.ask("GET", f"/runs/{ONE}"))[1]["explanation"] == {
-        "conditions": [], "gates": [], "would": "", "approved": None, "break_glass": None, "looked_at": "1970-01-01T00:00:03.000000Z",
+        "conditions": [], "gates": [], "would": "", "chosen": None, "asked_for": None, "approved": None, "break_glass": None, "looked_at": "1970-01-01T00:00:03.000000Z",
         "waited": [{"code": "chain", "sentence": "Waits for the step before it (r-0) to end.",
                     "since": "1970-01-01T00:00:01.000000Z", "until": "1970-01-01T00:00:02.000000Z"}],
     }  # fmt: skip

@@ -55,6 +55,31 @@ async def test_an_event_of_the_catalog_is_what_post_webhook_would_make_of_it(roo
     assert "event_type" in answer["detail"]
 
 
+async def test_an_action_by_hand_is_the_event_that_its_request_would_make(room: Any) -> None:
+    asked = {
+        "action": "restart_service",
+        "target": ["web1", "web2"],
+        "parameters": {"service": "x"},
+        "reason": "it hangs",
+    }
+    assert (await ask(room, {"event": asked, "source": "healer.actions"}))[0] == 200
+    assert json.loads(room.simulated[0].body) == asked
+    status, answer = await ask(room, {"event": asked | {"event_type": "x"}, "source": "healer.actions"})
+    assert (status, answer["code"], "event_type" in answer["detail"]) == (400, "invalid-field", True)
+
+
+@pytest.mark.parametrize(("known", "meant"), [
+    (["healer.events", "healer.actions"], "healer.events"), (["healer.events", "healer.actions", "am"], "am"),
+    (["healer.api", "am", "open"], "healer.api"), (["am", "healer.actions"], "am"), (["healer.actions"], None), (["am", "open"], None), ([], None),
+])  # fmt: skip
+async def test_the_source_that_is_meant_where_none_is_named(room: Any, known: list[str], meant: str | None) -> None:
+    for name in room.revision.sources.keys() - {*known}:
+        del room.revision.sources[name]
+    event = {"event_type": "note.made"} if meant == "healer.events" else BODY | {"alerts": [alert("A")]}
+    status, answer = await ask(room, {"event": event})
+    assert (status, [one.source for one in room.simulated]) == ((200, [meant]) if meant else (400, [])), answer
+
+
 async def test_a_stored_event_is_looked_at_as_if_it_came_now(room: Any) -> None:
     _, sent = await room.ask("POST", "/events", json={"a": 1})
     (event,) = sent["ids"]

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from loguru import logger
 
-from healer.web import webhook
+from healer.web import orders
 
 GOOD = {"event_type": "service.down", "target": "web1", "parameters": {"service": "nginx"}}
 
@@ -135,7 +135,7 @@ async def test_a_wait_is_a_duration_of_five_minutes_at_most(room: Any, wait: str
 
 
 async def test_too_many_do_not_wait(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "WAITERS_MAX", 0)
+    monkeypatch.setattr(orders, "WAITERS_MAX", 0)
     status, answer = await room.ask("POST", "/webhook?wait=1s", json=GOOD)
     assert (status, answer["code"]) == (503, "unavailable")
     assert await room.rows() == []

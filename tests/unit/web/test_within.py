@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from healer.web import auth, routes, within
 
 RUNS = {name: "r-" + letter * 26 for name, letter in zip(("waits", "unknown", "asks", "yes"), "abcd", strict=True)}
 EVENT = {"event_type": "service.down", "target": "web1", "parameters": {"service": "nginx"}}
+BY_HAND = {"target": "web1", "parameters": {"service": "nginx"}}
 SILENCE = {"for_s": 60, "comment": "works"}
 MATCHERS = ["ruleset=web/alerts", "target=web1", "action=restart_service"]
 SUIT = {"resume": ("rulesets",), "breakers.close": ("actions",)}
@@ -58,13 +60,15 @@ class Case:
     def route(self) -> str:
         parts = self.path.split("/")
         if len(parts) == 4:
-            parts[2] = "{id}"
+            parts[2] = "{name}" if parts[1] == "actions" else "{id}"
         return "/".join(parts)
 
 
 CASES = [
     Case("/webhook", EVENT),
     Case("/webhook", EVENT | {"controller_override": "ansible", "dry_run": True}),
+    Case("/actions/restart_service/run", BY_HAND),
+    Case("/actions/restart_service/run", BY_HAND | {"target": ["web1", "group:web"], "controller_override": "ansible"}),
     Case(f"/runs/{RUNS['waits']}/start", {"break_glass": True, "reason": "now"}),
     Case(f"/runs/{RUNS['waits']}/cancel", {"reason": "no"}),
     Case(f"/runs/{RUNS['unknown']}/resolve", {"state": "failed", "reason": "it did"}),
@@ -174,7 +178,7 @@ async def test_what_is_about_the_whole_daemon_needs_a_role_without_a_scope(limit
         if route.permission in (routes.PUBLIC, routes.SOURCE) or route.within:
             continue
         before = await kept(limited)
-        status, body = await limited.ask(route.method, route.path.replace("{id}", "e-1"), "all's")
+        status, body = await limited.ask(route.method, re.sub(r"\{\w+\}", "e-1", route.path), "all's")
         if route.permission in access.READS:
             assert status != 403, route
         else:

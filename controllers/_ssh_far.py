@@ -1,0 +1,369 @@
+"""What runs on the far side of `ssh`: fixed shell texts, and the words in which they are asked and answer.
+
+No data is in a command: a text and a name that matches `NAME` are all of it. Folder, arguments, variables, parameters and the
+script come over standard input, as lines and counted bytes. The texts want a POSIX sh, /proc and the tools of `TOOLS`, as
+coreutils and busybox have them; they hold no single quote, so that any login shell can hand them to /bin/sh.
+
+Why files by name in one folder and no folder by name, and no perl or python: each process costs a far side 1 ms, and a script's
+own cost is hardly more. In the user's folder, for a name (a token and a hash of the target):
+
+NAME.claim     who runs it: made by whom comes first (O_EXCL), also by a `find` that wants it never to start
+NAME.PID.script, NAME.out, NAME.err, NAME.child (its process group), NAME.cancel (its end was asked for)
+NAME.status    how it ended: one line that ends with ` end`, so that a half of it is none
+NAME.drained   all output is in its file
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,199}")
+OUTPUT_BYTES: Final = 1 << 20
+KILL_AFTER_S: Final = 10
+TOOLS: Final = ("head", "tee", "timeout", "rm", "grep", "tr", "tail", "sleep", "wc", "id", "ls", "mkdir", "find")
+PLAIN_SHELLS: Final = frozenset({"sh", "dash", "ash"})
+"""Login shells that run the texts themselves: one process fewer."""
+TEXT_BYTES_MAX: Final = 4 << 10
+"""A script up to this size that is ASCII is read by the shell itself, byte by byte; `head` costs a process, which is more."""
+SWEPT_DAYS: Final = 30
+"""What is older than so many days in the folder is of attempts that nobody knows any more."""
+
+PROBE: Final = f"""
+umask 077
+missing=
+for tool in {" ".join(TOOLS)}; do command -v $tool >/dev/null || missing="$missing $tool"; done
+[ -r /proc/self/stat ] && [ -r /proc/sys/kernel/random/boot_id ] || missing="$missing /proc"
+[ -z "$missing" ] || {{ printf "healer: lacks%s\\n" "$missing"; exit; }}
+IFS= read -r boot </proc/sys/kernel/random/boot_id
+place=${{TMPDIR:-/tmp}}
+base=${{place%/}}/healer-$(id -u)
+[ -O "$place" ] || [ -k "$place" ] || {{ printf "healer: open %s\\n" "$place"; exit; }}
+mkdir "$base" 2>/dev/null
+[ -d "$base" ] && [ ! -L "$base" ] && [ -O "$base" ] && cd -P -- "$base" && [ -O . ] || {{ printf "healer: taken %s\\n" "$base"; exit; }}
+case $(ls -ldn .) in drwx------*) ;; *) printf "healer: taken %s\\n" "$base"; exit;; esac
+find . -type f -mtime +{SWEPT_DAYS} -exec rm -f {{}} +
+exact=$(printf "abc\\n" | {{ head -c 1 >/dev/null; read -r rest; printf %s "$rest"; }})
+group() {{ rest=${{1##*)}}; set -- $rest; printf %s "$3"; }}
+read -r own </proc/self/stat
+theirs=$(timeout -k 1 9 /bin/sh -c "read -r s </proc/self/stat; printf %s \\"\\$s\\"")
+mode=plain
+[ "$(group "$theirs")" != "$(group "$own")" ] || mode=setsid
+[ "$mode" = plain ] || command -v setsid >/dev/null || {{ printf "healer: lacks setsid\\n"; exit; }}
+[ -n "$theirs" ] || {{ printf "healer: lacks timeout\\n"; exit; }}
+[ "$exact" = bc ] || exact=no
+printf "healer: ready %s %s %s %s\\n%s\\n" "$boot" "$exact" "$mode" "${{SHELL:-none}}" "$PWD"
+"""
+"""Makes the user's own folder and says what is here: `ready BOOT EXACT MODE SHELL`, then the folder's path in a line of its own."""
+
+_SWEEP: Final = """marked() {
+  if printf "x\\000y\\000" | grep -qzxF y 2>/dev/null; then
+    grep -lzxF "HEALER_MARK=$name." /proc/[0-9]*/environ 2>/dev/null
+    return
+  fi
+  for one in /proc/[0-9]*/environ; do
+    if [ -O "$one" ] && tr "\\000" "\\n" <"$one" 2>/dev/null | grep -qxF "HEALER_MARK=$name."; then printf "%s\\n" "$one"; fi
+  done
+}
+sweep() {
+  for one in $(marked); do one=${one#/proc/}; kill "-$1" "${one%/environ}" 2>/dev/null; done
+}
+"""
+"""Signals what came of a job, whatever sessions it made. Not every grep reads lines that end with NUL."""
+
+RUN: Final = f"""
+umask 077
+trap : HUP PIPE
+nl="
+"
+IFS= read -r base && IFS= read -r nonce && read -r exact mode limit size text chmod envs count || exit 64
+tell() {{ printf "\\000%s %s\\n" "$nonce" "$1"; }}
+set --
+while [ "$count" -gt 0 ]; do
+  read -r lines && IFS= read -r value || exit 64
+  while [ "$lines" -gt 1 ]; do IFS= read -r line || exit 64; value=$value$nl$line; lines=$((lines - 1)); done
+  set -- "$@" "$value"
+  count=$((count - 1))
+done
+IFS= read -r json || exit 64
+cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ tell "refused folder"; exit; }}
+script=
+if [ "$size" -gt 0 ]; then
+  script=$PWD/$name.$$.script
+  go=
+  if [ "$text" = 0 ]; then head -c "$size" >"$script" 2>/dev/null
+  else
+    value=$1
+    shift
+    {{ printf %s "$value" >"$script"; }} 2>/dev/null || {{ rm -f "$script"; tell "refused room"; exit; }}
+    exact=bc
+  fi
+  if [ "$exact" = bc ]; then IFS= read -r go; else [ "$(wc -c <"$script")" -ne "$size" ] || go=go; fi
+  [ "$go" = go ] || {{ rm -f "$script"; tell "refused script"; exit; }}
+  [ "$chmod" = 0 ] || chmod 700 "$script"
+  set -- "$@" "$script"
+else
+  IFS= read -r go && [ "$go" = go ] || exit 64
+fi
+IFS= read -r boot </proc/sys/kernel/random/boot_id
+read -r own </proc/$$/stat
+set -C
+why=used
+{{ why=room; printf "%s %s %s\\n" "$$" "$boot" "$own" && why=; }} 2>/dev/null >"$name.claim"
+if [ -n "$why" ]; then
+  [ -z "$script" ] || rm -f "$script"
+  [ "$why" = used ] || rm -f "$name.claim"
+  tell "refused $why"
+  exit
+fi
+set +C
+relay() {{ trap "" HUP PIPE XFSZ; ulimit -f {OUTPUT_BYTES // 512 + 1} 2>/dev/null; exec tee "$name.$1" 2>/dev/null; }}
+{_SWEEP}grouped() {{
+  for one in /proc/[0-9]*/stat; do
+    IFS= read -r line 2>/dev/null <"$one" || continue
+    rest=${{line##*)}}
+    set -- $rest
+    [ "$3" != "$child" ] || case $1 in Z|X) ;; *) return 0;; esac
+  done
+  return 1
+}}
+supervise() {{
+  trap : HUP PIPE INT TERM
+  read -r began rest </proc/uptime
+  printf %s "$json" | {{
+    exec 5>&-
+    [ "$mode" = plain ] && mode=
+    HEALER_MARK=$name. ; export HEALER_MARK
+    cd
+    while [ "$envs" -gt 0 ]; do export "$1"; shift; envs=$((envs - 1)); done
+    exec $mode timeout -k {KILL_AFTER_S} "$limit" "$@"
+  }} &
+  child=$!
+  printf "%s\\n" "$child" >"$name.child"
+  [ ! -e "$name.cancel" ] || kill -TERM "-$child" 2>/dev/null || kill -TERM "$child"
+  while :; do wait "$child" 2>/dev/null; code=$?; kill -0 "$child" 2>/dev/null || break; done
+  read -r ended rest </proc/uptime
+  asked=0
+  [ ! -e "$name.cancel" ] || asked=1
+  case $asked$code in 1*|0124|0137|0143) sweep TERM;; esac
+  if kill -TERM "-$child" 2>/dev/null; then
+    tries=20
+    while [ "$tries" -gt 0 ] && grouped; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
+    kill -KILL "-$child" 2>/dev/null
+  fi
+  case $asked$code in 1*|0124|0137|0143) sweep KILL;; esac
+  printf "%s %s %s %s end\\n" "$code" "$began" "$ended" "$asked" >"$name.status"
+  tell "ended $code $began $ended $asked end" >&5 2>/dev/null
+}}
+exec 5>&2
+{{ supervise "$@" 2>&1 >&3 3>&- | relay err >&5 3>&- 5>&-; }} 3>&1 | relay out 5>&-
+: >"$name.drained"
+if [ -s "$name.err" ]; then tell "drained both" >&2; tell "drained both"; else tell "drained alone"; fi
+if IFS= read -r kept && [ "$kept" = "$nonce" ]; then exec rm -f "$name".*; fi
+[ -z "$script" ] || exec rm -f "$script"
+"""
+"""Runs a job, once under its name, and streams what it says. See `order` for what it reads and `Mark` for what it tells of itself."""
+
+ASK: Final = f"""
+umask 077
+trap : HUP PIPE
+IFS= read -r base && read -r what out err || exit 64
+cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ printf "healer: gone\\n"; exit; }}
+IFS= read -r boot </proc/sys/kernel/random/boot_id
+{_SWEEP}alive() {{
+  [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
+  IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
+  [ "$(born "$now")" = "$(born "$line")" ]
+}}
+born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
+look() {{
+  state=unknown
+  tries=10
+  while :; do
+    line=
+    if [ -e "$name.claim" ]; then IFS= read -r line <"$name.claim"
+    elif [ "$what" = peek ]; then state=absent; return
+    else
+      set -C
+      {{ printf "none %s never\\n" "$boot" >"$name.claim"; }} 2>/dev/null
+      set +C
+    fi
+    [ -z "$line" ] && [ "$tries" -gt 0 ] || break
+    tries=$((tries - 1))
+    [ "$tries" -gt 8 ] || sleep 0.1 || sleep 1
+  done
+  pid=${{line%% *}}; then=${{line#* }}; then=${{then%% *}}
+  case $line in "none "*) state=absent; return;; "") return;; esac
+  for turn in 1 2; do
+    status=
+    [ ! -s "$name.status" ] || IFS= read -r status <"$name.status"
+    case $status in *" end")
+      state="ended $status"
+      [ ! -e "$name.drained" ] || state="drained $status"
+      return;;
+    esac
+    if alive; then state=running; return; fi
+  done
+}}
+stop() {{
+  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
+  sweep "$1"
+}}
+look
+if [ "$what" = end ] && [ "$state" = running ]; then
+  : >"$name.cancel"
+  tries=$(({KILL_AFTER_S} * 10))
+  told=
+  while [ "$state" = running ]; do
+    child=
+    [ ! -s "$name.child" ] || read -r child <"$name.child"
+    if [ -n "$child" ] && [ -z "$told" ]; then told=1; stop TERM; fi
+    [ "$tries" -gt 0 ] || {{ [ -z "$child" ] || stop KILL; [ "$tries" -gt -30 ] || break; }}
+    sleep 0.1 || sleep 1
+    tries=$((tries - 1))
+    look
+  done
+fi
+if [ "$what" = drop ]; then
+  case $state in running|unknown) ;; absent) rm -f "$name".*.script;; *)
+    if alive; then kill -TERM "-$pid" 2>/dev/null; fi
+    rm -f "$name".*;;
+  esac
+fi
+printf "healer: %s %s\\n" "$boot" "$state"
+[ ! -s "$name.out" ] || tail -c +$((out + 1)) "$name.out"
+[ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
+"""
+"""Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has, so that it never
+starts, `end` ends it before, `drop` removes what an end has left."""
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """What a probe found. `exact`: head takes no byte too many; `mode`: whether setsid has to make the process group."""
+
+    folder: str
+    boot: str
+    exact: bool
+    mode: Literal["plain", "setsid"]
+    shell: str
+
+
+class Unfit(Exception):
+    """what the far side lacks, in words for people"""
+
+
+def command(text: str, name: str = "", shell: str = "") -> str:
+    """What the login shell is given. Raises ValueError for a name that is none."""
+    if name and not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of an attempt")
+    if shell.rpartition("/")[2] in PLAIN_SHELLS:
+        return f"name={name}\n{text}"
+    return f"exec /bin/sh -c 'name={name}\n{text}'"
+
+
+def order(
+    place: Place, nonce: str, limit_s: float, argv: Sequence[str], environment: Mapping[str, str], stdin: str, script: bytes | None,
+    *, binary: bool = False,
+) -> bytes:  # fmt: skip
+    """What `RUN` reads. `stdin` is one line. Raises ValueError for a NUL or a second line, which could not be sent."""
+    text = (
+        script is not None and not binary and len(script) <= TEXT_BYTES_MAX and script.isascii() and b"\0" not in script
+    )
+    values = [script.decode("ascii")] if text and script else []
+    values += [f"{key}={value}" for key, value in environment.items()]
+    values += argv
+    if "\0" in "".join(values) + stdin or "\n" in stdin:
+        raise ValueError("an argument or a variable has a NUL")
+    limit, size = max(1, math.ceil(limit_s)), len(script or b"")
+    exact = "bc" if place.exact else "no"
+    head = f"{exact} {place.mode} {limit} {size} {int(text)} {int(binary)} {len(environment)} {len(values)}"
+    lines = [place.folder, nonce, head]
+    for value in values:
+        lines += [str(value.count("\n") + 1), value]
+    sent = "\n".join([*lines, stdin, ""]).encode("utf-8", "surrogateescape")
+    return sent + (script + (b"go\n" if place.exact else b"") if script and not text else b"go\n")
+
+
+def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0) -> bytes:
+    """What `ASK` reads."""
+    return f"{place.folder}\n{what} {out} {err}\n".encode()
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """How a job ended. `code` is the shell's: 128 and a number where a signal ended it."""
+
+    code: int
+    seconds: float
+    timed_out: bool
+    cancelled: bool
+
+
+def status_of(words: Sequence[str], limit_s: float) -> Status | None:
+    """Of `CODE BEGAN ENDED ASKED end`; None where it is none. 124, 137 and 143 are those of `timeout` once the time is over."""
+    try:
+        code, began, ended, asked, end = words
+        seconds, code_number = max(0.0, float(ended) - float(began)), int(code)
+    except ValueError:
+        return None
+    over = code_number in (124, 137, 143) and seconds >= max(1, math.ceil(limit_s)) - 0.05
+    return Status(code_number, seconds, over and asked == "0", asked == "1") if end == "end" else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What `ASK` saw: `gone` where the folder itself is missing."""
+
+    state: Literal["running", "ended", "drained", "absent", "unknown", "gone"]
+    boot: str = ""
+    status: tuple[str, ...] = ()
+
+
+def seen(answer: bytes) -> tuple[Seen, bytes] | None:
+    """The first line of an answer, read, and the output behind it; None where it is no answer."""
+    at = 0 if answer.startswith(b"healer: ") else answer.find(b"\nhealer: ") + 1  # a login shell may greet first
+    line, end, rest = answer[at:].partition(b"\n")
+    words = line.decode("ascii", "replace").split()
+    if not end or words[:1] != ["healer:"]:
+        return None
+    if words[1:] == ["gone"]:
+        return Seen("gone"), rest
+    if len(words) < 3 or words[2] not in ("running", "ended", "drained", "absent", "unknown"):
+        return None
+    return Seen(words[2], words[1], tuple(words[3:])), rest  # type: ignore[arg-type]
+
+
+def place_of(answer: bytes) -> Place:
+    """What `PROBE` answered. Raises `Unfit`."""
+    lines = answer.decode("utf-8", "surrogateescape").splitlines()
+    found = next((number for number, line in enumerate(lines) if line.startswith("healer: ")), None)
+    words = lines[found].split(" ") if found is not None else []
+    if words[1:2] == ["lacks"]:
+        raise Unfit(
+            f"it lacks {', '.join(words[2:])}; scripts and commands need {', '.join(TOOLS)} and Linux's /proc there"
+        )
+    if words[1:2] == ["taken"]:
+        raise Unfit(
+            f"{' '.join(words[2:])} is there and is no folder of the user's own with mode 0700; remove it there"
+        )
+    if words[1:2] == ["open"]:
+        raise Unfit(
+            f"others may replace what is in {' '.join(words[2:])}; give the user another TMPDIR, or set its sticky bit"
+        )
+    if found is None or words[1:2] != ["ready"] or len(words) != 6 or found + 1 >= len(lines):
+        said = " ".join(" ".join(lines).split())[:200] or "nothing"
+        raise Unfit(
+            f"its login shell does not hand a command on to /bin/sh (a forced command, nologin?): it said {said}"
+        )
+    _, _, boot, exact, mode, shell = words
+    return Place(lines[found + 1], boot, exact == "bc", "setsid" if mode == "setsid" else "plain", shell)

@@ -1,0 +1,229 @@
+"""The connections of `ssh`: one a host, port and user, shared by all jobs, closed when nothing has used them for a while.
+
+A connection carries many sessions at once; OpenSSH allows ten (`MaxSessions`), of which some are left for questions and for
+ends that are asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Final, NamedTuple
+
+from healer.controllers import _ssh_far, _ssh_talk
+
+JOBS_AT_ONCE: Final = 7
+QUESTIONS_AT_ONCE: Final = 2
+QUESTION_S: Final = 20.0
+
+
+class Address(NamedTuple):
+    """Where to. `port` 0 and `user` '': as the configuration file says, else 22 and the daemon's user."""
+
+    host: str
+    port: int = 0
+    user: str = ""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}{'@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
+
+
+class Unreachable(Exception):
+    """why a host cannot be used, in words for people. `passing`: the network may be to blame, so that it may be tried again"""
+
+    def __init__(self, words: str, *, passing: bool = False) -> None:
+        super().__init__(words)
+        self.passing = passing
+
+
+class Connection:
+    """One that is open. `place`: what its far side has; None for a host that is only passed through."""
+
+    def __init__(self, address: Address, raw: Any, through: Connection | None) -> None:
+        self.address = address
+        self.raw = raw
+        self.through = through
+        self.place: _ssh_far.Place | None = None
+        self.users = 0
+        self.closing: asyncio.TimerHandle | None = None
+        self.jobs = asyncio.Semaphore(JOBS_AT_ONCE)
+        self.questions = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used as far as is known; keepalives find one that died in silence."""
+        return not self.raw.is_closed()
+
+    @property
+    def known(self) -> _ssh_far.Place:
+        """What its far side has; asked of those alone that are leased."""
+        if self.place is None:
+            raise ConnectionResetError("the far side has said nothing of itself")
+        return self.place
+
+    async def probe(self) -> None:
+        """Find out what the far side has, and make its folder. Raises `_ssh_far.Unfit`."""
+        status, told, _ = await self._ask(_ssh_far.command(_ssh_far.PROBE), b"")
+        if status is None and not told:
+            raise ConnectionResetError("the connection was closed")
+        self.place = _ssh_far.place_of(told)
+
+    async def look(self, name: str, what: Any, out: int = 0, err: int = 0) -> tuple[_ssh_far.Seen, bytes, bytes]:
+        """What became of a job, with its output from offsets on. Raises OSError where no answer comes."""
+        for last in (False, True):
+            command = _ssh_far.command(_ssh_far.ASK, name, self.known.shell)
+            status, told, errors = await self._ask(command, _ssh_far.question(self.known, what, out, err))
+            answer = _ssh_far.seen(told)
+            if answer is None or status is None:
+                raise ConnectionResetError("the connection was closed before it answered")
+            if answer[0].state != "gone" or last:
+                break
+            await self.probe()
+        return answer[0], answer[1], errors
+
+    async def _ask(self, command: str, data: bytes) -> tuple[int | None, bytes, bytes]:
+        async with self.questions, asyncio.timeout(QUESTION_S):
+            answer: tuple[int | None, bytes, bytes] = await _ssh_talk.ask(self.raw, command, data)
+            return answer
+
+
+Dial = Callable[[Address, "Connection | None"], Awaitable[Any]]
+"""Open a connection to an address, through another one. Raises `Unreachable`."""
+
+Way = Callable[[Address], "list[Address]"]
+"""The hosts that lie between, the first one first."""
+
+
+class Pool:
+    """All of a controller. `most` bounds those to targets; those passed through are few."""
+
+    def __init__(self, dial: Dial, way: Way, idle_s: float, most: int) -> None:
+        self._dial = dial
+        self._way = way
+        self._idle_s = idle_s
+        self._most = most
+        self._open: dict[tuple[Address, ...], Connection] = {}
+        self._targets: set[tuple[Address, ...]] = set()
+        self._making = 0
+        self._locks: weakref.WeakValueDictionary[tuple[Address, ...], asyncio.Lock] = weakref.WeakValueDictionary()
+        self._freed = asyncio.Event()
+        self._later: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """What goes on though nobody waits for it; `close` does."""
+        task = asyncio.ensure_future(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+        return task
+
+    @contextlib.asynccontextmanager
+    async def lease(self, address: Address) -> AsyncIterator[Connection]:
+        """A connection with a known far side, for as long as the block lasts. Raises `Unreachable`."""
+        connection = await self._take((*self._way(address), address), target=True)
+        try:
+            yield connection
+        finally:
+            self._release(connection)
+
+    @contextlib.asynccontextmanager
+    async def passage(self, way: list[Address]) -> AsyncIterator[Connection]:
+        """A connection to the last of hosts that are only passed through."""
+        connection = await self._take(tuple(way), target=False)
+        try:
+            yield connection
+        finally:
+            self._release(connection)
+
+    async def close(self) -> None:
+        """Close all that are open."""
+        for key in [*self._open]:
+            self._close(key)
+        while self._later:
+            await asyncio.wait(self._later)
+
+    async def _take(self, key: tuple[Address, ...], *, target: bool) -> Connection:
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        async with lock:
+            found = self._open.get(key)
+            if found is not None and not found.alive:
+                self._close(key)
+                found = None
+            if found is None:
+                found = await self._make(key, target=target)
+            found.users += 1
+            if found.closing is not None:
+                found.closing.cancel()
+                found.closing = None
+            if target and found.place is None:
+                await self._known(key, found)
+            return found
+
+    async def _make(self, key: tuple[Address, ...], *, target: bool) -> Connection:
+        if target:
+            await self._room()
+            self._making += 1
+        through: Connection | None = None
+        try:
+            if len(key) > 1:
+                through = await self._take(key[:-1], target=False)
+            raw = await self._dial(key[-1], through)
+        except BaseException:
+            if through is not None:
+                self._release(through)
+            raise
+        finally:
+            self._making -= target
+            self._freed.set()
+        made = self._open[key] = Connection(key[-1], raw, through)
+        if target:
+            self._targets.add(key)
+        return made
+
+    async def _known(self, key: tuple[Address, ...], connection: Connection) -> None:
+        try:
+            await connection.probe()
+        except BaseException as error:
+            self._release(connection)
+            self._close(key)
+            if isinstance(error, _ssh_far.Unfit):
+                raise Unreachable(f"{key[-1]} cannot be used: {error}") from error
+            if isinstance(error, Exception):
+                words = f"{key[-1]} was reached, and said nothing of itself: {type(error).__name__} {error}"
+                raise Unreachable(words.rstrip(), passing=True) from error
+            raise
+
+    async def _room(self) -> None:
+        while len(self._targets) + self._making >= self._most:
+            idle = next((key for key in self._targets if not self._open[key].users), None)
+            if idle is not None:
+                self._close(idle)
+            else:
+                self._freed.clear()
+                await self._freed.wait()
+
+    def _release(self, connection: Connection) -> None:
+        connection.users -= 1
+        self._freed.set()
+        if connection.users == 0:
+            loop = asyncio.get_running_loop()
+            connection.closing = loop.call_later(self._idle_s, self._idle, connection)
+
+    def _idle(self, connection: Connection) -> None:
+        for key, one in [*self._open.items()]:
+            if one is connection and not one.users:
+                self._close(key)
+
+    def _close(self, key: tuple[Address, ...]) -> None:
+        connection = self._open.pop(key)
+        self._targets.discard(key)
+        if connection.closing is not None:
+            connection.closing.cancel()
+        connection.raw.close()
+        if connection.through is not None:
+            self._release(connection.through)
+        self._freed.set()

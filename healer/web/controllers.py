@@ -1,0 +1,103 @@
+"""`/controllers`: how targets are reached, and whether that works. What is shown has references to secrets, never one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from loguru import logger
+
+from healer import access, errors, model
+from healer.web import answers, queries
+from healer.web.services import Check, Revision, Services
+
+HIDDEN: Final = "***"
+_OF_A_SECRET: Final = re.compile(r"pass(word|phrase)?$|token$|secret$|credentials?$|api_?key$", re.IGNORECASE)
+"""Options of strangers' plugins may have a secret as a plain text; those of ours take references alone."""
+_REFERENCE: Final = re.compile(r"(env|file):")
+_USER_IN_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """All controllers by name, each with what its last check said."""
+    queries.Query(request)
+    revision, running = services.revision(), await _running(services)
+    return answers.page([_shown(services, revision, name, running) for name in sorted(revision.controllers)], None)
+
+
+async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """One with its options."""
+    queries.Query(request)
+    revision = services.revision()
+    spec = _spec(revision, request.match_info["name"])
+    shown = _shown(services, revision, spec.name, await _running(services))
+    return answers.json(shown | {"options": hidden(spec.options)})
+
+
+async def check(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """Ask it whether it is usable now; 200 with what it says, also where that is no."""
+    queries.Query(request)
+    spec = _spec(services.revision(), request.match_info["name"])
+    found = await services.checks.check(spec.name)
+    bound = logger.bind(actor=caller.actor, controller=spec.name)
+    bound.info(
+        "{} asked whether {} is usable: {}", caller.actor, spec.name, "yes" if found.ok else f"no, {found.detail}"
+    )
+    return answers.json({"name": spec.name, "type": spec.type, "health": _health(found)})
+
+
+def hidden(value: Any, name: str = "") -> Any:
+    """The options of a controller without what is secret: references to secrets stay, since they are none."""
+    if isinstance(value, model.Reference) or (isinstance(value, str) and value.lstrip().startswith(model.VAULTED)):
+        return {"secret": "ansible-vault"}
+    if isinstance(value, Mapping):
+        if isinstance(reference := value.get("secret"), str) and len(value) == 1 and _REFERENCE.match(reference):
+            return {"secret": reference}
+        return {str(key): hidden(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(inner, name) for inner in value]
+    if isinstance(value, str):
+        return HIDDEN if _OF_A_SECRET.search(name) else _USER_IN_URL.sub(HIDDEN, value)
+    return value
+
+
+async def _running(services: Services) -> dict[str, int]:
+    return {row["controller"]: row["n"] for row in await services.store.reader.all("running_by_controller")}
+
+
+def _spec(revision: Revision, name: str) -> Any:
+    spec = revision.controllers.get(name)
+    if spec is None:
+        near = errors.nearest(name, revision.controllers)
+        raise errors.NotFound(near or "healer controllers", what=f"the controller {name[:200]!r}")
+    return spec
+
+
+def _shown(services: Services, revision: Revision, name: str, running: Mapping[str, int]) -> dict[str, Any]:
+    """A controller as lists show it. `bound_to`: the only targets and actions that it takes, where it is bound to some."""
+    spec, hosts = revision.controllers[name], revision.hosts(name)
+    last = services.checks.last(name)
+    ours = revision.settings.defaults.run_action.concurrency.controller
+    return {
+        "name": name, "type": spec.type, "default": name == revision.default_controller,
+        "place": str(dataclasses.replace(spec.place, column=0)), "tags": list(spec.tags),
+        "kinds": sorted(spec.kinds), "target_kinds": sorted(spec.target_kinds),
+        "inventory": spec.inventory or None, "hosts": len(hosts.hosts), "hosts_partial": bool(hosts.partial),
+        "bound_to": {"targets": _sized(hosts, spec.targets), "actions": list(spec.actions)},
+        "concurrency": spec.concurrency or ours, "running": running.get(name, 0), "health": None if last is None else _health(last),
+    }  # fmt: skip
+
+
+def _sized(hosts: Any, names: Any) -> list[dict[str, Any]]:
+    """Targets with the number of hosts of those that are groups."""
+    return [{"target": one, "hosts": len(hosts.groups.get(one.removeprefix("group:"), ())) if one.startswith("group:") else None}
+            for one in names]  # fmt: skip
+
+
+def _health(found: Check) -> dict[str, Any]:
+    return {
+        "ok": found.ok, "detail": found.detail, "try": found.try_, "at": queries.iso(found.at_us), "seconds": found.seconds,
+    }  # fmt: skip

@@ -1,0 +1,103 @@
+"""`oc` of a real daemon with a real kubectl at a fake cluster: a rule restarts what an alert names, and nothing beyond its namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import pathlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+_spec = importlib.util.spec_from_file_location(
+    "fake_kube_of_acceptance", pathlib.Path(__file__).parents[1] / "controllers" / "fake_kube.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+fake_kube = sys.modules["fake_kube_of_acceptance"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fake_kube)
+
+BOOK: Final = """\
+- name: cluster
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - name: down
+      condition: event.deployment is defined
+      action: {run_action: {name: restart, target: "{{ event.namespace }}/deployment/{{ event.deployment }}"}}
+    - name: busy
+      condition: event.replicas is defined
+      action: {run_action: {name: scale, target: shop/deploy/cart, parameters: {replicas: "{{ event.replicas }}"}}}
+"""
+ACTIONS: Final = """\
+  restart: {oc: {verb: rollout restart}, controller: cluster, impact: low, cooldown: 0 seconds}
+  scale:
+    oc: {verb: scale, replicas: "{{ parameters.replicas }}"}
+    controller: cluster
+    parameters: {replicas: {type: integer, minimum: 1, maximum: 9}}
+    required: [replicas]
+    impact: low
+    cooldown: 0 seconds
+"""
+
+
+@contextlib.contextmanager
+def serving(fake: Any, folder: pathlib.Path) -> Iterator[None]:
+    """The fake on a loop of its own, in a thread."""
+    loop = asyncio.new_event_loop()
+    up, down = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with fake.serving(folder):
+            up.set()
+            await down.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert up.wait(60)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(down.set)
+        thread.join()
+        loop.close()
+
+
+def test_a_rule_heals_in_a_cluster(daemon: Any, wait_for: Callable[..., None], tmp_path: pathlib.Path) -> None:
+    fake = fake_kube.Fake()
+    fake.put("Namespace", "shop")
+    fake.put("Deployment", "cart", spec={"replicas": 1, "template": {"metadata": {}}})
+    with serving(fake, tmp_path):
+        daemon.write("files/ca.pem", (tmp_path / "ca.pem").read_text())
+        options = (
+            f'type: oc, server: "{fake.url}", token: {{secret: "env:KUBE_TOKEN"}}, ca: files/ca.pem, namespaces: [shop]'
+        )
+        listed = (daemon.project / "controllers.yaml").read_text()
+        daemon.write("controllers.yaml", listed.replace("default:", f"  cluster: {{{options}}}\ndefault:"))
+        daemon.write("actions.yaml", (daemon.project / "actions.yaml").read_text() + ACTIONS)
+        daemon.write("rulebooks/healing.yml", BOOK)
+        daemon.variables |= {"KUBE_TOKEN": fake_kube.TOKEN, "HOME": str(tmp_path)}
+        daemon.start("--mode", "active")
+        daemon.ready().event({"namespace": "shop", "deployment": "cart"})
+        wait_for(lambda: daemon.states() == ["succeeded"])
+        (run,) = daemon.runs()
+        daemon.event({"replicas": 4})
+        daemon.event({"namespace": "kube-system", "deployment": "cart"})
+        daemon.event({"namespace": "shop", "deployment": "cart; rm -rf /"})
+        wait_for(lambda: sorted(daemon.states()) == ["refused", "refused", "succeeded", "succeeded"])
+    assert run["targets"] == ["k8s:cluster/shop/deployment/cart"]
+    restarted, scaled = fake.changes()
+    assert restarted.json()["metadata"]["labels"] == {"auto-healer/run": f"{run['id']}-1"}
+    assert scaled.json()["spec"] == {"replicas": 4}
+    reasons = {one["reason"] for one in daemon.runs() if one["state"] == "refused"}
+    assert reasons == {"unknown_target"}
+    daemon.stop()
+    kept = [
+        path
+        for path in (daemon.log, *daemon.data.rglob("*"))
+        if path.is_file() and fake_kube.TOKEN.encode() in path.read_bytes()
+    ]
+    assert kept == []
+    daemon.verified()

@@ -1,0 +1,89 @@
+"""`/controllers`: what is shown of them, never a secret, and asking one whether it is usable."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from healer import model
+from healer.web import controllers
+from healer.web.services import Check
+
+HEALTH = {"ok": True, "detail": "Python 3.11", "try": "", "at": "2026-09-21T14:13:20.000000Z", "seconds": 0.5}
+
+
+async def test_the_list_says_what_each_can_do_and_what_bounds_it(room: Any) -> None:
+    status, page = await room.ask("GET", "/controllers", "readonly")
+    assert (status, page["next"], [one["name"] for one in page["items"]]) == (200, None, ["ansible", "local"])
+    assert page["items"][0] == {
+        "name": "ansible", "type": "ansible", "default": False, "place": "controllers.yaml:4", "tags": ["prod"],
+        "kinds": ["module", "playbook"], "target_kinds": ["host"], "inventory": "inventory", "hosts": 3, "hosts_partial": False,
+        "bound_to": {"targets": [{"target": "group:web", "hosts": 2}, {"target": "db1", "hosts": None}], "actions": ["restart_service"]},
+        "concurrency": 3, "running": 0, "health": None,
+    }  # fmt: skip
+    assert (page["items"][1]["default"], page["items"][1]["inventory"], page["items"][1]["concurrency"]) == (
+        True,
+        None,
+        10,
+    )
+
+
+async def test_what_runs_now_is_counted(room: Any, seed: Any) -> None:
+    await seed(room, "r-" + "a" * 26, "running", attempts=[("running", None, None), ("failed", None, None)])
+    _, shown = await room.ask("GET", "/controllers/local")
+    assert shown["running"] == 1
+
+
+async def test_one_in_full_has_its_options_with_references(room: Any) -> None:
+    status, shown = await room.ask("GET", "/controllers/ansible", "readonly")
+    assert (status, shown["options"]) == (200, {"vault_password": {"secret": "env:VAULT"}, "forks": 5})
+
+
+@pytest.mark.parametrize(("given", "shown"), [
+    ({"key": {"secret": "file:/run/secrets/id"}}, {"key": {"secret": "file:/run/secrets/id"}}),
+    ({"password": "s3cret"}, {"password": "***"}),
+    ({"db_password": ["s3cret"]}, {"db_password": ["***"]}),
+    ({"api_token": "s3cret", "tokens_max": 5}, {"api_token": "***", "tokens_max": 5}),
+    ({"secret": "s3cret"}, {"secret": "***"}),
+    ({"x": {"secret": "s3cret"}}, {"x": {"secret": "***"}}),
+    ({"url": "https://ana:s3cret@aap.example.org/x@y"}, {"url": "https://***@aap.example.org/x@y"}),
+    ({"x": "$ANSIBLE_VAULT;1.1;AES256\n6162"}, {"x": {"secret": "ansible-vault"}}),
+    ({"x": [model.Reference("ansible-vault:6162")]}, {"x": [{"secret": "ansible-vault"}]}),
+    ({"known_hosts": "known_hosts", "port": 22, "agent": None}, {"known_hosts": "known_hosts", "port": 22, "agent": None}),
+])  # fmt: skip
+def test_no_option_shows_a_secret(given: Any, shown: Any) -> None:
+    assert controllers.hidden(given) == shown
+    assert "s3cret" not in json.dumps(controllers.hidden(given))
+
+
+async def test_asking_one_is_remembered(room: Any) -> None:
+    status, told = await room.ask("POST", "/controllers/local/check", "operator")
+    assert (status, told) == (200, {"name": "local", "type": "local", "health": HEALTH})
+    assert (await room.ask("GET", "/controllers/local"))[1]["health"] == HEALTH
+    assert [one["health"] for one in (await room.ask("GET", "/controllers"))[1]["items"]] == [None, HEALTH]
+
+
+async def test_one_that_is_not_usable_is_an_answer_too(room: Any) -> None:
+    room.checks.said["ansible"] = Check(
+        False, "ansible-playbook is not there", 0, 0.1, "pip install 'auto-healer[ansible]'"
+    )
+    status, told = await room.ask("POST", "/controllers/ansible/check")
+    assert (status, told["health"]["ok"], told["health"]["try"]) == (200, False, "pip install 'auto-healer[ansible]'")
+
+
+async def test_who_only_reads_asks_nobody(room: Any) -> None:
+    status, answer = await room.ask("POST", "/controllers/local/check", "readonly")
+    assert (status, answer["code"]) == (403, "forbidden")
+    assert room.checks.asked == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/controllers/lcoal"), ("POST", "/controllers/lcoal/check")])
+async def test_one_that_is_not_there(room: Any, method: str, path: str) -> None:
+    status, answer = await room.ask(method, path)
+    assert (status, answer["code"], answer["try"]) == (404, "not-found", "did you mean 'local'?")
+
+
+async def test_a_misspelt_parameter_is_refused(room: Any) -> None:
+    assert (await room.ask("GET", "/controllers?type=ssh"))[0] == 400
