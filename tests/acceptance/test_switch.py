@@ -317,7 +317,7 @@ def test_a_silence_holds_and_its_end_lets_go(ready: Any, wait_for: WaitFor) -> N
     healer(ready, "silence", "add", "target=h3", "--for", "2 seconds", "--comment", "works")
     ready.break_host("h3")
     wait_for(lambda: state_of(ready, "h3")[0] == "succeeded", 60, "the silence to be over")
-    assert records(ready, "silence_ended")[-1]["silence"] == silence
+    assert silence in [one["silence"] for one in records(ready, "silence_ended")]
     ready.verified()
 
 

@@ -90,7 +90,7 @@ async def test_cancelling_ends_what_came_of_it(work: Work, wait_for_async: WaitA
     assert not work.site.marked()
     found = await work.site.controller.find(work.job())
     assert (found.state, found.outcome.state) == ("ended", "cancelled")
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
 async def test_cancelling_kills_what_does_not_hear(
@@ -118,7 +118,7 @@ async def test_cancelling_reaches_a_job_whose_connection_is_lost(work: Work, wai
         await task
     assert not work.site.marked()
     assert (await work.site.controller.find(work.job())).outcome.state == "cancelled"
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
 async def test_cancelling_ends_it_on_each_host(work: Work, wait_for_async: WaitAsync) -> None:
@@ -208,7 +208,7 @@ async def test_deadline_is_held_there_though_the_connection_is_cut(work: Work, w
     work.site.server.start()
     outcome = await task
     assert (outcome.state, work.site.said()) == ("timed_out", b"begun\n")
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
 async def test_what_a_program_says_of_itself_is_no_deadline(work: Work) -> None:
@@ -228,17 +228,17 @@ async def test_job_goes_on_when_its_connection_is_cut(work: Work, wait_for_async
     outcome = await task
     assert (outcome.state, outcome.result, work.site.said()) == ("succeeded", "done", b'begun\n"done"\n')
     assert (work.at / "begun").read_text() == "x\n"
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
-async def test_service_that_holds_the_pipe_is_not_waited_for(work: Work) -> None:
+async def test_service_that_holds_the_pipe_is_not_waited_for(work: Work, wait_for_async: WaitAsync) -> None:
     work.site.script("serve.sh", "#!/bin/sh\nHEALER_MARK= setsid sleep 300 &\necho $! >$HEALER_AT/pid\necho started\n")
     outcome = await work.start("serve.sh")
     pid = int((work.at / "pid").read_text())
     try:
         assert (outcome.state, work.site.said()) == ("succeeded", b"started\n")
         assert pathlib.Path(f"/proc/{pid}").exists()
-        assert work.site.server.left() == []
+        await wait_for_async(lambda: work.site.server.left() == [])
     finally:
         os.kill(pid, 9)
 
@@ -249,7 +249,9 @@ async def test_what_a_job_leaves_in_its_group_is_ended(work: Work) -> None:
     assert not work.site.marked()
 
 
-async def test_what_arrives_in_half_is_never_begun(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_arrives_in_half_is_never_begun(
+    work: Work, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
+) -> None:
     send = _ssh_talk.Talk.send
 
     def half(talk: _ssh_talk.Talk, data: bytes) -> None:
@@ -263,7 +265,7 @@ async def test_what_arrives_in_half_is_never_begun(work: Work, monkeypatch: pyte
         with pytest.raises(model.NotBegunError, match="not arrive whole"):
             await work.start(token=f"{TOKEN}{number}")
     assert not work.begun
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
 # --- a daemon that dies -----------------------------------------------------------------------------------------------
@@ -283,7 +285,7 @@ async def test_job_is_found_and_followed_by_the_next_daemon(work: Work, wait_for
     work.go()
     outcome = await following
     assert (outcome.state, outcome.result, work.site.said()) == ("succeeded", "done", b'begun\n"done"\n')
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
     again = await work.site.controller.find(work.job())  # the daemon died before it wrote that down: it is known here
     assert (again.state, again.outcome) == ("ended", outcome)
     work.site.heard.clear()
@@ -305,7 +307,7 @@ async def test_end_that_nobody_saw_is_found(work: Work, wait_for_async: WaitAsyn
     work.site.controller = work.site.made()
     found = await work.site.controller.find(work.job())
     assert (found.state, found.outcome.state, found.outcome.result) == ("ended", "succeeded", "done")
-    assert work.site.server.left() == []
+    await wait_for_async(lambda: work.site.server.left() == [])
 
 
 async def test_followed_job_is_cancelled(work: Work, wait_for_async: WaitAsync) -> None:
