@@ -95,11 +95,7 @@ def held_by(candidate: Candidate, view: View, now_us: int) -> list[answers.No]:
     found: dict[str, answers.No] = {}
     for name, gate in gates.ORDER:
         passed = name in gates.UNBROKEN and name != "kill switch"
-        if (
-            passed
-            or name == "once"
-            or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected)
-        ):
+        if passed or name == "once" or not _is_asked(candidate, name):
             continue
         noes = gate(candidate, view, now_us)[1]
         if view.paused is not None and name == "kill switch":  # which hides what else it says
@@ -107,6 +103,11 @@ def held_by(candidate: Candidate, view: View, now_us: int) -> list[answers.No]:
         for no in noes:
             found.setdefault(no.code, no)
     return [*found.values()]
+
+
+def _is_asked(candidate: Candidate, gate: str) -> bool:
+    """ansible-rulebook's own actions that no policy names pass most gates."""
+    return not candidate.upstream or candidate.limits.selected or gate in gates.UPSTREAM
 
 
 def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *, waits: bool) -> Decision:
@@ -119,7 +120,7 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
     if candidate.forced:
         asked &= gates.UNBROKEN
     for name, gate in gates.ORDER:
-        if name not in asked or (name not in gates.UPSTREAM and candidate.upstream and not candidate.limits.selected):
+        if name not in asked or not _is_asked(candidate, name):
             continue
         saw, noes = gate(left, view, now_us)
         if gone := {no.target: no for no in noes if no.target and no.target not in left_out}:

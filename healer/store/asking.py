@@ -117,9 +117,8 @@ def look_again(tx: Transaction, run: str, standing_of: StandingOf, at_us: int) -
     candidate = following.without_done(tx, candidate_of(row, standing))
     view = view_of(tx, candidate, standing, (row["state"], row["reason"], row["deferred_us"]))
     decision = policy.look_again(candidate, view, at_us)
-    if (
-        row["state"] == "awaiting_approval" and view.paused is not None
-    ):  # what is over is over for people in a pause too
+    if row["state"] == "awaiting_approval" and view.paused is not None:
+        # What is over is over for people in a pause too.
         unpaused = policy.look_again(candidate, dataclasses.replace(view, paused=None), at_us)
         decision = decision if unpaused.state == "queued" else unpaused
     explanation = dumps(looked(row, decision, at_us))

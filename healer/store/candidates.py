@@ -165,7 +165,8 @@ def _with_first(tx: Transaction, candidate: policy.Candidate, standing: policy.S
 
 
 def has_not_begun(tx: Transaction, run: str) -> bool:
-    """Whether it waits and has done nothing yet: what has acted, and is to be tried again, asks anew where it is something else."""
+    """Whether it waits and has done nothing yet: what has acted is not void, but not tried again where it is
+    something else."""
     return tx.one("run_state", run)[0] in NOT_BEGUN and not tx.one("attempts_failed", run)[0]
 
 

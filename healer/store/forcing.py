@@ -109,9 +109,10 @@ class Force:
 
 def used(tx: Transaction, row: candidates.RunRow, over: str = "") -> candidates.RunRow:
     """Its attempt begins, or it is `over` before it could: what comes after it asks all gates again. The row as it is then."""
-    extra, told = loads(row["extra"]), loads(row["explanation"])
+    extra = loads(row["extra"])
     if extra.pop(candidates.FORCED, None) is None:
         return row
+    told = loads(row["explanation"])
     tx.run("run_extra_set", dumps(extra), row["id"])
     if over and candidates.FORCED in told:
         told[candidates.FORCED]["over"] = over
