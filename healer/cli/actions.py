@@ -63,11 +63,7 @@ def _words(given: Any) -> str:
 def show(where: location.Where, name: str, as_json: bool) -> None:
     """One in full: its parameters, where it stands, the gates that hold for it."""
     found = client.Client(where).get(f"{_PATH}/{client.segment(name)}")
-    if as_json:
-        terminal.echo_json(found)
-        return
-    for line in _in_full(found if isinstance(found, dict) else {}):
-        terminal.echo(line)
+    terminal.in_full(found, _in_full, as_json=as_json)
 
 
 def _in_full(item: dict[str, Any]) -> Iterator[str]:

@@ -96,11 +96,7 @@ def _needs(item: dict[str, Any], *, roles: bool = False) -> str:
 def show(where: location.Where, request: str, as_json: bool) -> None:
     """Exactly what would run, on what, and what people said. REQUEST is its id or its run's."""
     found = client.Client(where).get(f"{client.API}/approvals/{client.segment(request)}")
-    if as_json:
-        terminal.echo_json(found)
-        return
-    for line in _in_full(found if isinstance(found, dict) else {}):
-        terminal.echo(line)
+    terminal.in_full(found, _in_full, as_json=as_json)
 
 
 def _in_full(item: dict[str, Any]) -> Iterator[str]:

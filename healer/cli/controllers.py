@@ -68,11 +68,7 @@ def _said(health: Any) -> tables.Cell:
 def show(where: location.Where, name: str, as_json: bool) -> None:
     """One with its options, and what its last check said."""
     found = client.Client(where).get(f"{_PATH}/{client.segment(name)}")
-    if as_json:
-        terminal.echo_json(found)
-        return
-    for line in _in_full(found if isinstance(found, dict) else {}):
-        terminal.echo(line)
+    terminal.in_full(found, _in_full, as_json=as_json)
 
 
 def _in_full(item: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import unicodedata
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import click
@@ -110,6 +111,15 @@ def note(text: str) -> None:
 def echo_json(value: Any) -> None:
     """A JSON document; pure ASCII, so that nothing in it can steer a terminal."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f"))
+
+
+def in_full(found: Any, lines: Callable[[dict[str, Any]], Iterable[str]], *, as_json: bool) -> None:
+    """One thing that the daemon answered with: as JSON, or in its lines."""
+    if as_json:
+        echo_json(found)
+        return
+    for line in lines(found if isinstance(found, dict) else {}):
+        echo(line)
 
 
 def short(run: object) -> str:
