@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import projects
@@ -32,7 +32,7 @@ class MeasureFailedError(RuntimeError):
 class Daemon:
     """A process that was started; `ready_s` is how long it took until `/readyz` said 200."""
 
-    def __init__(self, folder: pathlib.Path, variant: str = "") -> None:
+    def __init__(self, folder: pathlib.Path, variant: str = "", arguments: Sequence[str] = ()) -> None:
         folder = self.folder = folder.resolve()
         self.port = _free_port()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HEALER_")}
@@ -41,7 +41,7 @@ class Daemon:
         self._output = (folder / "output.txt").open("w+")
         started = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, *command, "run", "--project", str(folder), "--port", str(self.port)],
+            [sys.executable, *command, "run", "--project", str(folder), "--port", str(self.port), *arguments],
             stdout=self._output, stderr=subprocess.STDOUT, env=environ, cwd=folder,
         )  # fmt: skip
         try:
@@ -113,9 +113,9 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running(folder: pathlib.Path, variant: str = "") -> Iterator[Daemon]:
+def running(folder: pathlib.Path, variant: str = "", arguments: Sequence[str] = ()) -> Iterator[Daemon]:
     """A daemon for the length of a block."""
-    daemon = Daemon(folder, variant)
+    daemon = Daemon(folder, variant, arguments)
     try:
         yield daemon
     finally:

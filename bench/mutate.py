@@ -65,14 +65,14 @@ LEFT_OUT: Final = (
     "tests/unit/policy/test_gates.py::test_decisions_do_not_depend_on_the_hash_seed",
 )
 """Tests that read the text of modules, where mutmut has put all mutants of a function, or that start an interpreter for each run."""
-COPIED: Final = ("healer", "sources", "controllers", "tests")
+COPIED: Final = ("healer", "sources", "checks", "controllers", "tests")
 SETTINGS: Final = """
 [tool.mutmut]
 source_paths = ["healer"]
 only_mutate = {}
 pytest_add_cli_args_test_selection = {}
 pytest_add_cli_args = {}
-also_copy = ["sources", "controllers"]
+also_copy = ["sources", "checks", "controllers"]
 process_isolation = "forkserver"  # forks know nothing that a test has left behind, as a warm cache
 timeout_multiplier = 2.0
 timeout_constant = 10.0  # what fixtures take is in no estimate

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
 import pathlib
-from typing import Any, Final
+from typing import Final
 
 from healer.child import jobs
+from healer.controllers import _kept
 
 _INTENT: Final = "intent.json"
 _LAUNCHED: Final = "launched.json"
@@ -52,8 +51,8 @@ class Launched:
         return f"{'workflow job' if self.kind == 'workflow_jobs' else 'job'} {self.id}"
 
 
-class Unreadable(Exception):
-    """a launch may have been sent, and what was written of it cannot be read"""
+Unreadable = _kept.Unreadable
+"""A launch may have been sent, and what was written of it cannot be read."""
 
 
 def begin(folder: pathlib.Path) -> None:
@@ -63,24 +62,23 @@ def begin(folder: pathlib.Path) -> None:
 
 def intend(folder: pathlib.Path, intent: Intent) -> None:
     """Write that a launch is about to be sent. Raises OSError, and then nothing may be sent."""
-    _write(folder / _INTENT, dataclasses.asdict(intent))
+    _kept.write(folder / _INTENT, dataclasses.asdict(intent))
 
 
 def withdraw(folder: pathlib.Path) -> None:
     """Take the intent back: nothing was launched. Where that fails, a crash leaves the attempt `unknown`."""
     with contextlib.suppress(OSError):
-        (folder / _INTENT).unlink(missing_ok=True)
-        _sync(folder)
+        _kept.remove(folder / _INTENT)
 
 
 def launched(folder: pathlib.Path, job: Launched) -> None:
     """Write which job came of it. Raises OSError."""
-    _write(folder / _LAUNCHED, dataclasses.asdict(job))
+    _kept.write(folder / _LAUNCHED, dataclasses.asdict(job))
 
 
 def read(folder: pathlib.Path) -> tuple[Intent | None, Launched | None]:
     """What is known of an attempt; without an intent nothing was ever launched. Raises `Unreadable`, OSError."""
-    intent, job = _read(folder / _INTENT), _read(folder / _LAUNCHED)
+    intent, job = _kept.read(folder / _INTENT), _kept.read(folder / _LAUNCHED)
     try:
         return (
             Intent(**{**intent, "lists": tuple(intent["lists"])}) if intent is not None else None,
@@ -88,35 +86,3 @@ def read(folder: pathlib.Path) -> tuple[Intent | None, Launched | None]:
         )
     except (KeyError, TypeError) as error:
         raise Unreadable(str(folder)) from error
-
-
-def _write(path: pathlib.Path, content: dict[str, Any]) -> None:
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps(content).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read(path: pathlib.Path) -> dict[str, Any] | None:
-    try:
-        made = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise Unreadable(str(path)) from error
-    if not isinstance(made, dict):
-        raise Unreadable(str(path))
-    return made

@@ -19,16 +19,16 @@ from healer.controllers import _events, _playbook, _shimmed
 RETURNED_BYTES_MAX: Final = 64 << 10
 FACTS_BYTES_MAX: Final = 1 << 20
 """Of one host: `setup` on a large machine finds some hundred KiB."""
-_KEPT: Final = "outcome.json"
-_EVENTS: Final = "ansible/artifacts/run/job_events"
+KEPT: Final = "outcome.json"
+EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
 def of(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[str, Any]:
     """State, summary, result, the end of each target, and what rules get of it where they ask."""
-    made = _kept(folder / _KEPT)
+    made = _kept(folder / KEPT)
     if made is None:
         made = _made(job, folder, ended)
-        if not _keep(folder / _KEPT, made):
+        if not _keep(folder / KEPT, made):
             return made
     shutil.rmtree(folder / "ansible", ignore_errors=True)
     return made
@@ -61,10 +61,10 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     succeeded = ended.state == "succeeded"
     wanted = "facts" in job.extra
     report = _events.read(
-        folder / _EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module", artifacts=wanted
+        folder / EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module", artifacts=wanted
     )
     if succeeded and report.stats is None:
-        state, summary = _without_report(job, ended, _events.begun(folder / _EVENTS))
+        state, summary = _without_report(job, ended, _events.begun(folder / EVENTS))
     elif succeeded:
         state, summary = _in_numbers(job, report.stats or {})
     else:

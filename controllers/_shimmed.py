@@ -128,13 +128,13 @@ class Children:
         except jobs.FolderUsed:
             raise TokenUsed(token=job.token) from None
         except OSError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
         try:
             jobs.write(folder, self.prepare(job, folder))
         except Exception as error:
             self._scrub(folder)
             if isinstance(error, OSError | ValueError):
-                raise _refused(error) from error
+                raise refused(error) from error
             raise
 
     async def _follow(self, job: model.Job, follower: jobs.Follower) -> model.Outcome:
@@ -193,7 +193,7 @@ def _withheld(folder: pathlib.Path) -> bool:
     return claim is not None and claim.tombstone
 
 
-def _refused(error: OSError | ValueError) -> Exception:
+def refused(error: OSError | ValueError) -> Exception:
     """What a job is told by that could not be written: a full disk is nothing of the job's."""
     if isinstance(error, OSError) and error.errno in errors.NO_SPACE:
         return OSError(error.errno, error.strerror, error.filename)
@@ -259,7 +259,12 @@ def environment(job: model.Job) -> dict[str, str]:
     Raises `RefusedJob` for a variable that cannot be one.
     """
     taken = {name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ}
-    made = {"PATH": PATH_DEFAULT, **taken}
+    return {"PATH": PATH_DEFAULT, **taken, **variables(job)}
+
+
+def variables(job: model.Job) -> dict[str, str]:
+    """The job's own, and what tells a child which run it is, wherever it runs. Raises `RefusedJob` for one that cannot be one."""
+    made = {}
     for name, value in job.environment.items():
         if not name or "=" in name or "\0" in name or "\0" in value:
             raise RefusedJob(reason=f"{name!r} cannot be a variable of the environment")

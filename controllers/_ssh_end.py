@@ -114,9 +114,14 @@ class Record:
         self.added = asyncio.Event()
 
     def make(self) -> None:
-        """Once an attempt. Raises `jobs.FolderUsed`."""
+        """Once an attempt. Raises `jobs.FolderUsed`, or OSError, and then it was not made: nobody is told to begin."""
         jobs.make(self.folder)
-        jobs.write_private(self.folder / "here", _BOOT.read_bytes())
+        try:
+            jobs.write_private(self.folder / "here", _BOOT.read_bytes())
+        except OSError:
+            for name in ("here", "made"):
+                (self.folder / name).unlink(missing_ok=True)
+            raise
 
     def sent(self, name: str, boot: str) -> None:
         """Before a host is told to begin."""

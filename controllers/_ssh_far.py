@@ -11,6 +11,7 @@ NAME.claim     who runs it: made by whom comes first (O_EXCL), also by a `find` 
 NAME.PID.script, NAME.out, NAME.err, NAME.child (its process group), NAME.cancel (its end was asked for)
 NAME.status    how it ended: one line that ends with ` end`, so that a half of it is none
 NAME.drained   all output is in its file
+NAME.work, NAME.report, revisions/   of playbooks, see `_away/machine`
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ base=${{place%/}}/healer-$(id -u)
 mkdir "$base" 2>/dev/null
 [ -d "$base" ] && [ ! -L "$base" ] && [ -O "$base" ] && cd -P -- "$base" && [ -O . ] || {{ printf "healer: taken %s\\n" "$base"; exit; }}
 case $(ls -ldn .) in drwx------*) ;; *) printf "healer: taken %s\\n" "$base"; exit;; esac
-find . -type f -mtime +{SWEPT_DAYS} -exec rm -f {{}} +
+find . -name revisions -prune -o -type f -mtime +{SWEPT_DAYS} -exec rm -f {{}} +
 exact=$(printf "abc\\n" | {{ head -c 1 >/dev/null; read -r rest; printf %s "$rest"; }})
 group() {{ rest=${{1##*)}}; set -- $rest; printf %s "$3"; }}
 read -r own </proc/self/stat
@@ -162,7 +163,7 @@ exec 5>&2
 {{ supervise "$@" 2>&1 >&3 3>&- | relay err >&5 3>&- 5>&-; }} 3>&1 | relay out 5>&-
 : >"$name.drained"
 if [ -s "$name.err" ]; then tell "drained both" >&2; tell "drained both"; else tell "drained alone"; fi
-if IFS= read -r kept && [ "$kept" = "$nonce" ]; then exec rm -f "$name".*; fi
+if IFS= read -r kept && [ "$kept" = "$nonce" ]; then exec rm -rf "$name".*; fi
 [ -z "$script" ] || exec rm -f "$script"
 """
 """Runs a job, once under its name, and streams what it says. See `order` for what it reads and `Mark` for what it tells of itself."""
@@ -230,7 +231,7 @@ fi
 if [ "$what" = drop ]; then
   case $state in running|unknown) ;; absent) rm -f "$name".*.script;; *)
     if alive; then kill -TERM "-$pid" 2>/dev/null; fi
-    rm -f "$name".*;;
+    rm -rf "$name".*;;
   esac
 fi
 printf "healer: %s %s\\n" "$boot" "$state"

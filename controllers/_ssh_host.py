@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from healer import model
@@ -29,7 +29,8 @@ Say = Callable[[bool, bytes], None]
 
 
 class Attempt:
-    """`say` gets the host's output, from the beginning and within the cap."""
+    """`say` gets the host's output, from the beginning and within the cap. `keep_more`: what has to be fetched there before it forgets one
+    whose end was asked for."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Attempt:
         target: model.Target,
         where: _ssh_pool.Address,
         say: Say,
+        keep_more: Callable[[Attempt], Awaitable[None]] | None = None,
     ) -> None:
         self.pool = pool
         self.record = record
@@ -50,6 +52,7 @@ class Attempt:
         self.sent = False
         self.ended = False
         self._say = say
+        self._keep_more = keep_more
         self._course: Course | None = None
         self._held: contextlib.AsyncExitStack | None = None
         self._until = time.monotonic() + job.deadline_s + PATIENCE_S
@@ -123,7 +126,7 @@ class Attempt:
                     break
                 await asyncio.sleep(LOOKS_S[0] * 2)
                 seen = await self.look("peek")
-        except (_ssh_pool.Unreachable, *_network()) as error:
+        except (_ssh_pool.Unreachable, *network()) as error:
             return _ssh_end.End("unknown", _shimmed.one_line(f"nobody can say: {error or type(error).__name__}"))
         return await self._judged(seen, last=True)
 
@@ -141,7 +144,7 @@ class Attempt:
         while True:
             try:
                 return await self.look(what)
-            except (_ssh_pool.Unreachable, *_network()) as error:
+            except (_ssh_pool.Unreachable, *network()) as error:
                 if time.monotonic() > self._until or (isinstance(error, _ssh_pool.Unreachable) and not error.passing):
                     return None
             await asyncio.sleep(pause_s)
@@ -191,7 +194,7 @@ class Attempt:
         await self.release()
         if not ended:
             return
-        with contextlib.suppress(_ssh_pool.Unreachable, *_network()):
+        with contextlib.suppress(_ssh_pool.Unreachable, *network()):
             async with self.pool.lease(self.where) as connection:
                 await connection.look(self.name, "drop", 1 << 40, 1 << 40)
 
@@ -228,10 +231,12 @@ class Attempt:
                     await asyncio.sleep(LOOKS_S[0] * 2)
                     seen = await self.look("peek")
                 await self._judged(seen, last=True)
+                if self.ended and self._keep_more is not None:
+                    await self._keep_more(self)
                 await self.record.keep()
                 await self.forget()
                 return
-            except (_ssh_pool.Unreachable, *_network()):
+            except (_ssh_pool.Unreachable, *network()):
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, AGAIN_S[1])
 
@@ -275,7 +280,7 @@ class Course:
         except TimeoutError:
             self.connection.raw.abort()  # one that died in silence
             raise Again from None
-        except _network() as error:
+        except network() as error:
             if not self.connection.alive:
                 raise Again from error
             raise NeverSent(f"no session can be opened: {getattr(error, 'reason', '') or error}") from error
@@ -358,7 +363,7 @@ def _not_begun(words: str, *, passing: bool = True) -> _ssh_end.End:
     return _ssh_end.End("failed", _shimmed.one_line(words), begun=False, passing=passing)
 
 
-def _network() -> tuple[type[Exception], ...]:
+def network() -> tuple[type[Exception], ...]:
     """What asyncssh raises for a connection that does not do."""
     ssh: Any = _ssh_door.library()
     return (OSError, TimeoutError, ssh.Error)

@@ -16,6 +16,7 @@ from healer.controllers import _shimmed, _ssh_pool, local
 SCRIPT_BYTES_MAX: Final = 16 << 20
 INTERPRETERS: Final[Mapping[str, str]] = {".py": "python3", ".sh": "/bin/sh"}
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,199}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,254}", re.ASCII)
 
 
@@ -91,13 +92,24 @@ def name_of(job: model.Job, target: model.Target) -> str:
 
 
 def address_of(target: model.Target, port: int | None, user: str | None) -> _ssh_pool.Address:
-    """Where a target is. Raises `Unreachable` for what is no name of a machine."""
+    """Where a target is: what the inventory says of its port and its user counts more than the controller's own.
+
+    Raises `Unreachable` for what is no name of a machine or a user, and what is not known here.
+    """
     host = target.address or target.inventory_name or target.name
     if target.kind != "host" or not _HOST.fullmatch(host):
         raise _ssh_pool.Unreachable(
             f"{host!r} is neither a name nor an address of a machine; mend ansible_host in the inventory"
         )
-    return _ssh_pool.Address(host, port or 0, user or "")
+    if target.port == 0:
+        raise _ssh_pool.Unreachable(
+            f"the port of {host!r} is not known here; mend ansible_port in the inventory: a number"
+        )
+    if target.user and not _USER.fullmatch(target.user):
+        raise _ssh_pool.Unreachable(
+            f"{target.user!r} is no name of a user; mend ansible_user of {host!r} in the inventory"
+        )
+    return _ssh_pool.Address(host, target.port or port or 0, target.user or user or "")
 
 
 def steps_of(job: model.Job, order: Order, addresses: Mapping[str, Any]) -> tuple[str, ...]:

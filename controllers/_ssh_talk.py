@@ -144,18 +144,24 @@ def _abandon(opening: asyncio.Future[Any]) -> None:
         opening.result()[0].abort()
 
 
-async def ask(connection: Any, command: str, data: bytes) -> tuple[int | None, bytes, bytes]:
-    """The exit status of a command (None: the connection broke) and its output, each stream up to its bound."""
+async def ask(
+    connection: Any, command: str, data: bytes, most: int = ANSWER_BYTES_MAX, *, held: bool = False
+) -> tuple[int | None, bytes, bytes]:
+    """The exit status of a command (None: the connection broke) and its output, each stream up to its bound.
+
+    `held`: its input stays open until it has ended, so that it learns of it when nobody listens any more.
+    """
     heard = (bytearray(), bytearray())
 
     def hear(of_stderr: bool, piece: bytes) -> None:
         part = heard[of_stderr]
-        part += piece[: ANSWER_BYTES_MAX - len(part)]
+        part += piece[: most - len(part)]
 
     talk = await open_talk(connection, command, hear)
     try:
         talk.send(data)
-        talk.finish()
+        if not held:
+            talk.finish()
         status = await asyncio.shield(talk.closed)
     except asyncio.CancelledError:
         talk.channel.abort()

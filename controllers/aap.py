@@ -76,6 +76,7 @@ class Aap(plugins.Controller):
     Options = AapOptions
     kinds = frozenset({"job_template", "workflow_template"})
     target_kinds = frozenset({"aap"})
+    files = ("ca",)
 
     def __init__(self, options: AapOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)

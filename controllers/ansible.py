@@ -13,31 +13,18 @@ import os
 import pathlib
 import shlex
 import shutil
-import sys
 import tempfile
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import pydantic
 
 from healer import errors, model, plugins
 from healer.child import jobs
-from healer.controllers import _events, _outcome, _playbook, _shimmed, _tied
+from healer.controllers import _ansible_command, _events, _outcome, _run_on, _shimmed, _ssh_pool, _tied
 
 CHECK_LIMIT_S: Final = 30.0
-VERBOSITY_MAX: Final = 5
-
-# What ansible-runner adds to the environment. The rest of what it gives is the daemon's own, and is not taken.
-_OF_RUNNER: Final = (
-    "ANSIBLE_CACHE_PLUGIN", "ANSIBLE_CACHE_PLUGIN_CONNECTION", "ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_RETRY_FILES_ENABLED",
-    "ANSIBLE_STDOUT_CALLBACK", "AWX_ISOLATED_DATA_DIR", "RUNNER_OMIT_EVENTS", "RUNNER_ONLY_FAILED_EVENTS",
-)  # fmt: skip
-_VARIABLES: Final = "vars.yml"
-_VAULT: Final = "vault"
-_TASK: Final = "task.yml"
-_DISPLAY: Final = pathlib.Path(__file__).parent / "_display"
-_SECRET_FILES: Final = (_VARIABLES, _VAULT, _TASK)
 
 
 class AnsibleOptions(plugins.Options):
@@ -47,14 +34,11 @@ class AnsibleOptions(plugins.Options):
     vault_password: plugins.SecretRef | None = pydantic.Field(None, description="what ansible-vault files open with")
     forks: Annotated[int, pydantic.Field(ge=1, le=500)] | None = pydantic.Field(None, description="hosts at a time")
     collections: str | None = pydantic.Field(None, description="a folder of collections, relative to the project")
-    run_on: str | None = pydantic.Field(None, description="another machine to run on; not supported yet")
-
-    @pydantic.field_validator("run_on")
-    @classmethod
-    def _not_yet(cls, value: str | None) -> str | None:
-        if value is not None:
-            raise ValueError("running on another machine is not supported yet; playbooks run here")
-        return value
+    run_on: (
+        Annotated[str, pydantic.StringConstraints(pattern=r"^[^:]+:.+$"), plugins.Wanted("CONTROLLER:HOST")] | None
+    ) = pydantic.Field(
+        None, description="the machine that playbooks run on, as CONTROLLER:HOST: that of a controller `ssh`"
+    )
 
 
 class _Dry(NamedTuple):
@@ -72,11 +56,19 @@ class Ansible(plugins.Controller):
     Options = AnsibleOptions
     kinds = frozenset({"playbook", "module"})
     needs_inventory = True
+    machines = ("run_on",)
     packages = types.MappingProxyType({"ansible_runner": "ansible"})
 
     def __init__(self, options: AnsibleOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)
-        self.children = _shimmed.Children(self.prepare, self.judge, _through, _SECRET_FILES)
+        self.commands = _ansible_command.Commands(options, context.resolve)
+        secret_files = _ansible_command.SECRET_FILES
+        self.away: _run_on.Away | None = None
+        if (named := options.run_on) is not None:
+            self.away = _run_on.Away(
+                lambda: context.reach(named), self.commands.away, self.judge, _through, secret_files
+            )
+        self.children = self.away or _shimmed.Children(self.prepare, self.judge, _through, secret_files)
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Run it and follow it; cancelling the task ends the playbook."""
@@ -99,22 +91,35 @@ class Ansible(plugins.Controller):
         return outcome
 
     async def check(self) -> model.Health:
-        """Whether ansible-playbook starts and the project's inventory can be read."""
+        """Whether ansible-playbook starts, there or here, and the project's inventory can be read, as far as it is read here."""
+        inventory = self.context.project_dir / self.options.inventory
+        if not inventory.exists():
+            return model.Health(False, f"there is no inventory {self.options.inventory!r} in the project")
+        if self.away:
+            return await self._there(self.away)
         try:
-            program = executable("ansible-playbook")
+            program = _ansible_command.executable("ansible-playbook")
         except errors.MissingExtra as error:
             return model.Health(False, f"{error.message}; {error.try_}")
         code, said = await _ask([program, "--version"], {})
         if code != 0:
             return model.Health(False, _shimmed.one_line(f"ansible-playbook --version: {said}"))
-        inventory = self.context.project_dir / self.options.inventory
-        if not inventory.exists():
-            return model.Health(False, f"there is no inventory {self.options.inventory!r} in the project")
         strict = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
-        code, read = await _ask([executable("ansible-inventory"), "-i", str(inventory), "--list"], strict)
+        code, read = await _ask(
+            [_ansible_command.executable("ansible-inventory"), "-i", str(inventory), "--list"], strict
+        )
         if code != 0:
             return model.Health(False, _shimmed.one_line(f"the inventory cannot be read: {read}"))
         return model.Health(True, f"{said.splitlines()[0]}, inventory {self.options.inventory}")
+
+    async def _there(self, away: _run_on.Away) -> model.Health:
+        try:
+            _ansible_command.runner_config()
+            return model.Health(True, f"{await away.check()}, inventory {self.options.inventory}")
+        except errors.HealerError as error:
+            return model.Health(False, _shimmed.one_line("; ".join(filter(None, (error.message, error.try_)))))
+        except (_run_on.Refused, _ssh_pool.Unreachable) as error:
+            return model.Health(False, _shimmed.one_line(str(error)))
 
     async def plan(self, job: model.Job) -> model.Plan:
         """The hosts that Ansible would act on, and what its own check mode says would change on them."""
@@ -132,6 +137,8 @@ class Ansible(plugins.Controller):
 
     async def _dry(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]) -> _Dry:
         """A run that changes nothing. It ends with the daemon, and leaves nothing at work where it is cut off."""
+        if self.away:
+            return await self._dry_there(self.away, job, folder, flags)
         heard = bytearray()
         spec, status = await _tied.run(
             folder, lambda: self.prepare(job, folder, flags), lambda _stream, piece: heard.extend(piece)
@@ -141,71 +148,22 @@ class Ansible(plugins.Controller):
         text = _events.unmarked(bytes(heard)).decode("utf-8", "replace")
         return _Dry(command, text, outcome.summary, status.exit_code == 0)
 
+    async def _dry_there(
+        self, away: _run_on.Away, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]
+    ) -> _Dry:
+        await asyncio.to_thread(jobs.make, folder)
+        parcel = await asyncio.to_thread(self.commands.away, job, folder, flags)
+        ended, said = await away.dry(job, folder, parcel)
+        argv = [one.replace(f"{_run_on.WORK}/", "").replace(f"{_run_on.REVISION}/", "") for one in parcel.argv]
+        command = f"on {self.options.run_on}: {shlex.join([one for one in argv if one not in flags])}"
+        outcome = await asyncio.to_thread(self.judge, job, folder, ended)
+        text = _events.unmarked(said).decode("utf-8", "replace")
+        return _Dry(command, text, outcome.summary, ended.status.exit_code == 0)
+
     def prepare(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> jobs.Spec:
-        """The command as ansible-runner makes it, with a private home, our variables in a file, and the limit."""
-        root = pathlib.Path(job.revision_dir).resolve()
-        limit: str = _playbook.limit_of(job)
-        playbook = self._playbook(job, folder, hosts="all" if limit else "localhost")
-        texts = [_shimmed.reveal(job.extra.get("extra_vars") or {})]
-        if job.kind == "playbook":
-            texts.append(_shimmed.reveal(job.parameters))
-        if "ansible_eda" in job.extra:
-            texts.append({"ansible_eda": job.extra["ansible_eda"]})
-        jobs.write_private(folder / _VARIABLES, _playbook.variables(*texts).encode())
-        env = _shimmed.environment(job) | self._environment(root, folder)
-        runner = _runner_config()(
-            private_data_dir=str(folder / "ansible"), project_dir=str(root), ident="run", playbook=str(playbook),
-            inventory=str(self._inventory(root, job) if limit else _nothing(folder)), limit=limit or None,
-            extravars=str(folder / _VARIABLES), verbosity=_verbosity(job), forks=self.options.forks, envvars=dict(env),
-        )  # fmt: skip
-        runner.prepare()
-        command = [executable(runner.command[0]), *_flags(job), *flags, *runner.command[1:]]
-        env = {**{name: runner.env[name] for name in _OF_RUNNER if name in runner.env}, **env}
-        env["ANSIBLE_CALLBACK_PLUGINS"] = _paths(runner.env["ANSIBLE_CALLBACK_PLUGINS"], _DISPLAY)
-        return jobs.Spec(command, env, str(root), job.deadline_s, remove=_SECRET_FILES)
-
-    def _playbook(self, job: model.Job, folder: pathlib.Path, hosts: str) -> pathlib.Path | str:
-        """The file to run, or the name of a collection's playbook, which Ansible looks up itself."""
-        if not isinstance(job.subject, str):
-            raise _shimmed.RefusedJob(reason=f"a {job.kind} is named by a text, got {job.subject!r}")
-        if job.kind == "playbook" and _playbook.OF_COLLECTION.fullmatch(job.subject):
-            return job.subject
-        if job.kind == "playbook":
-            found: pathlib.Path = _shimmed.inside(job.revision_dir, job.subject, ["playbooks"])
-            return found
-        text = _playbook.one_task(job.subject, _shimmed.reveal(job.parameters), hosts)
-        jobs.write_private(folder / _TASK, text.encode())
-        return folder / _TASK
-
-    def _inventory(self, root: pathlib.Path, job: model.Job) -> pathlib.Path:
-        """Its own, or that of the activation."""
-        wanted = str(job.extra.get("inventory") or self.options.inventory)
-        path: pathlib.Path = (root / wanted).resolve()
-        if not path.exists() or not path.is_relative_to(root):
-            raise _shimmed.RefusedJob(reason=f"the revision has no inventory {wanted!r}")
-        return path
-
-    def _environment(self, root: pathlib.Path, folder: pathlib.Path) -> dict[str, str]:
-        made = _private(folder) | {"MAX_EVENT_RES": "65536", "AWX_LIB_DIRECTORY": ""}
-        home = pathlib.Path(os.environ.get("HOME") or "/nonexistent")
-        if self.options.vault_password is not None:
-            secret = self.context.resolve(self.options.vault_password)
-            jobs.write_private(folder / _VAULT, secret.reveal().encode())
-            made["ANSIBLE_VAULT_PASSWORD_FILE"] = str(folder / _VAULT)
-        if home.is_dir():  # sockets of ssh are shared between jobs, and their paths have to be short
-            made["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(home / ".ansible" / "cp")
-        if (root / "ansible.cfg").is_file():
-            made["ANSIBLE_CONFIG"] = str(root / "ansible.cfg")
-        else:
-            (folder / "ansible.cfg").touch()
-            made["ANSIBLE_CONFIG"] = str(folder / "ansible.cfg")
-            made["ANSIBLE_ROLES_PATH"] = _paths(root / "roles", home / ".ansible/roles", "/usr/share/ansible/roles")
-        own = root / (self.options.collections or "collections")
-        if self.options.collections or not (root / "ansible.cfg").is_file():
-            made["ANSIBLE_COLLECTIONS_PATH"] = _paths(
-                own, home / ".ansible/collections", "/usr/share/ansible/collections"
-            )
-        return made
+        """What runs on this machine."""
+        spec: jobs.Spec = self.commands.here(job, folder, flags)
+        return spec
 
     def judge(self, job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> model.Outcome:
         """The end by host."""
@@ -230,77 +188,11 @@ def _through(output: plugins.Output) -> jobs.Output:
     return hand_on
 
 
-# --- what the command is made of ----------------------------------------------------------------------------------------
-
-
-def executable(name: str) -> str:
-    """The program beside our Python, or on the path. Raises `errors.MissingExtra`."""
-    beside = pathlib.Path(sys.executable).parent / name
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
-    if not found:
-        raise errors.MissingExtra(
-            what="the controller ansible", package=name, try_="pip install 'auto-healer[ansible]'"
-        )
-    return found
-
-
-def _runner_config() -> Any:
-    """Imported when it is first needed: it costs a start 60 ms."""
-    try:
-        from ansible_runner import runner_config
-    except ImportError as error:
-        package = error.name or "ansible-runner"
-        raise errors.MissingExtra(
-            what="the controller ansible", package=package, try_="pip install 'auto-healer[ansible]'"
-        ) from error
-    return runner_config.RunnerConfig
-
-
-def _flags(job: model.Job) -> list[str]:
-    check = job.dry_run or job.extra.get("check") is True
-    diff = job.dry_run or job.extra.get("diff") is True
-    return [flag for flag, wanted in (("--check", check), ("--diff", diff)) if wanted]
-
-
-def _verbosity(job: model.Job) -> int:
-    given = job.extra.get("verbosity")
-    return min(max(given, 0), VERBOSITY_MAX) if isinstance(given, int) else 0
-
-
 def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:
     """The command as it would run, without the flags of the plan and with paths as in the project."""
     root = pathlib.Path(revision_dir).resolve()
     shown = [one for one in argv if one not in flags]
     return shlex.join([one.replace(f"{folder}/", "").replace(f"{root}/", "") for one in shown])
-
-
-def _nothing(folder: pathlib.Path) -> pathlib.Path:
-    """An inventory of nobody: `localhost` alone is there of itself."""
-    path = folder / "no-hosts.ini"
-    path.touch()
-    return path
-
-
-def _private(folder: pathlib.Path) -> dict[str, str]:
-    """A home of its own, a UTF-8 locale (Ansible refuses any other), and none of the daemon's settings."""
-    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    utf8 = {} if "utf-8" in locale.lower() or "utf8" in locale.lower() else {"LC_ALL": "C.UTF-8"}
-    for name in ("home", "tmp"):
-        (folder / name).mkdir(mode=0o700)
-    return utf8 | {
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_RETRY_FILES_ENABLED": "False",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_LOCALHOST_WARNING": "False",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-        "ANSIBLE_CALLBACK_PLUGINS": "",
-        "ANSIBLE_STDOUT_CALLBACK": "awx_display",
-    }
-
-
-def _paths(*paths: pathlib.Path | str) -> str:
-    return os.pathsep.join(str(path) for path in paths)
 
 
 def _hosts(listing: str) -> tuple[str, ...]:
@@ -322,7 +214,7 @@ async def _ask(argv: list[str], env: Mapping[str, str]) -> tuple[int, str]:
     """Exit code and output of a short question to Ansible."""
     with tempfile.TemporaryDirectory(prefix="healer-ansible-") as folder:
         base = {name: os.environ[name] for name in _shimmed.ENVIRONMENT_TAKEN if name in os.environ}
-        own = _private(pathlib.Path(folder))
+        own = _ansible_command.private(pathlib.Path(folder))
         del own["ANSIBLE_STDOUT_CALLBACK"]
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -13,11 +13,13 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import pydantic
 
 from healer import model, plugins
 from healer.child import jobs
-from healer.controllers import _shimmed
+from healer.controllers import _local_bounds, _local_looks, _shimmed
 
 VALUE_BYTES_MAX: Final = 32 << 10
 VALUES_BYTES_MAX: Final = 512 << 10
@@ -28,66 +30,116 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _BY_SUFFIX: Final[dict[str, list[str]]] = {".py": [sys.executable], ".sh": ["/bin/sh"]}
 
 
+Folder = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[^\x00-\x1f]+$", max_length=1000),
+    plugins.Wanted("a folder of the project, or a path from the root"),
+]
+User = Annotated[
+    str, pydantic.StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$"), plugins.Wanted("the name of a user")
+]
+
+
 class LocalOptions(plugins.Options):
-    """A local controller has no options."""
+    """Where, as whom and within which limits children run."""
+
+    cwd: Folder | None = pydantic.Field(
+        None, description="where they start: relative to the project, or a path from the root; default the project"
+    )
+    user: User | None = pydantic.Field(
+        None, description="who they run as; only root's daemon can; default the daemon's own"
+    )
+    limits: _local_bounds.Limits = pydantic.Field(
+        default_factory=_local_bounds.Limits, description="what they may take at most"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _reachable(self) -> LocalOptions:
+        if ".." in (self.cwd or "").split("/"):
+            raise ValueError("cwd has to be a folder of the project, or a path from the root, without ..")
+        if self.user is not None and self.cwd is not None and not self.cwd.startswith("/"):
+            raise ValueError("another user cannot go to the project's folder: cwd has to begin at the root, with user")
+        return self
 
 
 class Local(plugins.Controller):
-    """Runs scripts of the project, and commands given as argument lists, never through a shell."""
+    """Runs scripts of the project, and commands given as argument lists, never through a shell; makes checks, in the daemon itself."""
 
     Options = LocalOptions
-    kinds = frozenset({"script", "command"})
+    kinds = frozenset({"script", "command", _local_looks.KIND})
 
     def __init__(self, options: LocalOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)
         self.children = _shimmed.Children(self.prepare, self.judge)
+        self.looks = _local_looks.Looks(context)
 
     async def check(self) -> model.Health:
         """Usable wherever /proc is, since that is how a child is found again."""
         if not os.access("/proc/self/stat", os.R_OK):
             return model.Health(False, "/proc is not mounted; children could not be found again after a crash")
-        return model.Health(True, "scripts and commands run on this machine")
+        try:
+            who = _local_bounds.account(self.options.user)
+        except _local_bounds.Unusable as error:
+            return model.Health(False, str(error))
+        as_whom = f" as {self.options.user}" if who is not None else ""
+        return model.Health(True, f"scripts and commands run on this machine{as_whom}")
 
     async def plan(self, job: model.Job) -> model.Plan:
-        """The argument list and the names of the variables; nothing is run."""
+        """The argument list and the names of the variables, or what is looked at; nothing is run."""
+        if job.kind == _local_looks.KIND:
+            looked: model.Plan = self.looks.plan(job)
+            return looked
         argv = argv_of(job)
-        names = sorted({*_shimmed.environment(job), *parameter_variables(job.parameters), *target_variables(job)})
+        who = _who(self.options)
+        env = {**_shimmed.environment(job), **(who.env if who else {}), **target_variables(job)}
+        names = sorted({*env, *(parameter_variables(job.parameters) if job.kind == "script" else ())})
         steps = [shlex.join(argv), f"environment: {' '.join(names)}"]
+        if self.options.user or self.options.cwd:
+            cwd = _local_bounds.folder(self.options.cwd, who, job.revision_dir)
+            steps.append(f"as {self.options.user or 'the daemon'}, in {cwd}")
         if job.kind == "script":
             steps.append(f"standard input: {json.dumps(_shimmed.hide(job.parameters), ensure_ascii=False)}")
         return model.Plan(tuple(str(target) for target in job.targets), tuple(steps))
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
-        """Run it and follow it; cancelling the task ends the child."""
-        outcome: model.Outcome = await self.children.run(job, output)
+        """Run it and follow it; cancelling the task ends the child, or the look."""
+        looks = job.kind == _local_looks.KIND
+        outcome: model.Outcome = await (self.looks if looks else self.children).run(job, output)
         return outcome
 
     async def find(self, job: model.Job) -> model.Found:
         """What became of it after a crash."""
-        found: model.Found = await self.children.find(job)
+        looks = job.kind == _local_looks.KIND
+        found: model.Found = _local_looks.ABSENT if looks else await self.children.find(job)
         return found
 
     async def withhold(self, job: model.Job) -> bool:
         """Keep it from starting where it has not."""
-        never: bool = await self.children.withhold(job)
+        never: bool = job.kind == _local_looks.KIND or await self.children.withhold(job)
         return never
 
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
-        """Take up a child that still runs."""
-        outcome: model.Outcome = await self.children.follow(job, output)
+        """Take up a child that still runs; a check is made again."""
+        looks = job.kind == _local_looks.KIND
+        outcome: model.Outcome = await (self.looks.run if looks else self.children.follow)(job, output)
         return outcome
 
     def prepare(self, job: model.Job, folder: pathlib.Path) -> jobs.Spec:
         """The child: parameters on standard input and, as far as they fit, in the environment."""
         if job.kind == "command" and job.dry_run:
             raise _shimmed.RefusedJob(reason="a command cannot be run dry: it is not told that nothing may happen")
-        env = _shimmed.environment(job) | target_variables(job)
+        who = _who(self.options)
+        env = _shimmed.environment(job) | (who.env if who else {}) | target_variables(job)
         if job.kind == "script":
             env |= parameter_variables(job.parameters)
             stdin = json.dumps(_shimmed.reveal(job.parameters), ensure_ascii=False).encode()
         else:
             stdin = b""
-        return jobs.Spec(argv_of(job), env, job.revision_dir, job.deadline_s, stdin)
+        cwd = _local_bounds.folder(self.options.cwd, who, job.revision_dir)
+        return jobs.Spec(
+            argv_of(job), env, cwd, job.deadline_s, stdin, limits=self.options.limits.plain(),
+            account=who.numbers if who else (), script=job.kind == "script",
+        )  # fmt: skip
 
     def judge(self, job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> model.Outcome:
         """Exit 0 is success; a last line that is JSON is the result."""
@@ -103,6 +155,14 @@ class Local(plugins.Controller):
             status.truncated,
             status.seconds,
         )
+
+
+def _who(options: LocalOptions) -> _local_bounds.Account | None:
+    """Whom a child runs as; None: as the daemon. Raises `RefusedJob`."""
+    try:
+        return _local_bounds.account(options.user)
+    except _local_bounds.Unusable as error:
+        raise _shimmed.RefusedJob(reason=str(error)) from error
 
 
 def argv_of(job: model.Job) -> list[str]:

@@ -111,7 +111,10 @@ def references(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """What is healed: `kind:name`. `inventory_name` is what the inventory calls a host (what `--limit` takes)."""
+    """What is healed: `kind:name`. `inventory_name` is what the inventory calls a host (what `--limit` takes).
+
+    `port` and `user`: ansible_port and ansible_user of a host, where the inventory says so; 0: it does, and what cannot be known here.
+    """
 
     kind: str
     name: str
@@ -119,6 +122,8 @@ class Target:
     address: str = ""
     groups: tuple[str, ...] = ()
     local: bool = False
+    port: int | None = None
+    user: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
@@ -129,14 +134,15 @@ class Job:
     """One attempt of one run, as a controller gets it: rendered values, never templates.
 
     `kind` says which of the action's forms it is; `subject` is the file (relative to `revision_dir`), the module's or the
-    template's name, the argv (a tuple) for `command`, or a mapping with parameters filled in (`oc`). `deadline_s` counts from the
-    start of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's actions have.
+    template's name, the argv (a tuple) for `command`, or a mapping with parameters filled in (`oc`, `http`, `check`).
+    `deadline_s` counts from the start of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's
+    actions have.
     """
 
     token: str
     run_id: str
     action: str
-    kind: Literal["script", "playbook", "module", "command", "oc", "job_template", "workflow_template"]
+    kind: Literal["script", "playbook", "module", "command", "oc", "http", "check", "job_template", "workflow_template"]
     subject: str | tuple[str, ...] | Mapping[str, Any]
     parameters: Mapping[str, Any]
     targets: tuple[Target, ...]

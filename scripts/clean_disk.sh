@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Removes the oldest files of a folder until the rest is within its limit. Parameters: see clean_disk.meta.yml.
+# The newest files, and what was changed lately, stay in any case: somebody may be writing them.
 #
 # `folder: disk` means a demonstration host (inventory/demo.yml): DATA_DIR/hosts/<target>/disk, found from the folder of the revision
 # that scripts run in. Any other folder is one of this machine, so the target has to be this machine.
 set -euo pipefail
 
 limit=$((HEALER_PARAM_LIMIT_MIB * 1024 * 1024))
-folder=$HEALER_PARAM_FOLDER
+folder=$HEALER_PARAM_FOLDER keep_files=$HEALER_PARAM_KEEP_FILES
+changed_since=$(($(date +%s) - HEALER_PARAM_KEEP_MINUTES * 60))
 if [[ $HEALER_TARGET == *,* ]]; then
     echo "one target at a time, got $HEALER_TARGET: nothing is removed" >&2
     exit 1
@@ -27,7 +29,10 @@ sizes() { find . -xdev -type f -printf '%s\n' | awk '{ sum += $1 } END { printf 
 
 before=$(sizes) left=$before removed=0
 echo "$folder has $before bytes, the limit is $limit"
-while ((left > limit)) && IFS=' ' read -r -d '' _ size name; do
+while ((left > limit)) && IFS= read -r -d '' found; do   # split by hand: a name may end with a space
+    changed=${found%% *} found=${found#* }
+    size=${found%% *} name=${found#* }
+    ((${changed%.*} < changed_since)) || break         # all that follow are newer
     if [[ ${HEALER_DRY_RUN:-0} == 1 ]]; then
         printf 'would remove %q (%d bytes)\n' "$name" "$size"
     else
@@ -35,8 +40,11 @@ while ((left > limit)) && IFS=' ' read -r -d '' _ size name; do
         printf 'removed %q (%d bytes)\n' "$name" "$size"
     fi
     left=$((left - size)) removed=$((removed + 1))
-done < <(find . -xdev -type f -printf '%T@ %s %p\0' | sort -z -n)
+done < <(find . -xdev -type f -printf '%T@ %s %p\0' | sort -z -n | head -z -n "-$keep_files")
 
 [[ ${HEALER_DRY_RUN:-0} == 1 ]] || left=$(sizes)       # what is there now, not what was reckoned
 printf '{"removed": %d, "before_bytes": %d, "left_bytes": %d}\n' "$removed" "$before" "$left"
-((left <= limit))
+if ((left > limit)); then
+    echo "$folder is still over its limit: the newest files ($keep_files) and those of the last $HEALER_PARAM_KEEP_MINUTES minutes stay" >&2
+    exit 1
+fi

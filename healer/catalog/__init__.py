@@ -7,7 +7,7 @@ at night.
 
 from healer.catalog.building import ENTRIES_MAX, NAME, Written, build, runs
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
-from healer.catalog.filling import Unfillable, fill
+from healer.catalog.filling import Unfillable, fill, used
 from healer.catalog.published import entry as entry_schema
 from healer.catalog.published import whole
 from healer.catalog.schemas import mistakes
@@ -27,5 +27,6 @@ __all__ = [
     "fill",
     "mistakes",
     "runs",
+    "used",
     "whole",
 ]

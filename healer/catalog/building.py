@@ -11,12 +11,15 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from healer import config, errors, measures, model, plugins, templates, wording
-from healer.catalog import clusters, filling, schemas
+from healer.catalog import clusters, filling, requests, schemas
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
-NOT_YET: Final = ("http", "job_template", "storm", "policy")
+NOT_YET: Final = ("job_template", "storm", "policy")
+
+FILLED: Final = ("oc", "http", "check")
+"""Kinds whose subject is a mapping, in which parameters have their places."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -42,6 +45,8 @@ class EntryShape(measures.Gates):
     module: Text | None = pydantic.Field(None, description="an Ansible module by its full name")
     command: list[Text] | None = pydantic.Field(None, description="a program and its arguments; no shell", min_length=1)
     oc: clusters.ClusterShape | None = pydantic.Field(None, description="a verb on objects of a Kubernetes cluster")
+    http: requests.RequestShape | None = pydantic.Field(None, description="one request, and which answer is success")
+    check: measures.Look | None = pydantic.Field(None, description="one check with its options; it only looks")
     description: str = pydantic.Field("", description="one sentence for people", max_length=2000)
     controller: Text | None = pydantic.Field(None, description="of controllers.yaml; else the default one")
     parameters: dict[str, Any] = pydantic.Field({}, description="JSON Schema of each; what is not here is refused")
@@ -116,7 +121,12 @@ def _entry(one: Written) -> Entry | None:
         _parameters(document, value["parameters"])
     _lists(document, value)
     _arguments(document, value.get("command"))
-    _places(document, value, value.get("oc"), value.keys_at.get("oc"))
+    for key in FILLED:
+        _places(document, value, value.get(key), value.keys_at.get(key))
+    if isinstance(verify := value.get("verify"), config.Map):
+        _places(document, value, verify.get("check"), verify.keys_at.get("check"))
+    if shape is not None and kind == "http" and (said := shape.http.unfit(shape.target)):
+        document.error("target", said, mark_at(value, ("target",) if "target" in value else ("http", "url"), one.mark))
     if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
         return None
     return _made(one, kind, shape)
@@ -164,7 +174,7 @@ def _in_folder(kind: Kind, subject: str) -> str:
 
 
 def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
-    subject = getattr(shape, kind) or one.subject
+    subject, looks = getattr(shape, kind) or one.subject, kind == "check"  # which has no effect
     return Entry(
         name=one.name,
         kind=kind,
@@ -175,11 +185,11 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
         parameters=plain(shape.parameters),
         required=tuple(shape.required),
         payload_parameters=tuple(shape.parameters if shape.payload_parameters is None else shape.payload_parameters),
-        target=shape.target,
-        idempotent=shape.idempotent,
+        target="none" if looks and "target" not in shape.model_fields_set else shape.target,
+        idempotent=shape.idempotent or looks,
         dry_run=shape.dry_run,
-        impact=shape.impact or "high",
-        impact_declared=shape.impact is not None,
+        impact=shape.impact or ("low" if looks else "high"),
+        impact_declared=shape.impact is not None or looks,
         tags=tuple(shape.tags),
         events=tuple(shape.events),
         gates={key: value for key, value in shape.layer().items() if key != "concurrency"},
@@ -195,8 +205,8 @@ def _made(one: Written, kind: Kind, shape: EntryShape) -> Entry:
 def _subject(kind: Kind, written: Any) -> str | tuple[str, ...] | Mapping[str, Any]:
     if kind == "command":
         return tuple(written)
-    if isinstance(written, clusters.ClusterShape):
-        return plain(written.plain())  # type: ignore[no-any-return]
+    if kind in FILLED:
+        return plain(written if kind == "check" else written.plain())  # type: ignore[no-any-return]
     return _in_folder(kind, written)
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 from healer import config, errors, model
 from healer.catalog import schemas
 
-Kind = Literal["script", "playbook", "module", "command", "oc"]
+Kind = Literal["script", "playbook", "module", "command", "oc", "http", "check"]
 
-KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command", "oc")
+KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command", "oc", "http", "check")
 FOLDERS: Final[Mapping[Kind, str]] = {"playbook": "playbooks", "script": "scripts"}
 PROBLEMS_MAX: Final = 20
 
@@ -22,7 +22,7 @@ PROBLEMS_MAX: Final = 20
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One action. `subject`: its file relative to the project, the module's name, the argument list of a command, or
-    of `oc` the mapping, in which parameters have their places (`filling`).
+    of `oc`, `http` and `check` the mapping, in which parameters have their places (`filling`).
 
     `controller` is '' for the default one. `parameters` are JSON
     Schemas by name. `impact_declared` is false where it is high because nothing was said.
@@ -49,7 +49,8 @@ class Entry:
     """What it says of the gates, as a layer of `policy` has it; `concurrency` is by itself, since it is about its controller."""
     concurrency: int | None = None
     verify: Mapping[str, Any] | None = None
-    """`action` (None: the alert has to be resolved), `parameters`, `within` seconds; None: the defaults say, empty: nothing is asked."""
+    """`action` (or `check` beside it; neither: the alert has to be resolved), `parameters`, `within` seconds; None: the defaults say,
+    empty: nothing is asked."""
     escalate: tuple[Mapping[str, Any], ...] = ()
     """What is tried next: `action`, `parameters`, `after` seconds."""
     retries: Mapping[str, Any] | None = None

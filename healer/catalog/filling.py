@@ -1,4 +1,4 @@
-"""Parameters in what an entry says that is a mapping (`oc:`): `{{ parameters.NAME }}`, and no other template.
+"""Parameters in what an entry says that is a mapping (`oc:`, `http:`, `check:`): `{{ parameters.NAME }}`, and no other template.
 
 Callers: `building` (at load) and `dispatch` (when an attempt is made). Why no Jinja: what is filled in reaches other machines, so it is
 data alone. It is put in once, whatever it looks like, and nothing is computed of it.
@@ -27,6 +27,24 @@ def names(text: str) -> Iterator[str]:
     if templates.is_template(rest):
         raise ValueError(f"{config.shown(text)} is no template that is known here: {LIKE}")
     yield from _PLACE.findall(text)
+
+
+def split(text: str) -> list[str]:
+    """The text cut at its places: its own parts, maybe empty, at 0, 2, 4 …, the places between them."""
+    parts, at = [], 0
+    for found in _PLACE.finditer(text):
+        parts += [text[at : found.start()], found[0]]
+        at = found.end()
+    return [*parts, text[at:]]
+
+
+def used(value: Any) -> set[str]:
+    """The parameters that a value takes, whose templates were found right."""
+    if isinstance(value, Mapping):
+        return set().union(*map(used, value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*map(used, value))
+    return set(names(value)) if isinstance(value, str) else set()
 
 
 def fill(value: Any, parameters: Mapping[str, Any]) -> Any:

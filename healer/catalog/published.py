@@ -19,7 +19,7 @@ _KEYWORDS: Final = {
     **dict.fromkeys(("description", "title", "format", "pattern"), _TEXT),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _NUMBER),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _COUNT),
-    **dict.fromkeys(("items", "additionalProperties", "contains", "not"), _PART),
+    **dict.fromkeys(("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else"), _PART),
     "default": {"description": "what it is where nothing is given"},
     "enum": {"type": "array"},
     "properties": {"type": "object", "additionalProperties": _PART},

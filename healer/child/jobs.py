@@ -52,7 +52,8 @@ class NoRoom(NeverStarted):
 class Spec:
     """What the shim is to run. `env` is complete: nothing is inherited. `remove` names files with secrets.
 
-    `tied`: it ends with the daemon.
+    `tied`: it ends with the daemon. `limits`: by the name after `RLIMIT_`. `account`: numbers of another user, its group and further
+    groups, which a daemon of root can become; `script` then: the last argument is a file that this user may not be able to reach.
     """
 
     argv: Sequence[str]
@@ -65,6 +66,9 @@ class Spec:
     umask: int = 0o077
     remove: Sequence[str] = ()
     tied: bool = False
+    limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    account: Sequence[int] = ()
+    script: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

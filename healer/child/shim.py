@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from healer.child import folder
+from healer.child import bounds, folder
 
 EXIT_CLAIMED = 75
 EXIT_UNPREPARED = 73  # the status or the claim could not be written: nothing was started
@@ -154,12 +154,15 @@ class Shim:
         os.close(errors_write)
         for pipe in self.pipes:
             os.close(pipe.write_end)
-        number = os.read(errors_read, 16)
+        number, _, name = os.read(errors_read, 4096).partition(b" ")
         os.close(errors_read)
         if number:
             os.waitpid(self.child, 0)
             self.child = 0
-            raise OSError(int(number), os.strerror(int(number)), job["argv"][0])
+            told = os.fsdecode(name)
+            raise (
+                OSError(int(number), os.strerror(int(number)), told or job["argv"][0]) if int(number) else OSError(told)
+            )
 
     def _become(self, job: dict[str, Any], errors_write: int) -> None:
         """In the child: become the program. Never returns."""
@@ -177,11 +180,15 @@ class Shim:
             os.dup2(given, 0)
             os.dup2(self.pipes[0].write_end, 1)
             os.dup2(self.pipes[1].write_end, 2)
+            argv = bounds.program(job)
+            bounds.bind(job)
             os.chdir(job["cwd"])
             os.umask(int(job["umask"]))
-            os.execvpe(job["argv"][0], job["argv"], job["env"])  # noqa: S606 - no shell is the point
+            os.execvpe(argv[0], argv, job["env"])  # noqa: S606 - no shell is the point
         except OSError as error:
-            os.write(errors_write, str(error.errno or 0).encode())
+            os.write(errors_write, f"{error.errno or 0} {error.filename or ''}".encode(errors="surrogateescape")[:4096])
+        except Exception as error:  # noqa: BLE001 - a job that is none: nothing was started, and that has to be told
+            os.write(errors_write, f"0 {type(error).__name__}: {error}".encode(errors="replace")[:4096])
         finally:
             os._exit(127)
 

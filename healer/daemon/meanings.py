@@ -60,7 +60,7 @@ def of_controller(found: controllers.Controller | None) -> str:
         return GONE
     return _hash([
         found.type, sorted(found.kinds), sorted(found.target_kinds), found.options, found.inventory, found.targets, found.actions,
-        found.concurrency, found.tags,
+        found.concurrency, found.rate_limit.model_dump() if found.rate_limit else None, found.tags,
     ])  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import gc
 import pathlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from loguru import logger
@@ -17,6 +17,8 @@ from healer import engine, intake, model, plugins, project, store, supervise
 from healer.decide import acting, alerts, evaluating, firing
 from healer.project import listeners
 
+CLOSE_S: Final = 5.0
+"""A controller has so long for its `close`."""
 SLICE_S: Final = 0.002
 """As `project.child.SLICE_S`, and for its reason."""
 Resolve = Callable[[plugins.SecretRef], model.Secret]
@@ -117,6 +119,11 @@ def say(level: str, message: str, fields: Mapping[str, Any]) -> None:
 def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolve) -> dict[str, plugins.Controller]:
     """An instance of each controller. Their options were checked when the revision was made."""
     made: dict[str, plugins.Controller] = {}
+
+    def reach(text: str) -> tuple[plugins.Controller, model.Target]:
+        name, target = revision.machine(text)
+        return made[name], target
+
     for name, spec in revision.controllers.items():
         found = plugins.find("controllers", spec.type, files)
         plugin: Any = getattr(found, "CONTROLLER", found)
@@ -124,9 +131,24 @@ def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolv
             entry.subject for entry in revision.catalog.entries.values()
             if name == (entry.controller or revision.default_controller) and entry.kind in spec.kinds
         )  # fmt: skip
-        context = plugins.ControllerContext(name, resolve, _log(name), files, subjects)
+        context = plugins.ControllerContext(name, resolve, _log(name), files, subjects, reach)
         made[name] = plugin(plugin.Options.model_validate(dict(spec.options)), context)
     return made
+
+
+async def close(made: Iterable[plugins.Controller]) -> None:
+    """At a stop, also of those that a reload has replaced: end what they hold open. One that cannot be closed is told of, and left."""
+
+    async def one(controller: plugins.Controller) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await controller.close()
+        except Exception as error:  # noqa: BLE001 - a stranger's code, and a stop ends the process all the same
+            logger.bind(controller=controller.context.name).warning(
+                "it was not closed: {}", str(error) or type(error).__name__
+            )
+
+    await asyncio.gather(*map(one, made))
 
 
 def _log(name: str) -> Callable[[str, str], None]:

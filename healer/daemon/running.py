@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import pathlib
+import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,7 @@ class Daemon:
             heard=self.decider.evaluator.alerts.heard,
         )  # fmt: skip
         self.controllers = rules.controllers(self.revision, self.files, self.resolve)
+        self._made = weakref.WeakSet[plugins.Controller](self.controllers.values())
         self.dispatcher = dispatch.Dispatcher(
             self.store, self.of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
             work_dir=self.data_dir / "work", clock=self.clock, secret_values=self._masking.values,
@@ -228,6 +230,7 @@ class Daemon:
             os._exit(self._exit_code or 1)
         drain_s = self.revision.settings.drain
         ended, *_ = await asyncio.gather(self.dispatcher.stop(drain_s), self.planner.stop(), self.checks.stop())
+        await rules.close([*self._made])
         await self.decider.stop()
         for task in self._tasks:
             if task.get_name() != "decide":
@@ -339,6 +342,7 @@ class Daemon:
     def take(self, revision: project.Revision, files: pathlib.Path, controllers: dict[str, Any]) -> None:
         """A revision whose row is written is ours from now on."""
         self.controllers, self.files, self.revision, self.heard = controllers, files, revision, revision
+        self._made.update(controllers.values())
 
     # --- what the workers need of each other -----------------------------------------------------------------------------
 

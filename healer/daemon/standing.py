@@ -16,7 +16,7 @@ from typing import Any, Final
 from healer import model, policy, project
 from healer.daemon import meanings
 from healer.policy import labels, selecting
-from healer.store import scopes, seeing
+from healer.store import following, scopes, seeing
 
 PAUSE_FILE: Final = "PAUSE"
 REASON_MAX: Final = 300
@@ -28,6 +28,8 @@ READ_BY_ACTIONS: Final = (
 """What a playbook or `apply` may read, beside the inventory and scripts."""
 SCRIPTS: Final = "scripts/"
 """What a script may read: whatever lies beside it or in another folder there, since no file says what it sources."""
+CHECKS: Final = "checks/"
+"""What looks, where the action is a check of the project's own."""
 METADATA: Final = (".meta.yml", ".meta.yaml")
 """Of actions: what it says is in the entry, and nothing runs it."""
 
@@ -169,18 +171,19 @@ class Standing:
         )  # fmt: skip
 
     def _bound(self, action: str, controller: str, view: project.Revision) -> str:
-        """What the files of today say of an action: its entry, what it may run (all of scripts/, and but for a script all that playbooks
-        read), its controller, and the inventory that it has there."""
+        """What the files of today say of an action: its entry, what it may run (all of scripts/, but for a script all that playbooks
+        read, of a check all of checks/), its controller, and the inventory that it has there."""
         reached = view.controllers.get(controller)
         hosts = reached.inventory.rstrip("/") if reached is not None else ""
         known = self._bounds.get((action, controller, hosts))
         if known is None:
             entry = self.revision.catalog.entries.get(action)
-            is_script = entry is not None and entry.kind == "script"
+            is_script, is_check = (entry is not None and entry.kind == kind for kind in ("script", "check"))
             read = sorted(
                 f"{path}={'x' * file.executable}{file.sha256}" for path, file in self.revision.files.items()
                 if (path.startswith(SCRIPTS) and not path.endswith(METADATA))
                 or (not is_script and path.startswith(READ_BY_ACTIONS))
+                or (is_check and path.startswith(CHECKS))
                 or (hosts and (path == hosts or path.startswith(f"{hosts}/")))
             )  # fmt: skip
             parts = [entry.digest if entry else "", meanings.of_controller(reached), *read]
@@ -196,7 +199,10 @@ class Standing:
             self.revision.catalog.entries.get(row["action"]),
             self.revision.controllers.get(row["controller"]),
         )
-        if catalog and entry is None:
+        looks = (
+            row.get("purpose") == following.VERIFY and row["kind"] == "check"
+        )  # what `verify` says itself is in no catalog
+        if catalog and entry is None and not looks:
             problems = (policy.Problem("unknown_action", {"action": row["action"], "nearest": ""}),)
         elif controller is None:
             detail = f"no controller is named {row['controller']!r} any more"

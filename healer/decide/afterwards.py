@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from healer import catalog, errors, model, policy, project, templates
 from healer.decide.firing import Fired
@@ -15,6 +15,7 @@ from healer.policy import approvals
 from healer.store import asking, candidates, following
 
 Problems = list[policy.Problem]
+CHECK: Final = "check"
 
 
 def of(
@@ -34,7 +35,9 @@ def of(
         made["ramp"] = {**entry.ramp, "max_errors": entry.max_errors}
     if verify := _verify(revision, fired, entry):
         made["verify"] = {"within_ms": round(verify["within"] * 1000)}
-        if verify["action"]:
+        if verify.get("check"):
+            made["verify"]["action"] = _look(revision, verify, parameters, problems)
+        elif verify["action"]:
             made["verify"]["action"] = _action(revision, verify, parameters, problems)
             problems += _out_of_reach(revision, made["verify"]["action"], targets)
     if entry.escalate and not rung:
@@ -52,7 +55,7 @@ def _verify(revision: project.Revision, fired: Fired, entry: catalog.Entry) -> M
     if verify is None and fires and source is not None and source.resolves:
         shipped = revision.settings.defaults.run_action.verify
         verify = shipped.plain() if shipped else None
-    return verify if verify and (verify["action"] or fires) else None
+    return verify if verify and (verify["action"] or verify.get("check") or fires) else None
 
 
 def _action(
@@ -77,6 +80,23 @@ def _action(
     return {
         "name": name, "kind": entry.kind, "subject": entry.subject, "controller": controller, "parameters": checked,
         "idempotent": entry.idempotent, "timeout_ms": round(timeout_s * 1000),
+    }  # fmt: skip
+
+
+def _look(
+    revision: project.Revision, wanted: Mapping[str, Any], parameters: Mapping[str, Any], problems: Problems
+) -> dict[str, Any]:
+    """The check of `verify`, as an action that is in no catalog: it gets those parameters that its options take."""
+    (kind,) = wanted["check"]
+    name, used = f"{CHECK} {kind}", sorted(catalog.used(wanted["check"]))
+    if lacking := [one for one in used if one not in parameters]:
+        detail = f"verify: the parameter {lacking[0]!r} is not given"
+        problems.append(policy.Problem("invalid_parameters", {"action": name, "detail": detail}))
+        return {}
+    timeout_s = min(revision.settings.defaults.run_action.timeout, wanted["within"])
+    return {
+        "name": name, "kind": CHECK, "subject": wanted["check"], "controller": revision.controller_for(CHECK),
+        "parameters": {one: parameters[one] for one in used}, "idempotent": True, "timeout_ms": round(timeout_s * 1000),
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from healer.store import asking, claiming, finishing, following, journal, people
 __all__ = ["Dispatcher", "output"]
 
 CLAIM_MAX: Final = 20
-AT_ONCE_MAX: Final = 200
+AT_ONCE_MAX: Final = 500
 BEGINNINGS_MAX: Final = 5
 """So many times an attempt is begun that finds no space though the store's disk has some, or that cannot begin at all."""
 ENDING_S = 20.0

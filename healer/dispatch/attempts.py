@@ -197,4 +197,13 @@ def _subject(value: Any, parameters: Mapping[str, Any]) -> str | tuple[str, ...]
 
 def _target(name: str, value: Mapping[str, Any]) -> model.Target:
     kind, _, rest = name.partition(":")
-    return model.Target(kind, rest, value["inventory_name"], value["address"], tuple(value["groups"]), value["local"])
+    return model.Target(
+        kind,
+        rest,
+        value["inventory_name"],
+        value["address"],
+        tuple(value["groups"]),
+        value["local"],
+        value.get("port"),
+        value.get("user", ""),
+    )

@@ -106,7 +106,7 @@ def of(held: project.Revision, asked: Asked) -> Shown:
         (str(target),) if target else (), frozenset(target.groups if target else ()), {"source": asked.source, **asked.labels}, names,
     )  # fmt: skip
     gates = project.Gates(held)
-    layers = gates.layers(entry, asked.action if entry else "", traits)
+    layers = gates.layers(entry, held.controllers.get(controller), asked.action if entry else "", traits)
     places = _Places(held, entry, rule)
     values = [*_strict(layers, places), *_braked(layers, places)]
     named = {key for layer in layers for key in layer.values}
@@ -244,7 +244,10 @@ def _others(
             f"controller {controller}",
             str(dataclasses.replace(spec.place, column=0)),
         )
-    elif entry is not None:
+    if spec is not None and spec.rate_limit is not None:
+        at = str(dataclasses.replace(spec.place, column=0))
+        yield Value("rate_limit", spec.rate_limit.model_dump(), f"controller {controller}", at)
+    if entry is not None and (spec is None or spec.concurrency is None):
         yield Value(
             "concurrency.controller", ours.concurrency.controller, *places.default(name, "concurrency", "controller")
         )

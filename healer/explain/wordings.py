@@ -57,6 +57,8 @@ def _blast(given: Mapping[str, Any]) -> str:
 def _verify(given: Mapping[str, Any]) -> str:
     if not given:
         return "none"
+    if given.get("check"):
+        return _map(check=given["check"], within=_Bare(span(given["within"])))
     if given.get("action") is None:
         return _map(resolved_within=_Bare(span(given["within"])))
     parameters = {"parameters": given["parameters"]} if given.get("parameters") else {}

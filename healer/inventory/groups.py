@@ -74,12 +74,12 @@ class Reading:
         return self.groups.setdefault(name, Group())
 
     def add_hosts(self, group: str, pattern: str, given: Mapping[str, Any]) -> None:
-        """Raises ValueError for a range that is none, or too many hosts."""
+        """Raises ValueError for a range that is none, too many hosts, or a variable that cannot be."""
         found = _PORT.fullmatch(pattern)
         name, port = (found[1], int(found[2])) if found else (pattern, None)
         own = {"ansible_port": port} if port is not None else {}
         own |= looked_at(given)
-        variables.aliases(own)
+        variables.check(own)
         members = self.groups[group].hosts
         for host in expand(_bare(name)):
             self._step(1)
@@ -89,9 +89,9 @@ class Reading:
             members[host] = None
 
     def add_variables(self, group: str, given: Mapping[str, Any]) -> None:
-        """Raises ValueError for too many aliases."""
+        """Raises ValueError for a variable that cannot be."""
         own = looked_at(given)
-        variables.aliases(own)
+        variables.check(own)
         self.groups[group].variables |= own
 
     def add_child(self, group: str, child: str) -> None:
@@ -179,15 +179,15 @@ class Reading:
         found = {key: value for layer in layers for key, value in layer.items()}
         aliases = variables.aliases(found)
         self._step(_STEPS_OF_ALIAS * len(aliases))  # one of a group stands for each host of it
-        address, port = found.get("ansible_host"), _port(found.get("ansible_port"))
+        address, port = found.get("ansible_host"), variables.port(found)
         connection = found.get("ansible_connection")
-        unclear = address is config.SEALED or (port is None and found.get("ansible_port") is not None)
+        unclear = address is config.SEALED or port == 0
         if connection is config.SEALED or (not connection and (unclear or any(old in found for old in variables.OLD))):
             connection = names.UNKNOWN
             self.veiled |= any(layer.get("ansible_connection") == "local" for layer in layers)
         return names.Host(
             name, name if address is config.SEALED else str(address or name), port,
-            tuple(sorted(groups)), str(connection or ""), aliases,
+            tuple(sorted(groups)), str(connection or ""), aliases, variables.user(found),
         )  # fmt: skip
 
     def _here(self) -> bool:
@@ -220,11 +220,6 @@ class Reading:
 def _priority(group: Group) -> int:
     found = _PRIORITY.fullmatch(str(group.variables.get(PRIORITY, 1)))
     return int(found[0]) if found else 1
-
-
-def _port(value: Any) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else None
 
 
 def _bare(pattern: str) -> str:

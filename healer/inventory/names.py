@@ -30,6 +30,7 @@ _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 class Host:
     """A host as Ansible sees it. `address` is ansible_host, else the name; `groups` lack `all` and `ungrouped`.
 
+    `port`: ansible_port, 0 where it is given and not known here (a template, encrypted). `user`: ansible_user, as it is written.
     `connection` is one that leads elsewhere if a module, or a playbook of any folder, has such a one.
     """
 
@@ -39,6 +40,7 @@ class Host:
     groups: tuple[str, ...] = ()
     connection: str = ""
     aliases: tuple[str, ...] = ()
+    user: str = ""
 
     @property
     def here(self) -> bool:
@@ -116,7 +118,8 @@ class Inventory:
         if host.name in self.groups:
             reason = f"{host.name!r} is the name of a host and of a group; Ansible would take both"
             return Refusal(reason, step="rename the one or the other")
-        return model.Target("host", host.name, host.name, host.address, host.groups, host.connection == "local")
+        local = host.connection == "local"
+        return model.Target("host", host.name, host.name, host.address, host.groups, local, host.port, host.user)
 
     def _meant(self, name: str) -> set[str]:
         plain = _fold(name.removesuffix("."))

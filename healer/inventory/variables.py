@@ -6,6 +6,7 @@ The rules are those of ansible-core's plugin `host_group_vars`: which files belo
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
@@ -16,9 +17,11 @@ VAULT: Final = "$ANSIBLE_VAULT;"
 """How a file begins that ansible-vault has encrypted as a whole."""
 OLD: Final = ("ansible_ssh_host", "ansible_ssh_port")
 """Earlier names, which the connection `ssh` still reads."""
-LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_connection", "healer_aliases", *OLD)
+LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_user", "ansible_connection", "healer_aliases", *OLD)
+PORT_MAX: Final = 65_535
 ALIASES_MAX: Final = 100
 _ENDINGS: Final = ("", ".yml", ".yaml", ".json")
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,199}", re.ASCII)
 
 
 class Folder:
@@ -86,11 +89,12 @@ class Folder:
         found: dict[str, Any] = {}
         if isinstance(document.value, config.Map):
             found = {name: document.value[name] for name in LOOKED_AT if name in document.value}
-            try:
-                aliases(found)
-            except ValueError as error:
-                document.error("inventory", str(error), document.value.values_at.get("healer_aliases"))
-                del found["healer_aliases"]
+            for name in list(found):
+                try:
+                    check({name: found[name]})
+                except ValueError as error:
+                    document.error("inventory", str(error), document.value.values_at.get(name))
+                    del found[name]
             self.said.note(document, found, document.value.values_at.get("healer_aliases"))
         elif document.value is not None:
             message = f"a file of variables has to be a mapping, got {wording.shown(document.value)}"
@@ -134,6 +138,38 @@ def _counts(path: str) -> bool:
         and not any(os.path.splitext(folder)[1] for folder in folders)  # noqa: PTH122 - as Ansible does it
         and os.path.splitext(name)[1] in _ENDINGS  # noqa: PTH122
     )
+
+
+def check(variables: Mapping[str, Any]) -> None:
+    """Raises ValueError for what cannot be: too many aliases, a port or a user that is none."""
+    aliases(variables)
+    given = variables.get("ansible_port")
+    if not _unknown(given) and not (port(variables) and 0 < int(str(given)) <= PORT_MAX):
+        raise ValueError(f"ansible_port is a port, 1 to {PORT_MAX}, got {wording.shown(given)}")
+    named = variables.get("ansible_user")
+    if not _unknown(named) and (isinstance(named, bool) or not _USER.fullmatch(str(named))):
+        wanted = "a name of letters, digits and . _ - @ + $ \\"
+        raise ValueError(f"ansible_user is {wanted}, got {wording.shown(named)}")
+
+
+def port(variables: Mapping[str, Any]) -> int | None:
+    """ansible_port: None where there is none, 0 where it cannot be known here."""
+    given = variables.get("ansible_port")
+    text = str(given)
+    if given is None or given == "":
+        return None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
+
+
+def user(variables: Mapping[str, Any]) -> str:
+    """ansible_user as it is written, '' where there is none; one that is encrypted as a template, which nobody is called."""
+    given = variables.get("ansible_user")
+    return "{{ }}" if given is config.SEALED else "" if given is None else str(given)
+
+
+def _unknown(given: Any) -> bool:
+    """Whether a value is none, or Ansible alone can tell which it is."""
+    return given is None or given == "" or given is config.SEALED or (isinstance(given, str) and "{{" in given)
 
 
 def aliases(variables: Mapping[str, Any]) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ def budget_in_words(budget: str) -> str:
     return {
         "policy": f"the policy {name}", "ruleset": f"the policy of {name}", "rule": f"the policy of {name}",
         "action": f"the action {name}", "default": f"{name}, by default",
+        "controller": f"the controller {name}",
     }.get(kind, budget)  # fmt: skip
 
 

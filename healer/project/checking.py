@@ -12,13 +12,15 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building, clusters
-from healer.project import approvers, revision, sources, targets
+from healer.project import addresses, approvers, machines, revision, sources, targets
 from healer.project import clusters as reaching
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
 
 NAMES_SHOWN: Final = 10
+LIKE: Final = {"check": "local"}
+"""Kind of action → a type of controller that can run it, where that is not `ansible`."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,6 +63,7 @@ class Checker:
         name = one.value.get("controller") or self.controllers.default
         if isinstance(name, str):
             self._controller_of(document, name, kind, one.value.values_at.get("controller") or at)
+            self._address(one, name if kind == "http" else "")
         entry = self.actions.entries.get(one.name)
         if entry is not None and not entry.impact_declared:
             message = f"the action {one.name!r} does not say its impact; it counts as high"
@@ -71,8 +74,16 @@ class Checker:
         if spec is not None and kind not in spec.kinds:
             able = [known for known, one in self.controllers.by_name.items() if kind in one.kinds]
             message = f"the controller {name!r} (type {spec.type}) cannot run a {kind}"
-            hint = f"controller: {able[0]}" if able else "list one that can in controllers.yaml, like {type: ansible}"
+            listed = f"list one that can in controllers.yaml, like {{type: {LIKE.get(kind, 'ansible')}}}"
+            hint = f"controller: {able[0]}" if able else listed
             document.error("controller_forbidden", message, at, hint)
+
+    def _address(self, one: catalog.Written, name: str) -> None:
+        """Say where a request goes that its controller does not allow."""
+        spec = self.controllers.by_name.get(name)
+        if spec is not None and (said := addresses.beyond(spec, one.value["http"])):
+            at = building.mark_at(one.value, ("http", "url"), one.mark)
+            one.document.error("forbidden-address", said[0], at, said[1])
 
     def _spec(self, document: config.Document, name: str, at: config.Mark | None) -> Controller | None:
         spec = self.controllers.by_name.get(name)
@@ -82,7 +93,9 @@ class Checker:
         return spec
 
     def controller(self, document: config.Document, spec: Controller | None, value: config.Map) -> None:
-        """The bounds of a controller against the catalog and its inventory (None: what it is cannot be told)."""
+        """The bounds of a controller against the catalog and its inventory (None: what it is cannot be told), and its machines."""
+        if spec is not None:
+            machines.check(document, spec, value, self.controllers, self.inventories, self.incomplete)
         for key, known in (("actions", self.action_names), ("targets", None)):
             items = value.get(key)
             if not isinstance(items, config.Seq):

@@ -1,7 +1,7 @@
 """`controllers.yaml`: the named ways to reach targets, each checked with its plugin. Caller: `loading`.
 
-Without the file there is one controller, `local`. Keys that every type has (`targets actions concurrency tags`) are read
-here, all others are the plugin's own options.
+Without the file there is one controller, `local`. Keys that every type has (`targets actions concurrency rate_limit tags`) are
+read here, all others are the plugin's own options.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
-from healer import config, errors, plugins, wording
+from healer import config, errors, measures, plugins, wording
 from healer.catalog import building
 from healer.project import tree
 
@@ -24,7 +24,7 @@ INVENTORY: Final = "inventory"
 """The folder that a controller without `inventory:` takes, where it is there."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_COMMON: Final = ("targets", "actions", "concurrency", "tags")
+_COMMON: Final = ("targets", "actions", "concurrency", "rate_limit", "tags")
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=300)]
 
 
@@ -33,7 +33,10 @@ class Common(plugins.Options):
 
     targets: list[Name] = pydantic.Field(default=[])
     actions: list[Name] = pydantic.Field(default=[])
-    concurrency: Annotated[int, pydantic.Field(ge=1, le=10_000)] | None = None
+    concurrency: Annotated[int, pydantic.Field(ge=1, le=10_000)] | None = pydantic.Field(
+        None, description="most runs at once"
+    )
+    rate_limit: measures.Rate | None = pydantic.Field(None, description="most runs within a time, like 30 per minute")
     tags: list[Name] = pydantic.Field(default=[])
 
 
@@ -48,7 +51,7 @@ class Controller:
     """One controller as written. `options` are plain values for the plugin's `Options`; secrets in them are references.
 
     `kinds` of `model.Job` that it can do, `target_kinds` that it reaches. `inventory`: its path in the project, '' for none.
-    `targets` (`group:x` or names) and `actions` bound it where they are not empty.
+    `targets` (`group:x` or names) and `actions` bound it where they are not empty. `machines`: options that name one (`machines`).
     """
 
     name: str
@@ -60,7 +63,9 @@ class Controller:
     targets: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     concurrency: int | None = None
+    rate_limit: measures.RateShape | None = None
     tags: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
     place: errors.Place = dataclasses.field(default_factory=lambda: errors.Place("controllers.yaml"))
 
 
@@ -274,7 +279,8 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
     return Controller(
         name, value["type"], project.kinds(value["type"]), project.plugin(value["type"]).target_kinds, building.plain(rest),
         path_of(where.inventory) or project.default_inventory,
-        tuple(common.targets), tuple(common.actions), common.concurrency, tuple(common.tags), document.place(at),
+        tuple(common.targets), tuple(common.actions), common.concurrency, common.rate_limit, tuple(common.tags),
+        plugin.machines, document.place(at),
     )  # fmt: skip
 
 

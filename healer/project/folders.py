@@ -18,6 +18,7 @@ from healer.project.tree import FILES, FOLDERS, Tree
 _YAML: Final = (".yml", ".yaml")
 _LISTED: Final[Mapping[plugins.Kind, str]] = {
     "controllers": "controllers are listed in controllers.yaml",
+    "checks": "checks are written where they are wanted: in a source check, and as check: of actions and verify",
     "sources": "sources are listed in rulebooks and, shared, in healer.yaml",
 }
 _FOLDER: Final = "or one outside the project"
@@ -46,7 +47,7 @@ def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
                 yield _error("plugin-shadows", path, message, "give the file another name")
     for path in tree.names("rulebooks"):
         if path.endswith(".py"):
-            message = "this folder holds rulebooks; Python plugins lie in sources/ and controllers/"
+            message = "this folder holds rulebooks; Python plugins lie in sources/, checks/ and controllers/"
             yield _error("wrong-folder", path, message)
 
 

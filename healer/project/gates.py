@@ -41,7 +41,7 @@ class Gates:
         self, entry: entries.Entry | None, controller: Controller | None, action: str, traits: selecting.Traits
     ) -> policy.Limits:
         """For an action of the catalog; `traits` say which policies select it."""
-        selected = self._selected(traits)
+        selected = self._selected(_of(traits, controller))
         key = (action, controller.name if controller else "", entry is None, traits.rule, selected)
         if (found := self._known.get(key)) is None:
             if len(self._known) >= KNOWN_MAX:
@@ -57,14 +57,17 @@ class Gates:
         if entry is not None and entry.concurrency is not None:
             places = min(places or entry.concurrency, entry.concurrency)
         base = policy.Limits(
-            concurrency_daemon=shipped.daemon, concurrency_controller=places, chain_depth=self._defaults.run_action.chain_depth
+            concurrency_daemon=shipped.daemon, concurrency_controller=places, chain_depth=self._defaults.run_action.chain_depth,
+            rates=_rates(controller),
         )  # fmt: skip
         layers = self._layers(entry, action, rule, selected)
         return base.under(layers, self.defaults(layers, action, entry.impact if entry else "high"))
 
-    def layers(self, entry: entries.Entry | None, action: str, traits: selecting.Traits) -> list[limits.Layer]:
-        """All that names gates for such a run, but for the defaults."""
-        return self._layers(entry, action, traits.rule, self._selected(traits))
+    def layers(
+        self, entry: entries.Entry | None, controller: Controller | None, action: str, traits: selecting.Traits
+    ) -> list[limits.Layer]:
+        """All that names gates for such a run, but for the defaults and the controller."""
+        return self._layers(entry, action, traits.rule, self._selected(_of(traits, controller)))
 
     def _layers(
         self, entry: entries.Entry | None, action: str, rule: str, selected: Sequence[int]
@@ -89,8 +92,10 @@ class Gates:
             timeout_s=revision.UPSTREAM_TIMEOUT_S,
             chain_depth=self._defaults.upstream.chain_depth,
             lock_targets=False,
+            rates=_rates(controller),
         )
-        layers = self.layers(None, "", traits)
+        base = dataclasses.replace(base, selected=bool(base.rates))
+        layers = self.layers(None, controller, "", traits)
         return base.under(layers) if layers else base
 
     def defaults(self, layers: Sequence[limits.Layer], action: str, impact: model.Impact) -> list[limits.Layer]:
@@ -116,6 +121,18 @@ def storm_of(of: settings.Settings) -> brakes.StormLimit | None:
     """What counts as a storm; None: nothing does."""
     storm = of.storm
     return brakes.StormLimit(storm.matches.count, storm.matches.within, storm.calm) if storm else None
+
+
+def _of(traits: selecting.Traits, controller: Controller | None) -> selecting.Traits:
+    """With the tags of the controller beside those of the action."""
+    more = controller.tags if controller else ()
+    return dataclasses.replace(traits, tags=(*traits.tags, *more)) if more else traits
+
+
+def _rates(controller: Controller | None) -> tuple[limits.Rate, ...]:
+    """The rate of a controller, one for all that it runs."""
+    rate = controller.rate_limit if controller else None
+    return (limits.Rate(f"controller:{controller.name}", rate.count, rate.within),) if controller and rate else ()
 
 
 def _policy(written: Any) -> selecting.Policy:

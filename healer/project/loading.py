@@ -32,6 +32,7 @@ from healer.project import (
     git,
     hidden,
     identities,
+    looks,
     mistakes,
     opening,
     revision,
@@ -158,6 +159,7 @@ class _Loading:
         )  # fmt: skip
         self._more += checker.approvers.settings()
         self._check(checker, written, control)
+        self._more += looks.check(main, read, written, control_by, self.tree.root)
         all_sources = sources.Sources(self.tree, read.settings.server, self._plain)
         if main is not None:
             all_sources.share(main)
@@ -237,8 +239,7 @@ class _Loading:
         return controllers.INVENTORY if any(self.tree.names(controllers.INVENTORY)) else ""
 
     def _inventories(
-        self, document: config.Document | None, found: controllers.Controllers,
-        specs: list[activations.Spec],
+        self, document: config.Document | None, found: controllers.Controllers, specs: list[activations.Spec]
     ) -> dict[str, inventory.Inventory]:  # fmt: skip
         """All that controllers and activations name."""
         made: dict[str, inventory.Inventory] = {}

@@ -210,6 +210,15 @@ def options(name: str) -> type[plugins.Options]:
     return found
 
 
+def options_for(located: Located, written: Any, project_dir: pathlib.Path) -> type[plugins.Options]:
+    """The shape of what is written for one of our sources or the project's own. Raises `plugins.BrokenPlugin`."""
+    plugin = located.plugin
+    found: type[plugins.Options] = (
+        plugin.options_for(written, project_dir) if located.kind == "native" else plugin.Options
+    )
+    return found
+
+
 def format_of(name: str) -> plugins.Format:
     """A format of webhooks. Raises `plugins.UnknownPlugin` or `plugins.BrokenPlugin`."""
     module = plugins.find("formats", name)

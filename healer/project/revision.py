@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from healer import access, engine, errors, inventory, model, policy
 from healer.catalog import entries
-from healer.project import clusters, locating, people, targets
+from healer.project import addresses, clusters, locating, machines, people, targets
 from healer.project.controllers import Controller
 from healer.project.git import Git
 from healer.project.settings import Settings
@@ -178,6 +178,8 @@ class Revision:
         spec = self.controllers.get(controller)
         if spec is not None and clusters.reaches(spec):
             return f"the cluster of {controller}"
+        if spec is not None and addresses.reaches(spec):
+            return f"what {controller} allows"
         return "any inventory" if spec is None else spec.inventory or "this machine"
 
     def resolve_target(self, controller: str, text: str) -> model.Target | inventory.Refusal:
@@ -187,6 +189,10 @@ class Revision:
             reason = f"no controller is named {controller!r}"
             return inventory.Refusal(reason, errors.nearest(controller, self.controllers))
         return targets.resolve(spec, self.hosts(controller), self.hostname, text)
+
+    def machine(self, text: str) -> tuple[str, model.Target]:
+        """The controller and the machine that an option like `run_on` names. Raises `machines.UnknownMachine`."""
+        return machines.find(text, self.controllers, self.inventories)
 
     def sizes(self, controller: str, groups: Iterable[str]) -> dict[str, int]:
         """How many hosts groups have in the inventory of a controller."""

@@ -56,7 +56,10 @@ def _known(of: revision.Revision) -> Mapping[str, Collection[str] | None]:
             actions |= dict.fromkeys(f"{one.name} {one.args.get('name')}" for one in rule.actions)
     return {
         "actions": actions, "rulesets": rulesets, "rules": rules, "sources": of.sources,
-        "targets": _targets(of), "tags": dict.fromkeys(tag for entry in entries.values() for tag in entry.tags),
+        "targets": _targets(of),
+        "tags": dict.fromkeys(
+            [tag for one in entries.values() for tag in one.tags] + [tag for one in of.controllers.values() for tag in one.tags]
+        ),
     }  # fmt: skip
 
 

@@ -107,7 +107,7 @@ class Select(plugins.Options):
     rules: Words = pydantic.Field(default=[], description="by name, ruleset/rule or activation/ruleset/rule")
     sources: Words = pydantic.Field(default=[], description="of the event")
     targets: Words = pydantic.Field(default=[], description="like web01, host:web*, group:web")
-    tags: Words = pydantic.Field(default=[], description="of the action")
+    tags: Words = pydantic.Field(default=[], description="of the action or its controller")
     severity: list[Literal["critical", "error", "warning", "info", "unknown"]] = pydantic.Field(
         default=[], description="of the alert"
     )

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 
-from healer import config, errors, model, plugins, rulebook, templates
+from healer import config, errors, model, plugins, rulebook
 from healer.catalog import building
-from healer.project import listeners, locating, tree
+from healer.project import listeners, locating, rendering, tree
 from healer.project.revision import Source
 from healer.project.settings import Server
 
@@ -186,7 +186,7 @@ class Sources:
             document.error("unknown-source", f"{name} is for the actions of the catalog and listed nowhere", at)
             return None
         located = self._locate(document, name, at)
-        if located is None or (rendered := _rendered(document, item, name, variables)) is None:
+        if located is None or (rendered := rendering.source(document, item, name, variables)) is None:
             return None
         return self._options(document, rendered, located, at, shared=shared)
 
@@ -234,7 +234,7 @@ class Sources:
         filters = self._filters_of(document, item, located)
         options: Any = None
         if located.kind != "eda":
-            options = plugins.check_options(document, located.plugin.Options, args, at, located.name)
+            options = self._checked(document, located, args, at)
             if options is None:
                 if located.kind == "push" and isinstance(args, config.Map):  # its format is told all the same
                     self._resolves(document, located, args, SimpleNamespace(format=args.get("format")), at)
@@ -246,7 +246,7 @@ class Sources:
             "", located.name, _KINDS[located.kind], model.sealed(building.plain(args) or {}), filters, document.place(at),
             options=options if located.kind == "push" and locating.is_builtin(located.plugin) else None,
             resolves=self._resolves(document, located, args, options, at),
-            code=self._code(located, [name for name, _ in filters]),
+            code=self._code(located, [name for name, _ in filters], options),
             max_quiet_s=getattr(options, "max_quiet", None), alert_ttl_s=getattr(options, "alert_ttl", None),
         )  # fmt: skip
         path = getattr(options, "path", "") if located.kind == "push" else ""
@@ -258,6 +258,18 @@ class Sources:
                 return None
             self._paths[path] = document.place(mark)
         return Checked(checked, path, where)
+
+    def _checked(
+        self, document: config.Document, located: locating.Located, args: Any, at: config.Mark | None
+    ) -> plugins.Options | None:
+        """The options of one of ours; what it takes of the project's own plugins is found for that."""
+        try:
+            shape = locating.options_for(located, args, self._project_dir)
+        except errors.HealerError as error:
+            document.error(error.code, error.message, at, error.try_)
+            return None
+        made: plugins.Options | None = plugins.check_options(document, shape, args, at, located.name)
+        return made
 
     def _resolves(
         self, document: config.Document, located: locating.Located, args: Any, options: Any, at: config.Mark | None
@@ -315,12 +327,14 @@ class Sources:
             return False
         return True
 
-    def _code(self, located: locating.Located, filters: list[str]) -> str:
+    def _code(self, located: locating.Located, filters: list[str], options: Any) -> str:
         """A hash of the project's own files that the source runs; '' where it has none."""
         own = [located.path] if located.path else []
         own += [path for name in filters if isinstance(path := self._filters.get(name), pathlib.Path)]
-        if located.plugin is not None and not locating.is_builtin(located.plugin):
-            own += [path] if (path := locating.file_of(located.plugin)) else []
+        inner = [type(one) for _, one in options or () if isinstance(one, plugins.Options)]
+        for plugin in (located.plugin, *inner):
+            if plugin is not None and not locating.is_builtin(plugin):
+                own += [path] if (path := locating.file_of(plugin)) else []
         known = self._tree.files
         mine = [known[name].sha256 for path in own if (name := self._relative(path)) in known]
         return hashlib.sha256("".join(mine).encode()).hexdigest() if mine else ""
@@ -340,41 +354,6 @@ def name_of(item: Any) -> str:
     if isinstance(named, str) and named:
         return named
     return next((str(key) for key in item if key not in ("name", "filters")), "")
-
-
-def _rendered(
-    document: config.Document, item: config.Map, name: str, variables: Mapping[str, Any]
-) -> config.Map | None:
-    """The source with the activation's variables in its arguments; None after saying which template is wrong."""
-    args = item[name]
-    if not isinstance(args, config.Map):
-        return item
-    made, good = building.without(args, ()), True
-    for key, value in args.items():
-        try:
-            made[key] = _render(value, variables)
-        except errors.TemplateError as error:
-            document.error("template", error.message, args.values_at.get(key))
-            good = False
-    whole = building.without(item, ())
-    whole[name] = made
-    return whole if good else None
-
-
-def _render(value: Any, variables: Mapping[str, Any]) -> Any:
-    """A value with variables in it; what has none stays as it is, with its marks."""
-    if isinstance(value, str):
-        return templates.render(value, variables)
-    if isinstance(value, config.Map):
-        made = building.without(value, ())
-        made.update({key: _render(inner, variables) for key, inner in value.items()})
-        return made
-    if isinstance(value, config.Seq):
-        listed = config.Seq(value.mark)
-        listed.extend(_render(inner, variables) for inner in value)
-        listed.items_at = value.items_at
-        return listed
-    return value
 
 
 def _inline_secrets(document: config.Document, args: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a controller's targets are: the hosts of its inventory, this machine for the controller `local`, objects of a cluster.
+"""What a controller's targets are: the hosts of its inventory, this machine for the controller `local`, objects of a cluster, addresses.
 
 Callers: `checking` (names and patterns written in rulebooks) and `revision` (names that events bring, `hosts:` of rulesets).
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from healer import errors, inventory, model, policy
-from healer.project import clusters, patterns
+from healer.project import addresses, clusters, patterns
 from healer.project.controllers import Controller
 
 NEAREST_OF_MAX: Final = 2_000
@@ -26,6 +26,8 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
     """
     if clusters.reaches(spec):
         return clusters.resolve(spec, text)
+    if addresses.reaches(spec):
+        return addresses.resolve(spec, text)
     found = hosts.resolve(text)
     if isinstance(found, model.Target):
         if found.kind in spec.target_kinds:
@@ -138,6 +140,8 @@ def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.
 def _listed(spec: Controller, target: model.Target) -> bool:
     if target.kind == clusters.KIND and clusters.reaches(spec):
         return any(str(clusters.resolve(spec, text)) == str(target) for text in spec.targets)
+    if target.kind == addresses.KIND and addresses.reaches(spec):
+        return str(target) in addresses.spellings(spec, spec.targets)
     names = (str(target), target.name, target.inventory_name, *(f"group:{group}" for group in target.groups))
     return any(name in spec.targets for name in names)
 
@@ -146,7 +150,7 @@ def is_local(spec: Controller, hosts: inventory.Inventory) -> bool:
     """Whether everything that the controller reaches is this machine."""
     if spec.type == "local":
         return True
-    if hosts.partial or not hosts.hosts or not spec.kinds <= _ANSIBLE:
+    if hosts.partial or not hosts.hosts or not spec.kinds <= _ANSIBLE or any(map(spec.options.get, spec.machines)):
         return False
     return all(host.here for host in hosts.hosts.values())
 

@@ -30,7 +30,7 @@ FILES: Final = (
 )  # fmt: skip
 FOLDERS: Final = (
     "rulebooks", "playbooks", "scripts", "manifests", "inventory", "templates", "roles", "tasks", "handlers", "vars", "group_vars",
-    "host_vars", "sources", "controllers", "filters", "files", "collections", "library", "module_utils", "action_plugins",
+    "host_vars", "sources", "checks", "controllers", "filters", "files", "collections", "library", "module_utils", "action_plugins",
     "callback_plugins", "connection_plugins", "filter_plugins", "inventory_plugins", "lookup_plugins", "test_plugins",
     "vars_plugins",
 )  # fmt: skip
@@ -138,7 +138,7 @@ class Tree:
 
     def _is_program(self, name: str) -> bool:
         """The folder of the program's own plugins (its repository is a project too): they are code, not the project's."""
-        if name not in ("sources", "controllers"):
+        if name not in ("sources", "checks", "controllers"):
             return False
         own = map(pathlib.Path, importlib.import_module(f"healer.{name}").__path__)
         return any(folder.is_dir() and folder.samefile(self.root / name) for folder in own)

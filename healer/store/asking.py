@@ -333,6 +333,7 @@ def _targets(tx: Transaction, asked: Ask, decision: policy.Decision) -> None:
         state, reason, fields = decision.target_state(name)
         value = dumps({
             "inventory_name": target.inventory_name, "address": target.address, "groups": list(target.groups), "local": target.local,
+            "port": target.port, "user": target.user,
         })  # fmt: skip
         tx.run(
             "run_target_put", asked.candidate.run, name, value, asked.candidate.action, state, reason, dumps(dict(fields)),

@@ -10,9 +10,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pydantic
-
-from healer import errors, plugins, secrets, wording
+from healer import errors, plugins, secrets
 from healer.project import listeners, locating
 from healer.supervise import eda, worker
 
@@ -50,14 +48,13 @@ class Builder:
             raise WrongOptions(
                 name=spec.key, detail=f"filters are for sources of event-driven Ansible, not {spec.type}"
             )
-        return self._native(located.plugin, spec)
+        return self._native(located.plugin, spec, files)
 
-    def _native(self, plugin: type[plugins.Source], spec: worker.Running) -> plugins.Source:
+    def _native(self, plugin: type[plugins.Source], spec: worker.Running, files: pathlib.Path) -> plugins.Source:
         try:
-            options: Any = plugin.Options.model_validate({} if spec.args is None else spec.args)
-        except pydantic.ValidationError as error:
-            wrong = wording.mistakes(error, plugin.Options, spec.args)
-            raise WrongOptions(name=spec.key, detail="; ".join(one.below(0) for one in wrong)) from error
+            options: Any = plugins.made_of(plugin.options_for(spec.args, files), spec.args)
+        except ValueError as error:
+            raise WrongOptions(name=spec.key, detail=str(error)) from error
         context = plugins.SourceContext(
             name=spec.key,
             project_dir=self.project_dir,

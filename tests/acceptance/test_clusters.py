@@ -1,11 +1,17 @@
-"""`oc` of a real daemon with a real kubectl at a fake cluster: a rule restarts what an alert names, and nothing beyond its namespaces."""
+"""`oc` of a real daemon with a real kubectl at a fake cluster: a rule restarts what an alert names, and nothing beyond its namespaces.
+
+So does the sample of this repository, `examples/cluster`, as it stands there.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import importlib.util
+import json
 import pathlib
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -100,4 +106,59 @@ def test_a_rule_heals_in_a_cluster(daemon: Any, wait_for: Callable[..., None], t
         if path.is_file() and fake_kube.TOKEN.encode() in path.read_bytes()
     ]
     assert kept == []
+    daemon.verified()
+
+
+def kubeconfig(fake: Any, folder: pathlib.Path) -> str:
+    """As `kubectl config view --flatten --minify --raw` prints it."""
+    authority = base64.b64encode((folder / "ca.pem").read_bytes()).decode()
+    return json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": fake.url, "certificate-authority-data": authority}}],
+        "users": [{"name": "heal", "user": {"token": fake_kube.TOKEN}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "heal"}}],
+    })  # fmt: skip
+
+
+def test_the_sample_restarts_a_deployment_once_it_may(
+    daemon: Any, wait_for: Callable[..., None], tmp_path: pathlib.Path, repository: pathlib.Path
+) -> None:
+    fake = fake_kube.Fake()
+    fake.put("Namespace", "shop")
+    for name in ("cart", "web"):
+        fake.put("Deployment", name, spec={"replicas": 1, "template": {"metadata": {}}})
+    shutil.rmtree(daemon.project)
+    shutil.copytree(repository / "examples/cluster", daemon.project)
+    daemon.variables |= {"HOME": str(tmp_path)}
+    with serving(fake, tmp_path):
+        daemon.write(".healer/kubeconfig", kubeconfig(fake, tmp_path))
+        daemon.start()
+        daemon.ready()
+        checked = daemon.healer("controllers", "check")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert (
+            daemon.post("/webhook", json.loads((daemon.project / "deployment_down_webhook.json").read_text()))[0] == 202
+        )
+        wait_for(
+            lambda: (
+                daemon.states() == ["simulated"]
+                and daemon.get(f"/runs/{daemon.runs()[0]['id']}")[1]["plan"]["state"] == "made"
+            )
+        )
+        assert any(one.dry for one in fake.asked("PATCH")), "the plan asked the cluster"
+        assert fake.changes() == []
+        daemon.stop()
+
+        daemon.start("--mode", "active")
+        daemon.ready()
+        sent = daemon.healer("send", str(daemon.project / "deployment_down.json"), "--yes")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        wait_for(lambda: daemon.states() == ["simulated", "verifying"])
+        example = json.loads((daemon.project / "deployment_down.json").read_text())
+        daemon.event({"alert": {**example["alert"], "status": "resolved"}})
+        daemon.post("/webhook", {"event_type": "deployment_down", "target": "shop/deployment/web"})
+        daemon.post("/webhook", {"event_type": "deployment_down", "target": "pay/deployment/cart"})
+        wait_for(lambda: daemon.states() == ["refused", "simulated", "succeeded", "succeeded"])
+    restarted = [one.path.rpartition("/")[2] for one in fake.changes()]
+    assert sorted(restarted) == ["cart", "web"]
     daemon.verified()

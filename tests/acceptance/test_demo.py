@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gzip
 import importlib.util
 import json
 import os
@@ -186,6 +187,7 @@ def test_without_a_daemon_it_says_so(made: Demonstration) -> None:
         ({"event_type": "service_down", "target": "web01", "parameters": {"service": "shop"}}, "restart_service"),
         ({"event_type": "disk_full", "target": "web01", "parameters": {"limit_mib": 1}}, "clean_disk"),
         ({"event_type": "health_check", "target": "web02"}, "check_health"),
+        ({"event_type": "log_full", "target": "web01"}, "rotate_log"),
         ({"event_type": "show_disk"}, "show_disk"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -202,6 +204,32 @@ def test_each_sample_is_started_by_its_event_type(
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             (result,) = json.load(answer)["results"]
         assert (result["action"], result["state"]) == (action, "succeeded"), result
+
+
+def test_a_full_log_is_rotated_by_its_rule_and_no_other_file(made: Demonstration, wait_for: Wait) -> None:
+    log = made.folder / ".healer/demo/hosts/web01/log/shop.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"a line\n" * 200_000)
+    example = json.loads((made.folder / "examples/log_full.json").read_text())
+    hostile = ("../disk/shop", "shop\n", "-shop", "$(id)", "shop;id", ".shop", "x/../../../services/shop/lock")
+    others = [
+        {"alert": {**example["alert"], "key": f"k{number}", "labels": {"service": service}}}
+        for number, service in enumerate(hostile)
+    ]
+    (made.folder / "others.json").write_text(json.dumps(others))
+    with daemon(made, wait_for):
+        assert made.run("healer", "send", "others.json", "--source", "healer.api", "--yes").returncode == 0
+        sent = made.run("healer", "send", "examples/log_full.json", "--yes")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        wait_for(
+            lambda: len(made.runs()) == 1 + len(hostile) and log.stat().st_size == 0,
+            PATIENCE_S,
+            "it is rotated and all else is refused",
+        )
+        reasons = {run["reason"] for run in made.runs() if run["state"] == "refused"}
+    assert reasons == {"invalid_parameters"}
+    assert sorted(path.name for path in log.parent.iterdir()) == ["shop.log", "shop.log.1.gz"]
+    assert gzip.decompress((log.parent / "shop.log.1.gz").read_bytes()) == b"a line\n" * 200_000
 
 
 def test_the_project_has_no_mistake_and_no_warning(made: Demonstration) -> None:
@@ -258,7 +286,8 @@ def test_a_service_whose_starter_was_killed_is_waited_for(
 def clean(cwd: pathlib.Path, folder: str, **more: str) -> subprocess.CompletedProcess[str]:
     """scripts/clean_disk.sh as the controller calls it, with a limit of 1 MiB."""
     environment = {
-        "PATH": os.environ["PATH"], "HEALER_TARGET": "localhost", "HEALER_PARAM_FOLDER": folder, "HEALER_PARAM_LIMIT_MIB": "1", **more,
+        "PATH": os.environ["PATH"], "HEALER_TARGET": "localhost", "HEALER_PARAM_FOLDER": folder, "HEALER_PARAM_LIMIT_MIB": "1",
+        "HEALER_PARAM_KEEP_FILES": "1", "HEALER_PARAM_KEEP_MINUTES": "10", **more,
     }  # fmt: skip
     script = [REPOSITORY / "scripts/clean_disk.sh"]
     return subprocess.run(script, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -292,6 +321,28 @@ def test_clean_disk_removes_nothing_in_a_dry_run(full: pathlib.Path, tmp_path: p
     assert done.returncode == 0
     assert done.stdout.count("would remove") == 2
     assert len(list(full.iterdir())) == 3
+
+
+@pytest.mark.parametrize("floor", [{"HEALER_PARAM_KEEP_FILES": "2"}, {"HEALER_PARAM_KEEP_MINUTES": "10000000"}])
+def test_clean_disk_leaves_the_newest_and_the_latest_however_full_it_is(
+    full: pathlib.Path, tmp_path: pathlib.Path, floor: dict[str, str]
+) -> None:
+    age_s = 0 if "HEALER_PARAM_KEEP_FILES" in floor else 10_000_000 * 60 - 3600
+    now_s = time.time()
+    for name in ("new", "older"):
+        os.utime(full / name, (now_s - age_s, now_s - age_s))
+    os.utime(full / "-rf oldest\n$(date)", (now_s - 10_000_001 * 60,) * 2)
+    done = clean(tmp_path, str(full), **floor)
+    assert done.returncode == 1
+    assert "is still over its limit" in done.stderr
+    assert {path.name for path in full.iterdir()} == {"new", "older"}
+    assert json.loads(done.stdout.splitlines()[-1])["removed"] == 1
+
+
+def test_clean_disk_takes_no_name_for_another(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (full / "older").rename(full / "new ")
+    assert clean(tmp_path, str(full)).returncode == 0
+    assert [path.name for path in full.iterdir()] == ["new"]
 
 
 def test_clean_disk_follows_no_link(full: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""What tests of `aap`, `ssh` and `oc` share: fakes of APIs, a real sshd, controllers that ask them. pytest loads it."""
+"""What tests of `aap`, `http`, `ssh` and `oc` share: fakes of APIs, a real sshd, controllers that ask them. pytest loads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from healer import model, plugins
-from healer.controllers import _aap_api, aap
+from healer.controllers import _aap_api, _http_door, aap
 
 
 def _beside(name: str) -> Any:
@@ -28,6 +28,8 @@ def _beside(name: str) -> Any:
 
 fake_aap = _beside("fake_aap")
 ssh_site = _beside("ssh_site")
+http_site = _beside("http_site")
+away_site = _beside("away_site")
 fake_kube, kube_site = _beside("fake_kube"), _beside("kube_site")
 
 SECRETS = {"env:AAP_TOKEN": fake_aap.TOKEN, "env:AAP_PASSWORD": fake_aap.PASSWORD}
@@ -100,6 +102,21 @@ async def aap_site(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 @pytest.fixture
+async def http_one(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """A served far side, and a controller that reaches it (`http_site.Site`); pauses are none, and kept in `pauses`."""
+    async with http_site.Server().serving() as server:
+        site = http_site.Site(server, tmp_path)
+        site.pauses = []
+
+        async def pause(seconds: float) -> None:
+            site.pauses.append(seconds)
+            await asyncio.sleep(0)
+
+        monkeypatch.setattr(_http_door, "pause", pause)
+        yield site
+
+
+@pytest.fixture
 async def ssh_one(tmp_path: pathlib.Path) -> AsyncIterator[Any]:
     """A served sshd, and a controller that reaches it; nothing may be left running or lying there."""
     site = ssh_site.Site(tmp_path)
@@ -108,6 +125,14 @@ async def ssh_one(tmp_path: pathlib.Path) -> AsyncIterator[Any]:
     finally:
         await site.close()
         assert not site.marked()
+
+
+@pytest.fixture
+async def away(ssh_one: Any) -> AsyncIterator[Any]:
+    """A machine that playbooks run on (`away_site.Site`); nothing may be left running there."""
+    site = away_site.Site(ssh_one)
+    yield site
+    assert not site.marked()
 
 
 @pytest.fixture

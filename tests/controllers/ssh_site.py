@@ -30,7 +30,7 @@ def keypair(path: pathlib.Path, *more: str) -> pathlib.Path:
 class Sshd:
     """One that listens on all addresses of the loopback, knows one user, and keeps its temporary files in a folder of the test."""
 
-    def __init__(self, folder: pathlib.Path, authorized: str, *more: str) -> None:
+    def __init__(self, folder: pathlib.Path, authorized: str, *more: str, path: str = "") -> None:
         folder.mkdir()
         self.folder = folder
         self.temporary = folder / "tmp"
@@ -43,7 +43,7 @@ class Sshd:
         lines = [
             f"Port {self.port}", "ListenAddress 0.0.0.0", f"HostKey {self.host_key}", f"AuthorizedKeysFile {folder / 'authorized'}",
             "PidFile none", "UsePAM no", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-            "LogLevel VERBOSE", "MaxStartups 1000", "PermitRootLogin yes", f"SetEnv TMPDIR={self.temporary} SHLVL=1", *more,
+            "LogLevel VERBOSE", "MaxStartups 1000", "PermitRootLogin yes", "Subsystem sftp internal-sftp", f"SetEnv TMPDIR={self.temporary} SHLVL=1{f' PATH={path}' if path else ''}", *more,
         ]  # fmt: skip
         (folder / "config").write_text("\n".join(lines) + "\n")
         self.log = folder / "log"
@@ -132,9 +132,9 @@ class Site:
         self.know(self.server.known())
         self.controller = self.made()
 
-    def serve(self, name: str, *more: str) -> Sshd:
-        """Another server that lets the same key in."""
-        self.servers.append(Sshd(self.folder / name, self.public, *more))
+    def serve(self, name: str, *more: str, path: str = "") -> Sshd:
+        """Another server that lets the same key in. `path`: the PATH of those who log in there."""
+        self.servers.append(Sshd(self.folder / name, self.public, *more, path=path))
         return self.servers[-1]
 
     def know(self, *lines: str) -> None:

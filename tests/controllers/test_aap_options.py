@@ -37,6 +37,8 @@ def load(folder: pathlib.Path, controllers: str) -> project.Loaded:
     (folder / "rulebooks").mkdir()
     (folder / "rulebooks" / "web.yml").write_text(RULES)
     (folder / "controllers.yaml").write_text(controllers)
+    (folder / "certificates").mkdir()
+    (folder / "certificates" / "site.pem").write_text("of the CA")
     return project.load(folder, {})
 
 
@@ -50,6 +52,20 @@ def test_a_project_with_it_loads_without_a_word(tmp_path: pathlib.Path) -> None:
     options = plugins.find("controllers", "aap").CONTROLLER.Options.model_validate(dict(spec.options))
     assert (options.poll, options.connections, options.verify_tls) == (5.0, 30, True)
     assert (options.url, options.token.secret) == ("https://aap.example.org/api/controller/", "env:AAP_TOKEN")
+
+
+def test_a_change_of_the_ca_is_one_of_the_revision(tmp_path: pathlib.Path) -> None:
+    revision = load(tmp_path, CONTROLLERS).revision
+    assert revision is not None
+    assert (project.publish(revision, tmp_path / ".healer") / "certificates/site.pem").read_text() == "of the CA"
+    (tmp_path / "certificates" / "site.pem").write_text("of another CA")
+    other = project.load(tmp_path, {}).revision
+    assert other is not None
+    assert other.id != revision.id
+    (tmp_path / "certificates" / "site.pem").unlink()
+    (told,) = [one for one in project.load(tmp_path, {}).diagnostics if one.severity == "error"]
+    assert (told.code, str(told.place)) == ("no-file", "controllers.yaml:7:9")
+    assert told.message == "there is no file 'certificates/site.pem', which ca of the controller 'tower' names"
 
 
 def test_mistakes_stand_where_they_were_made(tmp_path: pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import os
 import pathlib
 import subprocess
@@ -10,16 +11,33 @@ from typing import Any
 
 import pytest
 
-from healer.controllers import _ssh_end, _ssh_far, _ssh_talk
+from healer.child import jobs
+from healer.controllers import _run_on, _run_on_report, _ssh_end, _ssh_far, _ssh_talk
 
 
-@pytest.mark.parametrize("text", [_ssh_far.PROBE, _ssh_far.RUN, _ssh_far.ASK])
+@pytest.mark.parametrize("text", [_ssh_far.PROBE, _ssh_far.RUN, _ssh_far.ASK, _run_on.PYTHON, _run_on_report.FETCH])
 def test_texts_may_be_handed_on_by_any_login_shell(text: str) -> None:
     assert "'" not in text
     assert _ssh_far.command(text, "r-1-1", "/bin/fish") == f"exec /bin/sh -c 'name=r-1-1\n{text}'"
     for name in ("a b", "a;b", "-a", "$(id)", "a\n", "a" * 300, "ä"):
         with pytest.raises(ValueError, match="no name"):
             _ssh_far.command(text, name)
+
+
+def test_a_record_that_found_no_room_was_not_made(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that `find` may say that nothing began, once there is room."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    record = _ssh_end.Record(tmp_path / "r-1-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "write_private", full)
+        with pytest.raises(OSError, match="No space left"):
+            record.make()
+    assert record.read().never("r-1-1-abc", "boot")
+    record.make()
+    assert record.read().made
 
 
 @pytest.fixture(params=["dash", "bash"])

@@ -12,7 +12,7 @@ import pytest
 
 from healer import cli
 
-ROOMS = ("healer", "sources", "controllers", "demo")
+ROOMS = ("healer", "sources", "checks", "controllers", "demo")
 COMMAND = re.compile(r"(?<![\w.-])healer ([a-z]+)(?: ([a-z]+))?")
 QUOTED = re.compile(r"`(healer [^`]+)`|^\$ (healer .*)|^ +(healer [a-z].*)", re.MULTILINE)
 PROSE = {"acts", "has", "knows"}

@@ -114,6 +114,16 @@ def test_each_step_does_what_the_page_says(
     assert daemon is not None
 
 
+def test_each_sample_is_there_under_its_names(page: str, repository: pathlib.Path) -> None:
+    rows = [line.split("|")[1:-1] for line in page.split("\n## Samples\n")[1].splitlines() if line.startswith("| `")]
+    assert len(rows) == 5
+    for action, files, event_type, rule, event in ([re.findall(r"`([^`]+)`", cell)[0] for cell in row] for row in rows):
+        text = (repository / files).with_suffix(".meta.yml" if not files.endswith(".yaml") else ".yaml").read_text()
+        assert f"events: [{event_type}]" in text, action
+        assert f"name: {action}\n" in (repository / rule).read_text()
+        assert (repository / event).is_file()
+
+
 def test_the_steps_are_found(page: str) -> None:
     found = list(steps(page))
     assert [name for kind, name, _ in found if kind == "file"][-1] == "rulebooks/cache.yml"

@@ -24,7 +24,11 @@ def page(repository: pathlib.Path) -> str:
 def loaded(page: str, tmp_path: pathlib.Path) -> project.Loaded:
     blocks = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == page.count("```yaml")
-    more = [("playbooks/restart_service.yml", "[]\n"), ("scripts/clean_disk.sh", "#!/bin/sh\n")]
+    more = [
+        ("playbooks/restart_service.yml", "[]\n"),
+        ("scripts/clean_disk.sh", "#!/bin/sh\n"),
+        ("scripts/restart_shop.sh", "#!/bin/sh\n"),
+    ]
     for name, text in [*blocks, *more]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +51,7 @@ def rows(page: str, section: str) -> Iterator[list[str]]:
 def test_the_files_of_the_page_are_a_project(loaded: project.Loaded) -> None:
     assert [str(one) for one in loaded.diagnostics] == []
     assert loaded.revision is not None
-    assert set(loaded.revision.catalog.entries) == {"restart_service", "clean_disk"}
+    assert set(loaded.revision.catalog.entries) == {"restart_service", "clean_disk", "restart_shop", "shop_runs"}
     assert list(loaded.revision.routes()["alertmanager"]) == ["web/web tier"]
 
 

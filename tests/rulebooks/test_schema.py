@@ -22,7 +22,7 @@ import walking  # conftest.py has put it where it is found
 import yaml
 
 from healer import catalog, cli, config, errors, plugins, project, rulebook
-from healer.project import activations, controllers, discovery, settings, sources, tree
+from healer.project import activations, controllers, discovery, looks, settings, sources, tree
 
 DOCUMENTS = int(os.environ.get("DOCUMENTS", "300"))
 MISTAKES = 6
@@ -177,6 +177,8 @@ def test_our_additions_to_a_rule_are_in_our_schema(change: dict[str, Any], fine:
     ({"check": {"disk": {"path": "/"}}, "filters": [{"json_filter": None}]}, False),
     ({"range": {"limit": 3}, "filters": [{"json_filter": None}]}, True),
     ({"check": {}}, False),
+    ({"check": {"process": {"name": "x"}, "interval": "5m"}}, True),
+    ({"check": {"process": {"name": "x"}, "interval": 5}}, False),
     ({"check": {"disk": {"path": "/"}, "http": {"url": "http://x"}}}, False),
 ])  # fmt: skip
 def test_our_sources_are_in_our_schema_and_say_what_their_checks_say(
@@ -201,7 +203,14 @@ def of_healer(value: Any, folder: pathlib.Path) -> list[errors.Diagnostic]:
     read_ = settings.read(document, {}, {})
     sources.Sources(tree.Tree(folder, lambda _: True)).share(document)
     activations.read(document, tree.Tree(folder, lambda _: True), lambda _: None, None)
+    of_checks(document, [], folder)
     return [one for one in (*document.diagnostics, *read_.diagnostics) if one.severity == "error"]
+
+
+def of_checks(main: config.Document | None, written: list[catalog.Written], folder: pathlib.Path) -> None:
+    """What our checks refuse of `check:`, in the documents themselves."""
+    document = config.read_text("{}", "healer.yaml")
+    looks.check(main, settings.read(document, {}, {}), written, controllers.Controllers({}, "", frozenset("x")), folder)
 
 
 def of_actions(value: Any, _folder: pathlib.Path) -> list[errors.Diagnostic]:
@@ -209,6 +218,7 @@ def of_actions(value: Any, _folder: pathlib.Path) -> list[errors.Diagnostic]:
     document = read(value)
     found, _ = discovery.written(tree.Tree(_folder, lambda _: True), document)
     catalog.build(found)
+    of_checks(None, found, _folder)
     return [one for one in document.diagnostics if one.severity == "error"]
 
 
@@ -216,7 +226,9 @@ def of_metadata(value: Any, _folder: pathlib.Path) -> list[errors.Diagnostic]:
     """What our checks refuse of metadata beside a script."""
     document = read(value)
     written = document.value if document.value is not None else config.Map((1, 1, 1))
-    catalog.build([catalog.Written("x", document, written, (1, 1, 1), "script", "scripts/x.sh")])
+    found = [catalog.Written("x", document, written, (1, 1, 1), "script", "scripts/x.sh")]
+    catalog.build(found)
+    of_checks(None, found, _folder)
     return [one for one in document.diagnostics if one.severity == "error"]
 
 
@@ -249,6 +261,8 @@ SAMPLES: dict[str, list[Any]] = {
         ],
         "defaults": {"run_action": {"cooldown": None, "max_age": "15 minutes", "attempts": 2, "concurrency": {"daemon": 3}}},
     }, {
+        "defaults": {"run_action": {"verify": {"check": {"http": {"url": "http://x", "contains": "ok"}}, "within": "1m"}}},
+    }, {
         "storm": {"matches": "200 per 2 minutes", "calm": "5m"}, "defaults": {"run_action": {**GATES, "chain_depth": "none"}},
         "policies": [{"name": "a", "select": {"environment": ["prod"], "impact": ["high"], "labels": {"a": "b*"}, "severity": ["critical"]}, **GATES},
                      {"name": "b", "concurrency": 2, "blast_radius": {"targets": 5, "within": "1 day"}, "rate_limit": "2 per 10 minutes"}],
@@ -266,19 +280,22 @@ SAMPLES: dict[str, list[Any]] = {
               "target": "none", "timeout": "5 minutes", "idempotent": True, "dry_run": False, "impact": "low", "tags": ["t"], "events": ["e.x"]},
         "b": {"command": ["ls", "-l"], "cooldown": "0 seconds", "attempts": 1, "payload_parameters": []}, "c": {"script": "c.sh"},
         "d": {"module": "a.b.c", "controller": "x", "concurrency": 2, "max_age": None}, "e": {"script": "e.sh", **GATES},
+        "f": {"check": {"http": {"url": "http://x", "timeout": "5s", "status": 200}}},
+        "g": {"script": "g.sh", "verify": {"check": {"disk": {"path": "/", "used_percent_max": 80}}, "within": "1m"}},
+        "h": {"check": {"disk": {"path": "/", "max_bytes": "{{ parameters.n }}"}}, "parameters": {"n": {"default": 1}}},
     }}],
-    "metadata": [{"impact": "high", "parameters": {"n": {"type": ["integer", "null"], "minimum": 0, "default": 1}}}, {"playbook": "x.yml"}],
+    "metadata": [{"verify": {"check": {"process": {"pidfile": "/x"}}, "within": "5m"}}, {"impact": "high", "parameters": {"n": {"type": ["integer", "null"], "minimum": 0, "default": 1}}}, {"playbook": "x.yml"}],
     "controllers": [{"controllers": {
         "here": {"type": "local", "targets": ["group:web"], "actions": ["a"], "concurrency": 3, "tags": ["t"], "inventory": "i"},
         "site": {"type": "ansible", "inventory": "i", "forks": 5, "vault_password": {"secret": "file:/v"}, "collections": "c"},
     }, "default": "here"}],
 }  # fmt: skip
 TOO_FAR = re.compile(
-    "unknown-source|unknown-filter|no-file|name: .* is no (variable|name of a variable|name of an activation)|duplicate-name: the (activation|policy)|"
-    "unknown-role|duplicate-identity|grants-nothing|reserved-name: '.*' is what a rule's templates|dry-run: |"
+    "unknown-source|unknown-filter|unknown-check|no-file|name: .* is no (variable|name of a variable|name of an activation)|duplicate-name: the (activation|policy)|"
+    "unknown-role|duplicate-identity|grants-nothing|template: the parameter 'n' may be missing|reserved-name: '.*' is what a rule's templates|dry-run: |"
     "unknown-parameter|duplicate-event-type|unknown[-_]controller(-type)?: no controller is named '|.* its default is wrong"
     "|.*(at least|at most|more than) [0-9]+ (second|minute|hour|day|year)|.* is not supported yet"
-    r"|.* a (whole number|share like '20%' or a number of targets) is wanted, got [0-9]+\.0|.* a (path|time zone) .*, got '.*\\n'"
+    r"|.* a (whole number|share like '20%' or a number of targets) is wanted, got [0-9]+\.0|.* a (path|time zone|text without line breaks) .*, got '.*\\n'"
 )
 """What only the checks can say: the code, or a part of the message. For JSON Schema 1.0 is a whole number, for Python `$` also stands
 before a last line break."""

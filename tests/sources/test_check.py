@@ -1,4 +1,4 @@
-"""The source `check` against real disks, processes and a real HTTP server."""
+"""The source `check` at work: on folders that fill, and with a check of the project's own. What each check sees: tests/checks/."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import aiohttp.web
 import pytest
 
 from healer import config, plugins
-from healer.sources import _probes, check
+from healer.sources import check
 
 
-def options(**given: Any) -> check.CheckOptions:
+def options(**given: Any) -> Any:
     return check.CheckOptions.model_validate(given)
 
 
@@ -91,110 +88,10 @@ async def test_what_cannot_be_read_is_said_once_and_tells_nothing(
     assert [alert["status"] for alert in journal.alerts] == ["resolved"]
 
 
-async def test_disk_reads_the_file_system(tmp_path: pathlib.Path) -> None:
-    reading = await _probes.disk(str(tmp_path), 100.0, None)
-    assert reading.ok
-    assert reading.value is not None
-    assert 0 < reading.value <= 100
-    with pytest.raises(_probes.Blind):
-        await _probes.disk(str(tmp_path / "none"), 90.0, None)
-
-
-async def test_links_are_not_followed(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * 5000)
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "link").symlink_to(tmp_path / "big")
-    (folder / "loop").symlink_to(folder)
-    assert (await _probes.disk(str(folder), 100.0, 1000)).value == 0.0
-
-
-async def test_process_by_pidfile(tmp_path: pathlib.Path) -> None:
-    pidfile = tmp_path / "pid"
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    pidfile.write_text(f"{child.pid}\n")
-    assert (await _probes.process(None, str(pidfile))).ok
-    child.communicate(b"\n")
-    assert not (await _probes.process(None, str(pidfile))).ok
-
-
-@pytest.mark.parametrize("text", ["", "abc", "-1", "1 2", "9" * 500])
-async def test_a_pidfile_with_something_else_is_no_process(tmp_path: pathlib.Path, text: str) -> None:
-    pidfile = tmp_path / "pid"
-    pidfile.write_text(text)
-    assert not (await _probes.process(None, str(pidfile))).ok
-    assert not (await _probes.process(None, str(tmp_path / "none"))).ok
-
-
-async def test_a_zombie_does_not_run(tmp_path: pathlib.Path, wait_for_async: Callable[..., Awaitable[None]]) -> None:
-    pidfile = tmp_path / "pid"
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    pidfile.write_text(str(child.pid))
-    state = pathlib.Path("/proc", str(child.pid), "stat")
-    await wait_for_async(lambda: ") Z " in state.read_text())
-    assert not (await _probes.process(None, str(pidfile))).ok
-    child.wait()
-
-
-async def test_process_by_name(tmp_path: pathlib.Path, wait_for_async: Callable[..., Awaitable[None]]) -> None:
-    program = tmp_path / "probed-service-with-a-long-name"
-    program.symlink_to("/bin/cat")
-    assert not (await _probes.process(program.name, None)).ok
-    child = subprocess.Popen([program], stdin=subprocess.PIPE)
-    comm = pathlib.Path("/proc", str(child.pid), "comm")
-    await wait_for_async(lambda: comm.read_text().startswith("probed-service"))
-    reading = await _probes.process(program.name, None)
-    assert reading.ok
-    assert str(child.pid) in reading.detail
-    child.communicate()
-
-
-@contextlib.asynccontextmanager
-async def server() -> AsyncIterator[str]:
-    async def health(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        return aiohttp.web.Response(status=int(request.query.get("status", "200")), text="all is well")
-
-    async def away(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        raise aiohttp.web.HTTPFound(request.query["to"])
-
-    async def slow(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    app = aiohttp.web.Application()
-    app.add_routes([aiohttp.web.get("/health", health), aiohttp.web.get("/away", away), aiohttp.web.get("/slow", slow)])
-    runner = aiohttp.web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-async def test_http_looks_at_status_text_time_and_redirects() -> None:
-    async with server() as url:
-        assert (await _probes.http(f"{url}/health", None, 10, None)).ok
-        assert not (await _probes.http(f"{url}/health?status=503", None, 10, None)).ok
-        assert (await _probes.http(f"{url}/health?status=404", 404, 10, None)).ok
-        assert (await _probes.http(f"{url}/health", 200, 10, "is well")).ok
-        assert not (await _probes.http(f"{url}/health", 200, 10, "is ill")).ok
-        assert (await _probes.http(f"{url}/away?to=/health", None, 10, "well")).ok
-        assert (await _probes.http(f"{url}/away?to=http://elsewhere.invalid/", 302, 10, None)).ok
-        elsewhere = await _probes.http(f"{url}/away?to=http://elsewhere.invalid/", None, 10, None)
-        assert not elsewhere.ok
-        assert "another host" in elsewhere.detail
-        assert not (await _probes.http(f"{url}/away?to=/away?to=/away", None, 10, None)).ok
-        late = await _probes.http(f"{url}/slow", None, 0.1, None)
-        assert "did not answer" in late.detail
-    assert not (await _probes.http(url, None, 10, None)).ok
-
-
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({}, "exactly one of 'disk', 'process' and 'http'"),
+        ({}, "exactly one of 'disk', 'http' and 'process'"),
         ({"disk": {"path": "/"}, "http": {"url": "http://x/"}}, "exactly one of"),
         ({"disk": {"path": "/", "used_percent_max": 0}}, "more than 0 is wanted, got 0"),
         ({"disk": {"path": "/", "clear_percent": 95}}, "clear_percent has to be at most"),
@@ -224,3 +121,90 @@ def test_the_machines_name_is_the_target_by_default(tmp_path: pathlib.Path) -> N
     told = check._level.Told("firing", 0.0, plugins.Reading(False, 0.0, "gone"))
     assert source.event(told)["alert"]["target"] == os.uname().nodename
     assert source.event(told)["alert"]["started_at"] == "1970-01-01T00:00:00.000Z"
+
+
+# --- checks of the project's own ----------------------------------------------------------------------------------------
+
+LAMP = """
+import pathlib
+from healer import plugins
+
+class LampOptions(plugins.Options):
+    file: str
+
+class Lamp(plugins.Check):
+    \"\"\"Whether a lamp is on.\"\"\"
+
+    Options = LampOptions
+    alert = "LampOff"
+
+    async def look(self):
+        path = pathlib.Path(self.options.file)
+        if not path.exists():
+            raise plugins.Blind("there is no lamp")
+        on = path.read_text() == "on"
+        return plugins.Reading(on, float(on), "it is " + path.read_text())
+
+    def subject(self):
+        return "the lamp"
+
+CHECK = Lamp
+"""
+
+
+@pytest.fixture
+def project_dir(tmp_path: pathlib.Path) -> pathlib.Path:
+    """With a check `lamp`, and one that nobody names and that cannot be imported."""
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "lamp.py").write_text(LAMP)
+    (tmp_path / "checks" / "broken.py").write_text("1 / 0\n")
+    return tmp_path
+
+
+async def test_a_projects_check_fires_and_resolves(
+    project_dir: pathlib.Path, wait_for_async: Callable[..., Awaitable[None]]
+) -> None:
+    lamp, journal, said = project_dir / "state", Journal(), list[str]()
+    given = {"lamp": {"file": str(lamp)}, "interval": "500ms", "target": "hall"}
+    made = plugins.made_of(check.Check.options_for(given, project_dir), given)
+    async with running(check.Check(made, context(project_dir, said)), journal):
+        await wait_for_async(lambda: said)
+        lamp.write_text("off")
+        await wait_for_async(lambda: journal.alerts)
+        lamp.write_text("on")
+        await wait_for_async(lambda: len(journal.alerts) == 2)
+    assert said == ["WARNING check disk cannot look: there is no lamp"]
+    assert [(one["status"], one["key"], one["summary"]) for one in journal.alerts] == [
+        ("firing", "LampOff/hall/lamp:the lamp", "it is off"),
+        ("resolved", "LampOff/hall/lamp:the lamp", "it is on"),
+    ]
+    assert (journal.alerts[0]["labels"]["check"], journal.alerts[0]["labels"]["lamp"]) == ("lamp", "the lamp")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"lmap": {"file": "x"}}, "the key 'lmap' is not known here"),
+        ({"lamp": {"flie": "x"}}, "the key 'flie' is not known here"),
+        (
+            {"lamp": {"file": "x"}, "disk": {"path": "/"}},
+            "exactly one of 'disk', 'http', 'process', 'broken' and 'lamp'",
+        ),
+        ({"lamp": {"file": "x"}, "failures": 0}, "at least 1 is wanted, got 0"),
+    ],
+)
+def test_wrong_options_of_a_projects_check_are_told(project_dir: pathlib.Path, given: Any, says: str) -> None:
+    document = config.read_text("", "x.yml")
+    shape = check.Check.options_for(given, project_dir)
+    assert plugins.check_options(document, shape, given, None, "check") is None
+    assert says in " ".join(found.message for found in document.diagnostics)
+    near = " ".join(found.try_ for found in document.diagnostics)
+    assert ("did you mean 'lamp'?" in near) is ("lmap" in given)
+
+
+def test_only_what_is_named_is_imported(project_dir: pathlib.Path) -> None:
+    given = {"disk": {"path": "/"}, "interval": "1m"}
+    assert check.Check.options_for(given, project_dir) is check.CheckOptions
+    assert check.Check.options_for(None, project_dir) is check.CheckOptions
+    with pytest.raises(plugins.BrokenPlugin, match="ZeroDivisionError"):
+        check.Check.options_for({"broken": {}}, project_dir)

@@ -69,6 +69,46 @@ def test_absent_keys_fail_closed() -> None:
     assert (entry.kind, entry.subject) == ("command", ("/bin/true", "x"))
 
 
+def test_a_check_has_no_effect_by_its_nature() -> None:
+    found, document = read(
+        """\
+a: {check: {http: {url: "http://x/{{ parameters.p }}"}}, parameters: {p: {type: string}}, required: [p]}
+b: {check: {disk: }, impact: high, target: required, idempotent: false}
+c: {check: {http: {url: "http://x/{{ parameters.p }}"}}, parameters: {p: {type: string, default: y}}}
+"""
+    )
+    assert document.diagnostics == []
+    a, b, c = found.entries.values()
+    assert (a.kind, a.subject) == ("check", {"http": {"url": "http://x/{{ parameters.p }}"}})
+    assert (a.impact, a.impact_declared, a.target, a.idempotent) == ("low", True, "none", True)
+    assert (b.impact, b.target, b.idempotent, b.subject) == ("high", "required", True, {"disk": None})
+    assert len({a.digest, b.digest, c.digest}) == 3
+    assert catalog.fill(a.subject, {"p": "z"}) == {"http": {"url": "http://x/z"}}
+    assert catalog.used([a.subject, "{{ parameters.q }} {{parameters.r}}", 5, None]) == {"p", "q", "r"}
+
+
+def test_what_verifies_is_one_of_three() -> None:
+    found, document = read(
+        "a: {command: [x], verify: {check: {disk: {path: /}}, within: 2 minutes}}\nb: {command: [x], verify: {resolved_within: 1m}}"
+    )
+    assert document.diagnostics == []
+    assert found.entries["a"].verify == {
+        "action": None,
+        "parameters": {},
+        "within": 120.0,
+        "check": {"disk": {"path": "/"}},
+    }
+    assert found.entries["b"].verify == {"action": None, "parameters": {}, "within": 60.0}
+    for wrong, said in {
+        "{check: {disk: {}}}": "within: how long the check may take to be well has to be given",
+        "{action: x}": "within: how long the action may take to succeed has to be given", "{resolved_within: 1m, within: 1m}": "within belongs to",
+        "{check: {disk: {}}, resolved_within: 1m}": "exactly one of 'action', 'check' and 'resolved_within' is wanted",
+        "{check: {disk: {}}, within: 1m, parameters: {a: 1}}": "parameters belong to an action", "{check: {}, within: 1m}": "a mapping of at least 1 key",
+    }.items():  # fmt: skip
+        told = read(f"a: {{command: [x], verify: {wrong}}}")[1].diagnostics
+        assert [one for one in told if said in one.message], (wrong, told)
+
+
 def test_parameters_are_filled_and_checked(restart: catalog.Entry) -> None:
     assert restart.parameters_of({"service": "nginx"}) == {"service": "nginx", "wait_s": 30}
     problems = restart.parameters_of({"wait_s": "x", "tree": {"n": "1", "m": 2}, "sevice": 1})

@@ -14,7 +14,14 @@ from collections.abc import Iterator
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PLUGIN_MAY_IMPORT = ("healer.child", "healer.child.jobs", "healer.errors", "healer.model", "healer.plugins")
+PLUGIN_MAY_IMPORT = (
+    "healer.child",
+    "healer.child.jobs",
+    "healer.errors",
+    "healer.model",
+    "healer.plugins",
+    "healer.urls",
+)
 NEVER_IMPORTED = ("drools", "jpy", "psycopg")
 
 # Runs in a process of its own: imports whatever is there, as `healer version` and every plugin would, then looks.
@@ -28,7 +35,7 @@ def walk(package):
             yield found.name  # sources/formats is seen twice in an editable install: once as healer.sources.formats
 
 names = list(walk(healer))
-for plugins in ("healer.sources", "healer.formats", "healer.controllers"):
+for plugins in ("healer.sources", "healer.formats", "healer.checks", "healer.controllers"):
     names += [plugins, *walk(importlib.import_module(plugins))]
 for name in names:
     importlib.import_module(name)
@@ -76,7 +83,7 @@ def names_a_plugin(text: str) -> list[str]:
     return [
         f"line {n}: {name}"
         for n, name in imports(text)
-        if under(name, ("healer.sources", "healer.formats", "healer.controllers"))
+        if under(name, ("healer.sources", "healer.formats", "healer.checks", "healer.controllers"))
     ]
 
 
@@ -106,7 +113,7 @@ def names_not_modules(text: str, room: str = "") -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("folder", ["sources", "controllers"])
+@pytest.mark.parametrize("folder", ["sources", "checks", "controllers"])
 def test_plugins_import_the_plugin_contract_alone(folder: str) -> None:
     assert {
         str(path): bad for path in python_files(folder) if (bad := foreign_to_plugin(path.read_text(), folder))

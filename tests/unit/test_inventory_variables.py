@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from healer import inventory
+from healer import inventory, model
 from healer.inventory import names, variables
 
 SEALED = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132\n"
@@ -228,7 +228,44 @@ def test_an_encrypted_file_of_hosts_that_are_elsewhere_is_not_told() -> None:
 ])  # fmt: skip
 def test_an_encrypted_value_is_unknown(text: str, connection: str, address: str) -> None:
     host, told = parsed({"inventory/host_vars/h1.yml": text})
-    assert (host.connection, host.address, host.port, host.aliases, told) == (connection, address, None, (), [])
+    port = 0 if "ansible_port" in text else None
+    assert (host.connection, host.address, host.port, host.aliases, told) == (connection, address, port, (), [])
+
+
+@pytest.mark.parametrize(("text", "port", "user"), [
+    ("ansible_port: 2222\nansible_user: heal", 2222, "heal"), ("ansible_port: '22'\nansible_user: CORP\\ops", 22, "CORP\\ops"),
+    ("ansible_port:\nansible_user:", None, ""), ("ansible_port: ''\nansible_user: ''", None, ""), ("ansible_user: 1000", None, "1000"),
+    ("ansible_port: '{{ p }}'\nansible_user: '{{ u }}'", 0, "{{ u }}"), (f"ansible_user: {SEALED}", None, "{{ }}"),
+])  # fmt: skip
+def test_port_and_user_are_of_the_target(text: str, port: int | None, user: str) -> None:
+    read, told = inventory.parse({**LOCAL, "inventory/host_vars/h1.yml": text}, "inventory")
+    target = read.resolve("h1")
+    assert isinstance(target, model.Target)
+    assert (target.port, target.user, told) == (port, user, [])
+
+
+def test_what_is_no_port_and_no_user_is_told_where_it_stands() -> None:
+    ini = "[web]\nh1 ansible_port=0\nh2 ansible_user=-oProxyCommand=x\nh3 ansible_port=22\n[web:vars]\nansible_port=70000\n"
+    files = {"inventory/hosts.ini": ini, "inventory/group_vars/all.yml": "ansible_user: a b\nansible_port: true\n"}
+    read, told = inventory.parse(files, "inventory")
+    port, user = (
+        "ansible_port is a port, 1 to 65535, got",
+        "ansible_user is a name of letters, digits and . _ - @ + $ \\, got",
+    )
+    assert {(str(one.place), one.severity, one.message) for one in told} == {
+        ("inventory/hosts.ini:2:1", "error", f"{port} 0"), ("inventory/hosts.ini:3:1", "error", f"{user} '-oProxyCommand=x'"),
+        ("inventory/hosts.ini:6:1", "error", f"{port} 70000"), ("inventory/group_vars/all.yml:1:15", "error", f"{user} 'a b'"),
+        ("inventory/group_vars/all.yml:2:15", "error", f"{port} true"),
+    }  # fmt: skip
+    assert (read.hosts["h3"].port, read.hosts["h3"].user) == (22, "")
+
+
+@pytest.mark.parametrize(("text", "at"), [
+    ("all: {hosts: {h1: {ansible_port: -1}}}", "inventory/x.yml:1:15"), ("all: {vars: {ansible_port: 22.5}}", "inventory/x.yml:1:14"),
+])  # fmt: skip
+def test_the_same_in_yaml(text: str, at: str) -> None:
+    _, told = inventory.parse({"inventory/x.yml": text}, "inventory")
+    assert [(str(one.place), one.severity) for one in told] == [(at, "error")]
 
 
 def test_an_encrypted_value_in_the_inventory_itself_is_unknown_too() -> None:

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from healer import catalog, config, measures, rulebook
+from healer import catalog, config, measures, plugins, rulebook
 from healer.project import settings
 
 DAY = 86_400
@@ -129,6 +129,6 @@ def test_no_text_raises_anything_but_what_is_told(text: str) -> None:
 @hypothesis.given(st.sampled_from(["days", "hours", "dates", "timezone"]), st.text(max_size=20))
 def test_no_text_of_a_window_raises_anything_else(key: str, text: str) -> None:
     document = config.read_text("{}", "x")
-    made = measures.plugins.check_options(document, measures.When, {key: text}, (1, 1, 1), "x")
+    made = plugins.check_options(document, measures.When, {key: text}, (1, 1, 1), "x")
     assert (made is None) == bool(document.diagnostics)
     assert made is None or made.plain()["end_min"] >= 0

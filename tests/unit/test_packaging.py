@@ -17,10 +17,10 @@ import zipfile
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-PACKAGED = ("healer", "sources", "controllers")
+PACKAGED = ("healer", "sources", "checks", "controllers")
 ALONGSIDE = ("pyproject.toml", "README.md", "LICENSE")
 LOOK = """
-import healer, healer.cli, healer.controllers, healer.formats, healer.sources
+import healer, healer.checks, healer.cli, healer.controllers, healer.formats, healer.sources
 print(healer.__file__, *healer.controllers.__path__, sep=chr(10))
 """
 

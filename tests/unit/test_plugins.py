@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from healer import config, errors, model, plugins
 
-KINDS: tuple[plugins.Kind, ...] = ("sources", "formats", "controllers")
+KINDS: tuple[plugins.Kind, ...] = ("sources", "formats", "checks", "controllers")
 kinds = pytest.mark.parametrize("kind", KINDS)
-folders = pytest.mark.parametrize("kind", ["sources", "controllers"])
+folders = pytest.mark.parametrize("kind", ["sources", "checks", "controllers"])
 """Those a project may have of its own."""
 
 
@@ -53,10 +53,9 @@ def install(monkeypatch: pytest.MonkeyPatch, site: pathlib.Path, points: str, **
     importlib.invalidate_caches()
 
 
-@pytest.mark.parametrize(
-    ("kind", "some"),
-    [("sources", {"api", "webhook"}), ("formats", {"alertmanager", "generic"}), ("controllers", {"ansible", "local"})],
-)
+@pytest.mark.parametrize(("kind", "some"), [
+    ("sources", {"api", "webhook"}), ("formats", {"alertmanager", "generic"}), ("checks", {"disk", "http"}), ("controllers", {"ansible", "local"}),
+])  # fmt: skip
 def test_built_in_plugins_are_their_files(kind: plugins.Kind, some: set[str]) -> None:
     found = plugins.builtin_names(kind)
     assert set(found) >= some
@@ -289,6 +288,7 @@ def test_a_source_runs_with_its_options_and_context() -> None:
 
 def test_what_a_contract_asks_for_has_to_be_there() -> None:
     assert plugins.Source.__abstractmethods__ == {"run"}
+    assert plugins.Check.__abstractmethods__ == {"look", "subject"}
     assert plugins.Controller.__abstractmethods__ == {"check", "plan", "run", "find", "follow"}
     with pytest.raises(TypeError, match="abstract"):
         plugins.Source(Sample(), source_context())  # type: ignore[abstract]

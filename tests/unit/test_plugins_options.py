@@ -291,3 +291,23 @@ def test_that_exactly_one_is_wanted_is_told_beside_other_mistakes(text: str, say
     plugins.check_options(document, Probes, document.value, (1, 1, 1), "p")
     told = [f"{one.place.line}:{one.place.column} {one.message}" for one in document.diagnostics]
     assert told == says
+
+
+def test_of_what_is_known_later_nothing_is_told() -> None:
+    document = config.read_text("x: {a: q}\ny: 5", "x.yml")
+    value = document.value
+    plugins.check_options(document, Probes, value, (1, 1, 1), "p", [value["x"].values_at["a"]])
+    assert [one.message for one in document.diagnostics] == [
+        "p: y: a mapping with some of a, b is wanted, got 5",
+        "p: exactly one of 'x' and 'y' is wanted",
+    ]
+
+
+@pytest.mark.parametrize(("value", "says"), [
+    ({"x": {"a": "q"}, "z": 1}, "x.a: a whole number is wanted, got 'q'; the key 'z' is not known here"), (None, "exactly one of 'x' and 'y' is wanted"),
+])  # fmt: skip
+def test_what_stands_in_no_file_is_told_at_once(value: Any, says: str) -> None:
+    assert plugins.made_of(Probes, {"x": {"a": 1}}).x.a == 1
+    with pytest.raises(ValueError) as caught:
+        plugins.made_of(Probes, value)
+    assert str(caught.value) == says

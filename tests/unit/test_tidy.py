@@ -17,11 +17,11 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 NOT_LOOKED_AT = {"build", "dist", "logs", "__pycache__"}
-PRODUCT = ("controllers", "healer", "sources")
+PRODUCT = ("checks", "controllers", "healer", "sources")
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 NAMES_FORBIDDEN = {"common", "core", "helper", "helpers", "manager", "util", "utils"}
-TEST_KINDS = {"acceptance", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "unit"}
+TEST_KINDS = {"acceptance", "checks", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "unit"}
 
 # Written so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")
@@ -156,7 +156,7 @@ def mirror(file: File, root: pathlib.Path = REPOSITORY) -> Iterator[str]:
     inner = parts[2:]
     if parts[1] != "unit" or "/".join(inner) in NOT_MIRRORED:
         return
-    base = root if inner[0] in ("sources", "controllers") else root / "healer"
+    base = root if inner[0] in ("sources", "checks", "controllers") else root / "healer"
     folder = base.joinpath(*inner[:-1])
     words = parts[-1].removeprefix("test_").removesuffix(".py").split("_")
     names = {"_".join(words[:count]) for count in range(1, len(words) + 1)}

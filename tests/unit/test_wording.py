@@ -22,6 +22,7 @@ MODELS: dict[str, type[pydantic.BaseModel]] = {
     "controllers.yaml": controllers.Common,
     "inventory of controllers.yaml": controllers.Inventory,
     **{f"source {name}": plugins.find("sources", name).SOURCE.Options for name in plugins.builtin_names("sources")},
+    **{f"check {name}": plugins.check(name).Options for name in plugins.builtin_names("checks")},
     **{
         f"controller {name}": plugins.find("controllers", name).CONTROLLER.Options
         for name in plugins.builtin_names("controllers")
@@ -220,7 +221,7 @@ RESERVED = "a mapping with some of journal, runs, output, audit, alerts"
         (CHECK, {"disk": {"path": "/"}, "labels": 5}, "labels: a mapping is wanted, got 5"),
         (CHECK, {"http": {"url": "ftp://x"}}, "http.url: a URL like https://host/path is wanted, got 'ftp://x'"),
         (CHECK, {"process": {}}, "process: exactly one of 'name' and 'pidfile' is wanted"),
-        (CHECK, {}, "exactly one of 'disk', 'process' and 'http' is wanted"),
+        (CHECK, {}, "exactly one of 'disk', 'http' and 'process' is wanted"),
         (HOOK, {"path": "am", "auth": "nonee"}, "auth: none or {bearer: {secret: …}} is wanted, got 'nonee'"),
         (HOOK, {"path": "am", "auth": {"none": False}}, "auth.none: true is wanted, got false"),
         (HOOK, {"path": "am", "auth": {"bearer": "hunter2"}}, 'auth.bearer: a reference like {secret: "env:NAME"} is wanted'),
@@ -247,7 +248,7 @@ RESERVED = "a mapping with some of journal, runs, output, audit, alerts"
         (building.EntryShape, {"idempotent": "yes"}, "idempotent: true or false is wanted, got 'yes'"),
         (building.EntryShape, {"required": ["a", 1]}, "required.1: a text is wanted, got 1 | put quotes around it"),
         (MODELS["controller ansible"], {"forks": 0}, "forks: at least 1 is wanted, got 0"),
-        (MODELS["controller ansible"], {"run_on": "x"}, "run_on: running on another machine is not supported yet; playbooks run here, got 'x'"),
+        (MODELS["controller ansible"], {"run_on": "x"}, "run_on: CONTROLLER:HOST is wanted, got 'x'"),
     ],
 )  # fmt: skip
 def test_what_was_wanted_and_what_was_got(model: type[pydantic.BaseModel], value: Any, words: str) -> None:

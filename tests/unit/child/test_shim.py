@@ -370,3 +370,9 @@ def test_long_error_fits_the_space_of_the_status(run: Run) -> None:
 def test_quietly_tells_whether_it_was_done() -> None:
     assert shim.quietly(os.getpid)
     assert not shim.quietly(os.close, -1)
+
+
+def test_what_is_no_job_is_a_status_that_says_why(run: Run) -> None:
+    status = run.start(["/bin/true"], limits={"NOSUCH": 1}).end()
+    assert "RLIMIT_NOSUCH" in status["error"]
+    assert status["exit_code"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import pathlib
 from typing import Any
@@ -52,6 +53,31 @@ async def test_rulesets_with_their_routes(revision: project.Revision, tmp_path: 
         gc.unfreeze()
 
 
+async def test_controllers_are_closed_and_one_that_cannot_be_hinders_none(
+    revision: project.Revision, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, heard: list[str]
+) -> None:
+    made = rules.controllers(revision, tmp_path, lambda reference: model.Secret(reference.secret, "x"))
+    closed: list[str] = []
+    hanging = asyncio.Event()
+
+    async def close() -> None:
+        closed.append("here")
+
+    async def breaks() -> None:
+        raise OSError("gone away")
+
+    async def hangs() -> None:
+        await hanging.wait()
+
+    monkeypatch.setattr(rules, "CLOSE_S", 0.01)
+    made["broken"], made["slow"] = rules.controllers(revision, tmp_path, lambda _: model.Secret("", "x")).values()
+    for name, how in (("here", close), ("broken", breaks), ("slow", hangs)):
+        monkeypatch.setattr(made[name], "close", how)
+    await rules.close(made.values())
+    assert closed == ["here"]
+    assert sorted(heard) == ["WARNING it was not closed: TimeoutError\n", "WARNING it was not closed: gone away\n"]
+
+
 def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pathlib.Path) -> None:
     made = rules.controllers(revision, tmp_path, lambda reference: model.Secret(reference.secret, "x"))
     assert set(made) == {"here", "site"}
@@ -59,6 +85,22 @@ def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pa
     options: Any = made["site"].options
     assert (options.forks, made["site"].context.project_dir) == (7, tmp_path)
     assert (made["here"].context.subjects, made["site"].context.subjects) == ((("logger",),), ())
+
+
+def test_a_machine_that_another_controller_reaches(tmp_path: pathlib.Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    listed = (
+        "berlin: {type: ansible, inventory: inventory, run_on: 'far:web01'}, far: {type: ssh, inventory: inventory}"
+    )
+    (tmp_path / "controllers.yaml").write_text(f"controllers: {{here: {{type: local}}, {listed}}}\ndefault: here\n")
+    revision = project.load(tmp_path, {}).revision
+    assert revision is not None
+    made = rules.controllers(revision, tmp_path, lambda reference: model.Secret(reference.secret, "x"))
+    over, target = made["berlin"].context.reach("far:web01")
+    assert over is made["far"]
+    assert (str(target), target.address) == ("host:web01", "web01")
 
 
 def test_sources_as_the_supervisor_takes_them(revision: project.Revision) -> None:

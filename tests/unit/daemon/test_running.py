@@ -33,7 +33,7 @@ async def test_a_stop_that_cannot_be_written_down_closes_all_the_same(error: Exc
         planner=types.SimpleNamespace(stop=doing("plans")), checks=types.SimpleNamespace(stop=doing("checks")),
         revision=types.SimpleNamespace(settings=types.SimpleNamespace(drain=1)),
         decider=types.SimpleNamespace(stop=doing("decide"), drain_snapshot=doing("snapshot", raises=error), position=7),
-        _control=types.SimpleNamespace(close=lambda: done.append("control")),
+        _made=[types.SimpleNamespace(close=doing("controller"))], _control=types.SimpleNamespace(close=lambda: done.append("control")),
     )  # fmt: skip
     told: list[str] = []
     number = loguru.logger.add(told.append, format="{level} {message}", level="WARNING")
@@ -45,6 +45,7 @@ async def test_a_stop_that_cannot_be_written_down_closes_all_the_same(error: Exc
         "dispatch",
         "plans",
         "checks",
+        "controller",
         "decide",
         "snapshot",
         "listening",

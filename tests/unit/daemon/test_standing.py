@@ -106,7 +106,7 @@ def test_the_sentence_of_a_pause_has_all_of_it(tmp_path: pathlib.Path) -> None:
 
 def row(**more: Any) -> dict[str, Any]:
     made = {"flavor": "catalog", "action": "note", "controller": "here", "rule": "act/rs/yes_on"}
-    return {**made, "targets": [], "groups": {}, "labels": {"source": "api"}, "severity": 4, **more}
+    return {**made, "targets": [], "groups": {}, "labels": {"source": "api"}, "severity": 4, "kind": "command", **more}
 
 
 def traits(rule: str = "act/rs/yes_on", *actions: str) -> selecting.Traits:
@@ -120,6 +120,8 @@ def traits(rule: str = "act/rs/yes_on", *actions: str) -> selecting.Traits:
     ({"action": "gone"}, True, ["unknown_action"]), ({"controller": "gone"}, True, ["controller_forbidden"]),
     ({"flavor": "upstream", "action": "run_playbook x"}, True, []),
     ({"flavor": "upstream", "controller": "gone"}, True, ["controller_forbidden"]),
+    ({"action": "check http", "kind": "check", "purpose": "verify"}, True, []), ({"action": "gone", "kind": "check"}, True, ["unknown_action"]),
+    ({"action": "gone", "kind": "script", "purpose": "verify"}, True, ["unknown_action"]),
 ])  # fmt: skip
 def test_what_a_run_needs_may_have_gone_with_a_reload(
     revision: project.Revision, tmp_path: pathlib.Path, change: Any, enabled: bool, codes: list[str]
@@ -282,6 +284,7 @@ def test_what_an_approval_is_bound_to_is_the_same_after_a_start(
     ("scripts/c.meta.yml", "script", False), ("scripts/a.sh", "play", True), ("files/motd", "script", False), ("playbooks/tasks/more.yml", "play", True), ("playbooks/tasks/more.yml", "script", False),
     ("roles/r/tasks/main.yml", "play", True), ("vars/all.yml", "play", True), ("library/m.py", "play", True),
     ("files/motd", "play", True), ("manifests/x.yaml", "play", True), ("manifests/x.yaml", "script", False), ("ansible.cfg", "play", True), ("rulebooks/act.yml", "play", False),
+    ("checks/own.py", "look", True), ("checks/own.py", "script", False), ("checks/own.py", "play", False),
 ])  # fmt: skip
 def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
     revision: project.Revision, tmp_path: pathlib.Path, path: str, action: str, counts: bool
@@ -289,7 +292,7 @@ def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
     root = tmp_path / "project"
     texts = {
         "controllers.yaml": "controllers: {here: {type: local, inventory: hosts/}, site: {type: ansible, inventory: hosts/}}\ndefault: here\n",
-        "actions.yaml": "actions: {note: {command: [logger], target: none}, script: {script: a.sh}, play: {playbook: p.yml, controller: site}}\n",
+        "actions.yaml": "actions: {note: {command: [logger], target: none}, script: {script: a.sh}, play: {playbook: p.yml, controller: site}, look: {check: {disk: {path: /}}}}\n",
         "hosts/all.yml": "all: {hosts: {web1: {}}}\n", "playbooks/p.yml": "- {hosts: all, tasks: []}\n", "scripts/a.sh": "#!/bin/sh\n",
         "scripts/c.sh": "#!/bin/sh\n", "scripts/c.meta.yml": "impact: low\n",
     }  # fmt: skip

@@ -82,6 +82,55 @@ def test_a_verification_out_of_reach_is_a_problem_of_the_run(make: Any) -> None:
     assert good.candidate.problems == ()
 
 
+def checked(verify: str, more: str = "") -> dict[str, str]:
+    return FILES | {"actions.yaml": f"actions:\n  mend: {{command: ['true'], impact: low, verify: {verify}{more}}}\n"}
+
+
+P = ", parameters: {port: {type: integer, default: 80}, other: {type: string, default: x}}"
+URL = '{check: {http: {url: "http://x:{{ parameters.port }}/"}}, within: 30 seconds}'
+
+
+def test_a_check_of_verify_is_an_action_of_no_catalog(make: Any) -> None:
+    """It needs no event that fires, gets those parameters alone that it takes, and the first controller that can look."""
+    kit = make(ACT, files=checked(URL, P))
+    (ask,) = kit.asks({"a": 1, "host": "web01"})
+    assert ask.candidate.problems == ()
+    assert ask.extra["verify"] == {
+        "within_ms": 30_000,
+        "action": {
+            "name": "check http", "kind": "check", "subject": {"http": {"url": "http://x:{{ parameters.port }}/"}}, "controller": "here",
+            "parameters": {"port": 80}, "idempotent": True, "timeout_ms": 30_000,
+        },
+    }  # fmt: skip
+
+
+def test_a_check_is_made_where_it_can_be(make: Any) -> None:
+    site = "controllers:\n  site: {type: ansible, inventory: inventory}\n  near: {type: local}\ndefault: site\n"
+    actions = "actions:\n  mend: {playbook: fix.yml, impact: low, verify: {check: {disk: {path: /}}, within: 1 hour}}\n"
+    kit = make(ACT, files={"controllers.yaml": site, "actions.yaml": actions})
+    (ask,) = kit.asks({"a": 1, "host": "web01"})
+    looked = ask.extra["verify"]["action"]
+    assert (ask.candidate.controller, looked["controller"], looked["timeout_ms"]) == ("site", "near", 600_000)
+    assert ask.candidate.problems == ()
+
+
+def test_a_check_of_the_defaults_may_want_what_an_action_has_not(make: Any) -> None:
+    files = {"healer.yaml": f"defaults: {{run_action: {{verify: {URL}}}}}\n"}
+    alert = {"alert": {"name": "x", "target": "web01", "key": "k", "status": "firing"}, "a": 1, "host": "web01"}
+    sources = "[{check: {process: {name: x}}}]"
+    found = []
+    for more in ("", P):
+        kit = make(
+            ACT,
+            files=FILES | files | {"actions.yaml": f"actions: {{mend: {{command: ['true'], impact: low{more}}}}}\n"},
+            sources=sources,
+        )
+        name = next(name for name, one in kit.revision.sources.items() if one.type == "check")
+        (ask,) = kit.asks(alert, source=name)
+        found.append([(one.code, one.fields["action"], one.fields["detail"]) for one in ask.candidate.problems])
+    assert found == [[("invalid_parameters", "check http", "verify: the parameter 'port' is not given")], []]
+
+
 @pytest.mark.parametrize(("then", "names"), [("", []), (", then: next", ["next"])])
 def test_what_is_tried_where_nobody_approves_it(make: Any, then: str, names: list[str]) -> None:
     asked = f"approval: {{any: [{{name: one, roles: [approver]}}]{then}}}"

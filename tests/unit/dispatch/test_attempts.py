@@ -25,3 +25,11 @@ def test_what_has_no_place_hinders_the_attempt() -> None:
         attempts._subject(SCALE, {})
     with pytest.raises(attempts.Hindered, match="is a secret, which cannot be a part of a text"):
         attempts._subject(SCALE, {"n": model.Secret("env:N", "3")})
+
+
+def test_port_and_user_of_a_target_come_along_and_older_rows_have_none() -> None:
+    value = {"inventory_name": "web01", "address": "192.0.2.1", "groups": ["web"], "local": False}
+    older = attempts._target("host:web01", value)
+    assert (older.port, older.user) == (None, "")
+    known = model.Target("host", "web01", "web01", "192.0.2.1", ("web",), False, 2222, "heal")
+    assert attempts._target("host:web01", {**value, "port": 2222, "user": "heal"}) == known

@@ -36,7 +36,7 @@ policies:
     select: {targets: ["group:db"]}
     attempts: 1
 """,
-    "controllers.yaml": "controllers:\n  here: {type: local, inventory: inventory/}\n  there: {type: local, concurrency: 2, inventory: inventory/}\ndefault: here\n",
+    "controllers.yaml": "controllers:\n  here: {type: local, inventory: inventory/}\n  there: {type: local, concurrency: 2, rate_limit: 9 per minute, inventory: inventory/}\ndefault: here\n",
     "inventory/hosts": "[web]\nweb01\nweb02\n[db]\ndb01\n",
     "actions.yaml": """\
 actions:
@@ -48,6 +48,7 @@ actions:
     concurrency: 3
     verify: {action: look, within: 2 minutes}
   look: {command: [logger], impact: low, target: none, controller: there}
+  seen: {command: [logger], impact: low, verify: {check: {http: {url: "http://x/{{ parameters.p }}", status: 200}}, within: 90 seconds}, parameters: {p: {default: 1}}}
 """,
     "rulebooks/web.yml": """\
 - name: alerts
@@ -108,10 +109,16 @@ def test_each_value_with_where_it_comes_from(held: project.Revision) -> None:
     }  # fmt: skip
 
 
+def test_a_check_that_verifies_is_told_as_it_is_written(held: project.Revision) -> None:
+    written = '{check: {http: {url: "http://x/{{ parameters.p }}", status: 200}}, within: 90 seconds}'
+    assert shown(held, "seen")["verify"] == [(written, "action seen", "actions.yaml:10")]
+
+
 def test_what_the_file_says_of_defaults_is_named_with_its_line(held: project.Revision) -> None:
     found = shown(held, "look")
     assert found["cooldown"] == [("5 minutes", "defaults", "healer.yaml:5")]
     assert found["concurrency.controller"] == [("2", "controller there", "controllers.yaml:3")]
+    assert ("9 per minute", "controller there", "controllers.yaml:3") in found["rate_limit"]
     assert found["verify"] == [("{resolved_within: 15 minutes}", "defaults (shipped)", "")]
 
 

@@ -22,7 +22,7 @@ def test_without_any_there_is_local(write: Any, text: str | None) -> None:
     revision = load(write, text).revision
     assert revision is not None
     assert (list(revision.controllers), revision.default_controller) == (["local"], "local")
-    assert revision.controllers["local"].kinds == {"script", "command"}
+    assert revision.controllers["local"].kinds == {"script", "command", "check"}
     assert revision.beyond_local() == []
 
 
@@ -36,6 +36,7 @@ controllers:
     vault_password: {secret: "file:/run/secrets/vault"}
     targets: ["group:web"]
     concurrency: 5
+    rate_limit: 30 per minute
     tags: [prod]
   here: {type: local}
 default: site
@@ -44,6 +45,8 @@ default: site
     assert revision is not None
     site = revision.controllers["site"]
     assert (site.inventory, site.targets, site.concurrency, site.tags) == ("inventory", ("group:web",), 5, ("prod",))
+    assert site.rate_limit is not None
+    assert (site.rate_limit.count, site.rate_limit.within) == (30, 60.0)
     assert site.options == {
         "inventory": "inventory/",
         "forks": 3,
@@ -91,7 +94,10 @@ def test_upstream_actions_take_the_first_that_can(write: Any) -> None:
         ("controllers:\n  a: {type: ⟦lokal}", ["unknown-controller-type"]),
         ("controllers:\n  ⟦a b: {type: local}", ["name"]),
         ("controllers:\n  a: {type: local, ⟦x: 1}", ["options"]),
-        ("controllers:\n  a: {type: ansible, forks: ⟦many, concurrency: ⟦0}", ["options", "options"]),
+        (
+            "controllers:\n  a: {type: ansible, forks: ⟦many, concurrency: ⟦0, rate_limit: ⟦often}",
+            ["options", "options", "options"],
+        ),
         ("controllers:\n  a: {type: ansible, vault_password: ⟦hunter2}", ["options"]),
         ("controllers:\n  a: {type: ansible, inventory: ⟦nope}", ["no-inventory"]),
         ("controllers:\n  a: {type: ansible, inventory: ⟦../x}", ["path-escapes"]),

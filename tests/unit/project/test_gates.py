@@ -120,6 +120,27 @@ def test_all_policies_that_select_a_run_hold_together(write: Any) -> None:
     assert (elsewhere.cooldown_s, elsewhere.attempts) == (600, 3)
 
 
+def test_a_controller_s_rate_is_one_for_all_that_runs_there_and_its_tags_are_selected_by(write: Any) -> None:
+    controllers = (
+        "controllers:\n  here: {type: local}\n"
+        "  site: {type: ansible, inventory: inventory/, rate_limit: 3 per minute, tags: [berlin]}\ndefault: site\n"
+    )
+    policies = "policies: [{name: b, select: {tags: [berlin]}, cooldown: 30 minutes}]\n"
+    held = load(write, policies, **{"controllers.yaml": controllers})
+    gates, site = project.Gates(held), held.controllers["site"]
+    made = of(held)
+    assert made.rates == (limits.Rate("controller:site", 3, 60), limits.Rate("default:restart", 30, 3600))
+    assert made.cooldown_s == 1800
+    assert limits.Limits.from_json(made.as_json()) == made
+    other = gates.catalog(None, site, "clean", TRAITS)
+    assert other.rates[0] == made.rates[0]
+    upstream = gates.upstream(site, TRAITS)
+    assert (upstream.rates, upstream.selected, upstream.cooldown_s) == (made.rates[:1], True, 1800)
+    bare = load(write, **{"controllers.yaml": controllers.replace("tags: [berlin]", "tags: []")})
+    alone = project.Gates(bare).upstream(bare.controllers["site"], TRAITS)
+    assert (alone.rates, alone.selected, alone.cooldown_s) == (made.rates[:1], True, None)
+
+
 @pytest.mark.parametrize(
     ("rules", "cooldown_s"), [("down", 1800), ("web/down", 1800), ("team/web/web/down", 1800), ("web/web/down", 600)]
 )

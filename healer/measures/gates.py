@@ -1,6 +1,6 @@
 """The gates' values as operators write them: the same words in `policies`, `defaults`, the catalog and a rulebook's `policy:`.
 
-Callers: `catalog`, `rulebook`, `project`, which makes layers of what is read here (`Gates.layer`). Spans are seconds.
+`project` makes layers of what is read here (`Gates.layer`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 import re
 import zoneinfo
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 import pydantic.json_schema
@@ -326,73 +326,3 @@ KEYS: Final = tuple(Gates.model_fields)
 
 
 OFF: Final = OrNothing()
-
-
-class Verify(Whole):
-    """How it is known that an action helped: an action that succeeds, or the alert's end, within a time."""
-
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
-                for key in ("action", "resolved_within")
-            ]
-        }
-    )
-    _one_of: ClassVar[tuple[str, ...]] = ("action", "resolved_within")
-
-    action: Name | None = pydantic.Field(None, description="of the catalog; it is repeated until it succeeds")
-    parameters: dict[str, Any] = pydantic.Field(
-        default={}, description="of that action; templates may name `parameters`"
-    )
-    within: Annotated[Span, pydantic.Field(gt=0, le=86_400)] | None = pydantic.Field(
-        None, description="the time that it has"
-    )
-    resolved_within: Annotated[Span, pydantic.Field(gt=0, le=86_400)] | None = pydantic.Field(
-        None, description="the alert has to be resolved in this time"
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _has_time(self) -> Verify:
-        if self.action is not None and self.within is None:
-            raise ValueError("within: how long the action may take to succeed has to be given, like 2 minutes")
-        if self.action is None and (self.within is not None or self.parameters):
-            raise ValueError("parameters and within belong to an action")
-        return self
-
-    def plain(self) -> dict[str, Any]:
-        """For the catalog."""
-        return {
-            "action": self.action,
-            "parameters": dict(self.parameters),
-            "within": self.within or self.resolved_within,
-        }
-
-
-class Escalate(plugins.Options):
-    """What is tried next where an action does not help."""
-
-    action: Name = pydantic.Field(description="of the catalog, on the same targets")
-    parameters: dict[str, Any] = pydantic.Field(
-        default={}, description="of that action; templates may name `parameters`"
-    )
-    after: Annotated[Span, pydantic.Field(le=86_400)] = pydantic.Field(
-        0.0, description="so long after the failure, if the alert still fires"
-    )
-
-
-class Retries(plugins.Options):
-    """How often a failed attempt is tried again."""
-
-    times: Annotated[int, pydantic.Field(ge=1, le=100)]
-    delay: Annotated[Span, pydantic.Field(le=86_400)] = pydantic.Field(0.0, description="before the first of them")
-    backoff: Annotated[float | int, pydantic.Field(ge=1, le=100)] = pydantic.Field(
-        1.0, description="by which the delay grows each time"
-    )
-
-
-class Ramp(plugins.Options):
-    """How many targets at once: the first wave, then twice as many, up to a limit."""
-
-    first: Count = 1
-    limit: Count = 10

@@ -1,0 +1,82 @@
+"""As whom, where and within which limits a controller `local` runs its children. Caller: `local`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import pwd
+from typing import Annotated, Final
+
+import pydantic
+
+from healer import plugins
+
+ROOT: Final = 0
+
+Count = Annotated[int, pydantic.Field(ge=1, le=10_000_000)]
+_KEYS: Final = {"memory": "AS", "cpu": "CPU", "processes": "NPROC", "open_files": "NOFILE", "file_size": "FSIZE"}
+
+
+class Limits(plugins.Options):
+    """What a child may take (setrlimit(2)); each of its processes by itself, but for `processes`."""
+
+    memory: Annotated[plugins.Size, pydantic.Field(ge=1 << 20)] | None = pydantic.Field(
+        None, description="address space of a process"
+    )
+    cpu: Annotated[plugins.Duration, pydantic.Field(ge=1)] | None = pydantic.Field(
+        None, description="time of a processor that a process may use, in whole seconds"
+    )
+    processes: Count | None = pydantic.Field(
+        None, description="processes and threads of its user at once; does not hold for root"
+    )
+    open_files: Annotated[Count, pydantic.Field(ge=16)] | None = pydantic.Field(
+        None, description="files that a process has open"
+    )
+    file_size: Annotated[plugins.Size, pydantic.Field(ge=1)] | None = pydantic.Field(
+        None, description="the largest file that it may write"
+    )
+
+    def plain(self) -> dict[str, int]:
+        """The kernel's name (`RLIMIT_…`) of each that is given, and its value."""
+        return {_KEYS[key]: int(value) for key, value in self.model_dump(exclude_none=True).items()}
+
+
+class Unusable(Exception):
+    """Children cannot be run as the options say; the text says why, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """Another user than the daemon's. `numbers`: of the user, its group, its further groups."""
+
+    env: dict[str, str]
+    numbers: tuple[int, ...]
+    home: str
+
+
+def account(user: str | None) -> Account | None:
+    """Whom children run as; None: the daemon's own user. Raises `Unusable`."""
+    if user is None:
+        return None
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError:
+        raise Unusable(f"this machine has no user {user!r}") from None
+    if found.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != ROOT:
+        who = pwd.getpwuid(os.geteuid()).pw_name
+        raise Unusable(
+            f"the daemon runs as {who} and cannot become {user}; a controller of type ssh to this machine can"
+        )
+    env = {"HOME": found.pw_dir, "USER": user, "LOGNAME": user}
+    groups = {*os.getgrouplist(user, found.pw_gid)} - {found.pw_gid}
+    return Account(env, (found.pw_uid, found.pw_gid, *sorted(groups)), found.pw_dir)
+
+
+def folder(cwd: str | None, who: Account | None, revision: str) -> str:
+    """Where a child starts. Another user cannot go to the revision's folder: its home then, or / where there is none."""
+    if who is None:
+        return str(pathlib.Path(revision, cwd or ""))
+    return cwd or (who.home if pathlib.Path(who.home).is_dir() else "/")

@@ -1,0 +1,83 @@
+"""The contracts of sources, formats, checks and controllers, their options, and finding one by its name.
+
+One file is one plugin and the file's name is its name; nothing is registered. A plugin is imported only when something names
+it. Found in this order: built in (`healer.sources`, `healer.formats`, `healer.checks`, `healer.controllers`), the project's own
+folders `sources/`, `checks/` and `controllers/`, entry points of the names of the built-in packages. Callers: `project` (what is
+written), `supervise` (sources), `web` (formats), `dispatch` (controllers); checks are found by the source and the controller that look.
+"""
+
+from healer.plugins.contracts import (
+    Blind,
+    Check,
+    CheckContext,
+    Controller,
+    ControllerContext,
+    Element,
+    Emit,
+    Format,
+    Output,
+    Push,
+    Reading,
+    Source,
+    SourceContext,
+)
+from healer.plugins.finding import (
+    OWN_KINDS,
+    BrokenPlugin,
+    Kind,
+    UnknownPlugin,
+    builtin_names,
+    check,
+    entry_points,
+    find,
+    names,
+    project_names,
+)
+from healer.plugins.options import (
+    Duration,
+    Options,
+    SecretRef,
+    Size,
+    Wanted,
+    check_options,
+    describe,
+    exactly_one,
+    made_of,
+    schemas,
+)
+
+__all__ = [
+    "OWN_KINDS",
+    "Blind",
+    "BrokenPlugin",
+    "Check",
+    "CheckContext",
+    "Controller",
+    "ControllerContext",
+    "Duration",
+    "Element",
+    "Emit",
+    "Format",
+    "Kind",
+    "Options",
+    "Output",
+    "Push",
+    "Reading",
+    "SecretRef",
+    "Size",
+    "Source",
+    "SourceContext",
+    "UnknownPlugin",
+    "Wanted",
+    "builtin_names",
+    "check",
+    "check_options",
+    "describe",
+    "entry_points",
+    "exactly_one",
+    "find",
+    "made_of",
+    "names",
+    "project_names",
+    "schemas",
+]

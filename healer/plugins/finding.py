@@ -1,0 +1,131 @@
+"""Finding a plugin by its name: built in, in the project's own folder, or an entry point; imported only when something names it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pathlib
+import re
+import sys
+import types
+from typing import Any, Final, Literal
+
+from healer import errors
+from healer.plugins.contracts import Check, Format
+
+Kind = Literal["sources", "formats", "checks", "controllers"]
+OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "checks", "controllers"})
+"""Those that a project may have a folder of. Formats read what strangers send, inside the daemon: they are installed."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class UnknownPlugin(errors.HealerError):
+    """no {what} is named {name!r}"""
+
+    code = "unknown-plugin"
+
+
+class BrokenPlugin(errors.HealerError):
+    """the {what} {name!r} ({where}) cannot be used: {reason}"""
+
+    code = "broken-plugin"
+
+
+def builtin_names(kind: Kind) -> list[str]:
+    """The names of the plugins that ship with healer, sorted."""
+    package = importlib.import_module(f"healer.{kind}")
+    return sorted(
+        path.stem
+        for folder in package.__path__
+        for path in pathlib.Path(folder).glob("*.py")
+        if _NAME.fullmatch(path.stem)
+    )
+
+
+def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The plugins in the project's own folder, by name; a file that is the built-in one itself is left out.
+
+    None of a kind that projects have no folder of.
+    """
+    if kind not in OWN_KINDS:
+        return {}
+    package = importlib.import_module(f"healer.{kind}")
+    builtin = {path.resolve() for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py")}
+    folder = project_dir / kind
+    found = (
+        {path.stem: path for path in sorted(folder.glob("*.py")) if _NAME.fullmatch(path.stem)}
+        if folder.is_dir()
+        else {}
+    )
+    return {name: path for name, path in found.items() if path.resolve() not in builtin}
+
+
+def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    """The plugins that installed packages offer, by name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=f"healer.{kind}")}
+
+
+def names(kind: Kind, project_dir: pathlib.Path | None = None) -> list[str]:
+    """All names that `find` knows."""
+    own = project_names(kind, project_dir) if project_dir else {}
+    return sorted({*builtin_names(kind), *own, *entry_points(kind)})
+
+
+def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> types.ModuleType | Any:
+    """The module (or the object of an entry point) of a plugin. Raises `UnknownPlugin` or `BrokenPlugin`."""
+    what = kind[:-1]
+    where = name
+    try:
+        if name in builtin_names(kind):
+            return importlib.import_module(f"healer.{kind}.{name}")
+        own = project_names(kind, project_dir) if project_dir else {}
+        if name in own:
+            where = str(own[name])
+            return _import_file(f"healer_project_{kind}.{name}", own[name])
+        points = entry_points(kind)
+        if name in points:
+            where = points[name].value
+            return _checked(kind, points[name].load())
+    except KeyboardInterrupt:
+        raise
+    except ImportError as error:
+        raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
+    except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
+        raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
+    raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
+
+
+def check(name: str, project_dir: pathlib.Path | None = None) -> type[Check]:
+    """The class of a check. Raises `UnknownPlugin` or `BrokenPlugin`."""
+    module = find("checks", name, project_dir)
+    plugin = getattr(module, "CHECK", module)
+    if isinstance(plugin, type) and issubclass(plugin, Check) and isinstance(getattr(plugin, "Options", None), type):
+        return plugin
+    where = str(getattr(module, "__file__", name))
+    raise BrokenPlugin(what="check", name=name, where=where, reason="CHECK is no Check class with Options")
+
+
+def _checked(kind: Kind, found: Any) -> Any:
+    """Whoever asks for a format reads its `FORMAT`: what has none must be known before a delivery comes."""
+    if kind == "formats" and not isinstance(getattr(found, "FORMAT", None), Format):
+        raise ImportError("a module with FORMAT = plugins.Format(…) is wanted")
+    return found
+
+
+def _import_file(module_name: str, path: pathlib.Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(module_name)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # a half of a module is none; the one from before a reload stays
+        sys.modules.pop(module_name, None)
+        if before is not None:
+            sys.modules[module_name] = before
+        raise
+    return module

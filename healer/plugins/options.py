@@ -1,0 +1,155 @@
+"""Options of plugins: their base, what they may be made of, what is wrong with them and where, and their JSON Schema.
+
+Callers: every plugin, and all that read files of a project (`project`, `catalog`, `measures`), whose shapes are options too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Final, Self
+
+import pydantic
+import pydantic.json_schema
+
+from healer import config, units, wording
+
+
+class Options(pydantic.BaseModel):
+    """The base of a plugin's options: unknown keys are errors, values are not coerced from other types."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    _one_of: ClassVar[tuple[str, ...]] = ()
+    """Keys of which exactly one is given."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self._one_of and sum(getattr(self, key) is not None for key in self._one_of) != 1:
+            raise ValueError(wording.exactly_one(self._one_of))
+        return self
+
+
+Wanted = wording.Wanted
+"""Beside a pattern: what the text has to be, as an operator says it."""
+
+
+class SecretRef(Options):
+    """`{secret: "env:NAME"}` or `{secret: "file:PATH"}`: a reference, resolved at the moment of use."""
+
+    model_config = pydantic.ConfigDict(hide_input_in_errors=True)  # a secret itself may stand where a reference has to
+    _wanted: ClassVar[str] = 'a reference like {secret: "env:NAME"}'
+
+    secret: Annotated[
+        str,
+        pydantic.StringConstraints(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
+        Wanted("env:NAME or file:PATH"),
+    ]
+
+
+Duration = Annotated[float, pydantic.BeforeValidator(units.duration_s)]
+"""Seconds, written as `5 minutes` or `5m`."""
+
+Size = Annotated[int, pydantic.BeforeValidator(units.size_bytes)]
+"""Bytes, written as `2 MiB` or a whole number."""
+
+
+# --- checking options -----------------------------------------------------------------------------------------------------
+
+
+def check_options(
+    document: config.Document,
+    shape: type[pydantic.BaseModel],
+    value: Any,
+    mark: config.Mark | None,
+    what: str,
+    later: Collection[config.Mark | None] = (),
+) -> Any:
+    """Make `shape` of `value`; mistakes become diagnostics of the document, each where it stands, and None is given.
+
+    `later`: places whose values are known later, so that nothing is told of them.
+    """
+    if value is None:
+        value = {}
+    try:
+        return shape.model_validate(value)
+    except pydantic.ValidationError as error:
+        for one in wording.mistakes(error, shape, value, mark):
+            if one.mark not in later:
+                document.error("options", f"{what}: {one.below(0)}", one.mark, one.try_)
+        return None
+
+
+def made_of(shape: type[pydantic.BaseModel], value: Any) -> Any:
+    """Make `shape` of a value that stands in no file. Raises ValueError, which says all that is wrong with it."""
+    if value is None:
+        value = {}
+    try:
+        return shape.model_validate(value)
+    except pydantic.ValidationError as error:
+        raise ValueError("; ".join(one.below(0) for one in wording.mistakes(error, shape, value))) from error
+
+
+class _Written(pydantic.json_schema.GenerateJsonSchema):
+    """What is written, not what is read of it: a duration is a text there. Titles that only say the key again are left out."""
+
+    def function_before_schema(self, schema: Any) -> dict[str, Any]:
+        """The texts that are read, for `Duration` and `Size`."""
+        reader = schema["function"]["function"]
+        written = _DURATION if reader is units.duration_s else _SIZE if reader is units.size_bytes else None
+        return {**written} if written else super().function_before_schema(schema)
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        """A default as it would be written, where there is something to say."""
+        made, inner = super().default_schema(schema), schema["schema"]
+        reader = None
+        while "schema" in inner and reader is not units.duration_s:
+            reader, inner = inner.get("function", {}).get("function"), inner["schema"]
+        default = made.pop("default", None)
+        if isinstance(default, float) and reader is units.duration_s:
+            default = wording.span(default)
+        return made | (
+            {"default": default} if default not in (None, "") and not isinstance(default, dict | list) else {}
+        )
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        return False
+
+
+_DURATION: Final[dict[str, Any]] = {"type": "string", "pattern": f"^(?:{units.LONG.pattern}|{units.SHORT.pattern})$"}
+_SIZE: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{units.SIZE.pattern}$"}]
+}
+
+
+def exactly_one(*keys: str) -> dict[str, Any]:
+    """For `json_schema_extra` of options: exactly one of the keys is given, and is not nothing."""
+    given = [{"required": [key], "properties": {key: {"not": {"type": "null"}}}} for key in keys]
+    return {"oneOf": given}
+
+
+def schemas(shapes: Sequence[type[pydantic.BaseModel]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The JSON Schema (draft 2020-12) of each, as a reference, and the `$defs` that they lead to."""
+    wanted: Any = [(shape, "validation") for shape in shapes]
+    made, whole = pydantic.json_schema.models_json_schema(wanted, schema_generator=_Written)
+    defs = {name: {key: part for key, part in one.items() if key != "title"} for name, one in whole["$defs"].items()}
+    return [dict(made[one]) for one in wanted], _tidied(defs)
+
+
+def _tidied(part: Any) -> Any:
+    """The bounds that pydantic leaves under its own names as JSON Schema's; no other keys where keys have a pattern."""
+    if not isinstance(part, dict):
+        return [_tidied(inner) for inner in part] if isinstance(part, list) else part
+    found = {key: _tidied(inner) for key, inner in part.items() if key not in _BOUNDS or isinstance(inner, dict)}
+    if part.get("type") != "string":
+        found |= {_BOUNDS[key]: part[key] for key in _BOUNDS if isinstance(part.get(key), int | float)}
+    return found | ({"additionalProperties": False} if "patternProperties" in found else {})
+
+
+_BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def describe(shape: type[pydantic.BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """(name, default or `required`, description) of each option, for help and the reference page."""
+    for name, field in shape.model_fields.items():
+        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        yield name, default, field.description or ""
