@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from healer import model, policy, project
@@ -186,7 +186,7 @@ class Standing:
                 or (is_check and path.startswith(CHECKS))
                 or (hosts and (path == hosts or path.startswith(f"{hosts}/")))
             )  # fmt: skip
-            parts = [entry.digest if entry else "", meanings.of_controller(reached), *read]
+            parts = [entry.digest if entry else "", *_ways(self.revision, reached), *read]
             known = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
             self._bounds[(action, controller, hosts)] = known
         return known
@@ -218,6 +218,19 @@ class Standing:
         groups = traits.groups | {one.of for one in limits.blasts if one.of}
         made = self._of(rule, row["action"], row["controller"], groups, problems, limits)
         return dataclasses.replace(made, dry_run=True) if catalog and entry is not None and entry.dry_run else made
+
+
+def _ways(held: project.Revision, reached: project.Controller | None) -> Iterator[str]:
+    """What a controller means, with the files that its options name; and the same of one behind it (`run_on`), with the machine."""
+    yield meanings.of_controller(reached)
+    options = reached.options if reached is not None else {}
+    for path in sorted(one for one in options.values() if isinstance(one, str) and one in held.files):
+        yield f"{path}={held.files[path].sha256}"
+    for option in reached.machines if reached is not None else ():
+        if isinstance(options.get(option), str):
+            name, machine = held.machine(options[option])
+            yield f"{machine.address or machine.name} {machine.port} {machine.user}"
+            yield from _ways(held, held.controllers[name])
 
 
 def _traits(

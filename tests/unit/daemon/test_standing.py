@@ -314,6 +314,40 @@ def test_what_an_approval_is_bound_to_is_all_that_its_action_reads(
     assert (bound() != before) == counts
 
 
+@pytest.mark.parametrize(("path", "old", "new", "counts"), [
+    ("known_hosts", "far ssh-ed25519", "far ssh-rsa", True), ("controllers.yaml", "user: heal", "user: root", True),
+    ("hosts/all.yml", "192.0.2.1", "192.0.2.2", True), ("controllers.yaml", "run_on: 'way:far'", "run_on: 'way:192.0.2.9'", True),
+    ("controllers.yaml", "forks: 2", "forks: 3", False), ("known_others", "b", "c", False),
+])  # fmt: skip
+def test_it_is_also_bound_to_the_machine_that_playbooks_run_on(
+    tmp_path: pathlib.Path, path: str, old: str, new: str, counts: bool
+) -> None:
+    texts = FILES | {
+        "controllers.yaml": "controllers:\n"
+        "  far: {type: ansible, inventory: none/, run_on: 'way:far'}\n"
+        "  way: {type: ssh, inventory: hosts/, user: heal, known_hosts: known_hosts}\n"
+        "  other: {type: ansible, inventory: hosts/, forks: 2}\n"
+        "default: far\n",
+        "actions.yaml": "actions: {note: {playbook: p.yml, impact: low, target: none}}\n", "playbooks/p.yml": "- {hosts: all, tasks: []}\n",
+        "hosts/all.yml": "all: {hosts: {far: {ansible_host: 192.0.2.1}}}\n", "none/all.yml": "all: {hosts: {web: {}}}\n",
+        "known_hosts": "far ssh-ed25519 AAAA\n", "known_others": "a b\n",
+    }  # fmt: skip
+
+    def bound() -> str:
+        for name, text in texts.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        loaded = project.load(tmp_path, {})
+        assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+        made = standing.Standing(loaded.revision, standing.PauseFile(tmp_path), "active")
+        return made.at_decision("act/rs/yes_on", "note", "far", ()).bound
+
+    before = bound()
+    assert old in texts[path]
+    texts[path] = texts[path].replace(old, new)
+    assert (bound() != before) == counts
+
+
 def test_it_is_also_bound_to_whether_a_file_is_run(tmp_path: pathlib.Path) -> None:
     """Ansible runs an inventory that is executable, and reads one that is not."""
     inventory = "#!/bin/sh\n"
