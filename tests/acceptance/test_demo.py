@@ -283,14 +283,16 @@ def test_a_service_whose_starter_was_killed_is_waited_for(
 # --- the scripts by themselves --------------------------------------------------------------------------------------------
 
 
-def clean(cwd: pathlib.Path, folder: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """scripts/clean_disk.sh as the controller calls it, with a limit of 1 MiB."""
-    environment = {
-        "PATH": os.environ["PATH"], "HEALER_TARGET": "localhost", "HEALER_PARAM_FOLDER": folder, "HEALER_PARAM_LIMIT_MIB": "1",
-        "HEALER_PARAM_KEEP_FILES": "1", "HEALER_PARAM_KEEP_MINUTES": "10", **more,
-    }  # fmt: skip
-    script = [REPOSITORY / "scripts/clean_disk.sh"]
-    return subprocess.run(script, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+def clean(
+    cwd: pathlib.Path, folder: str, target: str = "localhost", *, dry: bool = False, **more: int
+) -> subprocess.CompletedProcess[str]:
+    """scripts/clean_disk.py as the controller calls it, with a limit of 1 MiB."""
+    environment = {"PATH": os.environ["PATH"], "HEALER_TARGET": target, **({"HEALER_DRY_RUN": "1"} if dry else {})}
+    given = json.dumps({"folder": folder, "limit_mib": 1, "keep_files": 1, "keep_minutes": 10} | more)
+    script = [REPOSITORY / "scripts/clean_disk.py"]
+    return subprocess.run(
+        script, cwd=cwd, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.fixture
@@ -317,17 +319,17 @@ def test_clean_disk_removes_the_oldest_until_it_fits(full: pathlib.Path, tmp_pat
 
 
 def test_clean_disk_removes_nothing_in_a_dry_run(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    done = clean(tmp_path, str(full), HEALER_DRY_RUN="1")
+    done = clean(tmp_path, str(full), dry=True)
     assert done.returncode == 0
     assert done.stdout.count("would remove") == 2
     assert len(list(full.iterdir())) == 3
 
 
-@pytest.mark.parametrize("floor", [{"HEALER_PARAM_KEEP_FILES": "2"}, {"HEALER_PARAM_KEEP_MINUTES": "10000000"}])
+@pytest.mark.parametrize("floor", [{"keep_files": 2}, {"keep_minutes": 10_000_000}])
 def test_clean_disk_leaves_the_newest_and_the_latest_however_full_it_is(
-    full: pathlib.Path, tmp_path: pathlib.Path, floor: dict[str, str]
+    full: pathlib.Path, tmp_path: pathlib.Path, floor: dict[str, int]
 ) -> None:
-    age_s = 0 if "HEALER_PARAM_KEEP_FILES" in floor else 10_000_000 * 60 - 3600
+    age_s = 0 if "keep_files" in floor else 10_000_000 * 60 - 3600
     now_s = time.time()
     for name in ("new", "older"):
         os.utime(full / name, (now_s - age_s, now_s - age_s))
@@ -337,6 +339,34 @@ def test_clean_disk_leaves_the_newest_and_the_latest_however_full_it_is(
     assert "is still over its limit" in done.stderr
     assert {path.name for path in full.iterdir()} == {"new", "older"}
     assert json.loads(done.stdout.splitlines()[-1])["removed"] == 1
+
+
+def test_clean_disk_is_not_led_elsewhere_by_a_link_that_comes_between(
+    full: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("clean_disk", REPOSITORY / "scripts/clean_disk.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "clean_disk", module)
+    spec.loader.exec_module(module)
+    (full / "sub").mkdir()
+    (full / "sub" / "passwd").write_bytes(b"x")
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    (elsewhere / "passwd").write_bytes(b"x")
+    with module.opened(full.parts[1:]) as root:
+        (seen,) = [one for one in module.files(root, full.stat().st_dev) if one.name == "passwd"]
+        (full / "sub").rename(tmp_path / "away")
+        (full / "sub").symlink_to(elsewhere)
+        os.utime(elsewhere / "passwd", (seen.changed, seen.changed))
+        assert not module.remove(root, seen)
+        assert not [one for one in module.files(root, full.stat().st_dev) if one.name == "passwd"]
+        (full / "sub").unlink()
+        (tmp_path / "away").rename(full / "sub")
+        (full / "sub" / "passwd").write_bytes(b"another")
+        assert not module.remove(root, seen)
+    assert (elsewhere / "passwd").exists()
 
 
 def test_clean_disk_takes_no_name_for_another(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -357,7 +387,7 @@ def test_clean_disk_follows_no_link(full: pathlib.Path, tmp_path: pathlib.Path) 
 def test_clean_disk_never_takes_this_machine_for_another(
     full: pathlib.Path, tmp_path: pathlib.Path, target: str
 ) -> None:
-    done = clean(tmp_path, str(full), HEALER_TARGET=target)
+    done = clean(tmp_path, str(full), target)
     assert done.returncode == 1
     assert "nothing is removed" in done.stderr
     assert len(list(full.iterdir())) == 3
