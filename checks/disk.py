@@ -1,11 +1,10 @@
 """`disk`: how full a file system is, or how much of so many bytes the files of a folder take.
 
-What blocks (stat, the files of a folder) runs in a thread: it waits for the kernel, it does not compute.
+What blocks (stat, the files of a folder) runs in a thread of its own: it waits for the kernel, it does not compute.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -70,7 +69,7 @@ class Disk(plugins.Check):
         """The share that is used; of a file system as df tells it."""
         path, limit, ended = self.options.path, self.options.limit, threading.Event()
         try:
-            used, whole = await asyncio.to_thread(_used, path, self.options.max_bytes, ended)
+            used, whole = await plugins.apart(path, lambda: _used(path, self.options.max_bytes, ended))
         except OSError as error:
             raise plugins.Blind(f"{path}: {error.strerror or error}") from error
         finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pathlib
+import stat
 from typing import ClassVar, Final
 
 import pydantic
@@ -39,15 +39,19 @@ class Process(plugins.Check):
         """How many run that have the name; of a file whether its process runs."""
         name = self.options.name
         if name is None:
-            return await asyncio.to_thread(_by_pidfile, str(self.options.pidfile))
-        pids = await asyncio.to_thread(_pids_of, name)
+            path = str(self.options.pidfile)
+            return await plugins.apart(path, lambda: _by_pidfile(path))
+        pids = await plugins.apart(f"processes named {name}", lambda: _pids_of(name))
         detail = f"{name} runs (pid {pids[0]})" if pids else f"no process is named {name}"
         return plugins.Reading(bool(pids), float(len(pids)), detail)
 
 
 def _by_pidfile(path: str) -> plugins.Reading:
     try:
-        with pathlib.Path(path).open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return plugins.Reading(False, 0.0, f"{path} is no file")
             text = file.read(PIDFILE_MAX).split(b"\n", 1)[0].strip()
     except OSError as error:
         return plugins.Reading(False, 0.0, f"{path}: {error.strerror or error}")

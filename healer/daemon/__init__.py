@@ -12,16 +12,20 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Final
 
 import uvloop
+from loguru import logger
 
 from healer import errors, project, store
 from healer.daemon import owning, privacy, running, standing
 from healer.daemon.options import StartOptions
 from healer.store import ownership
 
+LINGER_S: Final = 5.0
+"""So long after its stop the process waits for threads that do not come back."""
 SWITCH_S: Final = 0.0005
 OWN_FOLDERS: Final = ("work", "blobs", "revisions")
 
@@ -61,7 +65,14 @@ def _on(
     _make_own_folders(data_dir)
     _refuse_first_start_active(revision, data_dir, options)
     daemon = running.Daemon(revision, base, data_dir, owned, options)
-    return uvloop.run(_run(daemon))
+    try:
+        return uvloop.run(_run(daemon))
+    except (
+        SystemExit,
+        KeyboardInterrupt,
+    ) as error:  # somebody's code ended the loop: the threads that wait would hold the process for ever
+        logger.opt(exception=error).critical("the daemon was ended from within")
+        os._exit(1)
 
 
 @contextlib.contextmanager
@@ -90,7 +101,13 @@ async def _run(daemon: running.Daemon) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.end, 0)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload_soon)
-    return await daemon.run()
+    code = await daemon.run()
+    last = threading.Timer(
+        LINGER_S, os._exit, [code]
+    )  # all is written and closed; a thread that hangs in the kernel holds nothing back
+    last.daemon = True
+    last.start()
+    return code
 
 
 def _make_own_folders(data_dir: pathlib.Path) -> None:

@@ -142,7 +142,7 @@ async def close(made: Iterable[plugins.Controller]) -> None:
     async def one(controller: plugins.Controller) -> None:
         try:
             async with asyncio.timeout(CLOSE_S):
-                await controller.close()
+                await plugins.within(controller.close())
         except Exception as error:  # noqa: BLE001 - a stranger's code, and a stop ends the process all the same
             logger.bind(controller=controller.context.name).warning(
                 "it was not closed: {}", str(error) or type(error).__name__

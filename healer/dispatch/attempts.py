@@ -93,7 +93,7 @@ class Attempt:
     async def _withhold(self) -> bool:
         try:
             async with asyncio.timeout(WITHHOLD_S):
-                never = await self.controller.withhold(self.job)
+                never = await plugins.within(self.controller.withhold(self.job))
         except Exception:  # noqa: BLE001 - a controller is a plugin: what cannot be said counts as begun
             return False
         if never:
@@ -112,7 +112,7 @@ class Looked:
 
 
 async def _of(how: How, job: model.Job, put: plugins.Output) -> model.Outcome:
-    return await how(job, put)
+    return await plugins.within(how(job, put))
 
 
 class Maker:

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import orjson
 from loguru import logger
 
-from healer import errors, model, secrets, store
+from healer import errors, model, plugins, secrets, store
 from healer.child import jobs
 from healer.dispatch import attempts
 from healer.store import planning as rows
@@ -157,7 +157,7 @@ class Planner:
 
     async def _asked(self, attempt: attempts.Attempt) -> model.Plan:
         limit_s = attempt.job.deadline_s
-        asking = asyncio.create_task(attempt.controller.plan(attempt.job), name=f"asking {attempt.token}")
+        asking = asyncio.create_task(_plan(attempt), name=f"asking {attempt.token}")
         asking.add_done_callback(
             lambda done: done.cancelled() or done.exception()
         )  # also one that nobody waits for any more
@@ -213,3 +213,7 @@ async def _clear(folder: pathlib.Path) -> None:
         except OSError as error:
             logger.warning("what a plan left in {} cannot be ended; its deadline does: {}", job, error)
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _plan(attempt: attempts.Attempt) -> model.Plan:
+    return await plugins.within(attempt.controller.plan(attempt.job))

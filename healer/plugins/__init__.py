@@ -17,9 +17,11 @@ from healer.plugins.contracts import (
     Format,
     Output,
     Push,
+    Quit,
     Reading,
     Source,
     SourceContext,
+    within,
 )
 from healer.plugins.finding import (
     OWN_KINDS,
@@ -45,6 +47,7 @@ from healer.plugins.options import (
     made_of,
     schemas,
 )
+from healer.plugins.threads import apart
 
 __all__ = [
     "OWN_KINDS",
@@ -62,6 +65,7 @@ __all__ = [
     "Options",
     "Output",
     "Push",
+    "Quit",
     "Reading",
     "SecretRef",
     "Size",
@@ -69,6 +73,7 @@ __all__ = [
     "SourceContext",
     "UnknownPlugin",
     "Wanted",
+    "apart",
     "builtin_names",
     "check",
     "check_options",
@@ -80,4 +85,5 @@ __all__ = [
     "names",
     "project_names",
     "schemas",
+    "within",
 ]

@@ -7,10 +7,26 @@ import dataclasses
 import pathlib
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from healer import errors, model
 from healer.plugins.options import Options, SecretRef
+
+T = TypeVar("T")
+
+
+class Quit(Exception):
+    """A plugin wanted to end the process."""
+
+
+async def within(work: Awaitable[T]) -> T:
+    """What a plugin does, such that its `sys.exit()` is a mistake of its own and not the end of the daemon: a task hands that on to the
+    loop, whoever waits for it. Raises `Quit` in its place, and all else that the plugin raises."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:  # a real Ctrl-C is a signal, and comes to nobody's code
+        raise Quit(f"it wanted to end the process: {type(error).__name__}({error})") from error
+
 
 Shape = type[Options]
 """Of options: what a class of them is."""

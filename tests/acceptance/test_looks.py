@@ -46,6 +46,8 @@ class Lamp(plugins.Check):
             raise plugins.Blind("there is no lamp")
         said = path.read_text()
         pathlib.Path(self.options.file + ".looks").open("a").write(said + "\\n")
+        if said == "quit":
+            raise SystemExit(3)
         if said == "endless":
             await asyncio.Event().wait()
         return plugins.Reading(said == "on", None, f"the lamp is {said}")
@@ -158,7 +160,8 @@ def test_a_check_of_the_project_outlives_a_kill_and_is_made_again(ready: Any, wa
 
 def test_a_check_by_hand_needs_no_target_and_no_approver(ready: Any) -> None:
     for said, (state, summary) in {
-        "": ("failed", "it cannot look: there is no lamp"), "off": ("failed", "the lamp is off"), "on": ("succeeded", "the lamp is on"),
+        "": ("failed", "it cannot look: there is no lamp"), "off": ("failed", "the lamp is off"),
+        "quit": ("failed", "it wanted to end the process: SystemExit(3)"), "on": ("succeeded", "the lamp is on"),
     }.items():  # fmt: skip
         if said:
             ready.lamp.write_text(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -64,3 +65,9 @@ async def test_by_name(made: Make, tmp_path: pathlib.Path, wait_for_async: WaitA
 def test_one_of_both_is_wanted(made: Make, given: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="exactly one of 'name' and 'pidfile' is wanted"):
         made("process", **given)
+
+
+async def test_a_pidfile_that_is_a_pipe_is_no_file(made: Make, tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    reading = await made("process", pidfile=str(tmp_path / "pid")).look()
+    assert (reading.ok, reading.detail) == (False, f"{tmp_path}/pid is no file")
