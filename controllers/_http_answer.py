@@ -66,7 +66,8 @@ def _made(answer: _http_door.Answer) -> Any:
     if answer.truncated or _encoded(answer):
         return _MISSING
     try:
-        return json.loads(answer.body)
+        made = json.loads(answer.body)
+        return _MISSING if _shimmed.is_deep(made) else made
     except (ValueError, RecursionError):
         return _MISSING
 

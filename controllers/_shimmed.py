@@ -29,6 +29,7 @@ SUMMARY_CHARACTERS_MAX: Final = 300
 TAIL_BYTES: Final = RESULT_BYTES_MAX + 2
 ENVIRONMENT_TAKEN: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 PATH_DEFAULT: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEPTH_MAX: Final = 100
 _INTEGER_MAX: Final = 2**64
 
 
@@ -355,7 +356,21 @@ def sound_json(raw: bytes) -> Any:
         text.encode()
     except (ValueError, RecursionError):
         return None
-    return None if "\\u0000" in text else value
+    return None if "\\u0000" in text or is_deep(value) else value
+
+
+def is_deep(value: Any) -> bool:
+    """Whether JSON is nested deeper than anybody could go down into: whoever copies or writes it goes down once a level."""
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse(literal: str) -> Any:

@@ -25,7 +25,7 @@ __all__ = ["Dispatcher", "output"]
 CLAIM_MAX: Final = 20
 AT_ONCE_MAX: Final = 500
 BEGINNINGS_MAX: Final = 5
-"""So many times an attempt is begun that finds no space though the store's disk has some, or that cannot begin at all."""
+"""So many attempts are made of what finds no space though the store's disk has some, or cannot begin at all."""
 ENDING_S = 20.0
 """So long one that a person ended, and that runs on, is followed; then it is told again."""
 ENDINGS_MAX: Final = 2
@@ -192,7 +192,8 @@ class Dispatcher:
                 if isinstance(error, model.NotBegunError) and (
                     attempt.number < BEGINNINGS_MAX or await attempt.withheld()
                 ):
-                    await self._take_back(attempt, attempts.PAUSED if await attempt.withheld() else str(error))
+                    why = attempts.PAUSED if await attempt.withheld() else str(error)
+                    await self._take_back(attempt, why, attempts.again_s(attempt.number, why))
                     return
                 if not self._passes(error):
                     outcome = outcomes.raised(error)
@@ -245,8 +246,8 @@ class Dispatcher:
         found = await self._found(attempt)
         return model.Found("ended", outcomes.raised(error)) if found.state == "absent" and elsewhere else found
 
-    async def _take_back(self, attempt: attempts.Attempt, why: str) -> None:
-        await self._store.insist(finishing.TakeBack(attempt.token, attempt.run, attempt.number, why))
+    async def _take_back(self, attempt: attempts.Attempt, why: str, wait_s: float = 0.0) -> None:
+        await self._store.insist(finishing.TakeBack(attempt.token, attempt.run, attempt.number, why, wait_s))
         await self.forget(attempt.token)
 
     async def _finish(self, attempt: attempts.Attempt, outcome: model.Outcome) -> None:

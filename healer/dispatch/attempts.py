@@ -29,8 +29,15 @@ NOT_BEGUN: Final[Mapping[Ender, str]] = {
 DEADLINE_MIN_S: Final = 1.0
 WITHHOLD_S: Final = 10.0
 """So long a controller has for saying whether a job has begun; then it counts as begun."""
+AGAIN_S: Final = (1.0, 5.0, 15.0, 30.0)
+"""So long what could not begin waits for its next attempt, which may find a host that was only being restarted."""
 SILENCE_S = 60.0
 """So long after its deadline a controller, which has to hold it, may still say how an attempt ended; then it is not waited for any more."""
+
+
+def again_s(number: int, why: str) -> float:
+    """After so many seconds the next attempt is made of one that could not begin; of one that a pause held at once."""
+    return 0.0 if why == PAUSED else AGAIN_S[min(number, len(AGAIN_S)) - 1]
 
 
 class Hindered(Exception):

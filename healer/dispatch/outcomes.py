@@ -43,6 +43,8 @@ def asked_for(found: model.Found, ender: attempts.Ender) -> model.Outcome:
 
 def raised(error: Exception) -> model.Outcome:
     """Of one whose controller failed."""
+    if isinstance(error, model.NotBegunError):
+        return model.Outcome("failed", f"nothing was begun: {error}"[:_SUMMARY_MAX])
     message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
     return model.Outcome("failed", f"the controller failed: {message}"[:_SUMMARY_MAX])
 

@@ -271,16 +271,17 @@ def _queued_again(
 class TakeBack:
     """It is certain that the attempt never began (a crash, a full disk): it is withdrawn and a new one queued in its place.
 
-    Where a person asked for its end meanwhile, it and its run are cancelled, and nothing is queued.
+    Where a person asked for its end meanwhile, it and its run are cancelled, and nothing is queued. `wait_s`: for the new one.
     """
 
     weight = 1
 
-    def __init__(self, token: str, run: str, number: int, detail: str) -> None:
+    def __init__(self, token: str, run: str, number: int, detail: str, wait_s: float = 0.0) -> None:
         self.token = token
         self.run = run
         self.number = number
         self.detail = detail
+        self.wait_us = round(wait_s * 1_000_000)
 
     def apply(self, tx: Transaction) -> str:
         """The new attempt's token; '' where there is none."""
@@ -309,7 +310,7 @@ class TakeBack:
             return ""
         _queued_again(tx, row, self.number, self.token, {}, self.detail)
         telemetry.count("attempts_taken_back")
-        return following.queue_attempt(tx, self.run, tx.now_us)
+        return following.queue_attempt(tx, self.run, tx.now_us + self.wait_us)
 
 
 def cancel_run(tx: Transaction, row: asking.RunRow, asked: Asked) -> None:

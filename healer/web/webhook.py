@@ -62,11 +62,13 @@ def _checked(revision: Revision, asked: Asked, caller: access.Principal) -> orde
         near = difflib.get_close_matches(asked.event_type, list(catalog.by_event), n=3, cutoff=0.6)
         try_ = f"did you mean {near[0]!r}?" if near else "list it under events: of an action"
         raise errors.UnknownEventType(try_, event_type=asked.event_type, near=near)
+    entry = catalog.entries[action]
+    if asked.controller_override == (entry.controller or revision.default_controller):  # its own, which is no other
+        asked = asked.model_copy(update={"controller_override": None})
     order = orders.Order(
         SOURCE, event_of(asked), action, () if asked.target is None else (asked.target,), asked.controller_override, asked.dry_run,
         asked.event_type,
     )  # fmt: skip
     orders.may(revision, order, caller, "events.write")
-    entry = catalog.entries[action]
     orders.check(entry, entry.payload_of(asked.parameters), asked.target)
     return order

@@ -202,6 +202,7 @@ async def test_a_redirect_may_be_what_is_wanted(http_one: Any) -> None:
     (b"plain \xff text\0", {}, {"text": "plain \ufffd text\ufffd"}), (b"x" * 9000, {}, {"text": "x" * 4000}), (b"null", {}, {"json": None}),
     (b'{"a": NaN}', {}, {"text": '{"a": NaN}'}), (b'{"n": 123456789012345678901234567890}', {}, {"text": '{"n": 123456789012345678901234567890}'}),
     (b'"' + b"x" * 70_000 + b'"', {}, {"text": '"' + "x" * 3999}), (b"", {}, {}),
+    (b"[" * 900 + b"]" * 900, {}, {"text": "[" * 900 + "]" * 900}), (b"[" * 99 + b"]" * 99, {}, {"json": json.loads("[" * 99 + "]" * 99)}),
     (b"\x1f\x8b\x08", {"Content_Encoding": "gzip"}, {"text": "(3 bytes that are compressed, which was not asked for)"}),
 ])  # fmt: skip
 async def test_what_is_kept_of_a_body_is_bounded_and_sound(
@@ -211,6 +212,13 @@ async def test_what_is_kept_of_a_body_is_bounded_and_sound(
     found = (await http_one.run()).result
     assert {key: value for key, value in found.items() if key not in ("status", "headers")} == result
     assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("depth", [200, 900, 5000])
+async def test_fields_of_what_is_nested_too_deep_cannot_be_looked_at(http_one: Any, depth: int) -> None:
+    http_one.server.usual = http_site.status(200, b'{"ok": ' + b"[" * depth + b"]" * depth + b"}")
+    outcome = await http_one.run(said={"success": {"status": ["2xx"], "json": {"ok": 1}}})
+    assert (outcome.state, "its fields cannot be looked at: it is no JSON" in outcome.summary) == ("failed", True)
 
 
 async def test_a_body_is_read_to_its_first_mebibyte(http_one: Any) -> None:

@@ -36,6 +36,14 @@ async def test_the_rest_is_kept_when_given(room: Any) -> None:
     }  # fmt: skip
 
 
+async def test_its_own_controller_is_no_other_and_needs_no_permission(room: Any) -> None:
+    status, _ = await room.ask("POST", "/webhook", "ci", json=GOOD | {"controller_override": "local"})
+    assert status == 202
+    (row,) = await room.rows()
+    assert orjson.loads(row["body"]) == GOOD
+    assert not [one for one in await room.records() if "override" in one["record"]]
+
+
 async def test_another_controller_is_in_the_log(room: Any) -> None:
     said: list[str] = []
     sink = logger.add(lambda message: said.append(message.record["message"]), level="INFO")
