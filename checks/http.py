@@ -14,10 +14,23 @@ from healer.checks import _texts
 BODY_MAX: Final = 1 << 20
 REDIRECTS_MAX: Final = 5
 
+
+def _has_port(value: str) -> str:
+    """An address whose port, where it names one, can be asked. Raises ValueError."""
+    try:
+        port = urllib.parse.urlsplit(value).port
+    except ValueError:  # which also says what else no address has
+        port = 0
+    if port == 0:
+        raise ValueError(f"an address with a port from 1 to 65535 is wanted, got {value!r}")
+    return value
+
+
 Url = Annotated[
     str,
     pydantic.StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$", max_length=2048),
     plugins.Wanted("a URL like https://host/path"),
+    pydantic.AfterValidator(_has_port),
 ]
 Timeout = Annotated[plugins.Duration, pydantic.Field(ge=0.1, le=300)]
 
@@ -36,6 +49,7 @@ class Http(plugins.Check):
 
     Options = HttpOptions
     alert = "HttpDown"
+    addresses = ("url",)
 
     def subject(self) -> str:
         """The URL."""
@@ -49,6 +63,8 @@ class Http(plugins.Check):
                 return await _asked(session, url, self.options.status, self.options.contains)
         except TimeoutError:
             return plugins.Reading(False, None, f"{url} did not answer within {self.options.timeout:g} s")
+        except aiohttp.InvalidURL as error:
+            return plugins.Reading(False, None, f"{url}: {error.url} is no address that can be asked")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return plugins.Reading(False, None, f"{url}: {str(error) or type(error).__name__}")
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from healer import errors, model
+from healer import errors, model, plugins
 from healer.child import jobs
 from healer.controllers import _playbook, _run_on, _shimmed
 
 VERBOSITY_MAX: Final = 5
+LISTING_S: Final = 60.0
+LISTING_KILL_S: Final = 2.0
+LISTING_BYTES: Final = 16 << 20
 # What ansible-runner adds to the environment. The rest of what it gives is the daemon's own, and is not taken.
 _OF_RUNNER: Final = (
     "ANSIBLE_CACHE_PLUGIN", "ANSIBLE_CACHE_PLUGIN_CONNECTION", "ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_RETRY_FILES_ENABLED",
@@ -41,9 +44,10 @@ class _Made(NamedTuple):
 class Commands:
     """Those of one controller, by its options."""
 
-    def __init__(self, options: Any, resolve: Callable[[Any], model.Secret]) -> None:
+    def __init__(self, options: Any, context: plugins.ControllerContext) -> None:
         self.options = options
-        self._resolve = resolve
+        self._resolve = context.resolve
+        self._name = context.name
 
     def here(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> jobs.Spec:
         """For the shim of this machine. Raises `RefusedJob`, `errors.MissingExtra`."""
@@ -54,6 +58,21 @@ class Commands:
         return jobs.Spec(
             [executable(made.argv[0]), *made.argv[1:]], env, str(made.root), job.deadline_s, remove=SECRET_FILES
         )
+
+    def listing(self, inventory: str, root: pathlib.Path, folder: pathlib.Path) -> jobs.Spec:
+        """What lists the hosts of an inventory as playbooks of the project see them. One source that cannot be read fails all of it."""
+        root = root.resolve()
+        home = pathlib.Path(os.environ.get("HOME") or _NOWHERE)
+        own = self._environment(root, folder, str(home) if home.is_dir() else "")
+        del own["ANSIBLE_STDOUT_CALLBACK"]  # of playbooks, from a folder of ansible-runner's
+        own["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "True"
+        argv = [executable("ansible-inventory"), "-i", str(inside(root, inventory)), "--list"]
+        if (root / "playbooks").is_dir():
+            argv += ["--playbook-dir", str(root / "playbooks")]
+        env = _shimmed.taken() | own
+        return jobs.Spec(
+            argv, env, str(root), LISTING_S, output_max_bytes=LISTING_BYTES, kill_after_s=LISTING_KILL_S, remove=SECRET_FILES
+        )  # fmt: skip
 
     def away(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> _run_on.Parcel:
         """For another machine: its files are taken out of the folder. Raises as `here`."""
@@ -82,7 +101,7 @@ class Commands:
         limit: str = _playbook.limit_of(job)
         playbook = self._playbook(job, folder, hosts="all" if limit else "localhost")
         texts = [_shimmed.reveal(job.extra.get("extra_vars") or {})]
-        if job.kind == "playbook":
+        if job.kind in ("playbook", "role"):
             texts.append(_shimmed.reveal(job.parameters))
         if "ansible_eda" in job.extra:
             texts.append({"ansible_eda": job.extra["ansible_eda"]})
@@ -106,17 +125,16 @@ class Commands:
         if job.kind == "playbook":
             found: pathlib.Path = _shimmed.inside(job.revision_dir, job.subject, ["playbooks"])
             return found
-        text = _playbook.one_task(job.subject, _shimmed.reveal(job.parameters), hosts)
+        if job.kind == "role":
+            text = _playbook.one_role(job.subject, hosts)
+        else:
+            text = _playbook.one_task(job.subject, _shimmed.reveal(job.parameters), hosts)
         jobs.write_private(folder / _TASK, text.encode())
         return folder / _TASK
 
     def _inventory(self, root: pathlib.Path, job: model.Job) -> pathlib.Path:
         """Its own, or that of the activation."""
-        wanted = str(job.extra.get("inventory") or self.options.inventory)
-        path: pathlib.Path = (root / wanted).resolve()
-        if not path.exists() or not path.is_relative_to(root):
-            raise _shimmed.RefusedJob(reason=f"the revision has no inventory {wanted!r}")
-        return path
+        return inside(root, str(job.extra.get("inventory") or self.options.inventory))
 
     def _environment(self, root: pathlib.Path, folder: pathlib.Path, home: str) -> dict[str, str]:
         made = private(folder) | {"MAX_EVENT_RES": "65536", "AWX_LIB_DIRECTORY": ""}
@@ -124,8 +142,9 @@ class Commands:
             secret = self._resolve(self.options.vault_password)
             jobs.write_private(folder / _VAULT, secret.reveal().encode())
             made["ANSIBLE_VAULT_PASSWORD_FILE"] = str(folder / _VAULT)
-        if home:  # sockets of ssh are shared between jobs, and their paths have to be short
-            made["ANSIBLE_SSH_CONTROL_PATH_DIR"] = f"{home}/.ansible/cp"
+        if home:  # sockets of ssh are shared between the jobs of a controller (another one's has its own keys), and their paths are short
+            whose = hashlib.sha256(f"{root.parent}\0{self._name}\0{self.options.inventory}".encode()).hexdigest()[:10]
+            made["ANSIBLE_SSH_CONTROL_PATH_DIR"] = f"{home}/.ansible/cp/{whose}"
         if (root / "ansible.cfg").is_file():
             made["ANSIBLE_CONFIG"] = str(root / "ansible.cfg")
         else:
@@ -166,6 +185,14 @@ def runner_config() -> Any:
             what="the controller ansible", package=package, try_="pip install 'auto-healer[ansible]'"
         ) from error
     return runner_config.RunnerConfig
+
+
+def inside(root: pathlib.Path, inventory: str) -> pathlib.Path:
+    """Where an inventory of the project lies. Raises `RefusedJob`."""
+    path = (root / inventory).resolve()
+    if not path.exists() or not path.is_relative_to(root):
+        raise _shimmed.RefusedJob(reason=f"the revision has no inventory {inventory!r}")
+    return path
 
 
 def _flags(job: model.Job) -> list[str]:

@@ -62,7 +62,7 @@ class Attempt:
             requests = await asyncio.to_thread(self._make)
             shown = await asyncio.to_thread(self._make, shown=True)
         except errors.HealerError as error:
-            return model.Outcome("failed", _http_request.line(error), per_target=self._each("failed"))
+            return model.Outcome("failed", _http_request.line(error), per_target=self._each("failed"), refused=True)
         ends: list[_http_record.End] = []
         try:
             for number, request in enumerate(requests):

@@ -71,10 +71,16 @@ def _kind(address: Address) -> str:
         return _LINK
     if any(address in network for network in PRIVATE if network.version == address.version):
         return _OF_NETWORK
-    return "" if address.is_global else _RESERVED
+    reserved = any(address in network for network in _MORE if network.version == address.version)
+    return "" if address.is_global and not reserved else _RESERVED
 
 
 _THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
+_MORE: Final = tuple(
+    ipaddress.ip_network(one)
+    for one in ("fec0::/10", "3fff::/20", "5f00::/16", "192.88.99.0/24", "192.0.0.0/24", "2001:db8::/32")
+)
+"""Reserved since, or in the eyes of some Pythons global (RFC 3879, RFC 9637, RFC 9602, RFC 7526, RFC 6890)."""
 _BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import pwd
+import stat
 from typing import Annotated, Final
 
 import pydantic
@@ -80,3 +81,18 @@ def folder(cwd: str | None, who: Account | None, revision: str) -> str:
     if who is None:
         return str(pathlib.Path(revision, cwd or ""))
     return cwd or (who.home if pathlib.Path(who.home).is_dir() else "/")
+
+
+def enter(cwd: str, who: Account | None, revision: pathlib.Path) -> None:
+    """Raises `Unusable` where a child cannot start in that folder, as far as this user can see."""
+    path = revision / cwd
+    of = "on this machine" if cwd.startswith("/") else "of the project"
+    try:
+        if not stat.S_ISDIR(path.stat().st_mode):
+            raise Unusable(f"cwd: {cwd} is no folder {of}")
+    except FileNotFoundError:
+        raise Unusable(f"cwd: there is no folder {cwd} {of}; make it, or mend cwd in controllers.yaml") from None
+    except (OSError, ValueError) as error:
+        raise Unusable(f"cwd: {cwd} cannot be looked at: {getattr(error, 'strerror', '') or error}") from error
+    if who is None and not os.access(path, os.X_OK):
+        raise Unusable(f"cwd: the daemon's user may not enter {cwd}")

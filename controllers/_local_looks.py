@@ -9,6 +9,7 @@ import asyncio
 import json
 import pathlib
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,20 +43,27 @@ class Looks:
             check = self._made(job)
         except errors.HealerError as error:
             return _outcome(job, "failed", error.message, began)
-        looking = asyncio.create_task(_look(check), name=f"looking {job.token}")
+        ((name, _),) = _written(job).items()
+        looking, late = asyncio.create_task(_look(check), name=f"looking {job.token}"), False
         try:
-            await asyncio.wait([looking], timeout=job.deadline_s)
+            late = not (await asyncio.wait([looking], timeout=job.deadline_s))[0]
         finally:
             if not looking.done():
                 looking.add_done_callback(lambda done: done.cancelled() or done.exception())
                 looking.cancel()
                 await asyncio.wait([looking], timeout=ENDS_WITHIN_S)
-        if not looking.done() or looking.cancelled():
+        if late and (not looking.done() or looking.cancelled() or looking.exception()):
             return _outcome(job, "timed_out", f"it saw nothing within {job.deadline_s:g} s", began)
         try:
             reading = looking.result()
         except plugins.Blind as error:
             return _outcome(job, "failed", f"it cannot look: {error}", began)
+        except plugins.Quit as error:
+            return _outcome(job, "failed", f"the check {name!r} is faulty: {error}", began)
+        except (Exception, asyncio.CancelledError) as error:  # a stranger's code; nobody cancelled it  # noqa: BLE001
+            output("stderr", traceback.format_exc().encode("utf-8", "replace"))
+            said = f"the check {name!r} is faulty: {type(error).__name__}: {error}".removesuffix(": ")
+            return _outcome(job, "failed", said, began)
         output("stdout", f"{reading.detail}\n".encode("utf-8", "replace"))
         state: model.EndState = "succeeded" if reading.ok else "failed"
         result = {"ok": reading.ok, "value": reading.value, "detail": reading.detail}
@@ -77,7 +85,7 @@ class Looks:
 
 
 async def _look(check: plugins.Check) -> plugins.Reading:
-    reading: Any = await check.look()
+    reading: Any = await plugins.within(check.look())
     if not isinstance(reading, plugins.Reading):
         raise TypeError(f"a check gives a plugins.Reading, got {type(reading).__name__}")
     return reading

@@ -59,9 +59,8 @@ async def health(access: _oc_access.Access) -> model.Health:
         return model.Health(
             False, _shimmed.one_line(f"{said}; the account lacks rights that actions need: {shown}{more}")
         )
-    return model.Health(
-        True, _shimmed.one_line(f"{said}; {asked} rights that actions need are given{more}" if asked else said)
-    )
+    given = f"{asked} rights that actions need are" if asked > 1 else "the one right that actions need is"
+    return model.Health(True, _shimmed.one_line(f"{said}; {given} given{more}" if asked else said))
 
 
 async def _lacking(access: _oc_access.Access) -> tuple[list[str], int, int]:

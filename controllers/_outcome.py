@@ -81,7 +81,7 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
             per_target[str(target)] = "succeeded" if name in hosts else state
     missed = sorted(target for target, end in per_target.items() if end == "failed")
     if state == "succeeded" and missed and not _of_upstream(job):
-        state, summary = "failed", f"the playbook did nothing on {', '.join(missed[:5])}"
+        state, summary = "failed", f"the {job.kind} did nothing on {', '.join(missed[:5])}"
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
     if report.returned:
         result["returned"] = _sound(report.returned)
@@ -118,7 +118,7 @@ def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model
         if _playbook.limit_of(job)
         else "; without a target it gets no inventory, and only `hosts: localhost` matches"
     )
-    return "failed", f"the playbook matched no host, so nothing was done{why}"
+    return "failed", f"the {job.kind} matched no host, so nothing was done{why}"
 
 
 def _without_report(job: model.Job, ended: _shimmed.Ended, begun: set[str]) -> tuple[model.EndState, str]:
@@ -126,11 +126,11 @@ def _without_report(job: model.Job, ended: _shimmed.Ended, begun: set[str]) -> t
     reached each that it was for is known where something had begun there."""
     missed = sorted({_name(target) for target in job.targets} - begun)
     if begun and not missed:
-        return "succeeded", f"{ended.summary}; its report is missing, as on a full disk"
+        return "succeeded", f"{ended.summary}; its report is missing (too large, or the disk was full)"
     where = ", ".join(missed[:5]) or "any host"
     return (
         "unknown",
-        f"{ended.summary}, but its report is missing, as on a full disk: whether it reached {where} cannot be said",
+        f"{ended.summary}, but its report is missing (too large, or the disk was full): whether it reached {where} cannot be said",
     )
 
 

@@ -1,4 +1,4 @@
-"""What `ansible` writes for ansible-playbook: variables, a playbook of one task, and the limit.
+"""What `ansible` writes for ansible-playbook: variables, a playbook of one task or one role, and the limit.
 
 Whatever an event had a say in is text to Ansible and never a template: it is tagged `!unsafe`. Pure functions.
 """
@@ -17,7 +17,8 @@ from healer.controllers import _shimmed
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MODULE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){2}", re.ASCII)
-"""A playbook of a collection: `namespace.collection.name`. A file of the project has a folder in front."""
+"""A playbook or role of a collection: `namespace.collection.name`. One of the project has a folder in front."""
+_ROLE: Final = re.compile(r"roles(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 _HOST: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
 _NOT_A_HOST: Final = frozenset({"all", "ungrouped", "*"})
 KEY_MAX: Final = 1000
@@ -84,14 +85,25 @@ def one_task(module: str, arguments: Mapping[str, Any], hosts: str) -> str:
         raw = given.pop("_raw_params")
         if module.rpartition(".")[2] not in _WITH_CMD:
             # The module has free form alone; what else was given stands in `args`.
-            return _play(hosts, module, f'{quoted(module)}: {yaml_of(raw)}, "args": {yaml_of(given)}')
+            return _task(hosts, module, f'{quoted(module)}: {yaml_of(raw)}, "args": {yaml_of(given)}')
         given["cmd"] = raw  # free form would look for key=value in it
-    return _play(hosts, module, f"{quoted(module)}: {yaml_of(given)}")
+    return _task(hosts, module, f"{quoted(module)}: {yaml_of(given)}")
 
 
-def _play(hosts: str, module: str, call: str) -> str:
-    task = f'{{"name": {quoted(module)}, {call}}}'
-    return f'[{{"name": {quoted(module)}, "hosts": {quoted(hosts)}, "gather_facts": false, "tasks": [{task}]}}]\n'
+def one_role(role: str, hosts: str) -> str:
+    """A playbook of one role: a folder of the revision (`roles/x`), in which Ansible starts, or one of a collection. Raises `RefusedJob`
+    for any other name: it goes through Ansible's templates, and `~` and `$` through its paths."""
+    if not _ROLE.fullmatch(role) and not OF_COLLECTION.fullmatch(role):
+        raise _shimmed.RefusedJob(reason=f"{role!r} is no name of a role")
+    return _play(hosts, role.removeprefix("roles/"), f'"gather_facts": true, "roles": [{quoted(role)}]')
+
+
+def _task(hosts: str, module: str, call: str) -> str:
+    return _play(hosts, module, f'"gather_facts": false, "tasks": [{{"name": {quoted(module)}, {call}}}]')
+
+
+def _play(hosts: str, name: str, does: str) -> str:
+    return f'[{{"name": {quoted(name)}, "hosts": {quoted(hosts)}, {does}}}]\n'
 
 
 def limit_of(job: model.Job) -> str:

@@ -88,7 +88,8 @@ class Children:
         except TokenUsed:
             raise
         except errors.HealerError as error:
-            return model.Outcome("failed", one_line("; ".join(filter(None, (error.message, error.try_)))))
+            said = one_line("; ".join(filter(None, (error.message, error.try_))))
+            return model.Outcome("failed", said, refused=isinstance(error, RefusedJob))
         return await self._follow(job, jobs.Follower(folder, self.through(output), process))
 
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
@@ -259,8 +260,12 @@ def environment(job: model.Job) -> dict[str, str]:
 
     Raises `RefusedJob` for a variable that cannot be one.
     """
-    taken = {name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ}
-    return {"PATH": PATH_DEFAULT, **taken, **variables(job)}
+    return taken() | variables(job)
+
+
+def taken() -> dict[str, str]:
+    """The few variables of ours."""
+    return {"PATH": PATH_DEFAULT, **{name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ}}
 
 
 def variables(job: model.Job) -> dict[str, str]:

@@ -141,10 +141,12 @@ class Door:
         except (ValueError, OSError, library().ConfigParseError, library().KeyImportError) as error:
             raise Unusable(f"it cannot be connected to as the options say: {error}") from error
 
-    def way(self, address: _ssh_pool.Address) -> list[_ssh_pool.Address]:
-        """The hosts between, of the option `jump`, else of `ProxyJump` in the configuration file."""
+    def way(self, address: _ssh_pool.Address, *, read: bool = False) -> list[_ssh_pool.Address]:
+        """The hosts between, of the option `jump`, else of `ProxyJump` in the configuration file. Raises `_ssh_pool.Unreachable`.
+
+        `read`: the file is read also where the option makes it of no account."""
         named = self.options.jump
-        if named is None and self.options.config:
+        if self.options.config and (named is None or read):
             try:
                 found = library().SSHClientConnectionOptions(
                     host=address.host, port=address.port or (), username=address.user or (), config=self.config(),
@@ -152,9 +154,13 @@ class Door:
                 )  # fmt: skip
             except (ValueError, OSError, library().ConfigParseError) as error:
                 raise _ssh_pool.Unreachable(f"{self.options.config} cannot be read: {error}") from error
-            named = found.tunnel if isinstance(found.tunnel, str) and found.tunnel.lower() != "none" else None
+            if named is None and isinstance(found.tunnel, str) and found.tunnel.lower() != "none":
+                named = found.tunnel
         texts = named.split(",") if isinstance(named, str) else named or []
-        return [jump_of(text.strip()) for text in texts]
+        try:
+            return [jump_of(text.strip()) for text in texts]
+        except ValueError as error:  # of an option it was told when the project was read
+            raise _ssh_pool.Unreachable(f"ProxyJump of {self.options.config}: {error}") from error
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
@@ -177,7 +183,12 @@ class Door:
             raise _ssh_pool.Unreachable(self._of_host_key(address, settings, error)) from error
         except ssh.PermissionDenied as error:
             raise _ssh_pool.Unreachable(self._of_refusal(address, settings, error)) from error
-        except (ssh.Error, OSError, ValueError) as error:
+        except (
+            ssh.Error,
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # uvloop raises RuntimeError for a proxy command that has ended
             raise _ssh_pool.Unreachable(
                 _of_network(address, through, error), passing=not isinstance(error, ValueError)
             ) from error

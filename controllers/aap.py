@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.parse
-from typing import Annotated, Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
 import pydantic
 
@@ -60,14 +61,13 @@ class AapOptions(plugins.Options):
             raise ValueError(f"{value!r} names the port 0")
         return value
 
-    @pydantic.model_validator(mode="after")
-    def _one_way_in(self) -> AapOptions:
-        by_name = self.username is not None, self.password is not None
-        if (self.token is not None) == any(by_name) or any(by_name) != all(by_name):
-            raise ValueError("either 'token' or both 'username' and 'password' are wanted")
-        if self.ca is not None and not self.verify_tls:
-            raise ValueError("'ca' means nothing where 'verify_tls' is false: leave one of them out")
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        token, username, password, ca = (given.get(key) is not None for key in ("token", "username", "password", "ca"))
+        if token == (username or password) or username != password:
+            yield "either 'token' or both 'username' and 'password' are wanted"
+        if ca and given.get("verify_tls") is False:
+            yield "'ca' means nothing where 'verify_tls' is false: leave one of them out"
 
 
 class Aap(plugins.Controller):

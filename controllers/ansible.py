@@ -1,4 +1,4 @@
-"""`ansible`: playbooks and modules, by a real ansible-playbook under the shim.
+"""`ansible`: playbooks, modules and roles, by a real ansible-playbook under the shim.
 
 ansible-runner makes the command and its callback tells of events; the child itself is ours, so that the daemon may die
 meanwhile. Everything runs from the revision's folder with its own inventory, and nothing of this machine's Ansible
@@ -25,6 +25,7 @@ from healer.child import jobs
 from healer.controllers import _ansible_command, _events, _outcome, _run_on, _shimmed, _ssh_pool, _tied
 
 CHECK_LIMIT_S: Final = 30.0
+TAIL_BYTES: Final = 64 << 10
 
 
 class AnsibleOptions(plugins.Options):
@@ -41,6 +42,12 @@ class AnsibleOptions(plugins.Options):
     )
 
 
+class Unlisted(errors.HealerError):
+    """{reason}"""
+
+    code = "unlisted-hosts"
+
+
 class _Dry(NamedTuple):
     """A run that changed nothing: its command for people, what it printed, its end in a line, whether it went well."""
 
@@ -51,17 +58,18 @@ class _Dry(NamedTuple):
 
 
 class Ansible(plugins.Controller):
-    """Runs playbooks and modules on the targets alone (`--limit`)."""
+    """Runs playbooks, modules and roles on the targets alone (`--limit`)."""
 
     Options = AnsibleOptions
-    kinds = frozenset({"playbook", "module"})
+    kinds = frozenset({"playbook", "module", "role"})
     needs_inventory = True
+    lists_hosts = True
     machines = ("run_on",)
     packages = types.MappingProxyType({"ansible_runner": "ansible"})
 
     def __init__(self, options: AnsibleOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)
-        self.commands = _ansible_command.Commands(options, context.resolve)
+        self.commands = _ansible_command.Commands(options, context)
         secret_files = _ansible_command.SECRET_FILES
         self.away: _run_on.Away | None = None
         if (named := options.run_on) is not None:
@@ -160,6 +168,20 @@ class Ansible(plugins.Controller):
         text = _events.unmarked(said).decode("utf-8", "replace")
         return _Dry(command, text, outcome.summary, ended.status.exit_code == 0)
 
+    async def list_hosts(self, inventory: str, folder: pathlib.Path) -> pathlib.Path:
+        """By ansible-inventory on this machine, which ends with the daemon."""
+        root = self.context.project_dir
+        spec, status = await _tied.run(
+            folder, lambda: self.commands.listing(inventory, root, folder), lambda _stream, _piece: None
+        )
+        if status.timed_out:
+            raise Unlisted(reason=f"ansible-inventory took longer than {spec.timeout_s:g} s")
+        if status.truncated:
+            raise Unlisted(reason=f"ansible-inventory printed more than {spec.output_max_bytes >> 20} MiB")
+        if status.exit_code != 0:
+            raise Unlisted(reason=f"ansible-inventory: {await asyncio.to_thread(_said, status, folder)}")
+        return folder / "stdout"
+
     def prepare(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...] = ()) -> jobs.Spec:
         """What runs on this machine."""
         spec: jobs.Spec = self.commands.here(job, folder, flags)
@@ -186,6 +208,14 @@ def _through(output: plugins.Output) -> jobs.Output:
             output(stream, shown)
 
     return hand_on
+
+
+def _said(status: jobs.Status, folder: pathlib.Path) -> str:
+    """How ansible-inventory ended, with the first that it said of what it could not read: what follows is what else it tried."""
+    words = _shimmed.tail(folder / "stderr", TAIL_BYTES).decode("utf-8", "replace").splitlines()
+    why = next((line.removeprefix("[WARNING]: ") for line in words if "Failed to parse" in line), "")
+    said: str = _shimmed.one_line(f"exit {status.exit_code}: {why}" if why else _shimmed.ended(status, folder).summary)
+    return said
 
 
 def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:

@@ -8,7 +8,8 @@ crash must not lose.
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
 import pydantic
 
@@ -108,16 +109,15 @@ class HttpOptions(plugins.Options):
                 raise ValueError(f"the header {name!r} cannot be set: it belongs to the connection")
         return value
 
-    @pydantic.model_validator(mode="after")
-    def _belong_together(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("'certificate' and 'key' belong together")
-        own = "" if self.auth is None else self.auth.header.name if self.auth.header else "Authorization"
-        if own and any(name.lower() == own.lower() for name in self.headers):
-            raise ValueError(f"the header {own!r} stands in 'auth' and in 'headers'")
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        if (given.get("certificate") is None) != (given.get("key") is None):
+            yield "'certificate' and 'key' belong together"
+        own, headers = urls.own_header(given.get("auth")), given.get("headers")
+        if own and isinstance(headers, Mapping) and any(str(name).lower() == own.lower() for name in headers):
+            yield f"the header {own!r} stands in 'auth' and in 'headers'"
         if own and urls.CARRIED.fullmatch(own.lower()):
-            raise ValueError(f"the header {own!r} of 'auth' cannot be set: it belongs to the connection")
-        return self
+            yield f"the header {own!r} of 'auth' cannot be set: it belongs to the connection"
 
 
 class Http(plugins.Controller):

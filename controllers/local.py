@@ -12,7 +12,7 @@ import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import pydantic
@@ -53,13 +53,15 @@ class LocalOptions(plugins.Options):
         default_factory=_local_bounds.Limits, description="what they may take at most"
     )
 
-    @pydantic.model_validator(mode="after")
-    def _reachable(self) -> LocalOptions:
-        if ".." in (self.cwd or "").split("/"):
-            raise ValueError("cwd has to be a folder of the project, or a path from the root, without ..")
-        if self.user is not None and self.cwd is not None and not self.cwd.startswith("/"):
-            raise ValueError("another user cannot go to the project's folder: cwd has to begin at the root, with user")
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        cwd = given.get("cwd")
+        if not isinstance(cwd, str):
+            return
+        if ".." in cwd.split("/"):
+            yield "cwd has to be a folder of the project, or a path from the root, without .."
+        if given.get("user") is not None and not cwd.startswith("/"):
+            yield "another user cannot go to the project's folder: cwd has to begin at the root, with user"
 
 
 class Local(plugins.Controller):
@@ -79,7 +81,9 @@ class Local(plugins.Controller):
             return model.Health(False, "/proc is not mounted; children could not be found again after a crash")
         try:
             who = _local_bounds.account(self.options.user)
-        except _local_bounds.Unusable as error:
+            if (cwd := self.options.cwd) is not None:
+                await plugins.apart(cwd, lambda: _local_bounds.enter(cwd, who, self.context.project_dir))
+        except (_local_bounds.Unusable, plugins.Blind) as error:
             return model.Health(False, str(error))
         as_whom = f" as {self.options.user}" if who is not None else ""
         return model.Health(True, f"scripts and commands run on this machine{as_whom}")

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import pydantic
@@ -69,16 +70,18 @@ class OcOptions(plugins.Options):
         30.0, description="how long one request may take"
     )
 
-    @pydantic.model_validator(mode="after")
-    def _one_way_in(self) -> OcOptions:
-        ways = self.kubeconfig is not None, self.server is not None, self.in_cluster
-        if sum(ways) != 1 or (self.server is None) != (self.token is None):
-            raise ValueError("one of 'kubeconfig', both 'server' and 'token', or 'in_cluster' is wanted")
-        if self.context is not None and self.kubeconfig is None:
-            raise ValueError("'context' is of a kubeconfig, and none is given")
-        if self.ca is not None and self.server is None:
-            raise ValueError("'ca' is for 'server', and none is given: a kubeconfig has its own")
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        config, server, token, context, ca = (
+            given.get(key) is not None for key in ("kubeconfig", "server", "token", "context", "ca")
+        )
+        ways = config + server + (given.get("in_cluster") is True)
+        if ways != 1 or server != token:
+            yield "one of 'kubeconfig', both 'server' and 'token', or 'in_cluster' is wanted"
+        if context and ways and not config:
+            yield "'context' is of a kubeconfig, and none is given"
+        if ca and ways and not server:
+            yield "'ca' is for 'server', and none is given: a kubeconfig has its own"
 
 
 class Oc(plugins.Controller):

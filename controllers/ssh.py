@@ -11,14 +11,14 @@ import contextlib
 import dataclasses
 import pathlib
 import types
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import pydantic
 
 from healer import errors, model, plugins
 from healer.child import jobs
-from healer.controllers import _shimmed, _ssh_door, _ssh_end, _ssh_host, _ssh_job, _ssh_pool
+from healer.controllers import _shimmed, _ssh_check, _ssh_config, _ssh_door, _ssh_end, _ssh_host, _ssh_job, _ssh_pool
 
 LINGER_S: Final = 0.5
 LINE_BYTES_MAX: Final = 64 << 10
@@ -57,12 +57,11 @@ class SshOptions(plugins.Options):
             _ssh_door.jump_of(text.strip())
         return value
 
-    @pydantic.model_validator(mode="after")
-    def _belongs_to_a_key(self) -> SshOptions:
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
         for name in ("key_passphrase", "certificate"):
-            if getattr(self, name) is not None and self.key is None:
-                raise ValueError(f"{name} belongs to a key, and none is given")
-        return self
+            if given.get(name) is not None and given.get("key") is None:
+                yield f"{name} belongs to a key, and none is given"
 
 
 @dataclasses.dataclass(slots=True)
@@ -93,22 +92,22 @@ class Ssh(plugins.Controller):
         await self.pool.close()
 
     async def check(self) -> model.Health:
-        """Whether it has what it connects with, and the hosts between let it through."""
+        """Whether it has what it connects with, and hosts of its inventory let it in; nothing is run there."""
         try:
             await _ssh_door.load()
-            version = _ssh_door.library().__version__
-            await self.door.settings(_ssh_pool.Address("localhost", self.options.port or 0, self.options.user or ""))
-            way = self.door.way(_ssh_pool.Address("localhost", 0, ""))
-            if way:
-                async with self.pool.passage(way):
-                    pass
+            targets = await asyncio.to_thread(self.context.hosts)
+            said: model.Health = await _ssh_check.health(self.door, self.pool, targets, self._address)
         except errors.HealerError as error:
             return model.Health(False, "; ".join(filter(None, (error.message, error.try_))))
         except (_ssh_door.Unusable, _ssh_pool.Unreachable) as error:
             return model.Health(False, _shimmed.one_line(str(error)))
-        files = ", ".join(map(str, self.door.known_hosts_files()))
-        over = f", over {', '.join(map(str, way))}" if way else ""
-        return model.Health(True, f"asyncssh {version}, hosts known by {files}{over}")
+        return said
+
+    @classmethod
+    def passed_over(cls, option: str, text: str) -> Iterator[tuple[int, int, str, str]]:
+        """Keywords of `config` that are none."""
+        for one in _ssh_config.unknown(text) if option == "config" else ():
+            yield one.line, one.column, one.word, one.try_
 
     async def plan(self, job: model.Job) -> model.Plan:
         """Hosts, arguments, names of variables; nobody is connected to."""
@@ -127,7 +126,8 @@ class Ssh(plugins.Controller):
             await _ssh_door.load()
             order = await asyncio.to_thread(_ssh_job.order_of, job, self.options.interpreters)
         except errors.HealerError as error:
-            return model.Outcome("failed", _shimmed.one_line("; ".join(filter(None, (error.message, error.try_)))))
+            said = _shimmed.one_line("; ".join(filter(None, (error.message, error.try_))))
+            return model.Outcome("failed", said, refused=isinstance(error, _shimmed.RefusedJob))
         record = _ssh_end.Record(pathlib.Path(job.work_dir))
         try:
             await asyncio.to_thread(record.make)

@@ -134,7 +134,8 @@ class Job:
     """One attempt of one run, as a controller gets it: rendered values, never templates.
 
     `kind` says which of the action's forms it is; `subject` is the file (relative to `revision_dir`), the module's or the
-    template's name, the argv (a tuple) for `command`, or a mapping with parameters filled in (`oc`, `http`, `check`).
+    template's name, the role's folder (`roles/x`) or its name in a collection, the argv (a tuple) for `command`, or a mapping with
+    parameters filled in (`oc`, `http`, `check`).
     `deadline_s` counts from the start of the effect. `parameters` are JSON values and `Secret`s. `extra` carries what only upstream's
     actions have.
     """
@@ -142,7 +143,9 @@ class Job:
     token: str
     run_id: str
     action: str
-    kind: Literal["script", "playbook", "module", "command", "oc", "http", "check", "job_template", "workflow_template"]
+    kind: Literal[
+        "script", "playbook", "module", "role", "command", "oc", "http", "check", "job_template", "workflow_template"
+    ]
     subject: str | tuple[str, ...] | Mapping[str, Any]
     parameters: Mapping[str, Any]
     targets: tuple[Target, ...]
@@ -164,7 +167,8 @@ class Outcome:
     """How an attempt ended. `summary` is one line for people; `result` what the action itself reported (JSON).
 
     `facts`: what a playbook's `set_fact` or `set_stats`, a module's result or a job's artifacts give to `set_facts` and
-    `post_events`; None: nothing.
+    `post_events`; None: nothing. `refused`: it failed before anything was begun, as what was asked cannot be done; so it is not tried again
+    by itself, and no breaker hears of it.
     """
 
     state: EndState
@@ -175,6 +179,7 @@ class Outcome:
     truncated: bool = False
     seconds: float = 0.0
     facts: Mapping[str, Any] | None = None
+    refused: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

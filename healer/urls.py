@@ -107,6 +107,16 @@ def parse(text: str) -> Url:
     return Url(scheme, _host(authority[1].lower()), port, _path(found[3] or "/"))
 
 
+def own_header(auth: object) -> str:
+    """The header that says who asks, of the `auth` of a controller as it is written; '' where there is none."""
+    if not isinstance(auth, Mapping):
+        return ""
+    header = auth.get("header")
+    if isinstance(header, Mapping):
+        return header["name"] if isinstance(header.get("name"), str) else ""
+    return "Authorization" if auth.get("bearer") is not None or auth.get("basic") is not None else ""
+
+
 def segment(value: str) -> str:
     """A value as a part of a path: whatever it has, it stays one part. Raises ValueError for half of a surrogate pair."""
     return urllib.parse.quote(value, safe="")

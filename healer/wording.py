@@ -111,6 +111,10 @@ class Mistake:
         return f"{place}: {self.said}" if place else self.said
 
 
+class Unfit(ValueError):
+    """what is wrong between the keys of a mapping"""
+
+
 _Leaf = tuple[Any, tuple[Any, ...]]
 """A type, and what stands beside it in `Annotated`."""
 
@@ -123,14 +127,21 @@ def mistakes(
     What a value may be instead is told together, which pydantic tells for each part of a union.
     """
     told: dict[Any, list[tuple[Mistake, str]]] = {}
+    whole: list[Mistake] = []
     for number, raw in enumerate(error.errors(include_url=False)):
         path, at = _locate(raw["type"], raw["loc"], value, mark)
+        if isinstance((raw.get("ctx") or {}).get("error"), Unfit):
+            whole.append(Mistake(path, str(raw["ctx"]["error"]), at))
+            continue
         one, wanted = _mistake(raw, shape, path, at)
         told.setdefault((path,) if wanted else number, []).append((one, wanted))
-    found = [_together(parts) for parts in told.values()]
-    # A model whose keys are wrong is not asked how many of them it has.
+        if wanted and isinstance(raw["input"], dict) and raw["type"] not in _OWN | _OF_KEYS and _models(shape, path):
+            told[(path,)].pop()  # what it may be instead of a mapping, which it is: what is wrong in that is told
+    found = [_together(parts) for parts in told.values() if parts]
+    # A model whose keys are wrong is not asked how many of them it has, and how they go together.
     known = {(one.path, one.said) for one in found}
-    return found + [one for one in _one_of(shape, value, mark) if (one.path, one.said) not in known]
+    between = [one for one in _between(shape, value, mark) if (one.path, one.said) not in known]
+    return found + between + [one for one in whole if not any(one.path == other.path for other in between)]
 
 
 def exactly_one(keys: Sequence[str]) -> str:
@@ -139,19 +150,26 @@ def exactly_one(keys: Sequence[str]) -> str:
     return f"exactly one of {', '.join(others)} and {last} is wanted"
 
 
-def _one_of(shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None) -> Iterator[Mistake]:
-    """The models in a value that have none, or several, of the keys of which they want one (`_one_of`)."""
+def unfit(shape: type[pydantic.BaseModel], value: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong between the keys of a mapping as it is written: none, or several, of those of which a model wants one (`_one_of`),
+    and what it says itself (`_between`)."""
+    keys = getattr(shape, "_one_of", ())
+    if keys and sum(value.get(key) is not None for key in keys) != 1:
+        yield exactly_one(keys)
+    yield from getattr(shape, "_between", lambda _: ())(value)
+
+
+def _between(shape: type[pydantic.BaseModel], value: Any, mark: config.Mark | None) -> Iterator[Mistake]:
+    """As `unfit`, of all models in a value, also where single values are wrong. A key that is mistyped is told as that."""
     if not isinstance(value, dict):
         return
-    keys = getattr(shape, "_one_of", ())
-    given = sum(value.get(key) is not None for key in keys)
-    mistyped = given == 0 and not value.keys() <= {*_keys(shape)}  # one of them, it seems: it is told as that
-    if keys and given != 1 and not mistyped:
-        yield Mistake((), exactly_one(keys), mark)
+    several = sum(value.get(key) is not None for key in getattr(shape, "_one_of", ())) > 1
+    if several or value.keys() <= {*_keys(shape)}:
+        yield from (Mistake((), said, mark) for said in unfit(shape, value))
     for name, inner in value.items():
         at = value.keys_at.get(name) if isinstance(value, config.Map) else mark
         for model in _models(shape, (name,)) if isinstance(name, str) else ():
-            for one in _one_of(model, inner, at):
+            for one in _between(model, inner, at):
                 yield dataclasses.replace(one, path=(name, *one.path))
 
 

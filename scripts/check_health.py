@@ -6,6 +6,7 @@ Without `url` the service of a demonstration host is asked (inventory/demo.yml):
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import pathlib
@@ -46,8 +47,8 @@ def main() -> int:
     begun = time.monotonic()
     try:
         status, said = ask(address(parameters), parameters["timeout_s"])
-    except (OSError, ValueError) as error:
-        status, said = 0, str(error)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        status, said = 0, str(error) or type(error).__name__
     healthy = 200 <= status < 300
     print(f"{os.environ.get('HEALER_TARGET', '')}: {said.strip()[:200]}", file=sys.stdout if healthy else sys.stderr)
     print(json.dumps({"healthy": healthy, "status": status, "ms": round((time.monotonic() - begun) * 1000)}))

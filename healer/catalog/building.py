@@ -12,7 +12,7 @@ import pydantic
 
 from healer import config, errors, measures, model, plugins, templates, wording
 from healer.catalog import clusters, filling, requests, schemas
-from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
+from healer.catalog.entries import FOLDERS, KINDS, ROLES, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
@@ -23,6 +23,8 @@ FILLED: Final = ("oc", "http", "check")
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){2}")
+"""A role by its full name: `namespace.collection.role`."""
 
 Text = Annotated[
     str,
@@ -43,6 +45,7 @@ class EntryShape(measures.Gates):
     playbook: Text | None = pydantic.Field(None, description="a file below playbooks/")
     script: Text | None = pydantic.Field(None, description="a file below scripts/")
     module: Text | None = pydantic.Field(None, description="an Ansible module by its full name")
+    role: Text | None = pydantic.Field(None, description="a folder of roles/, or a collection's role by its full name")
     command: list[Text] | None = pydantic.Field(None, description="a program and its arguments; no shell", min_length=1)
     oc: clusters.ClusterShape | None = pydantic.Field(None, description="a verb on objects of a Kubernetes cluster")
     http: requests.RequestShape | None = pydantic.Field(None, description="one request, and which answer is success")
@@ -127,6 +130,9 @@ def _entry(one: Written) -> Entry | None:
         _places(document, value, verify.get("check"), verify.keys_at.get("check"))
     if shape is not None and kind == "http" and (said := shape.http.unfit(shape.target)):
         document.error("target", said, mark_at(value, ("target",) if "target" in value else ("http", "url"), one.mark))
+    if kind == "check" and value.get("idempotent") is False:
+        message = f"the action {one.name!r}: idempotent: a check has no effect, so that it always is, got false"
+        document.error("options", message, value.values_at.get("idempotent"), "leave it out")
     if shape is None or kind is None or any(d.severity == "error" for d in document.diagnostics[before:]):
         return None
     return _made(one, kind, shape)
@@ -160,7 +166,7 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
 
 
 def runs(one: Written) -> tuple[Kind, str] | None:
-    """What an action runs, also where the rest of it is wrong: its kind, and its file or module ('' of a command)."""
+    """What an action runs, also where the rest of it is wrong: its kind, and its file, module or role ('' of a command)."""
     kind = _named(one.value, one.kind) if isinstance(one.value, config.Map) else None
     if kind is None:
         return None
@@ -169,7 +175,10 @@ def runs(one: Written) -> tuple[Kind, str] | None:
 
 
 def _in_folder(kind: Kind, subject: str) -> str:
-    folder = FOLDERS[kind] + "/" if kind in FOLDERS else ""
+    if kind == "role":
+        folder = "" if _OF_COLLECTION.fullmatch(subject) else f"{ROLES}/"
+    else:
+        folder = FOLDERS[kind] + "/" if kind in FOLDERS else ""
     return subject if subject.startswith(folder) else folder + subject
 
 

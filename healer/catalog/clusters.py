@@ -5,8 +5,8 @@ A verb has arguments of its own and no flags: what is not here cannot be asked o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
@@ -25,6 +25,8 @@ TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "apply": ("manifest",), "patch": ("patch", "type"),
 }  # fmt: skip
 """Verb → its arguments."""
+OF_NODES: Final = ("cordon", "uncordon", "drain")
+"""Verbs that are done on nodes alone."""
 NEEDS: Final[Mapping[str, str]] = {"scale": "replicas", "exec": "command", "apply": "manifest", "patch": "patch"}
 """Verb → the argument without which it says nothing."""
 
@@ -91,20 +93,18 @@ class ClusterShape(plugins.Options):
         pydantic.Field(None, description="of `patch`: what is changed")
     )
 
-    @pydantic.model_validator(mode="after")
-    def _of_the_verb(self) -> Self:
-        for key in type(self).model_fields:
-            if key != "verb" and getattr(self, key) is not None and key not in TAKES[self.verb]:
-                takes = ", ".join(TAKES[self.verb]) or "nothing"
-                raise ValueError(f"{self.verb!r} takes no {key!r}: it takes {takes}")
-        needed = NEEDS.get(self.verb)
-        if needed is not None and getattr(self, needed) is None:
-            raise ValueError(f"{self.verb!r} needs {needed!r}")
-        if self.verb == "patch" and isinstance(self.patch, list) != (self.type == "json"):
-            raise ValueError(
-                f"a patch of the type {self.type or 'strategic'} is {'a list' if self.type == 'json' else 'a mapping'}"
-            )
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        verb, patch, kind = given.get("verb"), given.get("patch"), given.get("type")
+        if not isinstance(verb, str) or verb not in TAKES:
+            return
+        for key in cls.model_fields:
+            if key != "verb" and given.get(key) is not None and key not in TAKES[verb]:
+                yield f"{verb!r} takes no {key!r}: it takes {', '.join(TAKES[verb]) or 'nothing'}"
+        if verb in NEEDS and given.get(NEEDS[verb]) is None:
+            yield f"{verb!r} needs {NEEDS[verb]!r}"
+        if verb == "patch" and isinstance(patch, Mapping | list) and isinstance(patch, list) != (kind == "json"):
+            yield f"a patch of the type {kind or 'strategic'} is {'a list' if kind == 'json' else 'a mapping'}"
 
     def plain(self) -> dict[str, Any]:
         """As the controller gets it: what is given alone, a manifest with its folder."""

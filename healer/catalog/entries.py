@@ -12,17 +12,20 @@ from typing import Any, Final, Literal
 from healer import config, errors, model
 from healer.catalog import schemas
 
-Kind = Literal["script", "playbook", "module", "command", "oc", "http", "check"]
+Kind = Literal["script", "playbook", "module", "role", "command", "oc", "http", "check"]
 
-KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "command", "oc", "http", "check")
+KINDS: Final[tuple[Kind, ...]] = ("playbook", "script", "module", "role", "command", "oc", "http", "check")
 FOLDERS: Final[Mapping[Kind, str]] = {"playbook": "playbooks", "script": "scripts"}
+"""Where the files of a kind lie, each with its metadata beside it."""
+ROLES: Final = "roles"
 PROBLEMS_MAX: Final = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """One action. `subject`: its file relative to the project, the module's name, the argument list of a command, or
-    of `oc`, `http` and `check` the mapping, in which parameters have their places (`filling`).
+    """One action. `subject`: its file relative to the project, the module's name, a role's folder (`roles/x`) or the
+    name that a collection has it by, the argument list of a command, or of `oc`, `http` and `check` the mapping, in which parameters
+    have their places (`filling`).
 
     `controller` is '' for the default one. `parameters` are JSON
     Schemas by name. `impact_declared` is false where it is high because nothing was said.

@@ -1,19 +1,27 @@
-"""What `check:` says, as an action and in `verify`: one check with its options, in which parameters have places. Caller: `project`.
+"""What `check:` says, as an action and in `verify`: one check with its options, in which parameters have places.
 
-Which checks there are depends on the project, so that this is asked once its folder is known.
+Callers: `project`, since which checks there are depends on it, and `dispatch`, which fills the places. What is put into an address is data
+of its path and query, as in `http:` of an action: no event chooses where the daemon asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import math
+import re
+import urllib.parse
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from healer import config, errors, plugins, wording
-from healer.catalog import filling
+from healer import config, errors, model, plugins, urls, wording
+from healer.catalog import filling, requests
 
 Find = Callable[[str], type[plugins.Check]]
 """`plugins.check` for a project."""
 _KNOWN: Final = "a file of checks/"
+_HOST: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+[/?#].*", re.DOTALL)
+_BEHIND: Final = re.compile(r"[?#]")
+"""What ends the path of an address."""
 
 
 def check(document: config.Document, find: Find, value: Any, at: config.Mark | None) -> None:
@@ -33,8 +41,19 @@ def check(document: config.Document, find: Find, value: Any, at: config.Mark | N
     except errors.HealerError as error:
         document.error(error.code, error.message, named, error.try_)
         return
-    later = [mark for text, mark in _texts(options, named) if _has_place(text)]
-    plugins.check_options(document, plugin.Options, options, named, f"the check {wording.shown(name)}", later)
+    later, what = (
+        [mark for text, mark in _texts(options, named) if _has_place(text)],
+        f"the check {wording.shown(name)}",
+    )
+    plugins.check_options(document, plugin.Options, options, named, what, later)
+    for key in plugin.addresses:
+        for text, mark in _texts(
+            options.get(key) if options else None, options.values_at.get(key) if options else None
+        ):
+            try:
+                _of_address(text, None)
+            except ValueError as error:
+                document.error("options", f"{what}: {key}: {error}", mark)
 
 
 def templates(document: config.Document, value: Any, at: config.Mark | None) -> None:
@@ -44,6 +63,62 @@ def templates(document: config.Document, value: Any, at: config.Mark | None) -> 
             list(filling.names(text))
         except ValueError as error:
             document.error("template", str(error), mark)
+
+
+def filled(value: Mapping[str, Any], parameters: Mapping[str, Any], addresses: Callable[[str], Collection[str]]) -> Any:
+    """A check as it is written, with parameters in it. `addresses`: of a check by its name, the options that are some.
+
+    Raises `filling.Unfillable`, and what `addresses` does.
+    """
+    ((name, options),) = value.items()
+    if not isinstance(options, Mapping) or not filling.used(options):
+        return filling.fill(value, parameters)
+    own = addresses(name)
+    return {
+        name: {key: (_address if key in own else filling.fill)(inner, parameters) for key, inner in options.items()}
+    }
+
+
+def _address(value: Any, parameters: Mapping[str, Any]) -> Any:
+    if isinstance(value, list | tuple):
+        return [_address(inner, parameters) for inner in value]
+    if not isinstance(value, str):
+        return filling.fill(value, parameters)
+    try:
+        return _of_address(value, parameters)
+    except UnicodeEncodeError:
+        raise filling.Unfillable("a value has half of a surrogate pair, which no address can have") from None
+    except ValueError as error:
+        raise filling.Unfillable(str(error)) from error
+
+
+def _of_address(text: str, parameters: Mapping[str, Any] | None) -> str:
+    """The address with parameters in it (None: with stand-ins). Raises ValueError where one could lead elsewhere."""
+    first, *others = filling.split(text)
+    if not others:
+        return text
+    if not _HOST.fullmatch(first):
+        raise ValueError(f"{requests.FIXED}: each host has a check of its own")
+    made = first
+    for at, part in enumerate(others):
+        if at % 2:
+            made += part
+        else:
+            value = requests.STAND_IN if parameters is None else filling.fill(part, parameters)
+            made += _data(value, part, in_path=not _BEHIND.search(made))
+    urls.parse(_BEHIND.split(made, maxsplit=1)[0])
+    return made
+
+
+def _data(value: Any, place: str, *, in_path: bool) -> str:
+    if isinstance(value, model.Secret):
+        raise filling.Unfillable(f"{place} is a secret, which cannot be a part of a text")
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        got = value if isinstance(value, float) else type(value).__name__
+        raise ValueError(f"a text, a number, true or false is wanted in an address, got {got}")
+    if in_path and value == "":
+        raise ValueError("a parameter in the path of an address is empty, so that it would mean another address")
+    return urllib.parse.quote(value if isinstance(value, str) else json.dumps(value), safe="")
 
 
 def _has_place(text: str) -> bool:

@@ -7,8 +7,8 @@ parameters here, so that the controller can encode what is put in and knows it f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
@@ -22,6 +22,7 @@ _WITHOUT_BODY: Final = ("GET", "HEAD")
 _BODIES: Final = ("json", "form", "body")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/|\\")
 _AUTHORITY: Final = re.compile(r"[^/]*//[^/]*")
+FIXED: Final = "a parameter cannot stand in the scheme, host or port"
 STAND_IN: Final = "x"
 """In the place of a parameter where an address is looked at before its values are known."""
 
@@ -72,9 +73,7 @@ def _url(value: object) -> object:
             )
         urls.parse("http://x/").below(stood_in(value))
     elif others and _AUTHORITY.fullmatch(first):
-        raise ValueError(
-            "a parameter cannot stand in the scheme, host or port: each host has an action of its own, or is a target"
-        )
+        raise ValueError(f"{FIXED}: each host has an action of its own, or is a target")
     else:
         urls.parse(stood_in(value))
     return value
@@ -131,18 +130,16 @@ class RequestShape(plugins.Options):
             )
         return value
 
-    @pydantic.model_validator(mode="after")
-    def _of_the_method(self) -> Self:
-        given = [key for key, value in self.given().items() if key in _BODIES and (value is not None or key == "json")]
-        if len(given) > 1:
-            raise ValueError(f"a request has one body, not {' and '.join(given)}")
-        if given and self.method in _WITHOUT_BODY:
-            raise ValueError(f"{self.method} takes no {given[0]}")
-        if self.retries and self.method in KEYED and self.idempotency_key is None:
-            raise ValueError(
-                f"{self.method} is not sent again (retries) without idempotency_key: it could have its effect twice"
-            )
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        bodies = [key for key in _BODIES if key in given and (given[key] is not None or key == "json")]
+        method, retries = given.get("method"), given.get("retries")
+        if len(bodies) > 1:
+            yield f"a request has one body, not {' and '.join(bodies)}"
+        if bodies and method in _WITHOUT_BODY:
+            yield f"{method} takes no {bodies[0]}"
+        if retries and method in KEYED and given.get("idempotency_key") is None:
+            yield f"{method} is not sent again (retries) without idempotency_key: it could have its effect twice"
 
     def given(self) -> dict[str, Any]:
         """What is written, by its key."""

@@ -10,6 +10,7 @@ Why: a Python that starts and imports takes 12 ms of a core; a fork of one that 
 from __future__ import annotations
 
 import contextlib
+import ctypes  # noqa: F401 - for `shim.adopt`, once and not in each fork
 import os
 import pathlib
 import select

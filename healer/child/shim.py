@@ -25,6 +25,7 @@ from typing import Any
 
 from healer.child import bounds, folder
 
+PR_SET_CHILD_SUBREAPER = 36
 EXIT_CLAIMED = 75
 EXIT_UNPREPARED = 73  # the status or the claim could not be written: nothing was started
 EXIT_NO_ROOM = 74  # the same, as there was no room on the disk: it may be tried again
@@ -255,7 +256,7 @@ class Shim:
         if not whole_tree:
             return list(found.values())
         own = os.getpid()
-        found |= {p.pid: p for p in everything if p.session == own or self.known.get(p.pid) == p.started}
+        found |= {p.pid: p for p in everything if own in (p.session, p.parent) or self.known.get(p.pid) == p.started}
         grew = True
         while grew:
             more = {p.pid: p for p in everything if (p.parent in found or p.session in found) and p.pid not in found}
@@ -266,8 +267,12 @@ class Shim:
         return list(found.values())
 
     def ended(self) -> bool:
-        """Whether the child has ended. It stays a zombie, so that its group's number is not given to another."""
-        return os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        """Whether the child has ended. It stays a zombie, so that its group's number is not given to another; adopted ones do not."""
+        while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)) is not None:
+            if found.si_pid == self.child:
+                return True
+            os.waitpid(found.si_pid, 0)
+        return False
 
     def pump(self, timeout_s: float) -> None:
         """Wait at most so long for output or a signal, and copy output."""
@@ -294,6 +299,14 @@ def detach() -> None:
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
+def adopt() -> None:
+    """What a child makes and leaves becomes a child of this process, however often it forks, and is found when all has to end: prctl(2)."""
+    import ctypes  # the launcher has it already
+
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
 def quietly(act: Callable[..., object], *arguments: Any) -> bool:
     """Do it; False if it raised. For what may fail without the child, or the word of its end, paying for it."""
     try:
@@ -306,6 +319,7 @@ def quietly(act: Callable[..., object], *arguments: Any) -> bool:
 def main(path: str) -> int:
     """Claim, run, tell. The exit code says only whether there is a status, and if not, why."""
     detach()
+    quietly(adopt)
     os.chdir(path)
     own = Process(os.getpid())
     try:

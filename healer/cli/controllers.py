@@ -52,7 +52,24 @@ def _inventory(item: Mapping[str, Any]) -> str:
         return "none"
     count = item.get("hosts")
     more = " and what Ansible finds" if item.get("hosts_partial") else ""
+    if _listed(item).get("heard"):
+        more = ", as Ansible lists them"
     return f"{item['inventory']}: {count} host{'' if count == 1 else 's'}{more}"
+
+
+def _listed(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return listed if isinstance(listed := item.get("hosts_listed"), Mapping) else {}
+
+
+def _listing(item: Mapping[str, Any]) -> Iterator[str]:
+    """When Ansible listed its hosts last, and what is wrong with them."""
+    listed = _listed(item)
+    if listed.get("heard"):
+        yield f"  {'':<10}  Ansible listed them {terminal.when(listed['heard'])}"
+    if listed.get("error"):
+        yield f"  {'':<10}  {terminal.paint('Ansible could not list them', 'red')}: {terminal.clean(listed['error'])}"
+    for one in listed.get("left_out") or ():
+        yield f"  {'':<10}  {terminal.clean(one)}"
 
 
 def _said(health: Any) -> tables.Cell:
@@ -81,7 +98,11 @@ def _in_full(item: dict[str, Any]) -> Iterator[str]:
         "targets": ", ".join(_bound(bound.get("targets"))), "actions": _words(bound.get("actions")),
         "at work": f"{item.get('running') or 0} of {item.get('concurrency') or '?'}",
     }  # fmt: skip
-    yield from (f"  {label:<10}  {terminal.clean(value)}" for label, value in rows.items() if value)
+    for label, value in rows.items():
+        if value:
+            yield f"  {label:<10}  {terminal.clean(value)}"
+        if label == "inventory":
+            yield from _listing(item)
     options = item.get("options")
     for key, value in options.items() if isinstance(options, Mapping) else ():
         yield f"  {'option':<10}  {terminal.clean(key)}: {terminal.one_line_json(value)}"

@@ -77,6 +77,7 @@ def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False
     yield from _let_go(status.get("rule_counters"))
     yield from _caps(status.get("caps"))
     yield from _sources(status, every)
+    yield from _inventories(status.get("inventories"), now)
     yield from _heartbeat(status)
     yield from _audit(status.get("audit"))
 
@@ -203,6 +204,17 @@ def _caps(caps: Any) -> Iterator[str]:
             found.append(f"{terminal.clean(name)} {_number(used)} of {_number(limit)}{beyond}")
     if found:
         yield f"caps     {terminal.paint(' · '.join(found), 'yellow')}"
+
+
+def _inventories(listed: Any, now: datetime.datetime) -> Iterator[str]:
+    """Those of which Ansible could not list the hosts."""
+    for one in _mappings(listed):
+        if one.get("error"):
+            held = "those that stand in files hold"
+            if one.get("heard"):
+                held = f"the {_number(one.get('hosts') or 0)} of {terminal.at(one['heard'], now)} hold"
+            path = terminal.clean(one.get("path") or "?")
+            yield f"hosts    {terminal.paint(f'Ansible could not list those of {path}', 'red')}, {held}: {terminal.clean(one['error'])}"
 
 
 def _heartbeat(status: Mapping[str, Any]) -> Iterator[str]:

@@ -43,9 +43,11 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     if is_same(old, new) and not daemon.decider.evaluator.ended:
         idle = [] if preview else await keys.take(daemon.store, known, new, file_keys, actor)
         if not preview:
+            await daemon.hosts.ask(old, daemon.controllers, daemon.files)
             await _note(daemon, actor, "unchanged", revision=new.id)
         return _answer(new, given, warnings + idle)
     warnings += [one.as_json() for one in status.needs_restart(daemon.started_with, new.settings)]
+    new.found.inherit(old.found, new)
     made = standing.Standing(new, daemon.pause, new.settings.mode)
     prepared = await rules.evaluator(daemon.store, new, made, daemon.decider.evaluator.alerts)
     before, after = await rules.digests(daemon.decider.evaluator), await rules.digests(prepared)
@@ -56,6 +58,7 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     if preview:
         return _answer(new, changed | given | await voids(daemon, made, actor, write=False), warnings)
     controllers = rules.controllers(new, loaded.published, daemon.resolve)
+    await daemon.hosts.ask(new, controllers, loaded.published)
     daemon.prepared = {new.id: (new, prepared)}
     # A row; if it cannot be written, nothing has changed.
     holds = keys.holds(new.directory, file_keys) | holds_now

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
+import itertools
 import pathlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -21,6 +22,8 @@ CLOSE_S: Final = 5.0
 """A controller has so long for its `close`."""
 SLICE_S: Final = 0.002
 """As `project.child.SLICE_S`, and for its reason."""
+TRIED_MAX: Final = 10
+"""So many hosts of its inventory a controller may try in its `check`."""
 Resolve = Callable[[plugins.SecretRef], model.Secret]
 
 
@@ -131,8 +134,28 @@ def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolv
             entry.subject for entry in revision.catalog.entries.values()
             if name == (entry.controller or revision.default_controller) and entry.kind in spec.kinds
         )  # fmt: skip
-        context = plugins.ControllerContext(name, resolve, _log(name), files, subjects, reach)
+        context = plugins.ControllerContext(name, resolve, _log(name), files, subjects, reach, _tried(revision, name))
         made[name] = plugin(plugin.Options.model_validate(dict(spec.options)), context)
+    return made
+
+
+def _tried(revision: project.Revision, name: str) -> Callable[[], tuple[model.Target, ...]]:
+    """The hosts that a check of the controller may try: never one that its `targets` forbid."""
+
+    def first() -> tuple[model.Target, ...]:
+        found = (revision.resolve_target(name, host) for host in sorted(revision.hosts(name).hosts))
+        hosts = (one for one in found if isinstance(one, model.Target) and one.kind == "host")
+        allowed = (one for one in hosts if not any(why.target for why in revision.forbidden(name, "", "", [one])))
+        return tuple(itertools.islice(allowed, TRIED_MAX))
+
+    return first
+
+
+def controller(kind: str, files: pathlib.Path, resolve: Resolve) -> plugins.Controller:
+    """One of a type as if the project had it without options."""
+    found = plugins.find("controllers", kind, files)
+    plugin: Any = getattr(found, "CONTROLLER", found)
+    made: plugins.Controller = plugin(plugin.Options(), plugins.ControllerContext(kind, resolve, _log(kind), files))
     return made
 
 

@@ -33,6 +33,7 @@ from healer.daemon import (
     caps,
     checking,
     clock,
+    hosts,
     keys,
     logs,
     masking,
@@ -73,6 +74,7 @@ class Daemon:
         self.options = given
         self._standing = standing.Standing(revision, self.pause, revision.settings.mode)
         self.heard = revision
+        self._made = weakref.WeakSet[plugins.Controller]()
         self.started_with = revision.settings
         self._state: services.State = "starting"
         self._end: asyncio.Event = asyncio.Event()
@@ -118,8 +120,7 @@ class Daemon:
             self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
             heard=self.decider.evaluator.alerts.heard,
         )  # fmt: skip
-        self.controllers = rules.controllers(self.revision, self.files, self.resolve)
-        self._made = weakref.WeakSet[plugins.Controller](self.controllers.values())
+        self.take(self.revision, self.files, rules.controllers(self.revision, self.files, self.resolve))
         self.dispatcher = dispatch.Dispatcher(
             self.store, self.of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
             work_dir=self.data_dir / "work", clock=self.clock, secret_values=self._masking.values,
@@ -135,9 +136,10 @@ class Daemon:
         self.people = wishes.Wishes(self.store, self.dispatcher)
         self.switch = switching.of(self)
         await self.switch.load()
-        self.outside, self.caps = outside.Outside(self), caps.Caps(self)
+        self.outside, self.caps, self.hosts = outside.Outside(self), caps.Caps(self), hosts.Hosts(self)
         self.supervisor = self.outside.supervisor(self._emit_for)
         await self._serve()
+        await self.hosts.first(self._end)
         self._work("decide", self.decider.run())
         await reloading.voids(self, self._standing, "daemon", write=True)  # files may have changed while nobody ran
         found = await self.dispatcher.recover()
@@ -157,6 +159,7 @@ class Daemon:
         self._state = "ok"
         self._work("heartbeat", self.outside.heart.run())
         self._work("caps", self.caps.run())
+        self._work("hosts", self.hosts.run())
         gc.freeze()
         gc.enable()
         shown = banner.lines(
@@ -281,7 +284,8 @@ class Daemon:
         folder = self.data_dir / project.REVISIONS / revision_id
         if not folder.is_dir():
             return None
-        return (await asyncio.to_thread(project.load, folder, {}, None, self.options.vault)).revision
+        found = (await asyncio.to_thread(project.load, folder, {}, None, self.options.vault)).revision
+        return found and dataclasses.replace(found, found=self.revision.found)
 
     async def use(
         self, revision: project.Revision, actor: str, difference: dict[str, Any], holds: dict[str, Any] | None = None
@@ -341,6 +345,7 @@ class Daemon:
 
     def take(self, revision: project.Revision, files: pathlib.Path, controllers: dict[str, Any]) -> None:
         """A revision whose row is written is ours from now on."""
+        project.hear(revision, self.secrets.resolve)
         self.controllers, self.files, self.revision, self.heard = controllers, files, revision, revision
         self._made.update(controllers.values())
 

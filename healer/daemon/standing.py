@@ -102,6 +102,7 @@ class Standing:
         self._gates = project.Gates(revision)
         self._asks = self._gates.asks
         self._bounds: dict[tuple[str, str, str], str] = {}
+        self._found = revision.found.inventories
         self._enabled: dict[str, bool] = {}
         self._activations: dict[str, project.Activation] = {}
         self.names: dict[str, scopes.Names] = {}
@@ -175,6 +176,8 @@ class Standing:
         read, of a check all of checks/), its controller, and the inventory that it has there."""
         reached = view.controllers.get(controller)
         hosts = reached.inventory.rstrip("/") if reached is not None else ""
+        if self._found is not self.revision.found.inventories:  # a machine may be another one
+            self._found, self._bounds = self.revision.found.inventories, {}
         known = self._bounds.get((action, controller, hosts))
         if known is None:
             entry = self.revision.catalog.entries.get(action)

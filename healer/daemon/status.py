@@ -58,6 +58,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
         "rule_counters": _rule_counters(daemon.decider.evaluator.running),
         "sources": [_source(daemon, one) for one in daemon.supervisor.status()],
+        "inventories": [daemon.hosts.shown(path, said) for path, said in revision.found.said.items()],
         "heartbeat": daemon.outside.beats(),
         "caps": await daemon.caps.shown(),
         "audit": {"size": audit["size"], "root": bytes(audit["root"]).hex(), "anchored": None},

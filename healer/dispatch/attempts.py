@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from healer import catalog, errors, model, plugins, secrets
+from healer.catalog import looks
 from healer.dispatch import output
 from healer.store import asking, candidates, transaction
 
@@ -119,7 +121,13 @@ class Looked:
 
 
 async def _of(how: How, job: model.Job, put: plugins.Output) -> model.Outcome:
-    return await plugins.within(how(job, put))
+    outcome: Any = await plugins.within(how(job, put))
+    if not isinstance(outcome, model.Outcome) or outcome.state not in get_args(model.EndState):
+        got = repr(getattr(outcome, "state", None)) if isinstance(outcome, model.Outcome) else type(outcome).__name__
+        return model.Outcome(
+            "unknown", f"its controller gave no outcome that is one (a model.Outcome is wanted, got {got[:100]})"
+        )
+    return outcome
 
 
 class Maker:
@@ -156,12 +164,13 @@ class Maker:
             given = self._given(transaction.loads(row["parameters"]), transaction.loads(row["extra"]))
         except errors.SecretUnavailable as error:
             raise Hindered(error.message) from error
+        folder = await self._revision_dir(row["revision"])
         job = model.Job(
             token=token, run_id=row["id"], action=row["action"], kind=row["kind"],
-            subject=_subject(transaction.loads(row["subject"]), given["parameters"]),
+            subject=_subject(row["kind"], transaction.loads(row["subject"]), given["parameters"], folder),
             parameters=given["parameters"], targets=tuple(_target(name, values[name]) for name in targets),
             deadline_s=deadline_s,
-            revision_dir=str(await self._revision_dir(row["revision"])), work_dir=str(self._work_dir / token),
+            revision_dir=str(folder), work_dir=str(self._work_dir / token),
             dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._instance},
             environment=environment,
         )  # fmt: skip
@@ -192,14 +201,26 @@ def deadline_of(row: Mapping[str, Any]) -> float:
     return float(max((row["deadline_us"] - row["started_us"]) / 1_000_000, DEADLINE_MIN_S))
 
 
-def _subject(value: Any, parameters: Mapping[str, Any]) -> str | tuple[str, ...] | Mapping[str, Any]:
+def _subject(
+    kind: str, value: Any, parameters: Mapping[str, Any], folder: pathlib.Path
+) -> str | tuple[str, ...] | Mapping[str, Any]:
     """What is run, with parameters filled in where it is a mapping. Raises `Hindered` where one has no place there."""
     if isinstance(value, Mapping):
         try:
+            if kind == "check" and len(value) == 1:
+                return looks.filled(value, parameters, lambda name: _addresses(name, folder))  # type: ignore[no-any-return]
             return catalog.fill(value, parameters)  # type: ignore[no-any-return]
         except catalog.Unfillable as error:
             raise Hindered(str(error)) from error
+        except errors.HealerError as error:
+            raise Hindered(error.message) from error
     return tuple(value) if isinstance(value, list) else str(value)
+
+
+@functools.lru_cache(maxsize=1000)
+def _addresses(check: str, folder: pathlib.Path) -> tuple[str, ...]:
+    """Which options of a check are addresses, by its plugin of a revision. Raises `errors.HealerError` where there is none."""
+    return plugins.check(check, folder).addresses
 
 
 def _target(name: str, value: Mapping[str, Any]) -> model.Target:

@@ -29,7 +29,9 @@ def of(found: model.Found) -> model.Outcome:
 def asked_for(found: model.Found, ender: attempts.Ender) -> model.Outcome:
     """Of one whose end was asked for. One that may go on all the same is unknown: nothing follows on it by itself."""
     if found.state == "ended" and found.outcome is not None:
-        return found.outcome
+        if ender != "stop" or found.outcome.state != "cancelled":
+            return found.outcome
+        return dataclasses.replace(found.outcome, summary=f"ended by the daemon's stop: {found.outcome.summary}")
     if ender == "silence":
         said = "its controller said nothing until after its deadline"
         return model.Outcome(

@@ -26,7 +26,7 @@ MISTAKES_MAX: Final = 1_000
 """Of one file; after so many it is none of hosts."""
 DYNAMIC: Final = "dynamic-inventory"
 """The code of a hint: this file has hosts that are not known here."""
-STATIC: Final = "ansible-inventory --list --yaml --output FILE writes a static one"
+STATIC: Final = "the daemon has Ansible list them; ansible-inventory --list --yaml --output FILE writes a static one"
 _IGNORED: Final = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )

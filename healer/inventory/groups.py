@@ -144,7 +144,7 @@ class Reading:
         groups["all"] = tuple(self.hosts)
         groups["ungrouped"] = tuple(host for host, own in of_host.items() if not own)
         made = {host: self._host(host, own) for host, own in of_host.items()}
-        return names.Inventory(made, groups, partial=self.partial or not self._here())
+        return names.Inventory(made, groups, partial=self.partial or not self._here(), dynamic=self.partial)
 
     def useless(self, made: names.Inventory) -> Iterator[errors.Diagnostic]:
         """Aliases that some host has and that lead no event to it."""

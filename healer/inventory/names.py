@@ -67,14 +67,16 @@ class Inventory:
     """Hosts by name, groups (with all that lie below them) by name, and the index that `resolve` looks in.
 
     `partial`: Ansible may find hosts that are not in here, or something else in the place of this machine.
+    `dynamic`: a part of it is a program's or a plugin's, or encrypted, so that Ansible alone can list its hosts.
     """
 
     def __init__(
-        self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]], *, partial: bool = False
-    ) -> None:
+        self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]], *, partial: bool = False, dynamic: bool = False
+    ) -> None:  # fmt: skip
         self.hosts = hosts
         self.groups = groups
         self.partial = partial
+        self.dynamic = dynamic
         self._names = _index((_fold(host.name), host.name) for host in hosts.values())
         self._others = _index((key, host.name) for host in hosts.values() for key in _other_names(host))
         self._short = _index(
@@ -101,7 +103,7 @@ class Inventory:
 
     def _host(self, text: str) -> model.Target | Refusal:
         name = _without_port(text)
-        if found := _pattern(name):
+        if found := meaning_more(name):
             return Refusal(f"{text!r} {found}; an event names one host")
         meant = self._meant(name)
         if not meant and name in self.groups:
@@ -165,7 +167,13 @@ def _without_port(text: str) -> str:
     return text[1:-1] if text.startswith("[") and address_of(text.strip("[]")) else text
 
 
-def _pattern(name: str) -> str:
+def with_port(name: str) -> bool:
+    """Whether a name ends in what Ansible takes for a port."""
+    return _PORT.fullmatch(name) is not None
+
+
+def meaning_more(name: str) -> str:
+    """What a name is that Ansible would take for more than one host; '' for one that is a name alone."""
     if name.startswith(("-", "@", "!", "&", "~")) or any(c in name for c in "*?,[]{}"):
         return "is a pattern or an option"
     return "stands for every host" if _fold(name) in ("all", "ungrouped") else ""

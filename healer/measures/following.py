@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 import pydantic
@@ -78,16 +79,17 @@ class Verify(Whole):
         None, description="the alert has to be resolved in this time"
     )
 
-    @pydantic.model_validator(mode="after")
-    def _has_time(self) -> Verify:
-        if self.resolved_within is None and self.within is None:
-            what = "action may take to succeed" if self.check is None else "check may take to be well"
-            raise ValueError(f"within: how long the {what} has to be given, like 2 minutes")
-        if self.resolved_within is not None and self.within is not None:
-            raise ValueError("within belongs to an action or a check")
-        if self.action is None and self.parameters:
-            raise ValueError("parameters belong to an action")
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        asked = next((key for key in ("action", "check") if given.get(key) is not None), None)
+        resolved, within = (given.get(key) is not None for key in ("resolved_within", "within"))
+        if asked and not resolved and not within:
+            what = "action may take to succeed" if asked == "action" else "check may take to be well"
+            yield f"within: how long the {what} has to be given, like 2 minutes"
+        if resolved and within:
+            yield "within belongs to an action or a check"
+        if given.get("action") is None and given.get("parameters"):
+            yield "parameters belong to an action"
 
     def plain(self) -> dict[str, Any]:
         """For the catalog."""

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import pathlib
 import types
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 from healer import errors, model
@@ -134,6 +134,9 @@ class Check(abc.ABC):
     Options: ClassVar[type[Options]]
     alert: ClassVar[str] = "CheckFailed"
     """What the alert of the source is called, where its `name` does not say it."""
+    addresses: ClassVar[tuple[str, ...]] = ()
+    """Options that are addresses (`https://host/path`, or a list of such). Of an action and in `verify` a parameter may stand in their
+    path and behind it alone, where its value is percent-encoded: it never chooses a host."""
 
     def __init__(self, options: Any, context: CheckContext) -> None:
         self.options = options
@@ -175,6 +178,8 @@ class ControllerContext:
     """What its actions of the catalog run (`model.Job.subject`, parameters not filled in), for `check`."""
     reach: Callable[[str], tuple[Controller, model.Target]] = _no_machine
     """The controller and the machine that an option of `Controller.machines` names."""
+    hosts: Callable[[], Sequence[model.Target]] = tuple
+    """The first ten hosts of its inventory by name, of those that it may touch: what `check` may try. It may take some time."""
 
 
 class Controller(abc.ABC):
@@ -190,12 +195,21 @@ class Controller(abc.ABC):
     """Options that are files of the project: they are of its revision."""
     machines: ClassVar[tuple[str, ...]] = ()
     """Options that name a machine which another controller connects to, as `CONTROLLER:HOST`."""
+    lists_hosts: ClassVar[bool] = False
+    """Whether `list_hosts` can be asked."""
     packages: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     """Module → the extra of `auto-healer` that brings it: `healer validate` and the start warn of one that is not installed."""
 
     def __init__(self, options: Any, context: ControllerContext) -> None:
         self.options = options
         self.context = context
+
+    @classmethod
+    def passed_over(cls, option: str, text: str) -> Iterable[tuple[int, int, str, str]]:
+        """What of a file of `files`, named by that option, says nothing and was surely meant to: line, column (from 1), the word, and
+        what may have been meant. `healer validate` and the start warn of it."""
+        del option, text
+        return ()
 
     @abc.abstractmethod
     async def check(self) -> model.Health:
@@ -227,6 +241,14 @@ class Controller(abc.ABC):
     @abc.abstractmethod
     async def follow(self, job: model.Job, output: Output) -> model.Outcome:
         """Take up a job again that `find` says is running, and follow it to its end."""
+
+    async def list_hosts(self, inventory: str, folder: pathlib.Path) -> pathlib.Path:
+        """The hosts of an inventory of the project of which files alone do not tell, as a file of the JSON of `ansible-inventory --list`,
+        of 16 MiB at the most and within a minute. `folder` is for it alone, not made yet, and removed afterwards. Cancelling it ends it.
+
+        Raises `errors.HealerError` or OSError where it cannot be had.
+        """
+        raise errors.NotFound(what=f"a list of hosts of {inventory}, which {self.context.name} cannot make")
 
     async def close(self) -> None:  # noqa: B027 - most have nothing to do
         """The daemon stops, and no job is under way here: end what is still held open or tidied up. It has 5 seconds."""

@@ -5,7 +5,7 @@ Callers: every plugin, and all that read files of a project (`project`, `catalog
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import pydantic
@@ -21,11 +21,19 @@ class Options(pydantic.BaseModel):
     _one_of: ClassVar[tuple[str, ...]] = ()
     """Keys of which exactly one is given."""
 
-    @pydantic.model_validator(mode="after")
-    def _has_one(self) -> Self:
-        if self._one_of and sum(getattr(self, key) is not None for key in self._one_of) != 1:
-            raise ValueError(wording.exactly_one(self._one_of))
-        return self
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        """What is wrong between keys, each mistake by itself. `given`: as it is written, so that a value may be of any type."""
+        del given
+        return ()
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _fits(cls, value: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
+        made = handler(value)
+        if isinstance(value, Mapping) and (found := [*wording.unfit(cls, value)]):
+            raise wording.Unfit("; ".join(found))
+        return made
 
 
 Wanted = wording.Wanted

@@ -6,15 +6,17 @@ Callers: the daemon, `healer validate`, and every worker that reads a `Revision`
 
 from healer.project.child import load_in_child
 from healer.project.controllers import Controller
+from healer.project.found import Found, Said, dynamic
 from healer.project.gates import Gates, storm_of
 from healer.project.gathering import GATHERED_FOR
 from healer.project.git import Git
+from healer.project.listing import read as read_hosts
 from healer.project.loading import Loaded, load
 from healer.project.published import KINDS as SCHEMAS
 from healer.project.published import schema
 from healer.project.publishing import FOLDER as REVISIONS
 from healer.project.publishing import Changed, Tampered, listed, publish, verify
-from healer.project.references import unreadable
+from healer.project.references import hear, unreadable
 from healer.project.revision import EFFECTFUL, HIDDEN_ACTIVATION, UPSTREAM, Activation, Revision, Source
 from healer.project.settings import Settings
 from healer.project.standing import Standing
@@ -31,18 +33,23 @@ __all__ = [
     "Changed",
     "Controller",
     "File",
+    "Found",
     "Gates",
     "Git",
     "Loaded",
     "Revision",
+    "Said",
     "Settings",
     "Source",
     "Standing",
     "Tampered",
+    "dynamic",
+    "hear",
     "listed",
     "load",
     "load_in_child",
     "publish",
+    "read_hosts",
     "schema",
     "storm_of",
     "unreadable",

@@ -1,4 +1,4 @@
-"""What a text means by an address, for a controller that sends requests to some. Callers: `targets` and `checking`.
+"""What a text means by an address, for a controller that sends requests to some. Callers: `targets` and `reaching`.
 
 `url:https://host/path`, or without `url:`. It has to lie under an entry of the controller's `allow`. One address has one spelling, since
 locks are on it. Nobody is asked whether anything answers there.
@@ -46,6 +46,11 @@ def beyond(spec: Controller, written: object) -> tuple[str, str] | None:
     if not reaches(spec) or urls.entry_for(url, urls.allowed(spec.options["allow"])):
         return None
     return _beyond(spec, url), _nearest(spec, url) or f"list it with {spec.name} in controllers.yaml (allow)"
+
+
+def keeps(spec: Controller, header: str) -> bool:
+    """Whether a header is the one by which the controller says who asks."""
+    return reaches(spec) and header.lower() == urls.own_header(spec.options.get("auth")).lower()
 
 
 def _beyond(spec: Controller, url: urls.Url) -> str:

@@ -12,15 +12,18 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building, clusters
-from healer.project import addresses, approvers, machines, revision, sources, targets
-from healer.project import clusters as reaching
+from healer.project import approvers, machines, plays, reaching, revision, sources, targets
+from healer.project import clusters as objects
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
 
 NAMES_SHOWN: Final = 10
-LIKE: Final = {"check": "local"}
-"""Kind of action → a type of controller that can run it, where that is not `ansible`."""
+LIKE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("script", "command", "check"), "{type: local}"), **dict.fromkeys(("playbook", "module", "role"), "{type: ansible}"),
+    "http": "{type: http, allow: […]}", "oc": "{type: oc, namespaces: […], …}",
+}  # fmt: skip
+"""Kind of action → a controller that can run it."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -58,12 +61,12 @@ class Checker:
         if kind == "oc" and (manifest := clusters.manifest(one.value["oc"])) and manifest not in self.tree.files:
             near = errors.nearest(manifest, self.tree.names(clusters.MANIFESTS))
             document.error("no-file", f"there is no file {manifest}", at, near)
-        if kind == "module" and subject and not all(part.isidentifier() for part in subject.split(".")):
-            document.error("module", f"{subject!r} is no name of a module", at, "like ansible.builtin.service")
+        plays.check(document, self.tree, kind, subject, at)
         name = one.value.get("controller") or self.controllers.default
         if isinstance(name, str):
             self._controller_of(document, name, kind, one.value.values_at.get("controller") or at)
-            self._address(one, name if kind == "http" else "")
+            if (spec := self.controllers.by_name.get(name)) is not None:
+                reaching.check(one, spec, kind)
         entry = self.actions.entries.get(one.name)
         if entry is not None and not entry.impact_declared:
             message = f"the action {one.name!r} does not say its impact; it counts as high"
@@ -73,17 +76,10 @@ class Checker:
         spec = self._spec(document, name, at)
         if spec is not None and kind not in spec.kinds:
             able = [known for known, one in self.controllers.by_name.items() if kind in one.kinds]
-            message = f"the controller {name!r} (type {spec.type}) cannot run a {kind}"
-            listed = f"list one that can in controllers.yaml, like {{type: {LIKE.get(kind, 'ansible')}}}"
+            message = f"the controller {name!r} (type {spec.type}) cannot run actions of the kind {kind}"
+            listed = f"list one that can in controllers.yaml, like {LIKE[kind]}"
             hint = f"controller: {able[0]}" if able else listed
             document.error("controller_forbidden", message, at, hint)
-
-    def _address(self, one: catalog.Written, name: str) -> None:
-        """Say where a request goes that its controller does not allow."""
-        spec = self.controllers.by_name.get(name)
-        if spec is not None and (said := addresses.beyond(spec, one.value["http"])):
-            at = building.mark_at(one.value, ("http", "url"), one.mark)
-            one.document.error("forbidden-address", said[0], at, said[1])
 
     def _spec(self, document: config.Document, name: str, at: config.Mark | None) -> Controller | None:
         spec = self.controllers.by_name.get(name)
@@ -317,7 +313,7 @@ class Checker:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)
         found = targets.resolve(spec, hosts, self.hostname, text)
         if not isinstance(found, model.Target):
-            where = "a cluster" if reaching.reaches(spec) else spec.inventory or "this machine"
+            where = "a cluster" if objects.reaches(spec) else spec.inventory or "this machine"
             message = f"no target {text!r} for the controller {spec.name} ({where}): {found.reason}"
             document.error("unknown_target", message, at, found.nearest)
         elif action:

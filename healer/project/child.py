@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
 from healer import errors, vault
@@ -73,11 +73,30 @@ async def load_in_child(
         "publish_to": str(publish_to) if publish_to else None,
         "keys": None if opened is None else opened.keys,
     }
-    asked = _Asked(
-        json.dumps(wanted).encode(),
-        {name: environ.get(name) or os.environ[name] for name in _KEPT if environ.get(name) or name in os.environ},
-        timeout_s,
-    )
+    asked = _Asked(_CODE, json.dumps(wanted).encode(), _kept(environ), timeout_s)
+    joined = await _joined(asked)
+    if joined.complete:
+        loaded = joined.loaded()
+        if any(one.code == errors.StoreFull.code for one in loaded.diagnostics):
+            raise errors.StoreFull(f"free some space on the disk of {publish_to}")
+        return loaded
+    message = f"the process that read the project ended before it was done: {asked.reason[-1000:]}"
+    return loading.Loaded(None, (errors.Diagnostic("load-failed", message, errors.Place(str(project_dir))),))
+
+
+async def pieces_of(code: str, wanted: bytes, timeout_s: float) -> tuple[pieces.Joined, str]:
+    """What a child that runs `code` makes of `wanted`; and its last words, where it died before that was complete."""
+    asked = _Asked(code, wanted, _kept(os.environ), timeout_s)
+    return await _joined(asked), asked.reason[-1000:]
+
+
+def _kept(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child of ours."""
+    return {name: environ.get(name) or os.environ[name] for name in _KEPT if environ.get(name) or name in os.environ}
+
+
+async def _joined(asked: _Asked) -> pieces.Joined:
+    """What the child answers, put together in slices; not complete where it died."""
     try:
         found = await asyncio.to_thread(asked.run)
     except asyncio.CancelledError:
@@ -91,13 +110,7 @@ async def load_in_child(
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
                 started = time.monotonic()
-    if joined.complete:
-        loaded = joined.loaded()
-        if any(one.code == errors.StoreFull.code for one in loaded.diagnostics):
-            raise errors.StoreFull(f"free some space on the disk of {publish_to}")
-        return loaded
-    message = f"the process that read the project ended before it was done: {asked.reason[-1000:]}"
-    return loading.Loaded(None, (errors.Diagnostic("load-failed", message, errors.Place(str(project_dir))),))
+    return joined
 
 
 class _Asked:
@@ -106,8 +119,9 @@ class _Asked:
     `subprocess` forks without copying the daemon's memory map, which event loops do not.
     """
 
-    def __init__(self, wanted: bytes, env: dict[str, str], timeout_s: float) -> None:
+    def __init__(self, code: str, wanted: bytes, env: dict[str, str], timeout_s: float) -> None:
         self.reason = ""
+        self._code = code
         self._wanted = wanted
         self._env = env
         self._timeout_s = timeout_s
@@ -117,7 +131,7 @@ class _Asked:
         """The pieces that came, in order. `reason` says what the child said at its end."""
         with _in_memory("answer") as answer, _in_memory("words") as words:
             process = self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _CODE, str(answer.fileno())], pass_fds=(answer.fileno(),), stdin=subprocess.PIPE,
+                [sys.executable, "-P", "-c", self._code, str(answer.fileno())], pass_fds=(answer.fileno(),), stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL, stderr=words, start_new_session=True, env=self._env,
             )  # fmt: skip
             timer = threading.Timer(self._timeout_s, self.end)
@@ -175,9 +189,13 @@ def main() -> None:
     """Load what standard input says, and write the answer to the descriptor that the first argument names."""
     gc.disable()  # a short life
     wanted = json.load(sys.stdin)
-    answer = _load(wanted)
+    answer(pieces.cut(_load(wanted)))
+
+
+def answer(made: Iterable[bytes]) -> None:
+    """Hand the pieces to the parent."""
     with os.fdopen(int(sys.argv[1]), "wb", buffering=1 << 20) as file:
-        for piece in pieces.cut(answer):
+        for piece in made:
             file.write(_HEADER.pack(len(piece)))
             file.write(piece)
 

@@ -1,4 +1,4 @@
-"""What a text means by an object of a Kubernetes cluster, for a controller that reaches one. Caller: `targets`.
+"""What a text means by an object of a Kubernetes cluster, for a controller that reaches one. Callers: `targets` and `reaching`.
 
 `k8s:CONTROLLER/NAMESPACE/KIND/NAME`, or without what the controller says already: `NAMESPACE/KIND/NAME`. A node lies in no namespace:
 `k8s:CONTROLLER/node/NAME`, `node/NAME`. Nobody is asked whether the object is there. One object has one spelling, since locks are on it.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from healer import config, errors, inventory, model
+from healer.catalog import clusters as catalog
 from healer.project.controllers import Controller
 
 KIND: Final = "k8s"
@@ -36,6 +37,21 @@ _MEND: Final = "mend the alert's target"
 def reaches(spec: Controller) -> bool:
     """Whether the targets of a controller are objects of namespaces that it lists; one of a stranger may mean others by `k8s:`."""
     return KIND in spec.target_kinds and "namespaces" in spec.options
+
+
+def beyond(spec: Controller, written: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Why what is written as `oc:` can have no target of the controller, and what may be meant; None: it can."""
+    verb = written.get("verb")
+    if not isinstance(verb, str) or verb not in catalog.OF_NODES or not reaches(spec) or _has_nodes(spec):
+        return None
+    return (
+        f"{verb!r} is done on nodes, and {spec.name} reaches none",
+        f"give {spec.name} nodes: true in controllers.yaml",
+    )
+
+
+def _has_nodes(spec: Controller) -> bool:
+    return spec.options.get("nodes") is True
 
 
 def resolve(spec: Controller, text: str) -> model.Target | inventory.Refusal:
@@ -80,7 +96,7 @@ def _object(spec: Controller, text: str, namespace: str, kind: str, name: str) -
 def _node(spec: Controller, text: str, name: str) -> model.Target | inventory.Refusal:
     if not _NAME.fullmatch(name):
         return _no(f"{text!r}: {config.shown(name)} is no name of a node (RFC 1123: a-z, 0-9, - and .)")
-    if spec.options.get("nodes") is not True:
+    if not _has_nodes(spec):
         step = f"mend the alert's target, or give {spec.name} nodes: true in controllers.yaml"
         return inventory.Refusal(f"{spec.name} reaches no nodes", step=step)
     return model.Target(KIND, f"{spec.name}/{NODE}/{name}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import pydantic
@@ -19,6 +19,8 @@ from healer.catalog import building
 from healer.project import tree
 
 CONTROLLERS_MAX: Final = 1000
+FILE_BYTES_MAX: Final = 1 << 20
+"""A larger one is not looked through for words that say nothing."""
 AAP: Final = "aap"
 INVENTORY: Final = "inventory"
 """The folder that a controller without `inventory:` takes, where it is there."""
@@ -31,8 +33,8 @@ Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=300)]
 class Common(plugins.Options):
     """The keys that any controller may have."""
 
-    targets: list[Name] = pydantic.Field(default=[])
-    actions: list[Name] = pydantic.Field(default=[])
+    targets: list[Name] = pydantic.Field(default=[], min_length=1, description="the only ones that it may touch")
+    actions: list[Name] = pydantic.Field(default=[], min_length=1, description="the only ones that it may run")
     concurrency: Annotated[int, pydantic.Field(ge=1, le=10_000)] | None = pydantic.Field(
         None, description="most runs at once"
     )
@@ -189,6 +191,25 @@ def take_files(document: config.Document | None, found: Controllers, project: Pr
                 document.error(
                     "no-file", f"there is no file {path!r}, which {option} of the controller {name!r} names", at, near
                 )
+            told = _passed_over(project.plugin(spec.type), option, path, files)
+            document.diagnostics += [one for one in told if one not in document.diagnostics]
+
+
+def _passed_over(
+    plugin: type[plugins.Controller], option: str, path: str, files: tree.Tree
+) -> Iterator[errors.Diagnostic]:
+    """Words of a file that its controller does not know. Whether it can be read at all is told of all files alike."""
+    if path not in files.files or files.files[path].bytes > FILE_BYTES_MAX:
+        return
+    try:
+        text = (files.root / path).read_text("utf-8", "replace")
+    except OSError:
+        return
+    lines = text.split("\n")
+    for line, column, word, try_ in plugin.passed_over(option, text):
+        message = f"{wording.shown(word)} is no word of such a file, and is passed over"
+        place = errors.Place(path, line, column)
+        yield errors.Diagnostic("unknown-keyword", message, place, "warning", lines[line - 1], len(word), try_)
 
 
 class Project:

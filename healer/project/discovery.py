@@ -12,10 +12,14 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from healer import catalog, config, errors, wording
-from healer.project.tree import Tree
+from healer.project.tree import FOLDERS, Tree
 
 META: Final = (".meta.yml", ".meta.yaml")
 _PLAYBOOK: Final = (".yml", ".yaml")
+PLAYS_BYTES_MAX: Final = 64 << 10
+_PLAY: Final = re.compile(rb"^(?:-| ) +(?:hosts|(?:ansible\.builtin\.)?import_playbook)[ \t]*:", re.MULTILINE)
+_OF_ANSIBLE: Final = frozenset((*FOLDERS, "defaults", "meta")) - {"playbooks"}
+"""Folders of what playbooks use."""
 _NO_SCRIPT: Final = re.compile(r"[._].*|README.*|.*\.(md|txt|rst|json|ya?ml|cfg|ini|j2)", re.DOTALL)
 
 
@@ -74,18 +78,31 @@ def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalo
     if path.name.endswith(META[0]) and other in tree.files:
         document.error("both-endings", f"{other} is there too; one of them has to go", None)
         return None
+    mark = document.value.mark if isinstance(document.value, config.Map) else (1, 1, 1)
     files = [one for one in _files(tree, path.parent, name) if kind != "playbook" or one.endswith(_PLAYBOOK)]
     names_kind = isinstance(document.value, config.Map) and any(
         document.value.get(key) is not None for key in catalog.KINDS
     )
     if len(files) != 1 and not names_kind:
         message = f"there is no {kind} {name} beside it" if not files else f"it may be of {' or '.join(files)}"
-        document.error("no-action-file" if not files else "ambiguous-file", message, None)
-        return None
-    mark = document.value.mark if isinstance(document.value, config.Map) else (1, 1, 1)
+        document.error("no-action-file" if not files else "ambiguous-file", message, mark)
+        if not isinstance(document.value, config.Map):
+            return None
+    _another(document, files)
     if document.value is None and document.ok:
         document.value = config.Map((1, 1, 1))
     return catalog.Written(name, document, document.value, mark, kind, files[0] if len(files) == 1 else "")
+
+
+def _another(document: config.Document, files: list[str]) -> None:
+    """Metadata that names another file than the one beside it: whoever reads it takes that one for what runs."""
+    value = document.value
+    for kind, folder in catalog.FOLDERS.items() if files and isinstance(value, config.Map) else ():
+        said = value.get(kind)
+        if isinstance(said, str) and f"{folder}/{said.removeprefix(folder + '/')}" not in files:
+            message = f"it stands beside {files[0]}, and names another {kind}: {wording.shown(said)}"
+            try_ = f"leave out {kind}, or describe that action in actions.yaml"
+            document.error("another-file", message, value.values_at.get(kind), try_)
 
 
 def _files(tree: Tree, folder: pathlib.PurePosixPath, name: str) -> list[str]:
@@ -113,8 +130,20 @@ def without_metadata(tree: Tree, found: catalog.Catalog, run_by_rules: Collectio
         for path in tree.names(folder):
             name = path.removeprefix(folder + "/")
             looks = name.endswith(_PLAYBOOK) if kind == "playbook" else not _NO_SCRIPT.fullmatch(name)
-            if "/" not in name and looks and not is_metadata(path) and path not in used:
+            looks = looks and ("/" not in name or (kind == "playbook" and _has_plays(tree, path)))
+            if looks and not is_metadata(path) and path not in used:
                 stem = path.rpartition(".")[0] or path
                 message = f"no action runs this {kind}"
                 try_ = f"describe it in actions.yaml or {stem}.meta.yml if rules should run it"
                 yield errors.Diagnostic("no-metadata", message, errors.Place(path), "hint", try_=try_)
+
+
+def _has_plays(tree: Tree, path: str) -> bool:
+    """Whether a file in a sub-folder is a playbook: tasks, variables and parts of roles lie there too."""
+    if not _OF_ANSIBLE.isdisjoint(path.split("/")[1:-1]):
+        return False
+    try:
+        with (tree.root / path).open("rb") as file:
+            return bool(_PLAY.search(file.read(PLAYS_BYTES_MAX)))
+    except OSError:
+        return False

@@ -28,6 +28,8 @@ _FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     what: tuple(f"{base}/{name}" for base in ("extensions/eda/plugins", "plugins") for name in (what, what + "s"))
     for what in ("event_source", "event_filter")
 }
+ROLE_FILES: Final = tuple(f"/{part}/main{ending}" for part in ("tasks", "meta") for ending in (".yml", ".yaml"))
+"""One of these in it makes a folder a role."""
 _FILE_MAX: Final = 4 << 20
 
 
@@ -103,12 +105,19 @@ def locate_playbook(name: str, project_dir: pathlib.Path) -> pathlib.Path | None
     return _of_collection(name, project_dir, "playbooks")
 
 
-def _of_collection(name: str, project_dir: pathlib.Path, folder: str) -> pathlib.Path | None:
+def locate_role(name: str, project_dir: pathlib.Path) -> pathlib.Path | None:
+    """A file that makes a folder of an installed collection a role (`cisco.ios.fix`); None where there is none."""
+    return _of_collection(name, project_dir, "roles", ROLE_FILES)
+
+
+def _of_collection(
+    name: str, project_dir: pathlib.Path, folder: str, endings: Sequence[str] = (".yml", ".yaml")
+) -> pathlib.Path | None:
     parts = name.split(".")
     if len(parts) != 3 or not all(part.isidentifier() and part.isascii() for part in parts):
         return None
     for root in _folders(project_dir, None):
-        for ending in (".yml", ".yaml"):
+        for ending in endings:
             path = (
                 pathlib.Path(root)
                 .expanduser()

@@ -19,13 +19,23 @@ from healer.project.revision import Activation, Revision
 
 RULES: Final = 10
 ITEMS: Final = 100
-"""How many rules, and how many smaller things, make a piece: half a millisecond's work."""
+MEMBERS: Final = 5_000
+"""How many rules, smaller things, and names of a group, make a piece: half a millisecond's work."""
 
 
 def cut(loaded: Loaded) -> Iterator[bytes]:
     """The pieces, in the order in which `Joined.add` wants them."""
     for piece in _cut(loaded):
         yield pickle.dumps(piece, pickle.HIGHEST_PROTOCOL)
+
+
+def cut_inventory(one: inventory.Inventory | None, told: Iterable[str], mark: str) -> Iterator[bytes]:
+    """The pieces of a lone inventory, or of none, with what is to be told and a word of its own."""
+    for some in _batched(told, ITEMS):
+        yield pickle.dumps(("diagnostics", some), pickle.HIGHEST_PROTOCOL)
+    for piece in _cut_inventory("", one) if one is not None else ():
+        yield pickle.dumps(piece, pickle.HIGHEST_PROTOCOL)
+    yield pickle.dumps(("end", mark), pickle.HIGHEST_PROTOCOL)
 
 
 def _cut(loaded: Loaded) -> Iterator[tuple[Any, ...]]:
@@ -39,11 +49,7 @@ def _cut(loaded: Loaded) -> Iterator[tuple[Any, ...]]:
         for some in _batched(whole.catalog.entries.items(), ITEMS):
             yield "items", "entries", some
         for path, one in whole.inventories.items():
-            for attribute, value in vars(one).items():
-                for some in _batched(value.items(), ITEMS) if isinstance(value, dict) else ():
-                    yield "inventory", path, attribute, some
-            plain = {name: {} if isinstance(value, dict) else value for name, value in vars(one).items()}
-            yield "inventory_rest", path, plain
+            yield from _cut_inventory(path, one)
         for activation in whole.activations:
             yield "activation", dataclasses.replace(activation, rulesets=())
             for ruleset in activation.rulesets:
@@ -56,6 +62,22 @@ def _cut(loaded: Loaded) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
         yield "revision", bare
     yield "end", str(loaded.published or "")
+
+
+def _cut_inventory(path: str, one: inventory.Inventory) -> Iterator[tuple[Any, ...]]:
+    for attribute, value in vars(one).items():
+        if attribute == "groups":  # each may have all the hosts
+            for name, members in value.items():
+                for some in _batched(members, MEMBERS):
+                    yield "group", path, name, tuple(some)
+            empty = ((name, members) for name, members in value.items() if not members)
+            for some in _batched(empty, ITEMS):
+                yield "inventory", path, attribute, some
+            continue
+        for some in _batched(value.items(), ITEMS) if isinstance(value, dict) else ():
+            yield "inventory", path, attribute, some
+    plain = {name: {} if isinstance(value, dict) else value for name, value in vars(one).items()}
+    yield "inventory_rest", path, plain
 
 
 def _batched(items: Iterable[Any], count: int) -> Iterator[list[Any]]:
@@ -89,6 +111,9 @@ class Joined:
             self._items[rest[0]].update(rest[1])
         elif kind == "inventory":
             self._inventories.setdefault(rest[0], {}).setdefault(rest[1], {}).update(rest[2])
+        elif kind == "group":
+            groups = self._inventories.setdefault(rest[0], {}).setdefault("groups", {})
+            groups[rest[1]] = groups.get(rest[1], ()) + rest[2]
         elif kind == "inventory_rest":
             self._inventories[rest[0]] = {**rest[1], **self._inventories.get(rest[0], {})}
         elif kind == "activation":
@@ -101,6 +126,11 @@ class Joined:
             self._bare = rest[0]
         else:
             self._published = rest[0]
+
+    def lone(self) -> tuple[inventory.Inventory | None, tuple[str, ...], str]:
+        """What was cut by `cut_inventory`."""
+        one = next(map(_inventory, self._inventories.values()), None)
+        return one, tuple(self._diagnostics), self._published or ""
 
     def loaded(self) -> Loaded:
         """What was cut."""

@@ -6,8 +6,9 @@ its machine need not be the daemon's). A revision is right without them, since s
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from healer import errors, secrets
@@ -33,6 +34,13 @@ def unreadable(
             message = f"{what}: {error.message}; it is looked for at each use"
             found.append(errors.Diagnostic(error.code, message, place, severity, try_=_step(reference)))
     return found
+
+
+def hear(revision: Revision, resolve: Callable[[str], object]) -> None:
+    """Have each value read once, so that whoever masks knows it before the first thing of the revision is run."""
+    for reference in {reference for _, _, reference in _references(revision)}:
+        with contextlib.suppress(errors.SecretUnavailable):  # which `unreadable` tells
+            resolve(reference)
 
 
 def _step(reference: str) -> str:

@@ -16,6 +16,7 @@ from healer import access, engine, errors, inventory, model, policy
 from healer.catalog import entries
 from healer.project import addresses, clusters, locating, machines, people, targets
 from healer.project.controllers import Controller
+from healer.project.found import Found, Said
 from healer.project.git import Git
 from healer.project.settings import Settings
 from healer.project.tree import File
@@ -89,9 +90,10 @@ class Activation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Revision:
-    """One checked state of a project. `inventories` by the path that controllers name; `files` are all that count.
+    """One checked state of a project. `inventories` by the path that controllers name; `files` are all that count. `found`: what Ansible
+    has listed of them since, which is laid over them.
 
-    `project_dir` and `hostname` are where it was read; they are no part of `id`.
+    `project_dir` and `hostname` are where it was read; they are no part of `id`, nor is what was found.
     """
 
     id: str
@@ -109,6 +111,7 @@ class Revision:
     diagnostics: tuple[errors.Diagnostic, ...] = ()
     outside: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Files that were taken in from elsewhere, and where each lies."""
+    found: Found = dataclasses.field(default_factory=Found, compare=False, repr=False)
 
     @property
     def short(self) -> str:
@@ -171,7 +174,13 @@ class Revision:
     def hosts(self, controller: str) -> inventory.Inventory:
         """The inventory of a controller; empty where it has none."""
         spec = self.controllers.get(controller)
-        return self.inventories.get(spec.inventory, targets.EMPTY) if spec else targets.EMPTY
+        if spec is None:
+            return targets.EMPTY
+        return self.found.inventories.get(spec.inventory) or self.inventories.get(spec.inventory, targets.EMPTY)
+
+    def said(self, inventory_path: str) -> Said | None:
+        """What came of asking Ansible for the hosts of an inventory last; None where it was not asked."""
+        return self.found.said.get(inventory_path)
 
     def inventory_name(self, controller: str) -> str:
         """What people call the inventory of a controller."""
@@ -192,7 +201,7 @@ class Revision:
 
     def machine(self, text: str) -> tuple[str, model.Target]:
         """The controller and the machine that an option like `run_on` names. Raises `machines.UnknownMachine`."""
-        return machines.find(text, self.controllers, self.inventories)
+        return machines.find(text, self.controllers, {**self.inventories, **self.found.inventories})
 
     def sizes(self, controller: str, groups: Iterable[str]) -> dict[str, int]:
         """How many hosts groups have in the inventory of a controller."""

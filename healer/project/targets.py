@@ -18,11 +18,14 @@ EMPTY: Final = inventory.Inventory({}, {})
 _LOCALHOST: Final = model.Target("host", "localhost", "localhost", "127.0.0.1", (), local=True)
 
 
-def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str) -> model.Target | inventory.Refusal:
+def resolve(
+    spec: Controller, hosts: inventory.Inventory, hostname: str, text: str, *, written: bool = False
+) -> model.Target | inventory.Refusal:
     """The target that a text means for a controller.
 
-    `localhost` needs no inventory (Ansible has it implicitly); for `local` this machine's own name means the same, so that
-    one lock holds for all its spellings.
+    For `local` this machine needs no inventory, and its own name means the same as `localhost`, so that one lock holds for all its
+    spellings. Ansible has `localhost` implicitly where its inventory is empty, or
+    where an operator has `written` it; whoever connects to hosts has none but its inventory's.
     """
     if clusters.reaches(spec):
         return clusters.resolve(spec, text)
@@ -36,11 +39,11 @@ def resolve(spec: Controller, hosts: inventory.Inventory, hostname: str, text: s
         return inventory.Refusal(reason, step="another controller, or another target")
     if found.candidates:
         return found
-    own = (
-        (*inventory.THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
-        if spec.type == "local"
-        else ("localhost",)
-    )
+    own: tuple[str, ...] = ()
+    if spec.type == "local":
+        own = (*inventory.THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
+    elif spec.kinds <= _ANSIBLE and (written or hosts.partial or not hosts.hosts):
+        own = ("localhost",)
     name = text.removeprefix("host:").lower()
     if name and name in own:
         return _LOCALHOST
@@ -59,7 +62,8 @@ def expand(
     for name in names:
         members: Iterable[str] = hosts.groups.get(name, ())
         found = [
-            resolve(spec, hosts, hostname, member) for member in members or ([] if name in hosts.groups else [name])
+            resolve(spec, hosts, hostname, member, written=True)
+            for member in members or ([] if name in hosts.groups else [name])
         ]
         kept = [one for one in found if isinstance(one, model.Target)]
         if not kept or len(kept) < len(found):
@@ -99,7 +103,7 @@ def _meant(
     names = patterns.matching(part, hosts)
     if not names and part not in hosts.groups and part in inventory.THIS_MACHINE:
         names = ["localhost"]
-    return [resolve(spec, hosts, hostname, name) for name in names]
+    return [resolve(spec, hosts, hostname, name, written=True) for name in names]
 
 
 def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str) -> Iterator[tuple[str, str]]:
@@ -124,7 +128,7 @@ def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.
     """Why a controller may not do an action (a kind of `model.Job`) on targets; empty: it may."""
     problems = []
     if kind and kind not in spec.kinds:
-        detail = f"a controller of type {spec.type} cannot run a {kind}"
+        detail = f"a controller of type {spec.type} cannot run actions of the kind {kind}"
         problems.append(policy.Problem("controller_forbidden", {"controller": spec.name, "detail": detail}))
     if spec.actions and action not in spec.actions:
         detail = f"its actions are {', '.join(spec.actions[:5])}"
@@ -155,4 +159,4 @@ def is_local(spec: Controller, hosts: inventory.Inventory) -> bool:
     return all(host.here for host in hosts.hosts.values())
 
 
-_ANSIBLE: Final = frozenset({"playbook", "module"})
+_ANSIBLE: Final = frozenset({"playbook", "module", "role"})

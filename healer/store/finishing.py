@@ -109,7 +109,7 @@ class Finish:
                 return True
             reason = "verified"
         ended = asked is not None or outcome.state == "cancelled"  # by somebody: no failure of the action
-        breaking.ended(tx, row, "cancelled" if ended else state, verified=reason == "verified")
+        breaking.ended(tx, row, "cancelled" if ended or outcome.refused else state, verified=reason == "verified")
         tx.must(
             "run_move", state, reason, dumps({"summary": summary}), tx.now_us, None if unknown else tx.now_us,
             self.run, "running", what=self.run, old=row["state"], new=state,
@@ -167,7 +167,7 @@ class Finish:
     def _retry(self, tx: Transaction, row: asking.RunRow, extra: dict[str, Any]) -> bool:
         """A failed one is tried again as often as its action says: a new attempt, after the delay, first in its lane."""
         wanted = extra.get("retries")
-        if wanted is None or self.outcome.state != "failed":
+        if wanted is None or self.outcome.state != "failed" or self.outcome.refused:
             return False
         made = tx.one("attempts_failed", self.run)[0]
         if made > wanted["times"]:

@@ -79,15 +79,28 @@ def _spec(revision: Revision, name: str) -> Any:
 def _shown(services: Services, revision: Revision, name: str, running: Mapping[str, int]) -> dict[str, Any]:
     """A controller as lists show it. `bound_to`: the only targets and actions that it takes, where it is bound to some."""
     spec, hosts = revision.controllers[name], revision.hosts(name)
+    reads = "host" in spec.target_kinds  # one that reaches no hosts has an inventory all the same where the project has one
     last = services.checks.last(name)
     ours = revision.settings.defaults.run_action.concurrency.controller
     return {
         "name": name, "type": spec.type, "default": name == revision.default_controller,
         "place": str(dataclasses.replace(spec.place, column=0)), "tags": list(spec.tags),
         "kinds": sorted(spec.kinds), "target_kinds": sorted(spec.target_kinds),
-        "inventory": spec.inventory or None, "hosts": len(hosts.hosts), "hosts_partial": bool(hosts.partial),
+        "inventory": (spec.inventory or None) if reads else None, "hosts": len(hosts.hosts) if reads else 0,
+        "hosts_partial": bool(reads and hosts.partial),
+        "hosts_listed": _listed(revision.said(spec.inventory)) if reads else None,
         "bound_to": {"targets": _sized(hosts, spec.targets), "actions": list(spec.actions)},
         "concurrency": spec.concurrency or ours, "running": running.get(name, 0), "health": None if last is None else _health(last),
+    }  # fmt: skip
+
+
+def _listed(said: Any) -> dict[str, Any] | None:
+    """What Ansible said of the hosts of an inventory that a program or plugin makes; None where it was not asked."""
+    if said is None:
+        return None
+    return {
+        "asked": queries.iso(said.asked_us), "heard": queries.iso(said.heard_us) if said.heard_us else None,
+        "left_out": list(said.left_out), "error": said.error or None,
     }  # fmt: skip
 
 

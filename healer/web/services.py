@@ -57,6 +57,10 @@ class Revision(Protocol):
         """The inventory of a controller."""
         ...
 
+    def said(self, inventory: str) -> Any:
+        """What came of asking Ansible for the hosts of an inventory last; None where it is not asked."""
+        ...
+
     def inventory_name(self, controller: str) -> str:
         """What people call it."""
         ...

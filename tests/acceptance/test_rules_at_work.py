@@ -216,6 +216,28 @@ def test_a_playbook_reads_the_event_and_never_runs_it(daemon: Any, wait_for: Cal
     assert daemon.effects.read_text() == f"read it {hostile} healer.api"
 
 
+def test_a_secret_of_a_controller_is_masked_before_it_was_ever_used(daemon: Any, wait_for: Callable[..., None]) -> None:
+    daemon.write("secrets/vault", "v4ult-of-nobody\n")
+    daemon.write(
+        "controllers.yaml",
+        "controllers:\n  here: {type: local}\n  site: {type: ansible, vault_password: {secret: 'file:secrets/vault'}}\ndefault: here\n",
+    )
+    daemon.write("scripts/heal.sh", "#!/bin/sh\necho saw v4ult-of-nobody\n").chmod(0o755)
+    daemon.write("rulebooks/healing.yml", ENDING)
+    daemon.start("--mode", "active")
+    daemon.ready()
+    daemon.event({"seen": 1})
+    wait_for(lambda: daemon.states() == ["succeeded"])
+    shown = daemon.healer("runs", "show", daemon.runs()[0]["id"], "--output").stdout
+    assert ("v4ult-of-nobody" in shown, "saw ***" in shown) == (False, True)
+    daemon.write("secrets/vault", "an0ther-of-nobody\n")
+    daemon.write("scripts/heal.sh", "#!/bin/sh\necho saw an0ther-of-nobody\n").chmod(0o755)
+    assert daemon.ask("POST", "/reload")[0] == 200
+    daemon.event({"seen": 2})
+    wait_for(lambda: daemon.states() == ["succeeded", "succeeded"])
+    assert "an0ther-of-nobody" not in daemon.healer("runs", "show", daemon.runs()[0]["id"], "--output").stdout
+
+
 def test_the_token_of_a_source_is_masked_in_what_actions_print(daemon: Any, wait_for: Callable[..., None]) -> None:
     daemon.variables["AM_TOKEN"] = "t0ken-of-a-source"
     daemon.write(

@@ -20,7 +20,7 @@ async def server() -> AsyncIterator[str]:
         return aiohttp.web.Response(status=int(request.query.get("status", "200")), text="all is well")
 
     async def away(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        raise aiohttp.web.HTTPFound(request.query["to"])
+        return aiohttp.web.Response(status=302, headers={"Location": request.query["to"]})
 
     async def slow(request: aiohttp.web.Request) -> aiohttp.web.Response:
         await asyncio.Event().wait()
@@ -68,3 +68,16 @@ def test_what_it_is_called(made: Make) -> None:
 def test_what_is_no_url_is_told(made: Make, url: str) -> None:
     with pytest.raises(ValueError, match="a URL like https://host/path is wanted"):
         made("http", url=url)
+
+
+async def test_a_wrong_address_is_told_in_words(made: Make) -> None:
+    for url in ("http://127.0.0.1:99999/", "http://h:0/", "http://h:x/", "http://[::1/"):
+        with pytest.raises(ValueError, match=r"an address with a port from 1 to 65535 is wanted|is no address"):
+            made("http", url=url)
+    async with server() as url:
+        reading = await made("http", url=f"{url}/away?to=http://127.0.0.1:99999/").look()
+    assert not reading.ok
+    assert (
+        reading.detail
+        == f"{url}/away?to=http://127.0.0.1:99999/: http://127.0.0.1:99999/ is no address that can be asked"
+    )

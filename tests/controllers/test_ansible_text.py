@@ -65,6 +65,25 @@ def test_names_that_are_no_modules_are_refused(name: str) -> None:
         _playbook.one_task(name, {}, "all")
 
 
+NO_ROLES = ["", "x", "roles", "roles/", "roles/../x", "roles/.", "roles/a/", "roles//a", "/etc/x", "~/x", "roles/{{ x }}", "roles/$HOME", "roles/a b",
+            "roles/a,b", "roles/a\n", "roles/é", "acme.web", "acme.web.x.y", "acme.web.x\n", "roles/~x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_ROLES)
+def test_names_that_are_no_roles_are_refused(name: str) -> None:
+    with pytest.raises(_shimmed.RefusedJob):
+        _playbook.one_role(name, "all")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("roles/a.b-c_1", "a.b-c_1"), ("roles/team/a", "team/a"), ("acme.web.fix", "acme.web.fix")]
+)
+def test_a_play_of_one_role(name: str, shown: str) -> None:
+    assert json.loads(_playbook.one_role(name, "all")) == [
+        {"name": shown, "hosts": "all", "gather_facts": True, "roles": [name]}
+    ]
+
+
 def test_broken_event_files_are_passed_over(tmp_path: pathlib.Path) -> None:
     (tmp_path / "1-partial.json").write_text('{"event": "playbook_on_stats", "event_data": {')
     (tmp_path / "2-partial.json").write_text('{"event": "playbook_on_stats", "event_data": []}')

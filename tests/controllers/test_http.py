@@ -107,6 +107,7 @@ async def test_what_cannot_be_sent_is_refused_and_nothing_is(http_one: Any, said
         said = {"url": [f"{http_one.base}/v1/", *({"value": one} for one in said["url"]), "/x"]}
     outcome = await http_one.run(method="POST", said=said)
     assert (outcome.state, why in outcome.summary, http_one.server.got) == ("failed", True, []), outcome.summary
+    assert outcome.refused
     assert (await http_one.found(method="POST", said=said)).state == "absent"
     with pytest.raises(_shimmed.RefusedJob):
         await http_one.controller.plan(http_one.job(method="POST", said=said))

@@ -153,6 +153,18 @@ def test_mistakes_in_options_stand_where_they_were_made(
     assert (line, says in message, "p4ss" in message) == (text.count("\n", 0, at) + 1, True, False), message
 
 
+def test_mistakes_between_keys_are_told_beside_all_others(tmp_path: pathlib.Path) -> None:
+    text = CONTROLLERS.replace('    key: {secret: "file:/run/secrets/key.pem"}\n', "").replace(
+        "X-Team: ops", "Host: x, AUTHORIZATION: y"
+    )
+    told = [message.removeprefix("the controller 'api': ") for *_, message in mistakes(load(tmp_path, text))]
+    assert sorted(told) == [
+        "'certificate' and 'key' belong together",
+        "headers: the header 'Host' cannot be set: it belongs to the connection",
+        "the header 'Authorization' stands in 'auth' and in 'headers'",
+    ]
+
+
 def test_what_belongs_together_is_missed(tmp_path: pathlib.Path) -> None:
     for gone in ('    key: {secret: "file:/run/secrets/key.pem"}\n', "    certificate: certificates/healer.pem\n"):
         (found,) = [one for one in mistakes(load(tmp_path, CONTROLLERS.replace(gone, ""))) if one[0] == "options"]
@@ -192,6 +204,23 @@ def test_an_address_that_the_controller_does_not_allow(tmp_path: pathlib.Path, u
     assert says in found[0][3]
 
 
+@pytest.mark.parametrize(("auth", "request_"), [
+    ("{bearer: {secret: 'env:A'}}", "headers: {⟦authorization: x, X-A: y}"), ("{basic: {username: a, password: {secret: 'env:A'}}}", "headers: {⟦Authorization: x}"),
+    ("{header: {name: X-Key, value: {secret: 'env:A'}}}", "headers: {⟦x-key: x, Authorization: y}"),
+    ("{header: {name: X-Key, value: {secret: 'env:A'}}}", "idempotency_key: ⟦X-KEY"),
+    ("{bearer: {secret: 'env:A'}}", "headers: {X-Key: x}, idempotency_key: X-Id"), ("null", "headers: {Authorization: x}"),
+])  # fmt: skip
+def test_a_header_that_is_the_controllers_own(tmp_path: pathlib.Path, auth: str, request_: str) -> None:
+    lines = [line for line in CONTROLLERS.splitlines() if not line.startswith(("    auth:", "    headers:"))]
+    lines.insert(lines.index("    type: http") + 1, f"    auth: {auth}")
+    line = f"    http: {{method: PUT, url: restart, {request_}}}"
+    actions = f"{ACTIONS}  a:\n{line.replace(AT, '')}\n    controller: api\n    impact: low\n"
+    found = mistakes(load(tmp_path, "\n".join(lines), actions))
+    columns = [line.index(AT) + 1] if AT in line else []
+    assert [(code, column) for code, _, column, _ in found] == [("forbidden-header", column) for column in columns]
+    assert all("is the own one of api (auth): an action cannot set it" in message for *_, message in found)
+
+
 def test_a_controller_that_cannot(tmp_path: pathlib.Path) -> None:
     (found,) = mistakes(
         load(
@@ -200,7 +229,7 @@ def test_a_controller_that_cannot(tmp_path: pathlib.Path) -> None:
         )
     )
     assert found[0] == "controller_forbidden"
-    assert "cannot run a http" in found[3]
+    assert "cannot run actions of the kind http" in found[3]
 
 
 def test_the_target_of_a_rule_has_to_be_allowed(tmp_path: pathlib.Path) -> None:

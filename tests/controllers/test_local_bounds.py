@@ -43,7 +43,7 @@ class Site:
         path.chmod(mode)
 
     def controller(self, **options: Any) -> local.Local:
-        context = plugins.ControllerContext("here", lambda _: model.Secret("", ""), lambda *_: None)
+        context = plugins.ControllerContext("here", lambda _: model.Secret("", ""), lambda *_: None, self.revision)
         return local.Local(local.LocalOptions(**options), context)
 
     def job(self, subject: str | tuple[str, ...] = "tell.sh", **given: Any) -> model.Job:
@@ -88,6 +88,30 @@ async def test_a_folder_that_is_not_there_is_named(site: Site) -> None:
     assert outcome.state == "failed"
     assert str(site.revision / "gone") in outcome.summary
     assert "No such file" in outcome.summary
+
+
+@pytest.mark.parametrize(("cwd", "said"), [
+    ("gone", "there is no folder gone of the project"), ("/no/such", "there is no folder /no/such on this machine"),
+    ("scripts/tell.sh", "scripts/tell.sh is no folder of the project"), ("scripts/tell.sh/x", "cannot be looked at: Not a directory"),
+    ("x" * 300, "cannot be looked at: File name too long"),
+])  # fmt: skip
+async def test_a_folder_that_is_not_there_makes_it_unusable(site: Site, cwd: str, said: str) -> None:
+    health = await site.controller(cwd=cwd).check()
+    assert (health.ok, said in health.detail) == (False, True), health
+    assert (await site.controller(cwd="scripts").check()).ok
+    assert (await site.controller(cwd="/").check()).ok
+
+
+async def test_a_folder_that_does_not_answer_holds_up_only_its_own_check(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(subject: str, work: object) -> None:
+        raise plugins.Blind(f"an earlier look at {subject} has not come back")
+
+    monkeypatch.setattr(plugins, "apart", hangs)
+    health = await site.controller(cwd="/mnt/gone").check()
+    assert (health.ok, health.detail) == (False, "an earlier look at /mnt/gone has not come back")
+    assert (await site.controller().check()).ok
 
 
 async def test_limits_hold_for_the_child_and_not_for_the_daemon(site: Site) -> None:

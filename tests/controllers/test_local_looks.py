@@ -42,6 +42,13 @@ class Own(plugins.Check):
             raise asyncio.CancelledError
         if does == "nothing":
             return None
+        if does == "quits":
+            raise SystemExit(3)
+        if does == "cleans up badly":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("no place")
         if does == "stubborn":
             try:
                 await asyncio.Event().wait()
@@ -108,19 +115,21 @@ async def test_checks_that_ship_look(site: Site, tmp_path: pathlib.Path) -> None
     assert (blind.state, "cannot look: " in blind.summary) == ("failed", True)
 
 
-@pytest.mark.parametrize(
-    ("does", "raised"),
-    [("breaks", "KeyError: 'lamp'"), ("nothing", "TypeError: a check gives a plugins.Reading, got NoneType")],
-)
-async def test_what_a_strangers_check_raises_is_the_dispatchers(site: Site, does: str, raised: str) -> None:
-    with pytest.raises((KeyError, TypeError)) as caught:
-        await site.look(does)
-    assert f"{caught.type.__name__}: {caught.value}" == raised
+@pytest.mark.parametrize(("does", "raised"), [
+    ("breaks", "KeyError: 'lamp'"), ("nothing", "TypeError: a check gives a plugins.Reading, got NoneType"),
+    ("ends itself", "CancelledError"), ("quits", "it wanted to end the process: SystemExit(3)"),
+])  # fmt: skip
+async def test_a_faulty_check_is_named(site: Site, does: str, raised: str) -> None:
+    """What it raises is a failure, whatever it is, and no time that ran out; who wrote it sees where."""
+    outcome = await site.look(does)
+    assert (outcome.state, outcome.summary) == ("failed", f"the check 'own' is faulty: {raised}")
+    assert outcome.per_target == {"host:web01": "failed"}
+    assert (b"checks/own.py" in site.heard) == (does in ("breaks", "ends itself"))
 
 
-@pytest.mark.parametrize("does", ["endless", "stubborn", "ends itself"])
+@pytest.mark.parametrize("does", ["endless", "stubborn", "cleans up badly"])
 async def test_it_has_until_its_deadline(site: Site, does: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_local_looks, "ENDS_WITHIN_S", 0.01)
+    monkeypatch.setattr(_local_looks, "ENDS_WITHIN_S", 0.01 if does == "stubborn" else 10.0)
     outcome = await site.look(does, deadline_s=0.05)
     assert (outcome.state, outcome.summary) == ("timed_out", "it saw nothing within 0.05 s")
 

@@ -87,8 +87,10 @@ def test_a_project_with_it_loads_without_a_word(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(("changed", "code", "line", "says"), [
     ({"actions": ("manifest: cart.yaml", "manifest: card.yaml")}, "no-file", 13, "there is no file manifests/card.yaml"),
     ({"actions": ("controller: cluster-a\n    impact: low\n  scale", "controller: here\n    impact: low\n  scale")}, "controller_forbidden", 4,
-     "cannot run a oc"),
+     "cannot run actions of the kind oc"),
     ({"web": ("target: shop/deployment/cart", "target: shopp/deployment/cart")}, "unknown_target", 10, "cluster-a reaches no namespace 'shopp'"),
+    *(({"actions": ("verb: rollout restart", f"verb: {verb}")}, "controller_forbidden", 3, f"'{verb}' is done on nodes, and cluster-a reaches none")
+      for verb in ("cordon", "uncordon", "drain")),
     ({"web": ("target: shop/deployment/cart", "target: web01")}, "unknown_target", 10, "NAMESPACE/KIND/NAME is wanted"),
     ({"web": ("target: shop/deployment/cart", "target: node/n1")}, "unknown_target", 10, "cluster-a reaches no nodes"),
     ({"controllers": ("namespaces: [shop, pay]", "nodes: true")}, "options", 3, "'namespaces' is missing"),
@@ -271,7 +273,7 @@ async def test_it_keeps_the_contract_of_controllers(cluster: Any, wait_for_async
     case = contracts.Case(
         options=f'{{type: oc, server: "{cluster.fake.url}", token: {{secret: "env:KUBE_TOKEN"}}, ca: ca.pem, namespaces: [shop]}}',
         job=cluster.job("rollout restart"), endless=endless, effects=lambda: len(cluster.fake.changes()),
-        began=lambda: wait_for_async(lambda: cluster.fake.asked("DELETE")), gone=gone, project_dir=cluster.folder,
+        began=lambda: wait_for_async(lambda: [one for one in cluster.fake.changes() if one.method == "DELETE"]), gone=gone, project_dir=cluster.folder,
         secrets={"env:KUBE_TOKEN": token}, holds_loop_s=1.0,  # the fake cluster is on the same loop
     )  # fmt: skip
     assert await contracts.controller(oc.Oc, case) == []

@@ -92,6 +92,21 @@ async def test_a_module_returns_what_it_returned(site: Any) -> None:
     assert outcome.result["returned"]["web01"]["stdout"] == INJECTION
 
 
+async def test_a_role_runs_there_from_the_files_of_the_revision(site: Any) -> None:
+    site.write("roles/told/defaults/main.yml", "text: of the role\nword: of the role\n")
+    copy = "ansible.builtin.copy: {content: '{{ text }}|{{ word }}', dest: '{{ folder }}/{{ inventory_hostname }}', mode: '0600'}"
+    site.write(
+        "roles/told/tasks/main.yml",
+        f"- {copy}\n- ansible.builtin.set_stats: {{data: {{role: '{{{{ ansible_role_name }}}}'}}}}\n",
+    )
+    outcome = await site.run("roles/told", kind="role", parameters={"text": INJECTION, "folder": str(site.effects)})
+    assert outcome.state == "succeeded", outcome
+    assert (site.effects / "web01").read_text() == f"{INJECTION}|of the role"
+    assert not (site.effects / "web02").exists(), "only the target"
+    assert outcome.result["data"] == {"role": "told"}
+    assert outcome.per_target == {"host:web01.example.org": "succeeded"}
+
+
 async def test_facts_that_rules_ask_for_come_too(site: Any) -> None:
     given = {"text": "x", "folder": str(site.effects)}
     made = site.job("write.yml", parameters=given)

@@ -26,6 +26,7 @@ def loaded(page: str, tmp_path: pathlib.Path) -> project.Loaded:
     assert len(blocks) == page.count("```yaml")
     more = [
         ("playbooks/restart_service.yml", "[]\n"),
+        ("roles/trim_logs/tasks/main.yml", "[]\n"),
         ("scripts/clean_disk.sh", "#!/bin/sh\n"),
         ("scripts/restart_shop.sh", "#!/bin/sh\n"),
     ]
@@ -51,7 +52,8 @@ def rows(page: str, section: str) -> Iterator[list[str]]:
 def test_the_files_of_the_page_are_a_project(loaded: project.Loaded) -> None:
     assert [str(one) for one in loaded.diagnostics] == []
     assert loaded.revision is not None
-    assert set(loaded.revision.catalog.entries) == {"restart_service", "clean_disk", "restart_shop", "shop_runs"}
+    names = {"restart_service", "trim_logs", "clean_disk", "restart_shop", "shop_runs"}
+    assert set(loaded.revision.catalog.entries) == names
     assert list(loaded.revision.routes()["alertmanager"]) == ["web/web tier"]
 
 

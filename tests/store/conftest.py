@@ -108,11 +108,12 @@ class Kit:
         return claims
 
     def finish(
-        self, claimed: claiming.Claimed, state: model.EndState = "succeeded", output: bytes = b"out", facts: Any = None
-    ) -> bool:
+        self, claimed: claiming.Claimed, state: model.EndState = "succeeded", output: bytes = b"out", facts: Any = None,
+        *, refused: bool = False,
+    ) -> bool:  # fmt: skip
         """T4."""
         kept = finishing.Kept(self.store.blobs.keep(output), self.store.blobs.keep(b""))
-        outcome = model.Outcome(state, state, 0, facts=facts)
+        outcome = model.Outcome(state, state, 0, facts=facts, refused=refused)
         return bool(self.do(finishing.Finish(claimed.token, claimed.run["id"], claimed.number, outcome, kept)))
 
     def audit(self) -> list[dict[str, Any]]:

@@ -48,6 +48,16 @@ def opened(kit: Any) -> Any:
     return kit
 
 
+def test_what_was_refused_before_it_began_is_no_failure_of_the_action(kit: Any) -> None:
+    for number in range(5):
+        asked(kit, f"f{number}")
+        (claimed,) = kit.claim().claimed
+        kit.now_us += S
+        kit.finish(claimed, "failed", refused=True)
+    assert told(kit) == []
+    assert state(kit, asked(kit, "fine"))[0] == "queued"
+
+
 @pytest.mark.parametrize("bad", ["failed", "timed_out", "unknown"])
 def test_it_opens_after_so_many_failures(kit: Any, bad: str) -> None:
     for number in range(2):

@@ -98,6 +98,13 @@ def test_any_other_end_is_not_tried_again(kit: Any, end: Any) -> None:
     assert kit.rows("SELECT count(*) FROM attempt") == [(1,)]
 
 
+def test_what_was_refused_is_not_tried_again(kit: Any) -> None:
+    kit.decide(kit.asked("k", limits=FREE, extra=TWICE))
+    kit.finish(only(kit), "failed", refused=True)
+    assert kit.rows("SELECT count(*) FROM attempt") == [(1,)]
+    assert kit.rows("SELECT state FROM run") == [("failed",)]
+
+
 def test_the_next_of_a_list_waits_for_the_last_try(kit: Any) -> None:
     first = kit.asked("1", limits=FREE, extra={"retries": {"times": 1, "delay_ms": 0}}, upstream=True)
     kit.decide(first, kit.asked("2", limits=FREE, after=first.candidate.run, upstream=True))

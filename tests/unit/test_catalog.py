@@ -69,11 +69,32 @@ def test_absent_keys_fail_closed() -> None:
     assert (entry.kind, entry.subject) == ("command", ("/bin/true", "x"))
 
 
+@pytest.mark.parametrize(("written", "subject"), [
+    ("restart", "roles/restart"), ("roles/restart", "roles/restart"), ("team/restart", "roles/team/restart"), ("acme.restart", "roles/acme.restart"),
+    ("acme.web.restart", "acme.web.restart"), ("roles/acme.web.restart", "roles/acme.web.restart"), ("acme.web.re-start", "roles/acme.web.re-start"),
+    ("../acme.web.restart", "roles/../acme.web.restart"), ("acme.web.restart\\n", "roles/acme.web.restart\n"),
+])  # fmt: skip
+def test_a_role_is_a_folder_or_a_name_of_a_collection(written: str, subject: str) -> None:
+    found, document = read(f'a: {{role: "{written}", parameters: {{p: {{}}}}}}')
+    assert document.diagnostics == []
+    entry = found.entries["a"]
+    assert (entry.kind, entry.subject, entry.impact, entry.target) == ("role", subject, "high", "required")
+
+
+def test_a_role_is_a_kind_of_its_own() -> None:
+    [told] = read("a: {role: x, playbook: y.yml}")[1].diagnostics
+    assert (told.code, told.message) == (
+        "action-kind",
+        "the action 'a' needs exactly one of playbook, script, module, role, command, oc, http, check, got playbook, role",
+    )
+    assert (told.place.line, told.place.column) == (1, 5)
+
+
 def test_a_check_has_no_effect_by_its_nature() -> None:
     found, document = read(
         """\
 a: {check: {http: {url: "http://x/{{ parameters.p }}"}}, parameters: {p: {type: string}}, required: [p]}
-b: {check: {disk: }, impact: high, target: required, idempotent: false}
+b: {check: {disk: }, impact: high, target: required, idempotent: true}
 c: {check: {http: {url: "http://x/{{ parameters.p }}"}}, parameters: {p: {type: string, default: y}}}
 """
     )

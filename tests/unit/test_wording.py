@@ -40,6 +40,7 @@ TYPES: dict[str, set[str]] = {
     "float": {"float_type", "float_parsing", "finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"},
     "function-after": {"value_error", "assertion_error"},
     "function-before": {"value_error", "assertion_error"},
+    "function-wrap": {"value_error", "assertion_error"},
     "int": {"int_type", "int_parsing", "int_parsing_size", "int_from_float", "greater_than", "greater_than_equal", "less_than", "less_than_equal",
             "multiple_of"},
     "list": {"list_type", "too_short", "too_long"},

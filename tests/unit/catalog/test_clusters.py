@@ -75,6 +75,15 @@ def test_mistakes_stand_where_they_were_made(written: str, code: str, says: str)
     assert (told.code, says in told.message) == (code, True), told.message
 
 
+def test_all_that_is_wrong_between_keys_is_told_at_once() -> None:
+    _, document = read("a: {oc: {verb: scale, force: true, type: json}}")
+    assert [one.message for one in document.diagnostics] == [
+        "the action 'a': oc: 'scale' takes no 'force': it takes replicas",
+        "the action 'a': oc: 'scale' takes no 'type': it takes replicas",
+        "the action 'a': oc: 'scale' needs 'replicas'",
+    ]
+
+
 def test_every_argument_is_of_a_verb() -> None:
     assert {key for taken in clusters.TAKES.values() for key in taken} == {*clusters.ClusterShape.model_fields} - {
         "verb"

@@ -121,6 +121,26 @@ def test_mistakes_stand_where_they_were_made(written: str, code: str, says: str)
     assert at < told[0].place.column <= at + 40
 
 
+def test_all_that_is_wrong_between_keys_is_told_at_once() -> None:
+    text = "a: {http: {method: POST, url: https://h, json: {}, body: x, retries: 3}, target: none}"
+    for more, others in (
+        ("", []),
+        (", success: {status: []}", ["http.success.status: a list of at least 1 item is wanted, got an empty list"]),
+    ):
+        _, document = read(text.replace("retries: 3", f"retries: 3{more}"))
+        assert [one.message.removeprefix("the action 'a': ") for one in document.diagnostics] == [
+            *others,
+            "http: a request has one body, not json and body",
+            "http: POST is not sent again (retries) without idempotency_key: it could have its effect twice",
+        ]
+
+
+def test_a_key_that_is_mistyped_is_one_mistake() -> None:
+    _, document = read("a: {http: {method: POST, url: https://h, retries: 3, idempotency_kye: X-Id}, target: none}")
+    (told,) = document.diagnostics
+    assert "the key 'idempotency_kye' is not known" in told.message
+
+
 @pytest.mark.parametrize(("written", "says"), [
     ("http: {method: GET, url: https://h/x}", "target: none is wanted"), ("http: {method: GET, url: restart}, target: none", "target: required is wanted"),
     ("http: {method: GET}, target: none", "target: required is wanted"),

@@ -73,6 +73,22 @@ def test_one_in_full(ask, daemon):
     ]
 
 
+def test_hosts_that_ansible_lists(ask, daemon):
+    listed = {
+        "asked": "2026-03-01T02:05:00Z",
+        "heard": "2026-03-01T02:00:00Z",
+        "left_out": ["the host 'a b' is left out"],
+        "error": "no \x1b[2J",
+    }
+    daemon["GET /api/v1/controllers/site"] = SITE | {"hosts_listed": listed}
+    assert ask("controllers", "show", "site").stdout.splitlines()[5:9] == [
+        "  inventory   inventory: 1 host, as Ansible lists them",
+        "              Ansible listed them 2026-03-01 03:00:00 +01:00",
+        "              Ansible could not list them: no ",
+        "              the host 'a b' is left out",
+    ]
+
+
 def test_what_is_wrong_is_said_with_what_to_do(ask, daemon):
     daemon["GET /api/v1/controllers/site"] = SITE | {"health": BROKEN}
     assert ask("controllers", "show", "site").stdout.splitlines()[-2:] == [

@@ -184,6 +184,10 @@ def test_a_webhook_whose_sender_was_refused_says_why(ask, daemon):
     ({"caps": {"alerts": {"used": 2, "limit": 2, "refused": 1200}, "approvals": {"used": 3, "limit": 3, "refused": 0},
                "backlog": {"used": 5, "limit": 9, "refused": 0}, "facts": {"used": 9, "limit": 9, "refused": 9}}},
      "caps     alerts 2 of 2, 1,200 beyond · approvals 3 of 3"),
+    ({"inventories": [{"path": "inv", "hosts": 3, "heard": "2026-03-01T02:00:00Z", "error": "no cloud"}, {"path": "x", "error": None}]},
+     "hosts    Ansible could not list those of inv, the 3 of 03:00:00 hold: no cloud"),
+    ({"inventories": [{"path": "inv", "hosts": 0, "heard": None, "error": "no cloud"}]},
+     "hosts    Ansible could not list those of inv, those that stand in files hold: no cloud"),
 ])  # fmt: skip
 def test_what_is_beside_the_rules_has_a_line_of_its_own(ask, daemon, told, shown):
     daemon["GET /api/v1/status"] = STATUS | told

@@ -53,6 +53,35 @@ async def test_rulesets_with_their_routes(revision: project.Revision, tmp_path: 
         gc.unfreeze()
 
 
+SSH = """\
+controllers:
+  all: {type: ssh, inventory: inventory}
+  bound: {type: ssh, inventory: inventory, targets: ["group:db", web03], actions: [note]}
+  here: {type: local, inventory: inventory}
+  none: {type: ssh, inventory: other}
+default: all
+"""
+
+
+def test_controllers_get_the_first_hosts_that_they_may_touch(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/hosts").write_text("")
+    lines = ["[web]", *(f"web{n:02} ansible_host=10.0.0.{n}" for n in range(12, 0, -1)), "[db]", "db02", "db01"]
+    (tmp_path / "inventory/hosts").write_text("\n".join(lines) + "\n")
+    (tmp_path / "controllers.yaml").write_text(SSH)
+    (tmp_path / "actions.yaml").write_text(
+        FILES["actions.yaml"].replace("target: none", "target: none, controller: here")
+    )
+    loaded = project.load(tmp_path, {})
+    assert loaded.revision is not None, [str(one) for one in loaded.diagnostics]
+    made = rules.controllers(loaded.revision, tmp_path, lambda _: model.Secret("", "x"))
+    named = {name: [one.name for one in controller.context.hosts()] for name, controller in made.items()}
+    first = ["db01", "db02", *(f"web{n:02}" for n in range(1, 9))]
+    assert named == {"all": first, "bound": ["db01", "db02", "web03"], "here": first, "none": []}
+    assert made["all"].context.hosts()[2].address == "10.0.0.1"
+
+
 async def test_controllers_are_closed_and_one_that_cannot_be_hinders_none(
     revision: project.Revision, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, heard: list[str]
 ) -> None:

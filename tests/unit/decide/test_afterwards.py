@@ -87,7 +87,7 @@ def checked(verify: str, more: str = "") -> dict[str, str]:
 
 
 P = ", parameters: {port: {type: integer, default: 80}, other: {type: string, default: x}}"
-URL = '{check: {http: {url: "http://x:{{ parameters.port }}/"}}, within: 30 seconds}'
+URL = '{check: {http: {url: "http://x/{{ parameters.port }}"}}, within: 30 seconds}'
 
 
 def test_a_check_of_verify_is_an_action_of_no_catalog(make: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_check_of_verify_is_an_action_of_no_catalog(make: Any) -> None:
     assert ask.extra["verify"] == {
         "within_ms": 30_000,
         "action": {
-            "name": "check http", "kind": "check", "subject": {"http": {"url": "http://x:{{ parameters.port }}/"}}, "controller": "here",
+            "name": "check http", "kind": "check", "subject": {"http": {"url": "http://x/{{ parameters.port }}"}}, "controller": "here",
             "parameters": {"port": 80}, "idempotent": True, "timeout_ms": 30_000,
         },
     }  # fmt: skip

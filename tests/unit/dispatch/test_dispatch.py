@@ -79,6 +79,22 @@ async def test_what_a_controller_raises_is_a_failed_attempt(
     await wait_for_async(lambda: "succeeded" in box.states())
 
 
+@pytest.mark.parametrize(("given", "said"), [
+    (None, "got NoneType"), ({"state": "succeeded"}, "got dict"), (model.Outcome("great", "x"), "got 'great'"),  # type: ignore[arg-type]
+])  # fmt: skip
+async def test_what_is_no_outcome_is_an_end_that_nobody_knows(
+    box: Any, given: Any, said: str, wait_for_async: Any
+) -> None:
+    async def act(job: model.Job, put: plugins.Output) -> Any:
+        return given
+
+    box.controller.act = act
+    box.ask()
+    box.start()
+    await wait_for_async(lambda: box.states() == ["unknown"])
+    assert said in box.outcome()["summary"]
+
+
 async def test_a_controller_that_is_gone_is_a_failed_attempt(box: Any, wait_for_async: Any) -> None:
     box.ask(controller="gone")
     box.start()

@@ -146,8 +146,16 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
     ("unknown key at the top", {"actions.yaml": "⟦action: {}\nactions:\n  restart: {playbook: restart.yml}\n"}, ["unknown-key"]),
     ("not a mapping", {"actions.yaml": "⟦actions: []\n"}, ["wrong-type"]),
     ("not yet", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, ⟦storm: {calm: 5m}}\n"}, ["not-yet"]),
-    ("metadata of nothing", {"scripts/disk.meta.yml": "impact: low\n"}, ["no-action-file"]),
-    ("metadata of two", {"scripts/clean.py": ""}, ["ambiguous-file"]),
+    ("metadata of nothing", {"scripts/disk.meta.yml": "⟦controller: here\n⟦parametrs: {}\n"}, ["no-action-file", "options"]),
+    ("metadata of nothing, and of nothing", {"scripts/disk.meta.yml": "⟦# nothing\n"}, ["no-action-file"]),
+    ("metadata of nothing that a rule runs", {"scripts/disk.meta.yml": "⟦controller: here\nimpact: low\n", **ran("name: disk, target: localhost")}, ["no-action-file"]),
+    ("metadata of two", {"scripts/clean.py": "", "scripts/clean.meta.yml": "⟦controller: here\n⟦impct: low\n"}, ["ambiguous-file", "options"]),
+    ("metadata of another file", {"scripts/disk.sh": "#!/bin/sh\n", "scripts/disk.meta.yml": "script: ⟦clean.sh\ncontroller: here\nimpact: low\n"}, ["another-file"]),
+    ("metadata of a playbook that names a script", {"playbooks/restart.meta.yml": "script: ⟦clean.sh\ncontroller: here\nimpact: low\n", "actions.yaml": None, "rulebooks/team/web.yml": None}, ["another-file"]),
+    ("metadata that names its own file", {"scripts/clean.meta.yml": "script: scripts/clean.sh\ncontroller: here\nimpact: low\n"}, []),
+    ("metadata that names one of two", {"scripts/clean.py": "", "scripts/clean.meta.yml": "script: clean.py\ncontroller: here\nimpact: low\n"}, []),
+    ("a check that is not idempotent", {"actions.yaml": "actions:\n  look: {check: {disk: {path: /}}, controller: here, idempotent: ⟦false}\n"}, ["options"]),
+    ("a check that is", {"actions.yaml": "actions:\n  look: {check: {disk: {path: /}}, controller: here, idempotent: true, impact: medium}\n"}, []),
     ("actions of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, actions: [restart, ⟦x]}\n"
                                  "  here: {type: local}\ndefault: site\n"}, ["unknown_action"]),
     ("targets of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, targets: [group:web, ⟦group:wbe, ⟦db1]}\n"
@@ -162,9 +170,6 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
 def test_mistakes_of_the_catalog(changes: dict[str, str], codes: list[str], told: Any, marked: Any) -> None:
     quiet = {} if "rulebooks/team/web.yml" in changes else {"rulebooks/team/web.yml": None}
     found = told({**quiet, **changes})
-    if any(code.endswith("-file") and code != "no-file" for code in codes):
-        assert [code for _, code in found] == codes
-        return
     assert found == sorted(zip(marked(changes), codes, strict=True))
 
 
@@ -184,3 +189,26 @@ def test_dynamic_inventories_leave_targets_open(told: Any) -> None:
 def test_a_name_like_none_is_told_what_there_is(write: Any, changes: dict[str, str], part: str) -> None:
     (told,) = [one for one in project.load(write(changes), {}).diagnostics if one.severity == "error"]
     assert part in told.try_
+
+
+@pytest.mark.parametrize(("kind", "like"), [
+    ("{http: {method: GET, url: 'https://x/'}, target: none, CONTROLLER}", "{type: http, allow: […]}"), ("{oc: {verb: rollout restart}, CONTROLLER}", "{type: oc, namespaces: […], …}"),
+    ("{script: clean.sh, CONTROLLER}", "{type: local}"), ("{command: ['true'], CONTROLLER}", "{type: local}"), ("{check: {disk: {path: /}}, CONTROLLER}", "{type: local}"),
+    ("{playbook: restart.yml, CONTROLLER}", "{type: ansible}"), ("{module: a.b.c, CONTROLLER}", "{type: ansible}"), ("{role: a.b.c, CONTROLLER}", "{type: ansible}"),
+])  # fmt: skip
+def test_who_runs_what_is_said_by_its_kind(write: Any, kind: str, like: str) -> None:
+    name = kind[1:].partition(":")[0]
+    others = "site: {type: ansible}" if "ansible" not in like else "here: {type: local}"
+    only = others.partition(":")[0]
+    changes = {
+        "controllers.yaml": f"controllers: {{{others}}}\n", "scripts/clean.meta.yml": None, "rulebooks/team/web.yml": None,
+        "actions.yaml": f"actions: {{a: {kind.replace('CONTROLLER', f'controller: {only}, impact: low')}}}\n",
+    }  # fmt: skip
+    found = [one for one in project.load(write(changes), {}).diagnostics if one.code == "controller_forbidden"]
+    type_ = "ansible" if only == "site" else "local"
+    assert [(one.message, one.try_) for one in found] == [
+        (
+            f"the controller {only!r} (type {type_}) cannot run actions of the kind {name}",
+            f"list one that can in controllers.yaml, like {like}",
+        )
+    ]

@@ -209,6 +209,19 @@ def test_hints_are_told_aside(write: Any) -> None:
     ]  # fmt: skip
 
 
+def test_playbooks_in_sub_folders_are_told_of_and_what_they_use_is_not(write: Any) -> None:
+    play = "- name: a\n  hosts: all\n  tasks: []\n"
+    books = {
+        "playbooks/db/fix.yml": play, "playbooks/db/all.yaml": "---\n- import_playbook: fix.yml\n", "playbooks/db/known.yml": play,
+        "playbooks/db/known.meta.yml": "impact: low\n", "playbooks/db/steps.yml": "- debug: {msg: x}\n", "playbooks/tasks/x.yml": play,
+        "playbooks/roles/a/b/c.yml": play, "scripts/lib/x.sh": "#!/bin/sh\n",
+    }  # fmt: skip
+    loaded = project.load(write(books), {})
+    assert loaded.errors == 0, [str(one) for one in loaded.diagnostics]
+    hints = [one.place.file for one in loaded.diagnostics if one.code == "no-metadata"]
+    assert hints == ["playbooks/db/all.yaml", "playbooks/db/fix.yml"]
+
+
 @pytest.mark.parametrize("wrong", [
     {"actions.yaml": "actions:\n  sweep: {script: clean.sh, impct: low}\n"}, {"actions.yaml": "actions: {\n"},
     {"actions.yaml": "actions: {sweep: {script: clean.sh}}\nactions: {}\n"}, {"rulebooks/x.yml": "- name: a\n"},

@@ -119,6 +119,20 @@ def test_own_filter(tmp_path: pathlib.Path) -> None:
     assert locating.locate_filter("mine", tmp_path) == path
 
 
+@pytest.mark.parametrize("file", ["tasks/main.yml", "tasks/main.yaml", "meta/main.yml", "meta/main.yaml"])
+def test_a_role_of_an_installed_collection(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    project, installed = tmp_path / "project", tmp_path / ".ansible"
+    for root in (installed, project):
+        found = root / "collections/ansible_collections/acme/web/roles/fix" / file
+        found.parent.mkdir(parents=True)
+        found.touch()
+        assert locating.locate_role("acme.web.fix", project) == found, "the project's own goes first"
+    (found.parent.parent.parent / "no_role/defaults").mkdir(parents=True)
+    for name in ("acme.web.no_role", "acme.web.gone", "acme.web", "acme.web.fix.x", "acme.web.../fix", "", "fix"):
+        assert locating.locate_role(name, project) is None
+
+
 def test_nothing_of_ansible_rulebook_is_imported(tmp_path: pathlib.Path) -> None:
     program = (
         "import pathlib, sys\nfrom healer.project import locating\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healer import inventory, model
+from healer.controllers import ansible
 from healer.project import controllers, targets
 
 
@@ -14,7 +15,7 @@ def local(**more: object) -> controllers.Controller:
 
 
 def site(**more: object) -> controllers.Controller:
-    return local(name="site", type="ansible", kinds=frozenset({"playbook", "module"}), **more)
+    return local(name="site", type="ansible", kinds=frozenset(ansible.Ansible.kinds), **more)
 
 
 @pytest.mark.parametrize("text", [
@@ -44,6 +45,16 @@ def test_this_machine_has_one_name_for_local(text: str) -> None:
 )
 def test_what_is_not_this_machine(text: str) -> None:
     assert isinstance(targets.resolve(local(), targets.EMPTY, "box.example.org", text), inventory.Refusal)
+
+
+def test_this_machine_is_no_target_of_one_that_connects_or_has_an_inventory_without_it() -> None:
+    known = inventory.Inventory({"web01": inventory.Host("web01", "web01")}, {})
+    ssh = local(type="ssh")
+    for text in ("localhost", "localhost:9100", "127.0.0.1", "box"):
+        for spec, hosts in ((ssh, targets.EMPTY), (ssh, known), (site(), known)):
+            assert isinstance(targets.resolve(spec, hosts, "box", text), inventory.Refusal), (spec.type, text)
+    assert targets.expand(site(), known, "box", ["localhost"])[1] == []  # an operator has written it
+    assert targets.expand(ssh, known, "box", ["localhost"])[1] == ["localhost"]
 
 
 def test_for_others_only_localhost_needs_no_inventory() -> None:

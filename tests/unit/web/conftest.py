@@ -142,6 +142,7 @@ def revision() -> Any:
             groups={"web": ("web1", "web2"), "db": ("db1",), "odd": ("web1", "mars"), "empty": ()},
         ),
         inventory_name=lambda _controller: "inventory",
+        said=lambda _inventory: None,
         expand_hosts=expand,
         rulesets=lambda: [
             (activation, types.SimpleNamespace(name=name, rules=[types.SimpleNamespace(name=rule) for rule in rules]))

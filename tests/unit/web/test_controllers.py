@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
-from healer import model
+from healer import model, project
 from healer.web import controllers
 from healer.web.services import Check
 
@@ -19,7 +20,7 @@ async def test_the_list_says_what_each_can_do_and_what_bounds_it(room: Any) -> N
     assert (status, page["next"], [one["name"] for one in page["items"]]) == (200, None, ["ansible", "local"])
     assert page["items"][0] == {
         "name": "ansible", "type": "ansible", "default": False, "place": "controllers.yaml:4", "tags": ["prod"],
-        "kinds": ["module", "playbook"], "target_kinds": ["host"], "inventory": "inventory", "hosts": 3, "hosts_partial": False,
+        "kinds": ["module", "playbook"], "target_kinds": ["host"], "inventory": "inventory", "hosts": 3, "hosts_partial": False, "hosts_listed": None,
         "bound_to": {"targets": [{"target": "group:web", "hosts": 2}, {"target": "db1", "hosts": None}], "actions": ["restart_service"]},
         "concurrency": 3, "running": 0, "health": None,
     }  # fmt: skip
@@ -28,6 +29,32 @@ async def test_the_list_says_what_each_can_do_and_what_bounds_it(room: Any) -> N
         None,
         10,
     )
+
+
+async def test_one_that_reaches_no_hosts_shows_no_inventory(room: Any) -> None:
+    local = room.revision.controllers["local"]
+    room.revision.controllers["local"] = dataclasses.replace(
+        local, target_kinds=frozenset({"url"}), inventory="inventory"
+    )
+    _, shown = await room.ask("GET", "/controllers/local")
+    assert (shown["inventory"], shown["hosts"], shown["hosts_partial"]) == (None, 0, False)
+
+
+async def test_what_ansible_said_of_its_hosts(room: Any) -> None:
+    said = project.Said(1_789_999_999_000_000, 0, 0, ("the host 'a b' is left out",), "no cloud", "mark")
+    room.revision.said = lambda inventory: said if inventory == "inventory" else None
+    _, shown = await room.ask("GET", "/controllers/ansible")
+    asked = "2026-09-21T14:13:19.000000Z"
+    assert shown["hosts_listed"] == {
+        "asked": asked,
+        "heard": None,
+        "left_out": ["the host 'a b' is left out"],
+        "error": "no cloud",
+    }
+    said = dataclasses.replace(said, heard_us=said.asked_us, error="")
+    _, shown = await room.ask("GET", "/controllers/ansible")
+    assert (shown["hosts_listed"]["heard"], shown["hosts_listed"]["error"]) == (asked, None)
+    assert (await room.ask("GET", "/controllers/local"))[1]["hosts_listed"] is None
 
 
 async def test_what_runs_now_is_counted(room: Any, seed: Any) -> None:

@@ -128,7 +128,7 @@ async def test_an_event_that_was_trimmed_is_gone(kept: Any) -> None:
 
 
 async def test_a_controller_is_chosen_again_only_by_who_may(kept: Any) -> None:
-    asked = {"event_type": "note.made", "controller_override": "local"}
+    asked = {"event_type": "note.made", "controller_override": "ansible"}
     assert (await kept.ask("POST", "/webhook", json=asked))[0] == 202
     kept.revision.sources["healer.events"].subscribers = [("web", "alerts")]
     status, body = await kept.ask("POST", "/events/e-5/resend", "operator")

@@ -1,0 +1,129 @@
+"""Asking Ansible for the hosts of the inventories that programs and plugins of the project make: at the start, at a reload, and again.
+
+An event's target is looked up in what was heard last, which is swapped whole (`project.Found`); nobody waits for an answer but the start
+and a reload. What was heard stays until something else is, whatever goes wrong meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pathlib
+import secrets
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from healer import errors, plugins, project
+from healer.daemon import rules
+from healer.web import queries
+
+if TYPE_CHECKING:
+    from healer.daemon import running
+
+REFRESH_S: Final = 300.0
+LIMIT_S: Final = 150.0
+"""A minute for the answer, a minute to read it, and what it takes to end the one or the other."""
+AT_ONCE: Final = 4
+ERROR_MAX: Final = 500
+LISTER: Final = "ansible"
+"""The type of controller that is asked where the project has none that can be."""
+
+
+class Hosts:
+    """One a daemon."""
+
+    def __init__(self, daemon: running.Daemon) -> None:
+        self._daemon = daemon
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def first(self, ended: asyncio.Event) -> None:
+        """Before anything is decided. A stop does not wait for it."""
+        daemon = self._daemon
+        asking = asyncio.create_task(self.ask(daemon.revision, daemon.controllers, daemon.files))
+        ending = asyncio.create_task(ended.wait())
+        try:
+            await asyncio.wait((asking, ending), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+            if not asking.done():
+                asking.cancel()
+        await asyncio.wait((asking,))
+        if not asking.cancelled():
+            asking.result()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            daemon = self._daemon
+            await self.ask(daemon.revision, daemon.controllers, daemon.files)
+
+    async def ask(
+        self, revision: project.Revision, controllers: Mapping[str, plugins.Controller], files: pathlib.Path
+    ) -> None:
+        """Take in what its inventories have now; each by one of its `controllers`, from the copy of its `files`."""
+        await asyncio.gather(*(self._one(revision, controllers, files, path) for path in project.dynamic(revision)))
+
+    async def _one(
+        self, revision: project.Revision, controllers: Mapping[str, plugins.Controller], files: pathlib.Path, path: str
+    ) -> None:
+        before = revision.found.said.get(path, project.Said())
+        work = self._daemon.data_dir / "work"
+        folder = work / f"plan-hosts-{secrets.token_hex(8)}"  # a crash's are removed with those of plans
+        answer = None
+        try:
+            async with self._places, asyncio.timeout(LIMIT_S):
+                await asyncio.to_thread(work.mkdir, mode=0o700, exist_ok=True)
+                listed = await plugins.within(self._lister(revision, controllers, files, path).list_hosts(path, folder))
+                said, answer = await project.read_hosts(listed, revision.inventories[path], before)
+        except Exception as error:  # noqa: BLE001 - a controller may be a stranger's code: whatever it raises is why there is no answer
+            said = dataclasses.replace(before, error=self._why(error))
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        now_us = self._daemon.clock()
+        said = dataclasses.replace(said, asked_us=now_us, heard_us=before.heard_us if said.error else now_us)
+        revision.found.take(path, said, answer)
+        _tell(path, before, said)
+
+    def _lister(
+        self, revision: project.Revision, controllers: Mapping[str, plugins.Controller], files: pathlib.Path, path: str
+    ) -> plugins.Controller:
+        """One that has this inventory, before the default one and others; where none can list hosts, one of Ansible's without options."""
+        able = [name for name, one in controllers.items() if one.lists_hosts]
+        if able:
+            known = revision.controllers
+            best = min(able, key=lambda name: (known[name].inventory != path, name != revision.default_controller))
+            return controllers[best]
+        made: plugins.Controller = rules.controller(LISTER, files, self._daemon.resolve)
+        return made
+
+    def _why(self, error: Exception) -> str:
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, errors.HealerError):
+            text = "; ".join(filter(None, (error.message, error.try_)))
+        elif isinstance(error, TimeoutError):
+            text = f"there was no answer within {LIMIT_S:g} s"
+        return " ".join(self._daemon.masked(text).split())[:ERROR_MAX]
+
+    def shown(self, path: str, said: project.Said) -> dict[str, Any]:
+        """For the status."""
+        return {
+            "path": path, "hosts": said.hosts, "asked": queries.iso(said.asked_us),
+            "heard": queries.iso(said.heard_us) if said.heard_us else None, "left_out": list(said.left_out), "error": said.error or None,
+        }  # fmt: skip
+
+
+def _tell(path: str, before: project.Said, said: project.Said) -> None:
+    """What is new, once."""
+    bound = logger.bind(inventory=path)
+    if said.error and said.error != before.error:
+        held = f"the {said.hosts} hosts that it listed last hold" if said.heard_us else "hosts that stand in files hold"
+        bound.warning("Ansible could not list the hosts of {}, {}: {}", path, held, said.error)
+    if said.error or (said.mark == before.mark and not before.error):
+        return
+    bound.info("Ansible lists {} hosts of {}", said.hosts, path)
+    if said.left_out and said.left_out != before.left_out:
+        bound.warning("of what Ansible lists of {} cannot be a target: {}", path, "; ".join(said.left_out))

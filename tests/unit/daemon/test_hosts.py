@@ -1,0 +1,219 @@
+"""Asking for the hosts of dynamic inventories: what is heard is taken in, what goes wrong is told once and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pathlib
+import types
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from healer import errors, inventory, model, project
+from healer.daemon import hosts, rules, standing
+
+FILES = {
+    "controllers.yaml": "controllers:\n  site: {type: ansible, inventory: inv}\n  other: {type: ansible, inventory: static}\n"
+    "  far: {type: ssh, inventory: inv}\ndefault: other\n",
+    "static": "db01\n", "inv/hosts": "web01 healer_aliases=shop\n", "inv/dyn.yml": "plugin: some.cloud\n",
+}  # fmt: skip
+
+
+class Lister:
+    """A controller that answers as a test wants."""
+
+    lists_hosts = True
+
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, pathlib.Path]] = []
+
+    async def list_hosts(self, path: str, folder: pathlib.Path) -> pathlib.Path:
+        self.asked.append((path, folder))
+        found = self.answer()
+        if isinstance(found, Awaitable):
+            found = await found
+        folder.mkdir()
+        (folder / "stdout").write_text(found if isinstance(found, str) else json.dumps(found))
+        return folder / "stdout"
+
+
+class World:
+    """A project with a dynamic inventory, and what a daemon has."""
+
+    def __init__(self, tmp_path: pathlib.Path) -> None:
+        self.root = tmp_path / "project"
+        for name, text in FILES.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        loaded = project.load(self.root, {})
+        assert loaded.revision is not None, loaded.diagnostics
+        self.revision = loaded.revision
+        self.now_us = 1_000
+        self.controllers: dict[str, Any] = {}
+        self.daemon: Any = types.SimpleNamespace(
+            revision=self.revision, controllers=self.controllers, files=self.root, data_dir=tmp_path, clock=lambda: self.now_us,
+            masked=lambda text: text.replace("s3cret", "***"), resolve=lambda one: model.Secret(one.secret, "x"),
+        )  # fmt: skip
+        self.hosts = hosts.Hosts(self.daemon)
+        self.work = tmp_path / "work"
+
+    async def ask(self, answer: Any = None, **controllers: Any) -> Lister:
+        made = Lister(answer if callable(answer) else lambda: answer)
+        await self.hosts.ask(
+            self.revision, controllers or {"site": made, "far": types.SimpleNamespace(lists_hosts=False)}, self.root
+        )
+        return made
+
+    def means(self, text: str) -> str:
+        found = self.revision.resolve_target("site", text)
+        return str(found) if isinstance(found, model.Target) else ""
+
+    @property
+    def said(self) -> project.Said:
+        return self.revision.found.said["inv"]
+
+
+@pytest.fixture
+def world(tmp_path: pathlib.Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    found: list[str] = []
+    number = logger.add(found.append, format="{level} {message}", level="INFO")
+    yield found
+    logger.remove(number)
+
+
+def failing(error: Exception) -> Callable[[], Any]:
+    def answer() -> Any:
+        raise error
+
+    return answer
+
+
+async def test_what_is_heard_takes_the_place_of_what_stands_in_files(world: World, told: list[str]) -> None:
+    asked = await world.ask({"web": {"hosts": ["web01", "dyn01"]}})
+    assert (world.means("dyn01"), world.means("shop")) == ("host:dyn01", "host:web01")
+    assert (world.said.asked_us, world.said.heard_us, world.said.hosts) == (1_000, 1_000, 2)
+    assert [*asked.asked[0][1].parent.iterdir()] == [], "nothing that it listed is kept: variables may be secret"
+    assert asked.asked[0][1].name.startswith("plan-"), "a crash's are removed at the next start"
+    assert told == ["INFO Ansible lists 2 hosts of inv\n"]
+    world.now_us = 2_000
+    await world.ask({"web": {"hosts": ["web01", "dyn01"]}})
+    assert (world.said.heard_us, len(told)) == (2_000, 1)
+    await world.ask({"web": {"hosts": ["dyn02", "-x"]}})
+    assert (world.means("dyn01"), world.means("dyn02"), world.means("web01")) == ("", "host:dyn02", "")
+    assert told[2].startswith("WARNING of what Ansible lists of inv cannot be a target: the host '-x' is left out")
+
+
+@pytest.mark.parametrize(("answer", "why"), [
+    (failing(OSError("no s3cret")), "OSError: no ***"), (failing(errors.NotFound("mend it", what="it")), "it is not known; mend it"),
+    (failing(SystemExit(3)), "Quit: it wanted to end the process"), ("no", "what Ansible listed cannot be read: it is no JSON"),
+])  # fmt: skip
+async def test_what_goes_wrong_is_told_once_and_changes_nothing(
+    world: World, told: list[str], answer: Any, why: str
+) -> None:
+    await world.ask(answer)
+    assert (world.means("web01"), world.means("dyn01"), world.said.heard_us) == ("host:web01", "", 0)
+    assert world.said.error.startswith(why)
+    assert told == [
+        f"WARNING Ansible could not list the hosts of inv, hosts that stand in files hold: {world.said.error}\n"
+    ]
+    await world.ask(answer)
+    assert len(told) == 1
+    await world.ask({"web": {"hosts": ["dyn01"]}})
+    assert world.said.error == ""
+    world.now_us = 2_000
+    await world.ask(answer)
+    assert world.means("dyn01") == "host:dyn01"
+    assert (world.said.asked_us, world.said.heard_us, world.said.hosts) == (2_000, 1_000, 1)
+    assert "the 1 hosts that it listed last hold" in told[-1]
+    shown = world.hosts.shown("inv", world.said)
+    assert (shown["path"], shown["hosts"], shown["error"]) == ("inv", 1, world.said.error)
+    assert shown["heard"] < shown["asked"]
+    await world.ask({"web": {"hosts": ["dyn01"]}})
+    assert (world.said.error, told[-1]) == ("", "INFO Ansible lists 1 hosts of inv\n"), "also where it is as before"
+
+
+async def test_one_that_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "LIMIT_S", 0.05)
+    await world.ask(lambda: asyncio.Event().wait())
+    assert world.said.error == "there was no answer within 0.05 s"
+
+
+async def test_who_is_asked(world: World) -> None:
+    """One that has the inventory, else the default one, else one of Ansible's that nobody wrote."""
+    made = {name: Lister(dict) for name in ("other", "site")}
+    await world.ask(None, **made)
+    assert [len(one.asked) for one in made.values()] == [0, 1]
+    made = {name: Lister(dict) for name in ("site", "other")}
+    site = made.pop("site")
+    await world.ask(None, **made)
+    assert (len(site.asked), len(made["other"].asked)) == (0, 1)
+    world.revision.found.take("inv", project.Said())
+    (world.root / "inv/dyn.yml").unlink()  # so that a real one can read it
+    await world.ask(None, far=types.SimpleNamespace(lists_hosts=False))
+    assert (world.said.error, world.said.hosts) == ("", 1)
+    assert world.means("shop") == "host:web01"
+
+
+async def test_a_stop_does_not_wait_for_the_first_answer(world: World) -> None:
+    ended = asyncio.Event()
+    world.controllers["site"] = Lister(lambda: asyncio.Event().wait())
+    first = asyncio.create_task(world.hosts.first(ended))
+    ended.set()
+    await first
+    assert world.revision.found.said == {}
+    world.controllers["site"] = Lister(lambda: {"web": {"hosts": ["dyn01"]}})
+    await world.hosts.first(asyncio.Event())
+    assert world.means("dyn01") == "host:dyn01"
+
+
+async def test_it_is_asked_again_and_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, wait_for_async: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(hosts, "REFRESH_S", 0.001)
+    names = iter(range(1, 1000))
+    world.controllers["site"] = Lister(lambda: {"web": {"hosts": [f"dyn{next(names)}"]}})
+    work = asyncio.create_task(world.hosts.run())
+    await wait_for_async(lambda: world.means("dyn3"))
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+
+
+async def test_what_an_approval_is_bound_to_follows_the_machine_that_is_found(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "project"
+    files = {
+        "controllers.yaml": "controllers:\n  site: {type: ansible, inventory: static, run_on: 'far:b1'}\n  far: {type: ssh, inventory: inv}\ndefault: site\n",
+        "static": "db01\n", "inv/dyn.yml": "plugin: some.cloud\n", "playbooks/x.yml": "[]\n",
+        "actions.yaml": "actions: {x: {playbook: x.yml, impact: low}}\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    revision = project.load(root, {}).revision
+    assert revision is not None
+    held = standing.Standing(revision, standing.PauseFile(tmp_path), "active")
+    before = held._bound("x", "site", revision)
+    assert held._bound("x", "site", revision) == before
+    listed = project.Found()
+    listed.take("inv", project.Said(), _inventory())
+    revision.found.inherit(listed, revision)
+    assert held._bound("x", "site", revision) != before
+
+
+def _inventory() -> inventory.Inventory:
+    return inventory.Inventory({"b1": inventory.Host("b1", "10.0.0.9")}, {}, partial=True, dynamic=True)
+
+
+def test_a_controller_that_nobody_wrote_is_one_of_its_type(tmp_path: pathlib.Path) -> None:
+    made = rules.controller("ansible", tmp_path, lambda one: model.Secret(one.secret, "x"))
+    assert (made.lists_hosts, made.context.project_dir) == (True, tmp_path)
