@@ -79,7 +79,9 @@ def _spec(revision: Revision, name: str) -> Any:
 def _shown(services: Services, revision: Revision, name: str, running: Mapping[str, int]) -> dict[str, Any]:
     """A controller as lists show it. `bound_to`: the only targets and actions that it takes, where it is bound to some."""
     spec, hosts = revision.controllers[name], revision.hosts(name)
-    reads = "host" in spec.target_kinds  # one that reaches no hosts has an inventory all the same where the project has one
+    reads = (
+        "host" in spec.target_kinds
+    )  # one that reaches no hosts has an inventory all the same where the project has one
     last = services.checks.last(name)
     ours = revision.settings.defaults.run_action.concurrency.controller
     return {
