@@ -217,10 +217,12 @@ class Health:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Element:
-    """One event of a webhook body. `repeat` names the delivery for senders that run as a redundant pair (else empty)."""
+    """One event of a webhook body. `repeat` names what it says for senders that run as a redundant pair (else empty). `delivery`: its
+    own id, by which its sender means the same event again (else empty)."""
 
     event: dict[str, Any]
     repeat: str = ""
+    delivery: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ written), `supervise` (sources), `web` (formats), `dispatch` (controllers); chec
 """
 
 from healer.plugins.contracts import (
+    NO_HEADERS,
     Blind,
     Check,
     CheckContext,
@@ -15,12 +16,14 @@ from healer.plugins.contracts import (
     Element,
     Emit,
     Format,
+    Greeting,
     Output,
     Push,
     Quit,
     Reading,
     Source,
     SourceContext,
+    Wrong,
     within,
 )
 from healer.plugins.finding import (
@@ -50,6 +53,7 @@ from healer.plugins.options import (
 from healer.plugins.threads import apart
 
 __all__ = [
+    "NO_HEADERS",
     "OWN_KINDS",
     "Blind",
     "BrokenPlugin",
@@ -61,6 +65,7 @@ __all__ = [
     "Element",
     "Emit",
     "Format",
+    "Greeting",
     "Kind",
     "Options",
     "Output",
@@ -73,6 +78,7 @@ __all__ = [
     "SourceContext",
     "UnknownPlugin",
     "Wanted",
+    "Wrong",
     "apart",
     "builtin_names",
     "check",

@@ -85,20 +85,67 @@ class Push:
 
 
 Element = model.Element
+NO_HEADERS: Mapping[str, str] = types.MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wrong:
+    """One of several elements of a body that cannot be read: it is kept in quarantine with the reason, and the others go on."""
+
+    value: Any
+    error: errors.RequestError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Greeting:
+    """A delivery that is no event: a sender makes sure that somebody is there. `answer`: the JSON object of the 200 that it wants; None:
+    any 2xx will do. `told`: for the operator, one line. `visit`: an address that has to be looked at, which is done only where the source
+    says so (`confirm: true`) and its signature was right."""
+
+    told: str
+    answer: Mapping[str, Any] | None = None
+    visit: str = ""
+
+
+def _nothing_said(_body: Any) -> str:
+    return ""
+
+
+def _no_greeting(_body: Any, _headers: Mapping[str, str]) -> Greeting | None:
+    return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Format:
-    """How a sender's bodies become events: `read(body) → elements`; raises `errors.InvalidField` for a body not of it.
+    """How a sender's bodies become events. It is the `FORMAT` of its module, also of one that an entry point names.
 
-    It is the `FORMAT` of its module, also of one that an entry point names. `inquiry`: how its sender is asked what fires.
+    `read(body, headers)` gives the elements of a parsed body (any JSON value) in their order; `headers`: lower case, without those that
+    hold credentials. It raises `errors.InvalidField` for a body that is none of this sender's; one bad element among several is `Wrong`.
     """
 
     name: str
     resolves: bool
-    read: Callable[[Mapping[str, Any]], list[Element]]
+    """Whether its sender says when an alert is over."""
+    read: Callable[[Any, Mapping[str, str]], Sequence[Element | Wrong]]
     fields: tuple[str, ...] = ()
+    """What its events have beside the words of `event.alert`: paths below `event`, `.*` at the end of one that is open: `group.status`,
+    `alert.labels.*`, `payload.*`. With a `payload` of the whole body no second copy of it is kept."""
     inquiry: model.Inquiry | None = None
+    """How its sender is asked what fires."""
+    greeting: Callable[[Any, Mapping[str, str]], Greeting | None] = _no_greeting
+    """Whether a body is a greeting. Asked before `read`."""
+    remark: Callable[[Any], str] = _nothing_said
+    """What the operator should know of a body that was taken, '' for nothing: that the sender has cut it short."""
+    media: tuple[str, ...] = ()
+    """Content types that it is sent with beside `application/json`, lower case, without parameters. A body of any of them is JSON."""
+    marks: tuple[str, ...] = ()
+    """By what a body of it is known: paths that all have to be there (`alerts`, `data.alert_rule`), `header:NAME` for a header. For
+    suggestions alone."""
+    auth: tuple[str, ...] = ("bearer",)
+    """How its sender can prove itself, the best first: keys of `auth`."""
+    setup: str = ""
+    """What is entered at the sender's side, for `healer sources show`: `HOOK_URL`, `TOKEN` (or the signing secret) and `TOKEN_FILE` stand
+    for what they say."""
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------------

@@ -96,14 +96,17 @@ async def _take(request: web.Request, services: Services, hook: Hook) -> web.Str
     delivery = deliveries.named_by(request, hook.options.delivery_id)
     body = await bodies.read(request, hook.options.max_body)
     value = strict.parse(body)
-    if not isinstance(value, dict):
-        raise errors.NotAnObject(or_more="", got=bodies.kind(value))
-    elements = hook.format.read(value)
+    headers = deliveries.headers_of(request)
+    elements: list[plugins.Element] = []
+    for one in hook.format.read(value, headers):
+        if isinstance(one, plugins.Wrong):
+            raise one.error
+        elements.append(one)
     if len(elements) > ingest.EVENTS_MAX:
         raise ingest.TooManyEvents(limit=ingest.EVENTS_MAX)
     # A format whose events hold the whole body needs no second copy of it.
-    raw = None if "payload" in hook.format.fields else body
-    meta = {"endpoint": hook.options.path, "headers": deliveries.headers_of(request)}
+    raw = None if "payload.*" in hook.format.fields else body
+    meta = {"endpoint": hook.options.path, "headers": headers}
     return await ingest.commit(
         services, hook.source, [(element.event, None) for element in elements], actor=f"source:{hook.source}", delivery=delivery,
         meta=meta, raw=raw, repeats=[element.repeat for element in elements],

@@ -87,7 +87,11 @@ async def _wanted(services: Services, asked: Asked, caller: access.Principal) ->
 def _events(spec: Any, given: dict[str, Any]) -> Iterable[Mapping[str, Any]]:
     """The events that a source of this kind makes of what it gets."""
     if spec.type == hooks.TYPE:
-        return [one.event for one in plugins.find("formats", spec.options.format).FORMAT.read(given)]
+        read = plugins.find("formats", spec.options.format).FORMAT.read(given, plugins.NO_HEADERS)
+        for one in read:
+            if isinstance(one, plugins.Wrong):
+                raise one.error
+        return [one.event for one in read]
     if spec.type == ingest.SOURCE:
         return [ingest.event_of(given, "")]
     if spec.type == webhook.SOURCE:

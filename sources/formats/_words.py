@@ -6,10 +6,10 @@ Tables, not rules: a reader must be able to say by hand what a body becomes. Not
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from healer import errors, model
+from healer import errors, model, plugins
 
 TEXT_MAX: Final = 1024
 """Characters of a name, a target, a status or a key; longer ones are no names (a key is hashed instead)."""
@@ -92,6 +92,29 @@ def first(values: Mapping[str, Any], names: Iterable[str]) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def an_object(field: str, value: Any) -> Mapping[str, Any]:
+    """The value as an object. Raises `errors.InvalidField`; of the `body` itself `errors.NotAnObject`."""
+    if not isinstance(value, Mapping):
+        if field == "body":
+            raise errors.NotAnObject(or_more="", got=kind(value))
+        raise errors.InvalidField(field=field, detail=f"an object is wanted, got {kind(value)}")
+    return value
+
+
+def each(
+    field: str, values: Iterable[Any], read: Callable[[str, Any], plugins.Element]
+) -> list[plugins.Element | plugins.Wrong]:
+    """The elements of a list, in order: `read(path, value)` gives one, or raises `errors.InvalidField` for a bad one, which is `Wrong`
+    then and keeps no other from being taken."""
+    found: list[plugins.Element | plugins.Wrong] = []
+    for index, value in enumerate(values):
+        try:
+            found.append(read(f"{field}[{index}]", value))
+        except errors.InvalidField as error:
+            found.append(plugins.Wrong(value, error))
+    return found
 
 
 def digest(value: Any) -> str:

@@ -17,24 +17,33 @@ NEVER = "0001-01-01T00:00:00Z"
 """`endsAt` of an alert that fires."""
 
 
-def read(body: Mapping[str, Any]) -> list[plugins.Element]:
+def read(body: Any, _headers: Mapping[str, str] = plugins.NO_HEADERS) -> list[plugins.Element | plugins.Wrong]:
     """One element an alert: `event.alert` and `event.group` (the group's fields without its alerts, shared by all).
 
     Raises `errors.InvalidField`, which names the path, for a body that is none of Alertmanager's.
     """
-    if not isinstance(body, Mapping):
-        raise errors.InvalidField(field="body", detail=f"an object is wanted, got {_words.kind(body)}")
+    body = _words.an_object("body", body)
     alerts = body.get("alerts")
     if not isinstance(alerts, list):
         got = "nothing" if alerts is None else _words.kind(alerts)
         raise errors.InvalidField(field="alerts", detail=f"a list of alerts is wanted, got {got}")
     group = {name: value for name, value in body.items() if name != "alerts"}
-    return [_element(f"alerts[{index}]", alert, group) for index, alert in enumerate(alerts)]
+    elements: list[plugins.Element | plugins.Wrong] = _words.each(
+        "alerts", alerts, lambda field, alert: _element(field, alert, group)
+    )
+    return elements
 
 
-def _element(field: str, alert: Any, group: dict[str, Any]) -> plugins.Element:
-    if not isinstance(alert, Mapping):
-        raise errors.InvalidField(field=field, detail=f"an object is wanted, got {_words.kind(alert)}")
+def remark(body: Any) -> str:
+    """That alerts were cut off: of those nothing is known here until they are asked for."""
+    cut = body.get("truncatedAlerts") if isinstance(body, Mapping) else None
+    if not isinstance(cut, int) or isinstance(cut, bool) or cut <= 0:
+        return ""
+    return f"{cut} alerts of a group were not sent (truncatedAlerts): set max_alerts: 0 at the receiver, or `reconcile` here"
+
+
+def _element(field: str, given: Any, group: dict[str, Any]) -> plugins.Element:
+    alert = _words.an_object(field, given)
     labels = _words.texts(f"{field}.labels", alert.get("labels"))
     notes = _words.texts(f"{field}.annotations", alert.get("annotations"))
     times = [_words.text(f"{field}.{name}", alert.get(name)) for name in ("startsAt", "endsAt")]
@@ -88,4 +97,20 @@ def _receiver(event: Mapping[str, Any]) -> str:
 INQUIRY = model.Inquiry(
     _alertmanager_api.ALERTS, _alertmanager_api.STATUS, _alertmanager_api.read, _alertmanager_api.up_since_us, _firing, _resolved, _receiver
 )  # fmt: skip
-FORMAT = plugins.Format("alertmanager", resolves=True, read=read, fields=("alert", "group"), inquiry=INQUIRY)
+FIELDS = (
+    "alert.status", "alert.labels.*", "alert.annotations.*", "alert.startsAt", "alert.endsAt", "alert.generatorURL", "alert.fingerprint",
+    *(f"group.{name}" for name in ("receiver", "status", "version", "groupKey", "externalURL", "truncatedAlerts")),
+    *(f"group.{name}.*" for name in ("groupLabels", "commonLabels", "commonAnnotations")),
+)  # fmt: skip
+SETUP = """receivers:
+  - name: healer
+    webhook_configs:
+      - url: HOOK_URL
+        send_resolved: true            # healer must know when to stop
+        http_config: {authorization: {credentials_file: TOKEN_FILE}}
+        # leave max_alerts at 0: truncated alerts are not sent at all
+"""
+FORMAT = plugins.Format(
+    "alertmanager", resolves=True, read=read, fields=FIELDS, inquiry=INQUIRY, remark=remark, setup=SETUP, auth=("bearer", "basic"),
+    marks=("alerts", "groupKey", "receiver", "version"),
+)  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from healer import errors, plugins
+from healer import plugins
 from healer.formats import _words
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -25,10 +25,9 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def read(body: Mapping[str, Any]) -> list[plugins.Element]:
+def read(body: Any, _headers: Mapping[str, str] = plugins.NO_HEADERS) -> list[plugins.Element | plugins.Wrong]:
     """One element. Raises `errors.InvalidField` for a name, target, status or key that cannot be one (too long)."""
-    if not isinstance(body, Mapping):
-        raise errors.InvalidField(field="body", detail=f"an object is wanted, got {_words.kind(body)}")
+    body = _words.an_object("body", body)
     own = body.get("alert")
     own = own if isinstance(own, Mapping) else {}
     found = _found({**_plainly(body), **_plainly(own)}, body)
@@ -77,4 +76,6 @@ def _labels(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in plain.items() if value}
 
 
-FORMAT = plugins.Format("generic", resolves=False, read=read, fields=("payload", "alert"))
+FORMAT = plugins.Format(
+    "generic", resolves=False, read=read, fields=("payload.*",), auth=("bearer", "basic", "hmac", "header", "url_token")
+)

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from healer import errors
+from healer import errors, plugins
 from healer.formats import _alertmanager_api, alertmanager
 
 JSON = st.recursive(
@@ -136,9 +136,27 @@ def test_severities_are_mapped(raw: str, severity: str) -> None:
     ],
 )
 def test_a_wrong_shape_is_told_with_its_path(body: Any, field: str) -> None:
-    with pytest.raises(errors.InvalidField) as caught:
-        alertmanager.read(body)
-    assert caught.value.fields["field"] == field
+    try:
+        [error] = [one.error for one in alertmanager.read(body) if isinstance(one, plugins.Wrong)]
+    except errors.RequestError as whole:
+        error = whole
+    assert error.fields.get("field", "body") == field
+
+
+def test_a_bad_alert_keeps_no_other_from_being_read() -> None:
+    bad = {"status": "firing", "labels": 5}
+    first, wrong, last = alertmanager.read({"alerts": [alert(), bad, alert()]})
+    assert isinstance(first, plugins.Element)
+    assert isinstance(last, plugins.Element)
+    assert isinstance(wrong, plugins.Wrong)
+    assert wrong.value is bad
+    assert wrong.error.message == "alerts[1].labels: an object of texts is wanted, got a number"
+
+
+@pytest.mark.parametrize(("cut", "said"), [(3, True), (0, False), (None, False), (True, False), ("3", False)])
+def test_alerts_that_were_cut_off_are_told(cut: object, said: bool) -> None:
+    told = alertmanager.remark({"alerts": [], "truncatedAlerts": cut})
+    assert told.startswith("3 alerts of a group were not sent") if said else told == ""
 
 
 def test_no_alert_is_no_event() -> None:
@@ -149,9 +167,12 @@ def test_no_alert_is_no_event() -> None:
 def test_any_body_gives_elements_or_a_named_mistake(body: Any) -> None:
     try:
         elements = alertmanager.read(body)
-    except errors.InvalidField:
+    except (errors.InvalidField, errors.NotAnObject):
         return
     for element in elements:
+        if isinstance(element, plugins.Wrong):
+            assert element.error.message.startswith("alerts[")
+            continue
         assert all(isinstance(element.event["alert"][word], str) for word in ("name", "target", "status", "key"))
 
 
