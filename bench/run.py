@@ -21,6 +21,7 @@ import asking
 import bars
 import children
 import durable
+import hooks
 import language
 import machine
 import matching
@@ -45,6 +46,13 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
         (
             "durable-ratio", "durable-p99", "firing-ratio", "firing-p99", "firing-backlog", "all-firing-ratio", "all-firing-p99",
             "all-firing-backlog", "batching-ratio", "batching-most", "batching-1ms",
+        ),
+    ),
+    "hooks": (
+        hooks.measure,
+        (
+            "hook-alertmanager", "hook-github", "hook-github-ratio", "ndjson-raw", "ndjson-single", "flood", "flood-same", "slow-memory",
+            "slow-closed",
         ),
     ),
     "reload": (reloading.measure, ("reload-p99", "reload-time")),

@@ -28,6 +28,8 @@ _TASK: Final = "task.yml"
 _DISPLAY: Final = pathlib.Path(__file__).parent / "_display"
 SECRET_FILES: Final = (_VARIABLES, _VAULT, _TASK)
 _CONFIG: Final = "ansible.cfg"
+_ALONE: Final = "HEALER_ALONE"
+"""Whom `--limit` names has to be whom it takes: `_display.healer_alone`."""
 _NO_HOSTS: Final = "no-hosts.ini"
 _NOWHERE: Final = "/nonexistent"
 
@@ -107,6 +109,8 @@ class Commands:
             texts.append({"ansible_eda": job.extra["ansible_eda"]})
         jobs.write_private(folder / _VARIABLES, _playbook.variables(*texts).encode())
         own = self._environment(root, folder, home)
+        if job.targets:
+            own[_ALONE] = "1"
         runner = runner_config()(
             private_data_dir=str(folder / "ansible"), project_dir=str(root), ident="run", playbook=str(playbook),
             inventory=str(self._inventory(root, job) if limit else _nothing(folder)), limit=limit or None,

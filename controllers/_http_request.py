@@ -108,7 +108,7 @@ class _Writer:
             return urls.parse(path)
         if target is None or target.kind != "url":
             raise ValueError(f"a target like url:https://host/path is wanted, got {target or 'none'}")
-        base = urls.parse(target.name)
+        base = urls.parse(target.address or target.name)
         return base.below(path) if path else base
 
     def _segment(self, value: Any) -> str:

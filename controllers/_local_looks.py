@@ -44,7 +44,7 @@ class Looks:
         except errors.HealerError as error:
             return _outcome(job, "failed", error.message, began)
         ((name, _),) = _written(job).items()
-        looking, late = asyncio.create_task(_look(check), name=f"looking {job.token}"), False
+        looking, late = asyncio.create_task(plugins.look(check), name=f"looking {job.token}"), False
         try:
             late = not (await asyncio.wait([looking], timeout=job.deadline_s))[0]
         finally:
@@ -81,14 +81,11 @@ class Looks:
             made = plugins.made_of(plugin.Options, _shimmed.reveal(options))
         except ValueError as error:
             raise _shimmed.RefusedJob(reason=f"the check {name!r}: {error}") from error
-        return plugin(made, plugins.CheckContext(self._resolve, folder))
-
-
-async def _look(check: plugins.Check) -> plugins.Reading:
-    reading: Any = await plugins.within(check.look())
-    if not isinstance(reading, plugins.Reading):
-        raise TypeError(f"a check gives a plugins.Reading, got {type(reading).__name__}")
-    return reading
+        try:
+            return plugins.called(plugin, made, plugins.CheckContext(self._resolve, folder))
+        except Exception as error:  # a stranger's code
+            said = f"the check {name!r} is faulty: {type(error).__name__}: {error}".removesuffix(": ")
+            raise _shimmed.RefusedJob(reason=said) from error
 
 
 def _written(job: model.Job) -> Mapping[str, Any]:

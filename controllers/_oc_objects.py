@@ -33,6 +33,32 @@ OWN_KIND: Final = re.compile(r"[a-z][a-z0-9]{0,62}(?:\.[a-z0-9](?:[a-z0-9-]*[a-z
 """A kind that an operator adds: `certificate.cert-manager.io`."""
 
 
+_CLUSTER_WIDE: Final[Mapping[str, str]] = {
+    "": "namespace ns node no persistentvolume pv componentstatus cs", "authentication.k8s.io": "tokenreview selfsubjectreview",
+    "authorization.k8s.io": "selfsubjectaccessreview selfsubjectrulesreview subjectaccessreview",
+    "certificates.k8s.io": "certificatesigningrequest csr clustertrustbundle", "networking.k8s.io": "ingressclass ipaddress servicecidr",
+    "rbac.authorization.k8s.io": "clusterrole clusterrolebinding", "resource.k8s.io": "deviceclass resourceslice",
+    "storage.k8s.io": "csidriver csinode storageclass sc volumeattachment volumeattributesclass",
+    "authorization.openshift.io": "clusterrole clusterrolebinding", "project.openshift.io": "project projectrequest",
+    "quota.openshift.io": "clusterresourcequota", "security.openshift.io": "securitycontextconstraint scc",
+    "apiextensions.k8s.io": "customresourcedefinition crd", "scheduling.k8s.io": "priorityclass pc", "apiregistration.k8s.io": "apiservice",
+}  # fmt: skip
+_GROUPS_CLUSTER_WIDE: Final = (
+    "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "config.openshift.io", "flowcontrol.apiserver.k8s.io",
+    "machineconfiguration.openshift.io", "node.k8s.io", "oauth.openshift.io", "scheduling.k8s.io", "user.openshift.io",
+)  # fmt: skip
+"""Groups of which nothing lies in a namespace, and of others the kinds (`kubectl api-resources --namespaced=false`; Kubernetes API
+reference 1.33, OpenShift API reference 4.18)."""
+
+
+def is_cluster_wide(kind: str) -> bool:
+    """Whether a kind is known to lie in no namespace, however it is written: singular, plural, without its group too."""
+    name, _, group = kind.partition(".")
+    names = {name, name.removesuffix("s"), name.removesuffix("es"), f"{name.removesuffix('ies')}y"}
+    known = [_CLUSTER_WIDE.get(group, "")] if group else _CLUSTER_WIDE.values()
+    return group in _GROUPS_CLUSTER_WIDE or any(not names.isdisjoint(one.split()) for one in known)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Object:
     """One object, of names that were checked: none of them can be an option. `namespace` is '' of a node."""

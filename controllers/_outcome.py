@@ -17,9 +17,17 @@ from healer.child import jobs
 from healer.controllers import _events, _playbook, _shimmed
 
 RETURNED_BYTES_MAX: Final = 64 << 10
+OTHERS_MAX: Final = 1000
+SHOWN: Final = 5
 FACTS_BYTES_MAX: Final = 1 << 20
 """Of one host: `setup` on a large machine finds some hundred KiB."""
 KEPT: Final = "outcome.json"
+EXIT_OTHERS: Final = 86
+NOTHING: Final = "nothing was begun: "
+ENDED: Final = "it was ended: "
+"""How `_display.healer_alone` ends what is no longer for its targets alone, and how what it says then begins."""
+_NO_HOSTS: Final = "leaves us with no hosts to target"
+"""What Ansible itself says where `--limit` matches nothing, before it loads a callback."""
 EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
@@ -63,13 +71,20 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     report = _events.read(
         folder / EVENTS, failures=ended.status.exit_code != 0, returned=job.kind == "module", artifacts=wanted
     )
-    if succeeded and report.stats is None:
-        state, summary = _without_report(job, ended, _events.begun(folder / EVENTS))
+    acted = set(report.stats) if report.stats is not None else _events.begun(folder / EVENTS)
+    held = _held(job, folder, ended) if not acted else ""
+    others = sorted(acted - _meant(job)) if job.targets else []
+    state: model.EndState
+    if held:
+        state, summary = "failed", held
+    elif succeeded and report.stats is None:
+        state, summary = _without_report(job, ended, acted)
     elif succeeded:
         state, summary = _in_numbers(job, report.stats or {})
     else:
-        state, summary = ended.state, report.first_failure() or ended.summary
-        if state == "failed" and not report.failures:
+        cut = _ended(folder, ended)
+        state, summary = ended.state, cut or report.first_failure() or ended.summary
+        if state == "failed" and not cut and not report.failures:
             summary = _unsaid(report, ended) or _said(folder) or summary
     failed, hosts = report.failed_hosts(), report.stats or {}
     per_target = {}
@@ -82,11 +97,47 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     missed = sorted(target for target, end in per_target.items() if end == "failed")
     if state == "succeeded" and missed and not _of_upstream(job):
         state, summary = "failed", f"the {job.kind} did nothing on {', '.join(missed[:5])}"
+    if others:
+        state, summary = _beyond(others, state, "" if succeeded and report.stats is not None else summary)
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
     if report.returned:
         result["returned"] = _sound(report.returned)
+    if others:
+        result["others"] = others[:OTHERS_MAX]
     made = {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
+    made |= {"refused": True} if held else {}
     return made | ({"facts": _facts(job, report)} if wanted and ended.status.exit_code == 0 else {})
+
+
+def _held(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> str:
+    """What kept it from beginning, as Ansible did not list its targets by then; '' where that is not so, or is not known."""
+    if (said := _ended(folder, ended)).startswith(NOTHING):
+        return said
+    if ended.status.exit_code == 1 and job.targets and any(_NO_HOSTS in line for line in _lines(folder, "stderr")):
+        names = sorted(map(_name, job.targets))
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return f"{NOTHING}Ansible lists none of its targets now ({', '.join(names[:SHOWN])}{more})"
+    return ""
+
+
+def _ended(folder: pathlib.Path, ended: _shimmed.Ended) -> str:
+    """What `_display.healer_alone` said as it ended it."""
+    says = (line for line in _lines(folder) if line.startswith((NOTHING, ENDED)))
+    return next(says, "") if ended.status.exit_code == EXIT_OTHERS else ""
+
+
+def _meant(job: model.Job) -> set[str]:
+    """What its targets are called where Ansible says on which hosts it acted. This machine has one name there, whichever was asked for."""
+    names = {_name(target) for target in job.targets}
+    return names | ({*_playbook.THIS_MACHINE} if names & _playbook.THIS_MACHINE else set())
+
+
+def _beyond(others: list[str], state: model.EndState, summary: str) -> tuple[model.EndState, str]:
+    """The end of one that has touched hosts that were no targets: the worst that can be said of it."""
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    verb = "are" if len(others) > 1 else "is"
+    said = f"it acted on {', '.join(others[:SHOWN])}{more}, which {verb} none of its targets"
+    return "failed" if state == "succeeded" else state, f"{said}; {summary}" if summary else said
 
 
 def _facts(job: model.Job, report: _events.Report) -> dict[str, Any] | None:
@@ -151,10 +202,15 @@ def _sound(value: Any, most: int = RETURNED_BYTES_MAX) -> Any:
 
 def _said(folder: pathlib.Path) -> str:
     """Ansible's own first error, else the last thing it said."""
-    lines = [
+    lines = _lines(folder)
+    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "")
+
+
+def _lines(folder: pathlib.Path, *streams: str) -> list[str]:
+    """The last that it said, what it said of mistakes first."""
+    return [
         line.strip()
-        for name in ("stderr", "stdout")
+        for name in streams or ("stderr", "stdout")
         for line in _events.unmarked(_shimmed.tail(folder / name, 64 << 10)).decode("utf-8", "replace").splitlines()
         if line.strip()
     ]
-    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "")

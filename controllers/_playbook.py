@@ -21,6 +21,8 @@ OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9
 _ROLE: Final = re.compile(r"roles(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 _HOST: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
 _NOT_A_HOST: Final = frozenset({"all", "ungrouped", "*"})
+THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""What Ansible takes for this machine without an inventory."""
 KEY_MAX: Final = 1000
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]")  # printable ASCII but for " and \
 _WITH_CMD: Final = frozenset({"command", "shell", "script", "win_command", "win_shell"})

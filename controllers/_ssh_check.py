@@ -16,7 +16,7 @@ from healer.controllers import _shimmed, _ssh_config, _ssh_door, _ssh_pool
 
 WITHIN_S: Final = 15.0
 """For all hosts together: the daemon waits 20 seconds for a controller's answer."""
-_UNTRIED: Final = "no host was tried, as its inventory has none that is known here"
+_UNTRIED: Final = "no host was tried, as its inventory has none that is known here and connected to"
 
 
 async def health(
@@ -37,13 +37,14 @@ async def health(
     over = f", over {', '.join(map(str, way))}" if way else ""
     with_ = f"asyncssh {_ssh_door.library().__version__}, hosts known by {files}{over}"
     said = await tried(door, pool, targets, address)
-    missed = {name: words for name, words in said.items() if words}
+    missed = {name: why for name, why in said.items() if why is not None}
+    changed = {name: why for name, why in missed.items() if why.another_key}
     if not said:
         return model.Health(True, "; ".join(filter(None, (with_, _UNTRIED, passed))))
-    first = next((f", {name} does not: {words}" for name, words in missed.items()), "")
+    first = next((f", {name} does not: {_shimmed.one_line(str(why))}" for name, why in (changed or missed).items()), "")
     answers = f"{len(said) - len(missed)} of {len(said)} hosts answer{first}"
     parts = (with_, answers, passed) if not missed else (answers, with_, passed)
-    return model.Health(len(missed) < len(said), "; ".join(filter(None, parts)))
+    return model.Health(len(missed) < len(said) and not changed, "; ".join(filter(None, parts)))
 
 
 async def tried(
@@ -51,10 +52,10 @@ async def tried(
     pool: _ssh_pool.Pool,
     targets: Sequence[model.Target],
     address: Callable[[model.Target], _ssh_pool.Address],
-) -> Mapping[str, str]:
-    """Of each host, in this order, why it does not let us in; '' where it does. All are tried at the same time."""
+) -> Mapping[str, _ssh_pool.Unreachable | None]:
+    """Of each host, in this order, why it does not let us in; None where it does. All are tried at the same time."""
 
-    async def one(target: model.Target) -> str:
+    async def one(target: model.Target) -> _ssh_pool.Unreachable | None:
         try:
             where = address(target)
             way = door.way(where)
@@ -64,15 +65,14 @@ async def tried(
                 raw.close()
                 await raw.wait_closed()
         except _ssh_pool.Unreachable as error:
-            words: str = _shimmed.one_line(str(error))
-            return words
-        return ""
+            return error
+        return None
 
     tasks = {target.inventory_name or target.name: asyncio.ensure_future(one(target)) for target in targets}
     try:
         if tasks:
             await asyncio.wait(tasks.values(), timeout=WITHIN_S)
-        late = f"it did not answer within {WITHIN_S:g} s"
+        late = _ssh_pool.Unreachable(f"it did not answer within {WITHIN_S:g} s")
         return {name: task.result() if task.done() else late for name, task in tasks.items()}
     finally:
         for task in tasks.values():

@@ -180,7 +180,7 @@ class Door:
                 tunnel=through.raw if through else None,
             )
         except ssh.HostKeyNotVerifiable as error:
-            raise _ssh_pool.Unreachable(self._of_host_key(address, settings, error)) from error
+            raise self._of_host_key(address, settings, error) from error
         except ssh.PermissionDenied as error:
             raise _ssh_pool.Unreachable(self._of_refusal(address, settings, error)) from error
         except (
@@ -193,16 +193,17 @@ class Door:
                 _of_network(address, through, error), passing=not isinstance(error, ValueError)
             ) from error
 
-    def _of_host_key(self, address: _ssh_pool.Address, settings: Any, error: Exception) -> str:
+    def _of_host_key(self, address: _ssh_pool.Address, settings: Any, error: Exception) -> _ssh_pool.Unreachable:
         files = " or ".join(map(str, self.known_hosts_files()))
         port = settings.port if settings.port != 22 else None
         known = settings.known_hosts.match(settings.host_key_alias or settings.host, "", port)
         if any(known[:2]):
-            return (
+            return _ssh_pool.Unreachable(
                 f"{address} shows another key than the one in {files}: it may be another machine, or somebody in between. "
-                f"Nothing was sent. If it was installed anew: {_WAY_OUT}"
+                f"Nothing was sent. If it was installed anew: {_WAY_OUT}",
+                another_key=True,
             )
-        return f"the key of {address} is not in {files} ({error}); {_WAY_OUT}"
+        return _ssh_pool.Unreachable(f"the key of {address} is not in {files} ({error}); {_WAY_OUT}")
 
     def _of_refusal(self, address: _ssh_pool.Address, settings: Any, error: Exception) -> str:
         shown = (

@@ -32,11 +32,13 @@ class Address(NamedTuple):
 
 
 class Unreachable(Exception):
-    """why a host cannot be used, in words for people. `passing`: the network may be to blame, so that it may be tried again"""
+    """why a host cannot be used, in words for people. `passing`: the network may be to blame, so that it may be tried again. `another_key`:
+    its key is not the one that is known"""
 
-    def __init__(self, words: str, *, passing: bool = False) -> None:
+    def __init__(self, words: str, *, passing: bool = False, another_key: bool = False) -> None:
         super().__init__(words)
         self.passing = passing
+        self.another_key = another_key
 
 
 class Connection:

@@ -26,6 +26,9 @@ from healer.controllers import _ansible_command, _events, _outcome, _run_on, _sh
 
 CHECK_LIMIT_S: Final = 30.0
 TAIL_BYTES: Final = 64 << 10
+LINE_MAX: Final = 4_096
+_OF_PROGRAM: Final = "Standard error from inventory script:"
+"""What ansible-core 2.19 writes above that; older ones have it in the line that says what failed."""
 
 
 class AnsibleOptions(plugins.Options):
@@ -211,11 +214,19 @@ def _through(output: plugins.Output) -> jobs.Output:
 
 
 def _said(status: jobs.Status, folder: pathlib.Path) -> str:
-    """How ansible-inventory ended, with the first that it said of what it could not read: what follows is what else it tried."""
+    """How ansible-inventory ended, with the first that it said of what it could not read (what follows is what else it tried), and the
+    last that a program of the inventory said then. It is one line, and not cut short: the daemon masks it first."""
     words = _shimmed.tail(folder / "stderr", TAIL_BYTES).decode("utf-8", "replace").splitlines()
     why = next((line.removeprefix("[WARNING]: ") for line in words if "Failed to parse" in line), "")
-    said: str = _shimmed.one_line(f"exit {status.exit_code}: {why}" if why else _shimmed.ended(status, folder).summary)
-    return said
+    if not why:
+        return str(_shimmed.ended(status, folder).summary)
+    last = ""
+    for line in words[words.index(_OF_PROGRAM) + 1 :] if _OF_PROGRAM in words else ():
+        if line.startswith(("[WARNING]", "[ERROR]")):
+            break
+        last = line[:LINE_MAX] if line.strip() else last
+    told = f"exit {status.exit_code}: {why[:LINE_MAX]}" + (f" It said: {last}" if last else "")
+    return " ".join("".join(c if c.isprintable() else " " for c in told).split())
 
 
 def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:

@@ -97,17 +97,10 @@ class HttpOptions(plugins.Options):
     timeout: Annotated[plugins.Duration, pydantic.Field(ge=0.1, le=3600)] = pydantic.Field(
         30.0, description="how long one request may take, with its answer"
     )
-    headers: Annotated[dict[HeaderName, HeaderValue | plugins.SecretRef], pydantic.Field(max_length=100)] = (
-        pydantic.Field({}, description="of each request: texts, or secrets")
-    )
-
-    @pydantic.field_validator("headers")
-    @classmethod
-    def _no_header_of_the_connection(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
-            if urls.CARRIED.fullmatch(name.lower()):
-                raise ValueError(f"the header {name!r} cannot be set: it belongs to the connection")
-        return value
+    headers: Annotated[
+        dict[Annotated[HeaderName, pydantic.AfterValidator(urls.settable)], HeaderValue | plugins.SecretRef],
+        pydantic.Field(max_length=100),
+    ] = pydantic.Field({}, description="of each request: texts, or secrets")
 
     @classmethod
     def _between(cls, given: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,13 @@ from healer.controllers import _oc_access, _oc_asking, _oc_objects, _oc_steps, _
 
 SECRET_FILES: Final = (_oc_access.KUBECONFIG, _oc_verbs.PATCH)
 
+
+def _in_namespaces(kind: str) -> str:
+    if _oc_objects.is_cluster_wide(kind):
+        raise ValueError("a kind whose objects lie in a namespace is wanted")
+    return kind
+
+
 Text = Annotated[
     str,
     pydantic.StringConstraints(pattern=r"^[^\x00-\x1f]+$", max_length=1024),
@@ -38,6 +45,7 @@ Namespace = Annotated[
 OwnKind = Annotated[
     str,
     pydantic.StringConstraints(pattern=rf"^{_oc_objects.OWN_KIND.pattern}$", max_length=253),
+    pydantic.AfterValidator(_in_namespaces),
     plugins.Wanted("a kind with its group, like certificate.cert-manager.io"),
 ]
 Server = Annotated[
@@ -90,6 +98,7 @@ class Oc(plugins.Controller):
     Options = OcOptions
     kinds = frozenset({"oc"})
     target_kinds = frozenset({"k8s"})
+    files = ("ca",)
 
     def __init__(self, options: OcOptions, context: plugins.ControllerContext) -> None:
         super().__init__(options, context)

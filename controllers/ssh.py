@@ -23,6 +23,16 @@ from healer.controllers import _shimmed, _ssh_check, _ssh_config, _ssh_door, _ss
 LINGER_S: Final = 0.5
 LINE_BYTES_MAX: Final = 64 << 10
 Path = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1000)]
+User = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,199}$"),
+    plugins.Wanted("the name of a user"),
+]
+"""As an inventory's ansible_user may be."""
+Suffix = Annotated[str, pydantic.StringConstraints(pattern=r"^\.[^/\s]+$"), plugins.Wanted("a suffix like .rb")]
+Program = Annotated[
+    str, pydantic.StringConstraints(pattern=r"^[^\s-][^\x00-\x1f]*$", max_length=1000), plugins.Wanted("a program")
+]
 Seconds = Annotated[plugins.Duration, pydantic.Field(gt=0, le=86_400)]
 
 
@@ -30,7 +40,7 @@ class SshOptions(plugins.Options):
     """Who connects, how hosts are known, and how many connections there are."""
 
     inventory: Path = pydantic.Field("inventory", description="a file or folder, relative to the project")
-    user: str | None = pydantic.Field(None, min_length=1, max_length=200, description="the user there")
+    user: User | None = pydantic.Field(None, description="the user there")
     port: Annotated[int, pydantic.Field(ge=1, le=65535)] | None = pydantic.Field(None, description="the port of sshd")
     key: plugins.SecretRef | None = pydantic.Field(None, description="the text of a private key")
     key_passphrase: plugins.SecretRef | None = pydantic.Field(None, description="what opens the key")
@@ -46,7 +56,7 @@ class SshOptions(plugins.Options):
     idle: Seconds = pydantic.Field(300.0, description="so long an unused connection is kept")
     connections: int = pydantic.Field(500, ge=1, le=10_000, description="open at a time")
     fan_out: int = pydantic.Field(50, ge=1, le=1000, description="hosts of a job at a time")
-    interpreters: dict[str, str] = pydantic.Field(
+    interpreters: dict[Suffix, Program] = pydantic.Field(
         {}, description="suffix to program, for scripts without a first line #!"
     )
 

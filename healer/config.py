@@ -16,19 +16,17 @@ import itertools
 import math
 import os
 import pathlib
-import reprlib
 import stat
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import yaml
 
-from healer import errors, model
+from healer import errors, model, quoting
 
 NODES_MAX: Final = 2_000_000
 DEPTH_MAX: Final = 100
 BYTES_MAX: Final = 64 << 20
-SHOWN_MAX: Final = 100
 INT_BITS_MAX: Final = 14_000
 """Python writes no longer ones as text (`sys.get_int_max_str_digits()`), so that they would fail far from here."""
 
@@ -76,7 +74,7 @@ class Seq(list[Any]):
 
 
 class Document:
-    """One read file: its value, its lines, and the diagnostics found in it so far.
+    """One read file: its value, its lines, and the diagnostics found in it so far. `unparsed`: it is no YAML, for nobody.
 
     `value` is a `Map`, `Seq`, scalar or None (an empty file). Rooms above add to `diagnostics` with `error`/`warning`.
     """
@@ -85,8 +83,10 @@ class Document:
         self.file = file
         self.lines = text.splitlines()
         self.value: Any = None
+        self.unparsed = False
         self.twice: dict[Span, Span] = {}
         """Where keys that stand twice stand with their values, each with the last place of its key."""
+        self._concealed: dict[int, list[quoting.Piece]] = {}
         self.diagnostics: list[errors.Diagnostic] = []
 
     def place(self, mark: Mark | None) -> errors.Place:
@@ -97,10 +97,19 @@ class Document:
         self, severity: errors.Severity, code: str, message: str, mark: Mark | None, try_: str = ""
     ) -> errors.Diagnostic:
         """Make a diagnostic that stands at `mark`, and keep it."""
-        text = self.lines[mark[0] - 1] if mark and 0 < mark[0] <= len(self.lines) else ""
-        found = errors.Diagnostic(code, message, self.place(mark), severity, text, mark[2] if mark else 1, try_)
+        text, moved, width = "", 0, 1
+        if mark and 0 < mark[0] <= len(self.lines):
+            hidden = self._concealed.get(mark[0], ())
+            text, moved, width = quoting.excerpt(self.lines[mark[0] - 1], mark[1], mark[2], hidden)
+        found = errors.Diagnostic(code, message, self.place(mark), severity, text, width, try_, moved=moved)
         self.diagnostics.append(found)
         return found
+
+    def conceal(self, mark: Mark | None) -> None:
+        """Quote nothing of the scalar that stands there from now on: it may be a secret."""
+        if mark and 0 < mark[0] <= len(self.lines):
+            end = mark[1] - 1 + mark[2] if mark[2] > 1 else len(self.lines[mark[0] - 1])  # else it may have more lines
+            self._concealed.setdefault(mark[0], []).append((mark[1] - 1, end))
 
     def error(self, code: str, message: str, mark: Mark | None, try_: str = "") -> None:
         """Keep an error."""
@@ -220,6 +229,7 @@ def read_text(
         at = error.problem_mark or error.context_mark
         message = "not YAML: " + " ".join(str(part) for part in (error.context, error.problem) if part)
         document.error("yaml", message, (at.line + 1, at.column + 1, 1) if at else None)
+        document.unparsed = True
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         reason = f"nested deeper than {DEPTH_MAX} levels" if deep else str(error).splitlines()[0]
@@ -378,22 +388,5 @@ def mark_of(node: Any) -> Mark:
     return (start.line + 1, start.column + 1, max(1, end.column - start.column) if scalar else 1)
 
 
-class _Shown(reprlib.Repr):
-    def repr1(self, x: Any, level: int) -> str:
-        if isinstance(x, dict):
-            return self.repr_dict(x, level)
-        if isinstance(x, list):
-            return self.repr_list(x, level)
-        if isinstance(x, int) and x.bit_length() > 3 * SHOWN_MAX:  # Python itself refuses to write very long ones
-            return f"a number of {x.bit_length()} bits"
-        return super().repr1(x, level)
-
-
-_SHOWN: Final = _Shown()
-_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = SHOWN_MAX
-_SHOWN.maxlevel = 1
-
-
-def shown(value: object) -> str:
-    """The value as `repr` writes it, shortened to what fits a message (`SHOWN_MAX` characters for a text)."""
-    return _SHOWN.repr(value)
+SHOWN_MAX: Final = quoting.SHOWN_MAX
+shown = quoting.shown

@@ -43,8 +43,8 @@ _NO_CONTROLS: Final = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x2
 class Diagnostic:
     """One mistake (or trap) in a file that an operator writes.
 
-    `code` is a stable kebab-case word; `width` is how many characters the caret line underlines; `try_` is what to do.
-    `more`: how many of its severity it stands for, where it is none itself but says that there are more.
+    `code` is a stable kebab-case word; `width` is how many characters the caret line underlines; `try_` is what to do. `more`: how many
+    of its severity it says that there are more. `moved`: so much further on it stands in `text`, where secrets are masked.
     """
 
     code: str
@@ -55,6 +55,7 @@ class Diagnostic:
     width: int = 1
     try_: str = ""
     more: int = 0
+    moved: int = 0
 
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.severity}[{self.code}]: {self.message}"]
@@ -71,7 +72,7 @@ class Diagnostic:
 
     def _line(self) -> tuple[str, int]:
         """The line, or the part of a long one that the mistake is in, and how much of it stands before that."""
-        before = max(self.place.column - 1, 0)
+        before = max(self.place.column - 1 + self.moved, 0)
         start = max(0, min(before - LINE_SHOWN // 3, len(self.text) - LINE_SHOWN))
         first, last = "…" if start else "", "…" if start + LINE_SHOWN < len(self.text) else ""
         return f"{first}{self.text[start : start + LINE_SHOWN]}{last}", before - start + len(first)

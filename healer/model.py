@@ -22,6 +22,7 @@ RunState = Literal[
 ]  # fmt: skip
 AttemptState = Literal["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "unknown", "withdrawn"]
 EndState = Literal["succeeded", "failed", "timed_out", "cancelled", "unknown"]
+FoundState = Literal["running", "ended", "absent", "unknown"]
 
 Impact = Literal["low", "medium", "high"]
 Mode = Literal["active", "observe"]
@@ -189,7 +190,7 @@ class Found:
     `absent` is certain: it never started and never will under this token. `unknown`: it cannot be said.
     """
 
-    state: Literal["running", "ended", "absent", "unknown"]
+    state: FoundState
     outcome: Outcome | None = None
     detail: str = ""
 

@@ -107,6 +107,13 @@ def parse(text: str) -> Url:
     return Url(scheme, _host(authority[1].lower()), port, _path(found[3] or "/"))
 
 
+def settable(header: str) -> str:
+    """A header that may be set beside an address. Raises ValueError for one that the connection has for itself."""
+    if CARRIED.fullmatch(header.lower()):
+        raise ValueError(f"the header {header!r} cannot be set: it belongs to the connection")
+    return header
+
+
 def own_header(auth: object) -> str:
     """The header that says who asks, of the `auth` of a controller as it is written; '' where there is none."""
     if not isinstance(auth, Mapping):

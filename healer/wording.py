@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import pydantic
 
-from healer import config, errors, units
+from healer import config, errors, quoting, units
 
 KEYS_SHOWN: Final = 12
 """Of a mapping that is wanted. More are a page, which the docs have."""
@@ -107,7 +107,7 @@ class Mistake:
 
     def below(self, depth: int) -> str:
         """The message, behind what of the path lies deeper."""
-        place = ".".join(str(part)[: config.SHOWN_MAX] for part in self.path[depth:])
+        place = ".".join(quoting.bare(str(part)) for part in self.path[depth:])
         return f"{place}: {self.said}" if place else self.said
 
 
@@ -192,15 +192,13 @@ def _mistake(
         return Mistake((), f"the key {shown(path[-1])} is not known here", at, about_key(path[-1], known)), ""
     if kind in _MISSING:
         return Mistake((), f"the key {path[-1]!r} is missing", at), ""
-    leaves = list(_leaves(shape, (), path, of_key=raw["loc"][-1:] == ("[key]",)))
-    secret = any(
-        model.model_config.get("hide_input_in_errors")
-        for n in (0, 1)
-        for model in _models(shape, path[: len(path) - n])
-    )
+    leaves = list(_leaves(shape, (), path, of_key=(of_key := raw["loc"][-1:] == ("[key]",))))
+    inside = isinstance(raw["input"], str) and may_hold_secret(shape, path)
+    secret = not of_key and (inside or is_secret(shape, path[:-1]) or is_secret(shape, path))
     got = "" if secret else f", got {shown(raw['input'])}"
     if kind in _OWN:
-        return _of_validator(str(raw["ctx"]["error"]), path, at, got if _is_scalar(raw["input"], leaves) else "")
+        got = "" if of_key or not _is_scalar(raw["input"], leaves) else got
+        return _of_validator(str(raw["ctx"]["error"]), path, at, got)
     if kind not in _WORDS and kind not in _BOUNDS and kind not in _OF_KEYS and kind not in _CHOICES:
         return Mistake(path, raw["msg"], at), ""  # a plugin's own error
     return Mistake(path, got, at, _advice(kind, raw["input"], leaves)), _wanted(kind, raw.get("ctx") or {}, leaves)
@@ -344,9 +342,25 @@ def _leaves(
 
 
 def _is_model(annotation: Any) -> bool:
-    return (
-        isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, pydantic.BaseModel)
-    )
+    is_class = isinstance(annotation, type) and get_origin(annotation) is None
+    return is_class and issubclass(annotation, pydantic.BaseModel)
+
+
+def is_secret(shape: type[pydantic.BaseModel], path: Sequence[int | str]) -> bool:
+    """Whether a reference to a secret may stand at a path: what stands there in its place may be the secret itself."""
+    return any(one.model_config.get("hide_input_in_errors") for one in _models(shape, path))
+
+
+def may_hold_secret(shape: type[pydantic.BaseModel], path: Sequence[int | str]) -> bool:
+    """As `is_secret`, or within what has to stand there."""
+    return any(_holds_secret(one) for one, _ in _leaves(shape, (), path))
+
+
+def _holds_secret(annotation: Any, deep: int = 4) -> bool:
+    if not _is_model(annotation):
+        return any(_holds_secret(one, deep) for one in get_args(annotation))
+    inner = (field.annotation for field in annotation.model_fields.values()) if deep else ()
+    return annotation.model_config.get("hide_input_in_errors") or any(_holds_secret(one, deep - 1) for one in inner)
 
 
 def _models(shape: type[pydantic.BaseModel], path: Sequence[int | str]) -> list[type[pydantic.BaseModel]]:

@@ -126,7 +126,7 @@ class Check(plugins.Source):
 
     async def _look(self) -> Any:
         try:
-            reading = await plugins.within(self.check.look())
+            reading = await plugins.look(self.check)
         except plugins.Blind as error:
             if str(error) != self._blind:  # said once, not each minute
                 self.context.log("WARNING", f"check {self.context.name} cannot look: {error}")

@@ -6,14 +6,21 @@ is always said: `auth` has no default, and an open path has to be written as `{n
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+import functools
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
 
 import pydantic
 
 from healer import errors, plugins
+from healer.formats import _mapping
+from healer.sources import _proof
 
 MAX_BODY_DEFAULT: Final = 2 << 20
 MAX_BODY_LIMIT: Final = 16 << 20
+NO_SENDERS: Final = ("auto", "generic")
+"""Formats that take what anybody sends."""
 
 Path = Annotated[
     str,
@@ -22,11 +29,6 @@ Path = Annotated[
 ]
 MaxBody = Annotated[plugins.Size, pydantic.Field(ge=1, le=MAX_BODY_LIMIT)]
 Span = Annotated[plugins.Duration, pydantic.Field(gt=0)]
-HeaderName = Annotated[
-    str,
-    pydantic.StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$"),
-    plugins.Wanted("the name of a header, of letters, digits and - (at most 64)"),
-]
 Url = Annotated[
     str,
     pydantic.StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$", max_length=2048),
@@ -39,33 +41,22 @@ FormatName = Annotated[
 ]
 
 
-def _or_none(schema: dict[str, Any]) -> None:
-    """What `Auth` holds, as its schema says it."""
-    whole = {**schema, **plugins.exactly_one("bearer", "none"), "title": "authentication"}
-    schema.clear()
-    schema["anyOf"] = [whole, {"const": "none"}]
+def _network(text: object) -> object:
+    """A network in its one spelling; what is none is told by its type."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"an address or a network like 10.0.0.0/8 is wanted, got {text[:80]!r}: {error}") from error
 
 
-class Auth(plugins.Options):
-    """How a sender proves itself: exactly one of the keys."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=_or_none)
-    _wanted: ClassVar[str] = "none or {bearer: {secret: …}}"
-
-    bearer: plugins.SecretRef | None = pydantic.Field(None, description="the token of `Authorization: Bearer …`")
-    none: Literal[True] | None = pydantic.Field(None, description="true: anybody who reaches the port may send")
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _none_alone(cls, value: object) -> object:
-        """`auth: none` means the same as `auth: {none: true}`."""
-        return {"none": True} if value == "none" else value
-
-    @pydantic.model_validator(mode="after")
-    def _exactly_one(self) -> Auth:
-        if (self.bearer is None) == (self.none is None):
-            raise ValueError("exactly one of 'bearer: {secret: …}' and 'none: true' is wanted")
-        return self
+Network = Annotated[str, pydantic.BeforeValidator(_network)]
+Origin = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9.:-]{0,252}$"),
+    plugins.Wanted("a host in small letters, like eventgrid.azure.net"),
+]
 
 
 class Reconcile(plugins.Options):
@@ -91,22 +82,42 @@ class Reconcile(plugins.Options):
 class WebhookOptions(plugins.Options):
     """The options of `healer.webhook`."""
 
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={"not": {"required": ["format", "mapping"], "properties": {"mapping": {"type": "object"}}}}
+    )
+
     path: Path = pydantic.Field(description="the part of the URL after /hooks/")
-    auth: Auth = pydantic.Field(description="{bearer: {secret: …}} or {none: true}; always said")
+    auth: _proof.Auth = pydantic.Field(description="how its sender proves itself; always said")
     format: FormatName = pydantic.Field("generic", description="how bodies become events")
+    mapping: _mapping.Mapping | None = pydantic.Field(
+        None, description="in the place of a format: paths to the words of event.alert, for any sender"
+    )
     max_body: MaxBody = pydantic.Field(MAX_BODY_DEFAULT, description="bytes a body may have, at most 16 MiB")
     max_quiet: Span | None = pydantic.Field(None, description="without a delivery for so long it is shown as silent")
     alert_ttl: Span | None = pydantic.Field(None, description="an alert that is not heard of for so long is closed")
-    delivery_id: HeaderName | None = pydantic.Field(None, description="the header that names a delivery")
+    delivery_id: _proof.HeaderName | None = pydantic.Field(None, description="the header that names a delivery")
     reconcile: Reconcile | None = pydantic.Field(None, description="how the sender is asked which of its alerts fire")
+    rate_limit: plugins.Rate | None = pydantic.Field(
+        None, description="most deliveries within a time, like 100 per second"
+    )
+    allow_from: Annotated[list[Network], pydantic.Field(max_length=100)] = pydantic.Field(
+        [], description="addresses and networks that may deliver, like 10.0.0.0/8; else all"
+    )
+    origins: Annotated[list[Origin], pydantic.Field(max_length=100)] = pydantic.Field(
+        [], description="origins of CloudEvents that an OPTIONS request may ask for, like eventgrid.azure.net"
+    )
 
     @pydantic.model_validator(mode="after")
     def _can_be_asked(self) -> WebhookOptions:
-        if self.reconcile is not None and not _has_inquiry(self.format):
-            raise ValueError(
-                f"'reconcile' is for senders that can be asked (format: alertmanager), not for {self.format}"
-            )
+        if self.reconcile is not None and (self.mapping or not _has_inquiry(self.format)):
+            whose = "a mapping" if self.mapping else self.format
+            raise ValueError(f"'reconcile' is for senders that can be asked (format: alertmanager), not for {whose}")
         return self
+
+    @classmethod
+    def _between(cls, given: Mapping[str, Any]) -> Iterable[str]:
+        if given.get("format") is not None and given.get("mapping") is not None:
+            yield "'mapping' stands in the place of 'format': one of them has to go"
 
 
 def _has_inquiry(name: str) -> bool:
@@ -115,6 +126,55 @@ def _has_inquiry(name: str) -> bool:
         return plugins.find("formats", name).FORMAT.inquiry is not None
     except errors.HealerError:
         return True
+
+
+@functools.cache
+def _marked() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(name, marks) of the formats that ship and have some, by name; one that is broken is left out. Looked up once."""
+    found = []
+    for name in plugins.builtin_names("formats"):
+        if name in NO_SENDERS:
+            continue
+        try:
+            marks = plugins.find("formats", name).FORMAT.marks
+        except (errors.HealerError, AttributeError):
+            continue
+        if marks:
+            found.append((name, tuple(marks)))
+    return tuple(found)
+
+
+def suggested(value: Any, headers: Mapping[str, str]) -> str:
+    """The format that a delivery looks like: of those whose marks are all there that with the most, by name among equals; '' for none.
+
+    `value`: any JSON; of a list its first element is looked at. `headers`: lower case. Work is bounded by the marks.
+    """
+    known = [(-len(marks), name) for name, marks in _marked() if all(_has(value, headers, mark) for mark in marks)]
+    return min(known)[1] if known else ""
+
+
+def _has(value: Any, headers: Mapping[str, str], mark: str) -> bool:
+    if mark.startswith("header:"):
+        return mark.removeprefix("header:").lower() in headers
+    for part in mark.split("."):
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def reader_of(options: Any) -> plugins.Format:
+    """How the bodies of a source with these options (`WebhookOptions`) become events: its mapping, else the format that it names.
+
+    Raises `plugins.UnknownPlugin` or `plugins.BrokenPlugin`.
+    """
+    mapping = getattr(options, "mapping", None)
+    named: plugins.Format = (
+        plugins.find("formats", options.format).FORMAT if mapping is None else _mapping.format_of("mapping", mapping)
+    )
+    return named
 
 
 class Webhook(plugins.Push):

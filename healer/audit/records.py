@@ -27,6 +27,7 @@ KINDS: Final = {
     "lock_released": "a person let go of a lock",
     "alert_expired": "an alert was closed since nothing was heard of it",
     "delivery_conflict": "a delivery id came again with other bytes",
+    "delivery_refused": "a delivery was refused whose sender had proved who it is (at most one record in 10 minutes for each reason)",
     "shutdown": "a rule ended its activation, or made it begin anew",
     "facts_refused": "what an attempt gave to rules was not taken: it feeds itself too deep",
     "cap_reached": "so much was open or waiting that more was not taken",

@@ -8,6 +8,7 @@ at night.
 from healer.catalog.building import ENTRIES_MAX, NAME, Written, build, runs
 from healer.catalog.entries import FOLDERS, KINDS, Catalog, Entry, Kind
 from healer.catalog.filling import Unfillable, fill, used
+from healer.catalog.fitting import Misfit, misfits
 from healer.catalog.published import entry as entry_schema
 from healer.catalog.published import whole
 from healer.catalog.schemas import mistakes
@@ -20,11 +21,13 @@ __all__ = [
     "Catalog",
     "Entry",
     "Kind",
+    "Misfit",
     "Unfillable",
     "Written",
     "build",
     "entry_schema",
     "fill",
+    "misfits",
     "mistakes",
     "runs",
     "used",

@@ -21,6 +21,11 @@ NOT_YET: Final = ("job_template", "storm", "policy")
 FILLED: Final = ("oc", "http", "check")
 """Kinds whose subject is a mapping, in which parameters have their places."""
 
+ITSELF: Final = {
+    "verify": "name one that only looks, or leave action out: then the alert has to be resolved", "escalate": "retries tries it again",
+}  # fmt: skip
+"""What to do where an action is to follow on itself."""
+
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _OF_COLLECTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){2}")
@@ -113,7 +118,8 @@ def _entry(one: Written) -> Entry | None:
     if not NAME.fullmatch(one.name):
         document.error("name", f"{one.name!r} is no name of an action", one.mark, "letters, digits, _ . - (at most 64)")
     if not isinstance(value, config.Map):
-        document.error("wrong-type", f"the action {one.name!r} has to be a mapping", one.mark)
+        if document.ok or document.value is not None:  # else it could not be read, which is told
+            document.error("wrong-type", f"the action {one.name!r} has to be a mapping", one.mark)
         return None
     for key in NOT_YET:
         if key in value:
@@ -153,6 +159,10 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
         if found is None:
             message = f"{key}: no action is named {config.shown(value['action'])}"
             one.document.error("unknown-action", message, at, errors.nearest(value["action"], entries))
+            continue
+        if found.name == one.name:
+            message = f"{key}: {found.name} is this action itself"
+            one.document.error("itself", message, at, ITSELF[key])
             continue
         if found.dry_run:
             message = f"{key}: {found.name} is only ever simulated (dry_run: true), so it would not help"
@@ -329,6 +339,8 @@ def _schema(document: config.Document, name: str, schema: config.Map, mark: conf
     unfit = schemas.unfit(schema, schema, ())
     found = [(steps, said, wording.OF_TRUTH if isinstance(steps[-1], bool) else "") for steps, said in unfit]
     found = found or list(schemas.schema_mistakes(json.dumps(plain(schema), sort_keys=True)))
+    for steps, message, try_ in schemas.unknown(schema):
+        document.error("schema", f"the parameter {name!r}: {message}", key_at(schema, steps, mark), try_)
     for steps, message, try_ in found:
         given, at = schema.get("required"), mark_at(schema, steps, mark)
         if steps == ("required",) and isinstance(given, bool):
@@ -364,6 +376,13 @@ def mark_at(value: Any, path: Sequence[Any], mark: config.Mark | None) -> config
         else:
             break
     return mark
+
+
+def key_at(value: Any, path: Sequence[Any], mark: config.Mark | None) -> config.Mark | None:
+    """Where the last key of a path stands."""
+    for part in path[:-1]:
+        value = value[part]
+    return value.keys_at.get(path[-1], mark) if isinstance(value, config.Map) else mark
 
 
 def plain(value: Any) -> Any:

@@ -25,8 +25,16 @@ TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "apply": ("manifest",), "patch": ("patch", "type"),
 }  # fmt: skip
 """Verb → its arguments."""
+KIND: Final = "k8s"
+NODE: Final = "node"
 OF_NODES: Final = ("cordon", "uncordon", "drain")
 """Verbs that are done on nodes alone."""
+ON: Final[Mapping[str, tuple[str, ...]]] = {
+    "rollout restart": ("deployment", "statefulset", "daemonset"), "restart-owner": ("pod",),
+    "scale": ("deployment", "statefulset", "replicaset", "deploymentconfig"), "delete pod": ("pod",), "exec": ("pod",),
+    **dict.fromkeys(OF_NODES, (NODE,)),
+}  # fmt: skip
+"""Verb → the kinds of objects that it is for; one that is not here is for all that lie in a namespace."""
 NEEDS: Final[Mapping[str, str]] = {"scale": "replicas", "exec": "command", "apply": "manifest", "patch": "patch"}
 """Verb → the argument without which it says nothing."""
 
@@ -112,6 +120,13 @@ class ClusterShape(plugins.Options):
         if (manifest := made.get("manifest")) is not None and not manifest.startswith(f"{MANIFESTS}/"):
             made["manifest"] = f"{MANIFESTS}/{manifest}"
         return made
+
+
+def is_count(value: object) -> bool:
+    """Whether a value, of a parameter too, is a number of replicas."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9:
+        value = int(value)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= REPLICAS_MAX
 
 
 def manifest(written: object) -> str:

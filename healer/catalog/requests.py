@@ -30,6 +30,7 @@ Status = Annotated[int, pydantic.Field(ge=100, le=599)] | Literal["1xx", "2xx", 
 HeaderName = Annotated[
     str,
     pydantic.StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"),
+    pydantic.AfterValidator(urls.settable),
     plugins.Wanted("a name of a header"),
 ]
 HeaderValue = Annotated[
@@ -112,14 +113,6 @@ class RequestShape(plugins.Options):
     idempotency_key: HeaderName | None = pydantic.Field(
         None, description="a header that gets the attempt's token, by which the far side knows it again"
     )
-
-    @pydantic.field_validator("headers", "idempotency_key")
-    @classmethod
-    def _no_header_of_ours(cls, value: dict[str, str] | str | None) -> dict[str, str] | str | None:
-        for name in value if isinstance(value, dict) else [value or ""]:
-            if urls.CARRIED.fullmatch(name.lower()):
-                raise ValueError(f"the header {name!r} cannot be set: it belongs to the connection")
-        return value
 
     @pydantic.field_validator("body")
     @classmethod

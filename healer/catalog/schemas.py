@@ -24,6 +24,53 @@ REFUSED: Final = ("$id", "$schema", "$vocabulary", "unevaluatedProperties", "une
 """`$id` and `$schema` change what references mean; the unevaluated ones match patterns with Python's expressions."""
 
 
+_WITHIN: Final = (
+    "additionalProperties",
+    "items",
+    "contains",
+    "not",
+    "if",
+    "then",
+    "else",
+    "propertyNames",
+    "contentSchema",
+)
+_LISTED: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+_NAMED: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+"""Keywords of which the value is a schema, a list of schemas, and a mapping of names to schemas."""
+_OLDER: Final = {"dependencies": "dependentRequired", "additionalItems": "items"}
+"""Keywords of older drafts, which say nothing here."""
+KEYWORDS: Final = (
+    *_WITHIN, *_LISTED, *_NAMED, *REFUSED, "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$ref", "const", "contentEncoding",
+    "contentMediaType", "default", "dependentRequired", "deprecated", "description", "enum", "examples", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems",
+    "minLength", "minProperties", "minimum", "multipleOf", "pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
+)  # fmt: skip
+"""Of JSON Schema, draft 2020-12, and `definitions`, which references of older schemas lead to."""
+OWN: Final = "x-"
+"""Begins a keyword of somebody's own."""
+
+
+def unknown(schema: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str, str]]:
+    """(path, message, what to do) of each keyword that is none: it would say nothing, and what it is to refuse would pass."""
+    if not isinstance(schema, Mapping):
+        return
+    for key, inner in schema.items():
+        here = (*path, key)
+        if key in _WITHIN:
+            yield from unknown(inner, here)
+        elif key in _LISTED and isinstance(inner, list):
+            for index, one in enumerate(inner):
+                yield from unknown(one, (*here, index))
+        elif key in _NAMED and isinstance(inner, Mapping):
+            for name, one in inner.items():
+                yield from unknown(one, (*here, name))
+        elif isinstance(key, str) and key not in KEYWORDS and not key.startswith(OWN):
+            meant = f"did you mean '{_OLDER[key]}'?" if key in _OLDER else errors.nearest(key, KEYWORDS)
+            near = meant or f"keywords of JSON Schema 2020-12, and {OWN}… for your own"
+            yield here, f"the keyword {wording.shown(key)} is not known", near
+
+
 def unfit(part: Any, root: Any, path: tuple[Any, ...], *, names: bool = False) -> Iterator[tuple[tuple[Any, ...], str]]:
     """What no check of the schema itself finds: values that JSON has not, references that lead nowhere or outside.
 

@@ -14,6 +14,7 @@ FOLDER/status     how it ended; written whole or not at all, in space that is ta
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import select
@@ -187,7 +188,8 @@ class Shim:
             os.umask(int(job["umask"]))
             os.execvpe(argv[0], argv, job["env"])  # noqa: S606 - no shell is the point
         except OSError as error:
-            os.write(errors_write, f"{error.errno or 0} {error.filename or ''}".encode(errors="surrogateescape")[:4096])
+            about = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+            os.write(errors_write, f"{error.errno or 0} {about}".encode(errors="surrogateescape")[:4096])
         except Exception as error:  # noqa: BLE001 - a job that is none: nothing was started, and that has to be told
             os.write(errors_write, f"0 {type(error).__name__}: {error}".encode(errors="replace")[:4096])
         finally:
@@ -342,6 +344,21 @@ def unprepared(error: OSError) -> int:
     return EXIT_NO_ROOM if error.errno in folder.NO_SPACE else EXIT_UNPREPARED
 
 
+def words(error: Exception, job: dict[str, Any]) -> str:
+    """Why nothing was started, for people: of what the system refuses what it is about."""
+    if not isinstance(error, OSError) or not error.strerror or not isinstance(error.filename, str):
+        return f"{type(error).__name__}: {error}"
+    argv, about = job.get("argv"), error.filename
+    program = str(argv[0]) if isinstance(argv, list) and argv else "/"
+    if error.filename == job.get("cwd"):
+        about = f"the folder that it starts in, {error.filename}"
+    elif error.errno == errno.ENOENT and "/" not in program:
+        return f"{program} is not on the PATH"
+    elif error.errno == errno.ENOENT and job.get("script"):
+        return f"{about}: {error.strerror}, or that of its first line #!"
+    return f"{about}: {error.strerror}"
+
+
 def serve(descriptor: int) -> int:
     """Run the job of the folder that is ours, and write how it ended to the space that is kept for it."""
     shim = Shim()
@@ -352,7 +369,7 @@ def serve(descriptor: int) -> int:
         job = folder.read_job()
         shim.run(job)
     except Exception as error:  # noqa: BLE001 - whatever it is, without a status nobody would learn how it ended
-        shim.status["error"] = f"{type(error).__name__}: {error}"
+        shim.status["error"] = words(error, job)
     if job and not shim.scrubbed:
         quietly(folder.scrub, job)
     quietly(folder.remove, job.get("remove", []))

@@ -69,6 +69,7 @@ COMMANDS: Final = {
     ),
     "actions": Entry("look", "what the catalog has; start one of it by hand", acts=ACTIONS_ACT),
     "controllers": Entry("look", "how targets are reached, and whether that works"),
+    "sources": Entry("look", "what delivers events, and what is entered at a sender's side"),
     "breakers": Entry("look", "actions that failed so often that they are stopped", acts="close changes what may act"),
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -137,6 +138,8 @@ def run(
         body["target"] = targets[0] if len(targets) == 1 else list(targets)
     body |= {key: value for key, value in (("controller_override", controller), ("reason", reason)) if value}
     if not (yes or dry_run):
+        with contextlib.suppress(client.NotAllowed):  # who may start it need not be one who may look at it
+            asked.get(f"{_PATH}/{client.segment(name)}")
         status = asked.get(f"{client.API}/status")
         on = f" on {', '.join(targets)}" if targets else ""
         send.confirm(
@@ -145,7 +148,8 @@ def run(
             "Run it",
             "takes effect if its gates say yes",
         )
-    query = {"wait": f"{wait_s or DECIDED_S:g}s", "until": None if wait_s else "decided"}
+    until = None if wait_s else "planned" if dry_run else "decided"
+    query = {"wait": f"{wait_s or DECIDED_S:g}s", "until": until}
     path = f"{_PATH}/{client.segment(name)}/run"
     answer = asked.ask("POST", path, query, body=json.dumps(body).encode())
     done = answer if isinstance(answer, dict) else {}
@@ -154,7 +158,8 @@ def run(
         terminal.echo_json(answer)
     else:
         _tell(done, runs)
-    return errors.EXIT_OK if all(one.get("state") in FINE for one in runs) else errors.EXIT_FOUND
+    fine = all(one.get("state") in FINE and not explanation.plan_refused(one) for one in runs)
+    return errors.EXIT_OK if fine else errors.EXIT_FOUND
 
 
 def _wait_s(text: str | None) -> float:
@@ -170,7 +175,7 @@ def _parameters(asked: client.Client, name: str, given: tuple[str, ...], whole: 
         raise usage.WrongUse("--param NAME=VALUE", detail="one of --param and --params is wanted, got both")
     if whole is not None:
         try:
-            found = json.loads(whole)
+            found = json.loads(whole, object_pairs_hook=_once)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
@@ -199,9 +204,20 @@ def _value(text: str, schema: Any) -> Any:
     if kind == "string":
         return text
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return text
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, of which each key counts."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
+        raise usage.WrongUse(
+            "one of them has to go", detail=f"the JSON has the key {usage.got(twice)} twice in one object"
+        )
+    return made
 
 
 def _tell(done: dict[str, Any], runs: list[dict[str, Any]]) -> None:

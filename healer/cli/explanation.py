@@ -287,7 +287,16 @@ def state(run: Mapping[str, Any]) -> str:
 def why(verdict: Mapping[str, Any]) -> str:
     """The sentence of a verdict, a run or a decision: as the daemon gave it, else made from its code and fields."""
     sentence = verdict.get("sentence") or reasons.sentence(*_code(verdict))
+    if refused := plan_refused(verdict):
+        sentence = f"Its gates would have let it run, and its controller not: {refused}"
     return terminal.local_times(terminal.clean(sentence))
+
+
+def plan_refused(run: Mapping[str, Any]) -> str:
+    """Why the plan of a run that would have run could not be made; '' where it could."""
+    plan = run.get("plan")
+    failed = run.get("state") == "simulated" and isinstance(plan, Mapping) and plan.get("state") == "failed"
+    return str(plan.get("sentence") or "its plan failed") if failed and isinstance(plan, Mapping) else ""
 
 
 def next_step(verdict: Mapping[str, Any]) -> str:

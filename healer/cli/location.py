@@ -28,7 +28,7 @@ OF_A_PROJECT: Final = (*SETTINGS, "rulebooks", "actions.yaml", "actions.yml", "c
 
 NAMING: Final = {name: f"--{name.replace('_', '-')}" for name in usage.REPEATED}
 _ASKING: Final = re.compile(
-    r"healer (?:run|reload|status|alerts|runs|locks|explain|audit list|keys|send|pause|resume|silence|breakers|actions|controllers)"
+    r"healer (?:run|reload|status|alerts|runs|locks|explain|audit list|keys|send|pause|resume|silence|breakers|actions|controllers|sources)"
     r"(?: (?:[\w./:-]+|'[^']*'))*"
 )
 VALIDATE: Final = "healer validate"

@@ -17,6 +17,8 @@ from healer.cli import client, location, terminal, usage
 BYTES_MAX: Final = 256 << 20
 BATCH_BYTES: Final = 1 << 20
 BATCH_LINES: Final = 1000
+EVENTS: Final = "/events"
+WEBHOOK: Final = "/webhook"
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 
@@ -102,7 +104,8 @@ def _deliver(asked: client.Client, events: Events, to: Listener, token: str | No
     answers: list[dict[str, Any]] = []
     try:
         for body, kind in bodies(events, to):
-            answer = asked.ask("POST", to.path, body=body, content_type=kind, bearer=token)
+            bearer = token if to.path.startswith("/hooks/") else None
+            answer = asked.ask("POST", to.path, body=body, content_type=kind, bearer=bearer)
             answers.append(answer if isinstance(answer, dict) else {})
     except errors.HealerError as error:
         if isinstance(error, client.NotAllowed) and to.path.startswith("/hooks/"):
@@ -153,8 +156,8 @@ def _lines(data: bytes, name: str, whole: ValueError) -> Events:
 
 
 def bodies(events: Events, to: Listener) -> Iterator[tuple[bytes, str]]:
-    """The requests: (body, content type). A hook takes one delivery a request; `POST /events` takes many events in one."""
-    if to.path.startswith("/hooks/"):
+    """The requests: (body, content type). A hook and event types take one a request; `POST /events` takes many events in one."""
+    if to.path != EVENTS:
         for one in events.lines or events.elements or (events.document,):
             yield one, JSON
     elif not events.lines:
@@ -185,8 +188,9 @@ def listener(status: dict[str, Any], wanted: str | None) -> Listener:
             near = errors.nearest(wanted, names) or _named(names)
             raise usage.WrongUse(near, detail=f"--source: no source {usage.got(wanted)} takes what is sent")
         return found[0]
-    if not there or any(one.path == "/events" for one in there):
-        return Listener("healer.api", "/events")  # where nobody listens the daemon says so, and what to do
+    if not there or any(one.path == EVENTS for one in there):
+        return Listener("healer.api", EVENTS)  # where nobody listens the daemon says so, and what to do
+    there = [one for one in there if one.path != WEBHOOK] or there  # an event that a rule reads has no event type
     if len(there) == 1:
         return there[0]
     if terminal.can_ask():
@@ -204,7 +208,9 @@ def _listeners(status: dict[str, Any]) -> Iterator[Listener]:
             continue
         name = terminal.clean(source.get("name") or "?")
         if source.get("type") == "healer.api":
-            yield Listener(name, "/events")
+            yield Listener(name, EVENTS)
+        elif source.get("type") == "healer.events":
+            yield Listener(name, WEBHOOK)
         elif source.get("type") == "healer.webhook" and isinstance(source.get("path"), str):
             yield Listener(name, f"/hooks/{_hook_path(source['path'])}")
 

@@ -16,6 +16,7 @@ from healer.cli import pause as words
 WATCH_S: Final = 2.0
 CLEAR: Final = "\x1b[H\x1b[2J"
 NAMES_SHOWN: Final = 6
+FELL_SHOWN: Final = datetime.timedelta(days=1)
 RUN_WORDS: Final = {
     "running": "running", "verifying": "verifying", "queued": "queued", "awaiting_approval": "waiting for a person",
     "deferred": "deferred", "unknown": "unknown",
@@ -207,13 +208,19 @@ def _caps(caps: Any) -> Iterator[str]:
 
 
 def _inventories(listed: Any, now: datetime.datetime) -> Iterator[str]:
-    """Those of which Ansible could not list the hosts."""
+    """Those of which Ansible could not list the hosts, or listed far fewer than before within a day."""
     for one in _mappings(listed):
+        path, count = terminal.clean(one.get("path") or "?"), one.get("hosts") or 0
+        fell = one["fell"] if isinstance(one.get("fell"), Mapping) else {}
+        since = terminal.moment(fell.get("at"))
+        if since and now - since < FELL_SHOWN:
+            text = f"Ansible lists {_number(count)} of {path} since {terminal.at(fell['at'], now)}"
+            yield f"hosts    {terminal.paint(text, 'yellow')}, {_number(fell.get('from') or 0)} before"
         if one.get("error"):
             held = "those that stand in files hold"
             if one.get("heard"):
-                held = f"the {_number(one.get('hosts') or 0)} of {terminal.at(one['heard'], now)} hold"
-            path = terminal.clean(one.get("path") or "?")
+                many = f"{_number(count)} host{'' if count == 1 else 's'}"
+                held = f"what it listed at {terminal.at(one['heard'], now)} holds ({many})"
             yield f"hosts    {terminal.paint(f'Ansible could not list those of {path}', 'red')}, {held}: {terminal.clean(one['error'])}"
 
 

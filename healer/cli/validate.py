@@ -19,15 +19,23 @@ ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 @click.argument(
     "folder",
     metavar="[DIR]",
-    default=pathlib.Path(),
+    required=False,
     type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+)
+@click.option(
+    "--project",
+    "named",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+    help="The same as DIR",
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @controlling.options
 @vaulting.options
 def command(
-    folder: pathlib.Path,
+    folder: pathlib.Path | None,
+    named: pathlib.Path | None,
     strict: bool,
     as_json: bool,
     vault_password_file: str | None,
@@ -39,6 +47,9 @@ def command(
     """Show every mistake in the project DIR [default: .], with file:line:column."""
     from healer import project
 
+    if folder and named and folder.resolve() != named.resolve():
+        raise usage.WrongUse(detail=f"--project and DIR name two folders: {named} and {folder}")
+    folder = folder or named or pathlib.Path()
     begun = time.monotonic()
     opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
     environ = {**cli.environment(), **controlling.variables(controller_url, controller_token)}

@@ -42,5 +42,6 @@ def of(daemon: running.Daemon, gate: auth.Gate) -> services.Services:
         reload=daemon.reload, explain=explain, live_output=live_output, state=daemon.shown_state, ready=ready, clock=daemon.clock,
         heard=daemon.supervisor.heard, body_max=lambda: daemon.revision.settings.body_max, people=daemon.people, switch=daemon.switch,
         look_again=daemon.look_again, wall=lambda: daemon.clock() + daemon.clock.ahead_us(), standing_of=daemon.of_run,
-        simulate=simulate, checks=daemon.checks, limits_of=limits_of,
+        simulate=simulate, checks=daemon.checks, limits_of=limits_of, sources=lambda: status.sources(daemon),
+        listens=lambda: (daemon.started_with.server.host, daemon.port),
     )  # fmt: skip

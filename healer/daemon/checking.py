@@ -108,4 +108,4 @@ class Checks:
 
 
 async def _health(controller: plugins.Controller) -> model.Health:
-    return await plugins.within(controller.check())
+    return await plugins.within(controller.check)

@@ -77,7 +77,8 @@ class Hosts:
         try:
             async with self._places, asyncio.timeout(LIMIT_S):
                 await asyncio.to_thread(work.mkdir, mode=0o700, exist_ok=True)
-                listed = await plugins.within(self._lister(revision, controllers, files, path).list_hosts(path, folder))
+                lister = self._lister(revision, controllers, files, path)
+                listed = await plugins.within(lister.list_hosts, path, folder)
                 said, answer = await project.read_hosts(listed, revision.inventories[path], before)
         except Exception as error:  # noqa: BLE001 - a controller may be a stranger's code: whatever it raises is why there is no answer
             said = dataclasses.replace(before, error=self._why(error))
@@ -85,6 +86,9 @@ class Hosts:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         now_us = self._daemon.clock()
         said = dataclasses.replace(said, asked_us=now_us, heard_us=before.heard_us if said.error else now_us)
+        if not said.error and said.mark != before.mark:
+            fell = before.heard_us and said.hosts * 2 < before.hosts
+            said = dataclasses.replace(said, fell_from=before.hosts if fell else 0, fell_us=now_us if fell else 0)
         revision.found.take(path, said, answer)
         _tell(path, before, said)
 
@@ -113,17 +117,42 @@ class Hosts:
         return {
             "path": path, "hosts": said.hosts, "asked": queries.iso(said.asked_us),
             "heard": queries.iso(said.heard_us) if said.heard_us else None, "left_out": list(said.left_out), "error": said.error or None,
+            "fell": {"from": said.fell_from, "at": queries.iso(said.fell_us)} if said.fell_from else None,
         }  # fmt: skip
+
+    def told(self, revision: project.Revision) -> list[dict[str, object]]:
+        """What was wrong when the hosts of its inventories were asked for last, as diagnostics."""
+        found = []
+        for path, said in revision.found.said.items():
+            message = ""
+            if said.error:
+                message = f"Ansible could not list the hosts, {_held(said)}: {said.error}"
+            elif said.fell_from and said.fell_us == said.asked_us:
+                message = f"Ansible lists {_count(said.hosts)} now, {said.fell_from} before"
+            if message:
+                found.append(errors.Diagnostic("hosts-not-listed", message, errors.Place(path), "warning").as_json())
+        return found
 
 
 def _tell(path: str, before: project.Said, said: project.Said) -> None:
     """What is new, once."""
     bound = logger.bind(inventory=path)
     if said.error and said.error != before.error:
-        held = f"the {said.hosts} hosts that it listed last hold" if said.heard_us else "hosts that stand in files hold"
-        bound.warning("Ansible could not list the hosts of {}, {}: {}", path, held, said.error)
+        bound.warning("Ansible could not list the hosts of {}, {}: {}", path, _held(said), said.error)
     if said.error or (said.mark == before.mark and not before.error):
         return
-    bound.info("Ansible lists {} hosts of {}", said.hosts, path)
+    if said.fell_from and said.mark != before.mark:
+        bound.warning("Ansible lists {} of {}, {} before", _count(said.hosts), path, said.fell_from)
+    else:
+        bound.info("Ansible lists {} of {}", _count(said.hosts), path)
     if said.left_out and said.left_out != before.left_out:
         bound.warning("of what Ansible lists of {} cannot be a target: {}", path, "; ".join(said.left_out))
+
+
+def _held(said: project.Said) -> str:
+    """What targets are looked up in where there was no answer."""
+    return f"what it listed last holds ({_count(said.hosts)})" if said.heard_us else "hosts that stand in files hold"
+
+
+def _count(hosts: int) -> str:
+    return f"{hosts} host{'' if hosts == 1 else 's'}"

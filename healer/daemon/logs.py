@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -88,9 +89,15 @@ def _readable(record: Any) -> str:
     return _TERMINAL
 
 
+_HIDDEN: Final = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What a terminal may obey and JSON may hold as it is: C1, marks of writing direction, line ends that are none of ASCII."""
+
+
 def _dumped(made: dict[str, Any]) -> str:
+    """One line of JSON that may be looked at on a terminal."""
     try:
-        return orjson.dumps(made, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        text = orjson.dumps(made, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return text if text.isascii() and "\x7f" not in text else _HIDDEN.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
     except (TypeError, ValueError):  # a lone surrogate, a number beyond 64 bits: an odd line is better than none
         return json.dumps(made, default=str, skipkeys=True)
 

@@ -44,6 +44,7 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
         idle = [] if preview else await keys.take(daemon.store, known, new, file_keys, actor)
         if not preview:
             await daemon.hosts.ask(old, daemon.controllers, daemon.files)
+            warnings += daemon.hosts.told(old)
             await _note(daemon, actor, "unchanged", revision=new.id)
         return _answer(new, given, warnings + idle)
     warnings += [one.as_json() for one in status.needs_restart(daemon.started_with, new.settings)]
@@ -59,6 +60,7 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
         return _answer(new, changed | given | await voids(daemon, made, actor, write=False), warnings)
     controllers = rules.controllers(new, loaded.published, daemon.resolve)
     await daemon.hosts.ask(new, controllers, loaded.published)
+    warnings += daemon.hosts.told(new)
     daemon.prepared = {new.id: (new, prepared)}
     # A row; if it cannot be written, nothing has changed.
     holds = keys.holds(new.directory, file_keys) | holds_now

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from healer import engine, intake, model, plugins, project, store, supervise
+from healer import engine, errors, intake, model, plugins, project, store, supervise
 from healer.decide import acting, alerts, evaluating, firing
 from healer.project import listeners
 
@@ -135,16 +135,27 @@ def controllers(revision: project.Revision, files: pathlib.Path, resolve: Resolv
             if name == (entry.controller or revision.default_controller) and entry.kind in spec.kinds
         )  # fmt: skip
         context = plugins.ControllerContext(name, resolve, _log(name), files, subjects, reach, _tried(revision, name))
-        made[name] = plugin(plugin.Options.model_validate(dict(spec.options)), context)
+        made[name] = _made(name, plugin, spec, context)
+    return made
+
+
+def _made(name: str, plugin: Any, spec: project.Controller, context: plugins.ControllerContext) -> plugins.Controller:
+    try:
+        made: plugins.Controller = plugins.called(plugin, plugin.Options.model_validate(dict(spec.options)), context)
+    except errors.HealerError:
+        raise
+    except Exception as error:  # a stranger's code
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise plugins.BrokenPlugin(what="controller", name=name, where=f"type {spec.type}", reason=reason) from error
     return made
 
 
 def _tried(revision: project.Revision, name: str) -> Callable[[], tuple[model.Target, ...]]:
-    """The hosts that a check of the controller may try: never one that its `targets` forbid."""
+    """The hosts that a check of the controller may try: never one that its `targets` forbid, nor one that nobody connects to."""
 
     def first() -> tuple[model.Target, ...]:
         found = (revision.resolve_target(name, host) for host in sorted(revision.hosts(name).hosts))
-        hosts = (one for one in found if isinstance(one, model.Target) and one.kind == "host")
+        hosts = (one for one in found if isinstance(one, model.Target) and one.kind == "host" and not one.local)
         allowed = (one for one in hosts if not any(why.target for why in revision.forbidden(name, "", "", [one])))
         return tuple(itertools.islice(allowed, TRIED_MAX))
 
@@ -165,7 +176,7 @@ async def close(made: Iterable[plugins.Controller]) -> None:
     async def one(controller: plugins.Controller) -> None:
         try:
             async with asyncio.timeout(CLOSE_S):
-                await plugins.within(controller.close())
+                await plugins.within(controller.close)
         except Exception as error:  # noqa: BLE001 - a stranger's code, and a stop ends the process all the same
             logger.bind(controller=controller.context.name).warning(
                 "it was not closed: {}", str(error) or type(error).__name__

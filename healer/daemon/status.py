@@ -57,7 +57,7 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "position": daemon.decider.position,
         "rules": _rules(await read.all("status_decisions", since_us), await read.all("status_outcomes", since_us)),
         "rule_counters": _rule_counters(daemon.decider.evaluator.running),
-        "sources": [_source(daemon, one) for one in daemon.supervisor.status()],
+        "sources": list(sources(daemon).values()),
         "inventories": [daemon.hosts.shown(path, said) for path, said in revision.found.said.items()],
         "heartbeat": daemon.outside.beats(),
         "caps": await daemon.caps.shown(),
@@ -79,6 +79,11 @@ async def _storm(daemon: running.Daemon, now_us: int) -> dict[str, Any] | None:
         "since": queries.iso(seen.since_us), "matches": seen.peak, "limit": limit.matches, "within_s": limit.within_s,
         "calm_s": limit.calm_s, "next_look": queries.iso(seen.calm_us(limit)),
     }  # fmt: skip
+
+
+def sources(daemon: running.Daemon) -> dict[str, dict[str, Any]]:
+    """How each source does, by name."""
+    return {one.key: _source(daemon, one) for one in daemon.supervisor.status()}
 
 
 def _source(daemon: running.Daemon, one: supervise.Status) -> dict[str, Any]:
@@ -177,6 +182,8 @@ def _git(revision: project.Revision) -> str | None:
 def needs_restart(then: project.Settings, now: project.Settings) -> list[errors.Diagnostic]:
     """What a reload cannot change: a warning that names it."""
     fixed = ("server", "log", "control", "retention", "backlog_max")
+    shown = now.server.public_url  # which is only shown, and so holds at once
+    then = then.model_copy(update={"server": then.server.model_copy(update={"public_url": shown})})
     names = [name for name in fixed if getattr(then, name) != getattr(now, name)]
     if not names:
         return []

@@ -16,7 +16,7 @@ from loguru import logger
 
 from healer import store, telemetry
 from healer.decide import ceilings, evaluating, poison, recovery, stumbles, tail, tries
-from healer.store import asking, deciding, journal, notes
+from healer.store import asking, deciding, journal, letters, notes
 
 __all__ = ["Decider", "Used", "evaluating", "recovery"]
 
@@ -186,7 +186,7 @@ class Decider:
                     outcomes = []
                 await self._switch(row)
             outcome = self.evaluator.evaluate(row)
-            if outcome is not None and outcome.quarantined:
+            if outcome is not None and outcome.quarantined and not letters.unread(row.meta):
                 if self._tries.changed(self.evaluator, row, outcome):
                     if not await self._commit(outcomes, position, self.last_at_us, kept=False):
                         return

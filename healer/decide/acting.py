@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from healer import engine, errors, model, policy, project, telemetry, templates
+from healer import catalog, engine, errors, model, policy, project, telemetry, templates
 from healer.decide import afterwards, firing, upstream
 from healer.decide.firing import Fired
 from healer.policy import reasons
@@ -203,6 +204,8 @@ class Actor:
         view = self._view(fired)
         targets = self._targets(view, entry, controller, args.get("target"), problems)
         problems += self._standing.forbidden(controller, name or "", entry.kind if entry else "", targets)
+        if entry is not None and not problems:
+            problems += map(functools.partial(_misfit, name), catalog.misfits(entry, parameters, targets))
         traits = firing.traits(self._standing.environment, fired, (name,), targets, entry)
         limits = self._standing.limits(entry, spec, name, traits)
         word = fired.word
@@ -300,6 +303,12 @@ def _told(fired: Fired, entry: Any, controller: str, args: Mapping[str, Any]) ->
         told["chosen"]["who"] = fired.asker
     reason = next(iter(fired.match.matches.values()), {}).get("reason") if by_hand else None
     return told | ({"reason": reason[:REASON_MAX]} if isinstance(reason, str) and reason else {})
+
+
+def _misfit(action: str, one: catalog.Misfit) -> policy.Problem:
+    if one.code == "unknown_target":
+        return policy.Problem(one.code, {"why": one.detail, "step": "name another target"}, target=one.target)
+    return policy.Problem(one.code, {"action": action, "detail": one.detail})
 
 
 def _hide(made: asking.Ask) -> None:

@@ -126,6 +126,9 @@ class Evaluator:
         route = self._routes.get(heard_at)
         if route is None or not route.listeners or row.kind == "revision":
             return None
+        if (why := letters.unread(row.meta)) != "":
+            aside = deciding.Outcome(row.seq, row.at_us, quarantined=[(letters.EVERY_RULESET, why)])
+            return None if replay is not None else aside
         data = row.data if row.data is not None else orjson.loads(row.body or b"null")
         if not isinstance(data, dict):
             return None

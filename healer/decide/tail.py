@@ -34,6 +34,8 @@ class Tail:
             size = len(row.body or b"")
             if len(self._rows) >= ROWS_MAX or self._bytes + size > BYTES_MAX:
                 break
+            if row.body_hash and row.body is None and row.data is None:
+                break  # its content lies in a file, and nobody has it in memory
             self._rows.append(row)
             self._bytes += size
         self._wake.set()

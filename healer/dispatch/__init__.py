@@ -227,7 +227,7 @@ class Dispatcher:
         attempt.live = self.maker.live()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(limit_s):
-                outcome = await plugins.within(attempt.controller.follow(attempt.job, attempt.live.write))
+                outcome = await plugins.within(attempt.controller.follow, attempt.job, attempt.live.write)
                 return model.Found("ended", outcome) if outcome.state != "unknown" else None
         return None
 
@@ -382,7 +382,7 @@ class Dispatcher:
         while True:
             try:
                 async with asyncio.timeout(LOOK_S):
-                    return await plugins.within(attempt.controller.find(attempt.job))
+                    return await attempts.found(attempt)
             except TimeoutError:
                 return model.Found("unknown", None, "its controller does not answer")
             except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person

@@ -102,7 +102,7 @@ class Attempt:
     async def _withhold(self) -> bool:
         try:
             async with asyncio.timeout(WITHHOLD_S):
-                never = await plugins.within(self.controller.withhold(self.job))
+                never = await plugins.within(self.controller.withhold, self.job)
         except Exception:  # noqa: BLE001 - a controller is a plugin: what cannot be said counts as begun
             return False
         if never:
@@ -120,13 +120,24 @@ class Looked:
     found: model.Found
 
 
+async def found(attempt: Attempt) -> model.Found:
+    """What its controller knows of it."""
+    answer: Any = await plugins.within(attempt.controller.find, attempt.job)
+    if not isinstance(answer, model.Found) or answer.state not in get_args(model.FoundState):
+        raise TypeError(f"a model.Found is wanted, got {_shown(answer, model.Found)}")
+    return answer
+
+
+def _shown(answer: Any, wanted: type) -> str:
+    """What a controller gave, short: the state where it is of the right shape otherwise."""
+    return repr(getattr(answer, "state", None))[:100] if isinstance(answer, wanted) else type(answer).__name__
+
+
 async def _of(how: How, job: model.Job, put: plugins.Output) -> model.Outcome:
-    outcome: Any = await plugins.within(how(job, put))
+    outcome: Any = await plugins.within(how, job, put)
     if not isinstance(outcome, model.Outcome) or outcome.state not in get_args(model.EndState):
-        got = repr(getattr(outcome, "state", None)) if isinstance(outcome, model.Outcome) else type(outcome).__name__
-        return model.Outcome(
-            "unknown", f"its controller gave no outcome that is one (a model.Outcome is wanted, got {got[:100]})"
-        )
+        said = f"a model.Outcome is wanted, got {_shown(outcome, model.Outcome)}"
+        return model.Outcome("unknown", f"its controller gave no outcome that is one ({said})")
     return outcome
 
 

@@ -216,4 +216,4 @@ async def _clear(folder: pathlib.Path) -> None:
 
 
 async def _plan(attempt: attempts.Attempt) -> model.Plan:
-    return await plugins.within(attempt.controller.plan(attempt.job))
+    return await plugins.within(attempt.controller.plan, attempt.job)

@@ -16,24 +16,60 @@ from typing import Any, Final
 import orjson
 
 from healer import errors, model, store, telemetry
-from healer.store import journal
+from healer.store import journal, letters
 
 BYTES_IN_FLIGHT_MAX: Final = 64 << 20
 REPEAT_WINDOW_US: Final = 60_000_000
 REPEATS_MAX: Final = 100_000
 
-__all__ = ["Accepted", "Intake", "SeenAgain"]
+__all__ = ["OVERLOADED", "Accepted", "Busy", "Intake", "SeenAgain"]
+
+
+class Busy(errors.Unavailable):
+    """not now: too much is on its way to the disk"""
+
+    code = "busy"
+
+
+OVERLOADED: Final = (errors.BacklogFull, Busy)
+"""What says that more comes than is done: it may come again a little later."""
 
 
 @dataclasses.dataclass(slots=True)
 class Accepted:
-    """What came of a delivery: ids are `e-` + position, of the old row where it was a duplicate. `conflict`: its id was another's."""
+    """What came of a delivery: ids are `e-` + position, of the old row where it was a duplicate. `conflict`: its id was another's.
+    `quarantined`: so many parts of it could not be read."""
 
     accepted: int
     duplicates: int
     ids: list[str]
     positions: list[int]
     conflict: bool = False
+    quarantined: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Taken:
+    """What holds for all events of a delivery; the fields are `Intake.take`'s arguments."""
+
+    source: str
+    actor: str
+    delivery: str
+    deliveries: Sequence[str]
+    meta: Mapping[str, Any] | None
+    raw: bytes | None
+    kind: model.JournalKind
+    repeats: Sequence[str]
+    unread: Sequence[tuple[Any, str]]
+    depth: int
+    whole: bool
+
+    def aside(self) -> Iterator[journal.Row]:
+        """Rows for the quarantine: rules are never given them."""
+        for value, why in self.unread:
+            body = {"payload": value}
+            meta = letters.meta_of_unread(why, dict(self.meta or {}))
+            yield journal.Row(self.kind, self.source, orjson.dumps(body), data=body, actor=self.actor, meta=meta)
 
 
 class SeenAgain:
@@ -107,16 +143,22 @@ class Intake:
         raw: bytes | None = None,
         kind: model.JournalKind = "event",
         repeats: Sequence[str] = (),
+        deliveries: Sequence[str] = (),
+        unread: Sequence[tuple[Any, str]] = (),
         depth: int = 0,
+        whole: bool = True,
     ) -> Accepted:
         """Journal `data`, (value, its JSON or None) each, and return after the commit.
 
-        `delivery`: the sender's id of the whole delivery. `raw`: the request that held several events, kept once. `repeats`: for each
-        event what identifies it between a redundant pair, '' for none. Raises `errors.BacklogFull`, `errors.StoreError`.
+        `delivery`: the sender's id of the whole delivery; `deliveries`: of each event, '' for none. `raw`: the request that held several
+        events, kept once. `repeats`: for each event what identifies it between a redundant pair, '' for none. `unread`: what else was in
+        the request and could not be read, with the reason: for the quarantine. `whole`: whether the values are the whole events; else they
+        hold the key of the alert alone, each has its JSON, and rows are read from that. Raises `errors.BacklogFull`, `errors.StoreError`.
         """
         self.admit()
         with self._spoken(source, data if repeats else ()):
-            return await self._take(source, data, actor, delivery, meta, raw, kind, repeats, depth)
+            taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole)
+            return await self._take(taken, data)
 
     @contextlib.contextmanager
     def _spoken(self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Iterator[None]:
@@ -130,15 +172,13 @@ class Intake:
         finally:
             self._taking = [one for one in self._taking if one is not taking]
 
-    async def _take(
-        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], actor: str, delivery: str,
-        meta: Mapping[str, Any] | None, raw: bytes | None, kind: model.JournalKind, repeats: Sequence[str], depth: int,
-    ) -> Accepted:  # fmt: skip
-        text = orjson.dumps(meta).decode() if meta else None
+    async def _take(self, of: _Taken, data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Accepted:
+        text = orjson.dumps(of.meta).decode() if of.meta else None
+        source, repeats = of.source, of.repeats
         # An int: the position of the same word, less than a minute ago; a future: of one that is being written.
         rows: list[journal.Row | int | asyncio.Future[int | None]] = []
         ours: dict[str, journal.Row] = {}
-        size = len(raw or b"")
+        size = len(of.raw or b"")
         try:
             for at, (value, body) in enumerate(data):
                 if repeats and repeats[at] and (seen := self._seen(source, repeats[at])) is not None:
@@ -146,15 +186,20 @@ class Intake:
                     continue
                 encoded = orjson.dumps(value) if body is None else body
                 size += len(encoded)
-                row = journal.Row(kind, source, encoded, data=value, actor=actor, meta=text, depth=depth)
+                known_as = value if of.whole else None
+                row = journal.Row(of.kind, source, encoded, data=known_as, actor=of.actor, meta=text, depth=of.depth)
+                if of.deliveries and of.deliveries[at]:
+                    row.delivery, row.digest = of.deliveries[at], _digest((row,))
                 rows.append(row)
                 if repeats and repeats[at]:
                     ours[repeats[at]] = row
                     self._being_written[(source, repeats[at])] = asyncio.get_running_loop().create_future()
             fresh = [row for row in rows if isinstance(row, journal.Row)]
-            if delivery and fresh:  # of the whole: it is taken whole or not at all
-                fresh[0].delivery, fresh[0].digest = delivery, _digest(fresh)
-            await self._bounded(fresh, raw, size)
+            aside = [*of.aside()]
+            if of.delivery and (fresh or aside):  # of the whole: it is taken whole or not at all
+                first = (fresh or aside)[0]
+                first.delivery, first.digest = of.delivery, _digest(fresh or aside)
+            await self._bounded(fresh + aside, of.raw, size + sum(len(row.body or b"") for row in aside))
         except BaseException:
             self._written(source, dict.fromkeys(ours))
             raise
@@ -162,11 +207,13 @@ class Intake:
         known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
         if repeats:
             await self._seen_again(source, data, known)
-        return self._accepted(known)
+        made = self._accepted(known)
+        made.quarantined = sum(not row.duplicate for row in aside)
+        return made
 
     async def _bounded(self, rows: list[journal.Row], raw: bytes | None, size: int) -> None:
         if size + self._in_flight > BYTES_IN_FLIGHT_MAX and self._in_flight:
-            raise errors.Unavailable(reason="too much is on its way to the disk")
+            raise Busy
         self._in_flight += size
         try:
             await self._commit(rows, raw)

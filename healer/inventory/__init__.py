@@ -7,9 +7,9 @@ reading: every event asks, ansible-inventory takes half a second, and mistakes h
 from healer.inventory.files import DYNAMIC, parse
 from healer.inventory.found import Known, Unreadable
 from healer.inventory.found import read as read_found
-from healer.inventory.names import THIS_MACHINE, Host, Inventory, Refusal
+from healer.inventory.names import THIS_MACHINE, Host, Inventory, LeftOut, Refusal
 from healer.inventory.variables import KINDS
 
 __all__ = [
-    "DYNAMIC", "KINDS", "THIS_MACHINE", "Host", "Inventory", "Known", "Refusal", "Unreadable", "parse", "read_found",
+    "DYNAMIC", "KINDS", "THIS_MACHINE", "Host", "Inventory", "Known", "LeftOut", "Refusal", "Unreadable", "parse", "read_found",
 ]  # fmt: skip

@@ -15,8 +15,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from healer import config, errors, wording
-from healer.inventory import variables, words
-from healer.inventory.groups import LOOKED_AT, Reading, TooMuch
+from healer.inventory import names, variables, words
+from healer.inventory.groups import LOOKED_AT, Reading, TooMuch, first
 from healer.inventory.names import Inventory
 
 LINE_MAX: Final = 16_384
@@ -134,6 +134,17 @@ class _Form(abc.ABC):
         if self.reading.over:
             raise _Ended
 
+    def doubt_host(self, pattern: str, mark: config.Mark | None) -> None:
+        """Tell where a host, or what a range stands for, can never be a target. Raises _Ended."""
+        name = first(pattern)
+        if why := names.unfit_host(name):
+            self.wrong(f"the host {config.shown(name)} is never a target: {why}", mark, severity="warning")
+
+    def doubt(self, given: Mapping[str, Any], mark: config.Mark | None) -> None:
+        """Tell of variables that can never work. Raises _Ended."""
+        if why := variables.odd_address(given):
+            self.wrong(why, mark, severity="warning")
+
 
 class _Ini(_Form):
     """ansible-core's `ini`: sections of hosts, variables or children."""
@@ -177,6 +188,7 @@ class _Ini(_Form):
                 given = {name.strip(): _value(value.strip())}
                 self.reading.add_variables(self.group, given)
                 self.reading.said.note(self.document, given, mark)
+                self.doubt(given, mark)
         elif self.kind == "children":
             self.child(line, mark)
         else:
@@ -219,6 +231,8 @@ class _Ini(_Form):
                 own[name] = _value(value)
         self.reading.add_hosts(self.group, host, own)
         self.reading.said.note(self.document, own, mark)
+        self.doubt_host(host, mark)
+        self.doubt(own, mark)
 
 
 class _Yaml(_Form):
@@ -253,11 +267,14 @@ class _Yaml(_Form):
         try:
             if key == "hosts":
                 self.reading.add_hosts(name, word, dict(self.mapping(value, "the host", word, at)))
+                self.doubt_host(word, at)
                 if isinstance(value, config.Map):
                     self.reading.said.note(self.document, value, value.values_at.get("healer_aliases"))
+                    self.doubt(value, value.values_at.get("ansible_host"))
             elif key == "vars":
                 self.reading.add_variables(name, {word: value})
                 self.reading.said.note(self.document, {word: value}, at)
+                self.doubt({word: value}, at)
             else:
                 self.group(word, value, at)
                 if name != "all":

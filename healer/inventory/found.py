@@ -33,16 +33,21 @@ def read(raw: bytes, known: Known) -> tuple[names.Inventory, list[str]]:
     """The inventory, which counts as partial since a program may find others tomorrow, and what was left out. Raises `Unreadable`."""
     listed = _listed(raw)
     told: list[str] = []
+    out: dict[str, names.LeftOut] = {}
     reading = groups.Reading(variables.Folder("", {}, {}), ())
     reading.partial = True
     try:
-        _fill(reading, listed, told)
+        _fill(reading, listed, told, out)
         made = reading.inventory()
     except groups.TooMuch as error:
         raise Unreadable(f"it has {error}") from None
+    if out and not made.hosts:
+        (name, first), *_ = out.items()
+        each = f"each of the {len(out)} hosts is left out; the first" if len(out) > 1 else "its one host"
+        raise Unreadable(f"{each}, the host {config.shown(name)}, is left out: {first.why}")
     hosts = {name: _as_known(host, known.get(name)) for name, host in made.hosts.items()}
     shown = told if len(told) <= LEFT_OUT_MAX else [*told[:LEFT_OUT_MAX], f"and {len(told) - LEFT_OUT_MAX} more"]
-    return names.Inventory(hosts, made.groups, partial=True, dynamic=True), shown
+    return names.Inventory(hosts, made.groups, partial=True, dynamic=True, left_out=out), shown
 
 
 def _listed(raw: bytes) -> dict[str, Any]:
@@ -55,14 +60,14 @@ def _listed(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def _fill(reading: groups.Reading, listed: Mapping[str, Any], told: list[str]) -> None:
+def _fill(reading: groups.Reading, listed: Mapping[str, Any], told: list[str], out: dict[str, names.LeftOut]) -> None:
     """Raises `groups.TooMuch`, `Unreadable`."""
     given = _object(_object(listed.get(_META), _META).get("hostvars"), "hostvars")
     bodies = {name: _object(body, name) for name, body in listed.items() if name != _META}
     taken: dict[str, bool] = {}
     for name in [*bodies]:
-        if why := unfit(name) if name not in ("all", "ungrouped") else "":
-            told.append(f"the group {config.shown(name)} {why}")
+        if why := names.unfit(name) if name not in ("all", "ungrouped") else "":
+            told.append(f"the group {config.shown(name)} is left out: {why}")
             del bodies[name]
         else:
             reading.add_group(name)
@@ -71,28 +76,37 @@ def _fill(reading: groups.Reading, listed: Mapping[str, Any], told: list[str]) -
             if host not in taken:
                 if len(taken) >= HOSTS_MAX:
                     raise Unreadable(f"it has more than {HOSTS_MAX} hosts")
-                taken[host] = _take(reading, host, _object(given.get(host), host), told)
+                if host == "all":
+                    raise Unreadable("it has a host named 'all', beside which Ansible lists no other")
+                if why := _take(reading, host, _object(given.get(host), host)):
+                    told.append(f"the host {config.shown(host)} is left out: {why}")
+                    out[host] = names.LeftOut(why, _address(given.get(host)))
+                taken[host] = not why
             if taken[host]:
                 reading.add_hosts(name, host, {})
     for name, body in bodies.items():
         for child in _words(body, "children", name) if name != "all" else ():
-            if not unfit(child) or child == "ungrouped":
+            if not names.unfit(child) or child == "ungrouped":
                 _lie(reading, name, child, told)
 
 
-def _take(reading: groups.Reading, host: str, given: Mapping[str, Any], told: list[str]) -> bool:
-    """Whether the host is one that can be a target; it lies in `ungrouped` until a group has it."""
-    why = unfit(host)
+def _take(reading: groups.Reading, host: str, given: Mapping[str, Any]) -> str:
+    """Why a host cannot be a target; '' where it can. It lies in `ungrouped` until a group has it."""
+    why = names.unfit_host(host)
     try:
         if not why:
             reading.add_hosts("ungrouped", host, dict(_variables(given)))
     except groups.TooMuch:
         raise
     except ValueError as error:
-        why = f"is left out: {error}"
-    if why:
-        told.append(f"the host {config.shown(host)} {why}")
-    return not why
+        why = str(error)
+    return why
+
+
+def _address(given: Any) -> str:
+    """By what else a host may be called that is left out: what it is connected to, where that is a name or an address."""
+    value = given.get("ansible_host") if isinstance(given, dict) else None
+    return value if isinstance(value, str) and not variables.odd_address({"ansible_host": value}) else ""
 
 
 def _lie(reading: groups.Reading, group: str, child: str, told: list[str]) -> None:
@@ -105,17 +119,6 @@ def _lie(reading: groups.Reading, group: str, child: str, told: list[str]) -> No
         told.append(str(error))
 
 
-def unfit(name: str) -> str:
-    """Why a name can be none of a host or group that Ansible is given by it; '' where it can."""
-    if not name or len(name) > names.TEXT_MAX or not name.isprintable() or any(c.isspace() for c in name):
-        return f"is left out: a name has no spaces or control characters, and 1 to {names.TEXT_MAX} characters"
-    if why := names.meaning_more(name):
-        return f"is left out: it {why}"
-    if names.with_port(name):
-        return "is left out: its name ends like a port, which Ansible would take for one"
-    return ""
-
-
 def _variables(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Those that are taken, and the earlier names, which leave open how a host is reached. Raises ValueError."""
     for name in (*TAKEN, *variables.OLD):
@@ -124,15 +127,10 @@ def _variables(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             value = config.SEALED if _VAULTED in value else value.get(_UNSAFE, value)
         if isinstance(value, dict | list):
             raise ValueError(f"{name} has to be a text, got {wording.shown(value)}")  # noqa: TRY004 - as for any that cannot be
-        if name == "ansible_host" and isinstance(value, str) and "{{" not in value and value:
-            _check_address(value)
+        if name == "ansible_host" and (why := variables.odd_address({name: value})):
+            raise ValueError(why)
         if value is not None:
             yield name, value
-
-
-def _check_address(value: str) -> None:
-    if len(value) > names.TEXT_MAX or value.startswith("-") or not value.isprintable() or any(map(str.isspace, value)):
-        raise ValueError(f"ansible_host is a name or an address, got {config.shown(value)}")
 
 
 def _as_known(host: names.Host, known: tuple[tuple[str, ...], str] | None) -> names.Host:

@@ -249,6 +249,12 @@ def expand(pattern: str) -> Iterable[str]:
     return _joined(between, ranges)
 
 
+def first(pattern: str) -> str:
+    """The first name that a pattern of hosts, with its port, stands for. Raises ValueError."""
+    found = _PORT.fullmatch(pattern)
+    return next(iter(expand(_bare(found[1] if found else pattern))))
+
+
 def _joined(between: Sequence[str], ranges: Sequence[Sequence[str]]) -> Iterator[str]:
     for middles in itertools.product(*ranges):
         yield "".join(part + middle for part, middle in zip(between, (*middles, ""), strict=True))

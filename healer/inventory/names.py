@@ -6,10 +6,11 @@ import dataclasses
 import ipaddress
 import re
 import string
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from healer import errors, model
+from healer import config, errors, model
 
 TEXT_MAX: Final = 512
 NEAREST_OF_MAX: Final = 2_000
@@ -23,6 +24,8 @@ UNKNOWN: Final = "unknown"
 """The connection of a host of which it cannot be read."""
 
 _PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]+)):(\d{1,5})")
+_ALONE: Final = re.compile(r"(?![-@!&~])[^\s,:*?\[\]{}\"'\\\x00-\x1f\x7f]{1,255}")
+"""What `--limit` takes for the name of one host alone, beside addresses."""
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -51,6 +54,14 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A host that Ansible lists and that cannot be a target. `address`: another name of it, '' where it has none."""
+
+    why: str
+    address: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a text is no target; `nearest` is a hint for people, `candidates` what it could mean if that is several.
 
@@ -67,20 +78,26 @@ class Inventory:
     """Hosts by name, groups (with all that lie below them) by name, and the index that `resolve` looks in.
 
     `partial`: Ansible may find hosts that are not in here, or something else in the place of this machine.
-    `dynamic`: a part of it is a program's or a plugin's, or encrypted, so that Ansible alone can list its hosts.
+    `dynamic`: a part of it is a program's or a plugin's, or encrypted, so that Ansible alone can list its hosts. `left_out`: of those the
+    ones that cannot be a target; what they are called still counts for what a text may mean, so that a mistake in one makes no other of it.
     """
 
     def __init__(
-        self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]], *, partial: bool = False, dynamic: bool = False
+        self, hosts: Mapping[str, Host], groups: Mapping[str, tuple[str, ...]], *, partial: bool = False, dynamic: bool = False,
+        left_out: Mapping[str, LeftOut] = types.MappingProxyType({}),
     ) -> None:  # fmt: skip
         self.hosts = hosts
         self.groups = groups
         self.partial = partial
         self.dynamic = dynamic
-        self._names = _index((_fold(host.name), host.name) for host in hosts.values())
-        self._others = _index((key, host.name) for host in hosts.values() for key in _other_names(host))
+        self.left_out = dict(left_out)
+        all_hosts = [*hosts.values(), *(Host(name, one.address or name) for name, one in left_out.items())]
+        self._names = _index((_fold(host.name), host.name) for host in all_hosts)
+        self._others = _index((key, host.name) for host in all_hosts for key in _other_names(host))
         self._short = _index(
-            (_fold(name.partition(".")[0]), name) for name in hosts if "." in name and not address_of(name)
+            (_fold(host.name.partition(".")[0]), host.name)
+            for host in all_hosts
+            if "." in host.name and not address_of(host.name)
         )
 
     def resolve(self, text: str) -> model.Target | Refusal:
@@ -105,18 +122,24 @@ class Inventory:
         name = _without_port(text)
         if found := meaning_more(name):
             return Refusal(f"{text!r} {found}; an event names one host")
-        meant = self._meant(name)
+        meant = {one for one in self._names.get(_fold(text), ()) if one in self.left_out} if name != text else set()
+        meant = meant or self._meant(name)
         if not meant and name in self.groups:
             return Refusal(f"{text!r} is a group; an event names one host")
         if not meant:
             known = list(self.hosts) if len(self.hosts) <= NEAREST_OF_MAX and len(name) <= 100 else []
             return Refusal(f"{text!r} is no host of the inventory", errors.nearest(name, known), step="")
         if len(meant) > 1:
-            shown = tuple(sorted(meant)[:CANDIDATES_MAX])
+            shown = tuple(one if one.isprintable() else config.shown(one) for one in sorted(meant)[:CANDIDATES_MAX])
             more = ", …" if len(meant) > len(shown) else ""
             step = "let the alert name its host in full, or mend names and healer_aliases of the inventory"
             return Refusal(f"{text!r} may mean {len(meant)} hosts: {', '.join(shown)}{more}", "", shown, step)
-        host = self.hosts[meant.pop()]
+        (one,) = meant
+        if out := self.left_out.get(one):
+            return Refusal(f"{text!r} is left out: {out.why}", "", (one,), "mend what the inventory lists of it")
+        host = self.hosts[one]
+        if not alone(host.name):
+            return Refusal(f"{host.name!r}: {NOT_ALONE}", "", (one,), "give it another name in the inventory")
         if host.name in self.groups:
             reason = f"{host.name!r} is the name of a host and of a group; Ansible would take both"
             return Refusal(reason, step="rename the one or the other")
@@ -170,6 +193,30 @@ def _without_port(text: str) -> str:
 def with_port(name: str) -> bool:
     """Whether a name ends in what Ansible takes for a port."""
     return _PORT.fullmatch(name) is not None
+
+
+NOT_ALONE: Final = "--limit takes its name for more, or for less, than one host"
+
+
+def alone(name: str) -> bool:
+    """Whether Ansible can be given a host by its name, and means that one alone."""
+    return _ALONE.fullmatch(name) is not None or bool(address_of(name))
+
+
+def unfit(name: str) -> str:
+    """Why a name can be none of a host or group that Ansible is given by it; '' where it can."""
+    if not name or len(name) > TEXT_MAX or not name.isprintable() or any(c.isspace() for c in name):
+        return f"a name has no spaces or control characters, and 1 to {TEXT_MAX} characters"
+    if why := meaning_more(name):
+        return f"it {why}"
+    if with_port(name):
+        return "its name ends like a port, which Ansible would take for one"
+    return ""
+
+
+def unfit_host(name: str) -> str:
+    """Why a name can be none of a host that is a target; '' where it can."""
+    return unfit(name) or ("" if alone(name) else NOT_ALONE)
 
 
 def meaning_more(name: str) -> str:

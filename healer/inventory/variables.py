@@ -20,6 +20,7 @@ OLD: Final = ("ansible_ssh_host", "ansible_ssh_port")
 LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_user", "ansible_connection", "healer_aliases", *OLD)
 PORT_MAX: Final = 65_535
 ALIASES_MAX: Final = 100
+ADDRESS_MAX: Final = 512
 _ENDINGS: Final = ("", ".yml", ".yaml", ".json")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,199}", re.ASCII)
 
@@ -95,6 +96,8 @@ class Folder:
                 except ValueError as error:
                     document.error("inventory", str(error), document.value.values_at.get(name))
                     del found[name]
+            if why := odd_address(found):
+                document.warning("inventory", why, document.value.values_at.get("ansible_host"))
             self.said.note(document, found, document.value.values_at.get("healer_aliases"))
         elif document.value is not None:
             message = f"a file of variables has to be a mapping, got {wording.shown(document.value)}"
@@ -150,6 +153,20 @@ def check(variables: Mapping[str, Any]) -> None:
     if not _unknown(named) and (isinstance(named, bool) or not _USER.fullmatch(str(named))):
         wanted = "a name of letters, digits and . _ - @ + $ \\"
         raise ValueError(f"ansible_user is {wanted}, got {wording.shown(named)}")
+
+
+def odd_address(variables: Mapping[str, Any]) -> str:
+    """Why ansible_host can be neither a name nor an address; '' where it may be one, or Ansible alone can tell."""
+    given = variables.get("ansible_host")
+    if _unknown(given) or not isinstance(given, str):
+        return ""
+    sound = (
+        len(given) <= ADDRESS_MAX
+        and not given.startswith("-")
+        and given.isprintable()
+        and not any(map(str.isspace, given))
+    )
+    return "" if sound else f"ansible_host is a name or an address, got {config.shown(given)}"
 
 
 def port(variables: Mapping[str, Any]) -> int | None:

@@ -21,9 +21,6 @@ from healer.measures.gates import (
     Name,
     OrNobody,
     OrNothing,
-    Rate,
-    RateShape,
-    RateText,
     Share,
     Span,
     Targets,
@@ -34,7 +31,6 @@ from healer.measures.gates import (
     Windows,
     approval_plain,
     plain,
-    rate_of,
     targets_of,
 )
 
@@ -59,9 +55,6 @@ __all__ = [
     "OrNobody",
     "OrNothing",
     "Ramp",
-    "Rate",
-    "RateShape",
-    "RateText",
     "Retries",
     "Share",
     "Span",
@@ -74,6 +67,5 @@ __all__ = [
     "Windows",
     "approval_plain",
     "plain",
-    "rate_of",
     "targets_of",
 ]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -15,59 +14,22 @@ import pydantic
 import pydantic.json_schema
 from pydantic_core import core_schema
 
-from healer import config, plugins, times, units
+from healer import config, plugins, times
 
 TARGETS_MAX: Final = 1_000_000
-WINDOW_MAX_S: Final = 31 * 86_400.0
+WINDOW_MAX_S: Final = plugins.WITHIN_MAX_S
 """What rates, budgets and breakers look back at is kept for so long."""
-_RATE: Final = re.compile(r"\s*([0-9]{1,7})\s+per\s+(.+?)\s*")
-_UNITS: Final = ("second", "minute", "hour", "day")
 _SHARE: Final = re.compile(r"(100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)\s*%")
 
 Span = Annotated[plugins.Duration, pydantic.Field(ge=0)]
 Window = Annotated[plugins.Duration, pydantic.Field(gt=0, le=WINDOW_MAX_S)]
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
-
-def rate_of(text: object) -> dict[str, Any]:
-    """`30 per hour`, `2 per 10 minutes` → count and window."""
-    found = _RATE.fullmatch(text) if isinstance(text, str) else None
-    within = 0.0
-    if found is not None:
-        with contextlib.suppress(ValueError):
-            within = units.duration_s(found[2] if found[2].rstrip("s") not in _UNITS else f"1 {found[2]}")
-    if found is None or within <= 0:
-        raise ValueError(f"a rate like '30 per hour' or '2 per 10 minutes' is wanted, got {config.shown(text)}")
-    if within > WINDOW_MAX_S:
-        raise ValueError(f"a rate within at most 31 days is wanted, got {config.shown(text)}")
-    return {"count": int(found[1]), "within": within}
-
-
 WORDS_OF_NOTHING: Final = {"enum": ["none", "off", False]}
 
 
 class Whole(plugins.Options):
     """A gate's value of several keys, which a variable may set as one."""
-
-
-class RateShape(Whole):
-    """How many within which time; written as one text."""
-
-    count: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
-    within: float
-
-
-RateText = Annotated[
-    str,
-    pydantic.StringConstraints(
-        pattern=rf"^\s*[0-9]{{1,7}}\s+per\s+(?:(?:{'|'.join(_UNITS)})s?|{units.LONG.pattern}|{units.SHORT.pattern})\s*$"
-    ),
-]
-Rate = Annotated[
-    RateShape,
-    pydantic.BeforeValidator(rate_of, json_schema_input_type=RateText),
-    plugins.Wanted("a rate like '30 per hour'"),
-]
 
 
 class Breaker(Whole):
@@ -289,7 +251,7 @@ class Gates(plugins.Options):
     attempts: Count | None = pydantic.Field(None, description="most attempts while an alert fires")
     timeout: Annotated[Span, pydantic.Field(gt=0)] | None = pydantic.Field(None, description="then an attempt is ended")
     concurrency: Count | None = pydantic.Field(None, description="most runs of it at once")
-    rate_limit: Rate | None = pydantic.Field(None, description="most runs within a time, like 5 per hour")
+    rate_limit: plugins.Rate | None = pydantic.Field(None, description="most runs within a time, like 5 per hour")
     breaker: Breaker | None = pydantic.Field(None, description="stop after failures")
     blast_radius: Blast | None = pydantic.Field(None, description="most distinct targets within a time")
     flapping: Flapping | None = pydantic.Field(None, description="an alert that opens so often is a person's")

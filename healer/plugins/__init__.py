@@ -6,6 +6,7 @@ folders `sources/`, `checks/` and `controllers/`, entry points of the names of t
 written), `supervise` (sources), `web` (formats), `dispatch` (controllers); checks are found by the source and the controller that look.
 """
 
+from healer.plugins.calling import Quit, called, within
 from healer.plugins.contracts import (
     NO_HEADERS,
     Blind,
@@ -19,12 +20,10 @@ from healer.plugins.contracts import (
     Greeting,
     Output,
     Push,
-    Quit,
     Reading,
     Source,
     SourceContext,
     Wrong,
-    within,
 )
 from healer.plugins.finding import (
     OWN_KINDS,
@@ -45,16 +44,20 @@ from healer.plugins.options import (
     Size,
     Wanted,
     check_options,
+    conceal,
     describe,
     exactly_one,
     made_of,
     schemas,
 )
+from healer.plugins.rates import WITHIN_MAX_S, Rate, RateShape, RateText, rate_of
+from healer.plugins.readings import look
 from healer.plugins.threads import apart
 
 __all__ = [
     "NO_HEADERS",
     "OWN_KINDS",
+    "WITHIN_MAX_S",
     "Blind",
     "BrokenPlugin",
     "Check",
@@ -71,6 +74,9 @@ __all__ = [
     "Output",
     "Push",
     "Quit",
+    "Rate",
+    "RateShape",
+    "RateText",
     "Reading",
     "SecretRef",
     "Size",
@@ -81,15 +87,19 @@ __all__ = [
     "Wrong",
     "apart",
     "builtin_names",
+    "called",
     "check",
     "check_options",
+    "conceal",
     "describe",
     "entry_points",
     "exactly_one",
     "find",
+    "look",
     "made_of",
     "names",
     "project_names",
+    "rate_of",
     "schemas",
     "within",
 ]

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import pathlib
 import types
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from healer import errors, model
+from healer.plugins import calling
 from healer.plugins.options import Options, SecretRef
-
-T = TypeVar("T")
-
-
-class Quit(Exception):
-    """A plugin wanted to end the process."""
-
-
-async def within(work: Awaitable[T]) -> T:
-    """What a plugin does, such that its `sys.exit()` is a mistake of its own and not the end of the daemon: a task hands that on to the
-    loop, whoever waits for it. Raises `Quit` in its place, and all else that the plugin raises."""
-    try:
-        return await work
-    except (SystemExit, KeyboardInterrupt) as error:  # a real Ctrl-C is a signal, and comes to nobody's code
-        raise Quit(f"it wanted to end the process: {type(error).__name__}({error})") from error
-
 
 Shape = type[Options]
 """Of options: what a class of them is."""
@@ -129,7 +115,7 @@ class Format:
     read: Callable[[Any, Mapping[str, str]], Sequence[Element | Wrong]]
     fields: tuple[str, ...] = ()
     """What its events have beside the words of `event.alert`: paths below `event`, `.*` at the end of one that is open: `group.status`,
-    `alert.labels.*`, `payload.*`. With a `payload` of the whole body no second copy of it is kept."""
+    `alert.labels.*`, `payload.*`."""
     inquiry: model.Inquiry | None = None
     """How its sender is asked what fires."""
     greeting: Callable[[Any, Mapping[str, str]], Greeting | None] = _no_greeting
@@ -138,6 +124,8 @@ class Format:
     """What the operator should know of a body that was taken, '' for nothing: that the sender has cut it short."""
     media: tuple[str, ...] = ()
     """Content types that it is sent with beside `application/json`, lower case, without parameters. A body of any of them is JSON."""
+    delivery_ids: tuple[str, ...] = ()
+    """Headers of its own that name a delivery, beside those that many senders have (`X-GitHub-Delivery`, `webhook-id` …)."""
     marks: tuple[str, ...] = ()
     """By what a body of it is known: paths that all have to be there (`alerts`, `data.alert_rule`), `header:NAME` for a header. For
     suggestions alone."""
@@ -146,6 +134,19 @@ class Format:
     setup: str = ""
     """What is entered at the sender's side, for `healer sources show`: `HOOK_URL`, `TOKEN` (or the signing secret) and `TOKEN_FILE` stand
     for what they say."""
+
+    def __post_init__(self) -> None:
+        """Whoever calls it, `sys.exit()` in it is a mistake of its own (`calling.called`)."""
+        for name in ("greeting", "remark"):
+            object.__setattr__(self, name, functools.partial(calling.called, getattr(self, name)))
+        object.__setattr__(self, "read", functools.partial(calling.called, _read_whole, self.read))
+
+
+def _read_whole(read: Callable[..., Sequence[Element | Wrong]], *given: Any) -> Any:
+    found: Any = read(*given)
+    return (
+        found if isinstance(found, Sequence) else list(found)
+    )  # of one that goes on reading while it is asked for the next
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------------
@@ -226,7 +227,8 @@ class ControllerContext:
     reach: Callable[[str], tuple[Controller, model.Target]] = _no_machine
     """The controller and the machine that an option of `Controller.machines` names."""
     hosts: Callable[[], Sequence[model.Target]] = tuple
-    """The first ten hosts of its inventory by name, of those that it may touch: what `check` may try. It may take some time."""
+    """The first ten hosts of its inventory by name, of those that it may touch and that are connected to (`ansible_connection: local` is
+    not): what `check` may try. It may take some time."""
 
 
 class Controller(abc.ABC):

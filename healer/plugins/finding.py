@@ -1,7 +1,12 @@
-"""Finding a plugin by its name: built in, in the project's own folder, or an entry point; imported only when something names it."""
+"""Finding a plugin by its name: built in, in the project's own folder, or an entry point; imported only when something names it.
+
+A format that ships may be a mapping instead of a module (`NAME.yml`): it is read when something names it, and then it looks like one.
+"""
 
 from __future__ import annotations
 
+import dis
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -11,8 +16,9 @@ import sys
 import types
 from typing import Any, Final, Literal
 
-from healer import errors
+from healer import config, errors
 from healer.plugins.contracts import Check, Format
+from healer.plugins.options import check_options
 
 Kind = Literal["sources", "formats", "checks", "controllers"]
 OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "checks", "controllers"})
@@ -35,13 +41,20 @@ class BrokenPlugin(errors.HealerError):
 
 def builtin_names(kind: Kind) -> list[str]:
     """The names of the plugins that ship with healer, sorted."""
+    return sorted(_shipped(kind))
+
+
+def _shipped(kind: Kind) -> dict[str, pathlib.Path]:
+    """The files of the plugins that ship, by name; where there are two of a name, the module."""
     package = importlib.import_module(f"healer.{kind}")
-    return sorted(
-        path.stem
+    return {
+        path.stem: path
+        for pattern in ("*.yml", "*.py")
+        if pattern == "*.py" or kind == "formats"
         for folder in package.__path__
-        for path in pathlib.Path(folder).glob("*.py")
+        for path in pathlib.Path(folder).glob(pattern)
         if _NAME.fullmatch(path.stem)
-    )
+    }
 
 
 def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -78,7 +91,11 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
     what = kind[:-1]
     where = name
     try:
-        if name in builtin_names(kind):
+        shipped = _shipped(kind).get(name)
+        if shipped is not None and shipped.suffix == ".yml":
+            where = str(shipped)
+            return _mapped(shipped)
+        if shipped is not None:
             return importlib.import_module(f"healer.{kind}.{name}")
         own = project_names(kind, project_dir) if project_dir else {}
         if name in own:
@@ -88,13 +105,21 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
         if name in points:
             where = points[name].value
             return _checked(kind, points[name].load())
-    except KeyboardInterrupt:
-        raise
     except ImportError as error:
         raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
     except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
+        if isinstance(error, KeyboardInterrupt) and not _is_raised(error):
+            raise  # the operator's
         raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
+
+
+def _is_raised(error: BaseException) -> bool:
+    """Whether a `raise` made it. A signal's comes between other instructions."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def check(name: str, project_dir: pathlib.Path | None = None) -> type[Check]:
@@ -112,6 +137,20 @@ def _checked(kind: Kind, found: Any) -> Any:
     if kind == "formats" and not isinstance(getattr(found, "FORMAT", None), Format):
         raise ImportError("a module with FORMAT = plugins.Format(…) is wanted")
     return found
+
+
+@functools.cache
+def _mapped(path: pathlib.Path) -> types.ModuleType:
+    """A mapping that ships, as the module of a format. Raises ImportError with all that is wrong with it, each where it stands."""
+    language = importlib.import_module("healer.formats._mapping")
+    document = config.read_file(path, path.name)
+    made = check_options(document, language.Mapping, document.value, None, path.stem) if document.ok else None
+    if made is None:
+        raise ImportError("; ".join(f"{found.place}: {found.message}" for found in document.diagnostics))
+    module = types.ModuleType(f"healer.formats.{path.stem}")
+    module.__file__ = str(path)
+    module.__dict__["FORMAT"] = language.format_of(path.stem, made)
+    return module
 
 
 def _import_file(module_name: str, path: pathlib.Path) -> types.ModuleType:

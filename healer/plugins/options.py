@@ -80,10 +80,32 @@ def check_options(
     try:
         return shape.model_validate(value)
     except pydantic.ValidationError as error:
+        conceal(document, shape, value)
         for one in wording.mistakes(error, shape, value, mark):
             if one.mark not in later:
                 document.error("options", f"{what}: {one.below(0)}", one.mark, one.try_)
         return None
+
+
+def conceal(document: config.Document, shape: type[pydantic.BaseModel], value: Any) -> None:
+    """Have nothing quoted of what may be a secret in a value of a shape: what stands in the place of a reference."""
+    for mark in _secrets_of(shape, value, (), None):
+        document.conceal(mark)
+
+
+def _secrets_of(
+    shape: type[pydantic.BaseModel], value: Any, path: tuple[int | str, ...], at: config.Mark | None
+) -> Iterator[config.Mark | None]:
+    reference = isinstance(value, config.Map | config.Seq) and wording.is_secret(shape, path)
+    if isinstance(value, config.Map):
+        for key, inner in value.items():
+            if not (reference and isinstance(inner, str) and inner.startswith(("env:", "file:"))):
+                yield from _secrets_of(shape, inner, path if reference else (*path, key), value.values_at.get(key))
+    elif isinstance(value, config.Seq):
+        for number, inner in enumerate(value):
+            yield from _secrets_of(shape, inner, path if reference else (*path, number), value.items_at[number])
+    elif value is not None and wording.may_hold_secret(shape, path):
+        yield at
 
 
 def made_of(shape: type[pydantic.BaseModel], value: Any) -> Any:

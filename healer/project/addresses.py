@@ -1,11 +1,12 @@
 """What a text means by an address, for a controller that sends requests to some. Callers: `targets` and `reaching`.
 
 `url:https://host/path`, or without `url:`. It has to lie under an entry of the controller's `allow`. One address has one spelling, since
-locks are on it. Nobody is asked whether anything answers there.
+locks are on it: a slash at its end is sent (`Target.address`) and is no part of its name. Nobody is asked whether anything answers there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Final
 
@@ -34,7 +35,9 @@ def resolve(spec: Controller, text: str) -> model.Target | inventory.Refusal:
     if urls.entry_for(url, urls.allowed(spec.options["allow"])) is None:
         step = f"{_MEND}, or list the address with {spec.name} in controllers.yaml (allow)"
         return inventory.Refusal(_beyond(spec, url), _nearest(spec, url), step=step)
-    return model.Target(KIND, str(url))
+    # What is joined to it goes to one place, with a slash and without.
+    name = str(dataclasses.replace(url, path=url.path.rstrip("/") or "/"))
+    return model.Target(KIND, name, address="" if name == str(url) else str(url))
 
 
 def beyond(spec: Controller, written: object) -> tuple[str, str] | None:

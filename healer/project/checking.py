@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building, clusters
-from healer.project import approvers, machines, plays, reaching, revision, sources, targets
+from healer.project import approvers, machines, manifests, plays, reaching, revision, sources, targets
 from healer.project import clusters as objects
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
@@ -58,14 +58,17 @@ class Checker:
         if kind in catalog.FOLDERS and subject and subject not in self.tree.files:
             near = errors.nearest(subject, self.tree.names(catalog.FOLDERS[kind]))
             document.error("no-file", f"there is no file {subject}", at, near)
-        if kind == "oc" and (manifest := clusters.manifest(one.value["oc"])) and manifest not in self.tree.files:
-            near = errors.nearest(manifest, self.tree.names(clusters.MANIFESTS))
-            document.error("no-file", f"there is no file {manifest}", at, near)
+        if kind == "oc" and (manifest := clusters.manifest(one.value["oc"])):
+            if manifest not in self.tree.files:
+                near = errors.nearest(manifest, self.tree.names(clusters.MANIFESTS))
+                document.error("no-file", f"there is no file {manifest}", at, near)
+            else:
+                document.diagnostics += manifests.mistakes(self.tree, manifest)
         plays.check(document, self.tree, kind, subject, at)
         name = one.value.get("controller") or self.controllers.default
         if isinstance(name, str):
             self._controller_of(document, name, kind, one.value.values_at.get("controller") or at)
-            if (spec := self.controllers.by_name.get(name)) is not None:
+            if (spec := self.controllers.known(name)) is not None:
                 reaching.check(one, spec, kind)
         entry = self.actions.entries.get(one.name)
         if entry is not None and not entry.impact_declared:

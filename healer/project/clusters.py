@@ -14,8 +14,8 @@ from healer import config, errors, inventory, model
 from healer.catalog import clusters as catalog
 from healer.project.controllers import Controller
 
-KIND: Final = "k8s"
-NODE: Final = "node"
+KIND: Final = catalog.KIND
+NODE: Final = catalog.NODE
 TEXT_MAX: Final = 512
 FORM: Final = "NAMESPACE/KIND/NAME"
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
-from healer import config, errors, measures, plugins, wording
+from healer import config, errors, plugins, wording
 from healer.catalog import building
 from healer.project import tree
 
@@ -38,7 +38,7 @@ class Common(plugins.Options):
     concurrency: Annotated[int, pydantic.Field(ge=1, le=10_000)] | None = pydantic.Field(
         None, description="most runs at once"
     )
-    rate_limit: measures.Rate | None = pydantic.Field(None, description="most runs within a time, like 30 per minute")
+    rate_limit: plugins.Rate | None = pydantic.Field(None, description="most runs within a time, like 30 per minute")
     tags: list[Name] = pydantic.Field(default=[])
 
 
@@ -65,7 +65,7 @@ class Controller:
     targets: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     concurrency: int | None = None
-    rate_limit: measures.RateShape | None = None
+    rate_limit: plugins.RateShape | None = None
     tags: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
     place: errors.Place = dataclasses.field(default_factory=lambda: errors.Place("controllers.yaml"))
@@ -73,7 +73,7 @@ class Controller:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Controllers:
-    """All of them, which one is the default, which names are wrong.
+    """All of them, which one is the default, which names are wrong, and of these what can be looked at all the same (`drafts`).
 
     `inventories`: each that one of them names, also one that is wrong elsewhere, and where the first of these stands.
     """
@@ -82,6 +82,12 @@ class Controllers:
     default: str
     broken: frozenset[str] = frozenset()
     inventories: Mapping[str, config.Mark | None] = dataclasses.field(default_factory=dict)
+    drafts: Mapping[str, Controller] = dataclasses.field(default_factory=dict)
+    """Those of which some options are wrong, with the others."""
+
+    def known(self, name: str) -> Controller | None:
+        """As far as it is right."""
+        return self.by_name.get(name) or self.drafts.get(name)
 
 
 def read(document: config.Document | None, project: Project) -> Controllers:
@@ -112,10 +118,11 @@ def read(document: config.Document | None, project: Project) -> Controllers:
         return alone
     if not listed:
         return alone
-    found = {str(name): _one(document, listed, name, project) for name in listed}
+    drafts: dict[str, Controller] = {}
+    found = {str(name): _one(document, listed, name, project, drafts) for name in listed}
     made = {name: spec for name, spec in found.items() if spec is not None}
     broken = frozenset(found) - frozenset(made)
-    return Controllers(made, _default(document, value, found), broken, _inventories(listed, project))
+    return Controllers(made, _default(document, value, found), broken, _inventories(listed, project), drafts)
 
 
 OF_UPSTREAM: Final = "EDA_CONTROLLER_"
@@ -169,7 +176,7 @@ def take_files(document: config.Document | None, found: Controllers, project: Pr
     listed = (
         document.value.get("controllers") if document is not None and isinstance(document.value, config.Map) else None
     )
-    for name, spec in found.by_name.items():
+    for name, spec in {**found.drafts, **found.by_name}.items():
         written = listed.get(name) if isinstance(listed, config.Map) else None
         for option in project.plugin(spec.type).files:
             named = spec.options.get(option)
@@ -260,7 +267,10 @@ class Project:
         return frozenset(self.plugin(type_name).kinds)
 
 
-def _one(document: config.Document, listed: config.Map, name: Any, project: Project) -> Controller | None:
+def _one(
+    document: config.Document, listed: config.Map, name: Any, project: Project, drafts: dict[str, Controller]
+) -> Controller | None:
+    """The controller; one that is not wholly right goes to `drafts` where enough of it is."""
     value, at = listed[name], listed.keys_at.get(name)
     before = len(document.diagnostics)
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -284,6 +294,7 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
             "missing-extra", message, value.values_at.get("type"), f"pip install 'auto-healer[{lacks[1]}]'"
         )
     rest = building.without(value, ("type", *_COMMON))
+    plugins.conceal(document, plugin.Options, rest)
     what = f"the controller {name!r}"
     common = plugins.check_options(
         document, Common, building.without(value, [k for k in value if k not in _COMMON]), at, what
@@ -295,14 +306,30 @@ def _one(document: config.Document, listed: config.Map, name: Any, project: Proj
     elif where is None:
         return None
     options = plugins.check_options(document, plugin.Options, rest, at, what)
-    if common is None or where is None or options is None or _wrong(document, before):
+    sound = options is not None or _sound(plugin.Options, rest)
+    if common is None or where is None or sound is None or not isinstance(name, str):
         return None
-    return Controller(
-        name, value["type"], project.kinds(value["type"]), project.plugin(value["type"]).target_kinds, building.plain(rest),
-        path_of(where.inventory) or project.default_inventory,
+    made = Controller(
+        name, value["type"], project.kinds(value["type"]), project.plugin(value["type"]).target_kinds,
+        building.plain(rest if sound is True else sound), path_of(where.inventory) or project.default_inventory,
         tuple(common.targets), tuple(common.actions), common.concurrency, common.rate_limit, tuple(common.tags),
         plugin.machines, document.place(at),
     )  # fmt: skip
+    if options is not None and not _wrong(document, before):
+        return made
+    drafts[name] = made
+    return None
+
+
+def _sound(shape: type[plugins.Options], value: config.Map) -> config.Map | None:
+    """What of a value is right by itself; None where something is not that has to be there."""
+    try:
+        shape.model_validate(value)
+    except pydantic.ValidationError as error:
+        wrong = {str(one.path[0]) for one in wording.mistakes(error, shape, value) if one.path}
+        needed = [name for name, field in shape.model_fields.items() if field.is_required()]
+        return None if any(one in wrong or one not in value for one in needed) else building.without(value, [*wrong])
+    return value
 
 
 def _wrong(document: config.Document, before: int) -> bool:

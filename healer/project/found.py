@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Said:
     """What came of asking for the hosts of an inventory: when that was last, when there was an answer last (µs, 0: never), how many hosts
-    that had and what of it was left out, its digest; and why there was none last, '' where there was."""
+    that had and what of it was left out, its digest; and why there was none last, '' where there was. `fell_from`, `fell_us`: how many
+    hosts the answer before had and when there was this one, where it has not half of them."""
 
     asked_us: int = 0
     heard_us: int = 0
@@ -26,6 +27,8 @@ class Said:
     left_out: tuple[str, ...] = ()
     error: str = ""
     mark: str = ""
+    fell_from: int = 0
+    fell_us: int = 0
 
 
 class Found:

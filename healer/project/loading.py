@@ -1,8 +1,7 @@
 """A project directory → one checked revision, or everything that is wrong with it and where.
 
-Callers: the daemon (start, reload through `child`), `healer validate`. Nothing here raises for a mistake of an operator. The
-order: read the files once, then settings, controllers with their inventories, the catalog, shared sources, rulebooks; each is
-checked against what came before it, and all that can be checked is, whatever else is wrong.
+Callers: the daemon (start, reload through `child`), `healer validate`. Nothing raises for an operator's mistake. Files are read once; then
+come settings, controllers with inventories, catalog, shared sources, rulebooks, each against those before; all that can be is checked.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ from healer.project import (
     looks,
     mistakes,
     opening,
+    playbooks,
     revision,
     selections,
     settings,
@@ -157,14 +157,14 @@ class _Loading:
             self.tree, read.settings, found, frozenset(one.name for one in written), control_by, inventories,
             frozenset(self._incomplete), self._hostname, approvers.Approvers(main, read, found, [one.name for one in written]),
         )  # fmt: skip
-        self._more += checker.approvers.settings()
         self._check(checker, written, control)
-        self._more += looks.check(main, read, written, control_by, self.tree.root)
-        all_sources = sources.Sources(self.tree, read.settings.server, self._plain)
+        self._more += [*checker.approvers.settings(), *looks.check(main, read, written, control_by, self.tree.root)]
+        all_sources = sources.Sources(self.tree, read.settings, self._plain)
         if main is not None:
             all_sources.share(main)
         names = identities.Identities()
         switched_on = self._activations(checker, all_sources, read.settings, specs, names)
+        self._more += playbooks.mistakes(self.tree, written, checker.playbooks)
         if self._is_sound():  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
@@ -311,7 +311,7 @@ class _Loading:
         listed = control.value.get("controllers") if control and isinstance(control.value, config.Map) else None
         for name, value in listed.items() if isinstance(listed, config.Map) else ():
             if control is not None and isinstance(value, config.Map):
-                checker.controller(control, checker.controllers.by_name.get(name), value)
+                checker.controller(control, checker.controllers.known(name), value)
 
     def _activations(
         self, checker: checking.Checker, all_sources: sources.Sources, read: settings.Settings,

@@ -70,13 +70,16 @@ def _controller(word: str, controllers: Mapping[str, Controller]) -> str:
 
 
 def _machine(spec: Controller, hosts: inventory.Inventory | None, text: str) -> model.Target:
-    """A host of the controller's inventory, or an address; where it has none, or one that is not known here, any name."""
+    """A host of the controller's inventory, or an address; where it has none, or one that is not known here, any name but one that means
+    several of its hosts, or one that is left out."""
     found = hosts.resolve(text) if hosts is not None else None
     if isinstance(found, model.Target) and found.kind == "host":
         return found
     bare = text.removeprefix("[").removesuffix("]")
     address = names.address_of(bare)
-    if address or ((hosts is None or hosts.partial) and bare and not bare.startswith("-")):
+    unclear = isinstance(found, inventory.Refusal) and bool(found.candidates)
+    unknown = (hosts is None or hosts.partial) and not unclear
+    if address or (unknown and bare and not bare.startswith("-")):
         return model.Target("host", address or bare, "", address or bare)
     reason = (
         found.reason.removesuffix("; an event names one host")

@@ -1,4 +1,4 @@
-"""What an action asks for against what its controller reaches and keeps for itself: addresses, headers, nodes. Caller: `checking`.
+"""What an action asks for against what its controller may do, reaches and keeps for itself: addresses, headers, nodes. Caller: `checking`.
 
 What the files say already is told when they are read, and not by each run.
 """
@@ -9,12 +9,18 @@ from collections.abc import Iterator
 
 from healer import catalog, config, wording
 from healer.catalog import building
-from healer.project import addresses, clusters
+from healer.project import addresses, clusters, targets
 from healer.project.controllers import Controller
 
 
 def check(one: catalog.Written, spec: Controller, kind: str) -> None:
     """Say what of an action of a kind its controller would refuse, whatever an event brings."""
+    for problem in targets.forbidden(spec, one.name, "", ()):
+        message = f"{spec.name} may not do {one.name}: {problem.fields['detail']}"
+        at = one.value.values_at.get("controller") or one.mark
+        one.document.error(
+            "controller_forbidden", message, at, f"list it there (actions of {spec.name}), or name another controller"
+        )
     written = one.value[kind] if kind in ("http", "oc") else None
     if not isinstance(written, config.Map):
         return

@@ -50,12 +50,19 @@ Group = Annotated[
     plugins.Wanted("the name of a group of this machine"),
 ]
 
+PublicUrl = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$", max_length=1024),
+    plugins.Wanted("a URL like https://healer.example.org, without a user, a query and a fragment"),
+]
+
 
 class Server(plugins.Options):
-    """Where the daemon listens; port 0 takes any free one."""
+    """Where the daemon listens; port 0 takes any free one. `public_url`: what senders use to reach it, like https://healer.example.org."""
 
     host: Host = "127.0.0.1"
     port: Annotated[int, pydantic.Field(ge=0, le=65535)] = 8080
+    public_url: PublicUrl | None = None
 
 
 class Log(plugins.Options):
@@ -247,7 +254,7 @@ def _put(settings: Settings, place: str, path: list[str], value: Any, found: lis
         fields = {field.alias or key: key for key, field in type(shapes[-1]).model_fields.items()}
         inner = getattr(shapes[-1], fields[name]) if name in fields else None
         last, whole = depth == len(path) - 1, isinstance(inner, measures.Whole)
-        section = isinstance(inner, plugins.Options) and not isinstance(inner, measures.RateShape)
+        section = isinstance(inner, plugins.Options) and not isinstance(inner, plugins.RateShape)
         if name not in fields or not (section or last) or (last and section and not whole) or name in AS_WRITTEN:
             known = fields if name not in fields else ()
             message = f"no setting is named {'.'.join(path)!r} that a variable or flag could set"

@@ -41,7 +41,7 @@ class RunAction(plugins.Options):
     settle: Annotated[measures.Span | None, measures.OFF] = 0.0
     attempts: Annotated[measures.Count | None, measures.OFF] = 3
     cooldown: Annotated[measures.Span | None, measures.OFF] = 600.0
-    rate_limit: Annotated[measures.Rate | None, measures.OFF] = measures.RateShape(count=30, within=3600.0)
+    rate_limit: Annotated[plugins.Rate | None, measures.OFF] = plugins.RateShape(count=30, within=3600.0)
     breaker: Annotated[measures.Breaker | None, measures.OFF] = measures.Breaker.model_validate(
         {"failures": 3, "within": "30 minutes", "retry_after": "30 minutes"}
     )
@@ -77,7 +77,7 @@ class RunAction(plugins.Options):
         return {"approval": asked} if impact == "high" else {}
 
 
-def _short(value: measures.RateShape) -> measures.RateShape:
+def _short(value: plugins.RateShape) -> plugins.RateShape:
     if value.within > STORM_MAX_S:
         raise ValueError("a rate within at most an hour is wanted")
     return value
@@ -86,7 +86,7 @@ def _short(value: measures.RateShape) -> measures.RateShape:
 class Storm(measures.Whole):
     """Too many matches at once."""
 
-    matches: Annotated[measures.Rate, pydantic.AfterValidator(_short)] = measures.RateShape(count=200, within=60.0)
+    matches: Annotated[plugins.Rate, pydantic.AfterValidator(_short)] = plugins.RateShape(count=200, within=60.0)
     calm: Span = 300.0
 
 

@@ -16,14 +16,15 @@ from typing import Any, Final
 
 from healer import config, errors, model, plugins, rulebook
 from healer.catalog import building
-from healer.project import listeners, locating, rendering, tree
+from healer.project import listeners, locating, rendering, tree, webhooks
 from healer.project.revision import Source
-from healer.project.settings import Server
+from healer.project.settings import Settings
 
 API: Final = "healer.api"
 EVENTS: Final = "healer.events"
 BY_HAND: Final = "healer.actions"
 SHARED: Final = "healer.source"
+WEBHOOK: Final = "healer.webhook"
 LIFECYCLES: Final = ("ansible.eda.alertmanager", "eda.builtin.alertmanager", "alertmanager")
 KNOWN: Final = "healer.webhook, healer.api, healer.source, check, a file of sources/, or NAMESPACE.COLLECTION.NAME"
 """What a source may be, for a name that is like none."""
@@ -55,10 +56,12 @@ NOTHING_GIVEN: Final = Given()
 
 
 class Sources:
-    """Collects all sources of a project. `found`: by name, those that are right. `server`: the daemon's own listener; `plain`: as of
-    `listeners.Listeners`."""
+    """Collects all sources of a project. `found`: by name, those that are right. `settings`: of the daemon that they are for; `plain`:
+    as of `listeners.Listeners`."""
 
-    def __init__(self, files: tree.Tree, server: Server | None = None, plain: listeners.Plain = lambda _: None) -> None:
+    def __init__(
+        self, files: tree.Tree, settings: Settings | None = None, plain: listeners.Plain = lambda _: None
+    ) -> None:
         self._tree = files
         self._project_dir = files.root
         self._located: dict[str, locating.Located | errors.HealerError] = {}
@@ -66,7 +69,8 @@ class Sources:
         self._formats: dict[str, plugins.Format | errors.HealerError] = {}
         self._paths: dict[str, errors.Place] = {}
         self._shared: dict[str, Checked | None] = {}
-        self._listeners = listeners.Listeners(server, plain)
+        self._listeners = listeners.Listeners(settings.server if settings else None, plain)
+        self._settings = settings
         self.found: dict[str, Source] = {}
 
     @property
@@ -257,6 +261,8 @@ class Sources:
                 document.error("duplicate-path", message, mark)
                 return None
             self._paths[path] = document.place(mark)
+        if located.name == WEBHOOK:
+            webhooks.tell(document, args, options, at, self._settings, resolves=checked.resolves)
         return Checked(checked, path, where)
 
     def _checked(
@@ -279,6 +285,8 @@ class Sources:
         name = getattr(options, "format", None)
         if located.kind == "native" or not isinstance(name, str):
             return bool(getattr(located.plugin, "resolves", False))
+        if (mapping := getattr(options, "mapping", None)) is not None:
+            return bool(mapping.resolves)
         if name not in self._formats:
             try:
                 self._formats[name] = locating.format_of(name)

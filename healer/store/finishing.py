@@ -98,7 +98,7 @@ class Finish:
             return True
         state, reason, summary = end_of_run(outcome, asked)
         if "ramp" in extra:
-            state, summary = following.summed_up(tx, self.run, state, summary)
+            state, summary = following.summed_up(tx, self.run, state, summary, loads(wave))
             whole = state == "succeeded" and not following.wave(tx, self.run, extra)
             if asked is not None and state in ("succeeded", "failed") and not whole:
                 state, reason, summary = end_of_run(dataclasses.replace(outcome, state="cancelled"), asked)

@@ -6,6 +6,7 @@ Callers: `finishing` (T4), `asking` (ticks and closed alerts). `verifying` holds
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 from healer import model, policy, telemetry
@@ -72,10 +73,14 @@ def goes_on(tx: Transaction, row: candidates.RunRow, extra: dict[str, Any]) -> b
     return False
 
 
-def summed_up(tx: Transaction, run: str, state: model.RunState, summary: str) -> tuple[model.RunState, str]:
-    """(state, summary) of a run of several waves, of which the last ended so."""
+def summed_up(
+    tx: Transaction, run: str, state: model.RunState, summary: str, last: Sequence[str]
+) -> tuple[model.RunState, str]:
+    """(state, summary) of a run of several waves, of which the one on its `last` targets ended so."""
     states = [state for _, state in tx.all("run_target_states", run)]
     bad, good, left = sum(one in BAD for one in states), states.count("succeeded"), states.count("left_out")
+    if state == "succeeded" and not bad and good > len(last):
+        return state, f"{good} targets succeeded; the last{f' {len(last)}' if len(last) > 1 else ''}: {summary}"
     if not bad or state == "unknown":
         return state, summary
     text = f"{bad} of {bad + good} targets failed" + (f", {left} not touched" if left else "")

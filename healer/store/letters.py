@@ -10,6 +10,8 @@ import dataclasses
 import shlex
 from typing import Any, Final
 
+import orjson
+
 from healer import errors, telemetry
 from healer.store import cycles, journal
 from healer.store.transaction import Transaction, dumps, loads
@@ -19,13 +21,21 @@ TRIES: Final = 3
 EVERY_RULESET: Final = "*"
 """In the place of a ruleset: nobody heard of the row at all."""
 KEY: Final = "healer"
-"""In the meta of a row that tries another one again: what is ours, and no part of the event's `meta`."""
+"""In the meta of a row: what is ours, and no part of the event's `meta`."""
+_UNREAD: Final = f'{{"{KEY}":{{"unread":'
 
 
 class NotAnEvent(errors.RequestError):
     """{event} is a row of the kind {got}, and only events are sent again"""
 
     code = "not-an-event"
+    status = 422
+
+
+class Unread(errors.RequestError):
+    """{event} is a part of a delivery that could not be read; rules are never given it"""
+
+    code = "not-tried-again"
     status = 422
 
 
@@ -79,6 +89,18 @@ def noted(ordinal: int | None, meta: str | None) -> Released | None:
     return Released(str(held.get("only", EVERY_RULESET)), held.get("cycle"))
 
 
+def unread(meta: str | None) -> str:
+    """Of a row's meta: why this part of a delivery could not be read, '' where it is an event. Asked of every row, so it is quick."""
+    if meta is None or not meta.startswith(_UNREAD):
+        return ""
+    return str(loads(meta)[KEY]["unread"])
+
+
+def meta_of_unread(why: str, meta: dict[str, Any]) -> str:
+    """The meta of a row that is a part of a delivery which could not be read."""
+    return orjson.dumps({KEY: {"unread": why}, **meta}).decode()
+
+
 def brought(meta: str | None) -> dict[str, Any]:
     """What a row's meta says of its event: all but what is ours."""
     made: dict[str, Any] = loads(meta) if meta else {}
@@ -89,7 +111,7 @@ def brought(meta: str | None) -> dict[str, Any]:
 class Resend:
     """An event goes in once more, as it came: same source, body and meta, from outside (depth 0). The result is its position.
 
-    `row` has its body (`Store.row_of`). Raises `NotAnEvent`, `BodyGone`, `errors.NotFound`.
+    `row` has its body (`Store.row_of`). Raises `NotAnEvent`, `Unread`, `BodyGone`, `errors.NotFound`.
     """
 
     weight = 1
@@ -103,6 +125,8 @@ class Resend:
         old = self.row
         if old.kind != "event":
             raise NotAnEvent(event=f"e-{old.seq}", got=old.kind)
+        if unread(old.meta):
+            raise Unread("have its sender deliver it again", event=f"e-{old.seq}")
         meta = brought(old.meta)
         made = _copy(tx, old, self.actor, dumps(meta) if meta else None)
         tx.audit("resent", actor=self.actor, event=old.seq, made=made.seq, source=old.source)
@@ -113,7 +137,7 @@ class Resend:
 class Release:
     """What could not be digested is tried again. `ruleset`: '' for all that hold the event. The result is [(ruleset, new position)].
 
-    `row` has its body. Raises `NotHeld`, `NotTriedAgain`, `BodyGone`, `errors.NotFound`.
+    `row` has its body. Raises `NotHeld`, `NotTriedAgain`, `Unread`, `BodyGone`, `errors.NotFound`.
     """
 
     weight = 2
@@ -130,6 +154,8 @@ class Release:
         for ruleset in _held(tx, old.seq, self.ruleset):
             if old.kind == "tick":
                 raise NotTriedAgain(f"healer events quarantine drop e-{old.seq}", event=f"e-{old.seq}")
+            if unread(old.meta):
+                raise Unread(f"healer events quarantine drop e-{old.seq}", event=f"e-{old.seq}")
             row = self._again(tx, ruleset)
             tx.must(
                 "quarantine_end", "released", tx.now_us, row.seq, old.seq, ruleset, what=f"e-{old.seq}", old="held", new="released",

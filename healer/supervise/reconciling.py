@@ -98,7 +98,7 @@ class Sender:
         at_us = self._world.clock()
         telemetry.count("reconcile_looks")
         try:
-            looked = await self._corrected(at_us)
+            looked = await plugins.within(self._corrected, at_us)
         except errors.HealerError as error:
             self._fails(at_us, error.message)
         except Exception as error:  # noqa: BLE001 - a format is a plugin: no mistake of one ends the looking

@@ -149,18 +149,13 @@ class _Worker:
             started = loop.time()
             self._becomes("starting")
             try:
-                source = self._supervisor.build(self.spec)
-                if isinstance(source, Telling):
-                    source.on_running = lambda: self._becomes("running")
-                else:
-                    self._becomes("running")
-                await source.run(self._emit)
+                await plugins.within(self._run)
                 if self.spec.again != "always":
                     self._becomes("ended")
                     self._supervisor.log("INFO", f"source {self.spec.key} has ended")
                     return
                 self.last_error = "it had no more to say"
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code: no mistake of one stops the rest
+            except Exception as error:  # noqa: BLE001 - a stranger's code: no mistake of one stops the rest
                 self.last_error = (str(error) or type(error).__name__)[:ERROR_MAX]
             if self.spec.again == "never":
                 self._becomes("failed")
@@ -176,6 +171,14 @@ class _Worker:
             )
             await asyncio.sleep(pause_s)
             self.restarts += 1
+
+    async def _run(self) -> None:
+        source = self._supervisor.build(self.spec)
+        if isinstance(source, Telling):
+            source.on_running = lambda: self._becomes("running")
+        else:
+            self._becomes("running")
+        await source.run(self._emit)
 
     async def _emit(self, events: Sequence[Mapping[str, Any]]) -> Sequence[int]:
         positions = await self._supervisor.emit_for(self.spec.key)(events)

@@ -7,8 +7,8 @@
         assert asyncio.run(contracts.controller(Mine, case)) == []
 
 What is checked: it is made of its documented options; each question is answered in time, by what it is asked for; a plan has no effect; a
-token is good for one effect, and is found afterwards; one that never began is absent; a cancelled run ends in time, and takes no effect
-once it has ended; the event loop is never held; no secret is told, in output neither.
+token is good for one effect, and is found and followed afterwards; one that never began is absent; a cancelled run ends in time, and takes
+no effect once it has ended; the event loop is never held; no secret is told, in output neither, nor by the ways in `overhearing`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Final, TypeVar
 import yaml
 
 from healer import errors, model, plugins
+from healer.testing import overhearing
 
 T = TypeVar("T")
 
@@ -86,10 +87,15 @@ async def controller(plugin: type[plugins.Controller], case: Case) -> list[str]:
     except Exception as error:  # noqa: BLE001 - a stranger's code: whatever it raises is what is told
         return [f"it cannot be made: {_raised(error)}"]
     async with _watched(case, trial.found):
-        await _planned(made, case, trial)
-        await _run(made, case, trial)
-        await _ended(made, case, trial)
+        with overhearing.overheard(trial.tell):
+            await _tried(made, case, trial)
     return [*trial.found, *trial.secrets_told()]
+
+
+async def _tried(made: plugins.Controller, case: Case, trial: _Trial) -> None:
+    await _planned(made, case, trial)
+    await _run(made, case, trial)
+    await _ended(made, case, trial)
 
 
 class _Trial:
@@ -207,6 +213,19 @@ async def _run(made: plugins.Controller, case: Case, trial: _Trial) -> None:
     await trial.ask(second, lambda: made.run(job, trial.hear(f"{job.action} again")), model.Outcome, *REFUSALS)
     if case.effects() != after:
         trial.found.append(f"{second} takes effect")
+    if again is not None and again.state == "ended":
+        await _followed(made, case, trial, outcome)
+
+
+async def _followed(made: plugins.Controller, case: Case, trial: _Trial, outcome: model.Outcome) -> None:
+    """What the next start does with a job that ended while nobody was there: it is followed, and its end is taken."""
+    job, before = case.job, case.effects()
+    what = f"the follow of {job.action}"
+    end = await trial.ask(what, lambda: made.follow(job, trial.hear(f"{job.action} again")), model.Outcome)
+    if end is not None and end.state != outcome.state:
+        trial.found.append(f"what has {outcome.state} is followed to {end.state} ({end.summary})")
+    if case.effects() != before:
+        trial.found.append(f"{what} takes effect")
 
 
 async def _ended(made: plugins.Controller, case: Case, trial: _Trial) -> None:
@@ -264,11 +283,7 @@ async def _has_begun(running: asyncio.Future[model.Outcome], case: Case, trial: 
 
 async def _answer(question: Callable[[], Awaitable[T]]) -> T:
     """What a stranger's code gives; its `sys.exit()` ends nothing but itself, also where it comes before the first `await`."""
-
-    async def asking() -> T:
-        return await question()
-
-    return await plugins.within(asking())
+    return await plugins.within(question)
 
 
 def _tell_end(running: asyncio.Future[model.Outcome], trial: _Trial, where: str) -> str:

@@ -29,8 +29,11 @@ from healer.store import keys as stored
 from healer.store import reader
 
 DELAY_S: Final = 1.0
-WAITING_MAX: Final = 512
-AT_ONCE_MAX: Final = 10
+WAITING_MAX: Final = 256
+OF_ADDRESS_MAX: Final = 32
+KNOWN_S: Final = 600.0
+KNOWN_MAX: Final = 10_000
+NOTED_AGAIN_S: Final = 30.0
 TOKEN_MAX: Final = 512
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{TOKEN_MAX}}}")
 _KEY: Final = re.compile(r"hlr_([a-z2-7]{6,10})_([a-z2-7]{32,128})")
@@ -150,42 +153,57 @@ class Keys:
 
 
 class Throttle:
-    """The brake: a few wrong keys are answered at once, then each waits; where too many wait, the rest hears 429.
+    """The brake on guessing: who was wrong is answered late, and where too many wait, the connection ends at once.
 
-    `sleep` is a place for virtual time.
+    An address that was right a short while ago does not wait: there a good sender lives, maybe beside a bad one. `sleep` is a place for
+    virtual time.
     """
 
     def __init__(
         self,
         delay_s: float = DELAY_S,
         waiting_max: int = WAITING_MAX,
-        at_once_max: int = AT_ONCE_MAX,
+        of_address_max: int = OF_ADDRESS_MAX,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._delay_s = delay_s
         self._waiting_max = waiting_max
-        self._at_once_max = at_once_max
+        self._of_address_max = of_address_max
         self._sleep = sleep
-        self._recent = 0.0
-        self._recent_at = 0.0
+        self._right: dict[str, float] = {}
+        self._of_address: dict[str, int] = {}
         self.waiting = 0
 
-    async def wait(self) -> None:
+    def right(self, address: str | None) -> None:
+        """Somebody at this address has proved who they are."""
+        if address is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._right.get(address, -KNOWN_S) < NOTED_AGAIN_S:
+            return
+        self._right.pop(address, None)  # the one that was right last stands last
+        self._right[address] = now
+        if len(self._right) > KNOWN_MAX:
+            del self._right[next(iter(self._right))]
+
+    async def wait(self, address: str | None) -> None:
         """Before a 401. Raises `TooManyFailures`."""
         telemetry.count("authentications_failed")
-        now = asyncio.get_running_loop().time()
-        self._recent = max(0.0, self._recent - (now - self._recent_at)) + 1
-        self._recent_at = now
-        if self._recent <= self._at_once_max:
+        known = address or ""
+        if asyncio.get_running_loop().time() - self._right.get(known, -KNOWN_S) < KNOWN_S:
             return
-        self._recent = min(self._recent, 2.0 * self._at_once_max)  # calm a while after a flood, however large it was
-        if self.waiting >= self._waiting_max:
+        here = self._of_address.get(known, 0)
+        if self.waiting >= self._waiting_max or here >= self._of_address_max:
             raise TooManyFailures
         self.waiting += 1
+        self._of_address[known] = here + 1
         try:
             await self._sleep(self._delay_s)
         finally:
             self.waiting -= 1
+            self._of_address[known] -= 1
+            if not self._of_address[known]:
+                del self._of_address[known]
 
 
 class Gate:

@@ -6,9 +6,11 @@ Used by every handler that takes one. A body that is on its way is counted piece
 from __future__ import annotations
 
 import asyncio
+import urllib.parse
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
+import orjson
 import pydantic
 from aiohttp import web
 
@@ -21,6 +23,8 @@ SLOW_S: Final = 10.0
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 CLOUDEVENTS: Final = "application/cloudevents+json"
+FORM: Final = "application/x-www-form-urlencoded"
+FORM_FIELDS_MAX: Final = 200
 UNKNOWN_MAX: Final = 20
 FIELD_MAX: Final = 200
 """Keys of a body that nobody knows: how many are told, and how much of each. A body may hold thousands."""
@@ -86,6 +90,23 @@ async def _collect(request: web.BaseRequest, bytes_max: int) -> bytes:
         if len(pieces) > bytes_max:
             raise errors.TooLarge(limit=bytes_max)
     return bytes(pieces)
+
+
+def form(body: bytes) -> Any:
+    """The JSON of the field `payload` of a form, or its fields as an object of texts. Raises `errors.RequestError`."""
+    try:
+        pairs = urllib.parse.parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict", max_num_fields=FORM_FIELDS_MAX
+        )  # fmt: skip
+    except ValueError as error:
+        raise errors.RequestError(detail=f"the body is no form: {error}"[:200]) from error
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        twice = next(name for name in fields if sum(name == key for key, _ in pairs) > 1)
+        raise errors.DuplicateKey(key=twice[:100])
+    if "payload" in fields:
+        return strict.parse(fields["payload"].encode())
+    return strict.parse(orjson.dumps(fields))
 
 
 async def document(request: web.BaseRequest, shape: type[Shape]) -> Shape:

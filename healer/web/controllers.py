@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 from loguru import logger
 
-from healer import access, errors, model
-from healer.web import answers, queries
+from healer import access, errors
+from healer.web import answers, hiding, queries
 from healer.web.services import Check, Revision, Services
-
-HIDDEN: Final = "***"
-_OF_A_SECRET: Final = re.compile(r"pass(word|phrase)?$|token$|secret$|credentials?$|api_?key$", re.IGNORECASE)
-"""Options of strangers' plugins may have a secret as a plain text; those of ours take references alone."""
-_REFERENCE: Final = re.compile(r"(env|file):")
-_USER_IN_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
@@ -34,7 +27,7 @@ async def show(request: web.Request, services: Services, _caller: access.Princip
     revision = services.revision()
     spec = _spec(revision, request.match_info["name"])
     shown = _shown(services, revision, spec.name, await _running(services))
-    return answers.json(shown | {"options": hidden(spec.options)})
+    return answers.json(shown | {"options": hiding.hidden(spec.options)})
 
 
 async def check(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
@@ -47,21 +40,6 @@ async def check(request: web.Request, services: Services, caller: access.Princip
         "{} asked whether {} is usable: {}", caller.actor, spec.name, "yes" if found.ok else f"no, {found.detail}"
     )
     return answers.json({"name": spec.name, "type": spec.type, "health": _health(found)})
-
-
-def hidden(value: Any, name: str = "") -> Any:
-    """The options of a controller without what is secret: references to secrets stay, since they are none."""
-    if isinstance(value, model.Reference) or (isinstance(value, str) and value.lstrip().startswith(model.VAULTED)):
-        return {"secret": "ansible-vault"}
-    if isinstance(value, Mapping):
-        if isinstance(reference := value.get("secret"), str) and len(value) == 1 and _REFERENCE.match(reference):
-            return {"secret": reference}
-        return {str(key): hidden(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [hidden(inner, name) for inner in value]
-    if isinstance(value, str):
-        return HIDDEN if _OF_A_SECRET.search(name) else _USER_IN_URL.sub(HIDDEN, value)
-    return value
 
 
 async def _running(services: Services) -> dict[str, int]:

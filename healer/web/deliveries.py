@@ -50,13 +50,14 @@ def checked(taken: intake.Accepted, delivery: str) -> None:
         raise KeyReused("a new request needs a new key", key=key, first=taken.ids[0])
 
 
-def named_by(request: web.BaseRequest, wanted: str | None, names: tuple[str, ...] = SENDERS_HEADERS) -> str:
-    """The delivery's id: of the header `wanted`, else of the first known one, else a CloudEvents source and id; '' for none.
+def named_by(request: web.BaseRequest, wanted: str | None, own: tuple[str, ...] = ()) -> str:
+    """The delivery's id: of the header `wanted`, else of the first known one (those of the sender's format, `own`, before all), else a
+    CloudEvents source and id; '' for none.
 
     Raises `errors.InvalidField` for one that cannot be kept.
     """
     headers = request.headers
-    for name in (wanted,) if wanted else names:
+    for name in (wanted,) if wanted else (*own, *SENDERS_HEADERS):
         values = headers.getall(name, ())
         if len(values) > 1:
             raise errors.InvalidField(field=name, detail="the header is there twice")
@@ -70,13 +71,13 @@ def named_by(request: web.BaseRequest, wanted: str | None, names: tuple[str, ...
     return ""
 
 
-def headers_of(request: web.BaseRequest) -> dict[str, str]:
-    """The headers that a rule may see: lower case, without credentials, as many and as long as can be kept."""
+def headers_of(request: web.BaseRequest, without: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The headers that a rule may see: lower case, without credentials and those of `without`, as many and as long as can be kept."""
     kept: dict[str, str] = {}
     room = ALL_MAX
     for name, value in request.headers.items():
         lower = name.lower()
-        if _SECRET.search(lower) or lower in kept:
+        if lower in without or lower in kept or _SECRET.search(lower):
             continue
         text = value[:VALUE_MAX].encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
         room -= len(lower) + len(text)

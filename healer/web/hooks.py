@@ -1,41 +1,70 @@
 """`POST /hooks/<path>`: what alert senders deliver to the sources `healer.webhook`, each with its own authentication and format.
 
-The order matters: an unknown path is 404 before anything is read, then who sends, then what and how large, then what it says.
+The order matters: an unknown path is 404 before anything is read, then from where, then who (where a header says it), then what and how
+large, then who (where the body is signed), and only then what it says.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from typing import Any, Final
 
+import orjson
 from aiohttp import web
 from loguru import logger
 
 from healer import access, errors, plugins
 from healer.intake import strict
-from healer.web import auth, bodies, deliveries, ingest, tally
+from healer.web import bodies, buckets, deliveries, greetings, heavy, ingest, problems, proving, refusals, sns, tally
 from healer.web.services import Revision, Services
 
 TYPE: Final = "healer.webhook"
 """A bare `webhook` is ansible-rulebook's, which listens on a port of its own."""
 
 TAKEN: Final = (bodies.JSON, bodies.CLOUDEVENTS)
+AUTO: Final = "auto"
+UNNAMED: Final = (AUTO, "generic")
+"""Formats behind which a sender may stand that has one of its own."""
+LOOKS_MAX: Final = 100
+"""Deliveries of a hook that are looked at for that, from a reload on."""
 
 
-class TokenWanted(errors.Unauthorized):
-    """this hook wants its source's own token, no API key: Authorization: Bearer …
-
-    The same for every reason, so that nobody learns which token that is or whether it can be read.
-    """
+class NotFromThere(errors.Forbidden):
+    """this hook takes no deliveries from {address}"""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+class TooFast(errors.Unavailable):
+    """not now: {source} may deliver {count} times per {within:g} s"""
+
+    code = "rate-limit"
+
+
+@dataclasses.dataclass(slots=True)
 class Hook:
     """A path that is answered: the source's name, its options, and how its bodies are read."""
 
     source: str
     options: Any
     format: plugins.Format
+    bucket: buckets.Bucket | None = None
+    suggested: str = ""
+    looked_at: int = 0
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """The content types that it takes."""
+        return (*TAKEN, *self.format.media)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proved:
+    """A body of somebody who may send. `id_header`: the header that names the delivery, where that is signed; `delivery`: its id, where the
+    signature covers that in the body."""
+
+    body: bytes
+    id_header: str = ""
+    delivery: str = ""
 
 
 class Hooks:
@@ -44,90 +73,196 @@ class Hooks:
     def __init__(self) -> None:
         self._revision: Revision | None = None
         self._by_path: dict[str, Hook] = {}
+        self._refusals = refusals.Refusals()
+        self._greetings = greetings.Greetings()
+        self._heavy = heavy.Heavy()
 
-    def find(self, revision: Revision, path: str) -> Hook:
-        """Raises `errors.NotFound`."""
+    def find(self, revision: Revision, path: str) -> tuple[Hook, str | None]:
+        """The hook, and the token where its path ends with one. Raises `errors.NotFound`, which does not repeat what may be a token."""
         if self._revision is not revision:
-            self._by_path = dict(_hooks(revision))
+            buckets_of = {hook.source: hook.bucket for hook in self._by_path.values()}
+            self._by_path = dict(_hooks(revision, buckets_of))
             self._revision = revision
         found = self._by_path.get(path)
-        if found is None:
-            raise errors.NotFound(
-                "the paths stand in healer.yaml and in the sources of rulebooks", what=f"the hook {path[:80]!r}"
-            )
-        return found
+        if found is not None:
+            return found, None
+        base, _, token = path.rpartition("/")
+        found = self._by_path.get(base)
+        if found is not None and found.options.auth.url_token:
+            return found, token
+        shown = problems.shown_path(f"/hooks/{path}").removeprefix("/hooks/")
+        raise errors.NotFound(
+            "the paths stand in healer.yaml and in the sources of rulebooks", what=f"the hook {shown[:80]!r}"
+        )
 
     async def answer(self, request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-        """The handler: 202 `{"accepted", "duplicates", "ids"}` after the commit."""
-        hook = self.find(services.revision(), request.match_info["path"])
+        """The handler: 202 `{"accepted", "duplicates", "ids"}` after the commit, and `quarantined` where parts cannot be read."""
+        hook, token = self.find(services.revision(), request.match_info["path"])
+        proved = None
         try:
-            return await _take(request, services, hook)
+            _from_there(request, hook)
+            proved = await _authentic(request, services, hook, token)
+            if not hook.options.auth.none:
+                services.gate.throttle.right(request.remote)
+            _not_too_fast(services, hook)
+            return await self._take(request, services, hook, proved)
         except errors.HealerError as error:
             services.tally.refused(hook.source, error.code, error.message)
-            services.tally.last[hook.source] = services.clock(), tally.one_line(_why(error))
+            services.tally.last[hook.source] = services.clock(), tally.one_line(getattr(error, "reason", error.message))
             if isinstance(error, errors.Unauthorized):
-                await services.gate.throttle.wait()
+                await services.gate.throttle.wait(request.remote)
+            elif proved is not None or not (
+                isinstance(error, errors.Forbidden) or proving.needs_body(hook.options.auth)
+            ):
+                await self._refusals.tell(services, hook.source, error)
             raise
 
+    async def consent(self, request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+        """`OPTIONS`: whether a sender of CloudEvents may deliver here (CloudEvents 1.0.2, HTTP webhook, section 4)."""
+        hook, _ = self.find(services.revision(), request.match_info["path"])
+        return greetings.consent(request, hook.options.origins, hook.options.rate_limit)
 
-def _why(error: errors.HealerError) -> str:
-    """What is wrong, for those who run the daemon: what a sender is not told either."""
-    cause = error.__cause__
-    return cause.message if isinstance(cause, errors.SecretUnavailable) else error.message
+    async def _take(self, request: web.Request, services: Services, hook: Hook, proved: Proved) -> web.StreamResponse:
+        body = proved.body
+        form = request.content_type == bodies.FORM
+        headers = deliveries.headers_of(request, proving.proof_headers(hook.options.auth))
+        value: Any = None
+        if large := len(body) > heavy.FROM_BYTES:
+            mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
+            read = await self._heavy.read(hook.options.format, mapping, headers, body, form)
+        else:
+            value = bodies.form(body) if form else strict.parse(body)
+            read = _read(hook, value, headers)
+            _suggest(services, hook, value, headers)
+        if read.greeting is not None:
+            return await self._greetings.answer(services, hook.source, hook.options, read.greeting)
+        if read.remark:
+            logger.bind(source=hook.source).warning("{}: {}", hook.source, tally.one_line(read.remark))
+        if len(read.events) + len(read.unread) > ingest.EVENTS_MAX:
+            raise ingest.TooManyEvents(limit=ingest.EVENTS_MAX)
+        delivery, each = _ids(request, hook, proved, read.deliveries)
+        # An event that holds the whole body needs no second copy of it.
+        held = not large and len(read.events) == 1 and read.events[0][0].get("payload") is value
+        raw = None if held else body
+        meta = {"endpoint": hook.options.path, "headers": headers}
+        return await ingest.commit(
+            services, hook.source, read.events, actor=f"source:{hook.source}", delivery=delivery, meta=meta, raw=raw,
+            repeats=read.repeats, deliveries_of=each, unread=read.unread, whole=not large,
+        )  # fmt: skip
 
 
-def _hooks(revision: Revision) -> list[tuple[str, Hook]]:
+def _read(hook: Hook, value: Any, headers: dict[str, str]) -> heavy.Read:
+    """What a body is that is small enough to be read here."""
+    greeting = greetings.of(hook.format, hook.options, value, headers)
+    if greeting is not None:
+        return heavy.Read(greeting)
+    read = heavy.Read(remark=hook.format.remark(value))
+    for one in hook.format.read(value, headers):
+        if isinstance(one, plugins.Wrong):
+            read.unread.append((one.value, tally.one_line(one.error.message)))
+        else:
+            read.events.append((one.event, orjson.dumps(one.event)))
+            read.repeats.append(one.repeat)
+            read.deliveries.append(one.delivery)
+    return read
+
+
+def _hooks(revision: Revision, buckets_of: dict[str, buckets.Bucket | None]) -> list[tuple[str, Hook]]:
     made = []
     for name, spec in revision.sources.items():
         if spec.type != TYPE:
             continue
         try:
-            form = plugins.find("formats", spec.options.format).FORMAT
+            form = reader_of(spec.options)
         except errors.HealerError as error:
             logger.bind(source=name).error("the hook {} is not answered: {}", spec.options.path, error.message)
             continue
-        made.append((spec.options.path, Hook(name, spec.options, form)))
+        made.append((spec.options.path, Hook(name, spec.options, form, _bucket(spec.options, buckets_of.get(name)))))
     return made
 
 
-async def _take(request: web.Request, services: Services, hook: Hook) -> web.StreamResponse:
-    _authenticate(request, services, hook)
-    bodies.content_type(request, TAKEN)
-    delivery = deliveries.named_by(request, hook.options.delivery_id)
-    body = await bodies.read(request, hook.options.max_body)
-    value = strict.parse(body)
-    headers = deliveries.headers_of(request)
-    elements: list[plugins.Element] = []
-    for one in hook.format.read(value, headers):
-        if isinstance(one, plugins.Wrong):
-            raise one.error
-        elements.append(one)
-    if len(elements) > ingest.EVENTS_MAX:
-        raise ingest.TooManyEvents(limit=ingest.EVENTS_MAX)
-    # A format whose events hold the whole body needs no second copy of it.
-    raw = None if "payload.*" in hook.format.fields else body
-    meta = {"endpoint": hook.options.path, "headers": headers}
-    return await ingest.commit(
-        services, hook.source, [(element.event, None) for element in elements], actor=f"source:{hook.source}", delivery=delivery,
-        meta=meta, raw=raw, repeats=[element.repeat for element in elements],
-    )  # fmt: skip
+def reader_of(options: Any) -> plugins.Format:
+    """The format of a source's options, also of a mapping in them. Raises `plugins.UnknownPlugin`, `plugins.BrokenPlugin`."""
+    found: plugins.Format = plugins.find("sources", "webhook").reader_of(options)
+    return found
 
 
-def _authenticate(request: web.Request, services: Services, hook: Hook) -> None:
-    """Raises `TokenWanted`, also while the secret cannot be read: an alert that is refused comes again, a forged one must not."""
-    wanted = hook.options.auth
-    if wanted.none:
+def _bucket(options: Any, before: buckets.Bucket | None) -> buckets.Bucket | None:
+    """The one there was, where its rate is still the same."""
+    rate = options.rate_limit
+    if rate is None:
+        return None
+    if before is not None and (before.count, before.within_s) == (rate.count, rate.within):
+        return before
+    return buckets.Bucket(rate.count, rate.within)
+
+
+def _from_there(request: web.Request, hook: Hook) -> None:
+    if not hook.options.allow_from:
         return
     try:
-        given = auth.bearer(request)
-    except errors.Unauthorized as error:
-        raise TokenWanted from error
-    if given is None:
-        raise TokenWanted
+        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        address = None
+    mapped = getattr(address, "ipv4_mapped", None)
+    if address is None or not any((mapped or address) in ipaddress.ip_network(one) for one in hook.options.allow_from):
+        raise NotFromThere("allow_from of the source", address=address or "an unknown address")
+
+
+def _not_too_fast(services: Services, hook: Hook) -> None:
+    if hook.bucket is not None and hook.bucket.take(services.clock() / 1_000_000) > 0:
+        raise TooFast(source=hook.source, count=hook.bucket.count, within=hook.bucket.within_s)
+
+
+async def _authentic(request: web.Request, services: Services, hook: Hook, token: str | None) -> Proved:
+    """Read the body and look at the proof, where it can be before that.
+
+    Raises `proving.Unproved`, also while a secret cannot be read: an alert that is refused comes again, a forged one must not.
+    """
+    wanted = hook.options.auth
+    early = not proving.needs_body(wanted)
+    if early:
+        _prove(request, services, hook, token, b"")
+    bodies.content_type(request, hook.media)
+    body = await bodies.read(request, hook.options.max_body)
+    if wanted.sns is not None:
+        found = await sns.verify(wanted.sns.topics, body, services.certificates, services.wall() / 1_000_000)
+        return Proved(body, delivery=found.message_id)
+    return Proved(body, "" if early else _prove(request, services, hook, token, body))
+
+
+def _prove(request: web.Request, services: Services, hook: Hook, token: str | None, body: bytes) -> str:
+    wanted = hook.options.auth
+    given = proving.Given(body, request.headers, token)
     try:
-        secret = services.secrets.resolve(wanted.bearer.secret)
-    except errors.SecretUnavailable as error:
-        logger.bind(source=hook.source).warning("{}: every delivery is refused until it can be", error.message)
-        raise TokenWanted from error
-    if not auth.same(given, secret.reveal()):
-        raise TokenWanted
+        secrets = proving.opened(wanted, services.secrets.resolve)
+    except proving.Unproved as error:
+        logger.bind(source=hook.source).warning("{}: every delivery is refused until it can be", error.reason)
+        raise
+    proving.verify(wanted, given, secrets, services.wall() / 1_000_000)
+    return proving.signed_id(wanted, given, secrets)
+
+
+def _ids(request: web.Request, hook: Hook, proved: Proved, own: list[str]) -> tuple[str, list[str]]:
+    """(the id of the delivery as a whole, or those of its events). What is signed goes before what anybody can add to a copy."""
+    named = proved.id_header or hook.options.delivery_id or None
+    in_body = bool(own) and all(own)
+    if not (in_body and named is None and proving.needs_body(hook.options.auth)) or proved.delivery:
+        whole = proved.delivery or deliveries.named_by(request, named, hook.format.delivery_ids)
+        if whole or not in_body:
+            return whole, []
+    return (own[0], []) if len(own) == 1 else ("", own)
+
+
+def _suggest(services: Services, hook: Hook, value: Any, headers: dict[str, str]) -> None:
+    """Whose deliveries these seem to be, where nobody has said it."""
+    if hook.format.name not in UNNAMED or hook.looked_at >= LOOKS_MAX:
+        return
+    hook.looked_at += 1
+    likely = plugins.find("sources", "webhook").suggested(value, headers)
+    services.tally.suggested[hook.source] = likely
+    if likely and hook.format.name == AUTO and likely != hook.suggested:
+        hook.suggested = likely
+        logger.bind(source=hook.source).warning(
+            "{}: its deliveries look like those of {}: write format: {}", hook.source, likely, likely
+        )

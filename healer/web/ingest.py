@@ -5,7 +5,7 @@ All or nothing: one bad element refuses the whole request and names its place, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -64,25 +64,30 @@ async def _one(services: Services, value: Mapping[str, Any], body: bytes, actor:
 async def commit(
     services: Services,
     source: str,
-    data: list[tuple[Mapping[str, Any], bytes | None]],
+    data: Sequence[tuple[Mapping[str, Any], bytes | None]],
     *,
     actor: str,
     delivery: str = "",
     meta: Mapping[str, Any] | None = None,
     raw: bytes | None = None,
     repeats: list[str] | None = None,
+    deliveries_of: Sequence[str] = (),
+    unread: Sequence[tuple[Any, str]] = (),
+    whole: bool = True,
 ) -> web.StreamResponse:
     """Journal the events and answer 202; counted for the source."""
-    if not data:
+    if not data and not unread:
         return answers.json({"accepted": 0, "duplicates": 0, "ids": []}, 202)
     taken = await services.intake.take(
-        source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or ()
-    )
+        source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or (),
+        deliveries=deliveries_of, unread=unread, whole=whole,
+    )  # fmt: skip
     if source == SOURCE:
         deliveries.checked(taken, delivery)
     services.tally.took(source, taken.accepted, taken.duplicates)
     services.heard(source, taken.accepted + taken.duplicates)
-    return answers.json({"accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids}, 202)
+    made = {"accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids}
+    return answers.json(made | ({"quarantined": taken.quarantined} if taken.quarantined else {}), 202)
 
 
 def _read(body: bytes, media: str) -> list[tuple[Mapping[str, Any], bytes | None]]:

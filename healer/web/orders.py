@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from aiohttp import web
 from loguru import logger
 
 from healer import access, errors, model, units
+from healer.explain import plans
 from healer.store import reads, transaction
 from healer.web import answers, deliveries, queries, shapes, within
 from healer.web.services import Revision, Services
@@ -24,8 +25,8 @@ WAITERS_MAX: Final = 64
 LOOK_FIRST_S: Final = 0.02
 LOOK_MAX_S: Final = 0.5
 
-Until = Literal["", "decided", "ended"]
-UNTIL: Final = ("decided", "ended")
+Until = Literal["decided", "planned", "ended"]
+UNTIL: Final = ("decided", "planned", "ended")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def wait_of(request: web.Request) -> Wait:
     if wait_s > WAIT_MAX_S:
         detail = f"at most {WAIT_MAX_S / 60:g} minutes are wanted, got {text[:80]!r}"
         raise errors.InvalidField(field="wait", detail=detail)
-    return Wait(wait_s, "decided" if until == "decided" else "ended")
+    return Wait(wait_s, next((one for one in get_args(Until) if one == until), "ended"))
 
 
 class Orders:
@@ -115,7 +116,7 @@ class Orders:
             return answers.json(made, 202)
         self.waiting += 1
         try:
-            runs, pending = await _outcome(services, reads.event_position(taken.ids[0]), wait)
+            runs, pending = await _outcome(services, order, reads.event_position(taken.ids[0]), wait)
         finally:
             self.waiting -= 1
         return answers.json(made | {"results": runs} | ({"pending": True} if pending else {}))
@@ -129,9 +130,12 @@ async def _note_override(services: Services, order: Order, caller: access.Princi
     )
 
 
-async def _outcome(services: Services, seq: int, wait: Wait) -> tuple[list[dict[str, Any]], bool]:
+async def _outcome(services: Services, order: Order, seq: int, wait: Wait) -> tuple[list[dict[str, Any]], bool]:
     """(the runs that the event led to, whether something of it is still open)"""
-    loop = asyncio.get_running_loop()
+    entry = services.revision().catalog.entries.get(order.action)
+    # What nobody knows the end of is done again by itself, or waits for a person.
+    over = (*model.ENDED_STATES, *(() if entry is not None and entry.idempotent else ("unknown",)))
+    loop, ended = asyncio.get_running_loop(), wait.until == "ended"
     end = loop.time() + (wait.seconds or 0.0)
     pause_s = LOOK_FIRST_S
     read = services.store.reader
@@ -139,11 +143,22 @@ async def _outcome(services: Services, seq: int, wait: Wait) -> tuple[list[dict[
         decided = await reads.decided_to(read) >= seq
         runs = await reads.runs_by_id(read, await reads.runs_of_event(read, seq)) if decided else []
         pending = not decided or any(run["state"] not in model.ENDED_STATES for run in runs)
-        enough = decided if wait.until == "decided" else not pending
+        planned = await _plans(services, runs) if wait.until == "planned" or (ended and order.dry_run) else {}
+        enough = decided and all(plan["state"] != "wanted" for plan in planned.values())
+        enough = enough and (not ended or all(run["state"] in over for run in runs))
         if enough or loop.time() >= end or services.state() == "stopping":
-            return [shapes.run(run) for run in runs], pending
+            said = {
+                run: {"plan": {name: plan[name] for name in ("state", "sentence")}} for run, plan in planned.items()
+            }
+            return [shapes.run(run) | said.get(run["id"], {}) for run in runs], pending
         await asyncio.sleep(max(0.001, min(pause_s, end - loop.time())))
         pause_s = min(pause_s * 1.5, LOOK_MAX_S)
+
+
+async def _plans(services: Services, runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The plans of those that have one."""
+    found = {run["id"]: await plans.of(services.store, run["id"]) for run in runs}
+    return {run: plan for run, plan in found.items() if plan is not None}
 
 
 # --- what is checked before anything is kept --------------------------------------------------------------------------------

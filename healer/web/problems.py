@@ -44,10 +44,17 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         return _unknown(request, error)
 
 
+def shown_path(path: str) -> str:
+    """A path as it may stand in a log: what comes behind the first part of a hook's may be its token."""
+    before, hooks, behind = path.partition("/hooks/")
+    first, more, _ = behind.partition("/")
+    return path if before or not hooks or not more else f"/hooks/{first}/…"
+
+
 def _known(request: web.Request, error: errors.HealerError) -> web.StreamResponse:
     answer = answers.problem_of(error)
     level = "WARNING" if answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "DEBUG"
-    method, path = tally.one_line(request.method), tally.one_line(request.path)
+    method, path = tally.one_line(request.method), tally.one_line(shown_path(request.path))
     logger.bind(method=method, path=path, status=answer.status, code=error.code).log(
         level, "{} {} answered {}: {}", method, path, answer.status, tally.one_line(error.message)
     )
@@ -76,8 +83,8 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamRes
 def _unknown(request: web.Request, error: Exception) -> web.StreamResponse:
     known_as = secrets.token_hex(6)
     telemetry.count("requests_failed")
-    logger.bind(error_id=known_as, method=tally.one_line(request.method), path=tally.one_line(request.path)).opt(
-        exception=error
-    ).error("a request failed by a mistake of the program (id {})", known_as)
+    logger.bind(
+        error_id=known_as, method=tally.one_line(request.method), path=tally.one_line(shown_path(request.path))
+    ).opt(exception=error).error("a request failed by a mistake of the program (id {})", known_as)
     detail = f"something went wrong here, not in the request; the log has it under the id {known_as}"
     return answers.problem("internal", http.HTTPStatus.INTERNAL_SERVER_ERROR, detail, id=known_as)

@@ -7,12 +7,13 @@ A route that is not here does not exist, and none is here without saying who may
 from __future__ import annotations
 
 import dataclasses
+import http
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from aiohttp import web
 
-from healer import access, errors
+from healer import access, errors, intake
 from healer.web import (
     actions,
     approvals,
@@ -28,6 +29,7 @@ from healer.web import (
     runs,
     silences,
     simulations,
+    sources,
     stored,
     webhook,
 )
@@ -51,7 +53,7 @@ class Route:
     roles without a scope will do, but for what only reads.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "DELETE", "OPTIONS"]
     path: str
     permission: str
     handler: Handler
@@ -119,6 +121,7 @@ def table() -> tuple[Route, ...]:
 
 def _sent() -> tuple[Route, ...]:
     """What others send."""
+    hook = hooks.Hooks()
     return (
         Route("POST", "/events", "events.write", ingest.events, "one event, an array of them, or NDJSON", "events"),
         Route(
@@ -134,15 +137,22 @@ def _sent() -> tuple[Route, ...]:
             "POST",
             "/hooks/{path:.+}",
             SOURCE,
-            hooks.Hooks().answer,
-            "a delivery to the webhook source of that path",
+            hook.answer,
+            "a delivery to the webhook source of that path; behind it its token, where it has `url_token`",
             "source",
+        ),
+        Route(
+            "OPTIONS",
+            "/hooks/{path:.+}",
+            SOURCE,
+            hook.consent,
+            "whether a sender of CloudEvents may deliver there",
         ),
     )
 
 
 def _listed() -> tuple[Route, ...]:
-    """What the project has: actions, and the controllers that do them."""
+    """What the project has: actions, the controllers that do them, and the sources that lead to them."""
     return (
         Route("GET", "/actions", "runs.read", actions.index, "the actions of the catalog"),
         Route(
@@ -165,6 +175,14 @@ def _listed() -> tuple[Route, ...]:
             "events.write",
             controllers.check,
             "ask a controller whether it is usable now",
+        ),
+        Route("GET", "/sources", "status.read", sources.index, "what delivers events"),
+        Route(
+            "GET",
+            "/sources/{name}",
+            "status.read",
+            sources.show,
+            "one source with its options, and what is entered at its sender's side",
         ),
     )
 
@@ -310,13 +328,19 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
             caller = gate.caller(request)
         except errors.Unauthorized as error:
             services.tally.refused(route.path, error.code, error.message)
-            await gate.throttle.wait()
+            await gate.throttle.wait(request.remote)
             raise
+        gate.throttle.right(request.remote)
         if permission not in (caller.permissions if route.within else caller.everywhere):
             refusal = access.refusal(caller, permission)
             services.tally.refused(route.path, refusal.code, refusal.message)
             raise refusal
-        return await handler(request, services, caller)
+        try:
+            return await handler(request, services, caller)
+        except intake.OVERLOADED as error:
+            # A program understands 429; senders of hooks, which try again for 5xx alone, get 503.
+            vars(error).update(status=http.HTTPStatus.TOO_MANY_REQUESTS.value)
+            raise
 
     if permission in (PUBLIC, SOURCE):
         return admitted

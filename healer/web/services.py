@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from healer import intake as intakes
 from healer import secrets, store
 from healer.store import candidates, people
-from healer.web import auth, bodies, tally
+from healer.web import auth, bodies, fetching, sns, tally
 
 State = Literal["starting", "ok", "paused", "disk-full", "stopping"]
 
@@ -183,7 +183,8 @@ class Services:
     `heard(source, events)` is told of what came by a request; `body_max` bytes of `POST /events`;
     `look_again()`: runs that wait may go on; `wall` is the wall clock in µs, which people's times mean;
     `standing_of`: what holds for a run now; `simulate`: what an event would lead to; `limits_of`: the gates' values that hold for an
-    action, each with where it comes from.
+    action, each with where it comes from; `sources()`: how each source does, by name, as `status` has it; `listens()`: the host and port
+    that senders reach.
     """
 
     store: store.Store
@@ -207,5 +208,12 @@ class Services:
     checks: Checks
     limits_of: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
     heard: Callable[[str, int], None] = lambda _source, _events: None
+    sources: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    listens: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 8080)
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
+    fetch: fetching.Fetch = dataclasses.field(default_factory=fetching.Fetcher)
+    certificates: sns.Certificates = dataclasses.field(init=False)
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)
+
+    def __post_init__(self) -> None:
+        self.certificates = sns.Certificates(self.fetch)

@@ -87,11 +87,12 @@ async def _wanted(services: Services, asked: Asked, caller: access.Principal) ->
 def _events(spec: Any, given: dict[str, Any]) -> Iterable[Mapping[str, Any]]:
     """The events that a source of this kind makes of what it gets."""
     if spec.type == hooks.TYPE:
-        read = plugins.find("formats", spec.options.format).FORMAT.read(given, plugins.NO_HEADERS)
-        for one in read:
+        made: list[Mapping[str, Any]] = []
+        for one in hooks.reader_of(spec.options).read(given, plugins.NO_HEADERS):
             if isinstance(one, plugins.Wrong):
                 raise one.error
-        return [one.event for one in read]
+            made.append(one.event)
+        return made
     if spec.type == ingest.SOURCE:
         return [ingest.event_of(given, "")]
     if spec.type == webhook.SOURCE:

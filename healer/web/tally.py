@@ -26,6 +26,10 @@ class Tally:
         self._refused: dict[tuple[str, str], int] = {}
         self.last: dict[str, tuple[int, str]] = {}
         """Source → when its sender was refused the last time (µs), and why: for `status`, of sources with a path of their own."""
+        self.greeted: dict[str, tuple[int, str]] = {}
+        """Source → when its sender made sure of us the last time (µs), and what came of it."""
+        self.suggested: dict[str, str] = {}
+        """Source → the format that its last delivery looked like, '' for none: of those that name none of a sender's own."""
 
     def took(self, source: str, accepted: int, duplicates: int) -> None:
         """A request of a source was committed."""

@@ -13,6 +13,7 @@ from healer import errors, model, plugins
 
 TEXT_MAX: Final = 1024
 """Characters of a name, a target, a status or a key; longer ones are no names (a key is hashed instead)."""
+TAGS_MAX: Final = 256
 
 TARGET_LABELS: Final = (
     "instance", "host", "hostname", "node", "nodename", "server", "device", "machine", "vm", "pod",
@@ -37,6 +38,7 @@ _STATUSES: Final = {
     "unknown": "unknown nodata no_data no-data insufficient_data",
 }
 _SEVERITY_OF: Final = {word: severity for severity, words in _SEVERITIES.items() for word in words.split()}
+_FILLING: Final = str.maketrans("", "", " _-.")
 _STATUS_OF: Final = {word: status for status, words in _STATUSES.items() for word in words.split()}
 
 
@@ -92,6 +94,50 @@ def first(values: Mapping[str, Any], names: Iterable[str]) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def plainly(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by plain names, for bodies that an operator lays out: `alertName`, `Alert-Name`, `alert name` and `ALERT.NAME` are all
+    `alertname`; the first counts."""
+    plain: dict[str, Any] = {}
+    for name, value in values.items():
+        plain.setdefault(name.lower().translate(_FILLING), value)
+    return plain
+
+
+def flat(values: Any) -> dict[str, str]:
+    """What of an object is a text or a whole number and not empty, as texts; {} for anything else."""
+    found = {name: first(values, (name,)) for name in values} if isinstance(values, Mapping) else {}
+    return {name: value for name, value in found.items() if value}
+
+
+def tags(value: Any) -> dict[str, str]:
+    """Tags as labels: `"a:b, c"`, `["a:b", "c"]` and `[{"tag": "a", "value": "b"}, …]` are {a: b, c: ""}; the first of a name counts, and
+    no more than `TAGS_MAX`."""
+    if isinstance(value, Mapping):
+        return flat(value)
+    found: dict[str, str] = {}
+    given = value.split(",", TAGS_MAX) if isinstance(value, str) else value if isinstance(value, list) else []
+    for one in given[:TAGS_MAX]:
+        if isinstance(one, Mapping):
+            name, content = first(one, ("tag", "name", "key")), first(one, ("value",))
+        else:
+            name, _, content = one.strip().partition(":") if isinstance(one, str) else ("", "", "")
+        if name:
+            found.setdefault(name, content)
+    return found
+
+
+def key(*parts: str) -> str:
+    """The parts that are not empty as one key, `a/b`; a hash of it where it would be too long to be one."""
+    whole = "/".join(part for part in parts if part)
+    return whole if len(whole) <= TEXT_MAX else digest(whole)
+
+
+def of_cluster(namespace: str, kind: str, name: str) -> str:
+    """An object of a Kubernetes cluster as a target: `NAMESPACE/KIND/NAME`, `node/NAME`; '' for what is none."""
+    parts = ("node", name) if kind.lower() == "node" else (namespace, kind.lower(), name)
+    return "/".join(parts) if all(part and "/" not in part for part in parts) else ""
 
 
 def an_object(field: str, value: Any) -> Mapping[str, Any]:

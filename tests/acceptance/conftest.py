@@ -89,6 +89,7 @@ def _beside(path: pathlib.Path) -> None:
 _beside(CRASHING.with_name("playing.py"))
 _beside(CRASHING.with_name("foreseen.py"))
 _beside(CRASHING.with_name("talking.py"))
+_beside(CRASHING.with_name("senders.py"))
 
 
 class Daemon:

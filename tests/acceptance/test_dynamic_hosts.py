@@ -41,8 +41,8 @@ def script(daemon: Any, text: str) -> None:
     daemon.write("inventory/dyn.sh", f"#!/bin/sh\n{text}\n").chmod(0o755)
 
 
-def lists(path: pathlib.Path, *names: str) -> None:
-    path.write_text(json.dumps({"_meta": {"hostvars": {}}, "web": {"hosts": names, "vars": LOCAL}}))
+def lists(path: pathlib.Path, *names: str, group: str = "web") -> None:
+    path.write_text(json.dumps({"_meta": {"hostvars": {}}, group: {"hosts": names, "vars": LOCAL}}))
 
 
 def reload(daemon: Any) -> None:
@@ -76,18 +76,38 @@ def test_a_host_that_a_program_lists_is_healed_alone(daemon: Any, wait_for: Call
     daemon.verified()
 
 
+def test_a_host_that_is_a_group_by_the_time_it_runs(daemon: Any, wait_for: Callable[..., None]) -> None:
+    """The list that targets are looked up in may be minutes old: the run acts on its target or on nothing."""
+    listed = project(daemon, "dyn01")
+    daemon.start("--mode", "active")
+    daemon.ready()
+    lists(listed, "dyn02", "dyn03", group="dyn01")
+    daemon.event({"mark": "dyn01"})
+    wait_for(lambda: runs(daemon) and runs(daemon)[0][0] not in ("queued", "running"))
+    assert runs(daemon) == [("failed", ["host:dyn01"])]
+    assert not daemon.effects.exists()
+    assert "nothing was begun: Ansible lists 'dyn01' as a group now (dyn02, dyn03)" in json.dumps(daemon.runs()[0])
+    daemon.verified()
+
+
 def test_what_was_listed_last_holds_where_the_program_fails(daemon: Any, wait_for: Callable[..., None]) -> None:
     project(daemon, "dyn01")
     daemon.start("--mode", "active")
     daemon.ready()
     script(daemon, "echo no cloud >&2; exit 3")
-    reload(daemon)
+    done = daemon.healer("reload", "--yes")
+    assert done.returncode == 0, "what was listed holds, so there is a revision that does"
+    assert (
+        "warning[hosts-not-listed]: Ansible could not list the hosts, what it listed last holds (2 hosts): "
+        in done.stdout
+    )
+    assert done.stdout.rstrip().endswith("It said: no cloud")
     (one,) = daemon.status()["inventories"]
     assert one["error"].startswith("ansible-inventory: exit 1: ")
     shown = daemon.healer("controllers", "show", "site").stdout
     assert "2 hosts, as Ansible lists them" in shown
     assert "Ansible could not list them" in shown
-    assert "the 2 of " in daemon.healer("status").stdout
+    assert " holds (2 hosts): " in daemon.healer("status").stdout
     assert daemon.said().count("Ansible could not list the hosts of inventory") == 1
     daemon.event({"mark": "dyn01"})  # it is a target; that Ansible itself cannot reach it now is the run's end
     wait_for(lambda: runs(daemon) and runs(daemon)[0][0] not in ("queued", "running"))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import pathlib
-import shutil
-import socket
-import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from senders import Alertmanager
 
-PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 CONFIG = """\
 route: {receiver: healer, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h,
         routes: [{receiver: mail, matchers: ["team=other"]}]}
@@ -44,63 +39,9 @@ RULES = """\
 """
 
 
-class Alertmanager:
-    """One on a port of its own, alone."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self.port = int(found.getsockname()[1])
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, hooks: str) -> None:
-        """Begin with nothing."""
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
-        (self.folder / "am.yml").write_text(CONFIG % hooks)
-        assert PROGRAM is not None
-        self.process = subprocess.Popen(
-            [PROGRAM, "--config.file=am.yml", "--storage.path=data", f"--web.listen-address=127.0.0.1:{self.port}",
-             "--cluster.listen-address="],
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def ready(self) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready") as answer:
-            return int(answer.status) == 200
-        return False
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def say(self, path: str, body: Any) -> None:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/api/v2/{path}",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request).close()
-
-    def alerts(self, *hosts: str, ends: str = "2099-01-01T00:00:00Z", **labels: str) -> None:
-        """As Prometheus posts them."""
-        self.say("alerts", [
-            {
-                "labels": {"alertname": "Down", "instance": f"{host}:9100", "severity": "critical", **labels},
-                "annotations": {"summary": f"{host} is down"}, "startsAt": "2026-01-01T00:00:00.123456789Z", "endsAt": ends,
-                "generatorURL": "http://prom/graph",
-            }
-            for host in hosts
-        ])  # fmt: skip
-
-
 @pytest.fixture
 def sender(tmp_path: pathlib.Path) -> Iterator[Alertmanager]:
-    if PROGRAM is None:
-        pytest.skip("prometheus-alertmanager is not installed")
-    (tmp_path / "am").mkdir()
-    made = Alertmanager(tmp_path / "am")
+    made = Alertmanager(tmp_path / "am", CONFIG)
     yield made
     made.kill()
 

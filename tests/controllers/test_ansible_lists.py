@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
-from healer import errors, model, plugins
-from healer.controllers import _ansible_command, ansible
+from healer import errors, inventory, model, plugins
+from healer.controllers import _ansible_command, _playbook, _shimmed, ansible
 
 SCRIPT = "#!/bin/sh\n"
 LIST = """cat <<'LIST'
@@ -113,6 +115,20 @@ async def test_a_program_that_fails_fails_all_of_it(site: Site, script: str, why
     assert failed.value.message.startswith(why)
 
 
+async def test_the_last_that_it_said_is_told_with_it(site: Site) -> None:
+    """Whole, as far as a line goes: what is secret of it is masked before it is cut."""
+    line = "no\tcloud: " + "x" * 2000
+    site.script(f"printf 'first\\n\\nbut: {line}\\033[2J\\n\\n' >&2; exit 3\n")
+    with pytest.raises(errors.HealerError) as failed:
+        await site.listed()
+    assert failed.value.message.endswith(f"non-zero exit code 3. It said: but: {line} [2J".replace("\t", " "))
+    site.script("seq -f 'line %.0f' 1000000 >&2; exit 3\n")
+    site.folder = site.folder.with_name("plan-hosts-2")
+    with pytest.raises(errors.HealerError) as failed:
+        await site.listed()
+    assert len(failed.value.message) < 5000
+
+
 async def test_one_that_hangs_or_floods_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ansible_command, "LISTING_S", 2.0)
     site.script('echo $$ > "$PWD/../pid"; exec sleep 600\n')
@@ -165,3 +181,19 @@ async def test_a_killed_program_is_told(site: Site, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(site.controller.commands, "listing", instead)
     with pytest.raises(errors.HealerError, match="killed by signal 9"):
         await site.listed()
+
+
+NAMES = strategies.text(min_size=1, max_size=8) | strategies.text("ab1.:-@!&~*?,[]{}'\"\\%= ", min_size=1, max_size=6)
+
+
+@hypothesis.given(NAMES | strategies.ip_addresses().map(str) | strategies.integers(254, 258).map("x".__mul__))
+def test_what_is_listed_can_be_given_to_limit(name: str) -> None:
+    """A name that could not be would be a run's end, and is told beforehand."""
+    listed = json.dumps({"web": {"hosts": [name, "sound"]}}).encode()
+    hypothesis.assume(name not in ("all", "sound"))
+    made, _ = inventory.read_found(listed, {})
+    try:
+        _playbook.host_name(name)
+    except _shimmed.RefusedJob:
+        assert name not in made.hosts
+    assert all(_playbook.host_name(one) for one in made.hosts)

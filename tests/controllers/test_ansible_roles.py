@@ -138,10 +138,10 @@ async def test_hosts_end_for_themselves(site: Site) -> None:
     assert outcome.per_target == {"host:web01.example.org": "succeeded", "host:web02.example.org": "failed"}
 
 
-async def test_a_host_that_it_does_not_reach_has_failed(site: Site) -> None:
+async def test_with_a_host_that_ansible_does_not_have_it_is_not_begun(site: Site) -> None:
     outcome = await site.run(hosts=("web01", "nobody"))
-    assert (outcome.state, outcome.summary) == ("failed", "the role did nothing on host:nobody.example.org")
-    assert outcome.per_target == {"host:web01.example.org": "succeeded", "host:nobody.example.org": "failed"}
+    assert (outcome.state, outcome.refused, site.written()) == ("failed", True, {})
+    assert outcome.summary == "nothing was begun: Ansible lists no host 'nobody' now"
 
 
 async def test_without_a_target_it_is_for_localhost_alone(site: Site) -> None:

@@ -133,6 +133,13 @@ async def test_the_target_is_the_address_or_what_a_path_is_joined_to(http_one: A
     assert http_one.server.got[0].path == path
 
 
+@pytest.mark.parametrize(("pieces", "path"), [(None, "/v1/b/"), (["cache"], "/v1/b/cache")])
+async def test_a_target_is_sent_to_as_it_was_spelled(http_one: Any, pieces: Any, path: str) -> None:
+    to = model.Target("url", f"{http_one.base}/v1/b", address=f"{http_one.base}/v1/b/")
+    outcome = await http_one.run(targets=(to,), said={"url": pieces or []})
+    assert (outcome.per_target, http_one.server.got[0].path) == ({str(to): "succeeded"}, path)
+
+
 async def test_several_targets_end_each_for_itself(http_one: Any) -> None:
     http_one.server.plan = [http_site.status(200), http_site.status(409, "busy"), http_site.status(200)]
     to = [f"{http_one.base}/v1/{one}" for one in "abc"]

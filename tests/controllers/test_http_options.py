@@ -138,7 +138,7 @@ AT = "⟦"
     ("    ca: certificates/site.pem", "    ca: ⟦../site.pem", "path-escapes", "has to be a file of its own in the project"),
     ("    timeout: 10 seconds", "    ⟦timeout: 10", "options", "a duration like"), ("    timeout: 10 seconds", "    ⟦timeout: 0s", "options", "at least"),
     ("X-Team: ops", "⟦X-Team: 'a\\nb'".replace("'", '"'), "options", "a text of one line"), ("X-Team: ops", "⟦'X Team': ops", "options", "a name of a header"),
-    ("    headers: {X-Team: ops", "    ⟦headers: {Host: evil.test", "options", "'Host' cannot be set"),
+    ("    headers: {X-Team: ops", "    headers: {⟦Host: evil.test", "options", "'Host' cannot be set"),
     ("    timeout: 10 seconds", "    ⟦colour: red", "options", "'colour' is not known"),
 ])  # fmt: skip
 def test_mistakes_in_options_stand_where_they_were_made(
@@ -155,12 +155,13 @@ def test_mistakes_in_options_stand_where_they_were_made(
 
 def test_mistakes_between_keys_are_told_beside_all_others(tmp_path: pathlib.Path) -> None:
     text = CONTROLLERS.replace('    key: {secret: "file:/run/secrets/key.pem"}\n', "").replace(
-        "X-Team: ops", "Host: x, AUTHORIZATION: y"
+        "X-Team: ops", "Host: x, Content-Length: '5', AUTHORIZATION: y"
     )
     told = [message.removeprefix("the controller 'api': ") for *_, message in mistakes(load(tmp_path, text))]
     assert sorted(told) == [
         "'certificate' and 'key' belong together",
-        "headers: the header 'Host' cannot be set: it belongs to the connection",
+        "headers.Content-Length: the header 'Content-Length' cannot be set: it belongs to the connection",
+        "headers.Host: the header 'Host' cannot be set: it belongs to the connection",
         "the header 'Authorization' stands in 'auth' and in 'headers'",
     ]
 

@@ -87,7 +87,13 @@ async def test_a_folder_that_is_not_there_is_named(site: Site) -> None:
     outcome = await site.controller(cwd="gone").run(site.job(), lambda *_: None)
     assert outcome.state == "failed"
     assert str(site.revision / "gone") in outcome.summary
-    assert "No such file" in outcome.summary
+    folder = site.revision / "gone"
+    assert outcome.summary == f"it cannot be run: the folder that it starts in, {folder}: No such file or directory"
+    outcome = await site.controller().run(site.job(("no-such-program",)), lambda *_: None)
+    assert outcome.summary == "it cannot be run: no-such-program is not on the PATH"
+    site.script("odd.sh", "#!/no/such/interpreter\n")
+    outcome = await site.controller().run(site.job("odd.sh"), lambda *_: None)
+    assert outcome.summary.endswith("scripts/odd.sh: No such file or directory, or that of its first line #!")
 
 
 @pytest.mark.parametrize(("cwd", "said"), [

@@ -19,6 +19,9 @@ OWN = """
 import asyncio, pathlib
 from healer import plugins
 
+class Late(BaseException):
+    pass
+
 class OwnOptions(plugins.Options):
     does: str
     seen: str = ""
@@ -26,6 +29,11 @@ class OwnOptions(plugins.Options):
 
 class Own(plugins.Check):
     Options = OwnOptions
+
+    def __init__(self, options, context):
+        super().__init__(options, context)
+        if options.does in ("cannot be made", "makes an end"):
+            raise KeyError("lamp") if options.does == "cannot be made" else Late("x")
 
     def subject(self):
         return "it"
@@ -44,6 +52,14 @@ class Own(plugins.Check):
             return None
         if does == "quits":
             raise SystemExit(3)
+        if does == "is late":
+            raise Late("x")
+        if does == "closes":
+            raise GeneratorExit
+        if does == "speaks":
+            return plugins.Reading("false", 1.0, "it is")
+        if does == "goes on and on":
+            return plugins.Reading(True, 1.0, "x" * 50_000)
         if does == "cleans up badly":
             try:
                 await asyncio.Event().wait()
@@ -118,6 +134,8 @@ async def test_checks_that_ship_look(site: Site, tmp_path: pathlib.Path) -> None
 @pytest.mark.parametrize(("does", "raised"), [
     ("breaks", "KeyError: 'lamp'"), ("nothing", "TypeError: a check gives a plugins.Reading, got NoneType"),
     ("ends itself", "CancelledError"), ("quits", "it wanted to end the process: SystemExit(3)"),
+    ("is late", "it raised Late: x"), ("closes", "it raised GeneratorExit"),
+    ("speaks", "TypeError: ok of a reading is true or false, got 'false'"),
 ])  # fmt: skip
 async def test_a_faulty_check_is_named(site: Site, does: str, raised: str) -> None:
     """What it raises is a failure, whatever it is, and no time that ran out; who wrote it sees where."""
@@ -125,6 +143,22 @@ async def test_a_faulty_check_is_named(site: Site, does: str, raised: str) -> No
     assert (outcome.state, outcome.summary) == ("failed", f"the check 'own' is faulty: {raised}")
     assert outcome.per_target == {"host:web01": "failed"}
     assert (b"checks/own.py" in site.heard) == (does in ("breaks", "ends itself"))
+
+
+@pytest.mark.parametrize(
+    ("does", "raised"), [("cannot be made", "KeyError: 'lamp'"), ("makes an end", "Quit: it raised Late: x")]
+)
+async def test_one_that_cannot_be_made_is_named(site: Site, does: str, raised: str) -> None:
+    outcome = await site.look(does)
+    assert (outcome.state, outcome.summary) == (
+        "failed",
+        f"the job cannot be started: the check 'own' is faulty: {raised}",
+    )
+
+
+async def test_what_is_said_at_length_is_cut(site: Site) -> None:
+    outcome = await site.look("goes on and on")
+    assert (outcome.state, len(outcome.result["detail"]), len(site.heard)) == ("succeeded", 4094, 4097)
 
 
 @pytest.mark.parametrize("does", ["endless", "stubborn", "cleans up badly"])

@@ -96,6 +96,11 @@ def test_a_project_with_it_loads_without_a_word(tmp_path: pathlib.Path) -> None:
     ({"controllers": ("namespaces: [shop, pay]", "nodes: true")}, "options", 3, "'namespaces' is missing"),
     ({"controllers": ("namespaces: [shop, pay]", "namespaces: []")}, "options", 7, "at least 1"),
     ({"controllers": ("namespaces: [shop, pay]", "namespaces: ['*']")}, "options", 7, "a namespace (a-z, 0-9 and -, at most 63) is wanted"),
+    ({"controllers": ("kubeconfig: {secret: \"file:/run/secrets/kubeconfig\"}\n    context: a", "server: https://a.example.org\n    token: {secret: \"env:T\"}\n    ca: files/nope.pem")},
+     "no-file", 7, "there is no file 'files/nope.pem', which ca of the controller 'cluster-a' names"),
+    *(({"controllers": ("concurrency: 5", f"kinds: [certificate.cert-manager.io, {kind}]")}, "options", 8, f"kinds.1: a kind whose objects lie in a namespace is wanted, got '{kind}'")
+      for kind in ("node", "nodes", "namespace", "ns", "clusterrole.rbac.authorization.k8s.io", "clusterroles", "crd", "validatingadmissionpolicies.admissionregistration.k8s.io",
+                   "storageclasses.storage.k8s.io", "project.project.openshift.io", "priorityclass.scheduling.k8s.io", "oauth.config.openshift.io")),
     ({"controllers": ("concurrency: 5", "targets: [shop/deployment/cart, prod/pod/x]")}, "unknown_target", 8, "reaches no namespace 'prod'"),
 ])  # fmt: skip
 def test_mistakes_stand_where_they_were_made(
@@ -104,6 +109,21 @@ def test_mistakes_stand_where_they_were_made(
     told = [one for one in load(tmp_path, **changed).diagnostics if one.severity == "error"]
     assert [(one.code, one.place.line) for one in told] == [(code, line)], [str(one) for one in told]
     assert says in told[0].message
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "certificate.cert-manager.io",
+        "cronjob.batch",
+        "ingress.networking.k8s.io",
+        "role.rbac.authorization.k8s.io",
+        "project.argoproj.io",
+        "lease",
+    ],
+)
+def test_kinds_that_lie_in_a_namespace_may_be_added(tmp_path: pathlib.Path, kind: str) -> None:
+    assert load(tmp_path, controllers=("concurrency: 5", f"kinds: [{kind}]")).revision is not None
 
 
 @pytest.mark.parametrize(("given", "says"), [

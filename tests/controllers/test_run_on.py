@@ -107,6 +107,22 @@ async def test_a_role_runs_there_from_the_files_of_the_revision(site: Any) -> No
     assert outcome.per_target == {"host:web01.example.org": "succeeded"}
 
 
+async def test_a_target_that_is_a_group_there_is_not_begun(site: Any) -> None:
+    """What counts is what the inventory lists where the playbook runs."""
+    site.write("inventory/hosts", sys.modules["away_site"].INVENTORY.replace("web01\n", "web03\n") + "[web01]\nweb02\n")
+    given = {"text": "x", "folder": str(site.effects)}
+    outcome = await site.run("write.yml", parameters=given)
+    assert not [*site.effects.iterdir()]
+    assert (outcome.state, outcome.refused) == ("failed", True)
+    assert outcome.summary == "nothing was begun: Ansible lists 'web01' as a group now (web02)"
+    site.write("inventory/hosts", sys.modules["away_site"].INVENTORY.replace("web01\n", "web03\n"))
+    outcome = await site.run("write.yml", parameters=given, token="r-0123456789abcdefghjkmnpqrs-2")
+    assert (outcome.refused, outcome.summary) == (
+        True,
+        "nothing was begun: Ansible lists none of its targets now (web01)",
+    )
+
+
 async def test_facts_that_rules_ask_for_come_too(site: Any) -> None:
     given = {"text": "x", "folder": str(site.effects)}
     made = site.job("write.yml", parameters=given)

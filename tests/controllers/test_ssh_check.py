@@ -69,6 +69,20 @@ async def test_what_lets_no_run_in_is_not_usable(ssh_one: Any, tmp_path: pathlib
     )
 
 
+async def test_one_key_that_is_another_is_never_fine(ssh_one: Any, tmp_path: pathlib.Path) -> None:
+    """Others that answer do not make up for it: it is what an attack looks like."""
+    other = keypair(tmp_path / "other").with_suffix(".pub").read_text()
+    ssh_one.know(ssh_one.server.known("127.0.0.3"), f"[127.0.0.2]:{ssh_one.server.port} {other}")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        deaf = model.Target("host", "web00", "web00", "127.0.0.1", port=nobody.getsockname()[1])
+        two = [model.Target("host", f"w{n}", f"w{n}", f"127.0.0.{n}") for n in (2, 3)]
+        health = await reaching(ssh_one, deaf, *two).check()
+    assert not health.ok
+    assert health.detail.startswith("1 of 3 hosts answer, w2 does not: ")
+    assert "shows another key than the one in" in health.detail
+
+
 async def test_a_key_that_is_refused_by_now_is_seen_though_a_connection_is_open(ssh_one: Any) -> None:
     made = ssh_one.controller = reaching(ssh_one, *hosts(1))
     assert (await ssh_one.run(TRUE)).state == "succeeded"

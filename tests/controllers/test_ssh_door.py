@@ -330,3 +330,16 @@ def test_mistakes_stand_where_they_were_made(tmp_path: pathlib.Path) -> None:
     told = [(one.place.line, one.message) for one in load(tmp_path, wrong).diagnostics if one.severity == "error"]
     assert [line for line, _ in told] == [9, 10]
     assert "is no host to jump over" in told[0][1]
+
+
+@pytest.mark.parametrize(("was", "written", "said"), [
+    ("user: heal", "user: -oProxyCommand=x", "the name of a user"), ("user: heal", "user: a b", "the name of a user"),
+    ("user: heal", "user: 'DOM\\heal.a@b+c$'", ""), ("{.rb: ruby}", '{.rb: ""}', "a program"), ("{.rb: ruby}", "{.rb: -x}", "a program"),
+    ("{.rb: ruby}", "{rb: ruby}", "a suffix like .rb"), ("{.rb: ruby}", "{.rb: /opt/a b/ruby}", ""),
+])  # fmt: skip
+def test_a_user_and_a_program_that_are_none_are_mistakes(
+    tmp_path: pathlib.Path, was: str, written: str, said: str
+) -> None:
+    told = [one for one in load(tmp_path, CONTROLLERS.replace(was, written)).diagnostics if one.severity == "error"]
+    assert [one.place.line for one in told] == ([] if not said else [6 if "user" in was else 11])
+    assert all(said in one.message for one in told)

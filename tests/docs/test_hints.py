@@ -15,7 +15,7 @@ from healer import cli
 ROOMS = ("healer", "sources", "checks", "controllers", "demo")
 COMMAND = re.compile(r"(?<![\w.-])healer ([a-z]+)(?: ([a-z]+))?")
 QUOTED = re.compile(r"`(healer [^`]+)`|^\$ (healer .*)|^ +(healer [a-z].*)", re.MULTILINE)
-PROSE = {"acts", "has", "knows"}
+PROSE = {"acts", "has", "knows", "must"}
 """What healer does in sentences about it."""
 
 
@@ -45,8 +45,8 @@ def unknown(text: str) -> Iterator[str]:
 
 
 def test_what_is_none_is_found() -> None:
-    assert list(unknown("`healer sources` lists them; healer runs show X; healer runs begin X")) == [
-        "healer sources", "healer runs begin",
+    assert list(unknown("`healer sauces` lists them; healer runs show X; healer runs begin X")) == [
+        "healer sauces", "healer runs begin",
     ]  # fmt: skip
 
 

@@ -27,7 +27,10 @@ def rows(section: str, first: str) -> list[list[str]]:
 def test_the_files_of_the_section_are_a_project(section: str, tmp_path: pathlib.Path) -> None:
     blocks = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert len(blocks) == section.count("```yaml") == 3
-    for name, text in [*blocks, ("manifests/settings.yaml", "{}\n")]:
+    for name, text in [
+        *blocks,
+        ("manifests/settings.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}\n"),
+    ]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     loaded = project.load(tmp_path, {})

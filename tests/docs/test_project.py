@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from healer import config, measures, project, units
+from healer import config, measures, plugins, project, units
 from healer.catalog import building
 from healer.project import controllers, settings, shipped, tree
 
@@ -72,7 +72,7 @@ def keys(shape: pydantic.BaseModel, before: str = "") -> Iterator[tuple[str, Any
     for name, field in type(shape).model_fields.items():
         default = getattr(shape, name)
         place = f"{before}{field.alias or name}"
-        if isinstance(default, pydantic.BaseModel) and not isinstance(default, measures.RateShape):
+        if isinstance(default, pydantic.BaseModel) and not isinstance(default, plugins.RateShape):
             yield from keys(default, f"{place}.")
         else:
             yield place, default
@@ -80,8 +80,8 @@ def keys(shape: pydantic.BaseModel, before: str = "") -> Iterator[tuple[str, Any
 
 def read(text: str, default: Any) -> Any:
     """A default as the page writes it, in the kind of the real one."""
-    if isinstance(default, measures.RateShape):
-        return measures.RateShape(**measures.rate_of(text))
+    if isinstance(default, plugins.RateShape):
+        return plugins.RateShape(**plugins.rate_of(text))
     if isinstance(default, float):
         return units.duration_s(text)
     if isinstance(default, int) and not text.isdecimal():

@@ -249,7 +249,7 @@ GATES = {
 CHECKS = {"healer": of_healer, "actions": of_actions, "metadata": of_metadata, "controllers": of_controllers}
 SAMPLES: dict[str, list[Any]] = {
     "healer": [{
-        "environment": "prod", "mode": "observe", "server": {"host": "::1", "port": 0}, "data_dir": "d", "reload": "manual",
+        "environment": "prod", "mode": "observe", "server": {"host": "::1", "port": 0, "public_url": "https://healer.example.org/x"}, "data_dir": "d", "reload": "manual",
         "log": {"dir": "l", "level": "DEBUG", "rotation": "10 MB", "retention": "30 days"}, "retention": {"runs": "400d"},
         "keys": {"file": "/k"}, "control": None, "drain": "30s", "body_max": 4096, "backlog_max": 1000,
         "sources": {"am": {"healer.webhook": {"path": "a", "auth": {"bearer": {"secret": "env:X"}}}, "name": "x"},

@@ -80,6 +80,9 @@ def test_targets_come_in_waves_that_double(kit: Any, first: int, limit: int, siz
         kit.finish(wave)
     assert seen == list(HOSTS)
     assert kit.rows("SELECT state, reason FROM run") == [("succeeded", "unverified")]
+    said = orjson.loads(kit.rows("SELECT detail FROM run")[0][0])["summary"]
+    last = f"the last {size}" if size > 1 else "the last"
+    assert said == ("succeeded" if size == 8 else f"8 targets succeeded; {last}: succeeded")
     assert kit.claim().claimed == []
     assert kit.verify().ok
 

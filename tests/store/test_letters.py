@@ -247,3 +247,20 @@ def test_what_a_replay_may_come_to_is_known_as_set_aside_also_when_nobody_holds_
     kit.decide()
     kit.do(trimming.TrimJournal(kit.now_us + 1))
     assert states(kit) == [("a/b", "dropped", None)]
+
+
+def test_a_part_that_could_not_be_read_is_given_to_nobody_ever(kit: Any) -> None:
+    row = held(kit, letters.EVERY_RULESET, meta=letters.meta_of_unread("no object", {"endpoint": "am"}))
+    with pytest.raises(letters.Unread):
+        release(kit, row)
+    with pytest.raises(letters.Unread):
+        kit.do(letters.Resend(row, "os:ana"))
+    assert kit.rows("SELECT max(seq) FROM journal") == [(row.seq,)]
+    assert kit.do(letters.Drop(row.seq, "", actor="os:ana", reason="")) == [letters.EVERY_RULESET]
+
+
+@pytest.mark.parametrize(
+    "meta", [None, "{}", '{"endpoint":"am"}', '{"headers":{"x":"{\\"healer\\":{\\"unread\\":1}}"}}']
+)
+def test_no_event_is_taken_for_a_part_that_could_not_be_read(meta: str | None) -> None:
+    assert letters.unread(meta) == ""

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 import hypothesis
+import jsonschema_specifications
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from healer import catalog, config, wording
+from healer.catalog import schemas
 
 FULL = """\
 restart:
@@ -260,6 +262,11 @@ def test_mistakes(text: str, code: str, part: str) -> None:
     ("{properties: {type: ⟦5}}", "properties: type: a mapping or true or false is wanted, got 5", ""),
     ("{properties: {a: {type: ⟦5}}}", "the type 5 is not known", "known: string, integer, number, boolean, array, object, null"),
     ("{type: integer, default: ⟦x}", "its default is wrong: a whole number is wanted, got 'x'", ""),
+    ("{type: string, ⟦patern: ^a$}", "the keyword 'patern' is not known", "did you mean 'pattern'?"),
+    ("{items: {anyOf: [{⟦minLenght: 3}]}}", "the keyword 'minLenght' is not known", "did you mean 'minLength'?"),
+    ("{properties: {patern: {⟦maxlength: 3}}}", "the keyword 'maxlength' is not known", "did you mean 'maxLength'?"),
+    ("{type: string, ⟦nullable: true}", "the keyword 'nullable' is not known", "keywords of JSON Schema 2020-12, and x-… for your own"),
+    ("{⟦dependencies: {a: [b]}}", "the keyword 'dependencies' is not known", "did you mean 'dependentRequired'?"),
     ("{type: object, properties: {on: ⟦{}}}", "a key has to be a text, got true", wording.OF_TRUTH),
 ])  # fmt: skip
 def test_a_schema_that_is_wrong_is_told_in_plain_words(schema: str, said: str, try_: str) -> None:
@@ -315,6 +322,25 @@ def test_all_mistakes_at_once() -> None:
     _, document = read("a: {command: [x], impact: huge, storm: 1, parameters: {p: {type: x}}, required: [q]}\nb: {}")
     assert sorted(d.code for d in document.diagnostics) == [
         "action-kind", "not-yet", "options", "schema", "unknown-parameter",
+    ]  # fmt: skip
+
+
+def test_each_keyword_of_the_draft_is_known_and_values_have_none() -> None:
+    registry = jsonschema_specifications.REGISTRY
+    known = {key for uri in registry if "/2020-12/meta/" in uri for key in registry.contents(uri)["properties"]}
+    assert known - set(schemas.KEYWORDS) == set()
+    assert set(schemas.KEYWORDS) - known == {"definitions"}
+    value = "{patern: 1, a: {patern: 2}}"
+    text = f"a: {{command: [x], parameters: {{p: {{x-of-mine: {value}, default: {value}, const: {value}, enum: [{value}], examples: [{value}]}}}}}}"
+    assert read(text)[1].diagnostics == []
+
+
+def test_all_unknown_keywords_are_told_beside_what_is_wrong() -> None:
+    text = "a: {command: [x], parameters: {p: {type: strin, patern: x}, q: {minLenght: 1, maxLenght: 2}}}"
+    said = [one.message for one in read(text)[1].diagnostics]
+    assert said == [
+        "the parameter 'p': the keyword 'patern' is not known", "the parameter 'p': the type 'strin' is not known",
+        "the parameter 'q': the keyword 'minLenght' is not known", "the parameter 'q': the keyword 'maxLenght' is not known",
     ]  # fmt: skip
 
 

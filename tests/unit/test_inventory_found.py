@@ -83,7 +83,7 @@ def test_what_files_know_of_a_host_stays() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "", "a b", "a\nb", "\x1b[2J", "\ud800", "a\u2028b", "-e", "@x", "!x", "&x", "~x", "*", "a,b", "a[1:3]", "{{ x }}", "all", "UNGROUPED",
+    "", "a b", "a\nb", "\x1b[2J", "\ud800", "a\u2028b", "-e", "@x", "!x", "&x", "~x", "*", "a,b", "a[1:3]", "{{ x }}", "ALL", "UNGROUPED",
     "web01:22", "x" * 513,
 ])  # fmt: skip
 def test_a_name_that_is_more_than_a_name_is_left_out_and_told(name: str) -> None:
@@ -92,10 +92,62 @@ def test_a_name_that_is_more_than_a_name_is_left_out_and_told(name: str) -> None
     assert len(told) == 1
     assert told[0].startswith("the host ")
     assert told[0].isprintable()
-    if name not in ("all",):
-        made, told = read({name: {"hosts": ["sound"]}, "web": {"children": [name]}})
-        assert name not in made.groups
-        assert len(told) == 1
+    made, told = read({name: {"hosts": ["sound"]}, "web": {"children": [name]}})
+    assert name not in made.groups
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("name", ["d1:d2", "d1:!d2", "'q'", 'q"q', "a\\b", "x" * 256, "fe80::1%eth0"])
+def test_a_host_that_limit_could_not_take_is_left_out_and_told(name: str) -> None:
+    made, told = read(of({name: {}, "fe80::1": {}, "10.0.0.1": {}, "ünï-ço_de+=^.$": {}}))
+    assert [*made.hosts] == ["fe80::1", "10.0.0.1", "ünï-ço_de+=^.$"]
+    assert len(told) == 1
+    assert told[0].endswith("is left out: --limit takes its name for more, or for less, than one host")
+
+
+LEFT_OUT: dict[str, Any] = {
+    "d1.eu": {"ansible_port": 99999}, "d1.us": {}, "D3": {"ansible_port": 0}, "d3": {}, "gone": {"ansible_user": "-x", "ansible_host": "10.0.0.7"},
+    "d5:22": {}, "d5": {}, "also": {"ansible_host": "10.0.0.7"}, "localhost": {"ansible_port": "x"}, "d9.\x1b[2J": {}, "d9.eu": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "means"), [
+    ("d3", "host:d3"), ("d1.us", "host:d1.us"), ("D1.US", "host:d1.us"), ("d5", "host:d5"), ("also", "host:also"), ("d9.eu", "host:d9.eu"),
+    ("D3", "'D3' is left out: ansible_port is a port, 1 to 65535, got 0"),
+    ("host:D3:22", "'D3:22' is left out: ansible_port is a port"),
+    ("d1.eu", "'d1.eu' is left out: ansible_port"), ("D1.eu", "'D1.eu' is left out: ansible_port"), ("gone", "'gone' is left out: ansible_user"),
+    ("d5:22", "'d5:22' is left out: its name ends like a port"), ("localhost", "'localhost' is left out: ansible_port"),
+    ("d1", "'d1' may mean 2 hosts: d1.eu, d1.us"), ("10.0.0.7", "'10.0.0.7' may mean 2 hosts: also, gone"),
+    ("d9", "'d9' may mean 2 hosts: "),
+])  # fmt: skip
+def test_what_is_left_out_still_counts_for_what_a_name_means(text: str, means: str) -> None:
+    """Else one wrong variable in a list would make another host of it."""
+    made, _ = read(of(LEFT_OUT))
+    found = made.resolve(text)
+    if isinstance(found, model.Target):
+        assert str(found) == means
+        return
+    assert found.reason.startswith(means)
+    assert found.reason.isprintable()
+    assert found.step, "something in the inventory has the name, so it is no unknown one"
+    assert found.candidates
+
+
+def test_a_list_without_any_host_that_can_be_one_is_refused_whole() -> None:
+    """One mistake in all of them is no reason to know none any more."""
+    with pytest.raises(
+        inventory.Unreadable,
+        match="each of the 2 hosts is left out; the first, the host 'a', is left out: ansible_port",
+    ):
+        read(of({"a": {"ansible_port": 0}, "b": {"ansible_port": 0}}))
+    assert not read({"all": {}})[0].hosts, "none at all may be true"
+
+
+@pytest.mark.parametrize("listed", [{"web": {"hosts": ["all"]}}, of({"all": {}, "s1": {}})])
+def test_a_host_named_all_is_refused_whole(listed: Any) -> None:
+    """Ansible lists no other beside it."""
+    with pytest.raises(inventory.Unreadable, match="it has a host named 'all', beside which Ansible lists no other"):
+        read(listed)
 
 
 @pytest.mark.parametrize("variables", [
@@ -151,5 +203,5 @@ def test_too_many_groups_are_refused() -> None:
 
 
 def test_of_much_that_is_left_out_the_first_is_told() -> None:
-    _, told = read(of({f"a {number}": {} for number in range(50)}))
+    _, told = read(of({"a": {}, **{f"a {number}": {} for number in range(50)}}))
     assert (len(told), told[-1]) == (21, "and 30 more")

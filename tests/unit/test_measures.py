@@ -119,7 +119,7 @@ def test_a_rulebook_reads_the_same_gates() -> None:
 
 @hypothesis.given(st.text(max_size=30))
 def test_no_text_raises_anything_but_what_is_told(text: str) -> None:
-    for read_ in (measures.rate_of, measures.targets_of):
+    for read_ in (plugins.rate_of, measures.targets_of):
         try:
             read_(text)
         except ValueError as told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import pathlib
 import sys
@@ -38,25 +37,3 @@ def test_a_check_of_an_installed_package_is_found(tmp_path: pathlib.Path, monkey
     with pytest.raises(plugins.UnknownPlugin) as caught:
         plugins.check("fra")
     assert (caught.value.message, caught.value.try_) == ("no check is named 'fra'", "did you mean 'far'?")
-
-
-@pytest.mark.parametrize("ends", [SystemExit(3), KeyboardInterrupt("x")])
-async def test_what_ends_the_process_is_a_failure_of_the_plugin(ends: BaseException) -> None:
-    async def work() -> int:
-        raise ends
-
-    with pytest.raises(plugins.Quit, match=f"it wanted to end the process: {type(ends).__name__}"):
-        await plugins.within(work())
-
-
-async def test_all_else_comes_through_as_it_is() -> None:
-    async def work(error: BaseException | None) -> int:
-        if error:
-            raise error
-        return 7
-
-    assert await plugins.within(work(None)) == 7
-    for error in (OSError(28, "full"), asyncio.CancelledError()):
-        with pytest.raises(type(error)) as told:
-            await plugins.within(work(error))
-        assert told.value is error

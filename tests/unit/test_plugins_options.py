@@ -190,7 +190,7 @@ def test_every_name_listed_is_found(kind: plugins.Kind, tmp_path: pathlib.Path) 
     [
         ("import sys; sys.exit(3)\n", "SystemExit: 3"), ("raise SystemExit\n", "SystemExit: "),
         ("import asyncio\nraise asyncio.CancelledError\n", "CancelledError: "), ("raise GeneratorExit\n", "GeneratorExit: "),
-        ("raise BaseException('x')\n", "BaseException: x"), ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("raise KeyboardInterrupt('x')\n", "KeyboardInterrupt: x"), ("raise BaseException('x')\n", "BaseException: x"), ("1 / 0\n", "ZeroDivisionError: division by zero"),
         ("import nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
     ],
 )  # fmt: skip
@@ -205,8 +205,12 @@ def test_whatever_a_plugin_raises_it_is_broken_and_leaves_no_module(
     assert f"healer_project_{kind}.mine" not in sys.modules
 
 
-def test_an_interrupt_by_the_operator_is_no_mistake_of_the_plugin(tmp_path: pathlib.Path) -> None:
-    write(tmp_path, "sources", "raise KeyboardInterrupt\n")
+@pytest.mark.parametrize("text", [
+    "import signal\nsignal.raise_signal(signal.SIGINT)\n",
+    "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    raise\n",
+])  # fmt: skip
+def test_an_interrupt_by_the_operator_is_no_mistake_of_the_plugin(text: str, tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "sources", text)
     with pytest.raises(KeyboardInterrupt):
         plugins.find("sources", "mine", tmp_path)
     assert "healer_project_sources.mine" not in sys.modules

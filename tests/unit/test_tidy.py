@@ -21,7 +21,9 @@ PRODUCT = ("checks", "controllers", "healer", "sources")
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 NAMES_FORBIDDEN = {"common", "core", "helper", "helpers", "manager", "util", "utils"}
-TEST_KINDS = {"acceptance", "checks", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "unit"}
+TEST_KINDS = {
+    "acceptance", "checks", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "threats", "unit",
+}  # fmt: skip
 
 # Written so that this file does not find itself.
 UNFINISHED = re.compile(r"\b(T[O]DO|FIX[M]E|XX[X])\b")

@@ -50,6 +50,7 @@ TYPES: dict[str, set[str]] = {
     "model-fields": {"extra_forbidden", "model_type", "invalid_key"},
     "nullable": {"none_required"},
     "str": {"string_type", "string_unicode", "string_too_short", "string_too_long", "string_pattern_mismatch"},
+    "tagged-union": {"union_tag_not_found", "union_tag_invalid"},
     "union": set(),
 }  # fmt: skip
 """Part of a core schema → what it may find wrong."""
@@ -223,13 +224,13 @@ RESERVED = "a mapping with some of journal, runs, output, audit, alerts"
         (CHECK, {"http": {"url": "ftp://x"}}, "http.url: a URL like https://host/path is wanted, got 'ftp://x'"),
         (CHECK, {"process": {}}, "process: exactly one of 'name' and 'pidfile' is wanted"),
         (CHECK, {}, "exactly one of 'disk', 'http' and 'process' is wanted"),
-        (HOOK, {"path": "am", "auth": "nonee"}, "auth: none or {bearer: {secret: …}} is wanted, got 'nonee'"),
+        (HOOK, {"path": "am", "auth": "nonee"}, "auth: none or {bearer: {secret: …}} is wanted"),
         (HOOK, {"path": "am", "auth": {"none": False}}, "auth.none: true is wanted, got false"),
         (HOOK, {"path": "am", "auth": {"bearer": "hunter2"}}, 'auth.bearer: a reference like {secret: "env:NAME"} is wanted'),
         (HOOK, {"path": "am", "auth": {"bearer": {"secret": "hunter2"}}}, "auth.bearer.secret: env:NAME or file:PATH is wanted"),
         (HOOK, {"path": "am", "auth": "none", "max_body": "17 MiB"}, "max_body: at most 16 MiB is wanted, got '17 MiB'"),
         (HOOK, {"path": "am", "auth": "none", "alert_ttl": "0s"}, "alert_ttl: more than 0 seconds is wanted, got '0s'"),
-        (HOOK, 5, "a mapping with path, auth (and maybe format, max_body, max_quiet, alert_ttl, delivery_id, reconcile) is wanted, got 5"),
+        (HOOK, 5, "a mapping with path, auth (and maybe format, mapping, max_body, max_quiet, alert_ttl, delivery_id, reconcile, rate_limit, allow_from, origins) is wanted, got 5"),
         (MODELS["source api"], 5, "an empty mapping ({}) is wanted, got 5"),
         (MODELS["source api"], {"a": 5}, "the key 'a' is not known here | known: none"),
         (settings.Settings, {"retention": {"journal": "1 second"}}, "retention.journal: at least 1 hour is wanted, got '1 second'"),

@@ -132,6 +132,32 @@ def test_what_went_wrong_is_found(ask, active, state, code):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("plan", "code", "said"), [
+    ({"state": "made", "sentence": ""}, 0, "Would have run."), ({"state": "wanted", "sentence": "it is being made"}, 0, "Would have run."),
+    ({"state": "failed", "sentence": "plan failed: no such manifest"}, 1,
+     "Its gates would have let it run, and its controller not: plan failed: no such manifest"),
+])  # fmt: skip
+def test_a_dry_run_says_what_its_controller_would_refuse(ask, active, plan, code, said):
+    active["POST /api/v1/actions/clean/run"] = told(
+        RUN | {"state": "simulated", "sentence": "Would have run.", "plan": plan}
+    )
+    done = ask("actions", "run", "clean", "--dry-run")
+    assert (done.exit_code, done.stdout) == (code, f"r-7f3k2m  simulated on host:web01 by here: {said}\n")
+    assert active.requests[-1].query == {"wait": "10s", "until": "planned"}
+
+
+def test_an_action_that_is_none_is_told_before_anybody_is_asked(ask, active):
+    active["GET /api/v1/actions/claen"] = (
+        404,
+        {"code": "unknown_action", "detail": "no action is named 'claen'", "try": "did you mean 'clean'?"},
+    )
+    done = ask("actions", "run", "claen", "--target", "web01")
+    assert (done.exit_code, sent(active)) == (1, [])
+    assert done.stderr.startswith("error[unknown_action]: no action is named 'claen'")
+    active["GET /api/v1/actions/clean"] = 403, {"code": "forbidden", "detail": "no"}
+    assert ask("actions", "run", "clean").stderr.startswith("error[not-confirmed]: ")
+
+
 def test_a_success_that_nobody_verified_says_so(ask, active):
     active["POST /api/v1/actions/clean/run"] = told(
         RUN | {"state": "succeeded", "reason": "unverified", "sentence": "exit 0"}
@@ -182,6 +208,8 @@ def test_for_programs_the_answer_is_printed(ask, active):
     (["--params", "[1]"], "--params: a JSON object is wanted, got '[1]'"),
     (["--params", "{"], "--params: a JSON object is wanted, got '{'"),
     (["--params", "{}", "--param", "a=b"], "one of --param and --params is wanted, got both"),
+    (["--params", '{"v": 1, "w": {"a": 1, "a": 2}}'], "the JSON has the key 'a' twice in one object"),
+    (["--param", 'names={"a": 1, "a": 2}'], "the JSON has the key 'a' twice in one object"),
     (["--wait", "soon"], "--wait: "),
 ])  # fmt: skip
 def test_wrong_use(ask, active, args, detail):

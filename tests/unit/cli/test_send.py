@@ -171,6 +171,31 @@ def test_a_source_by_name(ask, daemon, event):
     assert "did you mean 'grafana'?" in done.stderr
 
 
+def test_event_types_of_the_catalog_take_one_body_a_request_and_a_key(ask, daemon):
+    types = {"name": "healer.events", "type": "healer.events"}
+    daemon["GET /api/v1/status"] = {"mode": "observe", "sources": [types, API]}
+    daemon["POST /webhook"] = ACCEPTED
+    sent = b'[{"event_type": "a"}, {"event_type": "b"}]'
+    done = ask(
+        "send", "-", "--source", "healer.events", stdin=sent, env={"HEALER_KEY": "hlr_x", "HEALER_HOOK_TOKEN": "t0k"}
+    )
+    assert done.exit_code == 0
+    assert [(one.body, one.headers["authorization"]) for one in posted(daemon)] == [
+        (b'{"event_type": "a"}', "Bearer hlr_x"),
+        (b'{"event_type": "b"}', "Bearer hlr_x"),
+    ]
+
+
+@pytest.mark.parametrize(("sources", "path"), [([], "/webhook"), ([HOOK], "/hooks/am/eu"), ([API], "/events")])
+def test_event_types_are_meant_where_nothing_else_listens(ask, daemon, event, sources, path):
+    daemon["GET /api/v1/status"] = {
+        "mode": "observe",
+        "sources": [{"name": "healer.events", "type": "healer.events"}, *sources],
+    }
+    daemon[f"POST {path}"] = ACCEPTED
+    assert ask("send", event).exit_code == 0
+
+
 def test_several_listeners_are_named(ask, daemon, event):
     daemon["GET /api/v1/status"] = {"mode": "observe", "sources": [HOOK, OTHER]}
     done = ask("send", event)

@@ -185,7 +185,10 @@ def test_a_webhook_whose_sender_was_refused_says_why(ask, daemon):
                "backlog": {"used": 5, "limit": 9, "refused": 0}, "facts": {"used": 9, "limit": 9, "refused": 9}}},
      "caps     alerts 2 of 2, 1,200 beyond · approvals 3 of 3"),
     ({"inventories": [{"path": "inv", "hosts": 3, "heard": "2026-03-01T02:00:00Z", "error": "no cloud"}, {"path": "x", "error": None}]},
-     "hosts    Ansible could not list those of inv, the 3 of 03:00:00 hold: no cloud"),
+     "hosts    Ansible could not list those of inv, what it listed at 03:00:00 holds (3 hosts): no cloud"),
+    ({"inventories": [{"path": "inv", "hosts": 1, "heard": "2026-03-01T02:00:00Z", "error": None,
+                       "fell": {"from": 1200, "at": "2026-03-01T02:00:00Z"}}]},
+     "hosts    Ansible lists 1 of inv since 03:00:00, 1,200 before"),
     ({"inventories": [{"path": "inv", "hosts": 0, "heard": None, "error": "no cloud"}]},
      "hosts    Ansible could not list those of inv, those that stand in files hold: no cloud"),
 ])  # fmt: skip

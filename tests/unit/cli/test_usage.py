@@ -53,7 +53,7 @@ FULL = {
     ("silence", "add"): ["a=b", "--for", "2h", "--comment", "x"], ("silence", "list"): [], ("silence", "end"): ["s-1"],
     ("approvals", "list"): [], ("approvals", "show"): ["a-1"], ("approvals", "approve"): ["a-1"], ("approvals", "reject"): ["a-1"],
     ("actions", "list"): [], ("actions", "show"): ["clean"], ("actions", "run"): ["clean"], ("controllers", "list"): [],
-    ("controllers", "show"): ["here"], ("controllers", "check"): ["here"],
+    ("controllers", "show"): ["here"], ("controllers", "check"): ["here"], ("sources", "list"): [], ("sources", "show"): ["am"],
     ("breakers", "list"): [], ("breakers", "close"): ["clean", "--controller", "here", "--reason", "x"],
 }  # fmt: skip
 """Every command with all the arguments that it takes."""

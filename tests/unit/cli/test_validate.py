@@ -33,6 +33,17 @@ def test_the_folder_is_this_one_by_default(healer, project, monkeypatch):
     assert healer("validate").exit_code == 0
 
 
+def test_the_folder_may_be_named_as_for_other_commands(healer, project):
+    assert healer("validate", "--project", project).exit_code == 0
+    (project / "healer.yaml").write_text("mode: observ\n")
+    assert healer("validate", "--project", project).exit_code == 1
+    assert healer("validate", project, "--project", project).exit_code == 1, "twice the same is no contradiction"
+    done = healer("validate", project, "--project", project.parent)
+    assert done.exit_code == 2
+    assert "--project and DIR name two folders" in done.stderr
+    assert healer("validate", "--project", project / "none").exit_code == 2
+
+
 def test_mistakes_of_all_files_stand_with_their_places(healer, project):
     (project / "healer.yaml").write_text("mode: observ\n")
     (project / "rulebooks/disk.yml").write_text(starter.FILES["rulebooks/disk.yml"].replace("clean_disk", "clean_dsk"))
@@ -103,7 +114,7 @@ def test_a_secret_that_is_not_here_is_a_hint(healer, project, monkeypatch):
         done = healer("validate", project, *strict)
         assert (done.exit_code, done.stderr) == (0, "")
         assert "hint[secret-unavailable]: the source am: the secret env:AMT cannot be read" in done.stdout
-    assert "AMT" not in healer("validate", project, env={"AMT": "x"}).stdout
+    assert "secret-unavailable" not in healer("validate", project, env={"AMT": "x"}).stdout
 
 
 TEMPLATES = """\

@@ -115,7 +115,7 @@ async def test_what_is_heard_takes_the_place_of_what_stands_in_files(world: Worl
 
 @pytest.mark.parametrize(("answer", "why"), [
     (failing(OSError("no s3cret")), "OSError: no ***"), (failing(errors.NotFound("mend it", what="it")), "it is not known; mend it"),
-    (failing(SystemExit(3)), "Quit: it wanted to end the process"), ("no", "what Ansible listed cannot be read: it is no JSON"),
+    (failing(SystemExit(3)), "Quit: it wanted to end the process"), (failing(GeneratorExit()), "Quit: it raised GeneratorExit"), ("no", "what Ansible listed cannot be read: it is no JSON"),
 ])  # fmt: skip
 async def test_what_goes_wrong_is_told_once_and_changes_nothing(
     world: World, told: list[str], answer: Any, why: str
@@ -134,12 +134,51 @@ async def test_what_goes_wrong_is_told_once_and_changes_nothing(
     await world.ask(answer)
     assert world.means("dyn01") == "host:dyn01"
     assert (world.said.asked_us, world.said.heard_us, world.said.hosts) == (2_000, 1_000, 1)
-    assert "the 1 hosts that it listed last hold" in told[-1]
+    assert "what it listed last holds (1 host)" in told[-1]
     shown = world.hosts.shown("inv", world.said)
     assert (shown["path"], shown["hosts"], shown["error"]) == ("inv", 1, world.said.error)
     assert shown["heard"] < shown["asked"]
     await world.ask({"web": {"hosts": ["dyn01"]}})
-    assert (world.said.error, told[-1]) == ("", "INFO Ansible lists 1 hosts of inv\n"), "also where it is as before"
+    assert (world.said.error, told[-1]) == ("", "INFO Ansible lists 1 host of inv\n"), "also where it is as before"
+
+
+async def test_far_fewer_hosts_than_before_are_taken_and_told(world: World, told: list[str]) -> None:
+    """It may be true, so it is no mistake; and it may be a program that has lost its cloud."""
+    await world.ask({"web": {"hosts": ["a", "b", "c"]}})
+    assert world.hosts.shown("inv", world.said)["fell"] is None
+    world.now_us = 2_000
+    await world.ask({"web": {"hosts": ["a"]}})
+    assert (world.means("a"), world.means("b")) == ("host:a", "")
+    assert told[-1] == "WARNING Ansible lists 1 host of inv, 3 before\n"
+    shown = world.hosts.shown("inv", world.said)
+    assert shown["fell"] == {"from": 3, "at": shown["heard"]}
+    assert [one["message"] for one in world.hosts.told(world.revision)] == ["Ansible lists 1 host now, 3 before"]
+    world.now_us = 3_000
+    await world.ask({"web": {"hosts": ["a"]}})
+    assert (len(told), world.hosts.shown("inv", world.said)["fell"]["from"]) == (2, 3), "still so, and said once"
+    assert world.hosts.told(world.revision) == [], "that was at another asking"
+    await world.ask({"web": {"hosts": ["a", "b"]}})
+    assert (told[-1], world.said.fell_from) == ("INFO Ansible lists 2 hosts of inv\n", 0)
+    await world.ask({"all": {}})
+    assert (told[-1], world.said.fell_from) == ("WARNING Ansible lists 0 hosts of inv, 2 before\n", 2)
+    assert world.means("a") == ""
+
+
+@pytest.mark.parametrize("answer", [{"web": {"hosts": ["all"]}}, {"web": {"hosts": ["-x", "a b"]}}])
+async def test_an_answer_with_nothing_that_can_be_a_host_leaves_what_there_was(world: World, answer: Any) -> None:
+    await world.ask({"web": {"hosts": ["dyn01"]}})
+    await world.ask(answer)
+    assert (world.means("dyn01"), world.said.hosts) == ("host:dyn01", 1)
+    assert world.said.error.startswith("what Ansible listed cannot be read: ")
+
+
+async def test_a_reload_tells_what_could_not_be_listed(world: World) -> None:
+    await world.ask({"web": {"hosts": ["dyn01"]}})
+    assert world.hosts.told(world.revision) == []
+    await world.ask(failing(OSError("no s3cret")))
+    (one,) = world.hosts.told(world.revision)
+    assert (one["file"], one["severity"], one["code"]) == ("inv", "warning", "hosts-not-listed")
+    assert one["message"] == "Ansible could not list the hosts, what it listed last holds (1 host): OSError: no ***"
 
 
 async def test_one_that_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from healer import model, project, store
+from healer import model, plugins, project, store
+from healer.controllers import local
 from healer.daemon import rules, standing
 from healer.decide import alerts
 
@@ -68,6 +69,7 @@ def test_controllers_get_the_first_hosts_that_they_may_touch(tmp_path: pathlib.P
     (tmp_path / "other").mkdir()
     (tmp_path / "other/hosts").write_text("")
     lines = ["[web]", *(f"web{n:02} ansible_host=10.0.0.{n}" for n in range(12, 0, -1)), "[db]", "db02", "db01"]
+    lines += ["[this]", "a1 ansible_connection=local"]  # nobody connects to it
     (tmp_path / "inventory/hosts").write_text("\n".join(lines) + "\n")
     (tmp_path / "controllers.yaml").write_text(SSH)
     (tmp_path / "actions.yaml").write_text(
@@ -95,16 +97,21 @@ async def test_controllers_are_closed_and_one_that_cannot_be_hinders_none(
     async def breaks() -> None:
         raise OSError("gone away")
 
+    async def ends() -> None:
+        raise GeneratorExit
+
     async def hangs() -> None:
         await hanging.wait()
 
     monkeypatch.setattr(rules, "CLOSE_S", 0.01)
     made["broken"], made["slow"] = rules.controllers(revision, tmp_path, lambda _: model.Secret("", "x")).values()
-    for name, how in (("here", close), ("broken", breaks), ("slow", hangs)):
+    (made["quits"], _) = rules.controllers(revision, tmp_path, lambda _: model.Secret("", "x")).values()
+    for name, how in (("here", close), ("broken", breaks), ("slow", hangs), ("quits", ends)):
         monkeypatch.setattr(made[name], "close", how)
     await rules.close(made.values())
     assert closed == ["here"]
-    assert sorted(heard) == ["WARNING it was not closed: TimeoutError\n", "WARNING it was not closed: gone away\n"]
+    said = ("TimeoutError", "gone away", "it raised GeneratorExit")
+    assert sorted(heard) == [f"WARNING it was not closed: {one}\n" for one in said]
 
 
 def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pathlib.Path) -> None:
@@ -114,6 +121,22 @@ def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pa
     options: Any = made["site"].options
     assert (options.forks, made["site"].context.project_dir) == (7, tmp_path)
     assert (made["here"].context.subjects, made["site"].context.subjects) == ((("logger",),), ())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(KeyError("x"), "KeyError: 'x'"), (SystemExit(3), "Quit: it wanted to end the process: SystemExit(3)")],
+)
+def test_a_controller_that_cannot_be_made_is_named(
+    revision: project.Revision, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str
+) -> None:
+    def fails(*_given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(local.Local, "__init__", fails)
+    with pytest.raises(plugins.BrokenPlugin) as told:
+        rules.controllers(revision, tmp_path, lambda reference: model.Secret(reference.secret, "x"))
+    assert told.value.message == f"the controller 'here' (type local) cannot be used: {said}"
 
 
 def test_a_machine_that_another_controller_reaches(tmp_path: pathlib.Path) -> None:

@@ -133,3 +133,30 @@ def test_what_a_source_says_of_its_failure_shows_no_secret() -> None:
     assert status._source(daemon, failed)["error"] == "ValueError: token *** refused"
     well = supervise.Status("a/rs/hook", "flaky", "starting", 1, None, 0, 0, "", False)
     assert (status._source(daemon, well)["error"], status._source(daemon, well)["state"]) == (None, "starting")
+
+
+def test_what_a_reload_cannot_change_is_named() -> None:
+    def settings(**given: Any) -> project.Settings:
+        return project.Settings.model_validate(given)
+
+    assert status.needs_restart(settings(), settings(mode="observe")) == []
+    (told,) = status.needs_restart(settings(), settings(server={"port": 1}, backlog_max=500))
+    assert (told.code, told.severity) == ("needs-restart", "warning")
+    assert told.message.startswith("server, backlog_max: ")
+
+
+def test_what_senders_use_to_reach_it_holds_at_once() -> None:
+    new = project.Settings.model_validate({"server": {"public_url": "https://healer.example.org"}})
+    assert status.needs_restart(project.Settings(), new) == status.needs_restart(new, project.Settings()) == []
+
+
+def test_the_sources_by_name() -> None:
+    found = [supervise.Status(name, "check", "running", 1, None, 0, 0, "", False) for name in ("a", "b")]
+    daemon: Any = types.SimpleNamespace(
+        masked=lambda text: text, revision=types.SimpleNamespace(sources={}), outside=types.SimpleNamespace(asked=lambda _: None),
+        services=types.SimpleNamespace(tally=types.SimpleNamespace(last={"b": (1_000_000, "no token")})),
+        supervisor=types.SimpleNamespace(status=lambda: found),
+    )  # fmt: skip
+    told = status.sources(daemon)
+    assert [*told] == ["a", "b"]
+    assert (told["a"]["refused"], told["b"]["refused"]["why"]) == (None, "no token")

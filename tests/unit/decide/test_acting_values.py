@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from healer.policy import reasons
 from healer.store import asking, deciding
 
 VALUES = [5, 1.5, True, None, [], ["x"], {}, {"x": [1]}, [[1], 2], "text", "", "x" * 5000, "host:" + "y" * 600]
@@ -141,3 +142,25 @@ def test_what_is_vaulted_is_never_said(make: Any, action: str, said: str) -> Non
     kit = make(f"r | event.a == 1 | action: {{{action}}}", files={"healer.yaml": ACTIVATED})
     kit.post({"a": 1})
     assert [message for _, message in kit.said] == [said]
+
+
+CLUSTER = {
+    "controllers.yaml": "controllers:\n  here: {type: local}\n  c: {type: oc, namespaces: [shop], in_cluster: true}\n"
+    "  w: {type: http, allow: ['https://h.example/b']}\ndefault: here\n",
+    "actions.yaml": "actions:\n  again: {oc: {verb: rollout restart}, controller: c, impact: low}\n"
+    "  flush: {http: {method: DELETE, url: 'cache/{{ parameters.v }}'}, controller: w, impact: low, parameters: {v: {}}, required: [v]}\n",
+}
+
+
+@pytest.mark.parametrize(("args", "told"), [
+    ("name: again, target: shop/deployment/cart", None),
+    ("name: again, target: shop/pod/cart-1", ("unknown_target", "k8s:c/shop/pod/cart-1",
+     "No target: 'rollout restart' is for deployment or statefulset or daemonset, and this is a pod.")),
+    ("name: flush, target: 'https://h.example/b', parameters: {v: '{{ event.v }}'}", ("invalid_parameters", "",
+     "The parameters of flush are wrong: a part of its path is . or .., which leads elsewhere")),
+])  # fmt: skip
+def test_what_its_controller_could_never_do_is_no_matter_of_a_try(make: Any, args: str, told: Any) -> None:
+    """Also in a dry run, of which nobody would hear otherwise."""
+    (ask,) = make(f"r | event.a == 1 | action: {{run_action: {{{args}}}}}", files=CLUSTER).asks({"a": 1, "v": ".."})
+    found = [(one.code, one.target, reasons.sentence(one.code, one.fields)) for one in ask.candidate.problems]
+    assert found == ([told] if told else [])

@@ -8,7 +8,7 @@ import pytest
 
 from healer import engine
 from healer.decide import evaluating
-from healer.store import asking, deciding
+from healer.store import asking, cycles, deciding, journal, letters
 
 RULE = 'r | event.alert.status == "firing" | action: {run_action: {name: plain}}'
 TWO = """\
@@ -77,3 +77,12 @@ def test_it_ends_the_decider_without_its_protection(make: Any, monkeypatch: pyte
     monkeypatch.setattr(evaluating.Evaluator, "_failed", staticmethod(raises))
     with pytest.raises(ArithmeticError):
         decided(make, monkeypatch)
+
+
+def test_a_part_that_could_not_be_read_is_heard_by_nobody(make: Any) -> None:
+    kit = make(text=TWO)
+    row = journal.Row("event", "healer.api", b'{"a":1}', data={"a": 1}, meta=letters.meta_of_unread("no object", {}))
+    row.seq, row.at_us = 9, 9
+    outcome = kit.evaluator.evaluate(row)
+    assert (outcome.quarantined, outcome.results) == ([(letters.EVERY_RULESET, "no object")], [])
+    assert kit.evaluator.evaluate(row, replay=cycles.Openings([])) is None

@@ -86,6 +86,20 @@ async def test_it_is_bounded_and_loses_nothing(
     assert end._bytes == 0
 
 
+async def test_a_row_whose_content_nobody_has_in_memory_is_read() -> None:
+    shelf: Any = Shelf(4)
+    end = tail.Tail(shelf, 0)
+    in_a_file, parsed = (journal.Row("event", "s", None, data=data, body_hash="h") for data in (None, {"a": 1}))
+    parsed.seq, in_a_file.seq = 1, 2
+    end.feed([parsed, in_a_file, row(3)])
+    end.feed([row(4)])
+    assert await end.after(0, 500) == [parsed]
+    read = await end.after(1, 500)
+    assert (seqs(read), [one.body for one in read]) == ([2, 3, 4], [b"xx"] * 3)
+    assert shelf.reads == [(1, 500)]
+    assert await end.after(4, 500) == []
+
+
 async def test_who_waits_is_woken_by_a_row_or_on_purpose() -> None:
     end = tail.Tail(Shelf(), 0)  # type: ignore[arg-type]
     waiting = asyncio.create_task(end.wait(0))

@@ -29,7 +29,7 @@ class Double(plugins.Controller):
     def __init__(self) -> None:
         super().__init__(None, plugins.ControllerContext("here", lambda _: model.Secret("", ""), lambda *_: None))
         self.act: Act = self.succeed
-        self.found: model.Found | Exception = model.Found("absent")
+        self.found: model.Found | BaseException = model.Found("absent")
         self.jobs: list[tuple[str, model.Job]] = []
 
     async def succeed(self, job: model.Job, put: plugins.Output) -> model.Outcome:
@@ -47,7 +47,7 @@ class Double(plugins.Controller):
 
     async def find(self, job: model.Job) -> model.Found:
         self.jobs.append(("find", job))
-        if isinstance(self.found, Exception):
+        if isinstance(self.found, BaseException):
             raise self.found
         return self.found
 

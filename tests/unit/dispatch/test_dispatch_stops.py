@@ -162,6 +162,20 @@ async def test_what_never_began_is_queued_anew(crashed: Any, wait_for_async: Any
     await after.dispatcher.stop(1)
 
 
+@pytest.mark.parametrize(("given", "said"), [
+    (None, "TypeError: a model.Found is wanted, got NoneType"), (GeneratorExit(), "Quit: it raised GeneratorExit"),
+    (model.Found("here"), "TypeError: a model.Found is wanted, got 'here'"),  # type: ignore[arg-type]
+])  # fmt: skip
+async def test_a_controller_whose_answer_is_none_does_not_know(
+    crashed: Any, given: Any, said: str, wait_for_async: Any
+) -> None:
+    """The daemon starts all the same, and a person decides."""
+    after = crashed("k")
+    after.controller.found = given
+    assert await after.dispatcher.recover() == {"unknown": 1}
+    assert (after.states(), after.outcome()["summary"]) == (["unknown"], said)
+
+
 @pytest.mark.parametrize("found", [model.Found("unknown", None, "the host is gone"), OSError("the host is gone")])
 async def test_what_cannot_be_known_is_unknown_and_is_not_repeated(crashed: Any, found: Any) -> None:
     after = crashed("k")

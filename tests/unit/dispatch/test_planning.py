@@ -165,11 +165,18 @@ async def test_that_one_cannot_be_made_is_what_came_of_it(desk: Desk, wait_for_a
     def fail(job: model.Job) -> model.Plan:
         raise ValueError(f"no such thing as {job.subject}")
 
+    def end(job: model.Job) -> model.Plan:
+        raise GeneratorExit
+
     desk.made = fail
     run = desk.observed("k1")
     desk.start()
     await wait_for_async(lambda: desk.states() == {run: "failed"})
     assert desk.detail(run) == "ValueError: no such thing as scripts/x.sh"
+    desk.made = end
+    again = desk.observed("k2")
+    await wait_for_async(lambda: desk.states()[again] == "failed")
+    assert desk.detail(again) == "Quit: it raised GeneratorExit"
 
 
 async def test_a_controller_that_is_gone_makes_none(desk: Desk, wait_for_async: Any) -> None:

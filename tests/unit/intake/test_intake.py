@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from healer import errors, intake, store
-from healer.store import journal
+from healer.decide import tail
+from healer.store import journal, letters
 
 S = 1_000_000
 
@@ -124,6 +125,26 @@ async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Kit
     assert (again.accepted, again.duplicates, again.ids, again.conflict) == (0, 3, ["e-1"], True)
     assert len(kit.rows()) == 1
     assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
+
+
+async def test_events_may_have_ids_of_their_own(kit: Kit) -> None:
+    assert (await kit.take({"a": 1}, {"a": 2}, deliveries=["1", "2"])).accepted == 2
+    taken = await kit.take({"a": 2}, {"a": 3}, {"a": 9}, deliveries=["2", "3", "1"])
+    assert (taken.accepted, taken.duplicates, taken.conflict) == (1, 2, True)
+    assert [row[3] for row in kit.rows()] == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
+
+
+async def test_what_could_not_be_read_is_a_row_that_says_so(kit: Kit) -> None:
+    taken = await kit.take({"a": 1}, unread=[("x" * 5, "alerts[1]: no object")], meta={"endpoint": "am"}, delivery="d")
+    assert (taken.accepted, taken.ids, taken.quarantined) == (1, ["e-1"], 1)
+    [(kind, body, meta)] = kit.rows("SELECT kind, body, meta FROM journal WHERE seq = 2")
+    assert (kind, body) == ("event", b'{"payload":"xxxxx"}')
+    assert letters.unread(meta) == "alerts[1]: no object"
+    assert letters.brought(meta) == {"endpoint": "am"}
+    again = await kit.take({"a": 1}, unread=[("x" * 5, "alerts[1]: no object")], delivery="d")
+    assert (again.accepted, again.duplicates, again.quarantined) == (0, 1, 0)
+    alone = await kit.take(unread=[(7, "no object")], delivery="e")
+    assert (alone.accepted, alone.ids, alone.quarantined) == (0, [], 1)
 
 
 async def test_without_an_id_nothing_is_made_up(kit: Kit) -> None:
@@ -253,6 +274,33 @@ async def test_large_bodies_and_requests_are_kept_aside(tmp_path: pathlib.Path) 
     rows = await kit.store.rows_after(0, 10)
     assert [orjson.loads(row.body or b"") for row in rows] == [small, large]
     await kit.store.close()
+
+
+async def test_of_what_is_no_whole_event_the_decider_is_given_the_json(tmp_path: pathlib.Path) -> None:
+    fed: list[journal.Row] = []
+    kept = store.Store.open(tmp_path, lambda: 1, loop=asyncio.get_running_loop(), on_rows=fed.extend)
+    events = [{"alert": {"key": "a"}, "x": "y"}, {"alert": {"key": "b"}, "x": "y" * journal.INLINE_MAX}, {"z": 1}]
+    known: list[dict[str, Any]] = [{"alert": {"key": "a"}}, {"alert": {"key": "b"}}, {}]
+    data = [(one, orjson.dumps(event)) for one, event in zip(known, events, strict=True)]
+    taking = intake.Intake(kept, lambda: 1, lambda: 0)
+    with taking.hearing("am") as spoken:
+        taken = await taking.take("am", data, actor="x", repeats=["a", "b", ""], whole=False)
+    assert (taken.positions, spoken) == ([1, 2, 3], {"a", "b"})
+    assert [row.data for row in fed] == [None] * 3
+    end = tail.Tail(kept, 0)
+    end.feed(fed)
+    rows: list[journal.Row] = []
+    while found := await end.after(len(rows), 500):
+        rows += found
+    assert [orjson.loads(row.body or b"") for row in rows] == events
+    await kept.close()
+
+
+async def test_the_other_one_of_a_pair_is_known_by_what_is_no_whole_event_too(kit: Kit) -> None:
+    part = [({"alert": {"key": "k"}}, orjson.dumps(alert() | {"more": 1}))]
+    assert (await kit.take(alert(), repeats=["w"])).accepted == 1
+    assert (await kit.intake.take("am", part, actor="x", repeats=["w"], whole=False)).duplicates == 1
+    assert kit.heard == [("am", "k", kit.now_us)]
 
 
 async def test_a_refused_request_leaves_no_row(kit: Kit) -> None:

@@ -18,7 +18,7 @@ SOUND = {
 environment: prod
 sources:
   am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: "env:TOKEN"}}}}
-  plain: {healer.webhook: {path: plain, auth: {none: true}}}
+  plain: {healer.webhook: {path: plain, auth: {none: true}, alert_ttl: 1 day}}
 """,
     "actions.yaml": """\
 actions:

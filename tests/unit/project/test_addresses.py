@@ -26,6 +26,18 @@ def test_one_address_has_one_name(text: str, target: str) -> None:
         assert targets.resolve(api(), targets.EMPTY, "box", again) == found
 
 
+@pytest.mark.parametrize("end", ["b", "b/", "%62/"])
+def test_a_slash_at_the_end_is_sent_and_is_no_other_target(end: str) -> None:
+    found = targets.resolve(api(), targets.EMPTY, "box", f"https://api.example.org/v1/{end}")
+    assert isinstance(found, model.Target)
+    assert (str(found), found.address) == (
+        "url:https://api.example.org/v1/b",
+        "https://api.example.org/v1/b/" * end.endswith("/"),
+    )
+    bound = api()
+    assert addresses.spellings(bound, ["https://api.example.org/v1/b", "https://api.example.org/v1/b/"]) == {str(found)}
+
+
 @pytest.mark.parametrize(("text", "reason"), [
     ("", "is no address for api"), ("web01", "is no address for api"), ("host:web01", "is no address for api"), ("url:", "is no address for api"),
     ("url:url:https://api.example.org/v1", "is no address for api"), ("https://api.example.org/v1\n", "is no address for api"), ("https://api.example.org/v1/../x", ". or .."),

@@ -149,6 +149,8 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
     ("metadata of nothing", {"scripts/disk.meta.yml": "⟦controller: here\n⟦parametrs: {}\n"}, ["no-action-file", "options"]),
     ("metadata of nothing, and of nothing", {"scripts/disk.meta.yml": "⟦# nothing\n"}, ["no-action-file"]),
     ("metadata of nothing that a rule runs", {"scripts/disk.meta.yml": "⟦controller: here\nimpact: low\n", **ran("name: disk, target: localhost")}, ["no-action-file"]),
+    ("metadata that is no YAML", {"scripts/clean.meta.yml": "impact: [low\n⟦"}, ["yaml"]),
+    ("metadata that is a list", {"scripts/clean.meta.yml": "⟦- low\n"}, ["wrong-type"]),
     ("metadata of two", {"scripts/clean.py": "", "scripts/clean.meta.yml": "⟦controller: here\n⟦impct: low\n"}, ["ambiguous-file", "options"]),
     ("metadata of another file", {"scripts/disk.sh": "#!/bin/sh\n", "scripts/disk.meta.yml": "script: ⟦clean.sh\ncontroller: here\nimpact: low\n"}, ["another-file"]),
     ("metadata of a playbook that names a script", {"playbooks/restart.meta.yml": "script: ⟦clean.sh\ncontroller: here\nimpact: low\n", "actions.yaml": None, "rulebooks/team/web.yml": None}, ["another-file"]),
@@ -156,6 +158,19 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
     ("metadata that names one of two", {"scripts/clean.py": "", "scripts/clean.meta.yml": "script: clean.py\ncontroller: here\nimpact: low\n"}, []),
     ("a check that is not idempotent", {"actions.yaml": "actions:\n  look: {check: {disk: {path: /}}, controller: here, idempotent: ⟦false}\n"}, ["options"]),
     ("a check that is", {"actions.yaml": "actions:\n  look: {check: {disk: {path: /}}, controller: here, idempotent: true, impact: medium}\n"}, []),
+    ("all of a controller and of its actions at once", {"controllers.yaml": "controllers:\n  here: {type: local}\n"
+     "  w: {type: http, allow: ['https://a.example'], ca: ⟦nope.pem, timeout: ⟦soon, headers: {⟦Host: x}, actions: [⟦nothing]}\n"
+     "  f: {type: ssh, port: ⟦x, targets: [⟦'group:wbe']}\ndefault: here\n",
+     "actions.yaml": "actions:\n  get: {http: {method: GET, url: ⟦'https://b.example'}, target: none, controller: ⟦w, impact: low}\n",
+     "rulebooks/team/web.yml": None}, ["no-file", "options", "options", "unknown_action", "options", "unknown_target", "forbidden-address", "controller_forbidden"]),
+    ("a controller of which too much is wrong", {"controllers.yaml": "controllers:\n  here: {type: local}\n  w: {type: http, allow: [⟦5], ca: nope.pem}\n"
+     "default: here\n", "actions.yaml": "actions:\n  get: {http: {method: GET, url: 'https://b.example'}, target: none, controller: w, impact: low}\n",
+     "rulebooks/team/web.yml": None}, ["options"]),
+    ("an action that its controller leaves out", {"controllers.yaml": "controllers:\n  here: {type: local, actions: [clean]}\n  site: {type: ansible, actions: [restart]}\n"
+     "default: site\n", "actions.yaml": "actions:\n  restart: {playbook: restart.yml, impact: low}\n  ⟦more: {playbook: restart.yml, impact: low}\n"
+     "  last: {command: [x], controller: ⟦here, impact: low}\n", "rulebooks/team/web.yml": None}, ["controller_forbidden", "controller_forbidden"]),
+    ("an action that is its own check", {"actions.yaml": "actions:\n  restart: {playbook: restart.yml, impact: low, parameters: {service: {}},\n"
+     "    verify: {action: ⟦restart, within: 1m}, escalate: [{action: ⟦restart, parameters: {bad: 1}}]}\n"}, ["itself", "itself"]),
     ("actions of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, actions: [restart, ⟦x]}\n"
                                  "  here: {type: local}\ndefault: site\n"}, ["unknown_action"]),
     ("targets of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, targets: [group:web, ⟦group:wbe, ⟦db1]}\n"

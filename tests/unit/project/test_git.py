@@ -106,7 +106,7 @@ def test_the_author_of_a_rulebook_is_who_changed_it_last(repository: pathlib.Pat
     book = (repository / BOOK).read_text()
     assert authors(excluding(repository)) == ({BOOK: "x@example.org", "actions.yaml": "x@example.org"}, [])
     commit_as(repository, "ana@example.org", BOOK, book + "# more\n")
-    commit_as(repository, "bo@example.org", "playbooks/restart.yml", "- []\n")
+    commit_as(repository, "bo@example.org", "playbooks/restart.yml", "[]  # more\n")
     assert authors(excluding(repository))[0][BOOK] == "ana@example.org"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
 
-from healer import model, project
+from healer import inventory, model, project
 from healer.project import machines
 
 BARE = {"rulebooks/team/web.yml": None, "actions.yaml": None, "scripts/clean.meta.yml": None}
@@ -111,3 +112,18 @@ def test_a_machine_that_is_gone_is_told(write: Any) -> None:
     assert loaded.revision is not None
     with pytest.raises(machines.UnknownMachine, match="no controller is named 'gone'"):
         loaded.revision.machine("gone:x")
+
+
+@pytest.mark.parametrize(
+    ("word", "why"), [("b1", "'b1' may mean 2 hosts: b1.eu, b1.us"), ("b2", "'b2' is left out: ansible_port is none")]
+)
+def test_of_what_ansible_lists_a_name_that_is_unclear_is_none(word: str, why: str) -> None:
+    """It would be connected to as it stands, though it is another host's."""
+    hosts = {name: inventory.Host(name, name) for name in ("b1.eu", "b1.us")}
+    out = {"b2": inventory.LeftOut("ansible_port is none")}
+    known = {"web-ssh": types.SimpleNamespace(name="web-ssh", type="ssh", inventory="bastions")}
+    listed = {"bastions": inventory.Inventory(hosts, {}, partial=True, dynamic=True, left_out=out)}
+    assert machines.find("ssh:b3", known, listed)[1].address == "b3", "one that may come up is"  # type: ignore[arg-type]
+    with pytest.raises(machines.UnknownMachine) as refused:
+        machines.find(f"ssh:{word}", known, listed)  # type: ignore[arg-type]
+    assert refused.value.message == why

@@ -50,6 +50,24 @@ def test_flag_before_environment_before_file() -> None:
     assert read(text, environ, {"server.port": None, "mode": "observe"})[0].mode == "observe"
 
 
+def test_what_senders_use_to_reach_the_daemon() -> None:
+    assert read("")[0].server.public_url is None
+    found, told = read("server: {public_url: 'https://healer.example.org:8443/hooks-of'}\n")
+    assert (found.server.public_url, told) == ("https://healer.example.org:8443/hooks-of", [])
+    set_by, told = read("", {"HEALER_SERVER__PUBLIC_URL": "http://h"})
+    assert (set_by.server.public_url, told) == ("http://h", [])
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["healer.example.org", "ftp://h", "https://ana:s3cret@h", "https://h?x=1", "https://h/#x", "https://h/a b", ""],
+)
+def test_a_public_url_is_one_that_paths_can_be_added_to(url: str) -> None:
+    (one,) = read(f"server: {{public_url: '{url}'}}\n")[1]
+    assert (one.code, one.place.line) == ("options", 1)
+    assert "server.public_url: a URL like https://healer.example.org" in one.message
+
+
 def test_environment_reaches_every_depth() -> None:
     environ = {
         "HEALER_DEFAULTS__RUN_ACTION__COOLDOWN": "5m",

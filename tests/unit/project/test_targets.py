@@ -57,6 +57,14 @@ def test_this_machine_is_no_target_of_one_that_connects_or_has_an_inventory_with
     assert targets.expand(ssh, known, "box", ["localhost"])[1] == ["localhost"]
 
 
+def test_this_machine_is_none_where_a_list_has_it_and_it_is_left_out() -> None:
+    out = {"localhost": inventory.LeftOut("ansible_port is none")}
+    known = inventory.Inventory({}, {}, partial=True, dynamic=True, left_out=out)
+    found = targets.resolve(site(), known, "box", "localhost")
+    assert isinstance(found, inventory.Refusal)
+    assert found.reason == "'localhost' is left out: ansible_port is none"
+
+
 def test_for_others_only_localhost_needs_no_inventory() -> None:
     assert isinstance(targets.resolve(site(), targets.EMPTY, "box", "localhost"), model.Target)
     for text in ("box", "127.0.0.1", "::1"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
+import jsonschema
 import pytest
 
 from healer import config, plugins
@@ -93,3 +95,53 @@ def test_a_sender_that_is_asked() -> None:
 def test_what_cannot_be_asked_is_told(given: dict[str, Any], says: str) -> None:
     found = mistakes(webhook.WebhookOptions, given)
     assert says in found if says else found == ""
+
+
+MAPPED = {"path": "a", "auth": OPEN, "mapping": {"resolves": True, "fields": {"name": "title", "status": "state"}}}
+
+
+def test_a_mapping_stands_in_the_place_of_a_format() -> None:
+    made = webhook.WebhookOptions.model_validate(MAPPED)
+    assert made.format == "generic"
+    form = webhook.reader_of(made)
+    assert (form.name, form.resolves) == ("mapping", True)
+    [element] = form.read({"title": "DiskFull", "state": "down"}, {})
+    assert isinstance(element, plugins.Element)
+    assert (element.event["alert"]["name"], element.event["alert"]["status"]) == ("DiskFull", "firing")
+    assert pickle.loads(pickle.dumps(made)) == made
+
+
+def test_the_reader_of_a_source_is_its_format() -> None:
+    made = webhook.WebhookOptions.model_validate({"path": "a", "auth": OPEN, "format": "opsgenie"})
+    assert webhook.reader_of(made) is plugins.find("formats", "opsgenie").FORMAT
+    assert webhook.reader_of(webhook.WebhookOptions.model_validate({"path": "a", "auth": OPEN})).name == "generic"
+    with pytest.raises(plugins.UnknownPlugin):
+        webhook.reader_of(made.model_copy(update={"format": "nobody"}))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({**MAPPED, "format": "generic"}, "'mapping' stands in the place of 'format': one of them has to go"),
+        ({**MAPPED, "mapping": None, "format": "generic"}, ""),
+        (
+            {**MAPPED, "mapping": {"fields": {"name": "a..b"}}},
+            "mapping.fields.name: no path: at character 3 a key is missing",
+        ),
+        ({**MAPPED, "mapping": {}}, "'fields' is missing"),
+        ({**MAPPED, "reconcile": {"url": "http://am"}}, "not for a mapping"),
+    ],
+)
+def test_wrong_mappings_are_told(given: dict[str, Any], says: str) -> None:
+    found = mistakes(webhook.WebhookOptions, given)
+    assert says in found if says else found == ""
+
+
+def test_the_schema_says_that_a_mapping_and_a_format_do_not_go_together() -> None:
+    [schema], defs = plugins.schemas([webhook.WebhookOptions])
+    check = jsonschema.Draft202012Validator({**schema, "$defs": defs})
+    assert [
+        check.is_valid(one)
+        for one in (MAPPED, {**MAPPED, "format": "generic"}, {**MAPPED, "mapping": None, "format": "generic"})
+    ] == [True, False, True]
+    assert not check.is_valid({**MAPPED, "mapping": {"fields": {"nmae": "x"}}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import fake_alertmanager as fakes  # conftest.py has put it where it is found
@@ -119,5 +120,12 @@ async def test_a_look_that_failed_between_two_is_none(kit: Kit) -> None:
 
 async def test_a_format_that_fails_is_a_look_that_fails(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     await kit.deliver("web01")
+    ours = kit.sender._inquiry
+
+    def ends(_answer: Any) -> Any:
+        raise SystemExit(3)
+
     monkeypatch.setattr(kit.sender, "_inquiry", None)
     assert (await kit.look()).why.startswith("AttributeError:")
+    monkeypatch.setattr(kit.sender, "_inquiry", dataclasses.replace(ours, read=ends))
+    assert (await kit.look()).why == "Quit: it wanted to end the process: SystemExit(3)"

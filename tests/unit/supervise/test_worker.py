@@ -149,14 +149,19 @@ async def test_what_cannot_be_built_is_a_failure_of_that_source_alone(bench: Ben
     await bench.supervisor.stop()
 
 
-async def test_even_sys_exit_of_a_source_stops_nothing_else(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "ends", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("x", [GeneratorExit()])]
+)
+async def test_even_sys_exit_of_a_source_stops_nothing_else(bench: Bench, ends: BaseException) -> None:
     async def act(emit: plugins.Emit) -> None:
-        raise SystemExit(1)
+        raise ends
 
     bench.acts["bad"] = act
     await bench.supervisor.replace([supervise.Running("bad", "bad")])
     await asyncio.sleep(0.5)
-    assert bench.one().state == "failed"
+    assert (bench.one().state, type(ends).__name__ in bench.one().last_error) == ("failed", True)
+    await asyncio.sleep(1)
+    assert len(bench.starts) == 2
     await bench.supervisor.stop()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +75,7 @@ class Sound(plugins.Controller):
         return self.far.known.get(job.token, model.Found("absent"))
 
     async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
-        raise NotImplementedError
+        return (await self.find(job)).outcome or model.Outcome("unknown", "gone")
 
 
 def job(action: str) -> model.Job:
@@ -147,6 +148,34 @@ def test_a_file_of_a_project_is_tried_as_the_docs_say(tmp_path: pathlib.Path) ->
         told[-1],
     ]
     assert told[-1].startswith("the endless job has ended by itself: Outcome(")
+
+
+class Unfollowed(Sound):
+    async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
+        raise RuntimeError("no")
+
+
+class Follows(Sound):
+    async def follow(self, job: model.Job, output: plugins.Output) -> model.Outcome:
+        self.far.take("again")
+        return model.Outcome("failed", "no")
+
+
+@pytest.mark.parametrize(("plugin", "said"), [
+    (Unfollowed, ["the follow of quick raises RuntimeError: no"]),
+    (Follows, ["what has succeeded is followed to failed (no)", "the follow of quick takes effect"]),
+])  # fmt: skip
+async def test_what_has_ended_is_followed_after_a_crash(plugin: type[Sound], said: list[str]) -> None:
+    assert await found(plugin, FarSide()) == said
+
+
+async def test_a_secret_that_is_printed_is_heard() -> None:
+    class Speaks(Sound):
+        async def check(self) -> model.Health:
+            sys.stdout.write(f"with {self.context.resolve(self.options.token).reveal()}\n")
+            return await super().check()
+
+    assert await found(Speaks, FarSide()) == ["env:TOKEN is told in standard output"]
 
 
 METHODS = {

@@ -120,7 +120,15 @@ class Room:
 def source(kind: str, **options: Any) -> Any:
     """A source of the revision, its options as the plugin's own class."""
     shape = plugins.find("sources", kind.removeprefix("healer.")).SOURCE.Options
-    return types.SimpleNamespace(type=kind, options=shape.model_validate(options), subscribers=[("web", "alerts")])
+    return spec(kind, ("web", "alerts"), shape.model_validate(options), options)
+
+
+def spec(kind: str, ruleset: tuple[str, str], options: Any = None, args: Any = ()) -> Any:
+    """A source that one ruleset hears, as the revision has it; a test may change it."""
+    made = project.Source("", kind, "push", dict(args), (), errors.Place("healer.yaml", 3, 5), options, shared=True)
+    return types.SimpleNamespace(
+        **{one.name: getattr(made, one.name) for one in dataclasses.fields(made)} | {"subscribers": [ruleset]}
+    )
 
 
 def revision() -> Any:
@@ -165,8 +173,8 @@ def revision() -> Any:
         under=lambda _path: None,
         sources={
             "healer.api": source("healer.api"),
-            "healer.events": types.SimpleNamespace(type="healer.events", options=None, subscribers=[("healer", "events")]),
-            "healer.actions": types.SimpleNamespace(type="healer.actions", options=None, subscribers=[("healer", "actions")]),
+            "healer.events": spec("healer.events", ("healer", "events")),
+            "healer.actions": spec("healer.actions", ("healer", "actions")),
             "am": source(
                 "healer.webhook", path="alertmanager", format="alertmanager", auth={"bearer": {"secret": "env:AM_TOKEN"}}
             ),

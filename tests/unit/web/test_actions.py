@@ -168,6 +168,45 @@ async def test_waiting_for_the_decision_ends_with_it(room: Any, seed: Any) -> No
     assert (status, made["pending"], [run["state"] for run in made["results"]]) == (200, True, ["queued"])
 
 
+@pytest.mark.parametrize("until", ["&until=planned", ""])
+async def test_waiting_for_the_plan_ends_when_its_controller_has_spoken(room: Any, seed: Any, until: str) -> None:
+    run = "r-" + "a" * 26
+    asked = asyncio.ensure_future(room.ask("POST", f"{RUN}?wait=5m{until}", json=GOOD | {"dry_run": True}))
+    while not await room.rows():
+        await asyncio.sleep(0)
+    await seed(room, run, "simulated", seq=1)
+    await seed.do(
+        room,
+        lambda tx: tx.connection.execute("INSERT INTO plan (run, state, asked_us) VALUES (?, 'wanted', 1)", (run,)),
+    )
+    await seed.decided(room, 1)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    sql = "UPDATE plan SET state = 'failed', detail = 'no such object', made_us = 2 WHERE run = ?"
+    await seed.do(room, lambda tx: tx.connection.execute(sql, (run,)))
+    status, made = await asked
+    assert (status, [one["plan"] for one in made["results"]]) == (
+        200,
+        [{"state": "failed", "sentence": "plan failed: no such object"}],
+    )
+
+
+@pytest.mark.parametrize("state", ["unknown", "failed"])
+async def test_a_wait_ends_where_a_person_has_to_act(room: Any, seed: Any, state: str) -> None:
+    asked = asyncio.ensure_future(room.ask("POST", f"{RUN}?wait=5m", json=GOOD))
+    while not await room.rows():
+        await asyncio.sleep(0)
+    await seed(room, "r-" + "a" * 26, state, seq=1)
+    await seed.decided(room, 1)
+    status, made = await asked
+    assert (status, made.get("pending", False), [run["state"] for run in made["results"]]) == (
+        200,
+        state == "unknown",
+        [state],
+    )
+
+
 @pytest.mark.parametrize("query", ["until=decided", "wait=1s&until=done", "wait=soon"])
 async def test_a_wait_is_for_something(room: Any, query: str) -> None:
     status, answer = await room.ask("POST", f"{RUN}?{query}", json=GOOD)

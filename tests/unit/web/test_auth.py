@@ -94,56 +94,96 @@ async def test_a_refusal_says_how_to_authenticate(room: Any) -> None:
         assert answer.content_type == "application/problem+json"
 
 
-async def test_wrong_keys_wait_once_there_were_some(room: Any) -> None:
-    for _ in range(auth.AT_ONCE_MAX):
-        await room.ask("GET", "/runs", "wrong")
-    assert room.slept == []
+async def test_wrong_keys_wait_until_somebody_there_is_right(room: Any) -> None:
     for _ in range(3):
         assert (await room.ask("GET", "/runs", "wrong"))[0] == 401
     assert room.slept == [auth.DELAY_S] * 3
     assert (await room.ask("GET", "/runs"))[0] == 200
+    assert (await room.ask("GET", "/runs", "wrong"))[0] == 401
     assert len(room.slept) == 3
 
 
+class Held:
+    """A sleep that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.slept: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await self.go.wait()
+
+
 async def test_where_too_many_wait_the_rest_hears_so_at_once() -> None:
-    go = asyncio.Event()
-
-    async def sleep(_: float) -> None:
-        await go.wait()
-
-    brake = auth.Throttle(waiting_max=2, at_once_max=0, sleep=sleep)
-    waiters = [asyncio.ensure_future(brake.wait()) for _ in range(2)]
+    held = Held()
+    brake = auth.Throttle(waiting_max=2, sleep=held)
+    waiters = [asyncio.ensure_future(brake.wait(f"192.0.2.{number}")) for number in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(auth.TooManyFailures):
-        await brake.wait()
-    go.set()
+        await brake.wait("192.0.2.9")
+    held.go.set()
     await asyncio.gather(*waiters)
     assert brake.waiting == 0
-    await brake.wait()
+    await brake.wait("192.0.2.9")
+
+
+async def test_one_address_does_not_take_all_places() -> None:
+    held = Held()
+    brake = auth.Throttle(of_address_max=2, sleep=held)
+    waiters = [asyncio.ensure_future(brake.wait("192.0.2.1")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(auth.TooManyFailures):
+        await brake.wait("192.0.2.1")
+    waiters.append(asyncio.ensure_future(brake.wait("192.0.2.2")))
+    await asyncio.sleep(0)
+    assert held.slept == [auth.DELAY_S] * 3
+    held.go.set()
+    await asyncio.gather(*waiters)
+    assert brake._of_address == {}
+
+
+async def test_an_address_that_was_right_does_not_wait() -> None:
+    held = Held()
+    brake = auth.Throttle(sleep=held)
+    brake.right("192.0.2.1")
+    for _ in range(100):
+        await brake.wait("192.0.2.1")
+    assert held.slept == []
+
+
+@pytest.mark.parametrize(("passed_s", "waits"), [(auth.KNOWN_S - 1, False), (auth.KNOWN_S, True)])
+async def test_what_was_right_counts_for_ten_minutes(passed_s: float, waits: bool) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    brake = auth.Throttle(sleep=sleep)
+    brake.right("192.0.2.1")
+    brake._right["192.0.2.1"] -= passed_s
+    await brake.wait("192.0.2.1")
+    assert bool(slept) == waits
+
+
+async def test_addresses_that_were_right_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "KNOWN_MAX", 3)
+    brake = auth.Throttle()
+    for number in range(5):
+        brake.right(f"192.0.2.{number}")
+    assert list(brake._right) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+    brake.right(None)
+    assert len(brake._right) == 3
 
 
 async def test_too_many_failures_are_429_and_close_the_connection(room: Any) -> None:
-    room.services.gate.throttle = auth.Throttle(waiting_max=0, at_once_max=0)
+    room.services.gate.throttle = auth.Throttle(waiting_max=0)
     async with room.session.get(room.url("/runs")) as answer:
         assert answer.status == 429
         assert "Retry-After" in answer.headers
         assert answer.headers["Connection"] == "close"
     assert (await room.ask("GET", "/runs"))[0] == 200
-
-
-async def test_the_brake_lets_go_with_time() -> None:
-    slept = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    brake = auth.Throttle(at_once_max=2, sleep=sleep)
-    for _ in range(4):
-        await brake.wait()
-    assert len(slept) == 2
-    brake._recent_at -= 60
-    await brake.wait()
-    assert len(slept) == 2
+    assert (await room.ask("GET", "/runs", "wrong"))[0] == 401  # this address has just been right
 
 
 async def test_a_file_key_is_valid_beside_the_stored_ones(room: Any) -> None:

@@ -31,7 +31,8 @@ def test_the_wanted_header_goes_before_all_others() -> None:
 def test_each_senders_own_header_is_an_id_and_an_empty_one_is_none(name: str) -> None:
     assert deliveries.named_by(request((name, "1")), None) == "1"
     assert deliveries.named_by(request((name, ""), ("ce-id", "2"), ("ce-source", "s")), None) == "s#2"
-    assert deliveries.named_by(request((name, "1")), None, names=()) == ""
+    assert deliveries.named_by(request((name, "1"), ("X-Own", "2")), None, ("X-Own",)) == "2"
+    assert deliveries.named_by(request((name, "1")), "X-Mine") == ""
 
 
 def test_where_one_header_is_wanted_a_cloud_event_has_no_id() -> None:

@@ -191,9 +191,12 @@ async def test_a_full_backlog_says_come_again(room: Any) -> None:
     async with room.session.post(
         room.url("/events"), json={}, headers={"Authorization": f"Bearer {room.keys['ci']}"}
     ) as answer:
-        assert answer.status == 503
+        assert answer.status == 429
         assert answer.headers["Retry-After"]
         assert (await answer.json())["code"] == errors.BacklogFull.code
+    # At a hook it is 503: Alertmanager and its like try again for 5xx alone.
+    async with room.session.post(room.url("/hooks/open/door"), json={}) as answer:
+        assert (answer.status, bool(answer.headers["Retry-After"])) == (503, True)
 
 
 async def test_a_body_in_chunks_is_counted_as_it_comes(room: Any) -> None:

@@ -13,7 +13,7 @@ from healer.web import orders
 
 @pytest.mark.parametrize(("query", "wait"), [
     ("", orders.Wait(None)), ("?wait=30s", orders.Wait(30.0)), ("?wait=5m&until=ended", orders.Wait(300.0)),
-    ("?wait=0s&until=decided", orders.Wait(0.0, "decided")),
+    ("?wait=0s&until=decided", orders.Wait(0.0, "decided")), ("?wait=9s&until=planned", orders.Wait(9.0, "planned")),
 ])  # fmt: skip
 def test_what_is_waited_for(query: str, wait: orders.Wait) -> None:
     assert orders.wait_of(make_mocked_request("POST", f"/webhook{query}")) == wait
@@ -21,7 +21,7 @@ def test_what_is_waited_for(query: str, wait: orders.Wait) -> None:
 
 @pytest.mark.parametrize(("query", "says"), [
     ("?wait=301s", "at most 5 minutes are wanted, got '301s'"), ("?wait=soon", "wait"), ("?until=decided", "it says what ?wait waits for"),
-    ("?wait=1s&until=done", "one of decided, ended is wanted, got 'done'"), ("?wiat=1s", "wiat"),
+    ("?wait=1s&until=done", "one of decided, planned, ended is wanted, got 'done'"), ("?wiat=1s", "wiat"),
 ])  # fmt: skip
 def test_what_is_no_wait(query: str, says: str) -> None:
     with pytest.raises(errors.InvalidField) as caught:

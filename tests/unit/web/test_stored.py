@@ -141,7 +141,7 @@ async def test_a_full_daemon_takes_nothing_more(kept: Any, seed: Any, path: str)
     await hold(kept, seed, 1, "web/alerts")
     kept.backlog = 11
     status, body = await kept.ask("POST", path, **({"json": {"event": "e-1"}} if "release" in path else {}))
-    assert (status, body["code"]) == (503, "backlog_full")
+    assert (status, body["code"]) == (429, "backlog_full")
     assert len(await kept.rows()) == 4
 
 

@@ -1,0 +1,87 @@
+"""Handshakes: a sender makes sure that somebody is there who wants its events. Nothing that it names is visited, save where the source
+says so and its signature was right. Used by `hooks`.
+
+Sources: Amazon SNS "HTTP/HTTPS notifications"; Azure Event Grid "Webhook event delivery"; CloudEvents 1.0.2 "HTTP 1.1 Web Hooks for Event
+Delivery"; Slack "url_verification".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from aiohttp import web
+from loguru import logger
+
+from healer import errors, plugins
+from healer.web import answers, sns, tally
+from healer.web.services import Services
+
+VISITS_MAX: Final = 8
+"""At once."""
+
+
+def of(form: plugins.Format, options: Any, value: Any, headers: Mapping[str, str]) -> plugins.Greeting | None:
+    """The greeting that a body is, None for a delivery of events. The sender has proved who it is."""
+    if options.auth.slack and isinstance(value, Mapping) and value.get("type") == "url_verification":
+        challenge = value.get("challenge")
+        if isinstance(challenge, str):
+            return plugins.Greeting("Slack has verified the address", {"challenge": challenge})
+    return form.greeting(value, headers)
+
+
+def consent(request: web.Request, origins: Sequence[str], rate: plugins.RateShape | None) -> web.StreamResponse:
+    """200 for an origin that may deliver, else 405: a status alone is no consent. The callback that a request names is never called."""
+    asked = request.headers.get("WebHook-Request-Origin", "").strip().lower()
+    if callback := request.headers.get("WebHook-Request-Callback"):
+        logger.info("an OPTIONS request names the callback {}, which is not called", tally.one_line(callback))
+    if asked not in origins:
+        raise errors.MethodNotAllowed(method="OPTIONS", wanted="POST")
+    answer = answers.json({})
+    answer.headers["Allow"] = "POST"
+    answer.headers["WebHook-Allowed-Origin"] = asked
+    answer.headers["WebHook-Allowed-Rate"] = "*" if rate is None else str(max(1, int(rate.count * 60 / rate.within)))
+    return answer
+
+
+def _topic(url: str, topics: Collection[str]) -> str:
+    """Which of the source's topics an address is about, '' for none: nothing confirms that."""
+    said = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("TopicArn", [""])
+    return said[0] if said[0] in topics else ""
+
+
+class Greetings:
+    """Answers greetings, and visits what confirms them."""
+
+    def __init__(self) -> None:
+        self._visits: set[asyncio.Task[None]] = set()
+
+    async def answer(
+        self, services: Services, source: str, options: Any, greeting: plugins.Greeting
+    ) -> web.StreamResponse:
+        """200; what the operator should know is logged and shown with the source."""
+        said = tally.one_line(greeting.told)
+        logger.bind(source=source).info("{}: {}", source, said)
+        services.tally.greeted[source] = services.clock(), said
+        confirm = options.auth.sns is not None and options.auth.sns.confirm
+        if greeting.visit and confirm and len(self._visits) < VISITS_MAX:
+            visit = asyncio.create_task(self._visit(services, source, greeting.visit, options.auth.sns.topics))
+            self._visits.add(visit)
+            visit.add_done_callback(self._visits.discard)
+        return answers.json(
+            greeting.answer if greeting.answer is not None else {"accepted": 0, "duplicates": 0, "ids": []}
+        )
+
+    @staticmethod
+    async def _visit(services: Services, source: str, url: str, topics: Collection[str]) -> None:
+        try:
+            await sns.confirm(url, _topic(url, topics), services.fetch)
+        except errors.HealerError as error:
+            said = f"the subscription could not be confirmed: {getattr(error, 'reason', error.message)}"
+            logger.bind(source=source).warning("{}: {}", source, tally.one_line(said))
+        else:
+            said = "the subscription is confirmed"
+            logger.bind(source=source).info("{}: {}", source, said)
+        services.tally.greeted[source] = services.clock(), tally.one_line(said)

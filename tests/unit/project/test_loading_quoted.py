@@ -1,0 +1,64 @@
+"""What is told of a project: no password, no token, in no message and in no line below one, wherever it was written by mistake."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from healer import project
+
+BARE = {"rulebooks/team/web.yml": None, "actions.yaml": None, "scripts/clean.meta.yml": None}
+OF_CONTROLLERS = [
+    'x: {type: aap, url: "https://u:LEAK@a.org", token: {secret: "env:T"}}', 'x: {type: aap, url: "https://a.org", token: "LEAK"}',
+    'x: {type: aap, url: "https://a.org", username: [], password: LEAK}', 'x: {type: aap, url: "https://a.org", token: {secret: LEAK}}',
+    'x: {type: aap, url: "https://a.org", token: {secrt: LEAK}}', 'x: {type: aap, url: "https://a.org", token: [LEAK]}',
+    'x: {type: oc, namespaces: [a], server: "https://u:LEAK@a.org", token: {secret: "env:T"}}', "x: {type: oc, namespaces: [a], kubeconfig: LEAK}",
+    'x: {type: http, allow: ["https://u:LEAK@a.org"]}', 'x: {type: http, allow: [{url: "https://u:LEAK@a.org", private: true}]}',
+    'x: {type: http, allow: ["https://a.org"], auth: {bearer: LEAK}}', 'x: {type: http, allow: ["https://a.org"], auth: LEAK}',
+    'x: {type: http, allow: ["https://a.org"], certificate: c.pem, key: LEAK, concurrency: 0}', 'x: {type: http, allow: ["https://a.org"], key: "LEAK\n  LEAK"}',
+    'x: {type: http, allow: ["https://a.org"], headers: {X-A: LEAK, X-B: " LEAK "}}', 'x: {type: http, allow: ["https://a.org"], bogus: 1, headers: {X-A: LEAK}}',
+    "x: {type: ssh, key: LEAK, prot: 22}", 'x: {type: ssh, jump: ["ops:LEAK@bastion"], bogus: 1}', 'x: {type: no_such, token: LEAK, url: "https://u:LEAK@a.org"}',
+    "x: {type: ansible, vault_password: LEAK, forks: 0}", "x: {type: ansible, tags: [], vault_password: 'LEAK'",
+]  # fmt: skip
+OF_THE_DAEMON = [
+    'heartbeat: {url: "https://u:LEAK@a.org", every: 0}', 'sources: {x: {healer.webhook: {path: x, auth: {bearer: LEAK}}}}',
+    'sources: {x: {healer.webhook: {path: x, auth: LEAK}}}', 'sources: {x: {check: {http: {url: "ftp://u:LEAK@a.org"}}}}',
+    'sources: {x: {healer.webhook: {path: x, format: alertmanager, auth: {none: true}, reconcile: {url: "ftp://u:LEAK@a.org"}}}}',
+    "activations: [{name: x, rulebook: none, env: {SOME: LEAK}, bogus: 1}]", 'server: {public_url: "https://u:LEAK@a.org"}', 'data_dir: 5 # https://u:LEAK@a.org',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        *(("controllers.yaml", f"controllers:\n  {one}\ndefault: x\n") for one in OF_CONTROLLERS),
+        *(("healer.yaml", f"{one}\n") for one in OF_THE_DAEMON),
+    ],
+)
+def test_a_secret_that_was_written_in_its_place_is_not_quoted(write: Any, file: str, text: str) -> None:
+    told = project.load(write({**BARE, file: text}), {}).diagnostics
+    assert any(one.place.file == file and one.text for one in told), [str(one) for one in told]
+    for one in told:
+        assert "LEAK" not in str(one)
+        assert "LEAK" not in json.dumps(one.as_json())
+
+
+def test_a_reference_and_what_is_no_secret_are_quoted(write: Any) -> None:
+    text = 'controllers:\n  x: {type: aap, url: "https://a.org", token: {secret: "env:T"}, verify_tls: maybe}\ndefault: x\n'
+    (one,) = project.load(write({**BARE, "controllers.yaml": text}), {}).diagnostics
+    assert str(one).splitlines()[1:] == [
+        '    2 |   x: {type: aap, url: "https://a.org", token: {secret: "env:T"}, verify_tls: maybe}',
+        "      |                                                                              ^^^^^",
+    ]
+
+
+def test_a_key_ends_no_line_of_what_is_told(write: Any) -> None:
+    text = 'controllers: {x: {type: http, allow: ["https://a.org"], headers: {"X-A\\r\\nB: told": x}}}\ndefault: x\n'
+    (one,) = project.load(write({**BARE, "controllers.yaml": text}), {}).diagnostics
+    assert (
+        one.message
+        == "the controller 'x': headers.X-A\\r\\nB: told: a name of a header is wanted, got 'X-A\\r\\nB: told'"
+    )
+    assert len(str(one).splitlines()) == 3

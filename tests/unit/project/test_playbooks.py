@@ -1,0 +1,107 @@
+"""What playbooks and roles that something runs say themselves of what is wrong with them; what Ansible has to judge is left to it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from healer import project
+from healer.project import playbooks
+
+Write = Callable[[dict[str, str | bytes | None]], pathlib.Path]
+ACTIONS = "actions:\n  restart: {playbook: restart.yml, impact: low, parameters: {service: {}}}\n  a: {impact: low, role: clean}\n"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def told(write: Write, **files: Any) -> list[str]:
+    """`severity file:line:column message` of each that is about a playbook or role. A key's `__` is a slash, a lone `_` a dot."""
+    named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
+    made = {"actions.yaml": ACTIONS, "roles/clean/tasks/main.yml": "- debug:\n", **named}
+    loaded = project.load(write(made), {})
+    found = [one for one in loaded.diagnostics if one.place.file.startswith(("playbooks/", "roles/"))]
+    assert (loaded.revision is None) == any(one.severity == "error" for one in found), loaded.diagnostics
+    return [f"{one.severity} {one.place} {one.message}" for one in found if one.severity != "hint"]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("- hosts: all\n  tasks: [\n", "3:1 not YAML: while parsing a flow node did not find expected node content"),
+    ("- debug: {msg: x\n  foo: [", "2:6 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
+    ("hosts: all\n", "1:1 a playbook is a list of plays, got a mapping"),
+    ("nothing\n", "1:1 a playbook is a list of plays, got 'nothing'"),
+    ("- hosts: all\n- web\n", "2:3 a play is a mapping, got 'web'"),
+    ("- hosts: all\n  tasks: {debug: }\n", "2:10 tasks are a list of tasks, got a mapping"),
+    ("- hosts: all\n  tasks: [{block: [debug]}]\n", "2:20 a task is a mapping, got 'debug'"),
+    (b"- hosts: \xff\n", "1:10 the file is not UTF-8"),
+])  # fmt: skip
+def test_a_playbook_that_is_none_is_told_where_it_is_not(write: Write, text: Any, message: str) -> None:
+    assert told(write, playbooks__restart_yml=text) == [f"error playbooks/restart.yml:{message}"]
+
+
+@pytest.mark.parametrize(("part", "text", "message"), [
+    ("tasks", "- debug: {msg: x\n  foo: [", "2:6 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
+    ("tasks", "debug: {msg: x}\n", "1:1 it is a list of tasks, got a mapping"),
+    ("handlers", "- restart\n", "1:3 a task is a mapping, got 'restart'"), ("defaults", "- a\n", "1:1 it is a mapping, got a list"),
+    ("meta", "dependencies: [\n", "2:1 not YAML: while parsing a flow node did not find expected node content"),
+])  # fmt: skip
+def test_so_is_a_role_in_each_part(write: Write, part: str, text: str, message: str) -> None:
+    assert told(write, **{f"roles__clean__{part}__main_yml": text}) == [f"error roles/clean/{part}/main.yml:{message}"]
+
+
+def test_what_rules_run_by_themselves_is_looked_at_too(write: Write) -> None:
+    rules = "- name: r\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n    - {name: a, condition: event.x is defined, action: {run_playbook: {name: other.yml}}}\n"
+    found = told(write, playbooks__other_yml="- hosts: [\n", rulebooks__team__web_yml=rules)
+    assert [one.partition(" not YAML")[0] for one in found] == ["error playbooks/other.yml:2:1"]
+
+
+SOUND = """\
+- import_playbook: other.yml
+- import_playbook: acme.web.site
+- import_playbook: "{{ which }}.yml"
+- hosts: all
+  vars: {a: !unsafe "{{ x }}", b: !vault "$ANSIBLE_VAULT;1.1;AES256\\n31"}
+  roles: [clean, {role: clean}, acme.web.fix, "{{ a }}"]
+  tasks:
+    - import_tasks: steps.yml
+    - include_tasks: {file: ../tasks/steps.yml}
+    - import_tasks: steps.yml x=1
+    - block: [{ansible.builtin.debug: {msg: 12345678901234567890123456789012345678901234567890}}]
+      rescue: []
+  handlers:
+"""
+
+
+@pytest.mark.parametrize("text", [SOUND, "[]\n", "", "---\n", "$ANSIBLE_VAULT;1.1;AES256\n[3\n"])
+def test_what_ansible_takes_or_judges_itself_is_let_be(write: Write, text: str) -> None:
+    more = {"playbooks__other_yml": "[]\n", "tasks__steps_yml": "[]\n"}
+    assert told(write, playbooks__restart_yml=text, **more) == []
+
+
+def test_one_that_nothing_names_and_one_that_is_large_are_not_read(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told(write, playbooks__vars__x_yml="a: [\n", roles__other__tasks__main_yml="- [") == []
+    monkeypatch.setattr(playbooks, "BYTES_MAX", 5)
+    assert told(write, playbooks__restart_yml="- hosts: [\n") == []
+
+
+def test_what_it_leads_to_and_is_nowhere_is_a_warning(write: Write) -> None:
+    text = "- import_playbook: othr.yml\n- hosts: all\n  roles: [claen, {role: gone}]\n  tasks:\n    - ansible.builtin.import_tasks: no.yml\n"
+    assert told(write, playbooks__restart_yml=text, playbooks__other_yml="[]\n") == [
+        "warning playbooks/restart.yml:1:20 the project has no playbook othr.yml",
+        "warning playbooks/restart.yml:3:11 there is no role claen", "warning playbooks/restart.yml:3:18 there is no role gone",
+        "warning playbooks/restart.yml:5:37 the project has no file of tasks no.yml",
+    ]  # fmt: skip
+    assert told(write, playbooks__restart_yml="- hosts: all\n  roles: [claen]\n", ansible_cfg="[defaults]\n") == []
+
+
+def test_a_key_that_stands_twice_is_a_warning_as_ansible_has_it(write: Write) -> None:
+    assert told(write, playbooks__restart_yml="- hosts: all\n  hosts: web\n") == [
+        "warning playbooks/restart.yml:2:3 the key 'hosts' stands here twice, already in line 1"
+    ]
