@@ -193,7 +193,7 @@ def _mistake(
     if kind in _MISSING:
         return Mistake((), f"the key {path[-1]!r} is missing", at), ""
     leaves = list(_leaves(shape, (), path, of_key=(of_key := raw["loc"][-1:] == ("[key]",))))
-    inside = isinstance(raw["input"], str) and may_hold_secret(shape, path)
+    inside = bool(path) and isinstance(raw["input"], str) and may_hold_secret(shape, path)
     secret = not of_key and (inside or is_secret(shape, path[:-1]) or is_secret(shape, path))
     got = "" if secret else f", got {shown(raw['input'])}"
     if kind in _OWN:

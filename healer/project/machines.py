@@ -37,16 +37,17 @@ def check(
     inventories: Mapping[str, inventory.Inventory], incomplete: Collection[str],
 ) -> None:  # fmt: skip
     """Tell what of a controller's options names no machine; nothing where that cannot be known, as something else is wrong."""
+    known = {**among.drafts, **among.by_name}  # what is wrong elsewhere in it is told there
     for option in spec.machines:
         text = spec.options.get(option)
         if not isinstance(text, str):
             continue
         try:
-            name = _controller(text.partition(":")[0], among.by_name)
-            if among.by_name[name].inventory not in incomplete:
-                find(text, among.by_name, inventories)
+            name = _controller(text.partition(":")[0], known)
+            if known[name].inventory not in incomplete:
+                find(text, known, inventories)
         except UnknownMachine as error:
-            if text.partition(":")[0] not in among.broken:
+            if text.partition(":")[0] not in among.broken - known.keys():
                 document.error(error.code, f"{option}: {error.message}", value.values_at.get(option), error.try_)
 
 

@@ -126,13 +126,14 @@ class Hooks:
         body = proved.body
         form = request.content_type == bodies.FORM
         headers = deliveries.headers_of(request, proving.proof_headers(hook.options.auth))
-        value: Any = None
+        exact = None
         if large := len(body) > heavy.FROM_BYTES:
             mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
             read = await self._heavy.read(hook.options.format, mapping, headers, body, form)
         else:
             value = bodies.form(body) if form else strict.parse(body)
             read = _read(hook, value, headers)
+            exact = None if form else _exact(read, value, body)
             _suggest(services, hook, value, headers)
         if read.greeting is not None:
             return await self._greetings.answer(services, hook.source, hook.options, read.greeting)
@@ -141,12 +142,12 @@ class Hooks:
         if len(read.events) + len(read.unread) > ingest.EVENTS_MAX:
             raise ingest.TooManyEvents(limit=ingest.EVENTS_MAX)
         delivery, each = _ids(request, hook, proved, read.deliveries)
-        # An event that holds the whole body needs no second copy of it.
-        held = not large and len(read.events) == 1 and read.events[0][0].get("payload") is value
-        raw = None if held else body
+        # What was proved is kept byte for byte: within the only event where that holds all of it, else beside the rows.
+        raw = None if exact is not None else body
+        events = read.events if exact is None else [(read.events[0][0], exact)]
         meta = {"endpoint": hook.options.path, "headers": headers}
         return await ingest.commit(
-            services, hook.source, read.events, actor=f"source:{hook.source}", delivery=delivery, meta=meta, raw=raw,
+            services, hook.source, events, actor=f"source:{hook.source}", delivery=delivery, meta=meta, raw=raw,
             repeats=read.repeats, deliveries_of=each, unread=read.unread, whole=not large,
         )  # fmt: skip
 
@@ -165,6 +166,18 @@ def _read(hook: Hook, value: Any, headers: dict[str, str]) -> heavy.Read:
             read.repeats.append(one.repeat)
             read.deliveries.append(one.delivery)
     return read
+
+
+def _exact(read: heavy.Read, value: Any, body: bytes) -> bytes | None:
+    """The JSON of the only event with the very bytes of the body in it; None where it does not hold all of the body, and where the body has
+    escapes: what two parsers may read differently is written anew."""
+    if len(read.events) != 1 or read.unread or b"\\u" in body:
+        return None
+    event = read.events[0][0]
+    if next(iter(event), None) != "payload" or event["payload"] is not value:
+        return None
+    rest = orjson.dumps({name: inner for name, inner in event.items() if name != "payload"})
+    return b'{"payload":' + body + (b"," + rest[1:] if len(rest) > 2 else b"}")
 
 
 def _hooks(revision: Revision, buckets_of: dict[str, buckets.Bucket | None]) -> list[tuple[str, Hook]]:

@@ -74,7 +74,7 @@ def to_sns(room: Any, fetch: fetching.Fetch, *, confirm: bool = False) -> None:
 
 async def send(room: Any, body: bytes, **headers: str) -> tuple[int, Any]:
     said = {**sending.JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return await room.ask("POST", "/hooks/open/door", None, data=body, headers=said)  # type: ignore[no-any-return]
+    return await room.ask("POST", "/hooks/open/door", None, data=body, headers=said)
 
 
 # --- A9 -------------------------------------------------------------------------------------------------------------------

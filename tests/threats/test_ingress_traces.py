@@ -26,7 +26,7 @@ OPEN = {"none": True}
 
 async def send(room: Any, body: bytes, **headers: str) -> int:
     said = {**sending.JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return (await room.ask("POST", "/hooks/open/door", None, data=body, headers=said))[0]  # type: ignore[no-any-return]
+    return (await room.ask("POST", "/hooks/open/door", None, data=body, headers=said))[0]
 
 
 # --- A11 ------------------------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def project(daemon: Any) -> pathlib.Path:
     )
     python = "ansible_python_interpreter: '{{ ansible_playbook_python }}'"
     daemon.write("inventory/hosts.yml", f"all:\n  hosts:\n    h1: {{ansible_connection: local, {python}}}\n")
-    return told  # type: ignore[no-any-return]
+    return told
 
 
 def wanted(text: str) -> list[tuple[dict[str, Any], dict[str, str]]]:

@@ -127,3 +127,13 @@ def test_of_what_ansible_lists_a_name_that_is_unclear_is_none(word: str, why: st
     with pytest.raises(machines.UnknownMachine) as refused:
         machines.find(f"ssh:{word}", known, listed)  # type: ignore[arg-type]
     assert refused.value.message == why
+
+
+def test_a_machine_of_a_controller_that_is_wrong_elsewhere_is_looked_for_all_the_same(write: Any) -> None:
+    wrong = "web-ssh: {type: ssh, inventory: bastions/, connections: 0}"
+    for machine, said in (("ssh:bastion-berlin", []), ("web-ssh:nohost", ["'nohost' is no host of the inventory"])):
+        loaded = load(write, text(machine, wrong))
+        found = [
+            one.message for one in loaded.diagnostics if one.severity == "error" and "connections" not in one.message
+        ]
+        assert [one.removeprefix("run_on: ") for one in found] == said

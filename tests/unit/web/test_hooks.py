@@ -230,3 +230,18 @@ async def test_a_format_that_does_not_exist_leaves_the_other_hooks(room: Any) ->
 async def test_the_webhook_of_ansible_rulebook_is_no_hook(room: Any) -> None:
     room.revision.sources["eda"] = types.SimpleNamespace(type="webhook", options=None, subscribers=[("a", "b")])
     assert (await room.ask("POST", "/hooks/open/door", None, json={}))[0] == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "held"),
+    [
+        (b' {"b" : 1.50,\n\t"a":[ ]}\r\n', True), (b"{}", True), ('{"ä":"\N{GRINNING FACE}"}'.encode(), True),
+        (b'{"a":"\\u00e4"}', False), (b'{"a":"\\n"}', True),
+    ],
+)  # fmt: skip
+async def test_the_bytes_that_were_proved_are_the_bytes_that_are_kept(room: Any, body: bytes, held: bool) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert (await room.ask("POST", "/hooks/open/door", None, data=body, headers=headers))[0] == 202
+    [row] = await room.rows()
+    assert orjson.loads(row["body"])["payload"] == orjson.loads(body)
+    assert (row["raw_hash"] is None, body in row["body"]) == (held, held)
