@@ -7,6 +7,7 @@ always said: `auth` has no default, and an open path is written as `{none: true}
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -185,12 +186,12 @@ class Auth(plugins.Options):
         """`auth: none` means the same as `auth: {none: true}`."""
         return {"none": True} if value == "none" else value
 
-    @property
+    @functools.cached_property
     def kind(self) -> str:
         """The key that is given, one of `KINDS`."""
         return next(name for name in KINDS if getattr(self, name) is not None)
 
-    @property
+    @functools.cached_property
     def secrets(self) -> tuple[plugins.SecretRef, ...]:
         """All that it refers to, in the order in which they are written; empty for `none` and `sns`."""
         said = getattr(self, self.kind)

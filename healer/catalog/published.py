@@ -14,15 +14,16 @@ from healer.catalog.entries import KINDS
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "number"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
-_PART: Final = {"type": ["object", "boolean"]}
+_PART: Final = {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/parameter"}]}
 _KEYWORDS: Final = {
     **dict.fromkeys(("description", "title", "format", "pattern"), _TEXT),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _NUMBER),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _COUNT),
-    **dict.fromkeys(("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else"), _PART),
+    **dict.fromkeys(schemas.WITHIN, _PART),
+    **{key: {"type": "array", "minItems": 1, "items": _PART} for key in schemas.LISTED},
+    **{key: {"type": "object", "additionalProperties": _PART} for key in schemas.NAMED},
     "default": {"description": "what it is where nothing is given"},
     "enum": {"type": "array"},
-    "properties": {"type": "object", "additionalProperties": _PART},
     "required": {"type": "array", "items": _TEXT},
     "uniqueItems": {"type": "boolean"},
 }
@@ -50,7 +51,9 @@ def _parameter() -> dict[str, Any]:
         "type": "object",
         "description": "JSON Schema of the parameter",
         "properties": {"type": {"anyOf": [types, several]}, **_KEYWORDS},
-        "propertyNames": {"not": {"enum": list(schemas.REFUSED)}},
+        "propertyNames": {
+            "anyOf": [{"enum": sorted({*schemas.KEYWORDS} - {*schemas.REFUSED})}, {"pattern": f"^{schemas.OWN}"}]
+        },
     }
 
 

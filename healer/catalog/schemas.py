@@ -19,12 +19,11 @@ TYPES: Final = {
     "string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list",
     "object": "a mapping", "null": "nothing",
 }  # fmt: skip
-_NAMES_BELOW: Final = (("properties",), ("patternProperties",), ("$defs",), ("dependentSchemas",))
 REFUSED: Final = ("$id", "$schema", "$vocabulary", "unevaluatedProperties", "unevaluatedItems")
 """`$id` and `$schema` change what references mean; the unevaluated ones match patterns with Python's expressions."""
 
 
-_WITHIN: Final = (
+WITHIN: Final = (
     "additionalProperties",
     "items",
     "contains",
@@ -35,13 +34,13 @@ _WITHIN: Final = (
     "propertyNames",
     "contentSchema",
 )
-_LISTED: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
-_NAMED: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+LISTED: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+NAMED: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 """Keywords of which the value is a schema, a list of schemas, and a mapping of names to schemas."""
 _OLDER: Final = {"dependencies": "dependentRequired", "additionalItems": "items"}
 """Keywords of older drafts, which say nothing here."""
 KEYWORDS: Final = (
-    *_WITHIN, *_LISTED, *_NAMED, *REFUSED, "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$ref", "const", "contentEncoding",
+    *WITHIN, *LISTED, *NAMED, *REFUSED, "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$ref", "const", "contentEncoding",
     "contentMediaType", "default", "dependentRequired", "deprecated", "description", "enum", "examples", "exclusiveMaximum",
     "exclusiveMinimum", "format", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems",
     "minLength", "minProperties", "minimum", "multipleOf", "pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
@@ -57,12 +56,12 @@ def unknown(schema: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
         return
     for key, inner in schema.items():
         here = (*path, key)
-        if key in _WITHIN:
+        if key in WITHIN:
             yield from unknown(inner, here)
-        elif key in _LISTED and isinstance(inner, list):
+        elif key in LISTED and isinstance(inner, list):
             for index, one in enumerate(inner):
                 yield from unknown(one, (*here, index))
-        elif key in _NAMED and isinstance(inner, Mapping):
+        elif key in NAMED and isinstance(inner, Mapping):
             for name, one in inner.items():
                 yield from unknown(one, (*here, name))
         elif isinstance(key, str) and key not in KEYWORDS and not key.startswith(OWN):
@@ -91,7 +90,7 @@ def unfit(part: Any, root: Any, path: tuple[Any, ...], *, names: bool = False) -
             elif key in REFUSED:
                 yield here, f"{key} cannot be used here"
             else:
-                yield from unfit(inner, root, here, names=(key,) in _NAMES_BELOW)
+                yield from unfit(inner, root, here, names=key in NAMED)
     elif isinstance(part, list | tuple):
         for index, inner in enumerate(part):
             yield from unfit(inner, root, (*path, index))
@@ -131,7 +130,7 @@ def schema_mistakes(text: str) -> tuple[tuple[tuple[Any, ...], str, str], ...]:
 
 def _of_schema(error: Any) -> tuple[tuple[Any, ...], str, str]:
     path, value = tuple(error.absolute_path), error.instance
-    if path[-1:] == ("type",) and path[-2:-1] not in _NAMES_BELOW:
+    if path[-1:] == ("type",) and not {*path[-2:-1]} & {*NAMED}:
         listed = value if isinstance(value, list) else [value]
         unknown = next((one for one in listed if not isinstance(one, str) or one not in TYPES), None)
         if unknown is not None:

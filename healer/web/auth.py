@@ -186,12 +186,24 @@ class Throttle:
         if len(self._right) > KNOWN_MAX:
             del self._right[next(iter(self._right))]
 
+    def full(self, address: str | None) -> bool:
+        """Whether nobody more of an address can wait; never of one that was right a short while ago."""
+        here = self._of_address.get(address or "", 0)
+        return (
+            here > 0
+            and (here >= self._of_address_max or self.waiting >= self._waiting_max)
+            and not self._knows(address)
+        )
+
+    def _knows(self, address: str | None) -> bool:
+        return asyncio.get_running_loop().time() - self._right.get(address or "", -KNOWN_S) < KNOWN_S
+
     async def wait(self, address: str | None) -> None:
         """Before a 401. Raises `TooManyFailures`."""
         telemetry.count("authentications_failed")
-        known = address or ""
-        if asyncio.get_running_loop().time() - self._right.get(known, -KNOWN_S) < KNOWN_S:
+        if self._knows(address):
             return
+        known = address or ""
         here = self._of_address.get(known, 0)
         if self.waiting >= self._waiting_max or here >= self._of_address_max:
             raise TooManyFailures
@@ -236,6 +248,10 @@ class Gate:
             step = f"principals: {{NAME: {{os: {user}, roles: [operator]}}}} in healer.yaml, or a key"
             raise errors.Forbidden(step, actor=f"os:{user}", permission="to use the control socket")
         return known
+
+
+GATE: Final = aiohttp.web.AppKey("gate", Gate)
+"""The gate of an app; `serving` asks it of each new connection."""
 
 
 def peer_uid(request: aiohttp.web.BaseRequest) -> int | None:

@@ -6,8 +6,9 @@ Used by every handler that takes one. A body that is on its way is counted piece
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import urllib.parse
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -19,6 +20,7 @@ from healer.intake import strict
 
 BYTES_MAX: Final = 2 << 20
 SMALL_MAX: Final = 64 << 10
+HELD_MAX: Final = 64 << 20
 SLOW_S: Final = 10.0
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -62,8 +64,47 @@ def content_type(request: web.BaseRequest, taken: Collection[str]) -> str:
     return name
 
 
-async def read(request: web.BaseRequest, bytes_max: int = BYTES_MAX, slow_s: float = SLOW_S) -> bytes:
-    """The whole body. Raises `errors.TooLarge` at the first byte too many, `SlowBody`, `errors.RequestError` for a broken one."""
+class Crowded(errors.Unavailable):
+    """not now: too many bodies are on their way"""
+
+    code = "busy"
+
+
+class Room:
+    """How many bytes of bodies may be held at once that nobody has proved yet: one of a stranger costs as much as one of a sender."""
+
+    def __init__(self, bytes_max: int = HELD_MAX) -> None:
+        self._left = bytes_max
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[Callable[[int], None]]:
+        """For one body: what is given takes so many bytes more, and raises `Crowded`. All is given back at the end."""
+        held = 0
+
+        def more(size: int) -> None:
+            nonlocal held
+            if size > self._left:
+                raise Crowded
+            self._left -= size
+            held += size
+
+        try:
+            yield more
+        finally:
+            self._left += held
+
+
+def _free(_size: int) -> None:
+    """No room is counted."""
+
+
+async def read(
+    request: web.BaseRequest, bytes_max: int = BYTES_MAX, slow_s: float = SLOW_S, *, more: Callable[[int], None] = _free
+) -> bytes:
+    """The whole body; `more` of a `Room` is told of each piece.
+
+    Raises `errors.TooLarge` at the first byte too many, `SlowBody`, `Crowded`, `errors.RequestError` for a broken one.
+    """
     length = request.content_length
     if length is not None and length > bytes_max:
         raise errors.TooLarge(limit=bytes_max)
@@ -71,9 +112,10 @@ async def read(request: web.BaseRequest, bytes_max: int = BYTES_MAX, slow_s: flo
     try:
         if content.is_eof():  # it came with its headers: no timer is needed
             body = content.read_nowait()
+            more(len(body))
         else:
             async with asyncio.timeout(slow_s):
-                body = await _collect(request, bytes_max)
+                body = await _collect(request, bytes_max, more)
     except TimeoutError:
         raise SlowBody(seconds=slow_s) from None
     except web.RequestPayloadError as error:
@@ -83,9 +125,10 @@ async def read(request: web.BaseRequest, bytes_max: int = BYTES_MAX, slow_s: flo
     return body
 
 
-async def _collect(request: web.BaseRequest, bytes_max: int) -> bytes:
+async def _collect(request: web.BaseRequest, bytes_max: int, more: Callable[[int], None]) -> bytes:
     pieces = bytearray()
     while piece := await request.content.readany():
+        more(len(piece))
         pieces += piece
         if len(pieces) > bytes_max:
             raise errors.TooLarge(limit=bytes_max)

@@ -6,8 +6,11 @@ large, then who (where the body is signed), and only then what it says.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import ipaddress
+import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -26,6 +29,9 @@ TAKEN: Final = (bodies.JSON, bodies.CLOUDEVENTS)
 AUTO: Final = "auto"
 UNNAMED: Final = (AUTO, "generic")
 """Formats behind which a sender may stand that has one of its own."""
+SECRETS_S: Final = 0.1
+"""For so long secrets that were opened are used again: each system call hands the interpreter to the writer, which costs more than all else
+that is done for a delivery."""
 LOOKS_MAX: Final = 100
 """Deliveries of a hook that are looked at for that, from a reload on."""
 
@@ -50,6 +56,10 @@ class Hook:
     bucket: buckets.Bucket | None = None
     suggested: str = ""
     looked_at: int = 0
+    proof_headers: frozenset[str] = frozenset()
+    secrets: proving.Secrets = ()
+    opened: float = -math.inf
+    """When they were opened last, in the loop's time."""
 
     @property
     def media(self) -> tuple[str, ...]:
@@ -101,7 +111,8 @@ class Hooks:
         proved = None
         try:
             _from_there(request, hook)
-            proved = await _authentic(request, services, hook, token)
+            with services.room.place() as more:
+                proved = await _authentic(request, services, hook, token, more)
             if not hook.options.auth.none:
                 services.gate.throttle.right(request.remote)
             _not_too_fast(services, hook)
@@ -125,7 +136,7 @@ class Hooks:
     async def _take(self, request: web.Request, services: Services, hook: Hook, proved: Proved) -> web.StreamResponse:
         body = proved.body
         form = request.content_type == bodies.FORM
-        headers = deliveries.headers_of(request, proving.proof_headers(hook.options.auth))
+        headers = deliveries.headers_of(request, hook.proof_headers)
         exact = None
         if large := len(body) > heavy.FROM_BYTES:
             mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
@@ -190,7 +201,9 @@ def _hooks(revision: Revision, buckets_of: dict[str, buckets.Bucket | None]) -> 
         except errors.HealerError as error:
             logger.bind(source=name).error("the hook {} is not answered: {}", spec.options.path, error.message)
             continue
-        made.append((spec.options.path, Hook(name, spec.options, form, _bucket(spec.options, buckets_of.get(name)))))
+        bucket = _bucket(spec.options, buckets_of.get(name))
+        hidden = proving.proof_headers(spec.options.auth)
+        made.append((spec.options.path, Hook(name, spec.options, form, bucket, proof_headers=hidden)))
     return made
 
 
@@ -227,7 +240,9 @@ def _not_too_fast(services: Services, hook: Hook) -> None:
         raise TooFast(source=hook.source, count=hook.bucket.count, within=hook.bucket.within_s)
 
 
-async def _authentic(request: web.Request, services: Services, hook: Hook, token: str | None) -> Proved:
+async def _authentic(
+    request: web.Request, services: Services, hook: Hook, token: str | None, more: Callable[[int], None]
+) -> Proved:
     """Read the body and look at the proof, where it can be before that.
 
     Raises `proving.Unproved`, also while a secret cannot be read: an alert that is refused comes again, a forged one must not.
@@ -237,7 +252,7 @@ async def _authentic(request: web.Request, services: Services, hook: Hook, token
     if early:
         _prove(request, services, hook, token, b"")
     bodies.content_type(request, hook.media)
-    body = await bodies.read(request, hook.options.max_body)
+    body = await bodies.read(request, hook.options.max_body, more=more)
     if wanted.sns is not None:
         found = await sns.verify(wanted.sns.topics, body, services.certificates, services.wall() / 1_000_000)
         return Proved(body, delivery=found.message_id)
@@ -247,13 +262,16 @@ async def _authentic(request: web.Request, services: Services, hook: Hook, token
 def _prove(request: web.Request, services: Services, hook: Hook, token: str | None, body: bytes) -> str:
     wanted = hook.options.auth
     given = proving.Given(body, request.headers, token)
+    now = asyncio.get_running_loop().time()
     try:
-        secrets = proving.opened(wanted, services.secrets.resolve)
+        if now - hook.opened >= SECRETS_S:
+            hook.secrets = proving.opened(wanted, services.secrets.resolve)
+            hook.opened = now
     except proving.Unproved as error:
         logger.bind(source=hook.source).warning("{}: every delivery is refused until it can be", error.reason)
         raise
-    proving.verify(wanted, given, secrets, services.wall() / 1_000_000)
-    return proving.signed_id(wanted, given, secrets)
+    proving.verify(wanted, given, hook.secrets, services.wall() / 1_000_000)
+    return proving.signed_id(wanted, given, hook.secrets)
 
 
 def _ids(request: web.Request, hook: Hook, proved: Proved, own: list[str]) -> tuple[str, list[str]]:

@@ -17,6 +17,7 @@ from healer import access, errors, intake
 from healer.web import (
     actions,
     approvals,
+    auth,
     breakers,
     controllers,
     hooks,
@@ -306,6 +307,7 @@ def build(services: Services) -> web.Application:
     """The app with every route of the table, each behind its permission."""
     app = web.Application(middlewares=[problems.middleware])
     app[problems.FRESH] = {}
+    app[auth.GATE] = services.gate
     for route in table():
         guarded = _guarded(route, services)
         for path in route.paths:

@@ -213,6 +213,7 @@ class Services:
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
     fetch: fetching.Fetch = dataclasses.field(default_factory=fetching.Fetcher)
     certificates: sns.Certificates = dataclasses.field(init=False)
+    room: bodies.Room = dataclasses.field(default_factory=bodies.Room)
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)
 
     def __post_init__(self) -> None:

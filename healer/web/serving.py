@@ -19,7 +19,7 @@ from aiohttp import http_exceptions, web
 from loguru import logger
 
 from healer import errors, telemetry
-from healer.web import answers, problems
+from healer.web import answers, auth, problems
 
 CONNECTIONS_MAX: Final = 2048
 CONTROL_CONNECTIONS_MAX: Final = 128
@@ -28,7 +28,9 @@ LINE_MAX: Final = 8190
 HEADERS_MAX: Final = 100
 KEEPALIVE_S: Final = 75.0
 HEADERS_S: Final = 10.0
-LINGER_S: Final = 2.0
+LINGER_S: Final = 1.0
+PARKED_S: Final = 1.0
+PARKED_MAX: Final = 1024
 _TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]{1,40})' header")
 """How aiohttp names a header that may stand once."""
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -44,10 +46,70 @@ class _Refused(asyncio.Protocol):
         transport.close()
 
 
-class _Connection(web.RequestHandler):
-    """aiohttp's, but what cannot be parsed is answered in our form, and without the bytes that were sent: a credential may be there."""
+class _Lot:
+    """Where connections are parked. `gate` knows of which address too many wait already."""
 
-    __slots__ = ()
+    def __init__(self, gate: auth.Gate, park_s: float) -> None:
+        self._gate = gate
+        self._park_s = park_s
+        self._parked = 0
+
+    def takes(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a new connection is parked; if there is no room for it, it ends at once."""
+        peer = transport.get_extra_info("peername")
+        if (
+            not isinstance(peer, tuple)
+            or not self._gate.throttle.full(peer[0])
+            or not isinstance(transport, asyncio.Transport)
+        ):
+            return False
+        telemetry.count("connections_parked")
+        self._parked += 1
+        if self._parked > PARKED_MAX:
+            transport.abort()
+        else:
+            transport.pause_reading()
+            asyncio.get_running_loop().call_later(self._park_s, transport.abort)
+        return True
+
+    def left(self, _connection: asyncio.BaseProtocol) -> None:
+        """One that was parked is gone."""
+        self._parked -= 1
+
+
+class _Connection(web.RequestHandler):
+    """aiohttp's, but what cannot be parsed is answered in our form, and without the bytes that were sent: a credential may be there.
+
+    One from an address of which too many wait for a refusal already is parked: nothing of it is read, and it ends when a refusal would have
+    come. To answer a flood of guesses, or to close what begins anew at once, would take the loop from those who have a key.
+    """
+
+    __slots__ = ("_lot",)
+
+    def __init__(self, manager: Any, lot: _Lot, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._lot: _Lot | None = lot
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        lot, self._lot = self._lot, None
+        if lot is not None and lot.takes(transport):
+            self._lot = lot
+        else:
+            super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._lot is not None:
+            self._lot.left(self)
+        else:
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._lot is None:
+            super().data_received(data)
+
+    def eof_received(self) -> None:
+        if self._lot is None:
+            super().eof_received()
 
     def handle_error(
         self,
@@ -151,11 +213,12 @@ class Listening:
         assert served is not None  # noqa: S101 - start() comes first
         loop = asyncio.get_running_loop()
         fresh = self._app[problems.FRESH]
+        lot = _Lot(self._app[auth.GATE], PARKED_S)
 
         def make() -> asyncio.BaseProtocol:
             if len(served.connections) >= connections_max:
                 return _Refused()
-            protocol = _Connection(served, loop=loop, **self._options)
+            protocol = _Connection(served, lot, loop=loop, **self._options)
             fresh[protocol] = loop.call_later(self._headers_s, _end_if_fresh, fresh, protocol)
             return protocol
 

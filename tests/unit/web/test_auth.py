@@ -320,3 +320,19 @@ def test_a_user_whose_name_could_be_another_actor_is_its_number(
     auth._user.cache_clear()
     assert auth._user(4321) == shown
     auth._user.cache_clear()
+
+
+async def test_an_address_is_full_while_nobody_more_can_wait_there() -> None:
+    held = Held()
+    brake = auth.Throttle(waiting_max=3, of_address_max=2, sleep=held)
+    waiters = [asyncio.ensure_future(brake.wait("192.0.2.1")) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert [brake.full(one) for one in ("192.0.2.1", "192.0.2.2", None)] == [True, False, False]
+    waiters.append(asyncio.ensure_future(brake.wait("192.0.2.2")))
+    await asyncio.sleep(0)
+    assert [brake.full(one) for one in ("192.0.2.1", "192.0.2.2", "192.0.2.3")] == [True, True, False]
+    brake.right("192.0.2.2")
+    assert not brake.full("192.0.2.2")
+    held.go.set()
+    await asyncio.gather(*waiters)
+    assert not brake.full("192.0.2.1")

@@ -196,3 +196,15 @@ async def test_of_very_many_mistakes_some_are_told() -> None:
 )
 def test_values_have_names_for_people(value: Any, name: str) -> None:
     assert bodies.kind(value) == name
+
+
+def test_bodies_on_their_way_take_room_until_they_are_done() -> None:
+    room = bodies.Room(10)
+    with room.place() as one, room.place() as other:
+        one(6)
+        other(4)
+        with pytest.raises(bodies.Crowded):
+            one(1)
+        one(0)
+    with room.place() as again:
+        again(10)

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from healer import errors
-from healer.web import routes, serving
+from healer.web import auth, routes, serving
 
 
 async def test_a_port_that_is_taken(room: Any) -> None:
@@ -129,3 +129,24 @@ async def test_after_the_stop_nobody_is_heard(open_room: Callable[..., Any]) -> 
             client.setblocking(False)
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", room.port))
+
+
+async def test_connections_of_an_address_that_guesses_too_much_are_parked(open_room: Any) -> None:
+    async with open_room() as room:
+        held = asyncio.Event()
+
+        async def sleep(_seconds: float) -> None:
+            await held.wait()
+
+        room.services.gate.throttle = auth.Throttle(of_address_max=1, sleep=sleep)
+        first = asyncio.ensure_future(room.ask("GET", "/runs", "wrong"))
+        while not room.services.gate.throttle.full("127.0.0.1"):
+            await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 30) == b""  # ended without a word
+        writer.close()
+        held.set()
+        assert (await first)[0] == 401
+        assert (await room.ask("GET", "/health", None))[0] == 200
