@@ -219,7 +219,5 @@ async def test_a_look_is_followed_by_the_next(kit: Kit, wait_for_async: Any) -> 
 
 
 def test_only_what_can_be_asked_has_an_inquiry() -> None:
-    found = {
-        name: plugins.find("formats", name).FORMAT.inquiry is not None for name in plugins.builtin_names("formats")
-    }
-    assert found == {"alertmanager": True, "generic": False}
+    names = plugins.builtin_names("formats")
+    assert [name for name in names if plugins.find("formats", name).FORMAT.inquiry is not None] == ["alertmanager"]
