@@ -28,6 +28,8 @@ RESULT_BYTES_MAX: Final = 64 << 10
 SUMMARY_CHARACTERS_MAX: Final = 300
 TAIL_BYTES: Final = RESULT_BYTES_MAX + 2
 ENVIRONMENT_TAKEN: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
+NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""Python writes what it has compiled beside a module: into the revision, where nobody may, and root can."""
 PATH_DEFAULT: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEPTH_MAX: Final = 100
 _INTEGER_MAX: Final = 2**64
@@ -265,7 +267,11 @@ def environment(job: model.Job) -> dict[str, str]:
 
 def taken() -> dict[str, str]:
     """The few variables of ours."""
-    return {"PATH": PATH_DEFAULT, **{name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ}}
+    return {
+        "PATH": PATH_DEFAULT,
+        **NO_BYTECODE,
+        **{name: os.environ[name] for name in ENVIRONMENT_TAKEN if name in os.environ},
+    }
 
 
 def variables(job: model.Job) -> dict[str, str]:

@@ -19,7 +19,8 @@ Piece = tuple[int, int]
 
 _WORD: Final = re.compile(r"""[^\s"'<>]+""")
 _KEY: Final = re.compile(
-    r"""(?i)(?<![\w.-])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|bearer|credentials?|kubeconfig|(?:api|private)[_-]?key)["']?"""
+    r"""(?i)(?<![\w.-])[\w.-]*(?:pass(?:w(?:or)?d|phrase)?|pwd|pasw(?:or)?d|secret|to?ke?ne?|bear+er|credentials?|kubeconfig|authorization|"""
+    r"""(?:api|private|secret|access)[_-]?key)["']?"""
     r"""(?::(?:\s+|(?=["']))|=(?![=\s~]))"""
 )
 _NO_SECRET: Final = re.compile(r"""["']?(?:env:|file:|\{\{)|[{\[&*!|>]|(?:null|true|false|yes|no|~)?\s*(?:[,}\]#]|$)""")

@@ -1,5 +1,6 @@
-"""Holds a playbook to its targets: each has to be, in what Ansible has listed for this very run, a host of that name and no group, and
-`--limit` has to take no other host. ansible-playbook loads it, as `ansible` names its folder among the callbacks.
+"""Holds a playbook to its targets: each has to be, in what Ansible has listed for this very run, a host of that name and no group of
+others (`group_by` may have made one of it alone), and `--limit` has to take no other host. ansible-playbook loads it, as `ansible`
+names its folder among the callbacks.
 
 What an inventory lists may have changed since its targets were looked up in it, and `--limit NAME` means all hosts of a group of that name
 where there is no such host. It is looked at before anything is begun, and again before each play, as a playbook may have its inventory read
@@ -29,8 +30,8 @@ def _wrong(play: Any) -> Iterator[str]:
     inventory = play.get_variable_manager()._inventory
     names = context.CLIARGS["subset"].split(",")
     for name in names:
-        if name in inventory.groups:
-            members = [host.name for host in inventory.groups[name].get_hosts()]
+        members = [host.name for host in inventory.groups[name].get_hosts()] if name in inventory.groups else []
+        if set(members) - set(names) or (members and name not in inventory.hosts):
             yield f"Ansible lists {name!r} as a group now ({_shown(members)})"
         elif name not in inventory.hosts and name not in constants.LOCALHOST:
             yield f"Ansible lists no host {name!r} now"

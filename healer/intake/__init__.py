@@ -63,6 +63,7 @@ class _Taken:
     unread: Sequence[tuple[Any, str]]
     depth: int
     whole: bool
+    digest: str
 
     def aside(self) -> Iterator[journal.Row]:
         """Rows for the quarantine: rules are never given them."""
@@ -147,17 +148,19 @@ class Intake:
         unread: Sequence[tuple[Any, str]] = (),
         depth: int = 0,
         whole: bool = True,
+        digest: str = "",
     ) -> Accepted:
         """Journal `data`, (value, its JSON or None) each, and return after the commit.
 
-        `delivery`: the sender's id of the whole delivery; `deliveries`: of each event, '' for none. `raw`: the request that held several
-        events, kept once. `repeats`: for each event what identifies it between a redundant pair, '' for none. `unread`: what else was in
-        the request and could not be read, with the reason: for the quarantine. `whole`: whether the values are the whole events; else they
-        hold the key of the alert alone, each has its JSON, and rows are read from that. Raises `errors.BacklogFull`, `errors.StoreError`.
+        `delivery`: the sender's id of the whole delivery, `digest`: what its bytes are, else that of its events; `deliveries`: of each
+        event, '' for none. `raw`: the request that held several events, kept once. `repeats`: for each event what identifies it between a
+        redundant pair, '' for none. `unread`: what else was in the request and could not be read, with the reason: for the quarantine.
+        `whole`: whether the values are the whole events; else rows are read from their JSON. Raises `errors.BacklogFull`,
+        `errors.StoreError`.
         """
         self.admit()
         with self._spoken(source, data if repeats else ()):
-            taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole)
+            taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
             return await self._take(taken, data)
 
     @contextlib.contextmanager
@@ -198,7 +201,7 @@ class Intake:
             aside = [*of.aside()]
             if of.delivery and (fresh or aside):  # of the whole: it is taken whole or not at all
                 first = (fresh or aside)[0]
-                first.delivery, first.digest = of.delivery, _digest(fresh or aside)
+                first.delivery, first.digest = of.delivery, of.digest or _digest(fresh or aside)
             await self._bounded(fresh + aside, of.raw, size + sum(len(row.body or b"") for row in aside))
         except BaseException:
             self._written(source, dict.fromkeys(ours))

@@ -22,7 +22,7 @@ SENDERS_HEADERS: Final = (
 )  # fmt: skip
 _ID: Final = re.compile(rf"[ -~]{{1,{ID_MAX}}}")
 _SECRET: Final = re.compile(
-    r"auth|cookie|signature|token|secret|pass|credential|security|session|api-?key|access-?key|jwt|hmac|x-hub|-key$"
+    r"auth|cookie|signature|token|secret|pass|credential|security|session|api-?key|access-?key|jwt|hmac|x-hub|dpop|-key$"
 )
 
 
@@ -71,13 +71,18 @@ def named_by(request: web.BaseRequest, wanted: str | None, own: tuple[str, ...] 
     return ""
 
 
-def headers_of(request: web.BaseRequest, without: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The headers that a rule may see: lower case, without credentials and those of `without`, as many and as long as can be kept."""
+def headers_of(
+    request: web.BaseRequest, without: frozenset[str] = frozenset(), token: str | None = None
+) -> dict[str, str]:
+    """The headers that a rule may see: lower case, without credentials and those of `without`, as many and as long as can be kept.
+
+    `token`: that of the URL; proxies repeat it in headers of many names, which are left out.
+    """
     kept: dict[str, str] = {}
     room = ALL_MAX
     for name, value in request.headers.items():
         lower = name.lower()
-        if lower in without or lower in kept or _SECRET.search(lower):
+        if lower in without or lower in kept or _SECRET.search(lower) or (token and token in value):
             continue
         text = value[:VALUE_MAX].encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
         room -= len(lower) + len(text)

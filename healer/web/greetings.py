@@ -29,6 +29,8 @@ def of(form: plugins.Format, options: Any, value: Any, headers: Mapping[str, str
         challenge = value.get("challenge")
         if isinstance(challenge, str):
             return plugins.Greeting("Slack has verified the address", {"challenge": challenge})
+    if options.auth.slack and isinstance(value, Mapping) and "ssl_check" in value:
+        return plugins.Greeting("Slack has looked at the certificate of the address")
     return form.greeting(value, headers)
 
 
@@ -36,7 +38,7 @@ def consent(request: web.Request, origins: Sequence[str], rate: plugins.RateShap
     """200 for an origin that may deliver, else 405: a status alone is no consent. The callback that a request names is never called."""
     asked = request.headers.get("WebHook-Request-Origin", "").strip().lower()
     if callback := request.headers.get("WebHook-Request-Callback"):
-        logger.info("an OPTIONS request names the callback {}, which is not called", tally.one_line(callback))
+        logger.debug("an OPTIONS request names the callback {}, which is not called", tally.one_line(callback))
     if asked not in origins:
         raise errors.MethodNotAllowed(method="OPTIONS", wanted="POST")
     answer = answers.json({})

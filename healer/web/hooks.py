@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import ipaddress
 import math
 from collections.abc import Callable
@@ -70,11 +71,12 @@ class Hook:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proved:
     """A body of somebody who may send. `id_header`: the header that names the delivery, where that is signed; `delivery`: its id, where the
-    signature covers that in the body."""
+    signature covers that in the body; `token`: of the URL."""
 
     body: bytes
     id_header: str = ""
     delivery: str = ""
+    token: str | None = None
 
 
 class Hooks:
@@ -118,8 +120,9 @@ class Hooks:
             _not_too_fast(services, hook)
             return await self._take(request, services, hook, proved)
         except errors.HealerError as error:
-            services.tally.refused(hook.source, error.code, error.message)
-            services.tally.last[hook.source] = services.clock(), tally.one_line(getattr(error, "reason", error.message))
+            why = getattr(error, "reason", error.message)  # which a sender is not told
+            services.tally.refused(hook.source, error.code, why)
+            services.tally.last[hook.source] = services.clock(), tally.one_line(why)
             if isinstance(error, errors.Unauthorized):
                 await services.gate.throttle.wait(request.remote)
             elif proved is not None or not (
@@ -136,7 +139,7 @@ class Hooks:
     async def _take(self, request: web.Request, services: Services, hook: Hook, proved: Proved) -> web.StreamResponse:
         body = proved.body
         form = request.content_type == bodies.FORM
-        headers = deliveries.headers_of(request, hook.proof_headers)
+        headers = deliveries.headers_of(request, hook.proof_headers, proved.token)
         exact = None
         if large := len(body) > heavy.FROM_BYTES:
             mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
@@ -160,6 +163,7 @@ class Hooks:
         return await ingest.commit(
             services, hook.source, events, actor=f"source:{hook.source}", delivery=delivery, meta=meta, raw=raw,
             repeats=read.repeats, deliveries_of=each, unread=read.unread, whole=not large,
+            digest=hashlib.sha256(body).hexdigest() if delivery else "",
         )  # fmt: skip
 
 
@@ -256,7 +260,7 @@ async def _authentic(
     if wanted.sns is not None:
         found = await sns.verify(wanted.sns.topics, body, services.certificates, services.wall() / 1_000_000)
         return Proved(body, delivery=found.message_id)
-    return Proved(body, "" if early else _prove(request, services, hook, token, body))
+    return Proved(body, "" if early else _prove(request, services, hook, token, body), token=token)
 
 
 def _prove(request: web.Request, services: Services, hook: Hook, token: str | None, body: bytes) -> str:

@@ -74,13 +74,14 @@ async def commit(
     deliveries_of: Sequence[str] = (),
     unread: Sequence[tuple[Any, str]] = (),
     whole: bool = True,
+    digest: str = "",
 ) -> web.StreamResponse:
     """Journal the events and answer 202; counted for the source."""
     if not data and not unread:
         return answers.json({"accepted": 0, "duplicates": 0, "ids": []}, 202)
     taken = await services.intake.take(
         source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or (),
-        deliveries=deliveries_of, unread=unread, whole=whole,
+        deliveries=deliveries_of, unread=unread, whole=whole, digest=digest,
     )  # fmt: skip
     if source == SOURCE:
         deliveries.checked(taken, delivery)
@@ -95,7 +96,10 @@ def _read(body: bytes, media: str) -> list[tuple[Mapping[str, Any], bytes | None
     if media == bodies.NDJSON:
         if body.count(b"\n") > EVENTS_MAX:
             raise TooManyEvents(limit=EVENTS_MAX)
-        return [(event_of(value, f"line {at}"), None) for at, value in strict.lines(body)]
+        read = [(event_of(value, f"line {at}"), None) for at, value in strict.lines(body)]
+        if len(read) > EVENTS_MAX:  # the last line may have no end
+            raise TooManyEvents(limit=EVENTS_MAX)
+        return read  # type: ignore[return-value]
     return _elements(strict.one_or_many(body), body)
 
 

@@ -29,6 +29,7 @@ HEADERS_MAX: Final = 100
 KEEPALIVE_S: Final = 75.0
 HEADERS_S: Final = 10.0
 LINGER_S: Final = 1.0
+FULL_TOLD_S: Final = 60.0
 PARKED_S: Final = 1.0
 PARKED_MAX: Final = 1024
 _TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]{1,40})' header")
@@ -37,10 +38,17 @@ _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-Aft
 
 
 class _Refused(asyncio.Protocol):
-    """A connection too many: told so and closed."""
+    """A connection too many: told so and closed. `told`: when the log had it last, in the loop's time."""
+
+    def __init__(self, told: list[float]) -> None:
+        self._told = told
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         telemetry.count("connections_refused")
+        now = asyncio.get_running_loop().time()
+        if not self._told or now - self._told[0] > FULL_TOLD_S:
+            self._told[:] = [now]
+            logger.warning("all connections are taken: new ones are answered 503 (connections_refused counts them)")
         if isinstance(transport, asyncio.Transport):
             transport.write(_FULL)
         transport.close()
@@ -121,7 +129,14 @@ class _Connection(web.RequestHandler):
         """The answer to what is no HTTP, or broke off inside aiohttp; it ends the connection."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
-        if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        if isinstance(
+            exc, ConnectionError
+        ):  # the sender went away in the midst of a body: nobody's mistake, and nobody hears the answer
+            telemetry.count("requests_broken_off")
+            answer = answers.problem(
+                "broken-off", http.HTTPStatus.BAD_REQUEST, "the connection ended before the body did"
+            )
+        elif status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.opt(exception=exc).error("a request failed inside of the HTTP library")
             answer = answers.problem("internal", status, "something went wrong here, not in the request")
         else:
@@ -213,11 +228,12 @@ class Listening:
         assert served is not None  # noqa: S101 - start() comes first
         loop = asyncio.get_running_loop()
         fresh = self._app[problems.FRESH]
+        told: list[float] = []
         lot = _Lot(self._app[auth.GATE], PARKED_S)
 
         def make() -> asyncio.BaseProtocol:
             if len(served.connections) >= connections_max:
-                return _Refused()
+                return _Refused(told)
             protocol = _Connection(served, lot, loop=loop, **self._options)
             fresh[protocol] = loop.call_later(self._headers_s, _end_if_fresh, fresh, protocol)
             return protocol

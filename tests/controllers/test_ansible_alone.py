@@ -187,3 +187,24 @@ def test_they_are_named_however_it_ended(site: Site, state: Any, code: int | Non
     status = jobs.Status(code, None, code is None, False, False, 0.0, 3.0, "")
     made = _outcome.of(site.job("playbook", "d1"), folder, _shimmed.ended(status, folder))
     assert (made["state"], made["summary"], made["result"]["others"]) == (state, said, ["d2"])
+
+
+async def test_a_group_that_a_playbook_makes_of_each_host_is_no_other(site: Site) -> None:
+    site.lists(web=["d1", "d2"])
+    by = "{hosts: all, gather_facts: false, tasks: [{ansible.builtin.group_by: {key: '{{ inventory_hostname }}'}}]}"
+    site.write("playbooks/touch.yml", f"[{by}, {PLAY}]")
+    outcome = await site.run("playbook", "d1", "d2")
+    assert (outcome.state, site.touched()) == ("succeeded", ["d1", "d2"])
+
+
+async def test_nothing_is_written_into_the_revision(site: Site) -> None:
+    """Root may write there, and what was written would make the revision another one than was approved."""
+    site.lists(web=["d1"])
+    plugin = "class FilterModule:\n    def filters(self):\n        return {'up': str.upper}\n"
+    site.write("playbooks/filter_plugins/up.py", plugin)
+    task = "{ansible.builtin.file: {path: \"{{ folder }}/{{ 'x' | up }}\", state: touch, mode: '0600'}}"
+    site.write("playbooks/touch.yml", f"[{{hosts: all, gather_facts: false, tasks: [{task}]}}]")
+    before = sorted(site.revision.rglob("*"))
+    outcome = await site.run("playbook", "d1")
+    assert (outcome.state, site.touched()) == ("succeeded", ["X"])
+    assert sorted(site.revision.rglob("*")) == before

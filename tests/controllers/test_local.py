@@ -111,7 +111,9 @@ async def test_environment_is_allowed_by_list(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setenv("TZ", "Europe/Vienna")
     await site.run(("/usr/bin/env",), environment={"REGION": "eu"}, dry_run=False)
     names = {line.partition("=")[0] for line in site.stdout().decode().splitlines()}
-    assert names - {"LANG", "LC_ALL", "HOME"} == {"PATH", "TZ", "REGION", "HEALER_RUN_ID", "HEALER_TOKEN"}
+    assert names - {"LANG", "LC_ALL", "HOME"} == {
+        "PATH", "TZ", "REGION", "HEALER_RUN_ID", "HEALER_TOKEN", "PYTHONDONTWRITEBYTECODE"
+    }  # fmt: skip
 
 
 async def test_dry_run_is_told_to_a_script_and_refused_for_a_command(site: Site) -> None:

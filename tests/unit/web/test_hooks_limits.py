@@ -129,3 +129,38 @@ async def test_a_form_is_read_where_the_format_takes_one(room: Any) -> None:
     assert await send(room, data=b"payload=%7B%22type%22%3A%22t%22%7D", headers=FORM) == (202, None)
     [row] = await room.rows()
     assert orjson.loads(row["body"])["payload"] == {"type": "t"}
+
+
+async def test_no_header_of_a_proxy_keeps_the_token_of_a_url(room: Any) -> None:
+    options(room, auth={"url_token": {"secret": "env:AM_TOKEN"}})
+    room.services.secrets._environ["AM_TOKEN"] = TOKEN
+    names = ("X-Original-URI", "X-Envoy-Original-Path", "Referer", "X-Anything")
+    assert await send(room, f"open/door/{TOKEN}", headers=dict.fromkeys(names, f"/hooks/open/door/{TOKEN}")) == (
+        202,
+        None,
+    )
+    [row] = await room.rows()
+    assert TOKEN not in row["meta"]
+    assert "user-agent" in row["meta"]
+
+
+async def test_the_log_says_why_nobody_was_proved(room: Any) -> None:
+    said = io.StringIO()
+    sink = logger.add(said, level="WARNING", format="{message}")
+    try:
+        options(room, auth={"github": {"secret": "env:AM_TOKEN"}})
+        await send(room)
+    finally:
+        logger.remove(sink)
+    assert "refused from open: X-Hub-Signature-256 is missing" in said.getvalue()
+
+
+async def test_the_same_bytes_under_the_same_id_are_no_conflict_whatever_other_headers_say(room: Any) -> None:
+    options(room, format="standard_webhooks")
+    body = b'{"type":"t","data":{}}'
+    for time in ("1000", "2000"):
+        headers = {"Content-Type": "application/json", "webhook-id": "m1", "webhook-timestamp": time}
+        assert (await send(room, data=body, headers=headers))[0] == 202
+    kinds = [orjson.loads(row["record"])["kind"] for row in await room.records()]
+    assert "delivery_conflict" not in kinds
+    assert len(await room.rows()) == 1

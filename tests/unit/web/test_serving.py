@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import pathlib
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import orjson
 import pytest
+from loguru import logger
 
 from healer import errors
 from healer.web import auth, routes, serving
@@ -150,3 +152,21 @@ async def test_connections_of_an_address_that_guesses_too_much_are_parked(open_r
         held.set()
         assert (await first)[0] == 401
         assert (await room.ask("GET", "/health", None))[0] == 200
+
+
+async def test_who_hangs_up_in_the_midst_of_a_body_is_no_error(room: Any) -> None:
+    said = io.StringIO()
+    sink = logger.add(said, level="INFO", format="{level} {message}")
+    try:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", room.port)
+            writer.write(
+                b"POST /hooks/open/door HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+            )
+            await writer.drain()
+            writer.transport.abort()
+            assert (await room.ask("GET", "/health", None))[0] == 200
+    finally:
+        logger.remove(sink)
+    assert "ERROR" not in said.getvalue()
+    assert "Traceback" not in said.getvalue()
