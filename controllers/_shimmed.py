@@ -28,8 +28,7 @@ RESULT_BYTES_MAX: Final = 64 << 10
 SUMMARY_CHARACTERS_MAX: Final = 300
 TAIL_BYTES: Final = RESULT_BYTES_MAX + 2
 ENVIRONMENT_TAKEN: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
-NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
-"""Python writes what it has compiled beside a module: into the revision, where nobody may, and root can."""
+NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}  # else it is written into the revision, where root can
 PATH_DEFAULT: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEPTH_MAX: Final = 100
 _INTEGER_MAX: Final = 2**64
