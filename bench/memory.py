@@ -62,7 +62,7 @@ def post(daemon: daemons.Daemon, events: int, kind: str = "") -> None:
 
 
 def send(port: int, body: bytes, requests: int) -> None:
-    """One connection; a 503 (too much waits) is sent again a little later."""
+    """One connection; a 429 (too much waits) is sent again a little later."""
     headers = {"Authorization": f"Bearer {projects.KEY}", "Content-Type": "application/json"}
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         left = requests
@@ -70,7 +70,7 @@ def send(port: int, body: bytes, requests: int) -> None:
             connection.request("POST", "/events", body, headers)
             answer = connection.getresponse()
             text = answer.read()
-            if answer.status == 503:
+            if answer.status == 429:
                 time.sleep(0.05)
             elif answer.status == 202:
                 left -= 1

@@ -228,20 +228,19 @@ def private(folder: pathlib.Path) -> dict[str, str]:
     utf8 = {} if "utf-8" in locale.lower() or "utf8" in locale.lower() else {"LC_ALL": "C.UTF-8"}
     for name in ("home", "tmp"):
         (folder / name).mkdir(mode=0o700)
-    return (
-        utf8
-        | _shimmed.NO_BYTECODE
-        | {
-            "ANSIBLE_HOME": str(folder / "home"),
-            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-            "ANSIBLE_RETRY_FILES_ENABLED": "False",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-            "ANSIBLE_CALLBACK_PLUGINS": "",
-            "ANSIBLE_STDOUT_CALLBACK": "awx_display",
-        }
-    )
+    made: dict[str, str] = {
+        **utf8,
+        **_shimmed.NO_BYTECODE,
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+        "ANSIBLE_CALLBACK_PLUGINS": "",
+        "ANSIBLE_STDOUT_CALLBACK": "awx_display",
+    }
+    return made
 
 
 def _paths(*paths: pathlib.Path | str) -> str:

@@ -13,6 +13,7 @@ import logging
 import pathlib
 import re
 import socket
+import typing
 from typing import Any, Final
 
 from aiohttp import http_exceptions, web
@@ -49,8 +50,7 @@ class _Refused(asyncio.Protocol):
         if not self._told or now - self._told[0] > FULL_TOLD_S:
             self._told[:] = [now]
             logger.warning("all connections are taken: new ones are answered 503 (connections_refused counts them)")
-        if isinstance(transport, asyncio.Transport):
-            transport.write(_FULL)
+        typing.cast("asyncio.Transport", transport).write(_FULL)  # uvloop's is none by its class
         transport.close()
 
 
@@ -65,19 +65,16 @@ class _Lot:
     def takes(self, transport: asyncio.BaseTransport) -> bool:
         """Whether a new connection is parked; if there is no room for it, it ends at once."""
         peer = transport.get_extra_info("peername")
-        if (
-            not isinstance(peer, tuple)
-            or not self._gate.throttle.full(peer[0])
-            or not isinstance(transport, asyncio.Transport)
-        ):
+        if not isinstance(peer, tuple) or not self._gate.throttle.full(peer[0]):
             return False
+        open_ = typing.cast("asyncio.Transport", transport)  # uvloop's is none by its class
         telemetry.count("connections_parked")
         self._parked += 1
         if self._parked > PARKED_MAX:
-            transport.abort()
+            open_.abort()
         else:
-            transport.pause_reading()
-            asyncio.get_running_loop().call_later(self._park_s, transport.abort)
+            open_.pause_reading()
+            asyncio.get_running_loop().call_later(self._park_s, open_.abort)
         return True
 
     def left(self, _connection: asyncio.BaseProtocol) -> None:
