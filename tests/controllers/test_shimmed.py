@@ -10,6 +10,7 @@ import os
 import pathlib
 import signal
 import sys
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ class Site:
     """Children that run a command as it is, and what they told."""
 
     def __init__(self, tmp_path: pathlib.Path) -> None:
+        self.token = f"r-{uuid.uuid4().hex}-1"  # of no other test on this machine
         self.folder = tmp_path / "r-1-1"
         self.children = _shimmed.Children(prepare, judge)
         self.heard = b""
@@ -33,7 +35,7 @@ class Site:
 
     def job(self, *argv: str) -> model.Job:
         return model.Job(
-            token="r-1-1", run_id="r-1", action="a", kind="command", subject=argv, parameters={}, targets=(),
+            token=self.token, run_id="r-1", action="a", kind="command", subject=argv, parameters={}, targets=(),
             deadline_s=self.deadline_s, revision_dir="/", work_dir=str(self.folder),
         )  # fmt: skip
 
@@ -117,7 +119,7 @@ async def test_what_a_lost_shim_left_is_ended_in_its_place(
     argv = (sys.executable, "-c", STUBBORN)
     running = asyncio.ensure_future(site.run(*argv))
     await wait_for_async(lambda: site.heard)
-    (child,) = jobs.pids_with("HEALER_TOKEN", "r-1-1")
+    (child,) = jobs.pids_with("HEALER_TOKEN", site.token)
     if "after a start" in way:
         monkeypatch.setattr(_shimmed, "_end_left", nothing)
         running.cancel()
