@@ -96,10 +96,12 @@ def _read(body: bytes, media: str) -> list[tuple[Mapping[str, Any], bytes | None
     if media == bodies.NDJSON:
         if body.count(b"\n") > EVENTS_MAX:
             raise TooManyEvents(limit=EVENTS_MAX)
-        read = [(event_of(value, f"line {at}"), None) for at, value in strict.lines(body)]
+        read: list[tuple[Mapping[str, Any], bytes | None]] = [
+            (event_of(value, f"line {at}"), None) for at, value in strict.lines(body)
+        ]
         if len(read) > EVENTS_MAX:  # the last line may have no end
             raise TooManyEvents(limit=EVENTS_MAX)
-        return read  # type: ignore[return-value]
+        return read
     return _elements(strict.one_or_many(body), body)
 
 

@@ -30,16 +30,8 @@ def read(body: Any, _headers: Mapping[str, str] = plugins.NO_HEADERS) -> list[pl
     body = _words.an_object("body", body)
     own = body.get("alert")
     own = own if isinstance(own, Mapping) else {}
-    found = _found({**_plainly(body), **_plainly(own)}, body)
+    found = _found({**_words.plainly(body), **_words.plainly(own)}, body)
     return [plugins.Element({"payload": body, "alert": _words.fill("alert", own, found)})]
-
-
-def _plainly(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level values by plain names: `alertName`, `alert-name` and `ALERT_NAME` are all `alertname`."""
-    plain: dict[str, Any] = {}
-    for name, value in values.items():
-        plain.setdefault(name.lower().replace("_", "").replace("-", ""), value)
-    return plain
 
 
 def _found(values: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +39,6 @@ def _found(values: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]
     for name in ("name", "target", "status"):
         _words.text(name, word[name])
     raw = word["severity"] or word["status"]
-    labels = values.get("labels")
     return {
         "name": word["name"],
         "target": word["target"],
@@ -58,22 +49,16 @@ def _found(values: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]
         "started_at": word["started_at"],
         "summary": word["summary"],
         "link": word["link"],
-        "labels": _labels(labels) if isinstance(labels, Mapping) else {},
+        "labels": _words.flat(values.get("labels")),
     }
 
 
 def _key(word: Mapping[str, str], body: Mapping[str, Any]) -> str:
     if word["key"]:
-        return word["key"] if len(word["key"]) <= _words.TEXT_MAX else str(_words.digest(word["key"]))
+        return str(_words.key(word["key"]))
     if word["name"]:  # a target alone would make one alert of all that is wrong with it
-        both = "/".join(part for part in (word["target"], word["name"]) if part)
-        return both if len(both) <= _words.TEXT_MAX else str(_words.digest(both))
+        return str(_words.key(word["target"], word["name"]))
     return str(_words.digest(body))
-
-
-def _labels(values: Mapping[str, Any]) -> dict[str, str]:
-    plain = {name: _words.first(values, (name,)) for name in values}
-    return {name: value for name, value in plain.items() if value}
 
 
 FORMAT = plugins.Format(
