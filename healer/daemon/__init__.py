@@ -20,13 +20,15 @@ import uvloop
 from loguru import logger
 
 from healer import errors, project, store
-from healer.daemon import owning, privacy, running, standing
+from healer.daemon import files, owning, privacy, running, standing
 from healer.daemon.options import StartOptions
 from healer.store import ownership
 
 LINGER_S: Final = 5.0
 """So long after its stop the process waits for threads that do not come back."""
 SWITCH_S: Final = 0.0005
+COLLECTED_FROM: Final = (10_000, 20, 50)
+"""`gc.set_threshold`: what requests on their way hold is more than Python's 700 objects, and would be looked at again and again."""
 OWN_FOLDERS: Final = ("work", "blobs", "revisions")
 
 __all__ = ["StartOptions", "main", "running", "standing"]
@@ -36,7 +38,9 @@ def main(options: StartOptions) -> int:
     """Run until a signal ends it. The exit code; errors of ours are raised for the caller to print."""
     sys.setswitchinterval(SWITCH_S)  # else a thread that computes starves the writer
     privacy.begin()
+    files.allow()
     base = options.project.resolve()
+    gc.set_threshold(*COLLECTED_FROM)
     gc.disable()  # parsing and compiling make much that lives for ever; `running` freezes it
     loaded = project.load(base, os.environ, options.overrides(), options.vault)
     if loaded.revision is None:

@@ -21,6 +21,11 @@ from healer.store import journal, letters
 BYTES_IN_FLIGHT_MAX: Final = 64 << 20
 REPEAT_WINDOW_US: Final = 60_000_000
 REPEATS_MAX: Final = 100_000
+_UNREAD: Final = "unread\x1f"
+"""Before the digest of a part that could not be read: ids that senders give are printable."""
+
+Data = Sequence[tuple[Mapping[str, Any], bytes | None]]
+"""Events, each with its JSON where somebody has it."""
 
 __all__ = ["OVERLOADED", "Accepted", "Busy", "Intake", "SeenAgain"]
 
@@ -48,7 +53,7 @@ class Accepted:
     quarantined: int = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class _Taken:
     """What holds for all events of a delivery; the fields are `Intake.take`'s arguments."""
 
@@ -66,11 +71,16 @@ class _Taken:
     digest: str
 
     def aside(self) -> Iterator[journal.Row]:
-        """Rows for the quarantine: rules are never given them."""
+        """Rows for the quarantine: rules are never given them. Where the delivery has no id, each is known by its content: it starts
+        nothing, so that a second one says nothing new."""
         for value, why in self.unread:
             body = {"payload": value}
             meta = letters.meta_of_unread(why, dict(self.meta or {}))
-            yield journal.Row(self.kind, self.source, orjson.dumps(body), data=body, actor=self.actor, meta=meta)
+            row = journal.Row(self.kind, self.source, orjson.dumps(body), data=body, actor=self.actor, meta=meta)
+            if not self.delivery:
+                row.digest = _digest((row,))
+                row.delivery = f"{_UNREAD}{row.digest}"
+            yield row
 
 
 class SeenAgain:
@@ -108,7 +118,8 @@ class Intake:
         self._being_written: dict[tuple[str, str], asyncio.Future[int | None]] = {}
         self._heard = heard
         self._hearing: dict[str, list[set[str]]] = {}
-        self._taking: list[tuple[str, frozenset[str]]] = []
+        self._taking: dict[int, tuple[str, Data]] = {}
+        self._takes = 0
         self.stopped = False
 
     async def tick(self) -> None:
@@ -126,7 +137,7 @@ class Intake:
     @contextlib.contextmanager
     def hearing(self, source: str) -> Iterator[set[str]]:
         """The keys of the source's alerts that somebody speaks of just now or from now on, as they come, before they are on disk."""
-        spoken = {key for name, keys in self._taking if name == source for key in keys}
+        spoken = {key for name, data in self._taking.values() if name == source for key in _keys(data)}
         self._hearing.setdefault(source, []).append(spoken)
         try:
             yield spoken
@@ -136,7 +147,7 @@ class Intake:
     async def take(
         self,
         source: str,
-        data: Sequence[tuple[Mapping[str, Any], bytes | None]],
+        data: Data,
         *,
         actor: str,
         delivery: str = "",
@@ -159,25 +170,22 @@ class Intake:
         `errors.StoreError`.
         """
         self.admit()
-        with self._spoken(source, data if repeats else ()):
-            taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
+        taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
+        if not repeats:
             return await self._take(taken, data)
-
-    @contextlib.contextmanager
-    def _spoken(self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Iterator[None]:
-        """Let who listens to a source know which alerts are spoken of, while they are on their way too."""
-        taking = source, frozenset(_keys(data))
+        # Who listens to the source knows which alerts are spoken of, while they are on their way too.
+        self._takes = number = self._takes + 1
+        self._taking[number] = source, data
         for spoken in self._hearing.get(source, ()):
-            spoken.update(taking[1])
-        self._taking.append(taking)
+            spoken.update(_keys(data))
         try:
-            yield
+            return await self._take(taken, data)
         finally:
-            self._taking = [one for one in self._taking if one is not taking]
+            del self._taking[number]
 
-    async def _take(self, of: _Taken, data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Accepted:
+    async def _take(self, of: _Taken, data: Data) -> Accepted:
         text = orjson.dumps(of.meta).decode() if of.meta else None
-        source, repeats = of.source, of.repeats
+        source, repeats, loop = of.source, of.repeats, asyncio.get_running_loop()
         # An int: the position of the same word, less than a minute ago; a future: of one that is being written.
         rows: list[journal.Row | int | asyncio.Future[int | None]] = []
         ours: dict[str, journal.Row] = {}
@@ -196,22 +204,27 @@ class Intake:
                 rows.append(row)
                 if repeats and repeats[at]:
                     ours[repeats[at]] = row
-                    self._being_written[(source, repeats[at])] = asyncio.get_running_loop().create_future()
+                    self._being_written[(source, repeats[at])] = loop.create_future()
             fresh = [row for row in rows if isinstance(row, journal.Row)]
-            aside = [*of.aside()]
+            aside = [*of.aside()] if of.unread else []
             if of.delivery and (fresh or aside):  # of the whole: it is taken whole or not at all
                 first = (fresh or aside)[0]
                 first.delivery, first.digest = of.delivery, of.digest or _digest(fresh or aside)
-            await self._bounded(fresh + aside, of.raw, size + sum(len(row.body or b"") for row in aside))
+            for row in aside:
+                size += len(row.body or b"")
+            await self._bounded(fresh + aside, of.raw, size)
         except BaseException:
             self._written(source, dict.fromkeys(ours))
             raise
         self._written(source, ours)
-        known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
-        if repeats:
+        if len(fresh) == len(rows):
+            made = self._accepted(fresh)
+        else:
+            known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
             await self._seen_again(source, data, known)
-        made = self._accepted(known)
+            made = self._accepted(known)
         made.quarantined = sum(not row.duplicate for row in aside)
+        made.duplicates += len(aside) - made.quarantined
         return made
 
     async def _bounded(self, rows: list[journal.Row], raw: bytes | None, size: int) -> None:
@@ -242,7 +255,9 @@ class Intake:
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
         blobs: list[journal.Blob] = []
-        if raw is not None:
+        if raw is not None and len(rows) == 1 and len(raw) <= journal.INLINE_MAX:
+            rows[0].raw = raw
+        elif raw is not None and rows:
             blobs.append(await self._store.keep(raw))
             for row in rows:
                 row.raw_hash = blobs[0].hash
@@ -262,9 +277,7 @@ class Intake:
         seen = self._repeats.get((source, repeat))
         return seen[1] if seen is not None and self._clock() - seen[0] < REPEAT_WINDOW_US else None
 
-    async def _seen_again(
-        self, source: str, data: Sequence[tuple[Mapping[str, Any], bytes | None]], rows: Sequence[journal.Row | int]
-    ) -> None:
+    async def _seen_again(self, source: str, data: Data, rows: Sequence[journal.Row | int]) -> None:
         for (value, _), row in zip(data, rows, strict=True):
             alert = value.get("alert") if isinstance(row, int) else None
             if isinstance(alert, Mapping) and isinstance(alert.get("key"), str):
@@ -305,7 +318,7 @@ class Intake:
         self._repeats[(source, repeat)] = (now_us, seq)
 
 
-def _keys(data: Sequence[tuple[Mapping[str, Any], bytes | None]]) -> Iterator[str]:
+def _keys(data: Data) -> Iterator[str]:
     """The keys of the alerts that events speak of."""
     for value, _ in data:
         alert = value.get("alert")

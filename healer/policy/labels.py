@@ -16,6 +16,7 @@ import re2
 
 LABELS_MAX: Final = 64
 TEXT_MAX: Final = 200
+_PLAIN: Final = (str, int, float)
 RUN_WORDS: Final = ("rule", "ruleset", "action", "controller", "target", "environment")
 """Names that mean the run and not its alert."""
 _MATCHER: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.:-]{0,99})\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
@@ -81,7 +82,7 @@ def of_alert(alert: Mapping[str, Any], source: str) -> dict[str, str]:
     for name, value in given.items() if isinstance(given, Mapping) else ():
         if len(made) >= LABELS_MAX:
             break
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, _PLAIN) and not isinstance(value, bool):
             made[str(name)[:TEXT_MAX]] = str(value)[:TEXT_MAX]
     for name, key in (("alertname", "name"), ("severity", "severity"), ("target", "target")):
         if isinstance(value := alert.get(key), str):

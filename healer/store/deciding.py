@@ -66,6 +66,14 @@ class Outcome:
     quarantined: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     shut_down: list[tuple[str, str, bool]] = dataclasses.field(default_factory=list)
     """(activation, rule that did it, whether it begins anew)"""
+    source: str = ""
+    """Of the row: for the log."""
+
+    def only_opens(self) -> bool:
+        """Whether alerts begin their cycles and nothing else happens: of many such rows little has to be said."""
+        return not (
+            self.results or self.appends or self.expired or self.look or self.quarantined or self.shut_down
+        ) and all(word.firing and word.opens and not word.full for word in self.alerts)
 
 
 @dataclasses.dataclass(slots=True)
@@ -118,8 +126,15 @@ class Decide:
             raise errors.Fenced(got="another position", ours=self.after)
         decided = Decided({}, 0, None)
         internal: list[tuple[Any, ...]] = []
+        opening: list[tuple[AlertWord, Outcome]] = []
         for outcome in self.outcomes:
+            if outcome.only_opens():
+                opening += [(word, outcome) for word in outcome.alerts]
+                continue
+            _open(tx, opening)
+            opening = []
             self._row(tx, outcome, decided, internal)
+        _open(tx, opening)
         if internal:
             _write_internal(tx, internal)
         if self.snapshot is not None:
@@ -199,19 +214,41 @@ def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
         telemetry.count("alerts_refused")
         return
     if word.firing and word.opens:
-        tx.run(
-            "alert_open", word.source, word.key, word.cycle, outcome.at_us, outcome.at_us, word.ttl_us, outcome.seq, outcome.seq,
-            word.name, word.target, word.severity, word.summary, dumps(dict(word.labels)),
-        )  # fmt: skip
-        tx.run("opening_insert", word.source, word.key, outcome.seq, word.cycle, outcome.at_us)
-        telemetry.count("alerts_opened")
-    elif word.firing:
+        _open(tx, [(word, outcome)])
+        return
+    if word.firing:
         tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)
         following.sign_came(tx, word.source, word.key)
     elif tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key):
         telemetry.count("alerts_resolved")
-    for rule, shared in word.explains if word.firing else ():
-        tx.run("inhibitor_put", rule, shared, word.source, word.key, f"{word.name or word.key} of {word.source}")
+    _explain(tx, [word])
+
+
+def _open(tx: Transaction, opening: Sequence[tuple[AlertWord, Outcome]]) -> None:
+    """Alerts begin their cycles."""
+    if not opening:
+        return
+    tx.run_many("alert_open", [
+        (
+            word.source, word.key, word.cycle, outcome.at_us, outcome.at_us, word.ttl_us, outcome.seq, outcome.seq, word.name, word.target,
+            word.severity, word.summary, dumps(dict(word.labels)),
+        )
+        for word, outcome in opening
+    ])  # fmt: skip
+    tx.run_many(
+        "opening_insert",
+        [(word.source, word.key, outcome.seq, word.cycle, outcome.at_us) for word, outcome in opening],
+    )
+    telemetry.count("alerts_opened", len(opening))
+    _explain(tx, [word for word, _ in opening])
+
+
+def _explain(tx: Transaction, words: Sequence[AlertWord]) -> None:
+    """What fires explains others by the rules of inhibition."""
+    tx.run_many("inhibitor_put", [
+        (rule, shared, word.source, word.key, f"{word.name or word.key} of {word.source}")
+        for word in words if word.firing for rule, shared in word.explains
+    ])  # fmt: skip
 
 
 def _expire(tx: Transaction, source: str, key: str, at_us: int) -> None:

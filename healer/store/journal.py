@@ -24,11 +24,12 @@ INLINE_MAX: Final = 4096
 
 
 class Row:
-    """One journal row, on its way in or read back. `data` is the parsed body where somebody has it."""
+    """One journal row, on its way in or read back. `data` is the parsed body where somebody has it; `raw` the request that held this
+    row alone, on its way in."""
 
     __slots__ = (
         "actor", "at_us", "body", "body_hash", "cause", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
-        "ordinal", "raw_hash", "seq", "source",
+        "ordinal", "raw", "raw_hash", "seq", "source",
     )  # fmt: skip
 
     @property
@@ -50,6 +51,7 @@ class Row:
         ordinal: int | None = None,
         body_hash: str | None = None,
         raw_hash: str | None = None,
+        raw: bytes | None = None,
         delivery: str = "",
         digest: str = "",
     ) -> None:
@@ -64,6 +66,7 @@ class Row:
         self.ordinal = ordinal
         self.body_hash = body_hash
         self.raw_hash = raw_hash
+        self.raw = raw
         self.delivery = delivery
         self.digest = digest
         self.seq = 0
@@ -106,20 +109,24 @@ class Append:
 def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     """Insert the rows of all units, in order, in as few statements as can be."""
     fresh: list[Row] = []
+    blobs = {blob.hash: blob for unit in units for blob in unit.blobs}
+    tx.run_many("blob_insert", [(blob.hash, blob.size, blob.data, tx.now_us) for blob in blobs.values()])
+    known = _known_deliveries(tx, [row for unit in units for row in unit.rows if row.delivery])
+    named: list[tuple[Any, ...]] = []
     for unit in units:
-        for blob in unit.blobs:
-            tx.run("blob_insert", blob.hash, blob.size, blob.data, tx.now_us)
-        if len(unit.rows) > 1 and _known_whole(tx, unit.rows):
+        if len(unit.rows) > 1 and _known_whole(tx, unit.rows, known):
             continue
         for row in unit.rows:
             row.duplicate = False
-            if row.delivery and _known_delivery(tx, row):
+            if row.delivery and _known_delivery(tx, row, known):
                 continue
             tx.last_seq += 1
             row.seq, row.at_us = tx.last_seq, tx.now_us
             if row.delivery:
-                tx.run("delivery_insert", row.source, row.delivery, row.seq, row.digest, tx.now_us)
+                known[row.source, row.delivery] = row.seq, row.digest, tx.now_us
+                named.append((row.source, row.delivery, row.seq, row.digest, tx.now_us))
             fresh.append(row)
+    tx.run_many("delivery_insert", named)
     insert(tx, fresh)
 
 
@@ -149,7 +156,7 @@ def insert_guarded(tx: Transaction, rows: list[Row]) -> bool:
     for row in rows:
         seq += 1
         row.seq, row.at_us, row.duplicate = seq, now_us, False
-        values += (seq, row.kind, row.source, row.body, row.meta, row.actor)
+        values += (seq, row.kind, row.source, row.body, row.meta, row.actor, row.raw)
     values.append(tx.epoch)
     if tx.connection.execute(_guarded_statement(len(rows)), values).rowcount != len(rows):
         return False
@@ -163,7 +170,7 @@ def _values(part: int, rows: Sequence[Row]) -> list[Any]:
     for row in rows:
         values += (
             row.seq, part, row.kind, row.source, row.at_us, row.depth, row.cause, row.ordinal, row.body, row.body_hash,
-            row.raw_hash, row.meta, row.actor,
+            row.raw_hash, row.meta, row.actor, row.raw,
         )  # fmt: skip
     return values
 
@@ -176,8 +183,8 @@ def insert(tx: Transaction, rows: Sequence[Row]) -> None:
     tx.appended += rows
 
 
-_COLUMNS: Final = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
-_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_COLUMNS: Final = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
+_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 @functools.cache
@@ -187,16 +194,26 @@ def _statement(rows: int) -> str:
 
 @functools.cache
 def _guarded_statement(rows: int) -> str:
-    columns = "column1, ?, column2, column3, ?, 0, NULL, NULL, column4, NULL, NULL, column5, column6"
-    values = ",".join(["(?,?,?,?,?,?)"] * rows)
+    columns = "column1, ?, column2, column3, ?, 0, NULL, NULL, column4, NULL, NULL, column5, column6, column7"
+    values = ",".join(["(?,?,?,?,?,?,?)"] * rows)
     guard = "(SELECT epoch FROM instance) = ?"
     return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"
 
 
-def _known_whole(tx: Transaction, rows: Sequence[Row]) -> bool:
+_Deliveries = dict[tuple[str, str], tuple[int, str, int]]
+"""(position, digest, time) by source and id."""
+
+
+def _known_deliveries(tx: Transaction, rows: Sequence[Row]) -> _Deliveries:
+    """What came before under the ids of the rows."""
+    found = tx.all_many("delivery_find", [(row.source, row.delivery) for row in rows])
+    return {(source, name): (seq, digest, at_us) for source, name, seq, digest, at_us in found}
+
+
+def _known_whole(tx: Transaction, rows: Sequence[Row], known: _Deliveries) -> bool:
     """Whether the id of a delivery of several rows, which stands at its first, came before: then none of them is taken."""
     first = rows[0]
-    if not first.delivery or any(row.delivery for row in rows[1:]) or not _known_delivery(tx, first):
+    if not first.delivery or any(row.delivery for row in rows[1:]) or not _known_delivery(tx, first, known):
         return False
     for number, row in enumerate(rows):
         row.duplicate = True
@@ -206,12 +223,12 @@ def _known_whole(tx: Transaction, rows: Sequence[Row]) -> bool:
     return True
 
 
-def _known_delivery(tx: Transaction, row: Row) -> bool:
+def _known_delivery(tx: Transaction, row: Row, known: _Deliveries) -> bool:
     """Whether the id came before; then the row gets the old position, and other bytes under it are recorded."""
-    known = tx.one("delivery_find", row.source, row.delivery)
-    if known is None:
+    before = known.get((row.source, row.delivery))
+    if before is None:
         return False
-    row.seq, digest, row.at_us = known
+    row.seq, digest, row.at_us = before
     row.duplicate = True
     telemetry.count("deliveries_duplicate")
     if digest != row.digest:

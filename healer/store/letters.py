@@ -213,13 +213,14 @@ def _held(tx: Transaction, seq: int, ruleset: str) -> list[str]:
 
 def _copy(tx: Transaction, old: journal.Row, actor: str, meta: str | None, **more: Any) -> journal.Row:
     """The row once more, at the tail."""
-    if tx.one("journal_one", old.seq) is None:
+    kept = tx.named("journal_one", old.seq)
+    if not kept:
         raise errors.NotFound(what=f"the event e-{old.seq}")
     if old.body is None:
         raise BodyGone(event=f"e-{old.seq}")
     row = journal.Row(
         old.kind, old.source, None if old.body_hash else old.body, data=loads(old.body), actor=actor, meta=meta,
-        body_hash=old.body_hash, raw_hash=old.raw_hash, **more,
+        body_hash=old.body_hash, raw_hash=old.raw_hash, raw=kept[0]["raw"], **more,
     )  # fmt: skip
     tx.last_seq += 1
     row.seq, row.at_us = tx.last_seq, tx.now_us

@@ -6,9 +6,11 @@ back when a unit or the batch fails.
 
 from __future__ import annotations
 
+import functools
+import re
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +18,7 @@ from healer import errors
 from healer.audit import notices, records, tree
 from healer.store import journal, names, scopes
 
+_VALUES: Final = re.compile(r"VALUES\s*(\([^()]*\))")
 Mark = tuple[int, bytes, list[bytes], int, int, int]
 
 
@@ -73,6 +76,19 @@ class Transaction:
         """Execute a named statement; the number of rows it touched."""
         return self.connection.execute(self._sql[name], parameters).rowcount
 
+    def all_many(self, name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """All rows of a named statement with `VALUES (…)` for many: few statements, since the GIL is taken again after each."""
+        found: list[Any] = []
+        for at in range(0, len(rows), journal.ROWS_PER_STATEMENT):
+            piece = rows[at : at + journal.ROWS_PER_STATEMENT]
+            statement = _for_many(self._sql[name], len(piece))
+            found += self.connection.execute(statement, [value for row in piece for value in row]).fetchall()
+        return found
+
+    def run_many(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Execute a named INSERT of one row for many."""
+        self.all_many(name, rows)
+
     def must(self, name: str, *parameters: Any, what: str, old: str, new: str) -> None:
         """Execute a compare-and-set: no row touched means that somebody else was first. Raises `errors.IllegalTransition`."""
         if self.run(name, *parameters) == 0:
@@ -122,6 +138,12 @@ class Transaction:
         """The rows that this batch added to the journal, in order."""
         rows, self.appended = self.appended, []
         return rows
+
+
+@functools.lru_cache(4_000)
+def _for_many(statement: str, rows: int) -> str:
+    """A statement with its row of values so many times."""
+    return _VALUES.sub(lambda found: f"VALUES {','.join([found[1]] * rows)}", statement, count=1)
 
 
 def dumps(value: Any) -> str:

@@ -325,7 +325,7 @@ def _bytes_of(taken: tuple[Unit, asyncio.Future[Any]]) -> int:
     """About what a unit adds to the log. The size of its file says nothing: a checkpointed log keeps it and is written anew."""
     unit = taken[0]
     if type(unit) is journal.Append:
-        return sum(ROW_BYTES + len(row.body or b"") for row in unit.rows)
+        return sum(ROW_BYTES + len(row.body or b"") + len(row.raw or b"") for row in unit.rows)
     return unit.weight * UNIT_BYTES
 
 

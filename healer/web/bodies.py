@@ -6,9 +6,8 @@ Used by every handler that takes one. A body that is on its way is counted piece
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import urllib.parse
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -74,24 +73,33 @@ class Room:
     """How many bytes of bodies may be held at once that nobody has proved yet: one of a stranger costs as much as one of a sender."""
 
     def __init__(self, bytes_max: int = HELD_MAX) -> None:
-        self._left = bytes_max
+        self.left = bytes_max
 
-    @contextlib.contextmanager
-    def place(self) -> Iterator[Callable[[int], None]]:
-        """For one body: what is given takes so many bytes more, and raises `Crowded`. All is given back at the end."""
-        held = 0
+    def place(self) -> Place:
+        """For one body."""
+        return Place(self)
 
-        def more(size: int) -> None:
-            nonlocal held
-            if size > self._left:
-                raise Crowded
-            self._left -= size
-            held += size
 
-        try:
-            yield more
-        finally:
-            self._left += held
+class Place:
+    """For one body, as a context: what it gives takes so many bytes more, and raises `Crowded`. All is given back at the end."""
+
+    __slots__ = ("_held", "_room")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._held = 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._more
+
+    def __exit__(self, *_: object) -> None:
+        self._room.left += self._held
+
+    def _more(self, size: int) -> None:
+        if size > self._room.left:
+            raise Crowded
+        self._room.left -= size
+        self._held += size
 
 
 def _free(_size: int) -> None:

@@ -5,6 +5,7 @@ Used by `ingest` and `hooks`. No header that holds a credential or proves one re
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -58,10 +59,12 @@ def named_by(request: web.BaseRequest, wanted: str | None, own: tuple[str, ...] 
     """
     headers = request.headers
     for name in (wanted,) if wanted else (*own, *SENDERS_HEADERS):
-        values = headers.getall(name, ())
+        if name not in headers:
+            continue
+        values = headers.getall(name)
         if len(values) > 1:
             raise errors.InvalidField(field=name, detail="the header is there twice")
-        if values and values[0]:
+        if values[0]:
             if not _ID.fullmatch(values[0]):
                 raise errors.InvalidField(field=name, detail=f"1 to {ID_MAX} printable ASCII characters are wanted")
             return values[0]
@@ -69,6 +72,13 @@ def named_by(request: web.BaseRequest, wanted: str | None, own: tuple[str, ...] 
         made = f"{headers.get('ce-source', '')}#{headers['ce-id']}"
         return made if _ID.fullmatch(made) else ""
     return ""
+
+
+@functools.lru_cache(1_000)
+def _plain_name(name: str) -> str:
+    """In lower case; '' where what it holds may be a credential."""
+    lower = name.lower()
+    return "" if _SECRET.search(lower) else lower
 
 
 def headers_of(
@@ -81,10 +91,12 @@ def headers_of(
     kept: dict[str, str] = {}
     room = ALL_MAX
     for name, value in request.headers.items():
-        lower = name.lower()
-        if lower in without or lower in kept or _SECRET.search(lower) or (token and token in value):
+        lower = _plain_name(name)
+        if not lower or lower in without or lower in kept or (token and token in value):
             continue
-        text = value[:VALUE_MAX].encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
+        text = value[:VALUE_MAX]
+        if not text.isascii() or "\0" in text:
+            text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
         room -= len(lower) + len(text)
         if room < 0 or len(kept) >= HEADERS_MAX:
             break

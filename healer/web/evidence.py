@@ -41,7 +41,7 @@ class Headers(Protocol):
         """Every value of a header, in the order in which they came."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Given:
     """A delivery: its body as it came, its headers, and what stands behind the path in its URL. Nothing of it is printed."""
 
@@ -99,8 +99,14 @@ def any_same(given: Iterable[bytes], wanted: Iterable[bytes]) -> bool:
 
 def any_same_token(given: str, wanted: Iterable[bytes]) -> bool:
     """As `any_same`, in a time that says nothing of how long they are either."""
-    return any_same([_hashed(given.encode("utf-8", "surrogateescape"))], [_hashed(one) for one in wanted])
+    return any_same([hashed_text(given)], [hashed(one) for one in wanted])
 
 
-def _hashed(text: bytes) -> bytes:
+def hashed(text: bytes) -> bytes:
+    """What tokens are compared by."""
     return hashlib.sha256(text).digest()
+
+
+def hashed_text(text: str) -> bytes:
+    """The same of a header's value."""
+    return hashed(text.encode("utf-8", "surrogateescape"))

@@ -68,7 +68,7 @@ class Hook:
         return (*TAKEN, *self.format.media)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Proved:
     """A body of somebody who may send. `id_header`: the header that names the delivery, where that is signed; `delivery`: its id, where the
     signature covers that in the body; `token`: of the URL."""

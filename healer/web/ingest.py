@@ -87,6 +87,8 @@ async def commit(
         deliveries.checked(taken, delivery)
     services.tally.took(source, taken.accepted, taken.duplicates)
     services.heard(source, taken.accepted + taken.duplicates)
+    if (taken.accepted, taken.duplicates, taken.quarantined) == (1, 0, 0):
+        return answers.taken(taken.positions[0])
     made = {"accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids}
     return answers.json(made | ({"quarantined": taken.quarantined} if taken.quarantined else {}), 202)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 import orjson
@@ -50,11 +51,24 @@ async def event(request: web.Request, services: Services, _caller: access.Princi
         "only": again.ruleset if again is not None and again.alone else None,
         "event": await _body(services.store, row),
         "meta": letters.brought(row["meta"]) or None,
-        "raw": row["raw_hash"],
+        "raw": row["raw_hash"] if row["raw"] is None else hashlib.sha256(row["raw"]).hexdigest(),
         "decided": await decided(services, seq),
         "decisions": [shapes.decision(one) for one in await read.all("decisions_of_event", seq)],
         "quarantined": [shapes.letter(one) for one in await read.all("quarantined_of_event", seq)],
     })  # fmt: skip
+
+
+async def raw(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
+    """The request that brought an event, byte for byte; where the event itself is those bytes, the event. 404 where it was trimmed."""
+    seq = reads.event_position(request.match_info["id"])
+    found = await services.store.reader.all("journal_one", seq)
+    row = found[0] if found else {"raw": None, "raw_hash": None, "body": None, "body_hash": None}
+    kept, name = (row["raw"], row["raw_hash"]) if row["raw"] or row["raw_hash"] else (row["body"], row["body_hash"])
+    if kept is None and name:
+        kept = await services.store.blob(name)
+    if kept is None:
+        raise errors.NotFound(what=f"the request of e-{seq}")
+    return web.Response(body=bytes(kept), headers={**answers.JSON_HEADERS, "Content-Type": "application/octet-stream"})
 
 
 async def decided(services: Services, seq: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import errors, model
@@ -45,10 +45,22 @@ def verify(auth: Any, given: Given, secrets: Secrets, now_s: float) -> None:
     _SCHEMES[kind](getattr(auth, kind), given, secrets, now_s)
 
 
-def opened(auth: Any, resolve: Callable[[str], model.Secret]) -> tuple[model.Secret, ...]:
+class Opened(tuple[model.Secret, ...]):
+    """Secrets that were opened together. `hashed`: what tokens are compared with, made at the first use, by their form."""
+
+    hashed: dict[re.Pattern[bytes], list[bytes]]
+
+    def __new__(cls, secrets: Iterable[model.Secret]) -> Opened:
+        """Of these."""
+        made = super().__new__(cls, secrets)
+        made.hashed = {}
+        return made
+
+
+def opened(auth: Any, resolve: Callable[[str], model.Secret]) -> Opened:
     """The secrets of `auth`. Raises `Unproved` where one cannot be read: a delivery that is refused comes again, a forged one must not."""
     try:
-        return tuple(resolve(one.secret) for one in auth.secrets)
+        return Opened(resolve(one.secret) for one in auth.secrets)
     except errors.SecretUnavailable as error:
         raise Unproved(error.message) from error
 
@@ -76,8 +88,7 @@ def signed_id(auth: Any, given: Given, secrets: Secrets) -> str:
 
 
 def _bearer(_said: Any, given: Given, secrets: Secrets, _now_s: float) -> None:
-    token = _credentials(given, "Bearer")
-    _compare(token, _tokens(secrets, _TOKEN))
+    _compare_tokens(_credentials(given, "Bearer"), secrets, _TOKEN)
 
 
 def _basic(said: Any, given: Given, secrets: Secrets, _now_s: float) -> None:
@@ -88,7 +99,7 @@ def _basic(said: Any, given: Given, secrets: Secrets, _now_s: float) -> None:
 
 
 def _header(said: Any, given: Given, secrets: Secrets, _now_s: float) -> None:
-    _compare(evidence.header(given, said.name), _tokens(secrets, _IN_HEADER))
+    _compare_tokens(evidence.header(given, said.name), secrets, _IN_HEADER)
 
 
 def _url_token(_said: Any, given: Given, secrets: Secrets, _now_s: float) -> None:
@@ -96,7 +107,7 @@ def _url_token(_said: Any, given: Given, secrets: Secrets, _now_s: float) -> Non
         raise Unproved("the URL has no token")
     if not given.token.isascii():
         raise Unproved("the token in the URL has a character that is not ASCII")
-    _compare(given.token, _tokens(secrets, _IN_URL))
+    _compare_tokens(given.token, secrets, _IN_URL)
 
 
 def _credentials(given: Given, kind: str) -> str:
@@ -118,6 +129,16 @@ def _tokens(secrets: Secrets, form: re.Pattern[bytes]) -> list[bytes]:
     return values
 
 
+def _compare_tokens(given: str, secrets: Secrets, form: re.Pattern[bytes]) -> None:
+    known = secrets.hashed.get(form) if isinstance(secrets, Opened) else None
+    if known is None:
+        known = [evidence.hashed(one) for one in _tokens(secrets, form)]
+        if isinstance(secrets, Opened):
+            secrets.hashed[form] = known
+    if not evidence.any_same([evidence.hashed_text(given)], known):
+        raise Unproved(NO_MATCH)
+
+
 def _compare(given: str, wanted: Sequence[bytes], why: str = NO_MATCH) -> None:
     if not evidence.any_same_token(given, wanted):
         raise Unproved(why)
@@ -133,17 +154,25 @@ def _signed(form: signing.Form) -> Scheme:
     return scheme
 
 
-def _hmac(said: Any, given: Given, secrets: Secrets, now_s: float) -> None:
-    form = signing.Form(
+def hmac_form(said: Any) -> signing.Form:
+    """What `hmac` says."""
+    return signing.Form(
         said.header, said.prefix, said.algorithm, said.encoding, capitals=True, timestamp=said.timestamp or "",
         separator=said.separator, tolerance_s=said.tolerance,
     )  # fmt: skip
-    signing.by_form(form, given, signing.keys_of(secrets, said.key_encoding), now_s)
+
+
+def grafana_form(said: Any) -> signing.Form:
+    """What `grafana` says."""
+    return signing.Form(said.header, timestamp=said.timestamp or "")
+
+
+def _hmac(said: Any, given: Given, secrets: Secrets, now_s: float) -> None:
+    signing.by_form(hmac_form(said), given, signing.keys_of(secrets, said.key_encoding), now_s)
 
 
 def _grafana(said: Any, given: Given, secrets: Secrets, now_s: float) -> None:
-    form = signing.Form(said.header, timestamp=said.timestamp or "")
-    signing.by_form(form, given, signing.keys_of(secrets), now_s)
+    signing.by_form(grafana_form(said), given, signing.keys_of(secrets), now_s)
 
 
 def _stripe(_said: Any, given: Given, secrets: Secrets, now_s: float) -> None:
@@ -160,7 +189,7 @@ def _gitlab(_said: Any, given: Given, secrets: Secrets, now_s: float) -> None:
     """
     signing_tokens, tokens = _gitlab_secrets(secrets)
     if not signing_tokens or (tokens and not _is_signed_by_gitlab(given)):
-        _compare(evidence.header(given, GITLAB), _tokens(tokens, _IN_HEADER))
+        _compare_tokens(evidence.header(given, GITLAB), tokens, _IN_HEADER)
         return
     if not _is_signed_by_gitlab(given):
         raise Unproved("webhook-signature is missing")

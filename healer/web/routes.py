@@ -193,6 +193,9 @@ def _kept() -> tuple[Route, ...]:
     return (
         Route("GET", "/events", "events.read", stored.index, "stored events, newest first"),
         Route("GET", "/events/{id}", "events.read", lookups.event, "one event and what was decided on it"),
+        Route(
+            "GET", "/events/{id}/raw", "events.read", lookups.raw, "the request that brought an event, byte for byte"
+        ),
         Route("POST", "/events/{id}/resend", "events.resend", stored.resend, "send a stored event once more"),
         Route(
             "GET", "/quarantine", "events.read", stored.quarantine, "what no try could digest, the newest event first"

@@ -7,6 +7,7 @@ Used by the format beside it. Shape: https://github.com/prometheus/alertmanager/
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MS: Final = datetime.timedelta(milliseconds=1)
 
 
+@functools.lru_cache(1_000)
 def moment(text: str) -> str:
     """A time as both the webhook and the API would write it: UTC, milliseconds, the rest cut off. What is no time stays as it is."""
     at = _at(text)

@@ -54,20 +54,20 @@ def status(raw: str) -> str:
 
 def text(field: str, value: Any) -> str:
     """The value as a name of bounded length; '' for null. Raises `errors.InvalidField`."""
+    if isinstance(value, str) and len(value) <= TEXT_MAX:
+        return value
     if value is None:
         return ""
     if not isinstance(value, str):
         raise errors.InvalidField(field=field, detail=f"text is wanted, got {kind(value)}")
-    if len(value) > TEXT_MAX:
-        raise errors.InvalidField(field=field, detail=f"at most {TEXT_MAX} characters are wanted, got {len(value)}")
-    return value
+    raise errors.InvalidField(field=field, detail=f"at most {TEXT_MAX} characters are wanted, got {len(value)}")
 
 
 def texts(field: str, value: Any) -> dict[str, str]:
     """The value as an object of texts, {} for null (labels, annotations). Raises `errors.InvalidField`."""
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise errors.InvalidField(field=field, detail=f"an object of texts is wanted, got {kind(value)}")
     for key, item in value.items():
         if not isinstance(item, str):
@@ -81,8 +81,13 @@ def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[s
     The four words that healer itself decides by have to be texts, whoever wrote them.
     """
     for word in ("name", "target", "status", "key"):
-        text(f"{field}.{word}", own.get(word))
-    return {**own, **{word: value for word, value in found.items() if own.get(word) is None}}
+        if (said := own.get(word)) is not None:
+            text(f"{field}.{word}", said)
+    made = dict(own)
+    for word, value in found.items():
+        if made.get(word) is None:
+            made[word] = value
+    return made
 
 
 def first(values: Mapping[str, Any], names: Iterable[str]) -> str:
@@ -142,7 +147,7 @@ def of_cluster(namespace: str, kind: str, name: str) -> str:
 
 def an_object(field: str, value: Any) -> Mapping[str, Any]:
     """The value as an object. Raises `errors.InvalidField`; of the `body` itself `errors.NotAnObject`."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         if field == "body":
             raise errors.NotAnObject(or_more="", got=kind(value))
         raise errors.InvalidField(field=field, detail=f"an object is wanted, got {kind(value)}")

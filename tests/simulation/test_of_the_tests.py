@@ -56,7 +56,7 @@ def answered_without_commit(patch: Patch) -> None:
 def deliveries_not_known(patch: Patch) -> None:
     """Dedup off."""
 
-    def never(_: Any, row: journal.Row) -> bool:
+    def never(_: Any, row: journal.Row, _known: Any) -> bool:
         row.delivery = ""
         return False
 

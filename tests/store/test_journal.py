@@ -197,15 +197,16 @@ def test_plain_rows_are_the_same_rows(kit: Any) -> None:
     kit.append(row(b"0"))
     tx = kit.store.writer.tx
     made = [row(b"1", meta='{"a":1}', actor="key:ci"), journal.Row("tick", "healer", None)]
+    made[0].raw = b" 1"
     made[0].duplicate = True
     tx.appended, before = [row(b"0")], 1
     assert journal.insert_guarded(tx, made)
     assert [(one.seq, one.at_us, one.duplicate) for one in made] == [(2, kit.now_us, False), (3, kit.now_us, False)]
     assert (tx.last_seq, tx.appended[before:]) == (3, made)
-    names = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+    names = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
     assert kit.rows(f"SELECT {names} FROM journal WHERE seq > 1 ORDER BY seq") == [
-        (2, tx.part, "event", "s", kit.now_us, 0, None, None, b"1", None, None, '{"a":1}', "key:ci"),
-        (3, tx.part, "tick", "healer", kit.now_us, 0, None, None, None, None, None, None, ""),
+        (2, tx.part, "event", "s", kit.now_us, 0, None, None, b"1", None, None, '{"a":1}', "key:ci", b" 1"),
+        (3, tx.part, "tick", "healer", kit.now_us, 0, None, None, None, None, None, None, "", None),
     ]
 
 
@@ -220,12 +221,22 @@ def test_plain_rows_of_another_owner_are_not_taken(kit: Any) -> None:
 def test_every_column_of_a_row_is_written(kit: Any) -> None:
     kit.append()
     full = journal.Row(
-        "facts", "here", None, actor="run:r", meta="{}", depth=3, cause=1, ordinal=2, body_hash="b", raw_hash="r"
+        "facts",
+        "here",
+        None,
+        actor="run:r",
+        meta="{}",
+        depth=3,
+        cause=1,
+        ordinal=2,
+        body_hash="b",
+        raw_hash="r",
+        raw=b"x",
     )
     kit.append(full)
-    names = "seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor"
+    names = "seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
     assert kit.rows(f"SELECT {names} FROM journal WHERE seq = 2") == [
-        (2, "facts", "here", kit.now_us, 3, 1, 2, None, "b", "r", "{}", "run:r")
+        (2, "facts", "here", kit.now_us, 3, 1, 2, None, "b", "r", "{}", "run:r", b"x")
     ]
 
 

@@ -127,7 +127,7 @@ async def test_a06_many_events(room: Any) -> None:
     """One body as very many events → 413 beyond the limit, and none of them is kept."""
     sending.hook(room, OPEN, format="alertmanager")
     for count, status in ((10_000, 202), (10_001, 413)):
-        assert (await send(room, b'{"alerts":[' + b",".join([b"{}"] * count) + b"]}"))[0] == status
+        assert (await send(room, b'{"alerts":[' + b",".join(b"%d" % n for n in range(count)) + b"]}"))[0] == status
         assert len(await room.rows()) == 10_000
 
 
@@ -226,7 +226,7 @@ async def stored(room: Any) -> tuple[bytes | None, list[Any]]:
     """(the bytes that were kept, the payloads) of the newest delivery."""
     rows = await room.rows()
     rows = [row for row in rows if row["raw_hash"] == rows[-1]["raw_hash"]] if rows[-1]["raw_hash"] else rows[-1:]
-    raw = await room.services.store.blob(rows[-1]["raw_hash"]) if rows[-1]["raw_hash"] else None
+    raw = await room.services.store.blob(rows[-1]["raw_hash"]) if rows[-1]["raw_hash"] else rows[-1]["raw"]
     events = [row["body"] or await room.services.store.blob(row["body_hash"]) for row in rows]
     return raw, [json.loads(event).get("payload") for event in events]
 
@@ -306,7 +306,7 @@ async def test_a07_what_stands_beside_the_only_event_is_kept(room: Any, form: st
     body = json.dumps(ONE_OF_A_LIST[form]).encode()
     assert await send(room, body) == (202, "")
     [row] = await room.rows()
-    kept = await room.services.store.blob(row["raw_hash"]) if row["raw_hash"] else row["body"].encode() if isinstance(row["body"], str) else row["body"]  # fmt: skip
+    kept = row["raw"] or row["body"]
     assert b"kept?" in kept
 
 

@@ -15,7 +15,8 @@ FROM journal WHERE part = ? AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: journal_one
 -- One row.
-SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor FROM journal WHERE seq = ?;
+SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw
+FROM journal WHERE seq = ?;
 
 -- name: journal_first
 -- The first event that is kept, and how many rows before it are.
@@ -30,8 +31,9 @@ SELECT seq, body FROM journal WHERE kind = 'revision' AND seq <= ? ORDER BY seq 
 SELECT meta, body FROM journal WHERE kind = 'fact' AND source = ? ORDER BY seq;
 
 -- name: delivery_find
--- What came under this id before.
-SELECT seq, digest, seen_us FROM delivery WHERE source = ? AND id = ?;
+-- What came under these ids before.
+SELECT d.source, d.id, d.seq, d.digest, d.seen_us FROM (VALUES (?, ?)) AS wanted
+CROSS JOIN delivery AS d WHERE d.source = wanted.column1 AND d.id = wanted.column2;
 
 -- name: delivery_insert
 INSERT INTO delivery (source, id, seq, digest, seen_us) VALUES (?, ?, ?, ?, ?);

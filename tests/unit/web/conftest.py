@@ -110,7 +110,7 @@ class Room:
 
     async def rows(self) -> list[dict[str, Any]]:
         """What the journal holds."""
-        return await self.services.store.reader.all("journal_after", 0, 0, 10_000)
+        return await self.services.store.reader.select("SELECT * FROM journal ORDER BY seq LIMIT 10000", [])
 
     async def records(self) -> list[dict[str, Any]]:
         """What the audit holds."""

@@ -74,7 +74,7 @@ async def test_a_generic_body_is_one_event_with_its_headers(room: Any) -> None:
         "proxy-authorization",
     } & set(meta["headers"])
     assert orjson.loads(row["body"])["payload"] == {"name": "Disk", "host": "web1"}
-    assert row["raw_hash"] is None
+    assert (row["raw_hash"], row["raw"]) == (None, None)
 
 
 async def test_no_credential_reaches_the_disk(room: Any, tmp_path: pathlib.Path) -> None:
@@ -187,6 +187,32 @@ async def test_each_event_of_a_body_may_have_an_id_of_its_own(room: Any) -> None
     assert await send(*batch) == (1, 2)
     assert await send(batch[0]) == (0, 1)
     assert len(await room.rows()) == 3
+    bad = {"specversion": "1.0"}
+    assert await send(*batch, bad) == (0, 3)
+    assert await send(*batch, bad) == (0, 4)
+    assert await send(bad, bad) == (0, 2)
+    assert [letters.unread(row["meta"]) != "" for row in await room.rows()] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("kind", "body", "status"), [
+    ("application/json", b'{"x": 1}', 202), ("application/json", b'"text"', 202), ("text/plain", b"text", 415), ("application/xml", b"<x/>", 415),
+    ("application/vnd.acme+json", b"{}", 415), ("application/json", b"", 400),
+])  # fmt: skip
+async def test_a_binary_cloudevent_has_json_as_its_data(room: Any, kind: str, body: bytes, status: int) -> None:
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"format": "cloudevents"})
+    headers = {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "/s", "ce-id": "1", "Content-Type": kind}
+    assert (await room.ask("POST", "/hooks/open/door", None, data=body, headers=headers))[0] == status
+    structured = {
+        "specversion": "1.0",
+        "type": "t",
+        "source": "/s",
+        "id": "2",
+        "datacontenttype": kind,
+        "data_base64": "AAE=",
+    }
+    as_told = {"Content-Type": "application/cloudevents+json"}
+    assert (await room.ask("POST", "/hooks/open/door", None, json=structured, headers=as_told))[0] == 202
 
 
 async def test_no_alerts_are_no_events(room: Any) -> None:
@@ -244,4 +270,4 @@ async def test_the_bytes_that_were_proved_are_the_bytes_that_are_kept(room: Any,
     assert (await room.ask("POST", "/hooks/open/door", None, data=body, headers=headers))[0] == 202
     [row] = await room.rows()
     assert orjson.loads(row["body"])["payload"] == orjson.loads(body)
-    assert (row["raw_hash"] is None, body in row["body"]) == (held, held)
+    assert (row["raw"] is None, body in row["body"], row["raw_hash"]) == (held, held, None)

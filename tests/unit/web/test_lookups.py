@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from healer.audit import records, tree
 
+AM_TOKEN = "a-token-of-alertmanager"
 RUN = "r-" + "a" * 26
 
 
@@ -107,6 +109,38 @@ async def test_when_an_event_was_set_aside(room: Any, seed: Any) -> None:
 async def test_a_large_event_is_read_from_its_file(room: Any) -> None:
     await room.ask("POST", "/events", json={"a": "x" * 10_000})
     assert (await room.ask("GET", "/events/e-1"))[1]["event"] == {"a": "x" * 10_000}
+
+
+ONE = b'{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"a\\u0026b"},"fingerprint":"%s"}]}\n'
+
+
+@pytest.mark.parametrize(("bodies", "kept"), [
+    ((ONE % b"f1",), "beside"), ((ONE % b"f1", ONE % b"f1"), "beside"), ((ONE.replace(b"[", b"[{},") % b"f1",), "apart"),
+    ((ONE % (b"f" * 5_000),), "apart"), ((ONE.replace(b'"4"', b'"%s"' % (b"4" * 5_000)) % b"f1",), "apart"),
+])  # fmt: skip
+async def test_the_request_of_an_event_is_given_as_it_came(
+    room: Any, seed: Any, bodies: tuple[bytes, ...], kept: str
+) -> None:
+    del seed
+    headers = {"Content-Type": "application/json"}
+    for body in bodies:
+        await room.ask("POST", "/hooks/alertmanager", AM_TOKEN, data=body, headers=headers)
+    [row, *more] = await room.rows()
+    assert (row["raw"] is not None, row["raw_hash"] is not None) == (kept == "beside", kept == "apart")
+    assert len(more) == (bodies[0].count(b"{}") > 0)
+    event = (await room.ask("GET", "/events/e-1"))[1]
+    raw = await room.session.get(room.url("/events/e-1/raw"), headers={"Authorization": f"Bearer {room.keys['admin']}"})
+    assert (raw.status, raw.content_type, await raw.read()) == (200, "application/octet-stream", bodies[0])
+    assert event["raw"] == hashlib.sha256(bodies[0]).hexdigest()
+
+
+async def test_of_an_event_that_came_alone_the_request_is_the_event(room: Any) -> None:
+    for body in (b'{ "a":1}', b'{"a":"%s"}' % (b"x" * 10_000)):
+        await room.ask("POST", "/events", data=body, headers={"Content-Type": "application/json"})
+    for number, size in ((1, 8), (2, 10_008)):
+        status, text = await room.ask("GET", f"/events/e-{number}/raw")
+        assert (status, len(text), (await room.ask("GET", f"/events/e-{number}"))[1]["raw"]) == (200, size, None)
+    assert (await room.ask("GET", "/events/e-3/raw"))[0] == 404
 
 
 @pytest.mark.parametrize("given", ["e-2", "e-", "1", "e-0", "e-99999999999999999999999", "e--1", "e-1x", "r-a", "%00"])
