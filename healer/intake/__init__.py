@@ -83,6 +83,22 @@ class _Taken:
             yield row
 
 
+class _Saying:
+    """What is on its way, for as long as it is."""
+
+    __slots__ = ("_all", "_one")
+
+    def __init__(self, every: dict[int, tuple[str, Data]], one: tuple[str, Data]) -> None:
+        self._all = every
+        self._one = one
+
+    def __enter__(self) -> None:
+        self._all[id(self)] = self._one
+
+    def __exit__(self, *_: object) -> None:
+        del self._all[id(self)]
+
+
 class SeenAgain:
     """The other one of a redundant pair said the same: the alert was heard of, nothing is journaled."""
 
@@ -119,7 +135,6 @@ class Intake:
         self._heard = heard
         self._hearing: dict[str, list[set[str]]] = {}
         self._taking: dict[int, tuple[str, Data]] = {}
-        self._takes = 0
         self.stopped = False
 
     async def tick(self) -> None:
@@ -173,15 +188,14 @@ class Intake:
         taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
         if not repeats:
             return await self._take(taken, data)
-        # Who listens to the source knows which alerts are spoken of, while they are on their way too.
-        self._takes = number = self._takes + 1
-        self._taking[number] = source, data
+        with self._saying(source, data):
+            return await self._take(taken, data)
+
+    def _saying(self, source: str, data: Data) -> _Saying:
+        """Who listens to the source knows which alerts are spoken of, while they are on their way too."""
         for spoken in self._hearing.get(source, ()):
             spoken.update(_keys(data))
-        try:
-            return await self._take(taken, data)
-        finally:
-            del self._taking[number]
+        return _Saying(self._taking, (source, data))
 
     async def _take(self, of: _Taken, data: Data) -> Accepted:
         text = orjson.dumps(of.meta).decode() if of.meta else None
@@ -236,22 +250,48 @@ class Intake:
         finally:
             self._in_flight -= size
 
-    async def take_one(self, source: str, value: Mapping[str, Any], body: bytes, actor: str) -> int:
-        """The short way of `take` for one small event without a delivery id; its position."""
+    async def take_one(
+        self, source: str, value: Mapping[str, Any], body: bytes, actor: str, *, meta: str | None = None, raw: bytes | None = None,
+        repeat: str = "",
+    ) -> int:  # fmt: skip
+        """The short way of `take` for one small event without a delivery id; its position. 0, and nothing is done: it has to go the long
+        way, since it is large, was said already, or nothing can be taken now."""
+        size = len(body) + len(raw or b"")
+        said = source, repeat
         if (
             self.stopped
             or self._backlog() > self._backlog_max
-            or self._in_flight > BYTES_IN_FLIGHT_MAX
+            or self._in_flight + size > BYTES_IN_FLIGHT_MAX
             or len(body) > journal.INLINE_MAX
+            or (raw is not None and len(raw) > journal.INLINE_MAX)
+            or (repeat and (said in self._being_written or said in self._repeats))
         ):
-            return (await self.take(source, [(value, body)], actor=actor)).positions[0]
-        row = journal.Row("event", source, body, data=value, actor=actor)
-        self._in_flight += len(body)
+            return 0
+        row = journal.Row("event", source, body, data=value, actor=actor, meta=meta, raw=raw)
+        self._in_flight += size
+        try:
+            if not repeat:
+                await self._store.submit(journal.Append((row,)))
+                return row.seq
+            with self._saying(source, ((value, body),)):
+                await self._alone(said, row)
+        finally:
+            self._in_flight -= size
+        return row.seq
+
+    async def _alone(self, said: tuple[str, str], row: journal.Row) -> None:
+        """Write a row whose word another one of a pair may bring meanwhile."""
+        told = self._being_written[said] = asyncio.get_running_loop().create_future()
         try:
             await self._store.submit(journal.Append((row,)))
+        except BaseException:
+            told.set_result(None)
+            raise
+        else:
+            told.set_result(row.seq)
+            self._remember(*said, row.seq)
         finally:
-            self._in_flight -= len(body)
-        return row.seq
+            del self._being_written[said]
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
         blobs: list[journal.Blob] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import orjson
 from aiohttp import web
 
 from healer import access, errors
@@ -56,6 +57,8 @@ async def _take(request: web.Request, services: Services, caller: access.Princip
 async def _one(services: Services, value: Mapping[str, Any], body: bytes, actor: str) -> web.StreamResponse:
     """One event as it comes by far most often: the very bytes are kept."""
     seq = await services.intake.take_one(SOURCE, value, body, actor)
+    if not seq:
+        return await commit(services, SOURCE, [(value, body)], actor=actor)
     services.tally.took(SOURCE, 1, 0)
     services.heard(SOURCE, 1)
     return answers.taken(seq)
@@ -79,6 +82,14 @@ async def commit(
     """Journal the events and answer 202; counted for the source."""
     if not data and not unread:
         return answers.json({"accepted": 0, "duplicates": 0, "ids": []}, 202)
+    if len(data) == 1 and whole and not (delivery or unread or (deliveries_of and deliveries_of[0])):
+        (value, body), repeat = data[0], repeats[0] if repeats else ""
+        text = orjson.dumps(meta).decode() if meta else None
+        encoded = orjson.dumps(value) if body is None else body
+        if seq := await services.intake.take_one(source, value, encoded, actor, meta=text, raw=raw, repeat=repeat):
+            services.tally.took(source, 1, 0)
+            services.heard(source, 1)
+            return answers.taken(seq)
     taken = await services.intake.take(
         source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or (),
         deliveries=deliveries_of, unread=unread, whole=whole, digest=digest,
@@ -87,8 +98,6 @@ async def commit(
         deliveries.checked(taken, delivery)
     services.tally.took(source, taken.accepted, taken.duplicates)
     services.heard(source, taken.accepted + taken.duplicates)
-    if (taken.accepted, taken.duplicates, taken.quarantined) == (1, 0, 0):
-        return answers.taken(taken.positions[0])
     made = {"accepted": taken.accepted, "duplicates": taken.duplicates, "ids": taken.ids}
     return answers.json(made | ({"quarantined": taken.quarantined} if taken.quarantined else {}), 202)
 
