@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONFLICT: Final = "conflict"
 """In the place of a duplicate row's digest: other bytes came under its delivery's id before."""
 ROWS_PER_STATEMENT: Final = 500
-INLINE_MAX: Final = 4096
+INLINE_MAX: Final = 16_384
 """Bodies and outputs up to this many bytes stand in the database, larger ones in files."""
 
 

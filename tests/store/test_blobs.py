@@ -36,9 +36,9 @@ def test_content_is_on_disk_before_it_has_its_name(tmp_path: pathlib.Path, monke
     monkeypatch.setattr(
         blobs.os, "fsync", lambda fd: (names.append(sorted(p.name[:5] for p in kept.folder.iterdir())), sync(fd))
     )
-    name = kept.keep(b"x" * 5000).hash[:5]
+    name = kept.keep(b"x" * 20_000).hash[:5]
     assert names == [[".new-"], [name]]  # the file before its name, then the folder that has the name
-    kept.keep(b"x" * 5000)
+    kept.keep(b"x" * 20_000)
     assert len(names) == 2
 
 
@@ -50,13 +50,13 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: pathlib.Path, monkeypatch:
 
     monkeypatch.setattr(blobs.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        kept.keep(b"x" * 5000)
+        kept.keep(b"x" * 20_000)
     assert list((tmp_path / "blobs").iterdir()) == []
 
 
 def test_what_is_forgotten_is_gone_and_may_be_forgotten_again(tmp_path: pathlib.Path) -> None:
     kept = blobs.Blobs(tmp_path / "blobs")
-    blob = kept.keep(b"x" * 5000)
+    blob = kept.keep(b"x" * 20_000)
     for _ in range(2):
         kept.forget(blob.hash)
         with pytest.raises(FileNotFoundError):

@@ -78,7 +78,7 @@ def test_a_unit_that_is_applied_again_is_as_new(kit: Any) -> None:
 
 
 async def test_rows_are_read_back_as_they_went_in(kit: Any) -> None:
-    blob = kit.store.blobs.keep(b"[" + b"1," * 5000 + b"1]")
+    blob = kit.store.blobs.keep(b"[" + b"1," * 20_000 + b"1]")
     large = journal.Row(
         "event", "s", None, body_hash=blob.hash, raw_hash=blob.hash, actor="key:ci", meta='{"a":1}', depth=2
     )
@@ -102,9 +102,9 @@ async def test_a_body_that_was_trimmed_is_no_body(kit: Any) -> None:
 
 async def test_a_file_that_is_gone_is_no_content(make_kit: Any, tmp_path: Any) -> None:
     kit = make_kit(tmp_path)
-    blob = kit.store.blobs.keep(b"x" * 5000)
+    blob = kit.store.blobs.keep(b"x" * 20_000)
     kit.do(journal.Append([row()], [blob]))
-    assert await kit.store.blob(blob.hash) == b"x" * 5000
+    assert await kit.store.blob(blob.hash) == b"x" * 20_000
     kit.store.blobs.forget(blob.hash)
     assert await kit.store.blob(blob.hash) is None
     await kit.store.close()

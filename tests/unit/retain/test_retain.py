@@ -174,7 +174,7 @@ async def test_a_run_goes_with_the_requests_and_reviews_that_it_led_to(box: Box)
 
 async def test_the_file_goes_after_its_row(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retain, "PAUSE_S", 0)
-    box.decided(1, b"x" * 5000)
+    box.decided(1, b"x" * 20_000)
     (path,) = (box.folder / "blobs").iterdir()
     box.decided(1)
     box.now_us += DAY + 1
@@ -184,7 +184,7 @@ async def test_the_file_goes_after_its_row(box: Box, monkeypatch: pytest.MonkeyP
 
 
 async def test_the_file_of_what_is_needed_stays(box: Box) -> None:
-    box.decided(1, b"x" * 5000)
+    box.decided(1, b"x" * 20_000)
     box.now_us += 30 * DAY
     assert await box.retainer.once() == {}
     assert len(list((box.folder / "blobs").iterdir())) == 1
@@ -194,7 +194,7 @@ async def test_much_content_goes_in_one_round(box: Box, monkeypatch: pytest.Monk
     monkeypatch.setattr(retain, "PAUSE_S", 0)
     monkeypatch.setattr(trimming, "ROWS", 3)
     monkeypatch.setattr(trimming.TrimBlobs, "at_most", 3)
-    box.store.writer.now(journal.Append([], [box.store.blobs.keep(str(n).encode() * 5000) for n in range(10)]))
+    box.store.writer.now(journal.Append([], [box.store.blobs.keep(str(n).encode() * 20_000) for n in range(10)]))
     box.now_us += 3600 * S + 1
     assert await box.retainer.once() == {"contents": 10}
     assert list((box.folder / "blobs").iterdir()) == []

@@ -107,8 +107,8 @@ async def test_when_an_event_was_set_aside(room: Any, seed: Any) -> None:
 
 
 async def test_a_large_event_is_read_from_its_file(room: Any) -> None:
-    await room.ask("POST", "/events", json={"a": "x" * 10_000})
-    assert (await room.ask("GET", "/events/e-1"))[1]["event"] == {"a": "x" * 10_000}
+    await room.ask("POST", "/events", json={"a": "x" * 20_000})
+    assert (await room.ask("GET", "/events/e-1"))[1]["event"] == {"a": "x" * 20_000}
 
 
 ONE = b'{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"a\\u0026b"},"fingerprint":"%s"}]}\n'
@@ -116,7 +116,7 @@ ONE = b'{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"a\\u0
 
 @pytest.mark.parametrize(("bodies", "kept"), [
     ((ONE % b"f1",), "beside"), ((ONE % b"f1", ONE % b"f1"), "beside"), ((ONE.replace(b"[", b"[{},") % b"f1",), "apart"),
-    ((ONE % (b"f" * 5_000),), "apart"), ((ONE.replace(b'"4"', b'"%s"' % (b"4" * 5_000)) % b"f1",), "apart"),
+    ((ONE % (b"f" * 20_000),), "apart"), ((ONE.replace(b'"4"', b'"%s"' % (b"4" * 20_000)) % b"f1",), "apart"),
 ])  # fmt: skip
 async def test_the_request_of_an_event_is_given_as_it_came(
     room: Any, seed: Any, bodies: tuple[bytes, ...], kept: str
@@ -135,9 +135,9 @@ async def test_the_request_of_an_event_is_given_as_it_came(
 
 
 async def test_of_an_event_that_came_alone_the_request_is_the_event(room: Any) -> None:
-    for body in (b'{ "a":1}', b'{"a":"%s"}' % (b"x" * 10_000)):
+    for body in (b'{ "a":1}', b'{"a":"%s"}' % (b"x" * 20_000)):
         await room.ask("POST", "/events", data=body, headers={"Content-Type": "application/json"})
-    for number, size in ((1, 8), (2, 10_008)):
+    for number, size in ((1, 8), (2, 20_008)):
         status, text = await room.ask("GET", f"/events/e-{number}/raw")
         assert (status, len(text), (await room.ask("GET", f"/events/e-{number}"))[1]["raw"]) == (200, size, None)
     assert (await room.ask("GET", "/events/e-3/raw"))[0] == 404

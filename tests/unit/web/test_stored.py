@@ -118,7 +118,7 @@ async def test_an_event_that_an_action_made_needs_its_ruleset(kept: Any, source:
 
 
 async def test_an_event_that_was_trimmed_is_gone(kept: Any) -> None:
-    blob = await kept.services.store.keep(b'{"a":"' + b"x" * 9_000 + b'"}')
+    blob = await kept.services.store.keep(b'{"a":"' + b"x" * 20_000 + b'"}')
     row = journal.Row("event", "healer.api", None, body_hash=blob.hash)
     await kept.services.store.submit(journal.Append([row], [blob]))
     assert (await kept.ask("POST", "/events/e-5/resend"))[0] == 202
