@@ -112,6 +112,7 @@ BARS: Final = (
     Bar("ready", "daemon: from its start to 200 of `/readyz`", "s", "at most", 1.5),
     Bar("ready-rss", "daemon: resident memory once ready", "MB", "at most", 150.0),
     Bar("version", "`healer version`", "s", "at most", 0.2),
+    Bar("commands", "each command: from its start to the end of its help (of all the slowest)", "s", "at most", 0.25),
     Bar(
         "memory",
         "resident memory after 1,000,000 events (bar: that after 100,000 + 10 % + 5 MB)",

@@ -20,6 +20,7 @@ import acting
 import asking
 import bars
 import children
+import commands
 import durable
 import hooks
 import language
@@ -41,6 +42,7 @@ QUICK: Final = 0.1
 Measure = Callable[[pathlib.Path, float], list[bars.Result]]
 MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "start": (starting.measure, ("ready", "ready-rss", "version")),
+    "commands": (commands.measure, ("commands",)),
     "requests": (
         durable.measure,
         (

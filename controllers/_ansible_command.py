@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import os
 import pathlib
@@ -28,6 +29,7 @@ _TASK: Final = "task.yml"
 _DISPLAY: Final = pathlib.Path(__file__).parent / "_display"
 SECRET_FILES: Final = (_VARIABLES, _VAULT, _TASK)
 _CONFIG: Final = "ansible.cfg"
+_LOCALHOST: Final = "localhost"
 _ALONE: Final = "HEALER_ALONE"
 """Whom `--limit` names has to be whom it takes: `_display.healer_alone`."""
 _NO_HOSTS: Final = "no-hosts.ini"
@@ -55,7 +57,8 @@ class Commands:
         """For the shim of this machine. Raises `RefusedJob`, `errors.MissingExtra`."""
         home = pathlib.Path(os.environ.get("HOME") or "/nonexistent")
         made = self._made(job, folder, flags, str(home) if home.is_dir() else "")
-        made.own["ANSIBLE_CALLBACK_PLUGINS"] = _paths(made.theirs["ANSIBLE_CALLBACK_PLUGINS"], _DISPLAY)
+        places = _callbacks(made.root) if not flags else []
+        made.own["ANSIBLE_CALLBACK_PLUGINS"] = _paths(made.theirs["ANSIBLE_CALLBACK_PLUGINS"], _DISPLAY, *places)
         env = {**made.theirs, **_shimmed.environment(job), **made.own}
         return jobs.Spec(
             [executable(made.argv[0]), *made.argv[1:]], env, str(made.root), job.deadline_s, remove=SECRET_FILES
@@ -85,7 +88,8 @@ class Commands:
             files = {name: _text(folder / name) for name in own if (folder / name).exists()}
         finally:
             jobs.scrub(folder, SECRET_FILES)
-        made.own["ANSIBLE_CALLBACK_PLUGINS"] = f"{folder}/callbacks"
+        of_project = _callbacks(made.root) if not flags else []
+        made.own["ANSIBLE_CALLBACK_PLUGINS"] = _paths(f"{folder}/callbacks", *of_project)
         made.own.pop("LC_ALL", None)  # that machine has its own
         places = made.theirs["ANSIBLE_CALLBACK_PLUGINS"].split(os.pathsep)
         for place in [*filter(None, places), str(_DISPLAY)]:
@@ -101,7 +105,8 @@ class Commands:
     def _made(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...], home: str) -> _Made:
         root = pathlib.Path(job.revision_dir).resolve()
         limit: str = _playbook.limit_of(job)
-        playbook = self._playbook(job, folder, hosts="all" if limit else "localhost")
+        here = limit in ("", _LOCALHOST)  # which is not of `all` where Ansible has it of itself
+        playbook = self._playbook(job, folder, hosts=_LOCALHOST if here else "all")
         texts = [_shimmed.reveal(job.extra.get("extra_vars") or {})]
         if job.kind in ("playbook", "role"):
             texts.append(_shimmed.reveal(job.parameters))
@@ -152,8 +157,7 @@ class Commands:
         if (root / "ansible.cfg").is_file():
             made["ANSIBLE_CONFIG"] = str(root / "ansible.cfg")
         else:
-            (folder / _CONFIG).touch()
-            made["ANSIBLE_CONFIG"] = str(folder / _CONFIG)
+            made |= no_config(folder)
             made["ANSIBLE_ROLES_PATH"] = _paths(
                 root / "roles", f"{home or _NOWHERE}/.ansible/roles", "/usr/share/ansible/roles"
             )
@@ -199,6 +203,18 @@ def inside(root: pathlib.Path, inventory: str) -> pathlib.Path:
     return path
 
 
+def _callbacks(root: pathlib.Path) -> list[str]:
+    """Where the project's ansible.cfg has callbacks, as it says it: what we name in the environment takes the place of that. A path there
+    is relative to its folder, in which Ansible starts. Ours come before them, so that none takes the name of one of ours."""
+    read = configparser.ConfigParser(inline_comment_prefixes=(";",))
+    try:
+        read.read_string((root / _CONFIG).read_text("utf-8"))
+        found = read.get("defaults", "callback_plugins", raw=True, fallback="")
+    except (OSError, ValueError, configparser.Error):  # Ansible says what is wrong with it
+        found = ""
+    return [found] if found else []
+
+
 def _flags(job: model.Job) -> list[str]:
     check = job.dry_run or job.extra.get("check") is True
     diff = job.dry_run or job.extra.get("diff") is True
@@ -241,6 +257,12 @@ def private(folder: pathlib.Path) -> dict[str, str]:
         "ANSIBLE_STDOUT_CALLBACK": "awx_display",
     }
     return made
+
+
+def no_config(folder: pathlib.Path) -> dict[str, str]:
+    """An empty ansible.cfg in the place of this machine's."""
+    (folder / _CONFIG).touch()
+    return {"ANSIBLE_CONFIG": str(folder / _CONFIG)}
 
 
 def _paths(*paths: pathlib.Path | str) -> str:

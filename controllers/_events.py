@@ -98,9 +98,14 @@ def read(folder: pathlib.Path, *, failures: bool, returned: bool, artifacts: boo
                 report.artifacts = stats.get("data") if isinstance(stats, dict) else None
         if returned and isinstance(result, dict):
             report.returned[host] = {key: value for key, value in result.items() if key != "invocation"}
-        if kind in _FAILED and not data.get("ignore_errors") and len(report.failures) < FAILURES_MAX:
+        if kind in _FAILED and not _ended_nothing(data) and len(report.failures) < FAILURES_MAX:
             report.failures.append((host, str(data.get("task") or "?"), _message(result)))
     return report
+
+
+def _ended_nothing(failure: dict[str, Any]) -> bool:
+    """Whether it was ignored or rescued (`_display.healer_excused`)."""
+    return bool(failure.get("ignore_errors") or failure.get("excused"))
 
 
 def begun(folder: pathlib.Path) -> set[str]:

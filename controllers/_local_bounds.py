@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import pathlib
 import pwd
 import stat
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import pydantic
@@ -14,6 +16,8 @@ import pydantic
 from healer import plugins
 
 ROOT: Final = 0
+HEAD_BYTES: Final = 256
+"""So much of a file the kernel looks at for its interpreter."""
 
 Count = Annotated[int, pydantic.Field(ge=1, le=10_000_000)]
 _KEYS: Final = {"memory": "AS", "cpu": "CPU", "processes": "NPROC", "open_files": "NOFILE", "file_size": "FSIZE"}
@@ -96,3 +100,44 @@ def enter(cwd: str, who: Account | None, revision: pathlib.Path) -> None:
         raise Unusable(f"cwd: {cwd} cannot be looked at: {getattr(error, 'strerror', '') or error}") from error
     if who is None and not os.access(path, os.X_OK):
         raise Unusable(f"cwd: the daemon's user may not enter {cwd}")
+
+
+def startable(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
+    """Raises `Unusable`, in the words of the shim, where it could not start that program there, as far as this user can see."""
+    if any("\0" in one for one in argv):
+        raise Unusable("an argument has a NUL")
+    if not pathlib.Path(cwd).is_dir():
+        raise Unusable(f"the folder that it starts in, {cwd}: {os.strerror(errno.ENOENT)}")
+    program = argv[0]
+    places = [""] if "/" in program else os.get_exec_path(env)
+    files = [path for path in (pathlib.Path(cwd, place, program) for place in places) if _is_there(path)]
+    found = next((path for path in files if os.access(path, os.X_OK) and path.is_file()), None)
+    if found is None:
+        why = os.strerror(errno.EACCES if files else errno.ENOENT)
+        raise Unusable(f"{program}: {why}" if files or "/" in program else f"{program} is not on the PATH")
+    if not os.access(found, os.R_OK):
+        return
+    with found.open("rb") as file:
+        interpreter = shebang(file.read(HEAD_BYTES))
+    if interpreter and not _is_there(pathlib.Path(cwd, interpreter[0])):
+        raise Unusable(f"{program}: there is no {interpreter[0]}, which its first line #! names")
+
+
+def _is_there(path: pathlib.Path) -> bool:
+    """Also where it cannot be looked at."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def shebang(head: bytes) -> list[str]:
+    """The interpreter and its one argument, as the kernel splits them (execve(2)); empty where there is none."""
+    line, end, _ = head.partition(b"\n")
+    if not line.startswith(b"#!") or (not end and len(head) == HEAD_BYTES):
+        return []
+    interpreter, _, argument = line[2:].decode("utf-8", "surrogateescape").strip(" \t\r").partition(" ")
+    return [interpreter, *([argument.strip()] if argument.strip() else [])] if interpreter else []

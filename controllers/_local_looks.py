@@ -62,8 +62,7 @@ class Looks:
             return _outcome(job, "failed", f"the check {name!r} is faulty: {error}", began)
         except (Exception, asyncio.CancelledError) as error:  # a stranger's code; nobody cancelled it  # noqa: BLE001
             output("stderr", traceback.format_exc().encode("utf-8", "replace"))
-            said = f"the check {name!r} is faulty: {type(error).__name__}: {error}".removesuffix(": ")
-            return _outcome(job, "failed", said, began)
+            return _outcome(job, "failed", f"the check {name!r} is faulty: {plugins.raised(error)}", began)
         output("stdout", f"{reading.detail}\n".encode("utf-8", "replace"))
         state: model.EndState = "succeeded" if reading.ok else "failed"
         result = {"ok": reading.ok, "value": reading.value, "detail": reading.detail}
@@ -84,8 +83,7 @@ class Looks:
         try:
             return plugins.called(plugin, made, plugins.CheckContext(self._resolve, folder))
         except Exception as error:  # a stranger's code
-            said = f"the check {name!r} is faulty: {type(error).__name__}: {error}".removesuffix(": ")
-            raise _shimmed.RefusedJob(reason=said) from error
+            raise _shimmed.RefusedJob(reason=f"the check {name!r} is faulty: {plugins.raised(error)}") from error
 
 
 def _written(job: model.Job) -> Mapping[str, Any]:

@@ -28,6 +28,8 @@ ENDED: Final = "it was ended: "
 """How `_display.healer_alone` ends what is no longer for its targets alone, and how what it says then begins."""
 _NO_HOSTS: Final = "leaves us with no hosts to target"
 """What Ansible itself says where `--limit` matches nothing, before it loads a callback."""
+_OF_HOSTS: Final = (2, 8)
+"""Ansible's exit codes where tasks have failed; 4 is also that of what cannot be parsed."""
 EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
@@ -82,10 +84,7 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     elif succeeded:
         state, summary = _in_numbers(job, report.stats or {})
     else:
-        cut = _ended(folder, ended)
-        state, summary = ended.state, cut or report.first_failure() or ended.summary
-        if state == "failed" and not cut and not report.failures:
-            summary = _unsaid(report, ended) or _said(folder) or summary
+        state, summary = ended.state, _why(report, folder, ended)
     failed, hosts = report.failed_hosts(), report.stats or {}
     per_target = {}
     for target in job.targets:
@@ -96,7 +95,10 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
             per_target[str(target)] = "succeeded" if name in hosts else state
     missed = sorted(target for target, end in per_target.items() if end == "failed")
     if state == "succeeded" and missed and not _of_upstream(job):
-        state, summary = "failed", f"the {job.kind} did nothing on {', '.join(missed[:5])}"
+        counted = [str(target) for target in job.targets if _name(target) in failed]
+        state, summary = "failed", f"the {job.kind} did nothing on {', '.join(missed[:SHOWN])}"
+        if counted:
+            summary = f"the {job.kind} failed on {', '.join(counted[:SHOWN])}, though Ansible ended with 0"
     if others:
         state, summary = _beyond(others, state, "" if succeeded and report.stats is not None else summary)
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
@@ -106,7 +108,21 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
         result["others"] = others[:OTHERS_MAX]
     made = {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
     made |= {"refused": True} if held else {}
+    if held or _ended(folder, ended) or any(counts["unreachable"] for counts in hosts.values()):
+        made["lost"] = True
     return made | ({"facts": _facts(job, report)} if wanted and ended.status.exit_code == 0 else {})
+
+
+def _why(report: _events.Report, folder: pathlib.Path, ended: _shimmed.Ended) -> str:
+    """What ended one that did not go well. What failed on a host before that is told behind it, where it was not for that."""
+    if cut := _ended(folder, ended):
+        return cut
+    failure, code = report.first_failure(), ended.status.exit_code
+    if ended.state != "failed" or code is None:
+        return f"{ended.summary}; {failure}" if failure else ended.summary
+    if report.stats is None and code not in _OF_HOSTS and (broke := _error(_lines(folder, "stderr")[::-1])):
+        return f"{broke}; {failure}" if failure else broke
+    return failure or _unsaid(report, ended) or _said(folder) or ended.summary
 
 
 def _held(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> str:
@@ -203,7 +219,12 @@ def _sound(value: Any, most: int = RETURNED_BYTES_MAX) -> Any:
 def _said(folder: pathlib.Path) -> str:
     """Ansible's own first error, else the last thing it said."""
     lines = _lines(folder)
-    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "")
+    return _error(lines) or (lines[-1] if lines else "")
+
+
+def _error(lines: list[str]) -> str:
+    """The first that tells of an error."""
+    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), "")
 
 
 def _lines(folder: pathlib.Path, *streams: str) -> list[str]:

@@ -199,7 +199,7 @@ class Away:
             raise _shimmed.RefusedJob(reason=str(error)) from error
         said = str(told["said"]).encode("utf-8", "surrogateescape")
         code = int(told["code"])
-        await asyncio.to_thread(_run_on_report.lay_down, folder, told["events"], (said, b""))
+        await asyncio.to_thread(_run_on_report.lay_down, folder, told["events"], (b"", said))
         status = jobs.Status(code, None, False, False, False, 0.0, 0.0, "")
         return _shimmed.ended(status, folder), said
 

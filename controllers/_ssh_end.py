@@ -204,15 +204,17 @@ def together(targets: Sequence[model.Target], ends: Sequence[End]) -> model.Outc
         raise model.NotBegunError(_shimmed.one_line("; ".join(dict.fromkeys(end.summary for end in ends))))
     per_target = {str(target): end.state for target, end in zip(targets, ends, strict=True)}
     truncated, seconds = any(end.truncated for end in ends), max(end.seconds for end in ends)
+    lost = any(not end.begun for end in ends)
     if len(ends) == 1:
         end = ends[0]
-        return model.Outcome(end.state, end.summary, end.code, end.result, per_target, truncated, seconds)
+        return model.Outcome(end.state, end.summary, end.code, end.result, per_target, truncated, seconds, lost=lost)
     missed = [(target, end) for target, end in zip(targets, ends, strict=True) if end.state != "succeeded"]
     said = [f"{target.inventory_name or target.name}: {end.summary}" for target, end in missed[:FAILURES_SHOWN]]
     said += [f"and {len(missed) - FAILURES_SHOWN} more"] if len(missed) > FAILURES_SHOWN else []
     summary = _shimmed.one_line("; ".join([f"{len(ends) - len(missed)} of {len(ends)} hosts succeeded", *said]))
     code = 0 if not missed else None
-    return model.Outcome(_worst(ends), summary, code, _results(targets, ends), per_target, truncated, seconds)
+    results = _results(targets, ends)
+    return model.Outcome(_worst(ends), summary, code, results, per_target, truncated, seconds, lost=lost)
 
 
 def _worst(ends: Sequence[End]) -> model.EndState:

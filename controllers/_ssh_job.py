@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from healer import model
-from healer.controllers import _shimmed, _ssh_pool, local
+from healer.controllers import _local_bounds, _shimmed, _ssh_pool, local
 
 SCRIPT_BYTES_MAX: Final = 16 << 20
 INTERPRETERS: Final[Mapping[str, str]] = {".py": "python3", ".sh": "/bin/sh"}
@@ -76,7 +76,7 @@ def _script(path: pathlib.Path, interpreters: Mapping[str, str]) -> tuple[tuple[
         raise _shimmed.RefusedJob(reason=f"{path.name} is empty")
     if script.startswith(b"\x7fELF"):
         return (), script, True
-    shebang = local.shebang(script[:256])
+    shebang = _local_bounds.shebang(script[: _local_bounds.HEAD_BYTES])
     if shebang:
         return tuple(shebang), script, False
     if path.suffix in interpreters:

@@ -15,7 +15,7 @@ import shlex
 import shutil
 import tempfile
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 
 import pydantic
@@ -52,12 +52,19 @@ class Unlisted(errors.HealerError):
 
 
 class _Dry(NamedTuple):
-    """A run that changed nothing: its command for people, what it printed, its end in a line, whether it went well."""
+    """A run that changed nothing: its command for people, what it printed, its end, whether Ansible says that it went well."""
 
     command: str
     text: str
-    summary: str
+    end: model.Outcome
     went_well: bool
+
+    @property
+    def fails(self) -> str:
+        """Why the run itself would be refused or fail, where that is sure: a task may fail in check mode alone."""
+        end = self.end
+        unreached = any(counts["unreachable"] for counts in ((end.result or {}).get("stats") or {}).values())
+        return end.summary if end.refused or unreached or (self.went_well and end.state == "failed") else ""
 
 
 class Ansible(plugins.Controller):
@@ -112,15 +119,15 @@ class Ansible(plugins.Controller):
             program = _ansible_command.executable("ansible-playbook")
         except errors.MissingExtra as error:
             return model.Health(False, f"{error.message}; {error.try_}")
-        code, said = await _ask([program, "--version"], {})
+        code, said = await _ask(program, "--version")
         if code != 0:
             return model.Health(False, _shimmed.one_line(f"ansible-playbook --version: {said}"))
-        strict = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True"}
-        code, read = await _ask(
-            [_ansible_command.executable("ansible-inventory"), "-i", str(inventory), "--list"], strict
-        )
-        if code != 0:
-            return model.Health(False, _shimmed.one_line(f"the inventory cannot be read: {read}"))
+        with tempfile.TemporaryDirectory(prefix="healer-ansible-") as folder:
+            try:
+                await self.list_hosts(self.options.inventory, pathlib.Path(folder, "hosts"))
+            except errors.HealerError as error:
+                why = "; ".join(filter(None, (error.message, error.try_)))
+                return model.Health(False, _shimmed.one_line(f"the inventory cannot be read: {why}"))
         return model.Health(True, f"{said.splitlines()[0]}, inventory {self.options.inventory}")
 
     async def _there(self, away: _run_on.Away) -> model.Health:
@@ -139,12 +146,15 @@ class Ansible(plugins.Controller):
         try:
             listing = await self._dry(job, base / "hosts", ("--list-hosts",))
             if not listing.went_well:
-                return model.Plan((), (listing.command, f"its hosts cannot be listed: {listing.summary}"), listing.text)
+                why = listing.end.summary
+                fails = why if listing.end.state == "failed" else ""
+                steps = (listing.command, f"its hosts cannot be listed: {why}")
+                return model.Plan((), steps, listing.text, fails=fails)
             checking = await self._dry(job, base / "check", ("--check", "--diff"))
         finally:
             await asyncio.to_thread(shutil.rmtree, base, ignore_errors=True)
-        steps = (listing.command, f"check mode: {checking.summary}")
-        return model.Plan(_hosts(listing.text), steps, checking.text, exact=checking.went_well)
+        steps = (listing.command, f"check mode: {checking.end.summary}")
+        return model.Plan(_hosts(listing.text), steps, checking.text, exact=checking.went_well, fails=checking.fails)
 
     async def _dry(self, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]) -> _Dry:
         """A run that changes nothing. It ends with the daemon, and leaves nothing at work where it is cut off."""
@@ -157,7 +167,7 @@ class Ansible(plugins.Controller):
         command = _for_people(spec.argv, flags, folder, job.revision_dir)
         outcome = self.judge(job, folder, _shimmed.ended(status, folder))
         text = _events.unmarked(bytes(heard)).decode("utf-8", "replace")
-        return _Dry(command, text, outcome.summary, status.exit_code == 0)
+        return _Dry(command, text, outcome, status.exit_code == 0)
 
     async def _dry_there(
         self, away: _run_on.Away, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]
@@ -169,7 +179,7 @@ class Ansible(plugins.Controller):
         command = f"on {self.options.run_on}: {shlex.join([one for one in argv if one not in flags])}"
         outcome = await asyncio.to_thread(self.judge, job, folder, ended)
         text = _events.unmarked(said).decode("utf-8", "replace")
-        return _Dry(command, text, outcome.summary, ended.status.exit_code == 0)
+        return _Dry(command, text, outcome, ended.status.exit_code == 0)
 
     async def list_hosts(self, inventory: str, folder: pathlib.Path) -> pathlib.Path:
         """By ansible-inventory on this machine, which ends with the daemon."""
@@ -251,22 +261,24 @@ def _hosts(listing: str) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-async def _ask(argv: list[str], env: Mapping[str, str]) -> tuple[int, str]:
-    """Exit code and output of a short question to Ansible."""
+async def _ask(*argv: str) -> tuple[int, str]:
+    """Exit code and output of a short question to Ansible, with none of this machine's settings."""
     with tempfile.TemporaryDirectory(prefix="healer-ansible-") as folder:
         base = {name: os.environ[name] for name in _shimmed.ENVIRONMENT_TAKEN if name in os.environ}
-        own = _ansible_command.private(pathlib.Path(folder))
+        own = _ansible_command.private(pathlib.Path(folder)) | _ansible_command.no_config(pathlib.Path(folder))
         del own["ANSIBLE_STDOUT_CALLBACK"]
         process = await asyncio.create_subprocess_exec(
             *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={**base, **own, **env},
+            env={**base, **own},
         )  # fmt: skip
         try:
             said, _ = await asyncio.wait_for(process.communicate(), CHECK_LIMIT_S)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             return -1, f"no answer within {CHECK_LIMIT_S:g} s"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         return process.returncode or 0, said.decode("utf-8", "replace").strip()
 
 

@@ -156,7 +156,12 @@ class Http(plugins.Controller):
         for one in await asyncio.to_thread(self._made, job, shown=True):
             steps += [f"{one.method} {one.url}", *(f"{name}: {value}" for name, value in one.headers.items())]
             steps += [one.body.decode()] if one.body else []
-        return model.Plan(tuple(str(target) for target in job.targets), tuple(steps))
+        fails = ""
+        try:
+            await asyncio.to_thread(self._made, job, shown=False)  # a secret of it may not be there, or be none
+        except errors.HealerError as error:
+            fails = _http_request.line(error)
+        return model.Plan(tuple(str(target) for target in job.targets), tuple(steps), fails=fails)
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Send it, once; cancelling the task closes the connection."""

@@ -89,7 +89,7 @@ class Local(plugins.Controller):
         return model.Health(True, f"scripts and commands run on this machine{as_whom}")
 
     async def plan(self, job: model.Job) -> model.Plan:
-        """The argument list and the names of the variables, or what is looked at; nothing is run."""
+        """The argument list and the names of the variables, or what is looked at; nothing is run. Raises `RefusedJob`."""
         if job.kind == _local_looks.KIND:
             looked: model.Plan = self.looks.plan(job)
             return looked
@@ -98,12 +98,17 @@ class Local(plugins.Controller):
         env = {**_shimmed.environment(job), **(who.env if who else {}), **target_variables(job)}
         names = sorted({*env, *(parameter_variables(job.parameters) if job.kind == "script" else ())})
         steps = [shlex.join(argv), f"environment: {' '.join(names)}"]
+        cwd = _local_bounds.folder(self.options.cwd, who, job.revision_dir)
+        fails = ""
+        try:
+            await plugins.apart(cwd, lambda: _local_bounds.startable(argv, env, cwd))
+        except (_local_bounds.Unusable, plugins.Blind) as error:
+            fails = f"it cannot be run: {error}"
         if self.options.user or self.options.cwd:
-            cwd = _local_bounds.folder(self.options.cwd, who, job.revision_dir)
             steps.append(f"as {self.options.user or 'the daemon'}, in {cwd}")
         if job.kind == "script":
             steps.append(f"standard input: {json.dumps(_shimmed.hide(job.parameters), ensure_ascii=False)}")
-        return model.Plan(tuple(str(target) for target in job.targets), tuple(steps))
+        return model.Plan(tuple(str(target) for target in job.targets), tuple(steps), fails=fails)
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Run it and follow it; cancelling the task ends the child, or the look."""
@@ -182,8 +187,8 @@ def argv_of(job: model.Job) -> list[str]:
 
 def _script_argv(path: pathlib.Path) -> list[str]:
     with path.open("rb") as file:
-        head = file.read(256)
-    interpreter = shebang(head)
+        head = file.read(_local_bounds.HEAD_BYTES)
+    interpreter = _local_bounds.shebang(head)
     if os.access(path, os.X_OK) and (interpreter or head.startswith(b"\x7fELF")):
         return [str(path)]
     found = interpreter or _BY_SUFFIX.get(path.suffix)
@@ -191,15 +196,6 @@ def _script_argv(path: pathlib.Path) -> list[str]:
         hint = "give it a first line like #!/bin/sh, or the suffix .py or .sh"
         raise _shimmed.RefusedJob(reason=f"nothing says what runs {path.name}: {hint}")
     return [*found, str(path)]
-
-
-def shebang(head: bytes) -> list[str]:
-    """The interpreter and its one argument, as the kernel splits them (execve(2)); empty where there is none."""
-    line, end, _ = head.partition(b"\n")
-    if not line.startswith(b"#!") or (not end and len(head) == 256):
-        return []
-    interpreter, _, argument = line[2:].decode("utf-8", "surrogateescape").strip(" \t\r").partition(" ")
-    return [interpreter, *([argument.strip()] if argument.strip() else [])] if interpreter else []
 
 
 def target_variables(job: model.Job) -> dict[str, str]:

@@ -131,7 +131,8 @@ class Oc(plugins.Controller):
             for target in targets
         ]
         exact = all(target in ends.said and ends.said[target][0] == "succeeded" for target in targets)
-        return model.Plan(targets, (*commands, *note, *said), exact=exact)
+        fails = dict.fromkeys(why for target, (end, why) in ends.said.items() if end == "failed" and target in targets)
+        return model.Plan(targets, (*commands, *note, *said), exact=exact, fails="; ".join(fails))
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Run it and follow it; cancelling the task ends kubectl."""

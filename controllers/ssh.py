@@ -121,14 +121,26 @@ class Ssh(plugins.Controller):
 
     async def plan(self, job: model.Job) -> model.Plan:
         """Hosts, arguments, names of variables; nobody is connected to."""
+        await _ssh_door.load()
         order = _ssh_job.order_of(job, self.options.interpreters)
         addresses: dict[str, Any] = {}
+        wrong: dict[str, None] = {}
+        known: list[_ssh_pool.Address] = []
         for target in job.targets:
             try:
-                addresses[str(target)] = self._address(target)
+                known.append(self._address(target))
+                addresses[str(target)] = known[-1]
             except _ssh_pool.Unreachable as error:
                 addresses[str(target)] = f"nothing: {error}"
-        return model.Plan(tuple(map(str, job.targets)), _ssh_job.steps_of(job, order, addresses))
+                wrong[str(error)] = None
+        try:
+            for one in known[:1]:
+                self.door.way(one)
+                await self.door.settings(one)
+        except (_ssh_door.Unusable, _ssh_pool.Unreachable) as error:
+            wrong[str(error)] = None
+        steps = _ssh_job.steps_of(job, order, addresses)
+        return model.Plan(tuple(map(str, job.targets)), steps, fails="; ".join(wrong))
 
     async def run(self, job: model.Job, output: plugins.Output) -> model.Outcome:
         """Do it on each target, once, and follow it; cancelling the task ends it everywhere."""

@@ -86,7 +86,7 @@ class Document:
         self.unparsed = False
         self.twice: dict[Span, Span] = {}
         """Where keys that stand twice stand with their values, each with the last place of its key."""
-        self._concealed: dict[int, list[quoting.Piece]] = {}
+        self._quoted = quoting.Lines(self.lines)
         self.diagnostics: list[errors.Diagnostic] = []
 
     def place(self, mark: Mark | None) -> errors.Place:
@@ -97,19 +97,17 @@ class Document:
         self, severity: errors.Severity, code: str, message: str, mark: Mark | None, try_: str = ""
     ) -> errors.Diagnostic:
         """Make a diagnostic that stands at `mark`, and keep it."""
-        text, moved, width = "", 0, 1
-        if mark and 0 < mark[0] <= len(self.lines):
-            hidden = self._concealed.get(mark[0], ())
-            text, moved, width = quoting.excerpt(self.lines[mark[0] - 1], mark[1], mark[2], hidden)
+        self._quoted.look_through(self.value)
+        text, moved, width = self._quoted.excerpt(mark) if mark else ("", 0, 1)
+        message, try_ = self._quoted.said(message, mark), self._quoted.said(try_, mark)
         found = errors.Diagnostic(code, message, self.place(mark), severity, text, width, try_, moved=moved)
         self.diagnostics.append(found)
         return found
 
     def conceal(self, mark: Mark | None) -> None:
         """Quote nothing of the scalar that stands there from now on: it may be a secret."""
-        if mark and 0 < mark[0] <= len(self.lines):
-            end = mark[1] - 1 + mark[2] if mark[2] > 1 else len(self.lines[mark[0] - 1])  # else it may have more lines
-            self._concealed.setdefault(mark[0], []).append((mark[1] - 1, end))
+        if mark:
+            self._quoted.conceal(mark)
 
     def error(self, code: str, message: str, mark: Mark | None, try_: str = "") -> None:
         """Keep an error."""

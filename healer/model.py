@@ -169,7 +169,8 @@ class Outcome:
 
     `facts`: what a playbook's `set_fact` or `set_stats`, a module's result or a job's artifacts give to `set_facts` and
     `post_events`; None: nothing. `refused`: it failed before anything was begun, as what was asked cannot be done; so it is not tried again
-    by itself, and no breaker hears of it.
+    by itself, and no breaker hears of it. `lost`: a target was not found or not reached where the inventory has it, so that what a program
+    listed of that may have changed.
     """
 
     state: EndState
@@ -181,6 +182,7 @@ class Outcome:
     seconds: float = 0.0
     facts: Mapping[str, Any] | None = None
     refused: bool = False
+    lost: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -197,12 +199,14 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job would do: its targets as the controller sees them, the commands, and a diff where it can make one."""
+    """What a job would do: its targets as the controller sees them, the commands, and a diff where it can make one. `fails`: why it would
+    be refused or fail as things are, where that is sure."""
 
     targets: tuple[str, ...]
     steps: tuple[str, ...]
     diff: str = ""
     exact: bool = False
+    fails: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from healer import config
+from healer import quoting
 
 LONG: Final = re.compile(r"\s*([0-9]+)\s+(millisecond|second|minute|hour|day)s?\s*")
 SHORT: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)\s*")
@@ -25,8 +25,8 @@ def duration_s(text: object) -> float:
         made = float(found[1]) * _UNIT_S[found[2]]
         if made <= DURATION_MAX_S:
             return made
-        raise ValueError(f"a duration is at most 100 years, got {config.shown(text)}")
-    raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {config.shown(text)}")
+        raise ValueError(f"a duration is at most 100 years, got {quoting.shown(text)}")
+    raise ValueError(f"a duration like '5 minutes' or '5m' is wanted, got {quoting.shown(text)}")
 
 
 def size_bytes(text: object) -> int:
@@ -35,4 +35,4 @@ def size_bytes(text: object) -> int:
         return text
     if isinstance(text, str) and (found := SIZE.fullmatch(text)):
         return int(found[1]) * _SIZE_OF[found[2] or "B"]
-    raise ValueError(f"a size like '100 MB' or '2 MiB' is wanted, got {config.shown(text)}")
+    raise ValueError(f"a size like '100 MB' or '2 MiB' is wanted, got {quoting.shown(text)}")

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import pydantic
 
-from healer import config, errors, quoting, units
+from healer import config, credentials, errors, quoting, units
 
 KEYS_SHOWN: Final = 12
 """Of a mapping that is wanted. More are a page, which the docs have."""
@@ -193,23 +193,23 @@ def _mistake(
     if kind in _MISSING:
         return Mistake((), f"the key {path[-1]!r} is missing", at), ""
     leaves = list(_leaves(shape, (), path, of_key=(of_key := raw["loc"][-1:] == ("[key]",))))
-    inside = bool(path) and isinstance(raw["input"], str) and may_hold_secret(shape, path)
-    secret = not of_key and (inside or is_secret(shape, path[:-1]) or is_secret(shape, path))
-    got = "" if secret else f", got {shown(raw['input'])}"
+    texts = isinstance(raw["input"], str) and bool(path) and may_hold_secret(shape, path)
+    above = is_secret(shape, path[:-1]) or is_secret(shape, path) or credentials.called_by(path)
+    got = "" if (secret := not of_key and (texts or above)) else f", got {shown(raw['input'])}"
     if kind in _OWN:
         got = "" if of_key or not _is_scalar(raw["input"], leaves) else got
-        return _of_validator(str(raw["ctx"]["error"]), path, at, got)
+        return _of_own(str(raw["ctx"]["error"]), path, at, None if secret else got)
     if kind not in _WORDS and kind not in _BOUNDS and kind not in _OF_KEYS and kind not in _CHOICES:
         return Mistake(path, raw["msg"], at), ""  # a plugin's own error
     return Mistake(path, got, at, _advice(kind, raw["input"], leaves)), _wanted(kind, raw.get("ctx") or {}, leaves)
 
 
-def _of_validator(said: str, path: tuple[int | str, ...], at: config.Mark | None, got: str) -> tuple[Mistake, str]:
-    """What a validator says itself: `… is wanted, got 5`, or a sentence of another kind."""
+def _of_own(said: str, path: tuple[int | str, ...], at: config.Mark | None, got: str | None) -> tuple[Mistake, str]:
+    """What a validator says itself: `… is wanted, got 5`, or a sentence of another kind. `got` None: not to be told."""
     head, named, _ = said.partition(", got ")
     if head.endswith(" is wanted"):
-        return Mistake(path, got, at), head.removesuffix(" is wanted")
-    return Mistake(path, said if named else said + got, at), ""
+        return Mistake(path, got or "", at), head.removesuffix(" is wanted")
+    return Mistake(path, head if got is None else said if named else said + got, at), ""
 
 
 def _is_scalar(value: Any, leaves: Sequence[_Leaf]) -> bool:

@@ -59,6 +59,13 @@ Origin = Annotated[
 ]
 
 
+Redacted = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=256),
+    plugins.Wanted("a path in the body, like config.token or alerts.*.annotations.secret"),
+]
+
+
 class Reconcile(plugins.Options):
     """The sender is asked every so often which of its alerts fire, and ours are corrected."""
 
@@ -102,6 +109,10 @@ class WebhookOptions(plugins.Options):
     )
     allow_from: Annotated[list[Network], pydantic.Field(max_length=100)] = pydantic.Field(
         [], description="addresses and networks that may deliver, like 10.0.0.0/8; else all"
+    )
+    redact: Annotated[list[Redacted], pydantic.Field(max_length=50)] = pydantic.Field(
+        [],
+        description="paths in the body whose values are never kept, like config.token or alerts.*.annotations.secret",
     )
     origins: Annotated[list[Origin], pydantic.Field(max_length=100)] = pydantic.Field(
         [], description="origins of CloudEvents that an OPTIONS request may ask for, like eventgrid.azure.net"

@@ -290,7 +290,8 @@ def report(work: pathlib.Path, order: dict[str, Any], code: int) -> list[dict[st
     for one in events:
         kind, data = one["event"], one["event_data"]
         action = str(data.get("task_action")).replace("ansible.builtin.", "")
-        if kind in FAILED and (code or order["returned"] or order["sets"]) and failures < FAILURES_MAX:
+        ended_it = code and not (data.get("ignore_errors") or data.get("excused"))
+        if kind in FAILED and (ended_it or order["returned"] or order["sets"]) and failures < FAILURES_MAX:
             failures += 1
             chosen.append(one)
         elif kind == "runner_on_ok" and (order["returned"] or (order["sets"] and action in SETS)):

@@ -1,7 +1,7 @@
 """Keeps a plan from any effect. ansible-playbook loads it, as `ansible` names its folder among the callbacks; it acts for plans alone.
 
 In check mode a task with `check_mode: false` is run for real. Its author means one that only looks, but nothing holds it to that; so in a
-plan such a task is checked as all others are.
+plan such a task is checked as all others are. And the callbacks of others, which may tell somebody of what is only planned, hear nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXIT_UNGUARDED: Final = 4
 def guard() -> None:
     """From here on, and in every worker that is forked, each task is only checked. Where that cannot be had, nothing is run at all."""
     try:
-        from ansible.executor import task_executor
+        from ansible.executor import task_executor, task_queue_manager
         from ansible.utils.display import Display
 
         run = task_executor.TaskExecutor.run
@@ -34,6 +34,19 @@ def guard() -> None:
         return run(executor)
 
     task_executor.TaskExecutor.run = checked
+    tell = task_queue_manager.TaskQueueManager.send_callback
+
+    def told(manager: Any, *given: Any, **named: Any) -> Any:
+        manager._callback_plugins = [one for one in manager._callback_plugins if is_ours(one)]
+        return tell(manager, *given, **named)
+
+    task_queue_manager.TaskQueueManager.send_callback = told
+
+
+def is_ours(callback: Any) -> bool:
+    """Whether it is one of these, or ansible-runner's."""
+    name = str(getattr(callback, "CALLBACK_NAME", ""))
+    return name == "awx_display" or name.startswith("healer_")
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types

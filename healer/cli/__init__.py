@@ -14,7 +14,7 @@ import os
 import sys
 import types
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,8 +22,20 @@ import healer
 from healer import errors
 from healer.cli import usage
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 EXIT_INTERRUPTED: Final = 130
+EXIT_CODES: Final = {
+    errors.EXIT_OK: "fine",
+    errors.EXIT_FOUND: "something was found, refused, or failed",
+    errors.EXIT_USAGE: "wrong use, or input that cannot be read",
+    errors.EXIT_UNREACHABLE: "no daemon answers",
+    errors.EXIT_FORBIDDEN: "not allowed",
+    EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
+}
 DEBUG_VARIABLE: Final = "HEALER_DEBUG"
+ELSEWHERE_MAX: Final = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ COMMANDS: Final = {
     "run": Entry("start", "run the daemon on a project directory"),
     "serve": Entry("start", "the same", file="run"),
     "reload": Entry("start", "take the files of the project again: all of them, or none"),
+    "completion": Entry("start", "print the script that has bash, zsh or fish complete commands and names"),
     "status": Entry("look", "how the daemon is and what it did lately"),
     "alerts": Entry("look", "what fires, and what was resolved"),
     "runs": Entry("look", "the actions that ran, wait, or were refused; end, resolve or force one", acts=RUNS_ACT),
@@ -75,6 +88,7 @@ COMMANDS: Final = {
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
     "simulate": Entry("ask", "what an event would lead to if it came now"),
     "validate": Entry("check", "every mistake in a project, with file:line:column"),
+    "test": Entry("check", "run the tests of rulebooks: controllers faked, time virtual"),
     "policy": Entry("check", "which values of the gates hold for a run, and where each comes from"),
     "schema": Entry("check", "the JSON Schema of a project's files, for editors"),
     "replay": Entry("check", "evaluate a rulebook alone, offline, on a virtual clock", hidden=True),
@@ -100,7 +114,24 @@ class Commands(usage.Group):
             return None
         found: click.Command = importlib.import_module(f"{__name__}.{entry.file or cmd_name}").command
         found.epilog = f"Group: {entry.group}. Acts on the world: {entry.acts}."
-        return found
+        if not getattr(ctx, "resilient_parsing", False):
+            return found
+        from healer.cli import completing
+
+        return completing.attach(cmd_name, found)
+
+    def elsewhere(self, ctx: click.Context, name: str) -> str:
+        """The commands that have one of this name below them: `healer approve` is `healer approvals approve`."""
+        groups = [one for one in COMMANDS if name in getattr(self.get_command(ctx, one), "commands", ())]
+        return " or ".join(f"healer {one} {name}" for one in groups) if len(groups) <= ELSEWHERE_MAX else ""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The names of the commands, none of which is imported for it; the options of `healer` itself."""
+        from click.shell_completion import CompletionItem
+
+        shown = {name: entry.summary for name, entry in COMMANDS.items() if not entry.hidden}
+        found = [CompletionItem(name, help=about) for name, about in shown.items() if name.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As every group, with the help for whoever names no command. Raises `usage.WrongUse`."""
@@ -120,6 +151,13 @@ class Commands(usage.Group):
             for name, entry in shown.items():
                 if entry.group == group:
                     formatter.write(f"  {name:<{names}}  {entry.summary:<{texts}}  {entry.acts}\n")
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What an exit code says, and where more stands."""
+        codes = " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+        for text in (f"Exit codes: {codes}", "healer COMMAND --help has the options of a command, with examples."):
+            formatter.write_paragraph()
+            formatter.write_text(text)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and exit: 0 fine, 1 found something, 2 wrong use, 3 no daemon, 4 not allowed, 130 interrupted."""
@@ -153,9 +191,18 @@ class Lists(usage.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `list` where no subcommand stands."""
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # a shell completes what stands behind it: a subcommand, or an option of `list`
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The names of the subcommands; options are those of `list`."""
+        if not incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        listing = self.commands["list"]
+        return listing.shell_complete(click.Context(listing, parent=ctx, info_name="list"), incomplete)
 
 
 def _complain(text: str) -> None:
@@ -167,6 +214,8 @@ def _complain(text: str) -> None:
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
     """What nobody foresaw: one line, and how to see more."""
+    if issubclass(kind, KeyboardInterrupt):
+        return  # so early that no command has begun; Python ends by the signal, as shells expect
     if os.environ.get(DEBUG_VARIABLE) or not issubclass(kind, Exception):
         sys.__excepthook__(kind, error, trace)
         return

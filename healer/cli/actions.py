@@ -30,15 +30,9 @@ def command() -> None:
 def list_(where: location.Where, as_json: bool) -> None:
     """The actions, by name."""
     found = client.page(client.Client(where).get(_PATH))
-    if as_json:
-        terminal.echo_json(found)
-        return
-    if not found["items"]:
-        terminal.note("no action is declared: see actions.yaml, or a .meta.yml beside a file of playbooks/ or scripts/")
-        return
     head = ("action", "kind", "target", "by", "impact", "events", "where", "what")
-    for line in tables.lines(head, [_row(item) for item in found["items"]], width=terminal.width()):
-        terminal.echo(line)
+    none = "no action is declared: see actions.yaml, or a .meta.yml beside a file of playbooks/ or scripts/"
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none=none)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -158,7 +152,7 @@ def run(
         terminal.echo_json(answer)
     else:
         _tell(done, runs)
-    fine = all(one.get("state") in FINE and not explanation.plan_refused(one) for one in runs)
+    fine = all(explanation.would_be(one) in FINE and not explanation.plan_refused(one) for one in runs)
     return errors.EXIT_OK if fine else errors.EXIT_FOUND
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from healer.cli import client, location, tables, terminal, usage
+from healer.cli import client, location, tables, terminal, usage, watching
 
 
 @click.command(cls=usage.Command)
@@ -15,25 +15,20 @@ from healer.cli import client, location, tables, terminal, usage
 @click.option("--source", help="Of this source")
 @click.option("--name", help="Of this name")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@watching.OPTION
 @location.JSON
 def command(
-    where: location.Where, status: str | None, source: str | None, name: str | None, limit: int, as_json: bool
-) -> None:
+    where: location.Where, status: str | None, source: str | None, name: str | None, limit: int, watch: float | None, as_json: bool
+) -> None:  # fmt: skip
     """What fires, what was resolved, and what was done about it."""
     query = {"status": status, "source": source, "name": name}
-    found = client.Client(where).pages(f"{client.API}/alerts", query, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note("no alerts")
-        return
-    for line in tables.lines(("status", "alert", "target", "severity", "since", "seen", "runs"), [_row(item) for item in items],
-                             width=terminal.width(), right=(5,)):  # fmt: skip
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    head = ("status", "alert", "target", "severity", "since", "seen", "runs")
+
+    def look() -> None:
+        found = client.Client(where).pages(f"{client.API}/alerts", query, limit)
+        tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no alerts", limit=limit, right=(5,))
+
+    watching.repeat(watch, look, as_json=as_json)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:

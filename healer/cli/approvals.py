@@ -9,18 +9,11 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors
-from healer.cli import client, explanation, location, tables, terminal
+from healer.cli import client, confirming, explanation, location, tables, terminal, watching
 
 BUNDLE: Final = "b-"
 MANY_MAX: Final = 1000
 TARGETS_SHOWN: Final = 3
-
-
-class NotConfirmed(errors.HealerError):
-    """many would be decided at once ({word}), and there is no terminal to ask whether that is meant"""
-
-    code = "not-confirmed"
-    exit_code = errors.EXIT_USAGE
 
 
 @click.group(cls=cli.Lists)
@@ -31,21 +24,18 @@ def command() -> None:
 @command.command("list")
 @location.options
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@watching.OPTION
 @location.JSON
-def list_(where: location.Where, limit: int, as_json: bool) -> None:
+def list_(where: location.Where, limit: int, watch: float | None, as_json: bool) -> None:
     """The open requests."""
-    found = client.Client(where).pages(f"{client.API}/approvals", {}, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    if not found["items"]:
-        terminal.note("nothing waits for a person")
-        return
     head = ("request", "run", "action", "on", "rule", "why", "needs", "until")
-    for line in tables.lines(head, [_row(alike) for alike in bundles(found["items"])], width=terminal.width()):
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+
+    def look() -> None:
+        found = client.Client(where).pages(f"{client.API}/approvals", {}, limit)
+        rows = map(_row, bundles(found["items"]))
+        tables.show(found, head, rows, as_json=as_json, none="nothing waits for a person", limit=limit)
+
+    watching.repeat(watch, look, as_json=as_json)
 
 
 def bundles(items: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -171,9 +161,8 @@ def _say(
     if not yes:
         for item in chosen:
             click.echo(_one(item), err=True)
-        if not terminal.can_ask():
-            raise NotConfirmed("--yes", word=word)
-        click.confirm(f"{word.capitalize()} {'all ' if len(chosen) > 1 else ''}{len(chosen)}?", abort=True, err=True)
+        question = f"{word.capitalize()} {'all ' if len(chosen) > 1 else ''}{len(chosen)}?"
+        confirming.ask(question, f"many would be decided at once ({word})", yes=yes)
     body = json.dumps({"requests": [item["id"] for item in chosen], "reason": reason}).encode()
     answer = asked.ask("POST", f"{client.API}/approvals/{word}", body=body)
     done = answer if isinstance(answer, dict) else {}

@@ -45,18 +45,8 @@ def list_(
         "order": "asc" if oldest_first else "desc",
     }  # fmt: skip
     found = client.Client(where).pages(f"{client.API}/audit", query, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note("no records")
-        return
-    for line in tables.lines(("no", "when", "kind", "actor", "action", "run", "what"), [_row(item) for item in items],
-                             width=terminal.width(), right=(0,)):  # fmt: skip
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    head = ("no", "when", "kind", "actor", "action", "run", "what")
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no records", limit=limit, right=(0,))
 
 
 def _row(record: dict[str, Any]) -> list[tables.Cell]:
@@ -96,7 +86,7 @@ def verify(
     from healer.cli import verification
 
     path = database or location.data_dir_of(project, data_dir, cli.environment()) / DATABASE
-    result = verification.read(path)
+    result = verification.read(path, quiet=as_json)
     if as_json:
         terminal.echo_json(_as_json(result, path))
     else:

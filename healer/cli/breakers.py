@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from healer import cli
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, confirming, location, tables, terminal
 
 
 @click.group(cls=cli.Lists)
@@ -22,15 +22,8 @@ def command() -> None:
 def list_(where: location.Where, as_json: bool) -> None:
     """Each action and controller that failed since its breaker was closed last."""
     found = client.page(client.Client(where).get(f"{client.API}/breakers"))
-    if as_json:
-        terminal.echo_json(found)
-        return
-    if not found["items"]:
-        terminal.note("no action has failed")
-        return
     head = ("action", "controller", "breaker", "failures", "last", "trial")
-    for line in tables.lines(head, [_row(item) for item in found["items"]], width=terminal.width(), right=(3,)):
-        terminal.echo(line)
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no action has failed", right=(3,))
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -46,10 +39,13 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 @click.argument("action", metavar="ACTION")
 @click.option("--controller", metavar="NAME", required=True, help="On which it failed")
 @click.option("--reason", metavar="TEXT", required=True, help="Why that is safe; kept in the audit")
+@confirming.YES
 @location.options
 @location.JSON
-def close(where: location.Where, action: str, controller: str, reason: str, as_json: bool) -> None:
+def close(where: location.Where, action: str, controller: str, reason: str, yes: bool, as_json: bool) -> None:
     """Let an action run again on a controller; what waited goes on."""
+    what = f"{action} would run again on {controller}, and what waited would go on"
+    confirming.ask(f"Let {action} run again on {controller}? What waited goes on.", what, yes=yes)
     body = json.dumps({"action": action, "controller": controller, "reason": reason}).encode()
     done = client.Client(where).ask("POST", f"{client.API}/breakers/close", body=body)
     if as_json:

@@ -27,6 +27,8 @@ PAGE: Final = 500
 ELSEWHERE: Final = "is the address right, does a daemon run there, and does it listen for others (server.host)?"
 """What to do where a daemon that a URL names does not answer."""
 _PEER: Final = struct.Struct("3i")
+_ABSENT: Final = (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)
+"""What a connection says where nobody listens."""
 
 Query = Mapping[str, str | int | None]
 
@@ -92,10 +94,15 @@ class Client:
         query: Query | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
-        bearer: str | None = None,
+        proof: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """One request, its answer as JSON. `bearer` stands for the key. Raises `Refused`, `errors.NotRunning`."""
-        answer = self._request(method, path, query, body, {"Content-Type": content_type}, self._timeout_s, bearer)
+        """One request, its answer as JSON. `proof`: headers that stand for the key, also where they are none (the path may prove it).
+
+        Raises `Refused`, `errors.NotRunning`.
+        """
+        sent = {"Content-Type": content_type, **(headers or {})}
+        answer = self._request(method, path, query, body, sent, self._timeout_s, proof)
         try:
             return _json(self._read(answer), answer.status)
         finally:
@@ -123,18 +130,20 @@ class Client:
 
     def _request(
         self, method: str, path: str, query: Query | None, body: bytes | None, headers: Mapping[str, str], timeout_s: float | None,
-        bearer: str | None = None,
+        proof: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:  # fmt: skip
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         target = self._prefix + path + ("?" + urllib.parse.urlencode(asked) if asked else "")
         sent = {"Accept": "application/json", "User-Agent": "healer-cli", "Connection": "close"}
         if body is not None:
             sent |= headers
-        if bearer or self.where.key:
-            sent["Authorization"] = f"Bearer {_printable(bearer or self.where.key)}"
+        if proof is None and self.where.key:
+            sent["Authorization"] = f"Bearer {_printable(self.where.key)}"
+        sent |= {name: _printable(value) for name, value in (proof or {}).items()}
+        confidential = proof is not None or bool(self.where.key)
 
         def send() -> http.client.HTTPResponse:
-            connection = _connection(self.where, timeout_s)
+            connection = _connection(self.where, timeout_s, confidential=confidential)
             try:
                 connection.request(method, target, body=body, headers=sent)
                 return connection.getresponse()
@@ -182,7 +191,7 @@ class Client:
             detail = f"{self.where} may not be opened by this user"
             advice = "the user that runs the daemon, a key (--url URL with HEALER_KEY), or control.group and principals in healer.yaml"
             raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice) from error
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        except _ABSENT as error:
             raise errors.NotRunning(
                 ELSEWHERE if self.where.url else location.again("healer run"), where=self.where
             ) from error
@@ -195,23 +204,26 @@ class Client:
 
 
 class _ControlConnection(http.client.HTTPConnection):
-    """Connects to the control socket: in the data directory, else where a setting has it."""
+    """Connects to the control socket: in the data directory, else where a setting has it. `confidential`: a key or proof is sent."""
 
-    def __init__(self, where: location.Where, timeout_s: float | None) -> None:
+    def __init__(self, where: location.Where, timeout_s: float | None, *, confidential: bool) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._where = where
+        self._confidential = confidential
 
     def connect(self) -> None:
         """As `HTTPConnection.connect`, over the socket."""
         try:
             self.sock = _connected(self._where.data_dir, SOCKET, self.timeout)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError, PermissionError):
+        except (*_ABSENT, PermissionError):
             if self._where.socket is None:
                 raise
             self.sock = _connected(self._where.socket.parent, self._where.socket.name, self.timeout)
-        if self._where.key and not self._where.named and (user := _user_of(self.sock)) not in (0, os.geteuid()):
+        if self._confidential and not self._where.named and (user := _user_of(self.sock)) not in (0, os.geteuid()):
             # Whoever made the folder may have put a socket of their own there.
-            detail = f"{self._where} is the user {user}'s, in a folder that nobody named: the key is not sent there"
+            detail = (
+                f"{self._where} is the user {user}'s, in a folder that nobody named: no key or secret is sent there"
+            )
             advice = "name the daemon, if it is the right one:  --project . (or --data-dir DIR)"
             raise NotAllowed({"code": "forbidden", "detail": detail}, 403, advice)
 
@@ -236,9 +248,9 @@ def _connected(parent: os.PathLike[str], name: str, timeout_s: float | None) -> 
     return made
 
 
-def _connection(where: location.Where, timeout_s: float | None) -> http.client.HTTPConnection:
+def _connection(where: location.Where, timeout_s: float | None, *, confidential: bool) -> http.client.HTTPConnection:
     if not where.url:
-        return _ControlConnection(where, timeout_s)
+        return _ControlConnection(where, timeout_s, confidential=confidential)
     parts = _parts(where.url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "https":
@@ -272,6 +284,11 @@ def _printable(key: str) -> str:
         raise usage.WrongUse("a key like hlr_7f3k2m_…, made with: healer keys create NAME --role ROLE",
                              detail="the key has characters that no key has")  # fmt: skip
     return key
+
+
+def is_absent(error: errors.NotRunning) -> bool:
+    """Whether nobody was there to ask; else a daemon was, and may have done it."""
+    return isinstance(error.__cause__, _ABSENT)
 
 
 def page(answer: Any) -> dict[str, Any]:

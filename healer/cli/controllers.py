@@ -26,13 +26,9 @@ def command() -> None:
 def list_(where: location.Where, as_json: bool) -> None:
     """The controllers, each with what its last check said."""
     found = client.page(client.Client(where).get(_PATH))
-    if as_json:
-        terminal.echo_json(found)
-        return
     head = ("controller", "type", "kinds", "inventory", "runs", "tags", "last check")
-    for line in tables.lines(head, [_row(item) for item in found["items"]], width=terminal.width()):
-        terminal.echo(line)
-    terminal.note(f"  whether they work:  {location.again('healer controllers check')}")
+    if tables.show(found, head, map(_row, found["items"]), as_json=as_json):
+        terminal.note(f"  whether they work:  {location.again('healer controllers check')}")
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -66,10 +62,18 @@ def _listing(item: Mapping[str, Any]) -> Iterator[str]:
     listed = _listed(item)
     if listed.get("heard"):
         yield f"  {'':<10}  Ansible listed them {terminal.when(listed['heard'])}"
-    if listed.get("error"):
-        yield f"  {'':<10}  {terminal.paint('Ansible could not list them', 'red')}: {terminal.clean(listed['error'])}"
+    yield from _doubts(listed, "them")
     for one in listed.get("left_out") or ():
         yield f"  {'':<10}  {terminal.clean(one)}"
+
+
+def _doubts(listed: Mapping[str, Any], them: str) -> Iterator[str]:
+    """What is wrong with the list of its hosts."""
+    if listed.get("error"):
+        yield f"  {'':<10}  {terminal.paint(f'Ansible could not list {them}', 'red')}: {terminal.clean(listed['error'])}"
+    if isinstance(dried := listed.get("dried"), Mapping):
+        since = f"Ansible lists no host any more but those of files, since {terminal.when(dried.get('at'))}"
+        yield f"  {'':<10}  {terminal.paint(since, 'yellow')}; {terminal.clean(dried.get('from'))} beside them before"
 
 
 def _said(health: Any) -> tables.Cell:
@@ -141,6 +145,8 @@ def check(where: location.Where, name: str | None, as_json: bool) -> int:
     else:
         for one in done:
             for line in _health_lines(terminal.clean(one.get("name") or "?"), one.get("health")):
+                terminal.echo(line.removeprefix("  "))
+            for line in _doubts(_listed(one), "its hosts"):
                 terminal.echo(line.removeprefix("  "))
     fine = all(isinstance(one.get("health"), Mapping) and one["health"].get("ok") for one in done)
     return errors.EXIT_OK if fine else errors.EXIT_FOUND

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from healer import cli, errors
-from healer.cli import client, explanation, location, send, tables, terminal, usage
+from healer.cli import client, confirming, explanation, location, send, tables, terminal, usage
 
 KINDS = ("event", "fact", "retract", "tick", "revision")
 
@@ -50,20 +50,9 @@ def list_(
     """The events, newest first."""
     query = {"source": source, "kind": kind, "since": since, "until": until}
     found = client.Client(where).pages(f"{client.API}/events", query, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note(
-            "no events" if found["next"] is None else "no events so far back; say when:  --since TIME --until TIME"
-        )
-        return
+    none = "no events" if found["next"] is None else "no events so far back; say when:  --since TIME --until TIME"
     head = ("event", "when", "kind", "source", "led to", "what")
-    for line in tables.lines(head, [_row(item) for item in items], width=terminal.width()):
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none=none, limit=limit)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -201,18 +190,9 @@ def quarantine() -> None:
 def held(where: location.Where, source: str | None, ruleset: str | None, limit: int, as_json: bool) -> None:
     """What is in quarantine, the newest event first."""
     found = client.Client(where).pages(f"{client.API}/quarantine", {"source": source, "ruleset": ruleset}, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note("nothing is in quarantine")
-        return
     head = ("event", "ruleset", "source", "tries", "since", "error")
-    for line in tables.lines(head, [_held(item) for item in items], width=terminal.width(), right=(3,)):
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    none = "nothing is in quarantine"
+    tables.show(found, head, map(_held, found["items"]), as_json=as_json, none=none, limit=limit, right=(3,))
 
 
 def _held(item: dict[str, Any]) -> list[tables.Cell]:
@@ -252,9 +232,11 @@ def release(
 @location.options
 @click.option("--ruleset", metavar="RULESET", help="For this one only [default: for all that hold it]")
 @click.option("--reason", metavar="TEXT", help="Why; it stands in the audit")
+@confirming.YES
 @location.JSON
-def drop(where: location.Where, event: str, ruleset: str | None, reason: str | None, as_json: bool) -> None:
+def drop(where: location.Where, event: str, ruleset: str | None, reason: str | None, yes: bool, as_json: bool) -> None:
     """Give EVENT up for good: it is not tried again."""
+    confirming.ask(f"Give {event} up for good?", f"{event} would be given up for good", yes=yes)
     told = _decide(client.Client(where), "drop", event, ruleset, reason)
     if as_json:
         terminal.echo_json(told)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
-from healer.cli import client, explanation, location, terminal, usage
+from healer.cli import client, explanation, forms, location, markdown, terminal, usage
 
 NEAR_MAX: Final = 3
 
@@ -25,11 +25,11 @@ class NoSuchRule(errors.HealerError):
 @location.options
 @click.option("--latest", is_flag=True, help="The newest event")
 @click.option("--rule", help="Only this rule: activation/ruleset/rule, or its last part")
-@location.JSON
-def command(where: location.Where, what: str | None, latest: bool, rule: str | None, as_json: bool) -> None:
+@forms.options
+def command(where: location.Where, what: str | None, latest: bool, rule: str | None, form: str) -> None:
     """For each rule: the conditions with the values they saw, the gates, the run.
 
-    ID is an event (e-12) or a run (r-7f3k2m).
+    ID is an event (e-12) or a run (r-7f3k2m). In markdown all that came from outside stands in code, where it means nothing.
     """
     if (what is None) == (not latest):
         given = "none was given" if what is None else "got both"
@@ -38,10 +38,10 @@ def command(where: location.Where, what: str | None, latest: bool, rule: str | N
     found = _ask(where, what or "latest", rule)
     if rule is not None and not _rules(found):
         raise NoSuchRule(_near(rule, _others(where, what, found)), rule=rule)
-    if as_json:
+    if form == forms.JSON:
         terminal.echo_json(found)
         return
-    for line in in_full(found):
+    for line in as_markdown(found) if form == forms.MARKDOWN else in_full(found):
         terminal.echo(line)
 
 
@@ -73,15 +73,29 @@ def _near(rule: str, names: list[str]) -> str:
 
 
 def in_full(found: dict[str, Any]) -> Iterator[str]:
-    """The explanation as lines; rules that fired stand first."""
+    """The explanation as lines."""
+    yield from _head(found)
+    for part in _parts(found):
+        yield ""
+        yield from part.lines
+
+
+def as_markdown(found: dict[str, Any]) -> Iterator[str]:
+    """The explanation for a comment."""
+    yield from markdown.document("Why, by healer", _head(found), _parts(found))
+
+
+def _head(found: dict[str, Any]) -> Iterator[str]:
     event = found.get("event")
     if isinstance(event, dict):
         yield from explanation.event_lines(event)
     elif event:
         yield terminal.clean(event)
-    rules = _rules(found)
-    if not rules:
+    if not _rules(found):
         yield "  no rule listens to its source"
-    for rule in sorted(rules, key=lambda rule: not rule.get("fired")):
-        yield ""
-        yield from explanation.rule_lines(rule)
+
+
+def _parts(found: dict[str, Any]) -> Iterator[markdown.Part]:
+    """What each rule made of it; those that fired stand first."""
+    for rule in sorted(_rules(found), key=lambda rule: not rule.get("fired")):
+        yield markdown.Part(list(explanation.rule_lines(rule)), bool(rule.get("fired")))

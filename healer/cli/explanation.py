@@ -104,7 +104,8 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
         since = f" since {terminal.when(rule['since'])}" if rule.get("since") else ""
         again = f" (decided again with {terminal.clean(rule['decided_again'])})" if rule.get("decided_again") else ""
         said = f": {why(rule)}" if state in SAID and not again and rule.get("sentence") else ""
-        yield f"  run  {terminal.short(rule['run'])} {state}{since}{again}{said}".rstrip()
+        shown = terminal.paint(state, terminal.COLOURS.get(state))
+        yield f"  run  {terminal.short(rule['run'])} {shown}{since}{again}{said}".rstrip()
 
 
 def ahead_lines(rule: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
@@ -157,7 +158,8 @@ def _share(one: Mapping[str, Any]) -> str:
 
 def _verdict(rule: Mapping[str, Any], fired: str = "fired", silent: str = "did not fire") -> str:
     if rule.get("fired"):
-        return fired
+        return terminal.paint(fired, "green")
+    silent = terminal.paint(silent, "yellow")
     word = rule.get("reason")
     if not isinstance(word, str):
         return silent
@@ -270,6 +272,8 @@ def plan_lines(plan: Any) -> Iterator[str]:
         on = ", ".join(map(str, plan.get("targets") or ())) or "no target"
         exact = "" if plan.get("exact") else "; what it would change there is not known"
         yield f"  plan   on {terminal.clean(on)}{exact}{took}"
+        if fails := plan.get("fails"):
+            yield f"         it would fail: {terminal.clean(fails)}"
     for step in plan.get("steps") or ():
         yield f"         {terminal.clean(step)}"
     for line in str(plan.get("diff") or "").splitlines():
@@ -288,15 +292,24 @@ def why(verdict: Mapping[str, Any]) -> str:
     """The sentence of a verdict, a run or a decision: as the daemon gave it, else made from its code and fields."""
     sentence = verdict.get("sentence") or reasons.sentence(*_code(verdict))
     if refused := plan_refused(verdict):
-        sentence = f"Its gates would have let it run, and its controller not: {refused}"
+        sentence = f"Its gates would have let it run, and {refused}"
     return terminal.local_times(terminal.clean(sentence))
 
 
 def plan_refused(run: Mapping[str, Any]) -> str:
-    """Why the plan of a run that would have run could not be made; '' where it could."""
+    """Why a run that would have run would have come to nothing: what its plan says, or why that could not be made; '' where it is well."""
     plan = run.get("plan")
-    failed = run.get("state") == "simulated" and isinstance(plan, Mapping) and plan.get("state") == "failed"
-    return str(plan.get("sentence") or "its plan failed") if failed and isinstance(plan, Mapping) else ""
+    if run.get("state") != "simulated" or not isinstance(plan, Mapping):
+        return ""
+    if plan.get("state") == "failed":
+        return f"its controller not: {plan.get('sentence') or 'its plan failed'}"
+    return f"it would fail: {plan['fails']}" if plan.get("fails") else ""
+
+
+def would_be(run: Mapping[str, Any]) -> str:
+    """The state of a run; of one that was only simulated, and that a gate would have held, the state that this would have led to."""
+    held = reasons.REASONS.get(str(run.get("would"))) if run.get("state") == "simulated" else None
+    return str((held.outcome if held else None) or run.get("state") or "?")
 
 
 def next_step(verdict: Mapping[str, Any]) -> str:
@@ -311,4 +324,4 @@ def _code(verdict: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _yes_no(value: Any) -> str:
-    return "–  " if value is None else "yes" if value else terminal.paint("no ", "red")
+    return "–  " if value is None else terminal.paint("yes", "green") if value else terminal.paint("no ", "red")

@@ -26,12 +26,16 @@ class NotAFolder(errors.HealerError):
 @click.argument(
     "folder", metavar="[DIR]", default=pathlib.Path(), type=click.Path(file_okay=False, path_type=pathlib.Path)
 )
-def command(folder: pathlib.Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(folder: pathlib.Path, as_json: bool) -> None:
     """Write a small working project into DIR [default: .]; nothing that is there is overwritten."""
     try:
         written, there = write(folder)
     except OSError as error:
         raise NotAFolder(path=terminal.clean(error.filename or folder), reason=error.strerror or error) from error
+    if as_json:
+        terminal.echo_json({"folder": str(folder), "written": written, "there": there})
+        return
     if there:
         terminal.note(f"there already, left as they are: {', '.join(there)}")
     if not written:

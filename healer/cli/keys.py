@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
 
 from healer import cli, errors
-from healer.cli import client, location, tables, terminal, usage
+from healer.cli import client, confirming, location, tables, terminal, usage
+
+WAIT_S: Final = 10.0
+LOOK_S: Final = 0.2
+
+
+class NotReady(errors.NotRunning):
+    """the daemon that owns {data_dir} (pid {pid}, since {since}) does not answer: it starts, or stops"""
+
+    code = "not-ready"
 
 
 @click.group(cls=cli.Lists)
@@ -39,11 +50,14 @@ def create(name: str, role: str | None, principal: str | None, where: location.W
     asked = {
         key: value for key, value in (("name", name), ("role", role), ("principal", principal)) if value is not None
     }
-    try:
-        made = client.Client(where).ask("POST", f"{client.API}/keys", body=json.dumps(asked).encode())
-    except errors.NotRunning as error:
-        made = _offline(where, error, makes=True).create(name, role or "", principal or "")
+    body = json.dumps(asked).encode()
+
+    def offline() -> Any:
+        made = _offline(where).create(name, role or "", principal or "")
         terminal.note(f"no daemon runs; written into {terminal.clean(where.data_dir)}")
+        return made
+
+    made = _changed(where, lambda: client.Client(where).ask("POST", f"{client.API}/keys", body=body), offline)
     if as_json:
         terminal.echo_json(made)
         return
@@ -65,18 +79,12 @@ def list_(where: location.Where, as_json: bool) -> None:
     try:
         found = client.page(client.Client(where).get(f"{client.API}/keys"))
     except errors.NotRunning as error:
-        found = {"items": _offline(where, error).list(), "next": None}
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note(f"no keys:  {location.again('healer keys create NAME --role ROLE')}")
-        return
-    for line in tables.lines(
-        ("id", "name", "role", "whose", "made", "by", "revoked"), [_row(item) for item in items], width=terminal.width()
-    ):
-        terminal.echo(line)
+        if where.url or not client.is_absent(error):
+            raise
+        found = {"items": _offline(where).list(), "next": None}
+    head = ("id", "name", "role", "whose", "made", "by", "revoked")
+    none = f"no keys:  {location.again('healer keys create NAME --role ROLE')}"
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none=none)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -93,14 +101,18 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 
 @command.command("revoke")
 @click.argument("key_id", metavar="ID")
+@confirming.YES
 @location.options
 @location.JSON
-def revoke(key_id: str, where: location.Where, as_json: bool) -> None:
+def revoke(key_id: str, where: location.Where, yes: bool, as_json: bool) -> None:
     """Withdraw a key; it is refused from now on. ID is its middle part (hlr_ID_…)."""
-    try:
-        done = client.Client(where).ask("DELETE", f"{client.API}/keys/{client.segment(key_id)}")
-    except errors.NotRunning as error:
-        done = {"id": key_id, "revoked": _offline(where, error, makes=True).revoke(key_id)}
+    confirming.ask(f"Withdraw the key {key_id}? Nothing brings it back.", f"the key {key_id} would be withdrawn for good", yes=yes)
+    path = f"{client.API}/keys/{client.segment(key_id)}"
+    done = _changed(
+        where,
+        lambda: client.Client(where).ask("DELETE", path),
+        lambda: {"id": key_id, "revoked": _offline(where).revoke(key_id)},
+    )
     if as_json:
         terminal.echo_json(done)
         return
@@ -108,16 +120,37 @@ def revoke(key_id: str, where: location.Where, as_json: bool) -> None:
     terminal.echo(f"revoked {terminal.clean(key_id)}" + (" before; nothing changed" if before else ""))
 
 
-def _offline(where: location.Where, error: errors.NotRunning, *, makes: bool = False) -> Any:
-    """The store itself, where no daemon runs here; a daemon elsewhere that does not answer is not replaced by a local store.
+def _changed(where: location.Where, ask: Callable[[], Any], offline: Callable[[], Any]) -> Any:
+    """What a change made: of the daemon, else of the store itself where none runs here. One that begins or ends owns the store and does
+    not answer: it is waited for. A daemon elsewhere that does not answer is not replaced by a local store.
 
-    `makes`: it would be made if it is not there, which in a folder that is no project helps nobody.
+    Raises `NotReady`, `errors.NotRunning`.
     """
-    if where.url:
-        raise error
-    if makes and not where.known:
-        advice = "--project DIR or --data-dir DIR, or go to the folder of the project"
-        raise errors.NotRunning(advice, where=f"{where}, and this folder is no project") from error
+    end = None
+    while True:
+        try:
+            return ask()
+        except errors.NotRunning as error:
+            if where.url or not client.is_absent(error):
+                raise
+            if not where.known:  # a store that is made in a folder that is no project helps nobody
+                advice = "--project DIR or --data-dir DIR, or go to the folder of the project"
+                raise errors.NotRunning(advice, where=f"{where}, and this folder is no project") from error
+        try:
+            return offline()
+        except errors.AlreadyRunning as error:
+            if end is None:
+                end = time.monotonic() + WAIT_S
+                owned = terminal.clean(where.data_dir)
+                terminal.note(f"a daemon that does not answer yet owns {owned}: waiting for it")
+            if time.monotonic() >= end:
+                owner = error.fields | {"since": terminal.when(error.fields.get("since"))}
+                raise NotReady("again once its log says ready", **owner) from error
+            time.sleep(LOOK_S)
+
+
+def _offline(where: location.Where) -> Any:
+    """The keys in the store itself."""
     from healer.cli import keystore
 
     return keystore.Keystore(where.data_dir, where.root)

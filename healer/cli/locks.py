@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from healer import cli
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, confirming, location, tables, terminal
 
 
 @click.group(cls=cli.Lists)
@@ -23,18 +23,8 @@ def command() -> None:
 def list_(where: location.Where, limit: int, as_json: bool) -> None:
     """The locks, by name, each with the run that has it."""
     found = client.Client(where).pages(f"{client.API}/locks", {}, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note("no locks")
-        return
     head = ("lock", "run", "attempt", "state", "since", "until")
-    for line in tables.lines(head, [_row(item) for item in items], width=terminal.width(), right=(2,)):
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no locks", limit=limit, right=(2,))
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -55,10 +45,13 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 @command.command("release")
 @click.argument("target", metavar="TARGET")
 @click.option("--reason", metavar="TEXT", required=True, help="Why that is safe; kept in the audit")
+@confirming.YES
 @location.options
 @location.JSON
-def release(where: location.Where, target: str, reason: str, as_json: bool) -> None:
+def release(where: location.Where, target: str, reason: str, yes: bool, as_json: bool) -> None:
     """Let go of a lock whose run is unknown; what waits for it goes on. TARGET may be the last part of its name."""
+    what = f"the lock of {target} would be let go of, and what waits for it would go on"
+    confirming.ask(f"Let go of the lock of {target}? What waits for it goes on.", what, yes=yes)
     body = json.dumps({"target": target, "reason": reason}).encode()
     done = client.Client(where).ask("POST", f"{client.API}/locks/release", body=body)
     if as_json:

@@ -7,23 +7,23 @@ from typing import Any
 
 import click
 
-from healer.cli import client, location, terminal, usage
+from healer.cli import client, confirming, location, terminal, usage
 
 TIMEOUT_S = 300.0
 
 
 @click.command(cls=usage.Command)
 @click.option("--preview", is_flag=True, help="Say what it would change, and change nothing")
-@click.option("--yes", is_flag=True, help="Do not ask, also where approvals become void")
+@confirming.YES
 @location.options
 @location.JSON
 def command(where: location.Where, preview: bool, yes: bool, as_json: bool) -> None:
     """Take the files of the project again: all of them, or (with every mistake named) none.
 
-    Where that makes requests for approval void, a terminal is asked first.
+    Where that makes requests for approval void it asks on a terminal first; elsewhere --yes has to say it.
     """
     asked = client.Client(where, TIMEOUT_S)
-    if preview or (not yes and terminal.can_ask()):
+    if preview or not yes:
         ahead = _ask(asked, b'{"preview": true}')
         void = _void(ahead)
         if preview and as_json:
@@ -34,7 +34,8 @@ def command(where: location.Where, preview: bool, yes: bool, as_json: bool) -> N
         if preview:
             return
         if void:
-            click.confirm(f"Reload, and make {_approvals(void)} void?", abort=True, err=True)
+            what = f"{_approvals(void)} would become void"
+            confirming.ask(f"Reload, and make {_approvals(void)} void?", what, yes=yes)
     done = _ask(asked, b"")
     if as_json:
         terminal.echo_json(done)

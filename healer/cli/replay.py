@@ -9,10 +9,8 @@ from typing import Any, Final
 
 import click
 
-from healer import config, errors, testing, wording
-from healer.cli import usage
-from healer.intake import strict
-from healer.testing import steps
+from healer import errors
+from healer.cli import progressing, usage
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 LINE_BYTES_MAX: Final = 16 << 20
@@ -46,9 +44,13 @@ class WrongSteps(errors.HealerError):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a firing.")
 def command(rulebook: pathlib.Path, steps_file: pathlib.Path, vars_file: pathlib.Path | None, as_json: bool) -> None:
     """Show which rules of RULEBOOK fire for the steps of a file."""
+    from healer import testing
+    from healer.testing import steps
+
     variables = _variables(vars_file)
     try:
-        firings = testing.replay(rulebook, steps_of(steps_file), variables)
+        with progressing.of(steps_file.stat().st_size, "bytes", as_json=as_json) as tell:
+            firings = testing.replay(rulebook, steps_of(steps_file, tell), variables)
     except steps.WrongStep as error:
         where, detail = f"{steps_file}:{error.fields['line']}", f"{error.fields['field']}: {error.fields['detail']}"
         raise WrongSteps(error.try_, where=where, detail=detail) from error
@@ -61,10 +63,18 @@ def command(rulebook: pathlib.Path, steps_file: pathlib.Path, vars_file: pathlib
             click.echo(ascii(f"step {firing.step} at {firing.at:g} s: {firing.ruleset}/{firing.rule}")[1:-1])
 
 
-def steps_of(path: pathlib.Path) -> Iterator[dict[str, Any]]:
-    """The steps of a file, read as strictly as the daemon reads. Raises `WrongSteps` with the line of what is no step."""
+def steps_of(path: pathlib.Path, tell: progressing.Tell = lambda _done: None) -> Iterator[dict[str, Any]]:
+    """The steps of a file, read as strictly as the daemon reads; `tell` hears how far that is, in bytes.
+
+    Raises `WrongSteps` with the line of what is no step.
+    """
+    from healer.intake import strict
+
+    done = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            done += len(line)
+            tell(done)
             if len(line) > LINE_BYTES_MAX:
                 raise _wrong(path, number, f"longer than {LINE_BYTES_MAX} bytes")
             text = line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").rstrip()
@@ -84,6 +94,8 @@ def _wrong(path: pathlib.Path, number: int, detail: str, code: str = WrongSteps.
 
 
 def _variables(path: pathlib.Path | None) -> dict[str, Any] | None:
+    from healer import config, wording
+
     if path is None:
         return None
     document = config.read_file(path, str(path))

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
-from healer.cli import client, location, pause, terminal, usage
+from healer.cli import client, confirming, location, pause, terminal, usage
 
 STATES: Final = {
     "withdrawn": "withdrawn, resolved since",
@@ -23,16 +23,9 @@ STATES: Final = {
 RULES_SHOWN: Final = 5
 
 
-class NotConfirmed(errors.HealerError):
-    """what is paused would go on, and there is no terminal to ask whether that is meant"""
-
-    code = "not-confirmed"
-    exit_code = errors.EXIT_USAGE
-
-
 @click.command(cls=usage.Command)
 @pause.scoped
-@click.option("--yes", is_flag=True, help="Do not ask")
+@confirming.YES
 @location.options
 @location.JSON
 def command(
@@ -57,9 +50,7 @@ def command(
         preview = asked.ask("POST", f"{client.API}/resume", body=body)
         for line in preview_lines(preview if isinstance(preview, dict) else {}):
             click.echo(line, err=as_json)
-        if not terminal.can_ask():
-            raise NotConfirmed("--yes")
-        click.confirm("Resume?", abort=True, err=True)
+        confirming.ask("Resume?", "what is paused would go on", yes=yes)
     done = asked.ask("POST", f"{client.API}/resume", body=json.dumps({"scope": scope}).encode())
     if as_json:
         terminal.echo_json(done)

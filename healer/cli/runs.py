@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from healer import cli, errors
-from healer.cli import client, explanation, location, tables, terminal, usage
+from healer.cli import client, confirming, explanation, location, tables, terminal, usage, watching
 from healer.policy import reasons
 
 STATES = (
@@ -49,10 +49,11 @@ def command() -> None:
 @click.option("--since", metavar="TIME", callback=terminal.as_moment, help="Not before: a span ('2h') or a time")
 @click.option("--until", metavar="TIME", callback=terminal.as_moment, help="Not after")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@watching.OPTION
 @location.JSON
 def list_(
     where: location.Where, state: str | None, failed: bool, unknown: bool, rule: str | None, action: str | None, target: str | None,
-    since: str | None, until: str | None, limit: int, as_json: bool,
+    since: str | None, until: str | None, limit: int, watch: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The runs, newest first."""
     chosen = {"--state": state, "--failed": failed, "--unknown": unknown}
@@ -65,19 +66,13 @@ def list_(
         "state": "unknown" if unknown else state, "failed": 1 if failed else None, "rule": rule, "action": action, "target": target,
         "since": since, "until": until,
     }  # fmt: skip
-    found = client.Client(where).pages(f"{client.API}/runs", query, limit)
-    if as_json:
-        terminal.echo_json(found)
-        return
-    items = found["items"]
-    if not items:
-        terminal.note("no runs")
-        return
-    for line in tables.lines(("run", "state", "when", "rule", "action", "on", "why"), [_row(item) for item in items],
-                             width=terminal.width()):  # fmt: skip
-        terminal.echo(line)
-    if found["next"] is not None:
-        terminal.note(f"there are more:  --limit {limit * 4}")
+    head = ("run", "state", "when", "rule", "action", "on", "why")
+
+    def look() -> None:
+        found = client.Client(where).pages(f"{client.API}/runs", query, limit)
+        tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no runs", limit=limit)
+
+    watching.repeat(watch, look, as_json=as_json)
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -193,10 +188,13 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
 @command.command("cancel")
 @click.argument("runs", metavar="RUN…", nargs=-1, required=True)
 @click.option("--reason", metavar="TEXT", help="Why; kept in the audit")
+@confirming.YES
 @location.options
 @location.JSON
-def cancel(where: location.Where, runs: tuple[str, ...], reason: str | None, as_json: bool) -> int:
+def cancel(where: location.Where, runs: tuple[str, ...], reason: str | None, yes: bool, as_json: bool) -> int:
     """End runs: what waits never starts, what is at work is stopped. RUN may be the beginning of an id."""
+    named = runs[0] if len(runs) == 1 else f"{len(runs)} runs"
+    confirming.ask(f"End {named}? What is at work is stopped where it is.", f"{named} would be ended", yes=yes)
     asked, body = client.Client(where), json.dumps({"reason": reason} if reason else {}).encode()
     done: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
@@ -239,10 +237,12 @@ def _cancelled(run: dict[str, Any]) -> str:
 @click.option(
     "--reason", metavar="TEXT", required=True, help="Why it cannot wait; kept in the audit, and told to everyone"
 )
+@confirming.YES
 @location.options
 @location.JSON
-def start(where: location.Where, run: str, break_glass: bool, reason: str, as_json: bool) -> None:
+def start(where: location.Where, run: str, break_glass: bool, reason: str, yes: bool, as_json: bool) -> None:
     """Have a run that waits start now, past its gates. Needs runs.break_glass, which the role admin has."""
+    confirming.ask(f"Start {run} past its gates? Everyone is told.", f"{run} would start past its gates", yes=yes)
     body = json.dumps({"break_glass": break_glass, "reason": reason}).encode()
     done = client.Client(where).ask("POST", f"{client.API}/runs/{client.segment(run)}/start", body=body)
     if as_json:
@@ -270,10 +270,13 @@ def start(where: location.Where, run: str, break_glass: bool, reason: str, as_js
     help="How it ended; queued: it is tried again",
 )
 @click.option("--reason", metavar="TEXT", required=True, help="How that is known; kept in the audit")
+@confirming.YES
 @location.options
 @location.JSON
-def resolve(where: location.Where, run: str, state: str, reason: str, as_json: bool) -> None:
+def resolve(where: location.Where, run: str, state: str, reason: str, yes: bool, as_json: bool) -> None:
     """Say how a run ended of which nobody knows (state unknown). If its controller knows by now, that counts."""
+    then = "it is tried again" if state == "queued" else "its locks are let go of"
+    confirming.ask(f"Resolve {run} as {state}? Then {then}.", f"{run} would be resolved as {state}: {then}", yes=yes)
     body = json.dumps({"state": state, "reason": reason}).encode()
     done = client.Client(where).ask("POST", f"{client.API}/runs/{client.segment(run)}/resolve", body=body)
     if as_json:

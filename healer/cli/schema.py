@@ -8,7 +8,7 @@ import click
 
 from healer.cli import tables, terminal, usage
 
-KINDS = ("rulebook", "actions", "metadata", "controllers", "healer")
+KINDS = ("rulebook", "actions", "metadata", "controllers", "healer", "test")
 _USE = """\
 healer schema rulebook > rulebook.json   writes one; with the YAML language server an editor takes it from the first line of a file:
 # yaml-language-server: $schema=../rulebook.json   (a path from the file on)"""
@@ -19,14 +19,15 @@ healer schema rulebook > rulebook.json   writes one; with the YAML language serv
 def command(kind: str | None) -> None:
     """Print the JSON Schema of the files of a KIND, for editors. Without KIND: what there is.
 
-    KIND is rulebook, actions, metadata, controllers or healer.
+    KIND is rulebook, actions, metadata, controllers, healer or test.
     """
-    from healer import project
+    from healer import harness, project
 
+    kinds = {**project.SCHEMAS, **harness.SCHEMAS}
     if kind is not None:
-        click.echo(json.dumps(project.schema(kind), indent=2, ensure_ascii=True))
+        click.echo(json.dumps(project.schema(kind, kinds), indent=2, ensure_ascii=True))
         return
-    rows = [[name, one.files, one.about] for name, one in project.SCHEMAS.items()]
+    rows = [[name, one.files, one.about] for name, one in kinds.items()]
     for line in tables.lines(["kind", "of", "holds"], rows, width=terminal.width()):
         terminal.echo(line)
     terminal.echo()

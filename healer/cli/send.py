@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import http
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,7 +14,7 @@ from typing import Any, Final
 import click
 
 from healer import errors
-from healer.cli import client, location, terminal, usage
+from healer.cli import client, location, progressing, terminal, usage
 
 BYTES_MAX: Final = 256 << 20
 BATCH_BYTES: Final = 1 << 20
@@ -21,6 +23,8 @@ EVENTS: Final = "/events"
 WEBHOOK: Final = "/webhook"
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
+FRAMING: Final = ("host", "content-length", "transfer-encoding", "connection")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class NotEvents(errors.HealerError):
@@ -54,6 +58,8 @@ class Listener:
 
     name: str
     path: str
+    hook: str = ""
+    """Of a webhook: the path that its source has."""
 
 
 @click.command(cls=usage.Command)
@@ -61,8 +67,10 @@ class Listener:
 @location.options
 @click.option("--hook", metavar="PATH", help="POST /hooks/PATH: the body in the form of that source")
 @click.option("--source", metavar="NAME", help="To the source of this name")
-@click.option("--token", metavar="TOKEN", help="With --hook: what the source wants as `Authorization: Bearer` [default: HEALER_HOOK_TOKEN]",
-              envvar="HEALER_HOOK_TOKEN")  # fmt: skip
+@click.option("--token", metavar="TOKEN", envvar="HEALER_HOOK_TOKEN",
+              help="The secret of a webhook, for its kind of auth [default: HEALER_HOOK_TOKEN, else that of the project]")  # fmt: skip
+@click.option("--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=lambda _ctx, _param, given: dict(map(_header, given)),
+              help="To a webhook: what its sender sets beside the proof, like 'X-GitHub-Event: push'; may be given again")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask")
 @location.JSON
 def command(
@@ -71,6 +79,7 @@ def command(
     hook: str | None,
     source: str | None,
     token: str | None,
+    headers: dict[str, str],
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -84,36 +93,68 @@ def command(
     asked = client.Client(where)
     status = asked.get(f"{client.API}/status") if not (hook and yes) else {}
     status = status if isinstance(status, dict) else {}
-    to = Listener(hook, f"/hooks/{_hook_path(hook)}") if hook else listener(status, source)
+    to = _webhook(hook, hook) if hook else listener(status, source)
+    prover = None
+    if headers and not to.hook:
+        raise usage.WrongUse(detail=f"--header: it is for webhooks, and {to.name} is none")
+    if to.hook:
+        from healer.cli import proof  # which needs more than most commands do
+
+        prover = proof.of(where, to.hook, token)
     if not yes:
         confirm(status, f"{events.count} event{'' if events.count == 1 else 's'} to {to.name}", "Send")
-    told = _sum(_deliver(asked, events, to, token))
+    with progressing.of(events.count, "events", as_json=as_json) as tell:
+        told = _sum(_deliver(asked, events, to, prover, headers, tell))
     if as_json:
         terminal.echo_json(told)
         return
-    duplicates = f", {told['duplicates']} known already" if told["duplicates"] else ""
+    terminal.echo(_said(told))
+    if told["ids"]:
+        first = terminal.clean(told["ids"][0])
+        terminal.note(f"  why and what then:  {location.again(f'healer explain {first}')}")
+    if told.get("quarantined"):
+        terminal.note(f"  what could not be read:  {location.again('healer events quarantine')}")
+
+
+def _said(told: dict[str, Any]) -> str:
+    """What became of the events, in a line."""
+    said = f"accepted {told['accepted']} event{'' if told['accepted'] == 1 else 's'}"
+    said += f", {told['duplicates']} known already" if told["duplicates"] else ""
+    said += f", {told['quarantined']} in quarantine" if told.get("quarantined") else ""
     ids = [terminal.clean(one) for one in told["ids"]]
-    terminal.echo(f"accepted {told['accepted']} event{'' if told['accepted'] == 1 else 's'}{duplicates}: {', '.join(ids[:10])}"
-                  + (f" and {len(ids) - 10} more" if len(ids) > 10 else ""))  # fmt: skip
-    if ids:
-        terminal.note(f"  why and what then:  {location.again(f'healer explain {ids[0]}')}")
+    more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
+    return f"{said}: {', '.join(ids[:10])}{more}" if ids else said
 
 
-def _deliver(asked: client.Client, events: Events, to: Listener, token: str | None) -> list[dict[str, Any]]:
+def _deliver(
+    asked: client.Client, events: Events, to: Listener, prover: Any, headers: dict[str, str], tell: progressing.Tell
+) -> list[dict[str, Any]]:  # fmt: skip
     """The answers of all requests. Where one is refused, what was taken before it is said, since it will not be taken back."""
     answers: list[dict[str, Any]] = []
     try:
         for body, kind in bodies(events, to):
-            bearer = token if to.path.startswith("/hooks/") else None
-            answer = asked.ask("POST", to.path, body=body, content_type=kind, bearer=bearer)
+            path, proved = prover.request(body) if prover else (to.path, None)
+            answer = asked.ask("POST", path, body=body, content_type=kind, proof=proved, headers=headers)
             answers.append(answer if isinstance(answer, dict) else {})
+            tell(BATCH_LINES * len(answers) if kind == NDJSON else len(answers))
     except errors.HealerError as error:
-        if isinstance(error, client.NotAllowed) and to.path.startswith("/hooks/"):
-            terminal.note("a hook wants its source's own token:  --token TOKEN, or HEALER_HOOK_TOKEN")
+        if isinstance(error, client.NotAllowed) and error.http_status == http.HTTPStatus.UNAUTHORIZED and prover:
+            error.try_ = prover.advice()
         if answers:
             terminal.note(f"{_sum(answers)['accepted']} events were accepted before this")
         raise
     return answers
+
+
+def _header(text: str) -> tuple[str, str]:
+    """The name and the value of `NAME: VALUE`; what says how the request is framed is not for others to say."""
+    name, colon, value = text.partition(":")
+    name, value = name.title() if name.lower() == "content-type" else name, value.strip(" ")
+    sound = colon and _NAME.fullmatch(name) and value and value.isascii() and value.isprintable()
+    if not sound or name.lower() in FRAMING:
+        wanted = "--header: a text like 'X-GitHub-Event: push' is wanted"
+        raise usage.WrongUse(detail=f"{wanted}, and no {', '.join(FRAMING)}; got {usage.got(text)}")
+    return name, value
 
 
 def bytes_of(file: pathlib.Path) -> bytes:
@@ -212,18 +253,19 @@ def _listeners(status: dict[str, Any]) -> Iterator[Listener]:
         elif source.get("type") == "healer.events":
             yield Listener(name, WEBHOOK)
         elif source.get("type") == "healer.webhook" and isinstance(source.get("path"), str):
-            yield Listener(name, f"/hooks/{_hook_path(source['path'])}")
+            yield _webhook(name, source["path"])
 
 
 def _named(names: list[str]) -> str:
     return f"there are: {', '.join(names)}" if names else "there is none"
 
 
-def _hook_path(path: str) -> str:
-    """The path of a hook, quoted; one that climbs would be another route."""
-    if not set(path.strip("/").split("/")).isdisjoint({"", ".", ".."}):
+def _webhook(name: str, path: str) -> Listener:
+    """The hook of a path, which is quoted; one that climbs would be another route."""
+    parts = path.strip("/").split("/")
+    if not set(parts).isdisjoint({"", ".", ".."}):
         raise usage.WrongUse(detail=f"--hook: a path like alertmanager or team/alerts is wanted, got {usage.got(path)}")
-    return "/".join(client.segment(part) for part in path.strip("/").split("/"))
+    return Listener(name, f"/hooks/{'/'.join(map(client.segment, parts))}", "/".join(parts))
 
 
 def confirm(status: dict[str, Any], what: str, verb: str, does: str = "may start actions") -> None:
@@ -241,6 +283,7 @@ def _sum(answers: list[dict[str, Any]]) -> dict[str, Any]:
         ids += answer["ids"] if isinstance(answer.get("ids"), list) else []
     totals = {
         name: sum(answer[name] for answer in answers if isinstance(answer.get(name), int))
-        for name in ("accepted", "duplicates")
+        for name in ("accepted", "duplicates", "quarantined")
     }
-    return {**totals, "ids": ids}
+    quarantined = totals.pop("quarantined")  # named where there is some, as of the daemon
+    return {**totals, "ids": ids} | ({"quarantined": quarantined} if quarantined else {})

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from healer import cli
-from healer.cli import client, location, tables, terminal
+from healer.cli import client, confirming, location, tables, terminal
 
 
 @click.group(cls=cli.Lists)
@@ -54,15 +54,8 @@ def add(
 def list_(where: location.Where, as_json: bool) -> None:
     """All silences, the newest first."""
     found = client.page(client.Client(where).get(f"{client.API}/silences"))
-    if as_json:
-        terminal.echo_json(found)
-        return
-    if not found["items"]:
-        terminal.note("no silences")
-        return
     head = ("silence", "state", "matchers", "from", "until", "who", "comment")
-    for line in tables.lines(head, [_row(item) for item in found["items"]], width=terminal.width()):
-        terminal.echo(line)
+    tables.show(found, head, map(_row, found["items"]), as_json=as_json, none="no silences")
 
 
 def _row(item: dict[str, Any]) -> list[tables.Cell]:
@@ -75,10 +68,12 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 
 @command.command("end")
 @click.argument("silence", metavar="ID")
+@confirming.YES
 @location.options
 @location.JSON
-def end(where: location.Where, silence: str, as_json: bool) -> None:
+def end(where: location.Where, silence: str, yes: bool, as_json: bool) -> None:
     """End a silence before its time; what it held is looked at."""
+    confirming.ask(f"End {silence}? What it holds is looked at.", f"what {silence} holds would go on", yes=yes)
     done = client.Client(where).ask("POST", f"{client.API}/silences/{client.segment(silence)}/end")
     if as_json:
         terminal.echo_json(done)

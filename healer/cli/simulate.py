@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from healer.cli import client, explanation, location, send, terminal, usage
+from healer.cli import client, explanation, forms, location, markdown, send, terminal, usage
 
 EVENT_ID: Final = re.compile(r"e-[0-9]{1,18}")
 PLAN_S: Final = 360.0
@@ -29,9 +29,9 @@ PLAN_S: Final = 360.0
 @click.option(
     "--plan", is_flag=True, help="Ask the controllers what they would do (--check of a playbook); takes a while"
 )
-@location.JSON
+@forms.options
 def command(
-    where: location.Where, event: str | None, latest: bool, source: str | None, rule: str | None, why: bool, plan: bool, as_json: bool
+    where: location.Where, event: str | None, latest: bool, source: str | None, rule: str | None, why: bool, plan: bool, form: str
 ) -> None:  # fmt: skip
     """Which rules would fire for an event now, on what, and which gate would stop what. Nothing takes effect.
 
@@ -44,10 +44,11 @@ def command(
     asked = {"source": source, "rule": rule, "why": why or None, "plan": plan or None}
     body = _body(event, {name: value for name, value in asked.items() if value is not None})
     found = client.Client(where, PLAN_S if plan else client.TIMEOUT_S).ask("POST", f"{client.API}/simulate", body=body)
-    if as_json:
+    if form == forms.JSON:
         terminal.echo_json(found)
         return
-    for line in in_full(found if isinstance(found, dict) else {}, why=why):
+    told = found if isinstance(found, dict) else {}
+    for line in as_markdown(told, why=why) if form == forms.MARKDOWN else in_full(told, why=why):
         terminal.echo(line)
 
 
@@ -71,30 +72,58 @@ def _body(event: str | None, asked: Mapping[str, Any]) -> bytes:
 
 def in_full(found: Mapping[str, Any], *, why: bool = False) -> Iterator[str]:
     """Each event with its rules as lines."""
-    items = [one for one in found.get("items") or () if isinstance(one, Mapping)]
-    for number, item in enumerate(items):
+    for number, item in enumerate(_items(found)):
         if number:
             yield ""
-        yield from _of_event(item, why)
-    if more := found.get("more"):
+        yield from _head(item)
+        for part in _parts(item, why):
+            yield ""
+            yield from part.lines
+        yield from _tail(item)
+    yield from _more(found)
+
+
+def as_markdown(found: Mapping[str, Any], *, why: bool = False) -> Iterator[str]:
+    """The same for a comment."""
+    for item in _items(found):
+        yield from markdown.document("What would happen, by healer", _head(item), _parts(item, why), _tail(item))
+        yield ""
+    yield from _more(found)
+
+
+def _items(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in found.get("items") or () if isinstance(one, Mapping)]
+
+
+def _more(found: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(more := found.get("more"), int) and more:
         yield f"{more} more events of the body were not looked at"
 
 
-def _of_event(item: Mapping[str, Any], why: bool) -> Iterator[str]:
+def _rules(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [rule for rule in item.get("rules") or () if isinstance(rule, Mapping)]
+
+
+def _parts(item: Mapping[str, Any], why: bool) -> Iterator[markdown.Part]:
+    """What each rule would make of it."""
+    for rule in _rules(item):
+        yield markdown.Part(list(explanation.ahead_lines(rule, in_full=why)), bool(rule.get("fired")))
+
+
+def _head(item: Mapping[str, Any]) -> Iterator[str]:
     event = item.get("event")
     yield from explanation.event_lines(event if isinstance(event, Mapping) else {}, what="simulated")
     mode, revision = (terminal.clean(item.get(name) or "?") for name in ("mode", "revision"))
     yield f"  nothing is started or written · mode {mode} · revision {revision}"
     if isinstance(alert := item.get("alert"), Mapping):
         yield f"  {_alert(alert)}"
-    rules = [rule for rule in item.get("rules") or () if isinstance(rule, Mapping)]
     if not item.get("listening"):
         yield "  no rule listens to its source"
-    elif not any(rule.get("fired") for rule in rules):
+    elif not any(rule.get("fired") for rule in _rules(item)):
         yield "  no rule would fire"
-    for rule in rules:
-        yield ""
-        yield from explanation.ahead_lines(rule, in_full=why)
+
+
+def _tail(item: Mapping[str, Any]) -> Iterator[str]:
     for one in item.get("appends") or ():
         yield f"  then a row ({terminal.clean(one.get('kind'))}) for {terminal.clean(one.get('to'))}, whose rules are not looked at"
     if others := item.get("others"):

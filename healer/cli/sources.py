@@ -28,14 +28,10 @@ def command() -> None:
 def list_(where: location.Where, as_json: bool) -> None:
     """The sources, each with who hears it and how it does."""
     found = client.page(client.Client(where).get(_PATH))
-    if as_json:
-        terminal.echo_json(found)
-        return
     now = datetime.datetime.now(datetime.UTC)
     head = ("source", "type", "path", "format", "auth", "heard by", "last event", "how it does")
-    for line in tables.lines(head, [_row(item, now) for item in found["items"]], width=terminal.width()):
-        terminal.echo(line)
-    terminal.note(f"  what its sender needs:  {location.again('healer sources show')} NAME")
+    if tables.show(found, head, (_row(item, now) for item in found["items"]), as_json=as_json):
+        terminal.note(f"  what its sender needs:  {location.again('healer sources show')} NAME")
 
 
 def _row(item: Mapping[str, Any], now: datetime.datetime) -> list[tables.Cell]:

@@ -54,6 +54,27 @@ all:
           target: "{{ event.alert.target }}"
           parameters: {keep_days: 7}
 """,
+    "rulebooks/disk_test.yml": """\
+# Tests of disk.yml:  healer test   (controllers are faked and time is virtual: nothing is touched)
+rulebook: disk.yml
+tests:
+  - name: a full disk is cleaned once while it fires
+    steps:
+      - {at: 0s, event: {$file: ../examples/disk_full.json}}
+      - {at: 60s, event: {$file: ../examples/disk_full.json}, times: 10, every: 5s}
+    expect:
+      - {at: 0s, runs: [{rule: disk is full, action: clean_disk, target: localhost, parameters: {keep_days: 7}, status: succeeded}]}
+      - {at: 1m, until: 5m, runs: []}                                  # nothing may run
+      - {at: 5m, decisions: [{rule: disk is full, reason: duplicate, count: 10}]}
+
+  - name: other alerts, and what is over, are left alone
+    steps:
+      - {event: {alert: {name: LogFull, target: localhost, key: k1, status: firing}}}
+      - {event: {alert: {name: DiskFull, target: localhost, key: k2, status: resolved}}}
+      - {event: {alert: {name: DiskFull, target: localhost, status: firing}}}
+    expect:
+      - {at: 1m, fired: []}
+""",
     "scripts/clean_disk.sh": """\
 #!/bin/sh
 # Removes files that have not changed for some days from one folder. Parameters: see clean_disk.meta.yml.

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
 
-from healer.cli import client, location, tables, terminal, usage
+from healer.cli import client, location, tables, terminal, usage, watching
 from healer.cli import pause as words
 
-WATCH_S: Final = 2.0
-CLEAR: Final = "\x1b[H\x1b[2J"
 NAMES_SHOWN: Final = 6
 FELL_SHOWN: Final = datetime.timedelta(days=1)
 RUN_WORDS: Final = {
@@ -23,40 +19,20 @@ RUN_WORDS: Final = {
 }  # fmt: skip
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds; NaN, which no range leaves out, is none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click does."""
-        made = super().convert(value, param, ctx)
-        if math.isnan(made):
-            self.fail("it is no number", param, ctx)
-        return made
-
-
 @click.command(cls=usage.Command)
 @location.options
-@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C")
-@click.option(
-    "--interval", type=Seconds(0.2, 3600), default=WATCH_S, show_default=True, help="Seconds between two looks"
-)
+@watching.OPTION
 @click.option("--all", "every", is_flag=True, help="Every source, each on its line")
 @location.JSON
-def command(where: location.Where, watch: bool, interval: float, every: bool, as_json: bool) -> None:
+def command(where: location.Where, watch: float | None, every: bool, as_json: bool) -> None:
     """How the daemon is, and what it did in the last minutes."""
     asked = client.Client(where)
-    while True:
+
+    def look() -> None:
         found = asked.get(f"{client.API}/status")
-        if watch and terminal.is_terminal():
-            click.echo(CLEAR, nl=False)
-        if as_json:
-            terminal.echo_json(found)
-        else:
-            for line in in_full(found if isinstance(found, dict) else {}, terminal.width(), every=every):
-                terminal.echo(line)
-        if not watch:
-            return
-        time.sleep(interval)
+        terminal.in_full(found, lambda status: in_full(status, terminal.width(), every=every), as_json=as_json)
+
+    watching.repeat(watch, look, as_json=as_json)
 
 
 def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False) -> Iterator[str]:
@@ -211,9 +187,11 @@ def _inventories(listed: Any, now: datetime.datetime) -> Iterator[str]:
     """Those of which Ansible could not list the hosts, or listed far fewer than before within a day."""
     for one in _mappings(listed):
         path, count = terminal.clean(one.get("path") or "?"), one.get("hosts") or 0
-        fell = one["fell"] if isinstance(one.get("fell"), Mapping) else {}
-        since = terminal.moment(fell.get("at"))
-        if since and now - since < FELL_SHOWN:
+        fell, dried = (one[word] if isinstance(one.get(word), Mapping) else {} for word in ("fell", "dried"))
+        if (since := terminal.moment(dried.get("at"))) and now - since < FELL_SHOWN:
+            text = f"Ansible lists no host of {path} but those of files since {terminal.at(dried['at'], now)}"
+            yield f"hosts    {terminal.paint(text, 'yellow')}, {_number(dried.get('from') or 0)} beside them before"
+        elif (since := terminal.moment(fell.get("at"))) and now - since < FELL_SHOWN:
             text = f"Ansible lists {_number(count)} of {path} since {terminal.at(fell['at'], now)}"
             yield f"hosts    {terminal.paint(text, 'yellow')}, {_number(fell.get('from') or 0)} before"
         if one.get("error"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from healer.cli import terminal
 
@@ -31,6 +31,28 @@ def lines(
     for row, text in zip(rows, texts, strict=True):
         made.append(_line(text, sizes, right, [cell[1] if isinstance(cell, tuple) else None for cell in row]))
     return made
+
+
+def show(
+    found: Mapping[str, Any], head: Sequence[str], rows: Iterable[Sequence[Cell]], *, as_json: bool, none: str = "",
+    limit: int = 0, right: Sequence[int] = (),
+) -> bool:  # fmt: skip
+    """Print a list as the API gives one (`items`, `next`): as JSON, or as a table. Whether that was a table.
+
+    `none`: what is said in its place where nothing is there ('': its head stands alone). `limit`: how many were asked for, of a list that
+    has more to give. `right`: as of `lines`.
+    """
+    if as_json:
+        terminal.echo_json(found)
+        return False
+    if none and not found["items"]:
+        terminal.note(none)
+        return False
+    for line in lines(head, list(rows), width=terminal.width(), right=right):
+        terminal.echo(line)
+    if limit and found["next"] is not None:
+        terminal.note(f"there are more:  --limit {limit * 4}")
+    return True
 
 
 def state(word: object) -> Cell:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
 import shutil
 import sys
@@ -20,7 +21,6 @@ import click
 
 from healer import units
 from healer.cli import usage
-from healer.policy import reasons
 
 WIDTH_MIN: Final = 60
 RUN_SHORT: Final = 8
@@ -64,6 +64,16 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def is_dumb() -> bool:
+    """Whether a terminal says of itself that nothing steers it (terminfo(5))."""
+    return os.environ.get("TERM") == "dumb"
+
+
+def can_steer() -> bool:
+    """Whether what is there may be drawn over."""
+    return is_terminal() and not is_dumb()
+
+
 def can_ask() -> bool:
     """Whether a person can be asked: standard input and error are a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -94,8 +104,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def paint(text: str, colour: str | None) -> str:
-    """Coloured on a terminal; `click.echo` takes the colour out elsewhere."""
-    return click.style(text, fg=colour) if colour else text
+    """Coloured on a terminal, unless it is a dumb one or NO_COLOR is set (no-color.org); `click.echo` takes the colour out elsewhere."""
+    return click.style(text, fg=colour) if colour and not (os.environ.get("NO_COLOR") or is_dumb()) else text
 
 
 def echo(text: str = "") -> None:
@@ -191,6 +201,8 @@ def local_times(text: str) -> str:
 
 def span(seconds: float) -> str:
     """A span for people, as reasons and logs say it."""
+    from healer.policy import reasons  # the gates come with it, of which most commands know nothing
+
     return reasons.span(seconds)
 
 

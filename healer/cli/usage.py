@@ -24,6 +24,7 @@ SHOWN_MAX: Final = 80
 ARGUMENTS_SHOWN: Final = 5
 NEAR_FILES_MAX: Final = 1_000
 HELP: Final = "--help"
+EXAMPLE_COLUMNS: Final = 72
 REPEATED: Final = ("project", "data_dir", "url")
 """Options that say which daemon is meant: a command that is advised has them too. Never `key`."""
 
@@ -54,7 +55,16 @@ class Unreadable(WrongUse):
 
 
 class _Checked(click.Command):
-    """Says what click refuses in what stands behind a command's name."""
+    """Says what click refuses in what stands behind a command's name; its help has examples."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, below the examples."""
+        from healer.cli import examples
+
+        if shown := examples.of(ctx.command_path.partition(" ")[2]):
+            with formatter.section("Examples"):
+                formatter.write_dl(shown, col_max=EXAMPLE_COLUMNS)
+        super().format_epilog(ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does. Raises `WrongUse`."""
@@ -100,9 +110,13 @@ class Group(_Checked, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does. Raises `WrongUse` with the nearest name for one that is not known."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
-            near = errors.nearest(args[0], self.list_commands(ctx))
+            near = self.elsewhere(ctx, args[0]) or errors.nearest(args[0], self.list_commands(ctx))
             raise WrongUse(near or _forms(ctx), detail=f"{ctx.command_path} has no command {got(args[0])}")
         return super().resolve_command(ctx, args)
+
+    def elsewhere(self, _ctx: click.Context, _name: str) -> str:
+        """Where a name that no command here has is one; '' where that is not known."""
+        return ""
 
 
 def got(text: object) -> str:

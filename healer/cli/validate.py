@@ -1,81 +1,157 @@
-"""`healer validate`: reads a project as the daemon would, and shows every mistake at once."""
+"""`healer validate`: reads a project as the daemon would, and shows every mistake at once, and what is worth knowing beside."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
 
 from healer import cli, errors
-from healer.cli import controlling, terminal, usage, vaulting
+from healer.cli import chosen, controlling, terminal, usage, vaulting
 
 ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
+COLOURS: Final = {"error": "red", "warning": "yellow", "hint": "cyan"}
+FORMATS: Final = ("text", "json", "github", "gitlab", "sarif")
+
+
+@dataclasses.dataclass(slots=True)
+class Checked:
+    """A project that was looked at. `told`: what is shown of it, sorted; `elsewhere`: how many errors are in files not asked about."""
+
+    folder: pathlib.Path
+    told: list[errors.Diagnostic]
+    counts: dict[str, int] | None
+    elsewhere: int = 0
 
 
 @click.command(cls=usage.Command)
-@click.argument(
-    "folder",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
-)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=pathlib.Path))
 @click.option(
     "--project",
     "named",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
-    help="The same as DIR",
+    help="The project that the files are of",
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="How it is printed  [default: text]")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json")
+@click.option(
+    "--no-project-plugins", "distrusted", is_flag=True, help="Run no code of the project, as for a pull request of a fork"
+)  # fmt: skip
 @controlling.options
 @vaulting.options
 def command(
-    folder: pathlib.Path | None,
+    paths: tuple[pathlib.Path, ...],
     named: pathlib.Path | None,
     strict: bool,
+    form: str | None,
     as_json: bool,
+    distrusted: bool,
     vault_password_file: str | None,
     vault_id: tuple[str, ...],
     ask_vault_pass: bool,
     controller_url: str | None,
     controller_token: str | None,
 ) -> int:
-    """Show every mistake in the project DIR [default: .], with file:line:column."""
-    from healer import project
+    """Show every mistake in a project, with file:line:column, and what is worth knowing beside.
 
-    if folder and named and folder.resolve() != named.resolve():
-        raise usage.WrongUse(detail=f"--project and DIR name two folders: {named} and {folder}")
-    folder = folder or named or pathlib.Path()
+    PATH is a project [default: .], or a file or folder of one: then only what is told of that is shown, and the project is read whole.
+    """
+    from healer.lint import untrusted
+
+    if as_json and form not in (None, "json"):
+        raise usage.WrongUse(detail=f"--json and --format {form} ask for two formats")
     begun = time.monotonic()
-    opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
     environ = {**cli.environment(), **controlling.variables(controller_url, controller_token)}
-    loaded = project.load(folder, environ, {}, opened if opened.keys else None)
+    opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
+    why = untrusted.reason(environ, distrusted)
+    found = [_checked(one, environ, opened, why) for one in chosen.of(paths, named)]
     took_s = time.monotonic() - begun
-    missing = [] if loaded.revision is None else project.unreadable(loaded.revision, folder, environ, "hint")
-    diagnostics = sorted([*loaded.diagnostics, *missing], key=_order)
-    bad = [one for one in diagnostics if one.severity == "error" or (strict and one.severity == "warning")]
-    ok = loaded.revision is not None and not bad
-    if as_json:
-        counted = counts(loaded.revision, folder) if loaded.revision is not None else None
-        terminal.echo_json({"ok": ok, "counts": counted, "diagnostics": [one.as_json() for one in diagnostics]})
-        return errors.EXIT_OK if ok else errors.EXIT_FOUND
-    for one in diagnostics:
-        for line in str(one).splitlines():
-            terminal.echo(terminal.clean(line))
-    if ok:
-        terminal.echo(f"ok: {', '.join(_amounts(counts(loaded.revision, folder)))} ({took_s:.1f} s)")
-        return errors.EXIT_OK
-    terminal.note(_verdict(diagnostics, strict))
-    return errors.EXIT_FOUND
+    told = [one for checked in found for one in checked.told]
+    ok = not any(one.severity == "error" or (strict and one.severity == "warning") for one in told)
+    _print(found, "json" if as_json else form or "text", environ, ok=ok, took_s=took_s)
+    if not ok and not as_json and form != "json":
+        terminal.note(_verdict(found, strict))
+    return errors.EXIT_OK if ok else errors.EXIT_FOUND
+
+
+def _checked(one: chosen.Chosen, environ: Mapping[str, str], opened: Any, why: str) -> Checked:
+    """One project looked at. `why`: the reason why none of its code may run, '' where it may."""
+    from healer import lint, plugins, project
+    from healer.lint import untrusted
+    from healer.project import mistakes
+
+    with plugins.without_project_code() if why else contextlib.nullcontext():
+        draft = project.draft_of(one.folder, environ, {}, opened if opened.keys else None)
+        missing = [] if draft.failed else project.unreadable(draft.revision, one.folder, environ, "hint")
+        found = lint.lint(draft, missing)
+    found = untrusted.once(found, why) if why else found
+    failed = any(each.severity == "error" for each in found)
+    shown = [each for each in found if one.has(each)]
+    elsewhere = sum(each.severity == "error" for each in found) - sum(each.severity == "error" for each in shown)
+    counted = None if failed else counts(draft.revision, one.folder)
+    return Checked(one.folder, sorted(mistakes.bounded(shown), key=_order), counted, elsewhere)
 
 
 def _order(one: errors.Diagnostic) -> tuple[Any, ...]:
     """Errors first, then by place; how many more of a file there are stands after those that are shown."""
     return ORDER[one.severity], one.place.file, bool(one.more), one.place.line, one.place.column
+
+
+# --- how it is printed ----------------------------------------------------------------------------------------------------------
+
+
+def _print(found: Sequence[Checked], form: str, environ: Mapping[str, str], *, ok: bool, took_s: float) -> None:
+    from healer.lint import reports, sarif
+
+    told = [one for checked in found for one in _named(checked, checked.folder.as_posix() if len(found) > 1 else "")]
+    if form in ("text", "json"):
+        counted = _sum([checked.counts for checked in found])
+        if form == "json":
+            terminal.echo_json({"ok": ok, "counts": counted, "diagnostics": [one.as_json() for one in told]})
+            return
+        for one in told:
+            for number, line in enumerate(str(one).splitlines()):
+                terminal.echo(_painted(one, terminal.clean(line), environ) if not number else terminal.clean(line))
+        if ok:
+            elsewhere = sum(checked.elsewhere for checked in found)
+            others = f"nothing in these files, {elsewhere} error{'' if elsewhere == 1 else 's'} in others of the project"
+            terminal.echo(f"ok: {', '.join(_amounts(counted)) if counted else others} ({took_s:.1f} s)")
+        return
+    told = [one for checked in found for one in _named(checked, chosen.prefix(checked.folder, environ))]
+    if form == "gitlab":
+        terminal.echo_json(reports.gitlab(told))
+    elif form == "sarif":
+        terminal.echo_json(sarif.log(told))
+    else:
+        for line in reports.github(told):
+            terminal.echo(terminal.clean(line))
+
+
+def _named(checked: Checked, prefix: str) -> list[errors.Diagnostic]:
+    """What is told of a project, with its files as they are named from elsewhere; what is of no file of it stays."""
+    if not prefix:
+        return checked.told
+    made = []
+    for one in checked.told:
+        there = (checked.folder / one.place.file).exists() if one.place.file and "\0" not in one.place.file else False
+        place = dataclasses.replace(one.place, file=f"{prefix}/{one.place.file}") if there else one.place
+        made.append(dataclasses.replace(one, place=place))
+    return made
+
+
+def _painted(one: errors.Diagnostic, line: str, environ: Mapping[str, str]) -> str:
+    """The first line with its severity in colour, on a terminal that takes any (https://no-color.org)."""
+    word = f"{one.severity}[{one.code}]"
+    if environ.get("NO_COLOR") or not terminal.is_terminal():
+        return line
+    return line.replace(word, terminal.paint(word, COLOURS[one.severity]), 1)
 
 
 def counts(revision: Any, folder: pathlib.Path) -> dict[str, int]:
@@ -101,16 +177,24 @@ def _tests(folder: pathlib.Path) -> int:
     return found
 
 
+def _sum(found: Sequence[dict[str, int] | None]) -> dict[str, int] | None:
+    """Of all projects together; None where one of them cannot be counted."""
+    known = [one for one in found if one is not None]
+    return {key: sum(one[key] for one in known) for key in known[0]} if known and len(known) == len(found) else None
+
+
 def _amounts(counted: dict[str, int]) -> list[str]:
     words = {"rulebooks": "rulebook", "rules": "rule", "actions": "action", "controllers": "controller"}
     amounts = [f"{counted[many]} {one if counted[many] == 1 else many}" for many, one in words.items()]
     return [*amounts, f"{counted['tests']} tests' file{'' if counted['tests'] == 1 else 's'}"]
 
 
-def _verdict(diagnostics: Sequence[errors.Diagnostic], strict: bool) -> str:
+def _verdict(found: Sequence[Checked], strict: bool) -> str:
     amounts = []
     for severity in ("error", "warning"):
-        amount = sum(one.more or 1 for one in diagnostics if one.severity == severity)
+        amount = sum(one.more or 1 for checked in found for one in checked.told if one.severity == severity)
         if amount or severity == "error":
             amounts.append(f"{amount} {severity}{'' if amount == 1 else 's'}")
-    return f"error[configuration]: {', '.join(amounts)}" + (" (--strict: warnings count)" if strict else "")
+    elsewhere = sum(one.elsewhere for one in found)
+    more = f"; {elsewhere} more in other files of the project" if elsewhere else ""
+    return f"error[configuration]: {', '.join(amounts)}{more}" + (" (--strict: warnings count)" if strict else "")

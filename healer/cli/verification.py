@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from healer import errors
 from healer.audit import verify
-from healer.cli import terminal
+from healer.cli import progressing, terminal
 from healer.store import connection, names
 
 ROWS: Final = 5_000
@@ -44,14 +44,17 @@ class Result:
         return self.report.ok
 
 
-def read(path: pathlib.Path) -> Result:
-    """Verify the audit of one database. Raises `Unreadable` for what cannot be read to its end."""
+def read(path: pathlib.Path, *, quiet: bool = True) -> Result:
+    """Verify the audit of one database; unless it is to be `quiet`, a terminal is told how far that is.
+
+    Raises `Unreadable` for what cannot be read to its end.
+    """
     if not path.is_file():
         raise Unreadable("--data-dir DIR or --db FILE", path=terminal.clean(path), reason="there is no such file")
     try:
         with contextlib.closing(connection.open_reader(path)) as opened:
             opened.text_factory = _text
-            return _verify(opened, path)
+            return _verify(opened, path, quiet)
     except (sqlite3.Error, errors.StoreError) as error:
         reason = error.fields["reason"] if isinstance(error, errors.StoreError) else error
         raise Unreadable(
@@ -64,7 +67,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _verify(opened: sqlite3.Connection, path: pathlib.Path) -> Result:
+def _verify(opened: sqlite3.Connection, path: pathlib.Path, quiet: bool) -> Result:
     have, known = opened.execute("PRAGMA user_version").fetchone()[0], names.schema()[-1][0]
     if not 0 < have <= known:
         raise Unreadable(
@@ -73,9 +76,11 @@ def _verify(opened: sqlite3.Connection, path: pathlib.Path) -> Result:
     verifier = verify.Verifier()
     size, root, chain, frontier, outside = _head(opened, path)
     after = 0
-    while after < size and (rows := _rows(opened, after, size)):
-        verifier.feed(_sound(rows, verifier.report))
-        after = rows[-1][0] + 1
+    with progressing.of(size, "records", as_json=quiet) as tell:
+        while after < size and (rows := _rows(opened, after, size)):
+            verifier.feed(_sound(rows, verifier.report))
+            after = rows[-1][0] + 1
+            tell(after)
     for count, where in outside:
         verifier.report.add(size, f"{count} records lie {where}")
     report = verifier.finish(size, root, chain, frontier)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from healer import errors, model, plugins
+from healer import errors, model, plugins, quoting
 from healer.web import services
 
 LIMIT_S = 20.0
@@ -78,13 +78,17 @@ class Checks:
         except _Silent:
             detail = f"it did not answer within {LIMIT_S:g} s"
         except errors.HealerError as error:
-            detail, try_ = error.message, self._masked(error.try_)
+            detail, try_ = error.message, self._shown(error.try_)
         except Exception as error:  # noqa: BLE001 - a controller is a stranger's code: whatever it raises is what came of it
-            detail = f"{type(error).__name__}: {error}"
-        detail = " ".join(self._masked(detail).split())[:DETAIL_MAX]
+            detail = plugins.raised(error)
+        detail = " ".join(self._shown(detail).split())[:DETAIL_MAX]
         said = services.Check(ok, detail, self._clock(), round(time.monotonic() - began, 3), try_)
         self._said[name] = controller, said
         return said
+
+    def _shown(self, text: str) -> str:
+        """Without secrets that are known, and without what looks like one: an address may be quoted that was written in a wrong place."""
+        return quoting.said(self._masked(text))
 
     async def _within(self, controller: plugins.Controller) -> model.Health:
         """Its answer. Raises `_Silent`, and whatever it raises. One that does not stop when it is told to is left alone."""

@@ -7,6 +7,7 @@ and a reload. What was heard stays until something else is, whatever goes wrong 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import pathlib
 import secrets
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from healer import errors, plugins, project
+from healer import errors, model, plugins, project
 from healer.daemon import rules
 from healer.web import queries
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from healer.daemon import running
 
 REFRESH_S: Final = 300.0
+AGAIN_S: Final = 30.0
+"""No sooner after an answer it is asked again because of a run."""
 LIMIT_S: Final = 150.0
 """A minute for the answer, a minute to read it, and what it takes to end the one or the other."""
 AT_ONCE: Final = 4
@@ -38,6 +41,7 @@ class Hosts:
     def __init__(self, daemon: running.Daemon) -> None:
         self._daemon = daemon
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._soon = asyncio.Event()
 
     async def first(self, ended: asyncio.Event) -> None:
         """Before anything is decided. A stop does not wait for it."""
@@ -57,9 +61,24 @@ class Hosts:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(REFRESH_S)
+            await asyncio.sleep(AGAIN_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_S - AGAIN_S):
+                    await self._soon.wait()
+            self._soon.clear()
             daemon = self._daemon
             await self.ask(daemon.revision, daemon.controllers, daemon.files)
+
+    def lost(self, controller: str, job: model.Job) -> None:
+        """A run did not find its targets, or not reach them: they are asked for again, soon, if they are from a list that may be old."""
+        revision = self._daemon.revision
+        spec = revision.controllers.get(controller)
+        path = str(job.extra.get("inventory") or (spec.inventory if spec is not None else ""))
+        if path in project.dynamic(revision) and not self._soon.is_set():
+            logger.bind(inventory=path, run=job.run_id).info(
+                "a run lost its targets, so Ansible is asked again for the hosts of {}", path
+            )
+            self._soon.set()
 
     async def ask(
         self, revision: project.Revision, controllers: Mapping[str, plugins.Controller], files: pathlib.Path
@@ -89,6 +108,10 @@ class Hosts:
         if not said.error and said.mark != before.mark:
             fell = before.heard_us and said.hosts * 2 < before.hosts
             said = dataclasses.replace(said, fell_from=before.hosts if fell else 0, fell_us=now_us if fell else 0)
+            if said.beside or not said.hosts:
+                said = dataclasses.replace(said, dried_from=0, dried_us=0)
+            elif before.beside:
+                said = dataclasses.replace(said, dried_from=before.beside, dried_us=now_us)
         revision.found.take(path, said, answer)
         _tell(path, before, said)
 
@@ -105,7 +128,7 @@ class Hosts:
         return made
 
     def _why(self, error: Exception) -> str:
-        text = f"{type(error).__name__}: {error}"
+        text = plugins.raised(error)
         if isinstance(error, errors.HealerError):
             text = "; ".join(filter(None, (error.message, error.try_)))
         elif isinstance(error, TimeoutError):
@@ -118,6 +141,7 @@ class Hosts:
             "path": path, "hosts": said.hosts, "asked": queries.iso(said.asked_us),
             "heard": queries.iso(said.heard_us) if said.heard_us else None, "left_out": list(said.left_out), "error": said.error or None,
             "fell": {"from": said.fell_from, "at": queries.iso(said.fell_us)} if said.fell_from else None,
+            "dried": {"from": said.dried_from, "at": queries.iso(said.dried_us)} if said.dried_from else None,
         }  # fmt: skip
 
     def told(self, revision: project.Revision) -> list[dict[str, object]]:
@@ -127,6 +151,8 @@ class Hosts:
             message = ""
             if said.error:
                 message = f"Ansible could not list the hosts, {_held(said)}: {said.error}"
+            elif said.dried_from and said.dried_us == said.asked_us:
+                message = f"Ansible lists {_dried(said)}"
             elif said.fell_from and said.fell_us == said.asked_us:
                 message = f"Ansible lists {_count(said.hosts)} now, {said.fell_from} before"
             if message:
@@ -141,7 +167,9 @@ def _tell(path: str, before: project.Said, said: project.Said) -> None:
         bound.warning("Ansible could not list the hosts of {}, {}: {}", path, _held(said), said.error)
     if said.error or (said.mark == before.mark and not before.error):
         return
-    if said.fell_from and said.mark != before.mark:
+    if said.dried_from and said.dried_us != before.dried_us:
+        bound.warning("of {} Ansible lists {}", path, _dried(said))
+    elif said.fell_from and said.mark != before.mark:
         bound.warning("Ansible lists {} of {}, {} before", _count(said.hosts), path, said.fell_from)
     else:
         bound.info("Ansible lists {} of {}", _count(said.hosts), path)
@@ -152,6 +180,11 @@ def _tell(path: str, before: project.Said, said: project.Said) -> None:
 def _held(said: project.Said) -> str:
     """What targets are looked up in where there was no answer."""
     return f"what it listed last holds ({_count(said.hosts)})" if said.heard_us else "hosts that stand in files hold"
+
+
+def _dried(said: project.Said) -> str:
+    """What an inventory has whose programs list nothing any more."""
+    return f"no host any more but those of files ({_count(said.hosts)}), {said.dried_from} beside them before"
 
 
 def _count(hosts: int) -> str:

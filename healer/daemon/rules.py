@@ -145,8 +145,8 @@ def _made(name: str, plugin: Any, spec: project.Controller, context: plugins.Con
     except errors.HealerError:
         raise
     except Exception as error:  # a stranger's code
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise plugins.BrokenPlugin(what="controller", name=name, where=f"type {spec.type}", reason=reason) from error
+        where, reason = f"type {spec.type}", plugins.raised(error)
+        raise plugins.BrokenPlugin(what="controller", name=name, where=where, reason=reason) from error
     return made
 
 

@@ -137,6 +137,7 @@ class Daemon:
         self.switch = switching.of(self)
         await self.switch.load()
         self.outside, self.caps, self.hosts = outside.Outside(self), caps.Caps(self), hosts.Hosts(self)
+        self.dispatcher.maker.lost = self.hosts.lost
         self.supervisor = self.outside.supervisor(self._emit_for)
         await self._serve()
         await self.hosts.first(self._end)
@@ -166,9 +167,8 @@ class Daemon:
             self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ, self.options
         )
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
-        logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch).info(
-            "ready on port {}", self.port
-        )
+        bound = logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch)
+        bound.info("ready on port {}", self.port)
 
     async def _begin(self) -> None:
         """What the store has to know, and to keep, of a start."""
@@ -213,7 +213,8 @@ class Daemon:
         files = keys.of_files(self.base, self.revision, os.environ)
         await keys.take(self.store, known, self.revision, files, "daemon")
         self.services = answering.of(self, auth.Gate(known))
-        self._listening = serving.Listening(routes.build(self.services))
+        per_address = settings.server.connections_per_address
+        self._listening = serving.Listening(routes.build(self.services), per_address=per_address)
         await self._listening.start()
         self.port = await self._listening.tcp(settings.server.host, settings.server.port)
         path = self.base / settings.control.socket if settings.control.socket else self.data_dir / control.NAME

@@ -160,7 +160,8 @@ class Decider:
         if row is None:
             return
         unit = deciding.Decide(self.position, row.seq, row.at_us, self._revision, [], self._standing_of)
-        await poison.set_aside(self._store, unit, deciding.Outcome(row.seq, row.at_us), stumbles.SAID)
+        killed = deciding.Outcome(row.seq, row.at_us, source=row.source)
+        await poison.set_aside(self._store, unit, killed, stumbles.SAID)
         self.position = self.committed_position = row.seq
         self.last_at_us = row.at_us
         await self._stumbles.past()
@@ -195,6 +196,7 @@ class Decider:
             position = row.seq
             self.last_at_us = row.at_us
             if outcome is not None:
+                outcome.source = row.source
                 outcomes.append(outcome)
             if self._monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
@@ -254,7 +256,7 @@ class Decider:
         self._look_us = committed.decided.next_look_us
         for outcome in outcomes:
             for ruleset, error in outcome.quarantined if whole or outcome.seq < to else ():
-                logger.bind(event=outcome.seq, ruleset=ruleset).error("event quarantined: {}", error)
+                poison.tell(outcome, ruleset, error)
         if outcomes:
             self._on_decided(committed.decided)
         self._tell_ended()

@@ -53,11 +53,20 @@ async def set_aside(
 ) -> deciding.Decided:  # fmt: skip
     """Commit a row as one that nobody could digest."""
     telemetry.count("events_quarantined")
-    logger.bind(event=outcome.seq).error("event quarantined: {}", error)
+    tell(outcome, letters.EVERY_RULESET, error)
     aside = deciding.Outcome(outcome.seq, outcome.at_us, quarantined=[(letters.EVERY_RULESET, error)])
     unit = deciding.Decide(one.after, one.to, one.at_us, one.revision, [aside], one.standing_of)
     decided: deciding.Decided = await opened.insist(unit)
     return decided
+
+
+def tell(outcome: deciding.Outcome, ruleset: str, error: str) -> None:
+    """Log that a row is in quarantine: which one, whose, and for whom."""
+    whose = f" of {outcome.source}" if outcome.source else ""
+    whom = "" if ruleset == letters.EVERY_RULESET else f" for {ruleset}"
+    logger.bind(event=outcome.seq, source=outcome.source, ruleset=ruleset).error(
+        "e-{}{} is quarantined{}: {}", outcome.seq, whose, whom, error
+    )
 
 
 def _join(decided: deciding.Decided, more: deciding.Decided) -> None:

@@ -387,7 +387,7 @@ class Dispatcher:
                 return model.Found("unknown", None, "its controller does not answer")
             except Exception as error:  # a controller that cannot say is an answer too: unknown, for a person
                 if not self._passes(error):
-                    return model.Found("unknown", None, f"{type(error).__name__}: {error}")
+                    return model.Found("unknown", None, plugins.raised(error))
             await asyncio.sleep(store.FULL_S)
 
     def _passes(self, error: Exception) -> bool:

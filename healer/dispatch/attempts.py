@@ -42,6 +42,14 @@ def again_s(number: int, why: str) -> float:
     return 0.0 if why == PAUSED else AGAIN_S[min(number, len(AGAIN_S)) - 1]
 
 
+Lost = Callable[[str, model.Job], None]
+"""Told of the controller by its name and of the job that did not find its targets, or not reach them, where the inventory has them."""
+
+
+def _to_nobody(_controller: str, _job: model.Job) -> None:
+    """Of what nobody looks after."""
+
+
 class Hindered(Exception):
     """why the attempt cannot be given to its controller"""
 
@@ -62,6 +70,7 @@ class Attempt:
     settles: bool = False
     fresh: bool = False
     """Its controller is to run it: it may not have begun yet."""
+    lost: Lost = _to_nobody
     _withheld: asyncio.Task[bool] | None = dataclasses.field(default=None, init=False)
     _acting: asyncio.Task[model.Outcome] | None = dataclasses.field(default=None, init=False)
 
@@ -80,7 +89,14 @@ class Attempt:
             self.end("silence")
             await asyncio.wait([self._acting], timeout=SILENCE_S)
             raise asyncio.CancelledError
-        return await self._acting
+        try:
+            outcome = await self._acting
+        except model.NotBegunError:
+            self.lost(self.row["controller"], self.job)
+            raise
+        if outcome.lost:
+            self.lost(self.row["controller"], self.job)
+        return outcome
 
     def end(self, ender: Ender) -> None:
         """Ask for its end. A second time changes nothing: what ends it must not be cut off."""
@@ -156,6 +172,7 @@ class Maker:
         self._environment_of = environment_of
         self._resolve = resolve
         self._instance = instance
+        self.lost: Lost = _to_nobody
 
     async def make(
         self,
@@ -185,7 +202,7 @@ class Maker:
             dry_run=bool(row["dry_run"]), idempotent=bool(row["idempotent"]), extra={**given["extra"], "instance": self._instance},
             environment=environment,
         )  # fmt: skip
-        return Attempt(token, row["id"], number, job, controller, self.live(), row)
+        return Attempt(token, row["id"], number, job, controller, self.live(), row, lost=self.lost)
 
     def live(self) -> output.Live:
         """Output from its beginning, with what is secret masked, also what becomes known meanwhile."""

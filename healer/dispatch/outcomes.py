@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from healer import errors, model, secrets
+from healer import model, plugins, secrets
 from healer.dispatch import attempts
 
 RESULT_TEXT_MAX: Final = 4_000
@@ -47,8 +47,7 @@ def raised(error: Exception) -> model.Outcome:
     """Of one whose controller failed."""
     if isinstance(error, model.NotBegunError):
         return model.Outcome("failed", f"nothing was begun: {error}"[:_SUMMARY_MAX])
-    message = error.message if isinstance(error, errors.HealerError) else f"{type(error).__name__}: {error}"
-    return model.Outcome("failed", f"the controller failed: {message}"[:_SUMMARY_MAX])
+    return model.Outcome("failed", f"the controller failed: {plugins.raised(error)}"[:_SUMMARY_MAX])
 
 
 def masked(outcome: model.Outcome, masker: secrets.Masker, *, truncated: bool) -> model.Outcome:

@@ -136,8 +136,9 @@ class Planner:
             except errors.StoreFull:
                 state, detail = "failed", "the disk was full"
         await self._store.insist(rows.End(wanted, state, detail, round(made.seconds, 3), content))
+        fails = (made.content or {}).get("fails")
         logger.bind(run=wanted.run["id"], action=wanted.run["action"]).info(
-            "plan of {}: {}", wanted.run["id"], detail or state
+            "plan of {}: {}", wanted.run["id"], detail or (f"it would fail: {fails}" if fails else state)
         )
 
     def _done(self, run: str, task: asyncio.Task[None]) -> None:
@@ -177,7 +178,7 @@ class Planner:
         made = {
             "targets": [self._masked(str(one))[:STEP_MAX] for one in plan.targets[:TARGETS_MAX]],
             "steps": [self._masked(str(one))[:STEP_MAX] for one in plan.steps[:STEPS_MAX]],
-            "diff": diff, "exact": plan.exact,
+            "diff": diff, "exact": plan.exact, "fails": self._masked(" ".join(str(plan.fails).split()))[:STEP_MAX],
         }  # fmt: skip
         cut = cut or len(plan.targets) > TARGETS_MAX or len(plan.steps) > STEPS_MAX
         return made | {"cut": cut or any(len(str(one)) > STEP_MAX for one in (*plan.targets, *plan.steps))}
@@ -193,9 +194,7 @@ def _cut(text: str, bytes_max: int) -> tuple[str, bool]:
 
 
 def _told(error: Exception) -> str:
-    said = error.message if isinstance(error, errors.HealerError) else str(error)
-    if not said or not isinstance(error, errors.HealerError | attempts.Hindered | TimeoutError):
-        said = f"{type(error).__name__}: {error}"
+    said = (str(error) if isinstance(error, TimeoutError) else "") or plugins.raised(error)
     return " ".join(said.split())[:STEP_MAX]
 
 

@@ -20,7 +20,7 @@ WORDS: Final = {
     "made": "",
 }
 TRIMMED: Final = "what it said is not kept any more"
-EMPTY: Final[Mapping[str, Any]] = {"targets": [], "steps": [], "diff": "", "exact": False, "cut": False}
+EMPTY: Final[Mapping[str, Any]] = {"targets": [], "steps": [], "diff": "", "exact": False, "fails": "", "cut": False}
 
 
 def shown(

@@ -14,7 +14,7 @@ import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer import config, errors, wording
+from healer import config, errors, quoting, wording
 from healer.inventory import names, variables, words
 from healer.inventory.groups import LOOKED_AT, Reading, TooMuch, first
 from healer.inventory.names import Inventory
@@ -97,8 +97,9 @@ def _unknown(reading: Reading, file: str, text: str, what: str, try_: str) -> No
     reading.partial = True
     message = f"{what}, and its hosts are not known here"
     first = text.splitlines()[0] if text else ""
+    shown, moved, width = quoting.excerpt(first, 1, max(1, len(first)))
     place = errors.Place(file, 1, 1)
-    reading.diagnostics.append(errors.Diagnostic(DYNAMIC, message, place, "hint", first, len(first), try_))
+    reading.diagnostics.append(errors.Diagnostic(DYNAMIC, message, place, "hint", shown, width, try_, moved=moved))
 
 
 class _Ended(Exception):

@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from healer import config, errors, model
+from healer import config, errors, model, quoting
 
 TEXT_MAX: Final = 512
 NEAREST_OF_MAX: Final = 2_000
@@ -106,7 +106,7 @@ class Inventory:
         A port is dropped. Groups, patterns and what is ambiguous are refused: an event names one thing or none.
         """
         if not text or len(text) > TEXT_MAX or not text.isprintable() or " " in text:
-            got = f"{text[:100]!r}{' and more' if text[100:] else ''}"
+            got = f"{quoting.without_secrets(text)[:100]!r}{' and more' if text[100:] else ''}"
             return Refusal(
                 f"a target is a name without spaces and control characters, at most {TEXT_MAX} long, got {got}"
             )

@@ -6,7 +6,7 @@ folders `sources/`, `checks/` and `controllers/`, entry points of the names of t
 written), `supervise` (sources), `web` (formats), `dispatch` (controllers); checks are found by the source and the controller that look.
 """
 
-from healer.plugins.calling import Quit, called, within
+from healer.plugins.calling import Quit, called, raised, within
 from healer.plugins.contracts import (
     NO_HEADERS,
     Blind,
@@ -29,6 +29,7 @@ from healer.plugins.finding import (
     OWN_KINDS,
     BrokenPlugin,
     Kind,
+    ProjectCode,
     UnknownPlugin,
     builtin_names,
     check,
@@ -36,6 +37,7 @@ from healer.plugins.finding import (
     find,
     names,
     project_names,
+    without_project_code,
 )
 from healer.plugins.options import (
     Duration,
@@ -72,6 +74,7 @@ __all__ = [
     "Kind",
     "Options",
     "Output",
+    "ProjectCode",
     "Push",
     "Quit",
     "Rate",
@@ -99,7 +102,9 @@ __all__ = [
     "made_of",
     "names",
     "project_names",
+    "raised",
     "rate_of",
     "schemas",
     "within",
+    "without_project_code",
 ]

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
+
+from healer import errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_OURS: Final = __name__.partition(".")[0]
+
+
 class Quit(Exception):
-    """A plugin raised what is no `Exception`."""
+    """A plugin raised what is no `Exception`. Its text says what."""
 
 
 async def within(how: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
@@ -42,6 +47,16 @@ def called(how: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         raise
     except BaseException as error:
         raise _quit(error) from error
+
+
+def raised(error: BaseException) -> str:
+    """What a plugin raised, for people. What one of our own classes says is said in its words alone: nobody knows these classes."""
+    if isinstance(error, errors.HealerError):
+        return error.message
+    said, kind = str(error), type(error)
+    if said and kind.__module__.partition(".")[0] == _OURS:
+        return said
+    return f"{kind.__name__}: {said}".removesuffix(": ")
 
 
 def _is_closing(error: BaseException) -> bool:

@@ -5,6 +5,8 @@ A format that ships may be a mapping instead of a module (`NAME.yml`): it is rea
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dis
 import functools
 import importlib
@@ -14,9 +16,11 @@ import pathlib
 import re
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from healer import config, errors
+from healer.plugins import calling
 from healer.plugins.contracts import Check, Format
 from healer.plugins.options import check_options
 
@@ -37,6 +41,25 @@ class BrokenPlugin(errors.HealerError):
     """the {what} {name!r} ({where}) cannot be used: {reason}"""
 
     code = "broken-plugin"
+
+
+class ProjectCode(BrokenPlugin):
+    """the {what} {name!r} is code of the project, which is not run here (--no-project-plugins)"""
+
+    code = "project-code"
+
+
+_runs_own: contextvars.ContextVar[bool] = contextvars.ContextVar("runs_own", default=True)
+
+
+@contextlib.contextmanager
+def without_project_code() -> Iterator[None]:
+    """Nothing of a project's own folders is imported meanwhile: who names it is given `ProjectCode`."""
+    token = _runs_own.set(False)
+    try:
+        yield
+    finally:
+        _runs_own.reset(token)
 
 
 def builtin_names(kind: Kind) -> list[str]:
@@ -98,6 +121,8 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
         if shipped is not None:
             return importlib.import_module(f"healer.{kind}.{name}")
         own = project_names(kind, project_dir) if project_dir else {}
+        if name in own and not _runs_own.get():
+            raise ProjectCode(what=what, name=name, where=str(own[name]), reason="it is not run")
         if name in own:
             where = str(own[name])
             return _import_file(f"healer_project_{kind}.{name}", own[name])
@@ -105,12 +130,14 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
         if name in points:
             where = points[name].value
             return _checked(kind, points[name].load())
+    except ProjectCode:
+        raise
     except ImportError as error:
         raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
     except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
         if isinstance(error, KeyboardInterrupt) and not _is_raised(error):
             raise  # the operator's
-        raise BrokenPlugin(what=what, name=name, where=where, reason=f"{type(error).__name__}: {error}") from error
+        raise BrokenPlugin(what=what, name=name, where=where, reason=calling.raised(error)) from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
 
 

@@ -6,12 +6,13 @@ Callers: the daemon, `healer validate`, and every worker that reads a `Revision`
 
 from healer.project.child import load_in_child
 from healer.project.controllers import Controller
+from healer.project.drafts import Draft
 from healer.project.found import Found, Said, dynamic
 from healer.project.gates import Gates, storm_of
 from healer.project.gathering import GATHERED_FOR
 from healer.project.git import Git
 from healer.project.listing import read as read_hosts
-from healer.project.loading import Loaded, load
+from healer.project.loading import Loaded, draft_of, load
 from healer.project.published import KINDS as SCHEMAS
 from healer.project.published import schema
 from healer.project.publishing import FOLDER as REVISIONS
@@ -32,6 +33,7 @@ __all__ = [
     "Activation",
     "Changed",
     "Controller",
+    "Draft",
     "File",
     "Found",
     "Gates",
@@ -43,6 +45,7 @@ __all__ = [
     "Source",
     "Standing",
     "Tampered",
+    "draft_of",
     "dynamic",
     "hear",
     "listed",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from healer import config, engine, errors, model, rulebook
+from healer import config, engine, errors, model, rulebook, wording
 from healer.project import activations, locating
 from healer.project.revision import HIDDEN_ACTIVATION
 from healer.project.tree import Tree
@@ -104,3 +104,16 @@ def _endings(tree: Tree, path: str, document: config.Document) -> None:
     if path.endswith(ENDINGS[0]) and path.removesuffix(ENDINGS[0]) + ENDINGS[1] in tree.files:
         other = path.removesuffix(ENDINGS[0]).removeprefix(FOLDER + "/") + ENDINGS[1]
         document.error("both-endings", f"{other} is there too; one of them has to go", None)
+
+
+def windows(book: Book, journal_s: float) -> None:
+    """What is remembered longer than the journal is kept could not be rebuilt after a restart."""
+    limit = f"longer than the journal is kept (retention.journal, {wording.span(journal_s)})"
+    for ruleset in book.rulesets:
+        if ruleset.default_events_ttl_s > journal_s:
+            mark = (ruleset.place.line, ruleset.place.column, 1)
+            book.document.error("window-too-long", f"default_events_ttl is {limit}", mark)
+        for rule in ruleset.rules:
+            if rule.throttle is not None and rule.throttle.window_us > journal_s * 1_000_000:
+                mark = (rule.throttle.place.line, rule.throttle.place.column, 1)
+                book.document.error("window-too-long", f"the window of the rule {rule.name!r} is {limit}", mark)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from healer import config, errors, inventory, model
+from healer import config, errors, inventory, model, quoting
 from healer.catalog import clusters as catalog
 from healer.project.controllers import Controller
 
@@ -57,7 +57,7 @@ def _has_nodes(spec: Controller) -> bool:
 def resolve(spec: Controller, text: str) -> model.Target | inventory.Refusal:
     """The object that a text means for a controller with targets of the kind `k8s`."""
     if not text or len(text) > TEXT_MAX or not text.isprintable() or " " in text:
-        got = f"{text[:100]!r}{' and more' if text[100:] else ''}"
+        got = f"{quoting.without_secrets(text)[:100]!r}{' and more' if text[100:] else ''}"
         return _no(f"a target is {FORM} without spaces and control characters, at most {TEXT_MAX} long, got {got}")
     kind, colon, rest = text.partition(":")
     if colon and kind != KIND:

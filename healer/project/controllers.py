@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
-from healer import config, errors, plugins, wording
+from healer import config, errors, plugins, quoting, wording
 from healer.catalog import building
 from healer.project import tree
 
@@ -216,7 +216,8 @@ def _passed_over(
     for line, column, word, try_ in plugin.passed_over(option, text):
         message = f"{wording.shown(word)} is no word of such a file, and is passed over"
         place = errors.Place(path, line, column)
-        yield errors.Diagnostic("unknown-keyword", message, place, "warning", lines[line - 1], len(word), try_)
+        shown, moved, width = quoting.excerpt(lines[line - 1], column, len(word))
+        yield errors.Diagnostic("unknown-keyword", message, place, "warning", shown, width, try_, moved=moved)
 
 
 class Project:
@@ -326,7 +327,7 @@ def _sound(shape: type[plugins.Options], value: config.Map) -> config.Map | None
     try:
         shape.model_validate(value)
     except pydantic.ValidationError as error:
-        wrong = {str(one.path[0]) for one in wording.mistakes(error, shape, value) if one.path}
+        wrong = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
         needed = [name for name, field in shape.model_fields.items() if field.is_required()]
         return None if any(one in wrong or one not in value for one in needed) else building.without(value, [*wrong])
     return value

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Said:
     """What came of asking for the hosts of an inventory: when that was last, when there was an answer last (µs, 0: never), how many hosts
     that had and what of it was left out, its digest; and why there was none last, '' where there was. `fell_from`, `fell_us`: how many
-    hosts the answer before had and when there was this one, where it has not half of them."""
+    hosts the answer before had and when there was this one, where it has not half of them. `beside`: how many of the hosts no file names;
+    `dried_from`, `dried_us`: how many that were before there was none any more, and since when."""
 
     asked_us: int = 0
     heard_us: int = 0
@@ -29,6 +30,9 @@ class Said:
     mark: str = ""
     fell_from: int = 0
     fell_us: int = 0
+    beside: int = 0
+    dried_from: int = 0
+    dried_us: int = 0
 
 
 class Found:

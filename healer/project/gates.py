@@ -36,6 +36,7 @@ class Gates:
         )
         self.storm = storm_of(held.settings)
         self._known: dict[tuple[Any, ...], policy.Limits] = {}
+        self._asking: dict[model.Impact, limits.Layer] = {}
 
     def catalog(
         self, entry: entries.Entry | None, controller: Controller | None, action: str, traits: selecting.Traits
@@ -100,9 +101,15 @@ class Gates:
 
     def defaults(self, layers: Sequence[limits.Layer], action: str, impact: model.Impact) -> list[limits.Layer]:
         """The defaults, whose rate is of each action by itself; their blast radius is one for all. Their approval hangs on the impact."""
-        asked = limits.Layer("default", self._defaults.run_action.approval_of(impact))
         found = [self._shared, limits.Layer(f"default:{action}", self._each)]
-        return found if any("approval" in one.values for one in layers) else [*found, self._excluding(asked)]
+        return found if any("approval" in one.values for one in layers) else [*found, self._asked(impact)]
+
+    def _asked(self, impact: model.Impact) -> limits.Layer:
+        """Who is asked where nothing says it."""
+        if (found := self._asking.get(impact)) is None:
+            asked = limits.Layer("default", self._defaults.run_action.approval_of(impact))
+            found = self._asking[impact] = self._excluding(asked)
+        return found
 
     @property
     def asks(self) -> tuple[limits.Approval, ...]:

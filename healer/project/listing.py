@@ -37,7 +37,8 @@ async def read(listed: pathlib.Path, known: inventory.Inventory, said: Said) -> 
         return dataclasses.replace(said, error=f"what Ansible listed cannot be read: {told[0]}"), None
     if made is None:
         return dataclasses.replace(said, error=""), None
-    return dataclasses.replace(said, hosts=len(made.hosts), left_out=told, error="", mark=mark), made
+    beside = sum(1 for name in made.hosts if name not in known.hosts)
+    return dataclasses.replace(said, hosts=len(made.hosts), beside=beside, left_out=told, error="", mark=mark), made
 
 
 async def _known(known: inventory.Inventory) -> list[bytes]:

@@ -17,7 +17,7 @@ import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from healer import catalog, config, errors, inventory, model, plugins, vault, wording
+from healer import catalog, config, errors, inventory, model, plugins, vault
 from healer.project import (
     activations,
     approvers,
@@ -25,6 +25,7 @@ from healer.project import (
     checking,
     controllers,
     discovery,
+    drafts,
     events,
     folders,
     gathering,
@@ -70,6 +71,16 @@ def load(
     `environ`: of it the variables `HEALER_…` are settings. `overrides`: flags by their place in `healer.yaml` with dots
     (`{"server.port": 8081, "mode": "active"}`), None for one that was not given.
     """
+    draft = draft_of(project_dir, environ, overrides, opened)
+    shown = mistakes.bounded(draft.diagnostics)
+    return Loaded(None if draft.failed else dataclasses.replace(draft.revision, diagnostics=shown), shown)
+
+
+def draft_of(
+    project_dir: pathlib.Path, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None,
+    opened: vault.Vault | None = None,
+) -> drafts.Draft:  # fmt: skip
+    """The same with the files as written, and what could be read where something is wrong: for who looks further (`healer.lint`)."""
     with without_collecting():
         return _Loading(project_dir, environ, overrides or {}, opened).load()
 
@@ -107,7 +118,7 @@ class _Loading:
         self._incomplete: set[str] = set()
         self._hostname = socket.gethostname()
 
-    def load(self) -> Loaded:
+    def load(self) -> drafts.Draft:
         self.tree.scan()
         found = self._revision()
         diagnostics = self._told()
@@ -116,10 +127,7 @@ class _Loading:
         for file, counting, places in again:
             diagnostics += hidden.told(self._again(file, counting), file, places)
         unique = dict.fromkeys(sorted(diagnostics, key=lambda d: (d.place.file, d.place.line, d.place.column)))
-        failed = any(one.severity == "error" for one in unique)
-        shown = mistakes.bounded(unique)
-        whole = None if failed else dataclasses.replace(found, diagnostics=shown)
-        return Loaded(whole, shown)
+        return drafts.Draft(found, {one.file: one for one in self._documents}, tuple(unique))
 
     def _told(self) -> list[errors.Diagnostic]:
         return [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
@@ -164,7 +172,7 @@ class _Loading:
             all_sources.share(main)
         names = identities.Identities()
         switched_on = self._activations(checker, all_sources, read.settings, specs, names)
-        self._more += playbooks.mistakes(self.tree, written, checker.playbooks)
+        self._more += playbooks.mistakes(self.tree, written, checker.playbooks, control_by.by_name.values())
         if self._is_sound():  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
         of_events = events.activation(found, actions or config.Document("actions.yaml", ""))
@@ -327,7 +335,7 @@ class _Loading:
             self._more += opening.shut(book, activation, self._vault)
             self._book(book, activation, views[activation.inventory], all_sources)
             names.take(book, activation.gathering)
-            _windows(book, read.retention.journal)
+            books.windows(book, read.retention.journal)
             activations.forget_unknown(book.document, book.spec)
             if not _is_off(book):
                 made.append(views[activation.inventory].gathering(book.document, activation))
@@ -385,16 +393,3 @@ def _activation(book: books.Book) -> revision.Activation:
         inventory=controllers.path_of(shape.inventory), mode=mode, restart=shape.restart,
         gathering=gathering.ruleset(rulesets),
     )  # fmt: skip
-
-
-def _windows(book: books.Book, journal_s: float) -> None:
-    """What is remembered longer than the journal is kept could not be rebuilt after a restart."""
-    limit = f"longer than the journal is kept (retention.journal, {wording.span(journal_s)})"
-    for ruleset in book.rulesets:
-        if ruleset.default_events_ttl_s > journal_s:
-            mark = (ruleset.place.line, ruleset.place.column, 1)
-            book.document.error("window-too-long", f"default_events_ttl is {limit}", mark)
-        for rule in ruleset.rules:
-            if rule.throttle is not None and rule.throttle.window_us > journal_s * 1_000_000:
-                mark = (rule.throttle.place.line, rule.throttle.place.column, 1)
-                book.document.error("window-too-long", f"the window of the rule {rule.name!r} is {limit}", mark)

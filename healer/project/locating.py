@@ -28,7 +28,9 @@ _FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     what: tuple(f"{base}/{name}" for base in ("extensions/eda/plugins", "plugins") for name in (what, what + "s"))
     for what in ("event_source", "event_filter")
 }
-ROLE_FILES: Final = tuple(f"/{part}/main{ending}" for part in ("tasks", "meta") for ending in (".yml", ".yaml"))
+MAIN_ENDINGS: Final = (".yml", ".yaml", ".json", "")
+"""Those of `main` in a role's folders: Ansible takes the first that is there."""
+ROLE_FILES: Final = tuple(f"/{part}/main{ending}" for part in ("tasks", "meta") for ending in MAIN_ENDINGS)
 """One of these in it makes a folder a role."""
 _FILE_MAX: Final = 4 << 20
 

@@ -8,49 +8,70 @@ from __future__ import annotations
 
 import pathlib
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import catalog, config, errors, templates, wording
 from healer.catalog import entries
-from healer.project import tree
+from healer.project import controllers, locating, roles, tree
 
 BYTES_MAX: Final = 1 << 20
 """A larger one is left to Ansible."""
-ROLES: Final = ("~/.ansible/roles", "/usr/share/ansible/roles")
-"""Where roles lie beside those of the project."""
 _VAULT: Final = b"$ANSIBLE_VAULT;"
 _TASKS: Final = ("tasks", "handlers")
 _PARTS: Final[Mapping[str, bool]] = {**dict.fromkeys(_TASKS, True), "defaults": False, "vars": False, "meta": False}
 """The folders of a role of which `main` is read of itself, and whether it is a list of tasks; else it is a mapping."""
 _OF_PLAY: Final = ("pre_tasks", "tasks", "post_tasks", "handlers")
 _OF_BLOCK: Final = ("block", "rescue", "always")
-_IMPORTS: Final = ("import_tasks", "include_tasks")
 _BUILTIN: Final = "ansible.builtin."
+_PREFIXES: Final = ("", _BUILTIN, "ansible.legacy.")
+_IMPORTS: Final = tuple(prefix + name for prefix in _PREFIXES for name in ("import_tasks", "include_tasks"))
+_ROLES: Final = tuple(prefix + name for prefix in _PREFIXES for name in ("import_role", "include_role"))
+_NAMED: Final = re.compile(r"""(?:^|\s)(?:name|role)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
+"""The role in `import_role: name=x tasks_from=y`."""
+_COLLECTIONS: Final = "collections"
+"""Names collections in which Ansible looks for roles first."""
 
 
 def mistakes(
-    files: tree.Tree, written: Iterable[catalog.Written], playbooks: Iterable[str]
+    files: tree.Tree,
+    written: Iterable[catalog.Written],
+    playbooks: Iterable[str],
+    reached: Iterable[controllers.Controller],
 ) -> Iterator[errors.Diagnostic]:
-    """What is wrong with what actions name, and with the `playbooks` that rules run by themselves: each file once."""
+    """What is wrong with what actions name, and with the `playbooks` that rules run by themselves: each file once. `reached`: all the
+    controllers."""
+    elsewhere = any(spec.kinds & {"playbook", "role"} and any(map(spec.options.get, spec.machines)) for spec in reached)
+    known = roles.Roles(files, elsewhere=elsewhere)
     runs = dict.fromkeys(found for found in map(catalog.runs, written) if found is not None)
     subjects = dict.fromkeys((*runs, *(("playbook", path) for path in sorted(playbooks))))
     for kind, subject in subjects:
         if kind == "playbook" and subject in files.files:
-            yield from _Reading(files, subject).playbook()
+            yield from _Reading(files, subject, known).playbook()
         elif kind == "role" and subject.startswith(f"{entries.ROLES}/"):
-            for part, tasks in _PARTS.items():
-                main = (f"{subject}/{part}/main{ending}" for ending in (".yml", ".yaml"))
-                if path := next((path for path in main if path in files.files), ""):
-                    yield from _Reading(files, path).part(tasks=tasks)
+            yield from _role(files, subject, known)
+
+
+def _role(files: tree.Tree, subject: str, known: roles.Roles) -> Iterator[errors.Diagnostic]:
+    read: dict[str, _Reading] = {}
+    for part in _PARTS:
+        main = (f"{subject}/{part}/main{ending}" for ending in locating.MAIN_ENDINGS)
+        if path := next((path for path in main if path in files.files), ""):
+            read[part] = _Reading(files, path, known)
+    about = read["meta"].document.value if "meta" in read else None
+    judged = not (isinstance(about, config.Map) and _COLLECTIONS in about)
+    for part, reading in read.items():
+        yield from reading.part(part, judged=judged)
 
 
 class _Reading:
     """One file."""
 
-    def __init__(self, files: tree.Tree, path: str) -> None:
+    def __init__(self, files: tree.Tree, path: str, known: roles.Roles) -> None:
         self.files = files
         self.path = path
+        self.known = known
         self.document = config.Document(path, "")
         raw = b""
         if files.files[path].bytes <= BYTES_MAX:
@@ -80,18 +101,20 @@ class _Reading:
             name = play.get("import_playbook", play.get(f"{_BUILTIN}import_playbook"))
             if isinstance(name, str) and not (name.count(".") == 2 and "/" not in name):
                 self._there(name, play.values_at.get("import_playbook") or at, "playbook")
-            roles = play.get("roles")
-            for role, mark in zip(roles, roles.items_at, strict=True) if isinstance(roles, config.Seq) else ():
-                self._role(role, mark)
+            judged = _COLLECTIONS not in play
+            self._roles(play.get("roles"), judged=judged)
+            self._variables(play.get("vars_files"), play.values_at.get("vars_files"))
             for key in _OF_PLAY:
-                self._tasks(play.get(key), f"{key} are a list of tasks", play.values_at.get(key))
+                self._tasks(play.get(key), f"{key} are a list of tasks", play.values_at.get(key), judged=judged)
         yield from self.document.diagnostics
 
-    def part(self, *, tasks: bool) -> Iterator[errors.Diagnostic]:
-        """It is what the folder says in which it lies."""
+    def part(self, part: str, *, judged: bool) -> Iterator[errors.Diagnostic]:
+        """It is what the folder says in which it lies. `judged`: whether it may be said that a role is nowhere."""
         value = self.document.value
-        if tasks:
-            self._tasks(value, "it is a list of tasks", (1, 1, 1))
+        if part == "meta" and isinstance(value, config.Map):
+            self._roles(value.get("dependencies"), judged=judged)
+        if _PARTS[part]:
+            self._tasks(value, "it is a list of tasks", (1, 1, 1), judged=judged)
         elif value is not None and not isinstance(value, config.Map):
             self.document.error(
                 "role", f"it is a mapping, got {wording.shown(value)}", getattr(value, "mark", (1, 1, 1))
@@ -105,16 +128,20 @@ class _Reading:
         elif value is not None:
             self.document.error("playbook", f"{what}, got {wording.shown(value)}", getattr(value, "mark", mark))
 
-    def _tasks(self, value: Any, what: str, mark: config.Mark | None) -> None:
+    def _tasks(self, value: Any, what: str, mark: config.Mark | None, *, judged: bool) -> None:
         if templates.is_template(value) if isinstance(value, str) else False:
             return
         for task, at in self._items(value, what, mark):
             if not isinstance(task, config.Map):
                 self.document.error("playbook", f"a task is a mapping, got {wording.shown(task)}", at)
                 continue
+            known = judged and _COLLECTIONS not in task
             for key in _OF_BLOCK:
-                self._tasks(task.get(key), f"{key} is a list of tasks", task.values_at.get(key))
-            for key in (*_IMPORTS, *(_BUILTIN + one for one in _IMPORTS)):
+                self._tasks(task.get(key), f"{key} is a list of tasks", task.values_at.get(key), judged=known)
+            for key in _ROLES:
+                if known and key in task:
+                    self._named(_role_of(task[key], task.get("args")), task.values_at.get(key))
+            for key in _IMPORTS:
                 named = task.get(key)
                 file = named.get("file") if isinstance(named, config.Map) else named
                 if isinstance(file, str) and "=" not in file:
@@ -130,13 +157,57 @@ class _Reading:
             near = errors.nearest(name, [path[len(folder) + 1 :] for path in self.files.names(folder)])
             self.document.warning("no-file", f"the project has no {what} {name}", at, near)
 
-    def _role(self, role: Any, at: config.Mark) -> None:
-        named = role.get("role", role.get("name")) if isinstance(role, config.Map) else role
-        if not isinstance(named, str) or templates.is_template(named) or "." in named or "/" in named:
-            return
-        inside = f"{entries.ROLES}/{named}/"
-        ours = any(path.startswith(inside) or f"/{inside}" in path for path in self.files.files)
-        others = any((pathlib.Path(place).expanduser() / named).is_dir() for place in ROLES)
-        if not ours and not others and "ansible.cfg" not in self.files.files:
-            names = {path.split("/")[1] for path in self.files.names(entries.ROLES)}
-            self.document.warning("no-file", f"there is no role {named}", at, errors.nearest(named, names))
+    def _roles(self, listed: Any, *, judged: bool) -> None:
+        """The roles of a play, or those that a role depends on; `src` is one that ansible-galaxy gets."""
+        for role, at in zip(listed, listed.items_at, strict=True) if judged and isinstance(listed, config.Seq) else ():
+            if not isinstance(role, config.Map):
+                self._named(role, at)
+            elif "src" not in role:
+                self._named(role.get("role", role.get("name")), at)
+
+    def _named(self, name: Any, at: config.Mark | None) -> None:
+        try_ = self.known.missing(name, self.path) if isinstance(name, str) else None
+        if try_ is not None:
+            self.document.warning("no-file", f"there is no role {name}", at, try_)
+
+    def _variables(self, listed: Any, mark: config.Mark | None) -> None:
+        """Of a list in the list Ansible takes the first that is there; it passes over what is nowhere."""
+        items = zip(listed, listed.items_at, strict=True) if isinstance(listed, config.Seq) else [(listed, mark)]
+        for item, at in items:
+            names = [one for one in item if isinstance(one, str)] if isinstance(item, config.Seq) else [item]
+            if not names or not all(isinstance(one, str) and one and not templates.is_template(one) for one in names):
+                continue
+            wanted = {path: name for name in names for path in self._places_of(name)}
+            outside = any(name.startswith(("/", "~")) for name in names) or any(
+                path.startswith("../") for path in wanted
+            )
+            if not outside and not self.files.files.keys() & wanted.keys():
+                message = f"the project has no file of variables {' or '.join(names)}, and Ansible passes over it"
+                self.document.warning("no-file", message, at, self._instead(wanted))
+
+    def _places_of(self, name: str) -> Iterator[str]:
+        """Where Ansible looks for a file of variables."""
+        folder = posixpath.dirname(self.path)
+        if not name.startswith("vars/"):
+            yield posixpath.normpath(posixpath.join(folder, "vars", name))
+        yield posixpath.normpath(posixpath.join(folder, name))
+
+    def _instead(self, wanted: Mapping[str, str]) -> str:
+        for path, name in wanted.items():
+            if (self.files.root / path).is_file():
+                return f"no run gets {path}: move it to playbooks/vars/, or to vars/"
+            folder = posixpath.dirname(path)
+            beside = [one for one in self.files.names(folder) if posixpath.dirname(one) == folder]
+            near = [posixpath.join(posixpath.dirname(name), posixpath.basename(one)) for one in beside]
+            if found := errors.nearest(name, near):
+                return found
+        return ""
+
+
+def _role_of(named: Any, beside: Any) -> Any:
+    """The role that `import_role` or `include_role` names; None where that is no text that can be read here."""
+    if isinstance(named, str):
+        found = None if templates.is_template(named) else _NAMED.search(named)
+        return next((one for one in found.groups() if one is not None), None) if found else None
+    given = beside if named is None else named
+    return given.get("name", given.get("role")) if isinstance(given, config.Map) else None

@@ -7,7 +7,7 @@ cannot say (what exists, what stands twice, spans that are too long) `healer val
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from healer import catalog, plugins, rulebook
@@ -28,14 +28,15 @@ class Kind(NamedTuple):
     parts: Callable[[], Parts]
 
 
-def schema(kind: str) -> dict[str, Any]:
-    """The schema of the files of a kind, one of `KINDS`."""
-    made, defs = KINDS[kind].parts()
+def schema(kind: str, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
+    """The schema of the files of a kind, one of `KINDS`, or of those that are given."""
+    known = KINDS if kinds is None else kinds
+    made, defs = known[kind].parts()
     head = {
         "$schema": DIALECT,
         "$id": f"urn:auto-healer:schema:{kind}",
-        "title": f"auto-healer: {KINDS[kind].files}",
-        "description": KINDS[kind].about,
+        "title": f"auto-healer: {known[kind].files}",
+        "description": known[kind].about,
     }
     found = {**made.pop("$defs", {}), **defs}
     return {

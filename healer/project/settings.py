@@ -15,19 +15,19 @@ import pydantic
 
 from healer import config, errors, measures, model, plugins, wording
 from healer.catalog import building
-from healer.project import people, shipped
+from healer.project import people, shipped, validation
 
 NOT_YET: Final = ("notifications", "secrets")
 PEOPLE: Final = ("roles", "principals")
-AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", *PEOPLE)
+AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", "validate", *PEOPLE)
 """Read elsewhere, and set by no variable or flag."""
-SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", *PEOPLE)
+SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", "validate", *PEOPLE)
 LISTS: Final = ("policies", "inhibit")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
 OTHER_VARIABLES: Final = (
-    "ADMIN_KEY_FILE", "DATA_DIR", "DEBUG", "DRY_RUN", "HOOK_TOKEN", "KEY", "PARAM_", "PORT", "PROJECT", "RUN_ID", "SERVICE_", "SHARED",
-    "TARGET", "TOKEN", "URL",
+    "ADMIN_KEY_FILE", "DATA_DIR", "DEBUG", "DRY_RUN", "HOOK_TOKEN", "KEY", "NO_PROJECT_PLUGINS", "PARAM_", "PORT", "PROJECT", "RUN_ID",
+    "SERVICE_", "SHARED", "TARGET", "TOKEN", "URL",
 )  # fmt: skip
 """Variables that others read, or that Kubernetes sets for a service of this name; `DATA_DIR` is a setting as well."""
 
@@ -58,11 +58,13 @@ PublicUrl = Annotated[
 
 
 class Server(plugins.Options):
-    """Where the daemon listens; port 0 takes any free one. `public_url`: what senders use to reach it, like https://healer.example.org."""
+    """Where the daemon listens; port 0 takes any free one. `public_url`: what senders use to reach it, like https://healer.example.org.
+    `connections_per_address`: None: half of all."""
 
     host: Host = "127.0.0.1"
     port: Annotated[int, pydantic.Field(ge=0, le=65535)] = 8080
     public_url: PublicUrl | None = None
+    connections_per_address: Annotated[int, pydantic.Field(ge=16, le=2048)] | None = None
 
 
 class Log(plugins.Options):
@@ -131,6 +133,7 @@ class Settings(plugins.Options):
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
     heartbeat: Heartbeat | None = None
+    validated: validation.Validation = pydantic.Field(default=validation.Validation(), alias="validate")
 
 
 def read(document: config.Document | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Read:
@@ -192,12 +195,13 @@ def _file(document: config.Document) -> Settings:
 def _without_unknown(document: config.Document, shape: type[plugins.Options], value: config.Map) -> config.Map:
     """The mapping without the keys that its shape lacks, in its sections too, after telling each with the nearest that there is."""
     made = building.without(value, ())
+    fields = {field.alias or name: field for name, field in shape.model_fields.items()}
     for key, inner in value.items():
-        field = shape.model_fields.get(key)
+        field = fields.get(key)
         if field is None:
             del made[key]
             message = f"healer.yaml: the key {wording.shown(key)} is not known here"
-            document.error("options", message, value.keys_at.get(key), wording.about_key(key, shape.model_fields))
+            document.error("options", message, value.keys_at.get(key), wording.about_key(key, fields))
         elif isinstance(inner, config.Map) and isinstance(section := field.annotation, type(plugins.Options)):
             made[key] = _without_unknown(document, section, inner)
     return made

@@ -262,7 +262,8 @@ class Sources:
                 return None
             self._paths[path] = document.place(mark)
         if located.name == WEBHOOK:
-            webhooks.tell(document, args, options, at, self._settings, resolves=checked.resolves)
+            form = self._formats.get(options.format)
+            webhooks.tell(document, args, options, at, self._settings, resolves=checked.resolves, form=form)
         return Checked(checked, path, where)
 
     def _checked(

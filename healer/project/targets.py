@@ -5,10 +5,11 @@ Callers: `checking` (names and patterns written in rulebooks) and `revision` (na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from healer import errors, inventory, model, policy
+from healer import config, errors, inventory, model, policy
 from healer.project import addresses, clusters, patterns
 from healer.project.controllers import Controller
 
@@ -16,6 +17,7 @@ NEAREST_OF_MAX: Final = 2_000
 """Of more hosts none is offered in the place of a name that is none: it would take too long."""
 EMPTY: Final = inventory.Inventory({}, {})
 _LOCALHOST: Final = model.Target("host", "localhost", "localhost", "127.0.0.1", (), local=True)
+_NOT_OWN: Final = ", and beside other hosts Ansible takes its own localhost for none"
 
 
 def resolve(
@@ -24,8 +26,8 @@ def resolve(
     """The target that a text means for a controller.
 
     For `local` this machine needs no inventory, and its own name means the same as `localhost`, so that one lock holds for all its
-    spellings. Ansible has `localhost` implicitly where its inventory is empty, or
-    where an operator has `written` it; whoever connects to hosts has none but its inventory's.
+    spellings. Ansible has a `localhost` of itself, which `--limit` takes where the inventory has no hosts at all, and beside others where
+    an operator has `written` it; whoever connects to hosts has none but its inventory's.
     """
     if clusters.reaches(spec):
         return clusters.resolve(spec, text)
@@ -42,15 +44,17 @@ def resolve(
     own: tuple[str, ...] = ()
     if spec.type == "local":
         own = (*inventory.THIS_MACHINE, hostname.lower(), hostname.lower().partition(".")[0])
-    elif spec.kinds <= _ANSIBLE and (written or hosts.partial or not hosts.hosts):
+    elif spec.kinds <= _ANSIBLE:
         own = ("localhost",)
     name = text.removeprefix("host:").lower()
-    if name and name in own:
-        return _LOCALHOST
     host, colon, port = name.rpartition(":")
-    if colon and port.isascii() and port.isdecimal() and host.strip("[]") in own and host:
-        return _LOCALHOST
-    return found
+    with_port = bool(host and colon and port.isascii() and port.isdecimal())
+    if not name or not (name in own or (with_port and host.strip("[]") in own)):
+        return found
+    if spec.type != "local" and not written and not _takes_localhost(hosts):
+        near = errors.nearest(_LOCALHOST.name, hosts.hosts) if len(hosts.hosts) <= NEAREST_OF_MAX else ""
+        return dataclasses.replace(found, reason=f"{found.reason}{_NOT_OWN}", nearest=near)
+    return _LOCALHOST
 
 
 def expand(
@@ -69,6 +73,8 @@ def expand(
         if not kept or len(kept) < len(found):
             missing.append(name)
         targets |= {str(one): one for one in kept}
+    if _is_alone(spec, hosts, targets):
+        return [], list(names)
     return list(targets.values()), missing
 
 
@@ -92,7 +98,24 @@ def pattern(
         else:
             targets |= named
             missing += [part] if len(named) < len(found) else []
+    if _is_alone(spec, hosts, targets):
+        return [], [text]
     return list(targets.values()), missing or ([] if targets else [text])
+
+
+def _takes_localhost(hosts: inventory.Inventory) -> bool:
+    """Whether `--limit localhost` is this machine where the inventory does not name it: it is nothing as soon as there is any host."""
+    return not hosts.hosts and not hosts.left_out
+
+
+def _is_alone(spec: Controller, hosts: inventory.Inventory, targets: Mapping[str, model.Target]) -> bool:
+    """Whether nothing is meant but Ansible's own `localhost`, and that cannot be acted on."""
+    return (
+        spec.type != "local"
+        and not _takes_localhost(hosts)
+        and all(one is _LOCALHOST for one in targets.values())
+        and bool(targets)
+    )
 
 
 def _meant(
@@ -110,6 +133,9 @@ def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str)
     """What of a pattern means no host, and what may have been meant."""
     where, told = spec.inventory or "any inventory", False
     names = [*hosts.groups, *hosts.hosts] if len(hosts.hosts) <= NEAREST_OF_MAX else [*hosts.groups]
+    if "//" in text:  # an address, of which a part may be a password
+        yield f"no host of {where} matches {config.shown(text)}", ""
+        return
     for part in patterns.split(text):
         try:
             if _meant(spec, hosts, hostname, patterns.bare(part)):
@@ -121,7 +147,15 @@ def idle(spec: Controller, hosts: inventory.Inventory, hostname: str, text: str)
             yield f"{part!r} is no regular expression that can be used: {error}", ""
         told = True
     if not told and not pattern(spec, hosts, hostname, text)[0]:
-        yield f"no host of {where} matches {text!r}", ""
+        own = any(
+            one is _LOCALHOST
+            for part in patterns.split(text)
+            for one in _meant(spec, hosts, hostname, patterns.bare(part))
+        )
+        yield (
+            f"no host of {where} matches {text!r}{_NOT_OWN if own else ''}",
+            errors.nearest(text, names) if own else "",
+        )
 
 
 def forbidden(spec: Controller, action: str, kind: str, targets: Sequence[model.Target]) -> list[policy.Problem]:

@@ -76,5 +76,5 @@ def shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    text = repr(value) if isinstance(value, str) else f"the number {value}"
+    text = config.shown(value) if isinstance(value, str) else f"the number {value}"
     return text if len(text) <= 60 else text[:57] + "…"

@@ -99,10 +99,8 @@ class Sender:
         telemetry.count("reconcile_looks")
         try:
             looked = await plugins.within(self._corrected, at_us)
-        except errors.HealerError as error:
-            self._fails(at_us, error.message)
         except Exception as error:  # noqa: BLE001 - a format is a plugin: no mistake of one ends the looking
-            self._fails(at_us, f"{type(error).__name__}: {error}")
+            self._fails(at_us, plugins.raised(error))
         else:
             if self.last is not None and self.last.why:
                 self._world.log("INFO", f"reconcile {self.source}: the sender can be asked again")

@@ -300,6 +300,8 @@ def _tell_end(running: asyncio.Future[model.Outcome], trial: _Trial, where: str)
 
 
 def _raised(error: BaseException) -> str:
+    if isinstance(error, plugins.Quit) and error.__cause__ is not None:
+        error = error.__cause__
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 

@@ -39,7 +39,9 @@ async def check(request: web.Request, services: Services, caller: access.Princip
     bound.info(
         "{} asked whether {} is usable: {}", caller.actor, spec.name, "yes" if found.ok else f"no, {found.detail}"
     )
-    return answers.json({"name": spec.name, "type": spec.type, "health": _health(found)})
+    return answers.json({
+        "name": spec.name, "type": spec.type, "health": _health(found), "hosts_listed": _of_its_hosts(services.revision(), spec),
+    })  # fmt: skip
 
 
 async def _running(services: Services) -> dict[str, int]:
@@ -57,9 +59,7 @@ def _spec(revision: Revision, name: str) -> Any:
 def _shown(services: Services, revision: Revision, name: str, running: Mapping[str, int]) -> dict[str, Any]:
     """A controller as lists show it. `bound_to`: the only targets and actions that it takes, where it is bound to some."""
     spec, hosts = revision.controllers[name], revision.hosts(name)
-    reads = (
-        "host" in spec.target_kinds
-    )  # one that reaches no hosts has an inventory all the same where the project has one
+    reads = _reads(spec)
     last = services.checks.last(name)
     ours = revision.settings.defaults.run_action.concurrency.controller
     return {
@@ -68,19 +68,26 @@ def _shown(services: Services, revision: Revision, name: str, running: Mapping[s
         "kinds": sorted(spec.kinds), "target_kinds": sorted(spec.target_kinds),
         "inventory": (spec.inventory or None) if reads else None, "hosts": len(hosts.hosts) if reads else 0,
         "hosts_partial": bool(reads and hosts.partial),
-        "hosts_listed": _listed(revision.said(spec.inventory)) if reads else None,
+        "hosts_listed": _of_its_hosts(revision, spec),
         "bound_to": {"targets": _sized(hosts, spec.targets), "actions": list(spec.actions)},
         "concurrency": spec.concurrency or ours, "running": running.get(name, 0), "health": None if last is None else _health(last),
     }  # fmt: skip
 
 
-def _listed(said: Any) -> dict[str, Any] | None:
-    """What Ansible said of the hosts of an inventory that a program or plugin makes; None where it was not asked."""
+def _reads(spec: Any) -> bool:
+    """Whether its inventory is read: one that reaches no hosts has one all the same where the project has one."""
+    return "host" in spec.target_kinds
+
+
+def _of_its_hosts(revision: Revision, spec: Any) -> dict[str, Any] | None:
+    """What Ansible said of the hosts of its inventory, where a program or plugin makes that; None where it was not asked."""
+    said = revision.said(spec.inventory) if _reads(spec) else None
     if said is None:
         return None
     return {
         "asked": queries.iso(said.asked_us), "heard": queries.iso(said.heard_us) if said.heard_us else None,
         "left_out": list(said.left_out), "error": said.error or None,
+        "dried": {"from": said.dried_from, "at": queries.iso(said.dried_us)} if said.dried_from else None,
     }  # fmt: skip
 
 

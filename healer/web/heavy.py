@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -59,6 +59,8 @@ class Read:
     repeats: list[str] = dataclasses.field(default_factory=list)
     deliveries: list[str] = dataclasses.field(default_factory=list)
     unread: list[tuple[Any, str]] = dataclasses.field(default_factory=list)
+    body: bytes = b""
+    """What of the body may be kept, where that is not all of it."""
 
 
 class Heavy:
@@ -76,12 +78,14 @@ class Heavy:
         headers: Mapping[str, str],
         body: bytes,
         form: bool,
+        redact: Sequence[str] = (),
     ) -> Read:
-        """What a body is by the format of that name, or by a mapping (plain JSON). `form`: it is a form, not JSON.
+        """What a body is by the format of that name, or by a mapping (plain JSON). `form`: it is a form, not JSON. `redact`: paths
+        whose values are not kept.
 
         Raises `Refused` for what the body deserves, `errors.Unavailable` for what it may not. Cancelling it ends the child.
         """
-        line = heavy_child.line(options_format, mapping, headers, len(body), form, ingest.EVENTS_MAX)
+        line = heavy_child.line(options_format, mapping, headers, len(body), form, ingest.EVENTS_MAX, redact)
         if self._waiting >= WAITING_MAX:
             raise errors.Unavailable(reason="too many large bodies wait to be read")
         self._waiting += 1
@@ -189,7 +193,7 @@ async def _joined(answer: bytes) -> Read:
         raise Refused(head["error"])
     if "greeting" in head:
         return Read(plugins.Greeting(*head["greeting"]))
-    read = Read(remark=head["remark"])
+    read = Read(remark=head["remark"], body=pieces.cut() if head["redacted"] else b"")
     started = time.monotonic()
     for number in range(head["events"] + head["unread"]):
         if number < head["events"]:

@@ -1,8 +1,9 @@
 """The child's side of `heavy`: one large delivery is parsed strictly and read by its format, in a process of its own.
 
 Standard input has a line of JSON that says what is wanted, then the body. The answer goes into a file in memory, the descriptor of which
-is the first argument, in counted pieces that the parent only has to cut: what comes (`head`), then two pieces an event (what is looked at
-of it, its JSON) and two for each part that cannot be read (its JSON, why). It is started for each delivery: it imports little.
+is the first argument, in counted pieces that the parent only has to cut: what comes (`head`), the body where parts of it are not to be
+kept, then two pieces an event (what is looked at of it, its JSON) and two for each part that cannot be read (its JSON, why). It is started
+for each delivery: it imports little.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import signal
 import struct
 import sys
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 import orjson
 
 from healer import errors, plugins
+from healer.web import redacting
 
 HEADER: Final = struct.Struct(">I")
 """The length of the piece behind it."""
@@ -77,10 +79,12 @@ def line(
     size: int,
     form: bool,
     events_max: int,
+    redact: Sequence[str] = (),
 ) -> bytes:
     """What is wanted, as the line before a body of `size` bytes. Raises `errors.Unavailable` for one that would be too long."""
     wanted = {
         "format": format_name, "mapping": mapping, "headers": headers, "size": size, "form": form, "events_max": events_max,
+        "redact": redact,
     }  # fmt: skip
     made = orjson.dumps(wanted) + b"\n"
     if len(made) > LINE_MAX:
@@ -100,6 +104,8 @@ def given(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
 def pieces(wanted: Mapping[str, Any], body: bytes) -> Iterator[bytes]:
     """The answer to a body. Raises the `errors.RequestError`s that it deserves, those of a whole body before the first piece."""
     value = _value(body, wanted["form"])
+    hides = redacting.redact(value, redacting.paths(wanted.get("redact", ())))
+    kept = orjson.dumps(value) if hides else b""  # before a format reads it, which may put its own into it
     reader = format_of(wanted["format"], wanted["mapping"])
     greeting = reader.greeting(value, wanted["headers"])
     if greeting is not None:
@@ -118,7 +124,9 @@ def pieces(wanted: Mapping[str, Any], body: bytes) -> Iterator[bytes]:
         from healer.web import ingest  # as for a form
 
         raise ingest.TooManyEvents(limit=wanted["events_max"])
-    yield _head(remark=remark, events=len(elements), unread=len(unread))
+    yield _head(remark=remark, events=len(elements), unread=len(unread), redacted=bool(kept))
+    if kept:
+        yield kept
     for element in elements:
         yield orjson.dumps([_key(element.event), element.repeat, element.delivery])
         yield orjson.dumps(element.event)

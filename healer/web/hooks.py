@@ -20,7 +20,20 @@ from loguru import logger
 
 from healer import access, errors, plugins
 from healer.intake import strict
-from healer.web import bodies, buckets, deliveries, greetings, heavy, ingest, problems, proving, refusals, sns, tally
+from healer.web import (
+    bodies,
+    buckets,
+    deliveries,
+    greetings,
+    heavy,
+    ingest,
+    problems,
+    proving,
+    redacting,
+    refusals,
+    sns,
+    tally,
+)
 from healer.web.services import Revision, Services
 
 TYPE: Final = "healer.webhook"
@@ -58,6 +71,7 @@ class Hook:
     suggested: str = ""
     looked_at: int = 0
     proof_headers: frozenset[str] = frozenset()
+    redact: tuple[redacting.Path, ...] = ()
     secrets: proving.Secrets = ()
     opened: float = -math.inf
     """When they were opened last, in the loop's time."""
@@ -137,15 +151,17 @@ class Hooks:
         return greetings.consent(request, hook.options.origins, hook.options.rate_limit)
 
     async def _take(self, request: web.Request, services: Services, hook: Hook, proved: Proved) -> web.StreamResponse:
-        body = proved.body
         form = request.content_type == bodies.FORM
         headers = deliveries.headers_of(request, hook.proof_headers, proved.token)
         exact = None
-        if large := len(body) > heavy.FROM_BYTES:
+        if large := len(proved.body) > heavy.FROM_BYTES:
             mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
-            read = await self._heavy.read(hook.options.format, mapping, headers, body, form)
+            read = await self._heavy.read(hook.options.format, mapping, headers, proved.body, form, hook.options.redact)
+            body = read.body or proved.body
         else:
-            value = bodies.form(body) if form else strict.parse(body)
+            value = bodies.form(proved.body) if form else strict.parse(proved.body)
+            hides = bool(hook.redact) and redacting.redact(value, hook.redact)
+            body = orjson.dumps(value) if hides else proved.body
             read = _read(hook, value, headers)
             exact = None if form else _exact(read, value, body)
             _suggest(services, hook, value, headers)
@@ -163,7 +179,7 @@ class Hooks:
         return await ingest.commit(
             services, hook.source, events, actor=f"source:{hook.source}", delivery=delivery, meta=meta, raw=raw,
             repeats=read.repeats, deliveries_of=each, unread=read.unread, whole=not large,
-            digest=hashlib.sha256(body).hexdigest() if delivery else "",
+            digest=hashlib.sha256(proved.body).hexdigest() if delivery else "",
         )  # fmt: skip
 
 
@@ -207,7 +223,8 @@ def _hooks(revision: Revision, buckets_of: dict[str, buckets.Bucket | None]) -> 
             continue
         bucket = _bucket(spec.options, buckets_of.get(name))
         hidden = proving.proof_headers(spec.options.auth)
-        made.append((spec.options.path, Hook(name, spec.options, form, bucket, proof_headers=hidden)))
+        hides = redacting.paths(spec.options.redact)
+        made.append((spec.options.path, Hook(name, spec.options, form, bucket, proof_headers=hidden, redact=hides)))
     return made
 
 

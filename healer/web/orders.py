@@ -75,10 +75,12 @@ def wait_of(request: web.Request) -> Wait:
     """`?wait=30s`, `?wait=5s&until=decided`. Raises `errors.InvalidField`."""
     query = queries.Query(request, "wait", "until")
     text, until = query.text("wait"), query.word("until", UNTIL)
-    if not text:
-        if until:
+    if not query.has("wait"):
+        if query.has("until"):
             raise errors.InvalidField(field="until", detail="it says what ?wait waits for, and that is not there")
         return Wait(None)
+    if query.has("until") and not until:  # as an empty `wait`: what a variable that is not set leaves
+        raise errors.InvalidField(field="until", detail=f"one of {', '.join(UNTIL)} is wanted, got ''")
     try:
         wait_s = units.duration_s(text)
     except ValueError as error:
@@ -148,7 +150,8 @@ async def _outcome(services: Services, order: Order, seq: int, wait: Wait) -> tu
         enough = enough and (not ended or all(run["state"] in over for run in runs))
         if enough or loop.time() >= end or services.state() == "stopping":
             said = {
-                run: {"plan": {name: plan[name] for name in ("state", "sentence")}} for run, plan in planned.items()
+                run: {"plan": {name: plan[name] for name in ("state", "sentence", "fails")}}
+                for run, plan in planned.items()
             }
             return [shapes.run(run) | said.get(run["id"], {}) for run in runs], pending
         await asyncio.sleep(max(0.001, min(pause_s, end - loop.time())))

@@ -43,6 +43,10 @@ class Query:
                 )
             self._values[name] = value
 
+    def has(self, name: str) -> bool:
+        """Whether it is given, be it empty."""
+        return name in self._values
+
     def text(self, name: str) -> str:
         """The value, '' where it is not given."""
         return self._values.get(name, "")

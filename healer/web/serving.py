@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import http
 import logging
 import pathlib
 import re
+import resource
 import socket
 import typing
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import http_exceptions, web
@@ -23,6 +26,7 @@ from healer import errors, telemetry
 from healer.web import answers, auth, problems
 
 CONNECTIONS_MAX: Final = 2048
+ROOM_MIN: Final = 64
 CONTROL_CONNECTIONS_MAX: Final = 128
 BACKLOG: Final = 1024
 LINE_MAX: Final = 8190
@@ -33,6 +37,8 @@ LINGER_S: Final = 1.0
 FULL_TOLD_S: Final = 60.0
 PARKED_S: Final = 1.0
 PARKED_MAX: Final = 1024
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+"""Before an address of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2)."""
 _TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]{1,40})' header")
 """How aiohttp names a header that may stand once."""
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -46,74 +52,130 @@ class _Refused(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         telemetry.count("connections_refused")
-        now = asyncio.get_running_loop().time()
-        if not self._told or now - self._told[0] > FULL_TOLD_S:
-            self._told[:] = [now]
+        if _is_due(self._told):
             logger.warning("all connections are taken: new ones are answered 503 (connections_refused counts them)")
         typing.cast("asyncio.Transport", transport).write(_FULL)  # uvloop's is none by its class
         transport.close()
 
 
-class _Lot:
-    """Where connections are parked. `gate` knows of which address too many wait already."""
+class _Door:
+    """Whom a connection is let in from. `gate` knows of which address too many wait already; `most`: connections of one address."""
 
-    def __init__(self, gate: auth.Gate, park_s: float) -> None:
+    def __init__(
+        self, fresh: dict[object, asyncio.TimerHandle], gate: auth.Gate, *, most: int, headers_s: float, park_s: float = PARKED_S
+    ) -> None:  # fmt: skip
+        self._fresh = fresh
         self._gate = gate
+        self._most = most
+        self._headers_s = headers_s
         self._park_s = park_s
         self._parked = 0
+        self._of_machine: dict[str, int] = {}
+        self._told: list[float] = []
 
-    def takes(self, transport: asyncio.BaseTransport) -> bool:
-        """Whether a new connection is parked; if there is no room for it, it ends at once."""
+    def enter(self, connection: web.RequestHandler, transport: asyncio.BaseTransport) -> Callable[[], None] | None:
+        """What has to be done once it is gone; None: it is not let in, and ends by itself."""
         peer = transport.get_extra_info("peername")
-        if not isinstance(peer, tuple) or not self._gate.throttle.full(peer[0]):
-            return False
-        open_ = typing.cast("asyncio.Transport", transport)  # uvloop's is none by its class
-        telemetry.count("connections_parked")
-        self._parked += 1
-        if self._parked > PARKED_MAX:
-            open_.abort()
+        if isinstance(peer, tuple):
+            open_ = typing.cast("asyncio.Transport", transport)  # uvloop's is none by its class
+            if self._gate.throttle.full(peer[0]):
+                self._park(open_)
+                return None
+            name = machine(peer[0])
+            if self._of_machine.get(name, 0) >= self._most:
+                self._refuse(open_, peer[0])
+                return None
+            self._of_machine[name] = self._of_machine.get(name, 0) + 1
         else:
-            open_.pause_reading()
-            asyncio.get_running_loop().call_later(self._park_s, open_.abort)
-        return True
+            name = ""  # the control socket
+        loop = asyncio.get_running_loop()
+        self._fresh[connection] = loop.call_later(self._headers_s, _end_if_fresh, self._fresh, connection)
+        return functools.partial(self._leave, connection, name)
 
-    def left(self, _connection: asyncio.BaseProtocol) -> None:
-        """One that was parked is gone."""
+    def _leave(self, connection: web.RequestHandler, name: str) -> None:
+        if (timer := self._fresh.pop(connection, None)) is not None:
+            timer.cancel()
+        if name:
+            self._of_machine[name] -= 1
+            if not self._of_machine[name]:
+                del self._of_machine[name]
+
+    def _park(self, open_: asyncio.Transport) -> None:
+        """Where there is no room for one more, it ends at once."""
+        telemetry.count("connections_parked")
+        if self._parked >= PARKED_MAX:
+            open_.abort()
+            return
+        self._parked += 1
+        open_.pause_reading()
+        asyncio.get_running_loop().call_later(self._park_s, self._end_parked, open_)
+
+    def _end_parked(self, open_: asyncio.Transport) -> None:
         self._parked -= 1
+        open_.abort()
+
+    def _refuse(self, open_: asyncio.Transport, address: str) -> None:
+        telemetry.count("connections_of_address_refused")
+        if _is_due(self._told):
+            logger.warning(
+                "{} has {} connections, as many as one address may have (server.connections_per_address): more are answered 503"
+                " (connections_of_address_refused counts them)", address, self._most,
+            )  # fmt: skip
+        open_.write(_FULL)
+        open_.close()
+
+
+def machine(address: str) -> str:
+    """What counts as one: an address; of IPv6 its net of 64 bits, which a machine has to itself."""
+    if ":" not in address:
+        return address
+    try:
+        raw = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    except OSError:
+        return address
+    return raw.hex() if raw.startswith(_MAPPED) else raw[:8].hex()
+
+
+def _is_due(told: list[float]) -> bool:
+    """Whether something is told once more: not more often than once a minute. `told`: when it was last, in the loop's time."""
+    now = asyncio.get_running_loop().time()
+    if told and now - told[0] <= FULL_TOLD_S:
+        return False
+    told[:] = [now]
+    return True
 
 
 class _Connection(web.RequestHandler):
     """aiohttp's, but what cannot be parsed is answered in our form, and without the bytes that were sent: a credential may be there.
 
     One from an address of which too many wait for a refusal already is parked: nothing of it is read, and it ends when a refusal would have
-    come. To answer a flood of guesses, or to close what begins anew at once, would take the loop from those who have a key.
+    come. To answer a flood of guesses, or to close what begins anew at once, would take the loop from those who have a key. One too many
+    of an address is told so and closed.
     """
 
-    __slots__ = ("_lot",)
+    __slots__ = ("_door", "_gone")
 
-    def __init__(self, manager: Any, lot: _Lot, **options: Any) -> None:
+    def __init__(self, manager: Any, door: _Door, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._lot: _Lot | None = lot
+        self._door = door
+        self._gone: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        lot, self._lot = self._lot, None
-        if lot is not None and lot.takes(transport):
-            self._lot = lot
-        else:
+        self._gone = self._door.enter(self, transport)
+        if self._gone is not None:
             super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._lot is not None:
-            self._lot.left(self)
-        else:
+        if self._gone is not None:
+            self._gone()
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._lot is None:
+        if self._gone is not None:
             super().data_received(data)
 
     def eof_received(self) -> None:
-        if self._lot is None:
+        if self._gone is not None:
             super().eof_received()
 
     def handle_error(
@@ -164,15 +226,17 @@ def _quiet() -> logging.Logger:
 
 
 class Listening:
-    """The app, served. `headers_s`: how long a new connection may take until its first request is there."""
+    """The app, served. `connections_max`: all of the port (None: as many as the files that may be open let), `per_address`: those of one
+    address (None: half of all, so that nobody has them all); `headers_s`: how long a new one may take until its first request is there."""
 
     def __init__(
-        self, app: web.Application, *, connections_max: int = CONNECTIONS_MAX, headers_s: float = HEADERS_S
-    ) -> None:
+        self, app: web.Application, *, connections_max: int | None = None, per_address: int | None = None, headers_s: float = HEADERS_S
+    ) -> None:  # fmt: skip
         self._app = app
-        self._connections_max = connections_max
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.connections_max = room_for(files) if connections_max is None else connections_max
+        self.per_address = max(ROOM_MIN, self.connections_max // 2) if per_address is None else per_address
         self._headers_s = headers_s
-        self._open: dict[str, int] = {}
         self._servers: list[asyncio.AbstractServer] = []
         self._runner = web.AppRunner(app, shutdown_timeout=5.0)
         self._options: dict[str, Any] = {
@@ -188,7 +252,7 @@ class Listening:
         """Listen on a port (0: any); the port. Raises `errors.PortInUse`, `errors.StartError`."""
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(self._factory(self._connections_max), host, port, backlog=BACKLOG)
+            server = await loop.create_server(self._factory(self.connections_max), host, port, backlog=BACKLOG)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 free = _next(port)
@@ -201,7 +265,7 @@ class Listening:
     async def unix(self, bound: socket.socket) -> None:
         """Listen on the bound control socket."""
         # Places of its own beyond those of the port: a flood there must not lock out the local shell.
-        make = self._factory(self._connections_max + CONTROL_CONNECTIONS_MAX)
+        make = self._factory(self.connections_max + CONTROL_CONNECTIONS_MAX)
         server = await asyncio.get_running_loop().create_unix_server(make, sock=bound, backlog=CONTROL_CONNECTIONS_MAX)
         self._servers.append(server)
 
@@ -224,18 +288,22 @@ class Listening:
         served = self._runner.server
         assert served is not None  # noqa: S101 - start() comes first
         loop = asyncio.get_running_loop()
-        fresh = self._app[problems.FRESH]
         told: list[float] = []
-        lot = _Lot(self._app[auth.GATE], PARKED_S)
+        door = _Door(self._app[problems.FRESH], self._app[auth.GATE], most=self.per_address, headers_s=self._headers_s)
 
         def make() -> asyncio.BaseProtocol:
             if len(served.connections) >= connections_max:
                 return _Refused(told)
-            protocol = _Connection(served, lot, loop=loop, **self._options)
-            fresh[protocol] = loop.call_later(self._headers_s, _end_if_fresh, fresh, protocol)
-            return protocol
+            return _Connection(served, door, loop=loop, **self._options)
 
         return make
+
+
+def room_for(files: int) -> int:
+    """How many connections there may be where so many files may be open (RLIMIT_NOFILE); half of them are for children, store, blobs."""
+    if files == resource.RLIM_INFINITY:
+        return CONNECTIONS_MAX
+    return max(ROOM_MIN, min(CONNECTIONS_MAX, files // 2))
 
 
 def _end_if_fresh(fresh: dict[object, asyncio.TimerHandle], protocol: web.RequestHandler) -> None:

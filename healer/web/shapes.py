@@ -42,6 +42,7 @@ def run(row: Mapping[str, Any]) -> dict[str, Any]:
         if reason
         else "",
         "next_step": reasons.next_step(reason, detail) if reason else "",
+        "would": detail.get("would") or None,
         "rule": row["rule"],
         "action": row["action"],
         "controller": row["controller"],

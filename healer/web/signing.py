@@ -1,4 +1,5 @@
-"""Signatures of webhooks: what each sender signs with which key, and how it writes that down. Pure; caller: `proving`.
+"""Signatures of webhooks: what each sender signs with which key, and how it writes that down. Pure; callers: `proving`, which verifies,
+and `attesting`, which does as a sender.
 
 Always over the bytes as they came. What is expected is written as the sender would write it and the two texts are compared, so there is one
 spelling of a signature and nothing is decoded that could be read in two ways. The algorithm is that of the scheme or of the
@@ -74,12 +75,22 @@ PAGERDUTY: Final = Form("X-PagerDuty-Signature", "v1=", several=True)
 def by_form(form: Form, given: Given, keys: Sequence[bytes], now_s: float) -> None:
     """Raise `Unproved` unless one of the keys made the signature."""
     found = _signatures(form, evidence.header(given, form.header))
-    signed = b""
+    time = ""
     if form.timestamp:
         time = evidence.header(given, form.timestamp)
         evidence.recent(time, form.timestamp, now_s, form.tolerance_s)
-        signed = f"{form.before}{time}{form.separator}".encode()
-    _compare(found, [_written(form.encoding, _mac(key, form.algorithm, signed, given.body)) for key in keys])
+    _compare(found, [_of_form(form, key, time, given.body) for key in keys])
+
+
+def made(form: Form, key: bytes, body: bytes, time: str) -> dict[str, str]:
+    """The headers of a sender that signs so, `time` in whole seconds since 1970."""
+    signature = form.prefix + _of_form(form, key, time, body).decode()
+    return {form.header: signature} | ({form.timestamp: time} if form.timestamp else {})
+
+
+def _of_form(form: Form, key: bytes, time: str, body: bytes) -> bytes:
+    signed = f"{form.before}{time}{form.separator}".encode() if form.timestamp else b""
+    return _written(form.encoding, _mac(key, form.algorithm, signed, body))
 
 
 def stripe(given: Given, keys: Sequence[bytes], now_s: float) -> None:
@@ -92,8 +103,16 @@ def stripe(given: Given, keys: Sequence[bytes], now_s: float) -> None:
     evidence.recent(times[0], f"t= of {STRIPE}", now_s, TOLERANCE_S)
     if not found:
         raise Unproved(f"{STRIPE} has no signature of the kind v1=")
-    signed = f"{times[0]}.".encode()
-    _compare(map(str.encode, found), [_written("hex", _mac(key, "sha256", signed, given.body)) for key in keys])
+    _compare(map(str.encode, found), [_of_stripe(key, times[0], given.body) for key in keys])
+
+
+def stripe_made(key: bytes, body: bytes, time: str) -> dict[str, str]:
+    """As `made`."""
+    return {STRIPE: f"t={time},v1={_of_stripe(key, time, body).decode()}"}
+
+
+def _of_stripe(key: bytes, time: str, body: bytes) -> bytes:
+    return _written("hex", _mac(key, "sha256", f"{time}.".encode(), body))
 
 
 # --- Standard Webhooks ----------------------------------------------------------------------------------------------------
@@ -149,13 +168,23 @@ def standard_webhooks(given: Given, keys: StandardKeys, now_s: float) -> None:
     evidence.recent(time, f"{family}-timestamp", now_s, TOLERANCE_S)
     found = [one.partition(",") for one in text.split(" ", evidence.SIGNATURES_MAX)[: evidence.SIGNATURES_MAX]]
     signed = f"{named}.{time}.".encode()
-    wanted = [_written("base64", _mac(key, "sha256", signed, given.body)) for key in keys.symmetric]
+    wanted = [_of_standard(key, signed, given.body) for key in keys.symmetric]
     right = evidence.any_same([value.encode() for kind, _, value in found if kind == "v1"], wanted)
     for value in [value for kind, _, value in found if kind == "v1a"]:
         for public in keys.public:
             right |= _is_signed(public, value, signed + given.body)
     if not right:
         raise Unproved(NO_MATCH)
+
+
+def standard_webhooks_made(key: bytes, named: str, body: bytes, time: str) -> dict[str, str]:
+    """As `made`, with a symmetric key and the id of the delivery."""
+    signature = _of_standard(key, f"{named}.{time}.".encode(), body).decode()
+    return {"webhook-id": named, "webhook-timestamp": time, "webhook-signature": f"v1,{signature}"}
+
+
+def _of_standard(key: bytes, signed: bytes, body: bytes) -> bytes:
+    return _written("base64", _mac(key, "sha256", signed, body))
 
 
 def _is_signed(key: ed25519.Ed25519PublicKey, text: str, signed: bytes) -> bool:

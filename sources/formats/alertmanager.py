@@ -99,7 +99,9 @@ INQUIRY = model.Inquiry(
 )  # fmt: skip
 FIELDS = (
     "alert.status", "alert.labels.*", "alert.annotations.*", "alert.startsAt", "alert.endsAt", "alert.generatorURL", "alert.fingerprint",
-    *(f"group.{name}" for name in ("receiver", "status", "version", "groupKey", "externalURL", "truncatedAlerts")),
+    *(f"group.{name}" for name in (
+        "receiver", "status", "version", "groupKey", "externalURL", "truncatedAlerts", "numFiring", "numResolved",
+    )),
     *(f"group.{name}.*" for name in ("groupLabels", "commonLabels", "commonAnnotations")),
 )  # fmt: skip
 SETUP = """receivers:

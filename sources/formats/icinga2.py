@@ -113,6 +113,6 @@ SETUP = """Icinga 2 posts to nobody by itself. A service on the master that has 
 What happens while it is down is not told later: add CheckResult (permission events/checkresult), which repeats every state.
 """
 FORMAT = plugins.Format(
-    "icinga2", resolves=True, read=read, fields=FIELDS, setup=SETUP, auth=("bearer", "basic", "header", "url_token"),
+    "icinga2", resolves=True, read=read, fields=FIELDS, setup=SETUP, auth=("bearer", "basic", "header", "hmac", "url_token"),
     marks=("type", "timestamp", "host"),
 )  # fmt: skip

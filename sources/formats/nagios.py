@@ -85,6 +85,6 @@ define command {
 Recoveries have to be told too: `r` in the notification_options of the contact, the hosts and the services.
 """
 FORMAT = plugins.Format(
-    "nagios", resolves=True, read=read, fields=FIELDS, setup=SETUP, auth=("bearer", "basic", "header", "url_token"),
+    "nagios", resolves=True, read=read, fields=FIELDS, setup=SETUP, auth=("bearer", "basic", "header", "hmac", "url_token"),
     marks=("NAGIOS_HOSTNAME", "NAGIOS_NOTIFICATIONTYPE"),
 )  # fmt: skip

@@ -19,6 +19,15 @@ actions:
     payload_parameters: [days]
     impact: low
   look: {script: heal.sh, target: none, impact: low, controller: there, cooldown: 0 seconds}
+  ghost: {command: [no-such-program], target: none, impact: low, cooldown: 0 seconds}
+  fetch:
+    http: {method: POST, url: "https://api.example.org/v1/{{ parameters.name }}"}
+    controller: web
+    target: none
+    parameters: {name: {type: string}}
+    required: [name]
+    impact: low
+  push: {http: {method: POST}, controller: web, target: required, impact: low}
 """
 SICK = """\
 from healer import model, plugins
@@ -46,6 +55,7 @@ controllers:
   here: {type: local, inventory: inventory/}
   there: {type: local, inventory: inventory/, tags: [spare]}
   sick: {type: sick, password: {secret: "env:SICK_PASSWORD"}}
+  web: {type: http, allow: [https://api.example.org/v1]}
 default: here
 """
 INVENTORY = "all:\n  children:\n    web: {hosts: {h0: {ansible_connection: local}, h1: {ansible_connection: local}}}\n"
@@ -139,6 +149,25 @@ def test_a_dry_run_touches_nothing_and_asks_nobody(taken: Any) -> None:
     assert taken.lines() == []
 
 
+@pytest.mark.parametrize(("arguments", "would", "says"), [
+    (["heal", "--target", "nowhere"], "unknown_target", "No target nowhere"),
+    (["fetch", "--param", "name=.."], "invalid_parameters", "is . or .., which leads elsewhere"),
+    (["push", "--target", "https://elsewhere.example.org/"], "unknown_target", "https://elsewhere.example.org"),
+    (["ghost"], None, "it would fail: it cannot be run: no-such-program is not on the PATH"),
+])  # fmt: skip
+def test_a_dry_run_of_what_would_come_to_nothing_says_so(
+    taken: Any, arguments: list[str], would: str | None, says: str
+) -> None:
+    told = taken.healer("actions", "run", *arguments, "--dry-run", "--wait", "60s")
+    assert told.returncode == 1, told.stdout
+    assert says in told.stdout
+    assert "Would have run" not in told.stdout
+    code, run = by_hand(taken, *arguments, "--dry-run")
+    assert (code, run["state"], run["would"]) == (1, "simulated", would)
+    code, run = by_hand(taken, *arguments, "--yes")
+    assert (code, run["state"]) == (1, "refused" if would else "failed")
+
+
 def test_without_a_word_nothing_is_started_in_the_active_mode(taken: Any) -> None:
     told = taken.healer("actions", "run", "heal", "--target", "h4")
     assert told.returncode == 2
@@ -185,8 +214,11 @@ def test_it_is_simulated_as_its_source_delivers_it(taken: Any, tmp_path: Any) ->
 def test_what_there_is_is_listed(taken: Any) -> None:
     told = taken.healer("actions")
     assert [line.split()[:2] for line in told.stdout.splitlines()[1:]] == [
+        ["fetch", "http"],
+        ["ghost", "command"],
         ["heal", "script"],
         ["look", "script"],
+        ["push", "http"],
         ["tidy", "script"],
     ]
     shown = taken.healer("actions", "show", "tidy").stdout

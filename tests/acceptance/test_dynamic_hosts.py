@@ -90,6 +90,31 @@ def test_a_host_that_is_a_group_by_the_time_it_runs(daemon: Any, wait_for: Calla
     daemon.verified()
 
 
+def test_a_dry_run_knows_it_too(daemon: Any) -> None:
+    listed = project(daemon, "dyn01")
+    daemon.start("--mode", "active")
+    daemon.ready()
+    lists(listed, "dyn02", "dyn03", group="dyn01")
+    told = daemon.healer("actions", "run", "mark", "--target", "dyn01", "--dry-run", "--wait", "60s")
+    assert told.returncode == 1, told
+    assert "it would fail: nothing was begun: Ansible lists 'dyn01' as a group now (dyn02, dyn03)" in told.stdout
+
+
+def test_a_run_that_loses_its_target_has_the_hosts_listed_again(daemon: Any, wait_for: Callable[..., None]) -> None:
+    listed = project(daemon, "dyn01")
+    daemon.start("--mode", "active")
+    daemon.ready()
+    listed.write_text("{}")
+    daemon.event({"mark": "dyn01"})
+    wait_for(lambda: runs(daemon) and runs(daemon)[0][0] == "failed")
+    wait_for(lambda: "a run lost its targets, so Ansible is asked again for the hosts of inventory" in daemon.said())
+    reload(daemon)  # which does not wait for half a minute to be over
+    says = "Ansible lists no host any more but those of files"
+    assert f"of inventory {says}" in daemon.said()
+    assert says in daemon.healer("controllers", "check", "site").stdout
+    assert daemon.said().count("no host any more but those of files (1 host), 1 beside them before") == 1
+
+
 def test_what_was_listed_last_holds_where_the_program_fails(daemon: Any, wait_for: Callable[..., None]) -> None:
     project(daemon, "dyn01")
     daemon.start("--mode", "active")

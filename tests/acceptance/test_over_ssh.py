@@ -74,7 +74,7 @@ def test_a_person_ends_it_there(daemon: Any, server: Any, wait_for: Callable[...
     daemon.break_host("h1")
     wait_for(lambda: len(daemon.lines()) == 1)
     (run,) = daemon.runs()
-    assert daemon.healer("runs", "cancel", run["id"], "--reason", "enough").returncode == 0
+    assert daemon.healer("runs", "cancel", "--yes", run["id"], "--reason", "enough").returncode == 0
     wait_for(lambda: daemon.states() == ["cancelled"])
     assert not server.left()
     assert daemon.stop() == 0

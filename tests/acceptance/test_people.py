@@ -63,7 +63,7 @@ def test_what_runs_is_stopped_and_not_tried_again(held: Any, wait_for: WaitFor) 
     run = begun(held, "h1", wait_for)
     other = begun(held, "h2", wait_for)
     assert len(held.children()) >= 4
-    told = held.healer("runs", "cancel", run[:12], "--reason", "the wrong host")
+    told = held.healer("runs", "cancel", "--yes", run[:12], "--reason", "the wrong host")
     assert (told.returncode, told.stdout.split(":")[0]) == (0, f"{run[:8]}  running"), told.stderr
     wait_for(lambda: state_of(held, run) == "cancelled", 60, "the run to be cancelled")
     shown = held.get(f"/runs/{run}")[1]
@@ -97,10 +97,10 @@ def test_what_waits_never_starts_and_what_has_ended_is_told(held: Any, wait_for:
     held.break_host("h1", "another alert")
     wait_for(lambda: held.states() == ["queued", "running"], 60, "the second run to wait")
     waits = next(str(run["id"]) for run in held.runs() if run["state"] == "queued")
-    assert held.healer("runs", "cancel", waits).stdout == f"{waits[:8]}  cancelled\n"
+    assert held.healer("runs", "cancel", "--yes", waits).stdout == f"{waits[:8]}  cancelled\n"
     held.hold.unlink()
     wait_for(lambda: state_of(held, first) == "succeeded", 60, "the first run to end")
-    told = held.healer("runs", "cancel", first, waits, "--json")
+    told = held.healer("runs", "cancel", "--yes", first, waits, "--json")
     assert told.returncode == 1
     assert [(one["run"], one["code"]) for one in json.loads(told.stdout)["refused"]] == [
         (first, "run-ended"), (waits, "run-ended"),
@@ -145,16 +145,16 @@ def test_what_is_unknown_is_named_locked_and_resolved(lost: Any, wait_for: WaitF
     daemon, run = lost
     assert "1 unknown → healer runs --unknown" in daemon.healer("status").stdout
     assert run[:8] in daemon.healer("runs", "--unknown").stdout
-    assert daemon.healer("runs", "cancel", run).returncode == 1
+    assert daemon.healer("runs", "cancel", "--yes", run).returncode == 1
     assert daemon.healer("locks").stdout.splitlines()[1].split()[:2] == ["host:h1", run[:8]]
-    told = daemon.healer("runs", "resolve", run, "--as", "queued", "--reason", "nothing was done")
+    told = daemon.healer("runs", "resolve", "--yes", run, "--as", "queued", "--reason", "nothing was done")
     assert (told.returncode, told.stdout) == (0, f"{run[:8]}  queued\n"), told.stderr
     wait_for(lambda: len(daemon.lines()) == 2, 60, "the second attempt")
     daemon.hold.unlink()
     wait_for(lambda: state_of(daemon, run) == "succeeded", 60, "the run to end")
     ((old, new, actor),) = [(one["old"], one["state"], one["actor"]) for one in records(daemon, "resolved")]
     assert (old, new, actor.split(":")[0]) == ("unknown", "queued", "os")
-    told = daemon.healer("runs", "resolve", run, "--as", "failed", "--reason", "x")
+    told = daemon.healer("runs", "resolve", "--yes", run, "--as", "failed", "--reason", "x")
     assert (told.returncode, "error[not-unknown]" in told.stderr) == (1, True)
     wait_for(lambda: not list((daemon.data / "work").iterdir()), 60, "the job folders to be gone")
     daemon.verified()
@@ -164,13 +164,13 @@ def test_a_lock_that_is_let_go_lets_another_run_begin(lost: Any, wait_for: WaitF
     daemon, run = lost
     daemon.break_host("h1", "another alert")
     wait_for(lambda: daemon.states() == ["queued", "unknown"], 60, "the second run to wait")
-    told = daemon.healer("locks", "release", "h1", "--reason", "nothing runs there")
+    told = daemon.healer("locks", "release", "--yes", "h1", "--reason", "nothing runs there")
     assert (told.returncode, told.stdout) == (0, f"released host:h1, which {run[:8]} (unknown) had\n"), told.stderr
     wait_for(lambda: daemon.states() == ["running", "unknown"], 60, "the second run to begin")
-    told = daemon.healer("locks", "release", "h1", "--reason", "that too")
+    told = daemon.healer("locks", "release", "--yes", "h1", "--reason", "that too")
     assert (told.returncode, "error[lock-in-use]" in told.stderr) == (1, True)
     daemon.hold.unlink()
-    told = daemon.healer("runs", "resolve", run, "--as", "failed", "--reason", "nothing was done", "--json")
+    told = daemon.healer("runs", "resolve", "--yes", run, "--as", "failed", "--reason", "nothing was done", "--json")
     assert (told.returncode, json.loads(told.stdout)["state"]) == (0, "failed")
     wait_for(lambda: daemon.states() == ["failed", "succeeded"], 60, "the second run to end")
     assert daemon.rows("SELECT * FROM lock") == []

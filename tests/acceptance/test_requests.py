@@ -159,7 +159,7 @@ def test_a_run_that_is_cancelled_and_one_that_is_only_planned(
     daemon.event({"look": True})
     wait_for(lambda: far.hanging == 1)
     run = daemon.runs()[0]["id"]
-    assert daemon.healer("runs", "cancel", run).returncode == 0
+    assert daemon.healer("runs", "cancel", "--yes", run).returncode == 0
     wait_for(lambda: daemon.states() == ["cancelled", "simulated"])
     wait_for(lambda: far.hanging == 0)
     daemon.verified()

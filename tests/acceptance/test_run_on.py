@@ -96,7 +96,7 @@ def test_a_person_ends_it_there(daemon: Any, machine: Any, wait_for: Callable[..
     daemon.break_host("h2")
     wait_for(lambda: len(daemon.lines()) == 1, 60, "it to begin")
     (run,) = daemon.runs()
-    assert daemon.healer("runs", "cancel", run["id"], "--reason", "enough").returncode == 0
+    assert daemon.healer("runs", "cancel", "--yes", run["id"], "--reason", "enough").returncode == 0
     wait_for(lambda: daemon.states() == ["cancelled"])
     wait_for(lambda: not work(machine), what="the machine to forget")
     assert daemon.stop() == 0

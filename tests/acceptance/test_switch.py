@@ -311,9 +311,9 @@ def test_a_silence_holds_and_its_end_lets_go(ready: Any, wait_for: WaitFor) -> N
     wait_for(lambda: state_of(ready, "h2")[0] == "succeeded", 60, "the other to run")
     assert state_of(ready, "h1") == ("deferred", "silenced")
     assert "h1" in healer(ready, "silence")
-    assert healer(ready, "silence", "end", silence) == f"ended {silence}\n"
+    assert healer(ready, "silence", "end", "--yes", silence) == f"ended {silence}\n"
     wait_for(lambda: state_of(ready, "h1")[0] == "succeeded", 60, "it to go on")
-    assert healer(ready, "silence", "end", silence) == f"{silence} had ended already\n"
+    assert healer(ready, "silence", "end", "--yes", silence) == f"{silence} had ended already\n"
     healer(ready, "silence", "add", "target=h3", "--for", "2 seconds", "--comment", "works")
     ready.break_host("h3")
     wait_for(lambda: state_of(ready, "h3")[0] == "succeeded", 60, "the silence to be over")
@@ -370,10 +370,10 @@ def test_a_breaker_is_closed_by_hand(failing: Any, wait_for: WaitFor) -> None:
     failing.event({"heal": "h10"})
     wait_for(lambda: state_of(failing, "h10") == ("deferred", "breaker_open"), 60, "it to be held")
     failing.bad.unlink()
-    done = failing.healer("breakers", "close", "hea", "--controller", "here", "--reason", "x")
+    done = failing.healer("breakers", "close", "--yes", "hea", "--controller", "here", "--reason", "x")
     assert (done.returncode, "did you mean 'heal on here'?" in done.stderr) == (1, True)
     assert (
-        healer(failing, "breakers", "close", "heal", "--controller", "here", "--reason", "mended")
+        healer(failing, "breakers", "close", "--yes", "heal", "--controller", "here", "--reason", "mended")
         == "closed: heal on here\n"
     )
     wait_for(lambda: state_of(failing, "h10")[0] == "succeeded", 60, "it to go on")

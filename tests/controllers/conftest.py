@@ -7,13 +7,13 @@ import dataclasses
 import importlib.util
 import pathlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from healer import model, plugins
-from healer.controllers import _aap_api, _http_door, aap
+from healer.controllers import _aap_api, _aap_attempt, _http_door, aap
 
 
 def _beside(name: str) -> Any:
@@ -34,6 +34,20 @@ fake_kube, kube_site = _beside("fake_kube"), _beside("kube_site")
 
 SECRETS = {"env:AAP_TOKEN": fake_aap.TOKEN, "env:AAP_PASSWORD": fake_aap.PASSWORD}
 TOKEN_OF_JOB = "r-0123456789abcdefghjkmnpqrs-1"
+LATER_S = 1e6
+WaitAsync = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def time_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """`time_passes()`: every limit that is running is over now. For the last request of a test: connections that are idle end too."""
+
+    def pass_() -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + LATER_S)
+
+    return pass_
 
 
 class Site:
@@ -46,6 +60,10 @@ class Site:
         self.secrets = dict(SECRETS)
         self.pauses: list[float] = []
         self.heard = {"stdout": b"", "stderr": b""}
+        self.over: Callable[[], object] = lambda: False
+        """From when on the deadline of its jobs is over."""
+        self.paused: Callable[[], None] = lambda: None
+        """Called at each pause."""
         self.controller = self.made()
 
     def made(self, **given: Any) -> aap.Aap:
@@ -56,6 +74,9 @@ class Site:
 
     def resolve(self, reference: plugins.SecretRef) -> model.Secret:
         return model.Secret(reference.secret, self.secrets[reference.secret])
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() + (LATER_S if self.over() else 0.0)
 
     def log(self, level: str, message: str) -> None:
         raise AssertionError(message)
@@ -94,9 +115,11 @@ async def aap_site(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
 
         async def pause(seconds: float) -> None:
             site.pauses.append(seconds)
+            site.paused()
             await asyncio.sleep(0)
 
         monkeypatch.setattr(_aap_api, "pause", pause)
+        monkeypatch.setattr(_aap_attempt, "_now", site.now)
         fake.template("Restart", "limit", "variables", "labels")
         yield site
 
@@ -117,22 +140,22 @@ async def http_one(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 @pytest.fixture
-async def ssh_one(tmp_path: pathlib.Path) -> AsyncIterator[Any]:
+async def ssh_one(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> AsyncIterator[Any]:
     """A served sshd, and a controller that reaches it; nothing may be left running or lying there."""
     site = ssh_site.Site(tmp_path)
     try:
         yield site
     finally:
         await site.close()
-        assert not site.marked()
+        await wait_for_async(lambda: not site.marked(), what="the end of what ran there")
 
 
 @pytest.fixture
-async def away(ssh_one: Any) -> AsyncIterator[Any]:
+async def away(ssh_one: Any, wait_for_async: WaitAsync) -> AsyncIterator[Any]:
     """A machine that playbooks run on (`away_site.Site`); nothing may be left running there."""
     site = away_site.Site(ssh_one)
     yield site
-    assert not site.marked()
+    await wait_for_async(lambda: not site.marked(), what="the end of what ran there")
 
 
 @pytest.fixture

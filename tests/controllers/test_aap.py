@@ -297,10 +297,11 @@ async def test_job_that_the_api_has_forgotten_is_unknown(aap_site: Any) -> None:
 
 async def test_past_its_deadline_a_job_is_cancelled(aap_site: Any) -> None:
     aap_site.fake.statuses = ["running"]
-    outcome = await aap_site.run(deadline_s=0.2)
+    aap_site.over = lambda: aap_site.fake.jobs
+    outcome = await aap_site.run()
     (job,) = aap_site.fake.jobs.values()
     assert (outcome.state, job.status) == ("timed_out", "canceled")
-    assert outcome.summary.startswith(f"the job {job.id} was past its deadline of 0.2 s and is cancelled: http")
+    assert outcome.summary.startswith(f"the job {job.id} was past its deadline of 300 s and is cancelled: http")
     assert (outcome.per_target, outcome.result["status"]) == ({"aap:Default/Restart": "timed_out"}, "canceled")
     assert aap_site.heard["stdout"] != b""
 
@@ -309,7 +310,8 @@ async def test_job_that_does_not_obey_is_timed_out_and_said(aap_site: Any, monke
     monkeypatch.setattr(_aap_following, "OVERDUE_S", 0.1)
     aap_site.fake.statuses = ["running"]
     aap_site.fake.on_launch = lambda job: setattr(job, "cancellable", False)
-    outcome = await aap_site.run(deadline_s=0.2)
+    aap_site.over = lambda: aap_site.fake.jobs
+    outcome = await aap_site.run()
     assert (outcome.state, "told to end, which it has not yet" in outcome.summary) == ("timed_out", True)
 
 
@@ -317,7 +319,8 @@ async def test_job_that_cannot_be_cancelled_is_unknown(aap_site: Any, monkeypatc
     monkeypatch.setattr(_aap_following, "STOP_S", 0.2)
     aap_site.fake.statuses = ["running"]
     aap_site.fake.fault("POST", r".*/cancel/", fake_aap.status(403, {"detail": "You do not have permission"}), times=99)
-    outcome = await aap_site.run(deadline_s=0.2)
+    aap_site.over = lambda: aap_site.fake.jobs
+    outcome = await aap_site.run()
     assert (outcome.state, "it may still run" in outcome.summary) == ("unknown", True)
 
 
@@ -329,7 +332,8 @@ async def test_job_that_ends_while_it_is_cancelled_has_ended_as_it_says(aap_site
 
     aap_site.fake.statuses = ["running"]
     aap_site.fake.fault("POST", r".*/cancel/", ended)
-    outcome = await aap_site.run(deadline_s=0.2)
+    aap_site.over = lambda: aap_site.fake.jobs
+    outcome = await aap_site.run()
     assert (outcome.state, outcome.result["status"]) == ("failed", "failed")
 
 
@@ -346,11 +350,14 @@ async def test_cancelling_the_task_cancels_the_job(aap_site: Any, wait_for_async
 
 
 async def test_cancelling_the_task_takes_no_longer_than_it_may(
-    aap_site: Any, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
+    aap_site: Any, time_passes: Callable[[], None], wait_for_async: WaitAsync
 ) -> None:
-    monkeypatch.setattr(_aap_following, "STOP_S", 0.05)
+    async def hang(fake: Any, request: Any) -> Any:
+        time_passes()
+        return await fake_aap.hang(fake, request)
+
     aap_site.fake.statuses = ["running"]
-    aap_site.fake.fault("POST", r".*/cancel/", fake_aap.hang)
+    aap_site.fake.fault("POST", r".*/cancel/", hang)
     running = asyncio.ensure_future(aap_site.run())
     await wait_for_async(lambda: aap_site.fake.asked("GET", r"jobs/\d+/"))
     running.cancel()

@@ -170,9 +170,10 @@ async def test_between_two_launches_nothing_is_in_doubt(aap_site: Any, monkeypat
 
 
 @pytest.mark.parametrize("path", [LAUNCH, "unified_job_templates/", r"job_templates/\d+/jobs/"])
-async def test_what_could_not_be_launched_in_time_is_timed_out(aap_site: Any, path: str) -> None:
+async def test_what_could_not_be_launched_in_time_is_timed_out(aap_site: Any, time_passes: Any, path: str) -> None:
+    aap_site.paused, aap_site.over = time_passes, aap_site.launches
     aap_site.fake.fault("POST" if path == LAUNCH else "GET", path, fake_aap.status(429), times=10_000)
-    outcome = await aap_site.run(deadline_s=0.2)
+    outcome = await aap_site.run()
     assert (outcome.state, "could not be launched" in outcome.summary, aap_site.fake.jobs) == ("timed_out", True, {})
     assert "429" in outcome.summary
     assert (await aap_site.controller.find(aap_site.job())).state == "absent"

@@ -77,7 +77,7 @@ async def test_a_target_that_is_a_group_by_now_is_not_begun(site: Site, kind: st
     site.lists(d1=["d2", "d3"])
     outcome = await site.run(kind, "d1")
     assert site.touched() == []
-    assert (outcome.state, outcome.refused) == ("failed", True)
+    assert (outcome.state, outcome.refused, outcome.lost) == ("failed", True, True)
     assert outcome.summary == "nothing was begun: Ansible lists 'd1' as a group now (d2, d3)"
     assert outcome.per_target == {"host:d1": "failed"}
 
@@ -101,7 +101,7 @@ async def test_where_none_of_them_is_there_any_more(site: Site) -> None:
     """Ansible itself says so then, and loads nothing of ours."""
     site.lists(web=["d3"])
     outcome = await site.run("role", "d1")
-    assert (site.touched(), outcome.state, outcome.refused) == ([], "failed", True)
+    assert (site.touched(), outcome.state, outcome.refused, outcome.lost) == ([], "failed", True, True)
     assert outcome.summary == "nothing was begun: Ansible lists none of its targets now (d1)"
 
 
@@ -109,6 +109,7 @@ async def test_the_targets_alone_are_acted_on(site: Site) -> None:
     site.lists(web=["d1", "d2", "d3"], db=["d3"])
     outcome = await site.run("playbook", "d1", "d3")
     assert (outcome.state, outcome.refused, site.touched()) == ("succeeded", False, ["d1", "d3"])
+    assert not outcome.lost
 
 
 async def test_a_target_that_no_play_is_for_has_failed(site: Site) -> None:
@@ -124,8 +125,38 @@ async def test_a_dry_run_and_a_plan_are_held_to_it_too(site: Site) -> None:
     site.lists(d1=["d2", "d3"])
     assert (await site.run("role", "d1", dry_run=True)).refused
     plan = await site.made().plan(site.job("role", "d1", work_dir=str(site.tmp_path / "work" / "r-1-2")))
-    assert plan.steps[1] == "check mode: nothing was begun: Ansible lists 'd1' as a group now (d2, d3)"
+    assert plan.fails == "nothing was begun: Ansible lists 'd1' as a group now (d2, d3)"
+    assert plan.steps[1] == f"check mode: {plan.fails}"
     assert not plan.exact
+
+
+async def test_a_plan_knows_that_a_target_is_nowhere_any_more(site: Site) -> None:
+    site.lists(web=["d3"])
+    plan = await site.made().plan(site.job("role", "d1"))
+    assert plan.fails == "nothing was begun: Ansible lists none of its targets now (d1)"
+    assert (plan.exact, plan.targets) == (False, ())
+    site.lists(web=["d1"])
+    plan = await site.made().plan(site.job("role", "d1", "d2"))
+    assert plan.fails == "nothing was begun: Ansible lists no host 'd2' now"
+
+
+async def test_a_plan_knows_that_no_play_is_for_a_target(site: Site) -> None:
+    site.lists(web=["d1", "d3"])
+    site.write("playbooks/one.yml", f"[{PLAY.replace('hosts: all', 'hosts: d1')}]")
+    plan = await site.made().plan(site.job("playbook", "d1", "d3", subject="one.yml"))
+    assert (plan.fails, plan.targets, site.touched()) == ("the playbook did nothing on host:d3", ("d1",), [])
+
+
+async def test_a_plan_knows_that_a_target_cannot_be_reached(site: Site) -> None:
+    site.lists(web=["d1"])
+    gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    listed = {"_meta": {"hostvars": {"d1": gone}}, "web": {"hosts": ["d1"]}}
+    (site.tmp_path / "listed").write_text(json.dumps(listed))
+    outcome = await site.run("role", "d1")
+    assert (outcome.state, outcome.refused, outcome.lost) == ("failed", False, True)
+    plan = await site.made().plan(site.job("role", "d1", work_dir=str(site.tmp_path / "work" / "r-1-2")))
+    assert "refused" in plan.fails
+    assert plan.steps[1] == f"check mode: {plan.fails}"
 
 
 async def test_a_list_that_changes_under_way_ends_it(site: Site) -> None:
@@ -137,7 +168,7 @@ async def test_a_list_that_changes_under_way_ends_it(site: Site) -> None:
     first = f"{{hosts: all, gather_facts: false, tasks: [{{{change}}}, {refresh}]}}"
     site.write("playbooks/changing.yml", f"[{first}, {PLAY}]\n")
     outcome = await site.run("playbook", "d1", subject="changing.yml")
-    assert (site.touched(), outcome.state, outcome.refused) == ([], "failed", False)
+    assert (site.touched(), outcome.state, outcome.refused, outcome.lost) == ([], "failed", False, True)
     assert outcome.summary == "it was ended: Ansible lists 'd1' as a group now (d2)"
 
 

@@ -183,6 +183,53 @@ async def test_a_killed_program_is_told(site: Site, monkeypatch: pytest.MonkeyPa
         await site.listed()
 
 
+async def test_the_check_reads_it_as_playbooks_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the project's own configuration, and with nothing of this machine's."""
+    home = site.root.parent / "home"
+    home.mkdir()
+    (home / ".ansible.cfg").write_text("[defaults\n")
+    monkeypatch.setenv("HOME", str(home))
+    site.write("inventory/own.yml", "plugin: own\n")
+    assert "the inventory cannot be read: " in (await site.controller.check()).detail
+    site.write("ansible.cfg", "[defaults]\ninventory_plugins = of\n[inventory]\nenable_plugins = own, script, yaml\n")
+    site.write(
+        "of/own.py",
+        "from ansible.plugins.inventory import BaseInventoryPlugin\nDOCUMENTATION = 'name: own\\noptions: {plugin: {}}'\n"
+        "class InventoryModule(BaseInventoryPlugin):\n    NAME = 'own'\n"
+        "    def verify_file(self, path):\n        return path.endswith('own.yml')\n"
+        "    def parse(self, inventory, loader, path, cache=True):\n        inventory.add_host('own01')\n",
+    )
+    health = await site.controller.check()
+    assert health.ok, health
+    assert health.detail.endswith(", inventory inventory")
+
+
+async def test_the_check_says_which_secret_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(one: Any) -> Any:
+        raise errors.SecretUnavailable("set it", reference=one.secret, reason="the variable is not set")
+
+    controller = site.make(vault_password={"secret": "env:VAULT"})
+    monkeypatch.setattr(controller.commands, "_resolve", missing)
+    health = await controller.check()
+    assert not health.ok
+    assert "the secret env:VAULT cannot be read: the variable is not set; set it" in health.detail
+
+
+async def test_a_check_that_is_cut_off_leaves_nothing_at_work(
+    site: Site, monkeypatch: pytest.MonkeyPatch, wait_for_async: Callable[..., Any]
+) -> None:
+    pid = site.root.parent / "pid"
+    program = site.write("../slow", f"#!/bin/sh\necho $$ > '{pid}'; exec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(_ansible_command, "executable", lambda _name: str(program))
+    asking = asyncio.create_task(site.controller.check())
+    await wait_for_async(lambda: pid.exists() and pid.read_text().strip())
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not alive(int(pid.read_text()))
+
+
 NAMES = strategies.text(min_size=1, max_size=8) | strategies.text("ab1.:-@!&~*?,[]{}'\"\\%= ", min_size=1, max_size=6)
 
 

@@ -78,7 +78,7 @@ async def test_the_command_is_shown_as_it_would_run(site: Site) -> None:
     assert command[0].endswith("/ansible-playbook")
     assert command[1:] == ["-i", "inventory", "--limit", "web01", "-e", "@vars.yml", "playbooks/p.yml"]
     assert plan.steps[1] == "check mode: 1 host, 1 changed"
-    assert (plan.targets, plan.exact) == (("web01",), True)
+    assert (plan.targets, plan.exact, plan.fails) == (("web01",), True, "")
     assert "+new" in plan.diff
 
 
@@ -103,12 +103,15 @@ async def test_a_playbook_that_fails_in_check_mode_is_a_plan_that_says_so(site: 
     plan = await site.plan('    - {name: look, ansible.builtin.fail: {msg: "not here"}}\n')
     assert not plan.exact
     assert plan.steps[1] == "check mode: web01: look: not here"
+    assert not plan.fails, "the run itself may not, where a task needs what check mode leaves out"
 
 
 async def test_hosts_that_cannot_be_listed_are_not_checked(site: Site) -> None:
     plan = await site.plan("    - nonsense: [\n")
     assert (plan.targets, plan.exact) == ((), False)
     assert plan.steps[1].startswith("its hosts cannot be listed: ")
+    assert plan.steps[1].endswith(plan.fails)
+    assert plan.fails
 
 
 async def test_a_playbook_that_is_not_there_is_refused(site: Site) -> None:
@@ -135,3 +138,4 @@ async def test_one_that_takes_too_long_is_ended_by_its_deadline(site: Site) -> N
     plan = await site.plan("    - {ansible.builtin.pause: {minutes: 5}}\n", deadline_s=6.0)
     assert not plan.exact
     assert "ended by its deadline" in plan.steps[1]
+    assert not plan.fails

@@ -150,6 +150,18 @@ async def test_without_a_target_it_is_for_localhost_alone(site: Site) -> None:
     assert site.written() == {"localhost": "here|of the role", "localhost-after": "here"}
 
 
+@pytest.mark.parametrize(
+    "hosts", ["", "localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'"]
+)
+async def test_this_machine_is_a_target_where_an_inventory_names_it_and_where_it_has_no_hosts(
+    site: Site, hosts: str
+) -> None:
+    site.write("inventory", f"[all]\n{hosts}\n")
+    outcome = await site.run(hosts=("localhost",), parameters={"text": "here"})
+    assert outcome.state == "succeeded", outcome
+    assert site.written() == {"localhost": "here|of the role", "localhost-after": "here"}
+
+
 async def test_the_role_of_the_project_is_meant_whatever_its_ansible_cfg_says(site: Site) -> None:
     site.write("ansible.cfg", "[defaults]\nroles_path = elsewhere\n")
     site.write("elsewhere/shop/tasks/main.yml", "- ansible.builtin.fail: {msg: another one}\n")

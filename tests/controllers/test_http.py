@@ -260,6 +260,7 @@ async def test_credentials_go_along_and_are_not_shown(
     }  # fmt: skip
     plan = await http_one.controller.plan(http_one.job(method="PUT", said=said))
     assert http_one.server.got == http_one.resolved == []
+    assert plan.fails == ""
     assert f"PUT {http_one.base}/v1/***?q=***" in plan.steps
     assert {shown, "X-Team: ops", "X-Key: Secret('env:API_TOKEN')", "X-P: Secret('env:API_PASSWORD')"} <= {*plan.steps}
     outcome = await http_one.run(method="PUT", said=said)
@@ -281,6 +282,16 @@ async def test_a_secret_that_cannot_be_one_is_refused_and_not_told(http_one: Any
     http_one.made(auth=auth)
     outcome = await http_one.run()
     assert (outcome.state, http_one.server.got, secret in outcome.summary) == ("failed", [], False)
+    plan = await http_one.controller.plan(http_one.job())
+    assert (bool(plan.fails), secret in str(plan)) == (True, False)
+
+
+async def test_a_plan_knows_that_a_secret_is_not_there(http_one: Any) -> None:
+    http_one.made(auth={"bearer": {"secret": "env:API_TOKEN"}})
+    del http_one.secrets["env:API_TOKEN"]
+    plan = await http_one.controller.plan(http_one.job())
+    assert "the secret env:API_TOKEN cannot be read: the variable is not set" in plan.fails
+    assert (await http_one.run()).summary == plan.fails
 
 
 async def test_a_dry_run_sends_nothing(http_one: Any) -> None:

@@ -52,9 +52,13 @@ async def test_an_answer_that_takes_too_long(http_one: Any, method: str, state: 
 
 
 @pytest.mark.parametrize(("method", "state"), [("POST", "unknown"), ("GET", "timed_out")])
-async def test_the_deadline_of_the_job_holds(http_one: Any, method: str, state: str) -> None:
-    http_one.server.usual = http_site.hang
-    outcome = await http_one.run(method=method, deadline_s=0.2)
+async def test_the_deadline_of_the_job_holds(http_one: Any, time_passes: Any, method: str, state: str) -> None:
+    async def hang(server: Any, request: Any) -> Any:
+        time_passes()
+        return await http_site.hang(server, request)
+
+    http_one.server.usual = hang
+    outcome = await http_one.run(method=method)
     assert (outcome.state, len(http_one.server.got)) == (state, 1)
 
 

@@ -145,10 +145,57 @@ async def test_who_takes_more_than_its_limit_fails(site: Site) -> None:
 
 
 async def test_a_plan_says_as_whom_and_where(site: Site) -> None:
+    (site.revision / "data").mkdir()
     plan = await site.controller(cwd="data").plan(site.job())
+    assert plan.fails == ""
     assert f"as the daemon, in {site.revision}/data" in plan.steps
     command = await site.controller().plan(site.job(("true",)))
     assert not any("HEALER_PARAM" in step or " in /" in step for step in command.steps)
+
+
+@pytest.mark.parametrize(("subject", "options", "says"), [
+    (("no-such-program", "x"), {}, "no-such-program is not on the PATH"), (("/no/such/program",), {}, "/no/such/program: No such file or directory"),
+    (("bin/none",), {}, "bin/none: No such file or directory"), (("scripts/plain.txt",), {}, "scripts/plain.txt: Permission denied"),
+    (("plain.txt",), {"PATH": "scripts:/nowhere"}, "plain.txt: Permission denied"), (("tell.sh",), {"PATH": ""}, "tell.sh is not on the PATH"),
+    (("/",), {}, "/: Permission denied"), ("lost.sh", {}, "/scripts/lost.sh: there is no /no/such/sh, which its first line #! names"),
+    ("of.rb", {}, "/no/such/ruby: No such file or directory"), (("true",), {"cwd": "gone"}, "the folder that it starts in, "),
+    (("a\0b",), {}, "an argument has a NUL"),
+])  # fmt: skip
+async def test_a_plan_knows_that_its_program_cannot_be_run(
+    site: Site, subject: str | tuple[str, ...], options: dict[str, str], says: str
+) -> None:
+    site.script("plain.txt", "no program", 0o600)
+    site.script("lost.sh", "#!/no/such/sh\n")
+    site.script("of.rb", "#!/no/such/ruby\n", 0o600)
+    environment = {"PATH": options.pop("PATH")} if "PATH" in options else {}
+    controller = site.controller(**options)
+    plan = await controller.plan(site.job(subject, environment=environment))
+    assert plan.fails.startswith("it cannot be run: ")
+    assert says in plan.fails
+    assert plan.steps, "what would run is told all the same"
+    outcome = await controller.run(site.job(subject, environment=environment), lambda *_: None)
+    assert outcome.state == "failed", "as it says"
+
+
+@pytest.mark.parametrize(("subject", "path"), [
+    (("true",), None), (("/bin/true",), None), (("scripts/tell.sh",), None), (("tell.sh",), "/nowhere:scripts"), ("tell.sh", None), ("of.py", None),
+    (("scripts/tell.sh",), "/nowhere"),
+])  # fmt: skip
+async def test_a_plan_of_what_can_be_run_says_nothing_else(
+    site: Site, subject: str | tuple[str, ...], path: str | None
+) -> None:
+    site.script("of.py", "print()\n", 0o600)
+    environment = {"PATH": path} if path else {}
+    assert (await site.controller().plan(site.job(subject, environment=environment))).fails == ""
+
+
+async def test_a_plan_does_not_wait_for_a_file_system_that_hangs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs(subject: str, _work: Any) -> None:
+        raise plugins.Blind(f"an earlier look at {subject} has not come back")
+
+    monkeypatch.setattr(plugins, "apart", hangs)
+    plan = await site.controller().plan(site.job(("true",)))
+    assert plan.fails == f"it cannot be run: an earlier look at {site.revision} has not come back"
 
 
 def test_the_daemon_s_own_user_is_no_other(site: Site) -> None:

@@ -322,7 +322,7 @@ async def test_a_plan_asks_the_api_and_changes_nothing(cluster: Any, verb: str, 
     cluster.manifest(CART)
     before = json.dumps([*cluster.fake.objects.values()])
     plan = await cluster.controller.plan(cluster.job(verb, target, **given))
-    assert plan.exact
+    assert (plan.exact, plan.fails) == (True, "")
     assert plan.targets == (f"k8s:a/{target}",)
     assert "--dry-run" not in plan.steps[0]
     assert plan.steps[-1].startswith(f"dry run of k8s:a/{target}: ")
@@ -335,7 +335,8 @@ async def test_a_plan_asks_the_api_and_changes_nothing(cluster: Any, verb: str, 
 async def test_a_plan_says_why_it_would_fail(cluster: Any) -> None:
     plan = await cluster.controller.plan(cluster.job("scale", "shop/deployment/none", replicas=1))
     assert not plan.exact
-    assert plan.steps[-1].endswith('it is not there (404): deployments.apps "none" not found')
+    assert plan.fails == 'it is not there (404): deployments.apps "none" not found'
+    assert plan.steps[-1].endswith(plan.fails)
 
 
 async def test_a_plan_of_exec_is_its_command(cluster: Any) -> None:

@@ -52,6 +52,23 @@ async def test_hosts_end_for_themselves_and_the_first_failure_is_told(site: Any)
     assert outcome.result["stats"]["web01"]["ignored"] == 1
 
 
+async def test_what_was_rescued_there_is_not_why(site: Any) -> None:
+    first, real = "ansible.builtin.fail: {msg: not this}", "name: real, ansible.builtin.fail: {msg: out of space}"
+    tasks = f"[{{block: [{{{first}}}], rescue: [{{ansible.builtin.debug: {{msg: fine}}}}]}}, {{{real}}}]"
+    site.write("playbooks/rescued.yml", f"[{{hosts: all, gather_facts: false, tasks: {tasks}}}]")
+    outcome = await site.run("rescued.yml")
+    assert (outcome.state, outcome.summary) == ("failed", "web01: real: out of space")
+
+
+async def test_callbacks_of_the_project_are_told_there_too(site: Any) -> None:
+    text = sys.modules["away_site"].CALLBACK.format(place=str(site.effects / "heard"))
+    site.write("of/told.py", text)
+    site.write("ansible.cfg", "[defaults]\ncallback_plugins = of\nroles_path = roles\n")
+    given = {"text": "x", "folder": str(site.effects)}
+    assert (await site.run("write.yml", parameters=given)).state == "succeeded"
+    assert set((site.effects / "heard").read_text().split()) == {"web01"}
+
+
 async def test_nothing_private_is_left_anywhere(site: Any, wait_for_async: WaitAsync) -> None:
     site.controller = site.made(vault_password={"secret": "env:VAULT"})
     given = {"text": model.Secret("env:X", "t0p-secret"), "folder": str(site.effects)}

@@ -44,6 +44,17 @@ async def test_a_plan_is_made_there_and_has_no_effect(site: Any, wait_for_async:
     assert list((site.ssh.folder / "work").iterdir()) == []
 
 
+async def test_a_plan_knows_what_that_machine_would_refuse(site: Any) -> None:
+    without = sys.modules["away_site"].INVENTORY.replace("web01\n", "web03\n")
+    given = {"text": "x", "folder": str(site.effects)}
+    site.write("inventory/hosts", without + "[web01]\nweb02\n")
+    plan = await site.controller.plan(site.job("write.yml", parameters=given))
+    assert plan.fails == "nothing was begun: Ansible lists 'web01' as a group now (web02)"
+    site.write("inventory/hosts", without)
+    plan = await site.controller.plan(site.job("write.yml", parameters=given))
+    assert plan.fails == "nothing was begun: Ansible lists none of its targets now (web01)"
+
+
 async def test_a_plan_that_is_cut_off_leaves_nothing_at_work(site: Any, wait_for_async: WaitAsync) -> None:
     site.write(
         "playbooks/slow.yml",

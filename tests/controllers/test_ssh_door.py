@@ -44,6 +44,7 @@ async def test_another_key_of_a_host_is_never_taken(ssh_one: Any, tmp_path: path
     ssh_one.know(f"[127.0.0.1]:{ssh_one.server.port} {other}")
     outcome = await ssh_one.run(TRUE)
     assert (outcome.state, "another key than the one in" in outcome.summary) == ("failed", True)
+    assert outcome.lost, "its address may be another machine's by now"
     assert "Accepted" not in ssh_one.server.log.read_text()
 
 
@@ -73,6 +74,8 @@ async def test_without_a_file_of_known_hosts_nobody_is_connected_to(
     (ssh_one.folder / "known_hosts").unlink()
     outcome = await ssh_one.run(TRUE)
     assert (outcome.state, "there is no file known_hosts" in outcome.summary) == ("failed", True)
+    plan = await ssh_one.controller.plan(ssh_one.job(TRUE))
+    assert plan.fails == outcome.summary
     monkeypatch.setattr(_ssh_door, "USERS_OWN", (str(tmp_path / "own"),))
     ssh_one.controller = ssh_one.made(known_hosts=None)
     assert not (await ssh_one.controller.check()).ok

@@ -66,3 +66,8 @@ async def test_what_is_not_known_here_connects_nowhere(ssh_one: Any, port: int |
     assert outcome.state == "failed"
     assert told in outcome.summary
     assert not ssh_one.server.left()
+    other = model.Target("host", "web02", "web02", "127.0.0.2")
+    plan = await ssh_one.controller.plan(ssh_one.job(("true",), targets=(target, other)))
+    assert told in plan.fails
+    assert plan.steps[1].startswith("on host:web02: connect to "), "the others would be connected to"
+    assert (await ssh_one.controller.plan(ssh_one.job(("true",), targets=(other,)))).fails == ""

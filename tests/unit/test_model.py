@@ -86,7 +86,7 @@ def test_a_target_is_shown_by_kind_and_name() -> None:
         ),
         (model.Outcome("succeeded", "ok"), {"exit_code": None, "result": None, "per_target": {}, "truncated": False}),
         (model.Found("absent"), {"outcome": None, "detail": ""}),
-        (model.Plan((), ()), {"diff": "", "exact": False}),
+        (model.Plan((), ()), {"diff": "", "exact": False, "fails": ""}),
         (
             model.Job("t", "r", "a", "script", "s", {}, (), 1.0, "/r", "/w"),
             {"dry_run": False, "idempotent": False, "environment": {}, "extra": {}},

@@ -42,6 +42,28 @@ async def test_what_is_no_exception_is_a_failure_of_the_plugin(ends: BaseExcepti
     assert str(told.value) == said
 
 
+class Strange(Exception):
+    """A plugin's own."""
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (plugins.Quit("it raised Own: late"), "it raised Own: late"), (plugins.Blind("no such file"), "no such file"),
+    (errors.NotFound("mend it", what="it"), "it is not known"), (Strange("x: y"), "Strange: x: y"), (Strange(), "Strange"),
+    (KeyError("a"), "KeyError: 'a'"), (ValueError("no: "), "ValueError: no"), (plugins.Blind(), "Blind"), (Own("late"), "Own: late"),
+])  # fmt: skip
+def test_what_is_raised_is_told_without_the_names_of_our_own_classes(error: BaseException, said: str) -> None:
+    assert plugins.raised(error) == said
+
+
+async def test_what_a_plugin_ends_with_is_told_in_its_words() -> None:
+    def leaves() -> None:
+        raise Own("late")
+
+    with pytest.raises(plugins.Quit) as told:
+        plugins.called(leaves)
+    assert plugins.raised(told.value) == "it raised Own: late"
+
+
 async def test_all_else_comes_through_as_it_is() -> None:
     async def work(error: BaseException | None, *, gives: int = 7) -> int:
         if error:

@@ -16,9 +16,34 @@ from healer import config, errors, quoting
     ("git@example.org:a/b", "git@example.org:a/b"), ("host:22/a@1", "host:22/a@1"), ("https://a.org/x", "https://a.org/x"), ("@", "@"),
 ])  # fmt: skip
 def test_who_is_named_in_an_address_is_left_out(text: str, told: str) -> None:
-    assert quoting.without_password(text) == told
+    assert quoting.without_secrets(text) == told
     assert quoting.shown(text) == repr(told)
     assert quoting.shown([text]) == repr([told])
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("https://u:p w@a.org/", "https://***@a.org/"), ("https://u:p@s w@a.org/", "https://***@a.org/"), ("https://u:1234 w@a", "https://***@a"),
+    ("https://u:p/w x@a", "https://***@a"), ("https://u:p'w@a", "https://***@a"), ("https:/u:p w@a", "https:/***@a"), ("ops:p w@b", "ops:***@b"),
+    ("https://a.org:8080/x, ask ops@b", "https://a.org:8080/x, ask ops@b"), ("https://a.org/x of ops@b", "https://a.org/x of ops@b"),
+    ("note: ask ops@b", "note: ask ops@b"), ("/srv/a@b", "/srv/a@b"),
+])  # fmt: skip
+def test_a_password_may_have_what_no_address_has(text: str, told: str) -> None:
+    assert quoting.without_secrets(text) == told
+    assert quoting.said(f"no such thing: {text!r}")[16:-1] == told
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("https://a.org/?token=x", "https://a.org/?token=***"), ("https://a.org/x?a=1&api_key=x&b=2#c", "https://a.org/x?a=1&api_key=***&b=2#c"),
+    ("https://a.org/?sig=a%2Fb", "https://a.org/?sig=***"), ("https://a.org/#access_token=x&b=2", "https://a.org/#access_token=***&b=2"),
+    ("https://a.org/?X-Amz-Signature=x", "https://a.org/?X-Amz-Signature=***"), ("https://a.org/?key=x y", "https://a.org/?key=***"),
+    ("https://a.org/?page=2&host=b&port=8", "https://a.org/?page=2&host=b&port=8"), ("https://a.org/T0/B1/aB3cD4eF5gH6iJ7kL8mN9", "https://a.org/T0/B1/***"),
+    ("https://a.org/123e4567-e89b-12d3-a456-426614174000", "https://a.org/***"), ("https://a.org/restart-service-now-2", "https://a.org/restart-service-now-2"),
+    ("Bearer x1y2", "Bearer ***"), ("Basic YTpi", "Basic ***"), ("basic auth", "basic auth"), ("glpat-abcdefgh12", "***"), ("disk-usage-of-hosts", "disk-usage-of-hosts"),
+])  # fmt: skip
+def test_what_lets_in_by_an_address_or_looks_like_a_token_is_left_out(text: str, told: str) -> None:
+    assert quoting.without_secrets(text) == told
+    assert quoting.said(f"got {text!r}, and more") == f"got {told!r}, and more"
+    assert quoting.excerpt(f'  - url: "{text}"  # why', 1, 1)[0] == f'  - url: "{told}"  # why'
 
 
 @pytest.mark.parametrize(("text", "told"), [
@@ -33,12 +58,17 @@ def test_a_password_is_left_out_before_a_text_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "a:", "//", "a@", "a-", "token", "token: ", "token: a # ", "token=a ", "'", "{token: "]
-)
+    "piece",
+    [
+        "a", "a:", "//", "a@", "a-", "token", "token: ", "token: a # ", "token=a ", "'", "{token: ", "a://", "?a=", "?sig=", "--token ",
+        "a: 'b' ", '"', "/a1B", "Bearer ", "a b", "[a, ", "token: [", "a:// b:c d@",
+    ],
+)  # fmt: skip
 def test_long_texts_are_looked_through_once(piece: str) -> None:
     """Looked at from each place anew, they would take hours."""
     text = piece * (1_000_000 // len(piece))
-    assert quoting.without_password(f"{text} u:pw@a").endswith(" u:***@a")
+    for looked in (quoting.without_secrets, quoting.said):
+        assert "pw" not in looked(f"{text} u:pw@a")
     assert quoting.excerpt(f"{text}\n", 1, 1)[2] >= 1
 
 
@@ -50,7 +80,13 @@ def test_long_texts_are_looked_through_once(piece: str) -> None:
     ("password: |", "password: |"), ("password: !vault |", "password: !vault |"), ("token: null", "token: null"), ("token:", "token:"),
     ("verify_token: yes", "verify_token: yes"), ('condition: event.token == "x"', 'condition: event.token == "x"'), ("- name: token of x", "- name: token of x"),
     ("url: https://u:pw@a.org", "url: https://***@a.org"), ("tokens_of: x", "tokens_of: x"), ("token: '{{ x }}'", "token: '{{ x }}'"),
-    ("password: a#b", "password: ***"), ("db.password: x", "db.password: ***"),
+    ("password: a#b", "password: ***"), ("db.password: x", "db.password: ***"), ("pasword: x", "pasword: ***"), ("{tokne: x y, port: 5}", "{tokne: ***, port: 5}"),
+    ("X-Auth-Token: x", "X-Auth-Token: ***"), ("api-key = x", "api-key = x"), ("api-key=x", "api-key=***"), ("token : x", "token : ***"), ("{token: a#b}", "{token: ***}"),
+    ("{token: [a, b], path: c}", "{token: [***], path: c}"), ("{token: {value: x}, value: y}", "{token: {value: ***}, value: y}"), ("auth: basic", "auth: basic"),
+    ("{username: ana, password: x}", "{username: ***, password: ***}"), ("{username: ana, password: }", "{username: ana, password: }"), ("auth: x", "auth: ***"),
+    ("[tool, --token, x, --port, y]", "[tool, --token, ***, --port, y]"), ("curl -u ana:x https://a.org", "curl -u ana:*** https://a.org"),
+    ("x: 'Server=a;Password=b;'", "x: 'Server=a;Password=***'"), ("jump: [ops:p w@b, c]", "jump: [ops:***@b, c]"), ("user: ops:p w@b", "user: ops:***@b"),
+    ("path: /a, port: 22, host: b, key: c", "path: /a, port: 22, host: b, key: c"),
 ])  # fmt: skip
 def test_a_line_says_nothing_that_its_keys_call_a_secret(line: str, told: str) -> None:
     assert quoting.excerpt(line, 1, 1)[0] == told
@@ -77,6 +113,31 @@ def test_what_is_concealed_is_quoted_nowhere() -> None:
     document.error("c", "m", (1, 1, 3))
     document.error("c", "m", (3, 18, 1))
     assert [one.text for one in document.diagnostics] == ["key: ***", "more: {key: ***, x: 1}"]
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("token: |\n  PLAIN\n   more: x\nport: 5", {2: "  ***", 3: "   ***", 4: "port: 5"}), ("tokens:\n- PLAIN\n- a", {2: "***", 3: "***"}),
+    ("password:\n  PLAIN\nport: 5", {2: "  ***", 3: "port: 5"}), ("password: 'a\nPLAIN'\nport: 5", {1: "password: ***", 2: "***", 3: "port: 5"}),
+    ("key: |\n  -----BEGIN RSA PRIVATE KEY-----\n  PLAIN\n  -----END RSA PRIVATE KEY-----\nx", {3: "  ***", 5: "x"}), ("token: a\n- b", {2: "- b"}),
+    ("token:\n  x: a", {2: "  x: a"}), ("name:\n  a\n  b", {2: "  a", 3: "  b"}), ("token: {x: a}\n  b: c", {2: "  b: c"}),
+])  # fmt: skip
+def test_a_line_that_goes_on_with_a_secret_is_left_out(text: str, shown: dict[int, str]) -> None:
+    lines = quoting.Lines(text.split("\n"))
+    assert {number: lines.excerpt((number, 1, 1))[0] for number in shown} == shown
+
+
+def test_what_a_message_repeats_of_a_secret_is_left_out() -> None:
+    document = config.read_text(
+        "username: anastasia\npassword: PLAIN-42\ndefault: anastasia\nenv: {name: TOKEN, value: PL5}\n", "f.yml"
+    )
+    document.error("c", "a mapping is wanted, got 5", document.value.values_at["password"])
+    document.error("c", "no one is named 'anastasia', nor 'PLAIN-42'", (3, 1, 1), "did you mean 'anastasia'?")
+    document.error("c", "m", (1, 1, 1))
+    document.error("c", "m", (4, 1, 1))
+    assert [(one.message, one.text, one.try_) for one in document.diagnostics] == [
+        ("a mapping is wanted", "password: ***", ""), ("no one is named '***', nor '***'", "default: anastasia", "did you mean '***'?"),
+        ("m", "username: ***", ""), ("m", "env: {name: TOKEN, value: ***}", ""),
+    ]  # fmt: skip
 
 
 @hypothesis.given(

@@ -136,6 +136,9 @@ def test_what_went_wrong_is_found(ask, active, state, code):
     ({"state": "made", "sentence": ""}, 0, "Would have run."), ({"state": "wanted", "sentence": "it is being made"}, 0, "Would have run."),
     ({"state": "failed", "sentence": "plan failed: no such manifest"}, 1,
      "Its gates would have let it run, and its controller not: plan failed: no such manifest"),
+    ({"state": "made", "sentence": "", "fails": ""}, 0, "Would have run."),
+    ({"state": "made", "sentence": "", "fails": "x is not on the PATH"}, 1,
+     "Its gates would have let it run, and it would fail: x is not on the PATH"),
 ])  # fmt: skip
 def test_a_dry_run_says_what_its_controller_would_refuse(ask, active, plan, code, said):
     active["POST /api/v1/actions/clean/run"] = told(
@@ -144,6 +147,17 @@ def test_a_dry_run_says_what_its_controller_would_refuse(ask, active, plan, code
     done = ask("actions", "run", "clean", "--dry-run")
     assert (done.exit_code, done.stdout) == (code, f"r-7f3k2m  simulated on host:web01 by here: {said}\n")
     assert active.requests[-1].query == {"wait": "10s", "until": "planned"}
+
+
+@pytest.mark.parametrize(("would", "code"), [
+    (None, 0), ("cooldown", 0), ("needs_approval", 0), ("concurrency", 0), ("of_tomorrow", 0), ("invalid_parameters", 1), ("unknown_target", 1),
+    ("controller_forbidden", 1), ("disabled", 1), ("chain_depth", 1),
+])  # fmt: skip
+def test_a_dry_run_that_a_gate_would_have_held_ends_as_the_run_would(ask, active, would, code):
+    active["POST /api/v1/actions/clean/run"] = told(
+        RUN | {"state": "simulated", "reason": "dry_run", "sentence": "It would not have run.", "would": would}
+    )
+    assert ask("actions", "run", "clean", "--dry-run").exit_code == code
 
 
 def test_an_action_that_is_none_is_told_before_anybody_is_asked(ask, active):

@@ -40,7 +40,7 @@ def test_none_and_for_programs(ask, daemon):
 def test_one_is_closed(ask, daemon):
     answer = {"action": "restart_service", "controller": "local", "closed": True}
     daemon["POST /api/v1/breakers/close"] = answer
-    done = ask("breakers", "close", "restart_service", "--controller", "local", "--reason", "mended")
+    done = ask("breakers", "close", "--yes", "restart_service", "--controller", "local", "--reason", "mended")
     assert (done.exit_code, done.stdout) == (0, "closed: restart_service on local\n")
     assert json.loads(daemon.requests[0].body) == {
         "action": "restart_service",
@@ -48,7 +48,7 @@ def test_one_is_closed(ask, daemon):
         "reason": "mended",
     }
     args = ("--controller", "local", "--reason", "mended", "--json")
-    assert json.loads(ask("breakers", "close", "restart_service", *args).stdout) == answer
+    assert json.loads(ask("breakers", "close", "--yes", "restart_service", *args).stdout) == answer
 
 
 def test_one_that_has_not_failed(ask, daemon):
@@ -59,7 +59,7 @@ def test_one_that_has_not_failed(ask, daemon):
         "try": "healer breakers",
     }
     daemon["POST /api/v1/breakers/close"] = (404, problem)
-    done = ask("breakers", "close", "clean", "--controller", "local", "--reason", "x")
+    done = ask("breakers", "close", "--yes", "clean", "--controller", "local", "--reason", "x")
     assert (done.exit_code, done.stderr.splitlines()) == (
         1, ["error[not-found]: a failure of clean on local is not known", "  near clean on there",
             f"  try  healer breakers --data-dir {daemon.data_dir}"],
@@ -76,5 +76,5 @@ def test_wrong_use(ask, daemon, args):
 
 def test_not_allowed_and_not_reachable(ask, healer, daemon, tmp_path):
     daemon["POST /api/v1/breakers/close"] = (403, {"code": "forbidden", "detail": "no"})
-    assert ask("breakers", "close", "a", "--controller", "b", "--reason", "c").exit_code == 4
+    assert ask("breakers", "close", "--yes", "a", "--controller", "b", "--reason", "c").exit_code == 4
     assert healer("breakers", "--data-dir", tmp_path / "none").exit_code == 3

@@ -15,16 +15,26 @@ from healer import cli, errors
 
 HEAVY = (
     "aiohttp",
+    "aiosqlite",
     "pydantic",
     "ansible",
     "ansible_rulebook",
+    "ansible_runner",
+    "asyncssh",
+    "cryptography",
     "uvloop",
     "orjson",
     "jinja2",
+    "jsonschema",
     "loguru",
+    "rich",
     "yaml",
     "sqlite3",
     "asyncio",
+    "healer.config",
+    "healer.engine",
+    "healer.project",
+    "healer.store",
 )
 SHOWN = [name for name, entry in cli.COMMANDS.items() if not entry.hidden]
 
@@ -82,20 +92,61 @@ def test_version_and_help_import_nothing_heavy(args):
     assert done.stdout.splitlines()[-1] == "heavy:"
 
 
-@pytest.mark.parametrize("name", ["status", "alerts", "runs", "explain", "reload", "send", "keys", "audit"])
-def test_a_command_that_asks_a_daemon_imports_none_of_its_libraries(name):
-    heavy = [name for name in HEAVY if name not in ("asyncio", "yaml")]
-    code = f"import sys; from healer import cli; cli.cli.get_command(None, {name!r})\n"
-    code += "from healer.cli import client, location\nlocation.data_dir_of(None, None, {})\n"
-    done = python("-c", code + f"print('heavy:', *[name for name in {heavy!r} if name in sys.modules])")
+HELP_OF_ALL = f"""
+import contextlib, io, sys
+from healer import cli
+
+seen = set()
+for name in cli.COMMANDS:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.cli.main([name, "--help"])
+    for heavy in {{one for one in {HEAVY!r} if one in sys.modules}} - seen:
+        seen.add(heavy)
+        print(name, "imports", heavy)
+print(len(cli.COMMANDS))
+"""
+
+
+def test_no_command_imports_anything_heavy_before_it_begins():
+    """All in one process: what one of them imports is told of the first that does."""
+    done = python("-W", "error", "-c", HELP_OF_ALL)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "heavy:"
+    assert done.stdout == f"{len(cli.COMMANDS)}\n"
+
+
+@pytest.mark.parametrize("name", ["status", "alerts", "runs", "explain", "reload", "send", "keys", "audit"])
+def test_a_command_that_asks_a_daemon_imports_none_of_its_libraries(name, tmp_path):
+    """But for YAML, where `healer.yaml` has to be read for where the daemon is."""
+    heavy = [name for name in HEAVY if name not in ("asyncio", "yaml", "healer.config")]
+    (tmp_path / "healer.yaml").write_text("data_dir: data\n")
+    code = f"import sys; from healer import cli; cli.cli.get_command(None, {name!r})\n"
+    code += "from healer.cli import client, location\nprint(location.data_dir_of(None, None, {}))\n"
+    done = python("-c", code + f"print('heavy:', *[name for name in {heavy!r} if name in sys.modules])", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["data", "heavy:"]
 
 
 def test_unknown_command_names_the_nearest(healer):
     done = healer("statsu")
     assert done.exit_code == 2
     assert "did you mean 'status'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [("cancel", "healer runs cancel"), ("release", "healer locks release"), ("approv", "did you mean 'approvals'?"), ("show", "healer --help")],
+)
+def test_a_subcommand_without_its_group_is_found(healer, word, advice):
+    done = healer(word, "x")
+    assert (done.exit_code, done.stderr) == (2, f"error[usage]: healer has no command '{word}'\n  try  {advice}\n")
+
+
+def test_the_help_says_what_exit_codes_mean_as_the_docs_do(healer, repository):
+    shown = " ".join(healer("--help").stdout.split())
+    text = (repository / "docs/commands.md").read_text("utf-8")
+    for code, meaning in cli.EXIT_CODES.items():
+        assert f"{code} {meaning}" in shown
+        assert f"| {code} | {meaning} |" in text
 
 
 def test_unknown_option_is_wrong_use(healer):
@@ -182,6 +233,25 @@ def test_interrupted_is_130(tmp_path, wait_for):
         _, told = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in told
+
+
+def test_interrupted_before_any_command_has_begun_no_traceback_is_seen():
+    code = "import signal, sys; from healer import cli; sys.argv = ['healer', 'version']\n"
+    code += "cli.Commands.main = lambda *_, **__: signal.raise_signal(signal.SIGINT)\ncli.main()"
+    done = python("-c", code)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.parametrize("command", ["schema rulebook", "policy show --defaults", "completion zsh"])
+def test_a_reader_that_goes_away_in_the_middle_is_no_error(command):
+    code = f"import sys; from healer import cli; sys.argv = ['healer', *{command.split()!r}]; cli.main()"
+    read, write = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True) as done:
+        os.close(write)
+        os.read(read, 1)
+        os.close(read)
+        _, told = done.communicate(timeout=60)
+    assert told == ""
 
 
 def test_another_encoding_is_no_error():

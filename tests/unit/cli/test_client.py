@@ -83,7 +83,7 @@ def test_a_key_is_not_shown_to_a_stranger_in_a_folder_that_nobody_named(healer, 
     done = healer("alerts", env={"HEALER_KEY": "hlr_a_b"})
     assert (done.exit_code, done.stdout) == (4, "")
     assert done.stderr == (
-        "error[forbidden]: .healer/control.sock is the user 4711's, in a folder that nobody named: the key is not sent there\n"
+        "error[forbidden]: .healer/control.sock is the user 4711's, in a folder that nobody named: no key or secret is sent there\n"
         "  try  name the daemon, if it is the right one:  --project . (or --data-dir DIR)\n"
     )
     assert len(daemon.requests) == 2
@@ -174,7 +174,7 @@ def test_no_daemon(healer, tmp_path, make):
 
 
 @pytest.mark.parametrize(
-    "command", [["status"], ["keys"], ["keys", "create", "ci", "--role", "ci"], ["keys", "revoke", "x"]]
+    "command", [["status"], ["keys"], ["keys", "create", "ci", "--role", "ci"], ["keys", "revoke", "x", "--yes"]]
 )
 def test_no_daemon_at_a_url_is_not_to_be_started_here(healer, command):
     with socket.socket() as taken:

@@ -89,6 +89,24 @@ def test_hosts_that_ansible_lists(ask, daemon):
     ]
 
 
+def test_a_list_that_has_nothing_beside_files_any_more_is_shown_and_told_by_the_check(ask, daemon, listed):
+    dried = {"heard": "2026-03-01T02:00:00Z", "dried": {"from": 2, "at": "2026-03-01T02:00:00Z"}}
+    says = "Ansible lists no host any more but those of files, since 2026-03-01 03:00:00 +01:00; 2 beside them before"
+    daemon["GET /api/v1/controllers/site"] = SITE | {"hosts_listed": dried}
+    assert ask("controllers", "show", "site").stdout.splitlines()[7] == f"              {says}"
+    listed["POST /api/v1/controllers/here/check"] = answer("here", OK) | {"hosts_listed": None}
+    listed["POST /api/v1/controllers/site/check"] = answer("site", OK) | {"hosts_listed": dried | {"error": "no cloud"}}
+    done = ask("controllers", "check")
+    assert (done.exit_code, done.stdout.splitlines()[1:]) == (
+        0,
+        [
+            "site        ok 2026-03-01 03:00:00 +01:00: Python 3.11",
+            "            Ansible could not list its hosts: no cloud",
+            f"            {says}",
+        ],
+    )
+
+
 def test_what_is_wrong_is_said_with_what_to_do(ask, daemon):
     daemon["GET /api/v1/controllers/site"] = SITE | {"health": BROKEN}
     assert ask("controllers", "show", "site").stdout.splitlines()[-2:] == [

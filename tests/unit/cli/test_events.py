@@ -196,9 +196,9 @@ def test_it_is_released(ask, daemon):
     assert json.loads(ask("events", "quarantine", "release", "e-8", "--yes", "--json").stdout) == told
 
 
-def test_it_is_given_up_without_a_question(ask, daemon):
+def test_it_is_given_up(ask, daemon):
     told = {"event": "e-8", "dropped": ["*", "a/b"]}
     daemon["POST /api/v1/quarantine/drop"] = told
-    assert ask("events", "quarantine", "drop", "e-8").stdout == "e-8 is given up, for all, a/b\n"
+    assert ask("events", "quarantine", "drop", "e-8", "--yes").stdout == "e-8 is given up, for all, a/b\n"
     assert json.loads(posted(daemon)[0][1]) == {"event": "e-8", "ruleset": "", "reason": ""}
-    assert json.loads(ask("events", "quarantine", "drop", "e-8", "--json").stdout) == told
+    assert json.loads(ask("events", "quarantine", "drop", "e-8", "--yes", "--json").stdout) == told

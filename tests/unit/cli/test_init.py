@@ -92,7 +92,7 @@ def test_it_observes_and_offers_nothing_that_is_not_there(healer, made):
 def test_it_is_valid(healer, made):
     done = healer("validate", made, "--strict")
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[-1].startswith("ok: 1 rulebook, 1 rule, 2 actions, 1 controller, 0 tests' files (")
+    assert done.stdout.splitlines()[-1].startswith("ok: 1 rulebook, 1 rule, 2 actions, 1 controller, 1 tests' file (")
 
 
 def test_its_rule_fires_for_its_example(made):
@@ -125,3 +125,12 @@ def test_its_script_without_the_folder(made, tmp_path):
     env = {"PATH": os.environ["PATH"], "HEALER_PARAM_FOLDER": str(tmp_path / "none"), "HEALER_PARAM_KEEP_DAYS": "7"}
     done = subprocess.run([made / "scripts/clean_disk.sh"], env=env, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == {"removed": 0}
+
+
+def test_for_programs(healer):
+    done = healer("init", "new", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"folder": "new", "written": list(starter.FILES), "there": []}
+    pathlib.Path("new/healer.yaml").unlink()
+    again = json.loads(healer("init", "new", "--json").stdout)
+    assert (again["written"], again["there"]) == (["healer.yaml"], [name for name in starter.FILES if name != "healer.yaml"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 import re
 import sqlite3
+import types
 
 import pytest
 
-from healer import store
+from healer import errors, store
+from healer.cli import client, keys
 from healer.store import ownership
 
 KEY = "hlr_7f3k2m_" + "a" * 40
@@ -66,13 +69,13 @@ def test_list(ask, daemon):
 
 def test_revoke(ask, daemon):
     daemon["DELETE /api/v1/keys/7f3k2m"] = {}
-    assert ask("keys", "revoke", "7f3k2m").stdout == "revoked 7f3k2m\n"
-    assert ask("keys", "revoke", "nothere").exit_code == 1
+    assert ask("keys", "revoke", "--yes", "7f3k2m").stdout == "revoked 7f3k2m\n"
+    assert ask("keys", "revoke", "--yes", "nothere").exit_code == 1
 
 
 def test_a_key_that_was_revoked_before(ask, daemon):
     daemon["DELETE /api/v1/keys/7f3k2m"] = {"id": "7f3k2m", "revoked": False}
-    assert ask("keys", "revoke", "7f3k2m").stdout == "revoked 7f3k2m before; nothing changed\n"
+    assert ask("keys", "revoke", "--yes", "7f3k2m").stdout == "revoked 7f3k2m before; nothing changed\n"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_a_key_that_was_revoked_before(ask, daemon):
         (["list"], "GET /api/v1/keys", {"items": [{"id": None, "name": "admin", "role": "admin", "created": None,
                                                    "created_by": "file", "revoked": None}], "next": None}),
         (["create", "ci", "--role", "ci"], "POST /api/v1/keys", {"id": "7f3k2m", "key": KEY, "name": "ci", "role": "ci"}),
-        (["revoke", "7f3k2m"], "DELETE /api/v1/keys/7f3k2m", {"id": "7f3k2m", "revoked": False}),
+        (["revoke", "7f3k2m", "--yes"], "DELETE /api/v1/keys/7f3k2m", {"id": "7f3k2m", "revoked": False}),
     ],
 )  # fmt: skip
 def test_json_is_the_answer_of_the_api(ask, daemon, args, route, answer):
@@ -115,12 +118,12 @@ def test_without_a_daemon_keys_are_written_into_the_store(alone, tmp_path):
     assert key_id in listed
     assert key not in listed
     assert row[1] not in listed + alone("keys", "--json").stdout
-    assert alone("keys", "revoke", key_id).exit_code == 0
+    assert alone("keys", "revoke", "--yes", key_id).exit_code == 0
     listed = json.loads(alone("keys", "--json").stdout)
     assert (len(listed["items"]), listed["next"]) == (1, None)
     assert listed["items"][0].keys() == {"id", "name", "role", "principal", "created", "created_by", "revoked"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", listed["items"][0]["revoked"])
-    assert json.loads(alone("keys", "revoke", key_id, "--json").stdout) == {"id": key_id, "revoked": False}
+    assert json.loads(alone("keys", "revoke", "--yes", key_id, "--json").stdout) == {"id": key_id, "revoked": False}
     assert alone("audit", "verify").exit_code == 0
 
 
@@ -153,7 +156,7 @@ def test_its_audit_says_who(alone, tmp_path):
 
 @pytest.mark.parametrize(
     ("args", "code"),
-    [(["create", "ci", "--role", "odd"], 2), (["create", "a b", "--role", "ci"], 2), (["revoke", "x"], 1)],
+    [(["create", "ci", "--role", "odd"], 2), (["create", "a b", "--role", "ci"], 2), (["revoke", "x", "--yes"], 1)],
 )
 def test_refused_without_a_daemon(alone, args, code):
     done = alone("keys", *args)
@@ -162,15 +165,81 @@ def test_refused_without_a_daemon(alone, args, code):
     assert done.stdout == ""
 
 
-def test_never_beside_a_process_that_owns_the_directory(alone, tmp_path):
-    (tmp_path / "own").mkdir()
-    owner = ownership.Ownership(tmp_path / "own")
-    owner.take()
-    done = alone("keys", "create", "ci", "--role", "ci")
-    owner.release()
-    assert done.exit_code == 2
-    assert "error[already-running]" in done.stderr
+# --- a daemon that begins or ends -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """What is done in the place of each nap, the last of it over and over; time passes by naps alone."""
+    now, does = [0.0], [lambda: None]
+
+    def nap(seconds):
+        now[0] += seconds
+        (does.pop(0) if len(does) > 1 else does[0])()
+
+    monkeypatch.setattr(keys, "time", types.SimpleNamespace(monotonic=lambda: now[0], sleep=nap))
+    return does
+
+
+@pytest.fixture
+def owner(tmp_path):
+    """The lock of the data directory `own`, as a daemon has it from the first moment of its start on."""
+    (tmp_path / "own").mkdir(exist_ok=True)
+    made = ownership.Ownership(tmp_path / "own")
+    made.take()
+    yield made
+    made.release()
+
+
+def test_never_beside_a_process_that_owns_the_directory(alone, owner, naps, tmp_path):
+    for args in (["create", "ci", "--role", "ci"], ["revoke", "7f3k2m", "--yes"]):
+        done = alone("keys", *args)
+        assert (done.exit_code, done.stdout) == (3, "")
+        waits, wrong, advice = done.stderr.splitlines()
+        assert waits == f"a daemon that does not answer yet owns {tmp_path / 'own'}: waiting for it"
+        assert re.fullmatch(
+            rf"error\[not-ready\]: the daemon that owns {tmp_path / 'own'} \(pid {os.getpid()}, since \d{{4}}-.*\) does not answer: "
+            r"it starts, or stops",
+            wrong,
+        )
+        assert advice == "  try  again once its log says ready"
     assert not (tmp_path / "own" / store.DATABASE).exists()
+
+
+def test_a_daemon_that_starts_is_waited_for(ask, daemon, naps):
+    owner = ownership.Ownership(daemon.data_dir)
+    owner.take()
+    there, away = daemon.data_dir / "control.sock", daemon.data_dir / "not yet"
+    there.rename(away)
+    naps[:] = [lambda: None, lambda: away.rename(there)]
+    daemon["POST /api/v1/keys"] = {"id": "7f3k2m", "key": KEY, "name": "ci", "role": "ci"}
+    done = ask("keys", "create", "ci", "--role", "ci")
+    owner.release()
+    assert (done.exit_code, done.stdout) == (0, KEY + "\n"), done.stderr
+    assert "written into" not in done.stderr
+    assert len(daemon.requests) == 1
+
+
+def test_a_daemon_that_ends_is_waited_for(alone, owner, naps):
+    naps[:] = [lambda: None, owner.release]
+    made = alone("keys", "create", "ci", "--role", "ci")
+    assert (made.exit_code, made.stdout[:4]) == (0, "hlr_"), made.stderr
+    assert "no daemon runs; written into" in made.stderr
+
+
+def test_a_daemon_that_was_asked_and_does_not_answer_is_not_asked_twice(ask, daemon, naps, monkeypatch):
+    """It may have made the key."""
+    asked = []
+
+    def hangs(self, method, path, **more):
+        asked.append(path)
+        raise errors.NotRunning(where="there within 30 s") from TimeoutError()
+
+    monkeypatch.setattr(client.Client, "ask", hangs)
+    done = ask("keys", "create", "ci", "--role", "ci")
+    assert (done.exit_code, done.stderr) == (3, "error[not-running]: no daemon answers at there within 30 s\n")
+    assert len(asked) == 1
+    assert not (daemon.data_dir / store.DATABASE).exists()
 
 
 def test_a_directory_that_cannot_be_made(healer, tmp_path):
@@ -185,7 +254,7 @@ def test_a_daemon_elsewhere_is_not_replaced_by_a_store_here(healer, tmp_path):
 
 
 def test_in_a_folder_that_is_no_project_none_is_made(healer, tmp_path):
-    for args in (["create", "ci", "--role", "ci"], ["revoke", "7f3k2m"]):
+    for args in (["create", "ci", "--role", "ci"], ["revoke", "7f3k2m", "--yes"]):
         done = healer("keys", *args)
         assert (done.exit_code, done.stdout) == (3, "")
         assert done.stderr == (

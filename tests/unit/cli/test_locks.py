@@ -49,17 +49,17 @@ def test_more_than_are_shown(ask, daemon):
 def test_release(ask, daemon):
     answer = {"target": "host:web1", "run": LOCK["run"], "state": "unknown"}
     daemon["POST /api/v1/locks/release"] = answer
-    done = ask("locks", "release", "web1", "--reason", "it is gone")
+    done = ask("locks", "release", "--yes", "web1", "--reason", "it is gone")
     assert (done.exit_code, done.stdout) == (0, "released host:web1, which r-7f3k2m (unknown) had\n")
     assert json.loads(daemon.requests[0].body) == {"target": "web1", "reason": "it is gone"}
-    assert json.loads(ask("locks", "release", "web1", "--reason", "x", "--json").stdout) == answer
+    assert json.loads(ask("locks", "release", "--yes", "web1", "--reason", "x", "--json").stdout) == answer
 
 
 def test_one_in_use(ask, daemon):
     daemon["POST /api/v1/locks/release"] = (
         409, {"code": "lock-in-use", "detail": "host:web1 stays locked", "try": "healer runs cancel r-7f3k2m"},
     )  # fmt: skip
-    done = ask("locks", "release", "web1", "--reason", "x")
+    done = ask("locks", "release", "--yes", "web1", "--reason", "x")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "error[lock-in-use]: host:web1 stays locked", f"  try  healer runs cancel r-7f3k2m --data-dir {daemon.data_dir}",
@@ -73,5 +73,5 @@ def test_wrong_use(ask, args):
 
 def test_not_allowed_and_not_reachable(ask, healer, daemon, tmp_path):
     daemon["POST /api/v1/locks/release"] = (403, {"code": "forbidden", "detail": "no"})
-    assert ask("locks", "release", "web1", "--reason", "x").exit_code == 4
+    assert ask("locks", "release", "--yes", "web1", "--reason", "x").exit_code == 4
     assert healer("locks", "--data-dir", tmp_path / "none").exit_code == 3

@@ -104,11 +104,20 @@ def test_a_terminal_is_asked_where_approvals_become_void(ask, daemon, monkeypatc
     assert [json.loads(one.body) if one.body else None for one in daemon.requests] == asked
 
 
-def test_nobody_is_asked_where_none_is_or_with_yes_or_without_a_terminal(ask, daemon, monkeypatch):
-    daemon["POST /api/v1/reload"] = VOID
-    assert ask("reload").exit_code == 0
+def test_nobody_is_asked_with_yes_or_where_none_becomes_void(ask, daemon, monkeypatch):
     monkeypatch.setattr(terminal, "can_ask", lambda: True)
+    daemon["POST /api/v1/reload"] = VOID
     assert ask("reload", "--yes").exit_code == 0
     daemon["POST /api/v1/reload"] = VOID | {"changed": {}}
     assert ask("reload").stdout == "reloaded: revision 3f2a9c1\n"
-    assert [bool(one.body) for one in daemon.requests] == [False, False, True, False]
+    assert [bool(one.body) for one in daemon.requests] == [False, True, False]
+
+
+def test_without_a_terminal_yes_has_to_say_it_where_approvals_become_void(ask, daemon):
+    daemon["POST /api/v1/reload"] = VOID
+    done = ask("reload")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error[not-confirmed]: 2 approvals would become void, and there is no terminal to ask whether that is meant\n  try  --yes\n",
+    )
+    assert [bool(one.body) for one in daemon.requests] == [True]

@@ -201,7 +201,7 @@ def test_what_waits_starts_past_its_gates(ask, daemon):
         "past": ["Paused by ana since 2026-11-27T08:28:28.261585Z: a look.", "Waiting for 1 of ops."],
         "waits": "Run r-1 is working on web01.",
     }
-    done = ask("runs", "start", "r-7f3", "--break-glass", "--reason", "the site is down")
+    done = ask("runs", "start", "--yes", "r-7f3", "--break-glass", "--reason", "the site is down")
     assert (done.exit_code, done.stdout.splitlines()) == (0, [
         "r-7f3k2m  queued: Run r-1 is working on web01.", "  past  Paused by ana since 2026-11-27 09:28:28 +01:00: a look.",
         "  past  Waiting for 1 of ops.",
@@ -210,7 +210,7 @@ def test_what_waits_starts_past_its_gates(ask, daemon):
 
 
 def test_nothing_starts_so_by_mistake(ask, daemon):
-    done = ask("runs", "start", "r-7f3", "--reason", "the site is down")
+    done = ask("runs", "start", "--yes", "r-7f3", "--reason", "the site is down")
     assert done.exit_code == 2
     assert "--break-glass" in done.stderr
     assert daemon.requests == []
@@ -218,7 +218,7 @@ def test_nothing_starts_so_by_mistake(ask, daemon):
 
 def test_what_never_starts_is_cancelled(ask, daemon):
     daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
-    done = ask("runs", "cancel", "r-7f3", "--reason", "the wrong host")
+    done = ask("runs", "cancel", "--yes", "r-7f3", "--reason", "the wrong host")
     assert (done.exit_code, done.stdout) == (0, "r-7f3k2m  cancelled\n")
     assert json.loads(daemon.requests[0].body) == {"reason": "the wrong host"}
 
@@ -226,7 +226,7 @@ def test_what_never_starts_is_cancelled(ask, daemon):
 @pytest.mark.parametrize(("before", "says"), [(None, ""), ("os:ana", " before, by os:ana")])
 def test_what_runs_is_to_end(ask, daemon, before, says):
     daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled(state="running", ending=True, asked_before=before)
-    done = ask("runs", "cancel", "r-7f3")
+    done = ask("runs", "cancel", "--yes", "r-7f3")
     see = f"healer runs show r-7f3k2m --data-dir {daemon.data_dir}"
     assert (done.exit_code, done.stdout) == (
         0,
@@ -238,7 +238,7 @@ def test_what_runs_is_to_end(ask, daemon, before, says):
 def test_of_several_each_is_tried_and_one_that_is_refused_is_told(ask, daemon):
     daemon["POST /api/v1/runs/r-9q1/cancel"] = (409, ENDED)
     daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
-    done = ask("runs", "cancel", "r-9q1", "r-7f3")
+    done = ask("runs", "cancel", "--yes", "r-9q1", "r-7f3")
     assert (done.exit_code, done.stdout) == (1, "r-7f3k2m  cancelled\n")
     assert done.stderr.splitlines() == [
         "error[run-ended]: the run r-9q1x0c has ended: it is succeeded",
@@ -249,7 +249,7 @@ def test_of_several_each_is_tried_and_one_that_is_refused_is_told(ask, daemon):
 def test_cancel_for_programs(ask, daemon):
     daemon["POST /api/v1/runs/r-9q1/cancel"] = (409, ENDED)
     daemon["POST /api/v1/runs/r-7f3/cancel"] = cancelled()
-    done = ask("runs", "cancel", "r-9q1", "r-7f3", "--json")
+    done = ask("runs", "cancel", "--yes", "r-9q1", "r-7f3", "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == {"items": [cancelled()], "refused": [{"run": "r-9q1", **ENDED}]}
 
@@ -257,7 +257,7 @@ def test_cancel_for_programs(ask, daemon):
 @pytest.mark.parametrize(("status", "code"), [(403, 4), (401, 4), (400, 2), (404, 1), (503, 1)])
 def test_what_hinders_a_cancel(ask, daemon, status, code):
     daemon["POST /api/v1/runs/r-7f3/cancel"] = (status, {"code": "x", "detail": "no"})
-    done = ask("runs", "cancel", "r-7f3", "r-9q1")
+    done = ask("runs", "cancel", "--yes", "r-7f3", "r-9q1")
     assert done.exit_code == code
     assert len(daemon.requests) == (2 if code == 1 else 1)
 
@@ -272,7 +272,7 @@ def test_wrong_use_of_cancel_and_resolve(ask, daemon, args):
 
 
 def test_without_a_daemon(healer, tmp_path):
-    for args in (["cancel", "r-7f3"], ["resolve", "r-7f3", "--as", "failed", "--reason", "x"]):
+    for args in (["cancel", "r-7f3", "--yes"], ["resolve", "r-7f3", "--yes", "--as", "failed", "--reason", "x"]):
         assert healer("runs", *args, "--data-dir", tmp_path).exit_code == 3
 
 
@@ -283,7 +283,7 @@ def test_without_a_daemon(healer, tmp_path):
 def test_resolve(ask, daemon, found, says):
     answer = {"id": RUN["id"], "short": RUN["short"], "state": "failed", "found": found}
     daemon["POST /api/v1/runs/r-7f3/resolve"] = answer
-    args = ["runs", "resolve", "r-7f3", "--as", "failed", "--reason", "looked at it"]
+    args = ["runs", "resolve", "r-7f3", "--yes", "--as", "failed", "--reason", "looked at it"]
     assert ask(*args).stdout == says + "\n"
     assert json.loads(daemon.requests[0].body) == {"state": "failed", "reason": "looked at it"}
     assert json.loads(ask(*args, "--json").stdout) == answer
@@ -293,7 +293,7 @@ def test_what_still_runs_names_cancel(ask, daemon):
     daemon["POST /api/v1/runs/r-7f3/resolve"] = (
         409, {"code": "still-running", "detail": "the run still runs", "try": "healer runs cancel r-7f3k2m"},
     )  # fmt: skip
-    done = ask("runs", "resolve", "r-7f3", "--as", "failed", "--reason", "x")
+    done = ask("runs", "resolve", "--yes", "r-7f3", "--as", "failed", "--reason", "x")
     assert done.exit_code == 1
     assert done.stderr.splitlines()[1] == f"  try  healer runs cancel r-7f3k2m --data-dir {daemon.data_dir}"
 

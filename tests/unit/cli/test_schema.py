@@ -7,14 +7,15 @@ import json
 import jsonschema
 import pytest
 
-from healer import project
+from healer import harness, project
 from healer.cli import schema
+from healer.project import published
 
 
 def test_without_a_kind_all_are_listed_with_their_use(healer):
     done = healer("schema")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()] == ["kind", *project.SCHEMAS]
+    assert [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()] == ["kind", *project.SCHEMAS, *harness.SCHEMAS]
     assert "# yaml-language-server: $schema=" in done.stdout
 
 
@@ -23,19 +24,19 @@ def test_each_kind_is_a_schema(healer, kind):
     done = healer("schema", kind)
     assert (done.exit_code, done.stderr, done.stdout.isascii()) == (0, "", True)
     made = json.loads(done.stdout)
-    assert (made["$schema"], made["$id"]) == (project.schema(kind)["$schema"], f"urn:auto-healer:schema:{kind}")
+    assert (made["$schema"], made["$id"]) == (published.DIALECT, f"urn:auto-healer:schema:{kind}")
     assert made["title"]
     assert made["description"]
     jsonschema.Draft202012Validator.check_schema(made)
     assert healer("schema", kind).stdout == done.stdout
 
 
-def test_the_kinds_are_those_of_the_project():
-    assert tuple(project.SCHEMAS) == schema.KINDS
+def test_the_kinds_are_those_of_the_project_and_its_tests():
+    assert (*project.SCHEMAS, *harness.SCHEMAS) == schema.KINDS
 
 
 def test_a_kind_that_is_not(healer):
     done = healer("schema", "rulebok")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "KIND: rulebook, actions, metadata, controllers or healer is wanted, got 'rulebok'" in done.stderr
+    assert "KIND: rulebook, actions, metadata, controllers, healer or test is wanted, got 'rulebok'" in done.stderr
     assert "did you mean 'rulebook'?" in done.stderr

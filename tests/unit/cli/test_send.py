@@ -144,6 +144,44 @@ def test_the_token_of_a_hook_from_the_environment(ask, daemon, event):
     assert daemon.requests[0].headers["authorization"] == "Bearer t0k"
 
 
+def test_headers_that_a_sender_would_set(ask, daemon, event):
+    daemon["POST /hooks/x"] = ACCEPTED
+    more = ("--header", "X-GitHub-Event: push", "--header", "content-type:application/cloudevents+json")
+    assert ask("send", event, "--hook", "x", "--yes", "--token", "t0k", *more).exit_code == 0
+    headers = daemon.requests[0].headers
+    assert (headers["x-github-event"], headers["content-type"]) == ("push", "application/cloudevents+json")
+    assert headers["authorization"] == "Bearer t0k"
+
+
+@pytest.mark.parametrize(
+    "header", ["push", ": push", "a b: c", "X-A: ü", "X-A: b\r\nc: d", "Host: x", "content-length: 3", "X-A:"]
+)
+def test_what_is_no_header(ask, daemon, event, header):
+    done = ask("send", event, "--hook", "x", "--yes", "--header", header)
+    assert (done.exit_code, daemon.requests) == (2, [])
+    assert "--header" in done.stderr
+
+
+def test_what_could_not_be_read_of_a_body_is_said(ask, daemon, event):
+    daemon["POST /hooks/x"] = 202, {"accepted": 1, "duplicates": 0, "ids": ["e-12"], "quarantined": 2}
+    done = ask("send", event, "--hook", "x", "--yes")
+    assert done.stdout == "accepted 1 event, 2 in quarantine: e-12\n"
+    assert "healer events quarantine" in done.stderr
+    told = json.loads(ask("send", event, "--hook", "x", "--yes", "--json").stdout)
+    assert told == {"accepted": 1, "duplicates": 0, "ids": ["e-12"], "quarantined": 2}
+
+
+def test_an_answer_without_events(ask, daemon, event):
+    daemon["POST /hooks/x"] = {"challenge": "c"}  # a greeting is none
+    assert ask("send", event, "--hook", "x", "--yes").stdout == "accepted 0 events\n"
+
+
+def test_headers_are_for_webhooks(ask, observing, event):
+    done = ask("send", event, "--header", "X-A: b")
+    assert (done.exit_code, posted(observing)) == (2, [])
+    assert "--header: it is for webhooks, and healer.api is none" in done.stderr
+
+
 @pytest.mark.parametrize("hook", ["../keys", "a/../b", "", "/", "a//b", "."])
 def test_a_hook_that_climbs(ask, daemon, event, hook):
     done = ask("send", event, "--hook", hook, "--yes")

@@ -62,9 +62,9 @@ def test_a_matcher_that_is_none(ask, daemon):
 @pytest.mark.parametrize(("ended", "said"), [(True, "ended s-7f3k2m1q\n"), (False, "s-7f3k2m1q had ended already\n")])
 def test_one_is_ended(ask, daemon, ended, said):
     daemon["POST /api/v1/silences/s-7f/end"] = {"id": "s-7f3k2m1q", "ended": ended}
-    done = ask("silence", "end", "s-7f")
+    done = ask("silence", "end", "--yes", "s-7f")
     assert (done.exit_code, done.stdout) == (0, said)
-    assert json.loads(ask("silence", "end", "s-7f", "--json").stdout) == {"id": "s-7f3k2m1q", "ended": ended}
+    assert json.loads(ask("silence", "end", "--yes", "s-7f", "--json").stdout) == {"id": "s-7f3k2m1q", "ended": ended}
 
 
 @pytest.mark.parametrize("args", [
@@ -78,5 +78,5 @@ def test_wrong_use(ask, daemon, args):
 
 def test_not_allowed_and_not_reachable(ask, healer, daemon, tmp_path):
     daemon["POST /api/v1/silences/s-1/end"] = (403, {"code": "forbidden", "detail": "no"})
-    assert ask("silence", "end", "s-1").exit_code == 4
+    assert ask("silence", "end", "--yes", "s-1").exit_code == 4
     assert healer("silence", "--data-dir", tmp_path / "none").exit_code == 3

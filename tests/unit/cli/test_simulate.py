@@ -188,6 +188,8 @@ def test_without_a_daemon(healer, event, tmp_path):
         (PLAN, PLANNED),
         (PLAN | {"exact": False, "targets": [], "steps": [], "diff": "", "cut": True, "seconds": None},
          "  plan   on no target; what it would change there is not known\n         the plan was cut: it says more than is kept\n"),
+        (PLAN | {"steps": ["a"], "diff": "", "fails": "x is not on\x1b[31m the PATH", "seconds": None},
+         "  plan   on web01, web07\n         it would fail: x is not on the PATH\n         a\n"),
         (PLAN | {"state": "skipped", "sentence": "no plan: too many at once", "seconds": None, "targets": [], "steps": [], "diff": ""},
          "  plan   no plan: too many at once\n"),
     ],

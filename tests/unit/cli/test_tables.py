@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from healer.cli import tables, terminal
@@ -39,3 +42,34 @@ def test_the_colour_of_a_cell_is_not_counted():
 )
 def test_lines_fit(rows, width):
     assert all(terminal.columns(line) <= width for line in tables.lines(("a", "b", "c", "d"), rows, width=width))
+
+
+TWO = {"items": [{"name": "a", "count": 1}, {"name": "b\n", "count": 20}], "next": "c"}
+NOTHING = {"items": [], "next": None}
+
+
+def shown(capsys, found, **more):
+    """(whether it was a table, its lines, what is for people)"""
+    rows = ([one["name"], str(one["count"])] for one in found["items"])
+    table = tables.show(found, ("name", "n"), rows, **{"as_json": False, **more})
+    said = capsys.readouterr()
+    return table, said.out, said.err
+
+
+@pytest.mark.parametrize(("more", "note"), [
+    ({"limit": 2}, "there are more:  --limit 8\n"), ({}, ""), ({"limit": 2, "none": "no names"}, "there are more:  --limit 8\n"),
+])  # fmt: skip
+def test_a_list_is_a_table_and_says_when_there_is_more(capsys, more, note):
+    assert shown(capsys, TWO, right=(1,), **more) == (True, "name   n\na      1\nb\\n   20\n", note)
+    assert shown(capsys, TWO | {"next": None}, **more)[2] == ""
+
+
+def test_a_list_for_programs_is_what_the_daemon_said(capsys):
+    table, out, err = shown(capsys, TWO, as_json=True, none="no names", limit=2)
+    assert (table, json.loads(out), err) == (False, TWO, "")
+    assert json.loads(shown(capsys, NOTHING, as_json=True, none="no names")[1]) == NOTHING
+
+
+def test_an_empty_list_says_so_or_has_its_head_alone(capsys):
+    assert shown(capsys, NOTHING, none="no names", limit=2) == (False, "", "no names\n")
+    assert shown(capsys, NOTHING) == (True, "name  n\n", "")

@@ -125,3 +125,21 @@ def test_times_in_a_sentence_are_local(text, shown):
 ])  # fmt: skip
 def test_who_somebody_is(actor, who):
     assert terminal.who(actor) == who
+
+
+@pytest.mark.parametrize(
+    ("environ", "shown"),
+    [
+        ({}, "\x1b[31mno\x1b[0m"),
+        ({"NO_COLOR": ""}, "\x1b[31mno\x1b[0m"),
+        ({"NO_COLOR": "1"}, "no"),
+        ({"TERM": "dumb"}, "no"),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(monkeypatch, environ, shown):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert terminal.paint("no", "red") == shown
+    assert terminal.paint("no", None) == "no"

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from healer.cli import starter
+from healer import errors
+from healer.cli import starter, terminal, validate
 
 NO_BRAKE = starter.FILES["rulebooks/disk.yml"].replace("event.alert.key is defined and ", "")
 
@@ -40,7 +41,7 @@ def test_the_folder_may_be_named_as_for_other_commands(healer, project):
     assert healer("validate", project, "--project", project).exit_code == 1, "twice the same is no contradiction"
     done = healer("validate", project, "--project", project.parent)
     assert done.exit_code == 2
-    assert "--project and DIR name two folders" in done.stderr
+    assert "--project and PATH name two folders" in done.stderr
     assert healer("validate", "--project", project / "none").exit_code == 2
 
 
@@ -59,7 +60,7 @@ def test_mistakes_of_all_files_stand_with_their_places(healer, project):
 def test_json(healer, project):
     told = json.loads(healer("validate", project, "--json").stdout)
     assert told["ok"] is True
-    assert told["counts"] == {"rulebooks": 1, "rules": 1, "actions": 2, "controllers": 1, "tests": 0}
+    assert told["counts"] == {"rulebooks": 1, "rules": 1, "actions": 2, "controllers": 1, "tests": 1}
     (project / "healer.yaml").write_text("mode: observ\n")
     done = healer("validate", project, "--json")
     assert done.exit_code == 1
@@ -101,9 +102,12 @@ def test_text_of_files_steers_no_terminal(healer, project):
     assert not {"\x1b", "\u202e"} & set(done.stdout + done.stderr)
 
 
-@pytest.mark.parametrize("folder", ["nothing", "healer.yaml"])
-def test_no_folder(healer, project, folder):
-    assert healer("validate", project / folder).exit_code == 2
+def test_what_is_not_there_cannot_be_read(healer, project, tmp_path):
+    assert healer("validate", project / "nothing").exit_code == 2
+    (tmp_path / "alone.yml").write_text("[]\n")
+    done = healer("validate", tmp_path / "alone.yml")
+    assert done.exit_code == 2
+    assert "is no file of a project" in done.stderr
 
 
 def test_a_secret_that_is_not_here_is_a_hint(healer, project, monkeypatch):
@@ -138,3 +142,86 @@ def test_a_controller_is_given_as_to_run(healer, project, monkeypatch, by_variab
     assert (done.exit_code, "error[" in done.stdout, "secret-unavailable" in done.stdout) == (0, False, False)
     wrong = healer("validate", project, "--controller-url", "nowhere")
     assert (wrong.exit_code, "nowhere" in wrong.stdout) == (1, True)
+
+
+BAD = starter.FILES["rulebooks/disk.yml"].replace("clean_disk", "clean_dsk")
+
+
+def test_of_files_only_what_is_told_of_them_is_shown(healer, project):
+    (project / "healer.yaml").write_text("mode: observ\n")
+    (project / "rulebooks/disk.yml").write_text(BAD)
+    done = healer("validate", project / "rulebooks/disk.yml")
+    assert done.exit_code == 1
+    assert "rulebooks/disk.yml:11:" in done.stdout
+    assert "healer.yaml" not in done.stdout
+    assert done.stderr.startswith("error[configuration]: 1 error; 1 more in other files of the project")
+    done = healer("validate", project / "actions.yaml")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert re.search(r"^ok: nothing in these files, 2 errors in others of the project", done.stdout, re.MULTILINE)
+
+
+def test_several_projects_are_named(healer, project, tmp_path):
+    (tmp_path / "q/rulebooks").mkdir(parents=True)
+    (tmp_path / "q/rulebooks/x.yml").write_text("x\n")
+    done = healer("validate", project, tmp_path / "q")
+    assert done.exit_code == 1
+    assert f"{tmp_path}/q/rulebooks/x.yml" in done.stdout
+    told = json.loads(healer("validate", project, project, "--json").stdout)
+    assert told["counts"]["rulebooks"] == 1, "the same project twice is one"
+
+
+def test_annotations_of_github(healer, project):
+    (project / "rulebooks/disk.yml").write_text(BAD)
+    done = healer("validate", project, "--format", "github", env={"GITHUB_WORKSPACE": str(project.parent)})
+    assert done.exit_code == 1
+    (line,) = [one for one in done.stdout.splitlines() if "unknown_action" in one]
+    assert line.startswith("::error file=p/rulebooks/disk.yml,line=11,col=")
+    assert done.stderr.startswith("error[configuration]: 1 error")
+
+
+@pytest.mark.parametrize("form", ["gitlab", "sarif", "json"])
+def test_reports_are_json_and_nothing_else(healer, project, form):
+    for text, code in ((starter.FILES["rulebooks/disk.yml"], 0), (BAD, 1)):
+        (project / "rulebooks/disk.yml").write_text(text)
+        done = healer("validate", project, "--format", form)
+        assert done.exit_code == code
+        assert ("unknown_action" in done.stdout) == bool(code)
+        assert json.loads(done.stdout) is not None
+
+
+def test_two_formats_are_too_many(healer, project):
+    assert healer("validate", project, "--json", "--format", "json").exit_code == 0
+    assert healer("validate", project, "--json", "--format", "sarif").exit_code == 2
+    assert healer("validate", project, "--format", "xml").exit_code == 2
+
+
+def test_colour_on_a_terminal_alone(monkeypatch):
+    one = errors.Diagnostic("no-brake", "x", errors.Place("a.yml", 1, 1), "warning")
+    line = "a.yml:1:1: warning[no-brake]: x"
+    assert validate._painted(one, line, {}) == line
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    assert validate._painted(one, line, {}) == "a.yml:1:1: \x1b[33mwarning[no-brake]\x1b[0m: x"
+    assert validate._painted(one, line, {"NO_COLOR": "1"}) == line
+
+
+def test_code_of_a_project_is_not_run_where_it_is_not_trusted(healer, project):
+    ran = project / "ran"
+    (project / "checks").mkdir()
+    (project / "checks/mine.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    (project / "actions.yaml").write_text(starter.FILES["actions.yaml"] + "  look: {check: {mine: {}}, target: none}\n")
+    for given, env in ((("--no-project-plugins",), {}), ((), {"HEALER_NO_PROJECT_PLUGINS": "1"})):
+        done = healer("validate", project, *given, env=env)
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert len(re.findall(r"hint\[project-code\]", done.stdout)) == 1
+        assert "unknown-variable" not in done.stdout
+        assert not ran.exists()
+    assert healer("validate", project).exit_code == 1
+    assert ran.exists()
+
+
+def test_severities_of_the_project_hold(healer, project):
+    (project / "rulebooks/disk.yml").write_text(NO_BRAKE)
+    (project / "healer.yaml").write_text(starter.FILES["healer.yaml"] + "validate: {severity: {no-brake: error}}\n")
+    done = healer("validate", project)
+    assert done.exit_code == 1
+    assert "error[no-brake]" in done.stdout

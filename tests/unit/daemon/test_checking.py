@@ -57,8 +57,9 @@ async def test_its_answer_is_one_line_without_secrets_and_is_remembered(make: An
 @pytest.mark.parametrize(("answer", "detail", "try_"), [
     (fails(ValueError("no s3cret")), "ValueError: no ***", ""),
     (fails(errors.NotFound("make one", what="the key")), "the key is not known", "make one"),
-    (fails(GeneratorExit()), "Quit: it raised GeneratorExit", ""),
+    (fails(GeneratorExit()), "it raised GeneratorExit", ""),
     (fails(TimeoutError("of its own")), "TimeoutError: of its own", ""),
+    (lambda: model.Health(False, "there is no inventory 'https://u:pa ss@a.org/?token=x'"), "there is no inventory 'https://***@a.org/?token=***'", ""),
     (lambda: None, "AttributeError: 'NoneType' object has no attribute 'ok'", ""),
     (lambda: model.Health(False, "x" * 9000), "x" * checking.DETAIL_MAX, ""),
 ])  # fmt: skip

@@ -115,7 +115,7 @@ async def test_what_is_heard_takes_the_place_of_what_stands_in_files(world: Worl
 
 @pytest.mark.parametrize(("answer", "why"), [
     (failing(OSError("no s3cret")), "OSError: no ***"), (failing(errors.NotFound("mend it", what="it")), "it is not known; mend it"),
-    (failing(SystemExit(3)), "Quit: it wanted to end the process"), (failing(GeneratorExit()), "Quit: it raised GeneratorExit"), ("no", "what Ansible listed cannot be read: it is no JSON"),
+    (failing(SystemExit(3)), "it wanted to end the process"), (failing(GeneratorExit()), "it raised GeneratorExit"), ("no", "what Ansible listed cannot be read: it is no JSON"),
 ])  # fmt: skip
 async def test_what_goes_wrong_is_told_once_and_changes_nothing(
     world: World, told: list[str], answer: Any, why: str
@@ -162,6 +162,30 @@ async def test_far_fewer_hosts_than_before_are_taken_and_told(world: World, told
     await world.ask({"all": {}})
     assert (told[-1], world.said.fell_from) == ("WARNING Ansible lists 0 hosts of inv, 2 before\n", 2)
     assert world.means("a") == ""
+
+
+async def test_a_program_that_lists_nothing_any_more_beside_files_is_told_once(world: World, told: list[str]) -> None:
+    """Its hosts are gone, and those of files are as many as before: no number says that something is wrong."""
+    files = {"web": {"hosts": ["web01"]}}
+    await world.ask(files)
+    assert (world.said.dried_from, told) == (0, ["INFO Ansible lists 1 host of inv\n"]), "it never listed another"
+    await world.ask({"web": {"hosts": ["web01", "dyn01"]}})
+    world.now_us = 2_000
+    await world.ask(files)
+    says = "no host any more but those of files (1 host), 1 beside them before"
+    assert told[2:] == [f"WARNING of inv Ansible lists {says}\n"]
+    assert [one["message"] for one in world.hosts.told(world.revision)] == [f"Ansible lists {says}"]
+    shown = world.hosts.shown("inv", world.said)
+    assert shown["dried"] == {"from": 1, "at": shown["heard"]}
+    world.now_us = 3_000
+    await world.ask(files)
+    await world.ask({"web": {"hosts": ["web01"]}, "db": {"hosts": []}})
+    await world.ask(failing(OSError("no s3cret")))
+    assert (len([one for one in told if "beside" in one]), world.said.dried_from) == (1, 1), "still so, and said once"
+    assert not [one for one in world.hosts.told(world.revision) if "beside" in one["message"]]
+    await world.ask({"web": {"hosts": ["web01", "dyn02"]}})
+    assert (world.said.dried_from, world.hosts.shown("inv", world.said)["dried"]) == (0, None)
+    assert told[-1] == "INFO Ansible lists 2 hosts of inv\n"
 
 
 @pytest.mark.parametrize("answer", [{"web": {"hosts": ["all"]}}, {"web": {"hosts": ["-x", "a b"]}}])
@@ -219,6 +243,7 @@ async def test_it_is_asked_again_and_again(
     world: World, monkeypatch: pytest.MonkeyPatch, wait_for_async: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(hosts, "REFRESH_S", 0.001)
+    monkeypatch.setattr(hosts, "AGAIN_S", 0.0005)
     names = iter(range(1, 1000))
     world.controllers["site"] = Lister(lambda: {"web": {"hosts": [f"dyn{next(names)}"]}})
     work = asyncio.create_task(world.hosts.run())
@@ -226,6 +251,48 @@ async def test_it_is_asked_again_and_again(
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
+
+
+def job(**extra: Any) -> model.Job:
+    return model.Job("r-1-1", "r-1", "a", "playbook", "x.yml", {}, (), 60.0, "/r", "/w", extra=extra)
+
+
+async def test_a_run_that_lost_its_targets_has_it_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: list[str], wait_for_async: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(hosts, "AGAIN_S", 0.001)
+    made = world.controllers["site"] = Lister(lambda: {"web": {"hosts": [f"dyn{len(made.asked)}"]}})
+    work = asyncio.create_task(world.hosts.run())
+    for controller, extra in (("other", {}), ("gone", {}), ("site", {"inventory": "static"})):
+        world.hosts.lost(controller, job(**extra))
+    assert not world.hosts._soon.is_set(), "files say of those which hosts there are, and are read at a reload"
+    for number, (controller, extra) in enumerate((("site", {}), ("other", {"inventory": "inv"}), ("far", {})), 1):
+        world.hosts.lost(controller, job(**extra))
+        world.hosts.lost(controller, job(**extra))
+        await wait_for_async(lambda number=number: world.means(f"dyn{number}"))
+    said = "INFO a run lost its targets, so Ansible is asked again for the hosts of inv\n"
+    assert (told.count(said), len(made.asked)) == (3, 3)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+
+
+async def test_runs_that_lose_their_targets_ask_no_more_often_than_that(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 2:
+            raise asyncio.CancelledError
+        world.hosts.lost("site", job())
+
+    made = world.controllers["site"] = Lister(dict)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await world.hosts.run()
+    assert (slept, len(made.asked)) == ([hosts.AGAIN_S] * 3, 2)
 
 
 async def test_what_an_approval_is_bound_to_follows_the_machine_that_is_found(tmp_path: pathlib.Path) -> None:

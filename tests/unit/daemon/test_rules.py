@@ -125,7 +125,7 @@ def test_an_instance_of_each_controller(revision: project.Revision, tmp_path: pa
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(KeyError("x"), "KeyError: 'x'"), (SystemExit(3), "Quit: it wanted to end the process: SystemExit(3)")],
+    [(KeyError("x"), "KeyError: 'x'"), (SystemExit(3), "it wanted to end the process: SystemExit(3)")],
 )
 def test_a_controller_that_cannot_be_made_is_named(
     revision: project.Revision, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
+from loguru import logger
 
 from healer import decide, engine, policy, store, testing
 from healer.decide import acting, alerts, evaluating, recovery
-from healer.store import deciding, journal, notes
+from healer.store import deciding, journal, letters, notes
 
 S = 1_000_000
 RULES = testing.load("""
@@ -173,3 +174,30 @@ async def test_a_clean_stop_says_so(box: Box) -> None:
     await box.decider._begin()
     await box.decider.drain_snapshot()
     assert box.rows("SELECT stopped FROM stumble") == [(1,)]
+
+
+async def test_the_log_says_which_row_of_which_source_is_held_for_whom(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half(monkeypatch)
+    box.bad = {4}
+    said: list[Any] = []
+    sink = logger.add(
+        said.append, level="ERROR", format="{message}", filter=lambda one: "quarantined" in one["message"]
+    )
+    try:
+        await box.post({"a": 1, "h": "bad"}, {"a": 1, "h": "x"})
+        part = journal.Row("event", "healer.api", b"{}", meta=letters.meta_of_unread("alerts[1]: no object", {}))
+        box.store.writer.now(journal.Append([part]))
+        box.decider.tail.committed = part.seq
+        await box.decider.next_rows()
+    finally:
+        logger.remove(sink)
+    assert sorted(str(one).strip() for one in said) == [
+        "e-3 of healer.api is quarantined for act/rs: MemoryError: no more",
+        "e-4 of healer.api is quarantined: IntegrityError: NOT NULL constraint failed: decision.outcome",
+        "e-5 of healer.api is quarantined: alerts[1]: no object",
+    ]
+    assert {(one.record["extra"]["event"], one.record["extra"]["source"]) for one in said} == {
+        (3, "healer.api"), (4, "healer.api"), (5, "healer.api"),
+    }  # fmt: skip

@@ -163,7 +163,7 @@ async def test_what_never_began_is_queued_anew(crashed: Any, wait_for_async: Any
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    (None, "TypeError: a model.Found is wanted, got NoneType"), (GeneratorExit(), "Quit: it raised GeneratorExit"),
+    (None, "TypeError: a model.Found is wanted, got NoneType"), (GeneratorExit(), "it raised GeneratorExit"),
     (model.Found("here"), "TypeError: a model.Found is wanted, got 'here'"),  # type: ignore[arg-type]
 ])  # fmt: skip
 async def test_a_controller_whose_answer_is_none_does_not_know(

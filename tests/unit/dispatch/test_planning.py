@@ -109,6 +109,7 @@ async def test_a_plan_is_made_of_what_would_run_and_kept(desk: Desk, wait_for_as
         "steps": ["do it"],
         "diff": "+new",
         "exact": True,
+        "fails": "",
         "cut": False,
     }
     (job,) = desk.jobs
@@ -117,6 +118,17 @@ async def test_a_plan_is_made_of_what_would_run_and_kept(desk: Desk, wait_for_as
     assert not job.dry_run, "a plan is of the run itself"
     assert job.deadline_s == 30.0
     assert desk.box.controller.jobs == [], "nothing was run"
+
+
+async def test_why_a_run_would_fail_is_kept_masked_and_bounded(desk: Desk, wait_for_async: Any) -> None:
+    desk.box.secrets.append("pl4nted")
+    desk.made = lambda _: model.Plan((), ("do it",), fails="no pl4nted\nhere " + "x" * 10_000)
+    run = desk.observed("k1", dry_run=True)
+    desk.start()
+    await wait_for_async(lambda: desk.states() == {run: "made"})
+    fails = (await desk.said(run))["fails"]
+    assert fails.startswith("no *** here xx")
+    assert len(fails) == planning.STEP_MAX
 
 
 async def test_the_time_of_a_plan_is_its_actions_and_two_minutes_at_most(desk: Desk, wait_for_async: Any) -> None:
@@ -176,7 +188,7 @@ async def test_that_one_cannot_be_made_is_what_came_of_it(desk: Desk, wait_for_a
     desk.made = end
     again = desk.observed("k2")
     await wait_for_async(lambda: desk.states()[again] == "failed")
-    assert desk.detail(again) == "Quit: it raised GeneratorExit"
+    assert desk.detail(again) == "it raised GeneratorExit"
 
 
 async def test_a_controller_that_is_gone_makes_none(desk: Desk, wait_for_async: Any) -> None:

@@ -119,7 +119,9 @@ def test_own_filter(tmp_path: pathlib.Path) -> None:
     assert locating.locate_filter("mine", tmp_path) == path
 
 
-@pytest.mark.parametrize("file", ["tasks/main.yml", "tasks/main.yaml", "meta/main.yml", "meta/main.yaml"])
+@pytest.mark.parametrize(
+    "file", ["tasks/main.yml", "tasks/main.yaml", "tasks/main.json", "tasks/main", "meta/main.yml", "meta/main"]
+)
 def test_a_role_of_an_installed_collection(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     project, installed = tmp_path / "project", tmp_path / ".ansible"

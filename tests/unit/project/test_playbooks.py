@@ -54,6 +54,15 @@ def test_so_is_a_role_in_each_part(write: Write, part: str, text: str, message: 
     assert told(write, **{f"roles__clean__{part}__main_yml": text}) == [f"error roles/clean/{part}/main.yml:{message}"]
 
 
+@pytest.mark.parametrize(("there", "read"), [
+    (("main.yml", "main.yaml", "main.json", "main"), "main.yml"), (("main.yaml", "main.json"), "main.yaml"), (("main.json", "main"), "main.json"), (("main",), "main"),
+])  # fmt: skip
+def test_of_a_roles_files_the_one_is_read_that_ansible_takes(write: Write, there: tuple[str, ...], read: str) -> None:
+    files: dict[str, Any] = {f"roles/clean/tasks/{name}": "{}\n" for name in there}
+    loaded = project.load(write({"actions.yaml": ACTIONS, **files}), {})
+    assert [one.place.file for one in loaded.diagnostics if one.severity == "error"] == [f"roles/clean/tasks/{read}"]
+
+
 def test_what_rules_run_by_themselves_is_looked_at_too(write: Write) -> None:
     rules = "- name: r\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n    - {name: a, condition: event.x is defined, action: {run_playbook: {name: other.yml}}}\n"
     found = told(write, playbooks__other_yml="- hosts: [\n", rulebooks__team__web_yml=rules)
@@ -98,7 +107,85 @@ def test_what_it_leads_to_and_is_nowhere_is_a_warning(write: Write) -> None:
         "warning playbooks/restart.yml:3:11 there is no role claen", "warning playbooks/restart.yml:3:18 there is no role gone",
         "warning playbooks/restart.yml:5:37 the project has no file of tasks no.yml",
     ]  # fmt: skip
-    assert told(write, playbooks__restart_yml="- hosts: all\n  roles: [claen]\n", ansible_cfg="[defaults]\n") == []
+
+
+NAMES = """\
+- hosts: all
+  tasks:
+    - import_role: {name: gone}
+    - block:
+        - ansible.builtin.include_role: {role: claen}
+      rescue: [{ansible.legacy.include_role: {name: lost}}]
+    - import_role: name=nowhere tasks_from=x
+    - include_role:
+      args: {name: far}
+  handlers: [{include_role: {name: of_handlers}}]
+"""
+
+
+def test_a_role_that_a_task_names_and_is_nowhere_is_a_warning(write: Write) -> None:
+    assert [one.removeprefix("warning playbooks/restart.yml:") for one in told(write, playbooks__restart_yml=NAMES)] == [
+        "3:20 there is no role gone", "5:41 there is no role claen", "6:46 there is no role lost", "7:20 there is no role nowhere",
+        "8:20 there is no role far", "10:29 there is no role of_handlers",
+    ]  # fmt: skip
+    tasks, meta = "- include_role: {name: gone}\n", "dependencies: [lost, clean, {role: gone}, {src: x}]\n"
+    assert told(write, roles__clean__tasks__main_yml=tasks, roles__clean__meta__main_yml=meta) == [
+        "warning roles/clean/meta/main.yml:1:16 there is no role lost", "warning roles/clean/meta/main.yml:1:29 there is no role gone",
+        "warning roles/clean/tasks/main.yml:1:17 there is no role gone",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [
+    "tasks: [{import_role: {name: clean}}, {include_role: {name: '{{ item }}'}}, {include_role: {name: a.b.c}}, {import_role: 'name={{ x }}'}]",
+    "tasks: [{include_role: {name: far/away}}, {include_role: {tasks_from: x}}, {include_role: [gone]}, {include_role: {name: 5}}, {include_role: }]",
+    "collections: [acme.web]\n  roles: [fix]\n  tasks: [{include_role: {name: fix}}]",
+    "tasks: [{include_role: {name: fix}, collections: [acme.web]}, {block: [{include_role: {name: fix}}], collections: [acme.web]}]",
+    "roles: '{{ all_roles }}'",
+])  # fmt: skip
+def test_a_role_that_is_there_or_that_ansible_alone_can_find_is_let_be(write: Write, text: str) -> None:
+    assert told(write, playbooks__restart_yml=f"- hosts: all\n  {text}\n") == []
+
+
+def test_a_role_with_collections_of_its_own_names_roles_of_these(write: Write) -> None:
+    parts = {
+        "roles__clean__tasks__main_yml": "- include_role: {name: fix}\n",
+        "roles__clean__meta__main_yml": "collections: [acme.web]\ndependencies: [fix]\n",
+    }
+    assert told(write, **parts) == []
+
+
+@pytest.mark.parametrize(("files", "said"), [
+    ("gone.yml", "the project has no file of variables gone.yml, and Ansible passes over it"),
+    ("[there.yml, vars/gone.yml]", "the project has no file of variables vars/gone.yml, and Ansible passes over it"),
+    ("[[gone.yml, lost.yml]]", "the project has no file of variables gone.yml or lost.yml, and Ansible passes over it"),
+    ("[../vars/gone.yml]", "the project has no file of variables ../vars/gone.yml, and Ansible passes over it"),
+    ("[there.yml, vars/there.yml, beside.yml, ../vars/far.yml, ./beside.yml]", ""), ("[[gone.yml, '{{ os }}.yml']]", ""), ("[[gone.yml, there.yml]]", ""),
+    ("['{{ os }}.yml', [], [5], {a: b}, 5, '', /etc/x.yml, ~/x.yml, ../../x.yml]", ""), ("'{{ several }}'", ""), ("", ""),
+])  # fmt: skip
+def test_variables_of_a_play_that_are_nowhere_are_a_warning(write: Write, files: str, said: str) -> None:
+    text = f"- hosts: all\n  vars_files: {files}\n"
+    there = {"playbooks__vars__there_yml": "", "playbooks__beside_yml": "", "vars__far_yml": ""}
+    assert [one.partition(" ")[2].partition(" ")[2] for one in told(write, playbooks__restart_yml=text, **there)] == [
+        said
+    ] * bool(said)
+
+
+def test_what_may_be_meant_by_variables_that_are_nowhere(write: Write) -> None:
+    text = "- hosts: all\n  vars_files: [../vars/fra.yml, ../hidden/x.yml]\n"
+    made = write(
+        {
+            "actions.yaml": ACTIONS,
+            "roles/clean/tasks/main.yml": "",
+            "playbooks/restart.yml": text,
+            "vars/far.yml": "",
+            "hidden/x.yml": "",
+        }
+    )
+    found = [one for one in project.load(made, {}).diagnostics if one.code == "no-file"]
+    assert [one.try_ for one in found] == [
+        "did you mean '../vars/far.yml'?",
+        "no run gets hidden/x.yml: move it to playbooks/vars/, or to vars/",
+    ]
 
 
 def test_a_key_that_stands_twice_is_a_warning_as_ansible_has_it(write: Write) -> None:

@@ -14,7 +14,7 @@ Write = Callable[[dict[str, str | None]], pathlib.Path]
 ROLES: dict[str, str | None] = {
     "roles/restart_shop/tasks/main.yml": "[]\n", "roles/team/clean/tasks/main.yaml": "[]\n", "roles/needs/meta/main.yml": "dependencies: []\n",
     "roles/acme.web/tasks/main.yml": "[]\n", "roles/a.b.c/tasks/main.yml": "[]\n", "roles/half/defaults/main.yml": "{}\n",
-    "collections/ansible_collections/acme/web/roles/fix/tasks/main.yml": "[]\n",
+    "collections/ansible_collections/acme/web/roles/fix/tasks/main.yml": "[]\n", "roles/of_json/tasks/main.json": "[]\n", "roles/bare/tasks/main": "[]\n",
 }  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def loaded(write: Write, kind: str, written: str, more: str = "") -> project.Loa
 @pytest.mark.parametrize(("written", "subject"), [
     ("restart_shop", "roles/restart_shop"), ("roles/restart_shop", "roles/restart_shop"), ("team/clean", "roles/team/clean"),
     ("needs", "roles/needs"), ("acme.web", "roles/acme.web"), ("roles/a.b.c", "roles/a.b.c"), ("acme.web.fix", "acme.web.fix"),
+    ("of_json", "roles/of_json"), ("bare", "roles/bare"),
 ])  # fmt: skip
 def test_roles_that_are_there(write: Write, written: str, subject: str) -> None:
     found = loaded(write, "role", written)

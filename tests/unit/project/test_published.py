@@ -43,7 +43,8 @@ def test_a_default_is_what_may_be_written(kind: str) -> None:
 
 
 def test_the_settings_are_those_of_the_shape() -> None:
-    assert set(settings.Settings.model_fields) <= set(project.schema("healer")["properties"])
+    names = {one.alias or name for name, one in settings.Settings.model_fields.items()}
+    assert names <= set(project.schema("healer")["properties"])
 
 
 def test_the_types_of_controllers_are_those_that_ship() -> None:

@@ -58,6 +58,14 @@ def test_what_senders_use_to_reach_the_daemon() -> None:
     assert (set_by.server.public_url, told) == ("http://h", [])
 
 
+def test_how_many_connections_one_address_may_have() -> None:
+    assert read("")[0].server.connections_per_address is None
+    assert read("server: {connections_per_address: 2048}\n")[0].server.connections_per_address == 2048
+    for wrong in (15, 2049, "many"):
+        (one,) = read(f"server: {{connections_per_address: {wrong}}}\n")[1]
+        assert "connections_per_address" in one.message
+
+
 @pytest.mark.parametrize(
     "url",
     ["healer.example.org", "ftp://h", "https://ana:s3cret@h", "https://h?x=1", "https://h/#x", "https://h/a b", ""],

@@ -53,8 +53,37 @@ def test_this_machine_is_no_target_of_one_that_connects_or_has_an_inventory_with
     for text in ("localhost", "localhost:9100", "127.0.0.1", "box"):
         for spec, hosts in ((ssh, targets.EMPTY), (ssh, known), (site(), known)):
             assert isinstance(targets.resolve(spec, hosts, "box", text), inventory.Refusal), (spec.type, text)
-    assert targets.expand(site(), known, "box", ["localhost"])[1] == []  # an operator has written it
     assert targets.expand(ssh, known, "box", ["localhost"])[1] == ["localhost"]
+
+
+@pytest.mark.parametrize("text", ["localhost", "LOCALHOST", "host:localhost", "localhost:22"])
+@pytest.mark.parametrize("partial", [False, True])
+def test_the_localhost_that_ansible_has_of_itself_is_none_beside_other_hosts(text: str, partial: bool) -> None:
+    """`--limit localhost` takes nothing then, also where Ansible alone lists the hosts."""
+    known = inventory.Inventory({"localhost2": inventory.Host("localhost2", "b")}, {}, partial=partial, dynamic=partial)
+    found = targets.resolve(site(), known, "box", text)
+    assert isinstance(found, inventory.Refusal)
+    assert found.nearest == "did you mean 'localhost2'?"
+    assert found.reason.endswith(
+        "' is no host of the inventory, and beside other hosts Ansible takes its own localhost for none"
+    )
+    assert found.step == ""
+    named = inventory.Inventory(
+        {**known.hosts, "localhost": inventory.Host("localhost", "localhost")}, {}, partial=partial
+    )
+    assert str(targets.resolve(site(), named, "box", text)) == "host:localhost"
+    assert isinstance(targets.resolve(local(), known, "box", text), model.Target)
+
+
+def test_an_operator_may_write_it_beside_others() -> None:
+    known = inventory.Inventory({"web01": inventory.Host("web01", "web01")}, {"all": ("web01",)})
+    assert targets.expand(site(), known, "box", ["localhost"]) == ([], ["localhost"])
+    assert targets.pattern(site(), known, "box", "localhost:!web01") == ([], ["localhost:!web01"])
+    assert [one.name for one in targets.expand(site(), known, "box", ["localhost", "web01"])[0]] == [
+        "localhost",
+        "web01",
+    ]
+    assert [one.name for one in targets.expand(site(), targets.EMPTY, "box", ["localhost"])[0]] == ["localhost"]
 
 
 def test_this_machine_is_none_where_a_list_has_it_and_it_is_left_out() -> None:

@@ -128,4 +128,4 @@ async def test_a_format_that_fails_is_a_look_that_fails(kit: Kit, monkeypatch: p
     monkeypatch.setattr(kit.sender, "_inquiry", None)
     assert (await kit.look()).why.startswith("AttributeError:")
     monkeypatch.setattr(kit.sender, "_inquiry", dataclasses.replace(ours, read=ends))
-    assert (await kit.look()).why == "Quit: it wanted to end the process: SystemExit(3)"
+    assert (await kit.look()).why == "it wanted to end the process: SystemExit(3)"

@@ -209,7 +209,7 @@ async def test_what_raises_is_a_line_for_each_question(method: str, error: BaseE
 
     told = await found(type("Broken", (Sound,), {method: raises if later else at_once}), FarSide())
     said = {
-        ValueError: "raises ValueError: no", SystemExit: "raises Quit: it wanted to end the process: SystemExit(3)",
+        ValueError: "raises ValueError: no", SystemExit: "raises SystemExit: 3",
         asyncio.CancelledError: "ends as if somebody had cancelled it",
     }[type(error)]  # fmt: skip
     for what in METHODS[method]:

@@ -188,7 +188,7 @@ async def test_waiting_for_the_plan_ends_when_its_controller_has_spoken(room: An
     status, made = await asked
     assert (status, [one["plan"] for one in made["results"]]) == (
         200,
-        [{"state": "failed", "sentence": "plan failed: no such object"}],
+        [{"state": "failed", "sentence": "plan failed: no such object", "fails": ""}],
     )
 
 

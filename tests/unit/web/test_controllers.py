@@ -48,11 +48,17 @@ async def test_what_ansible_said_of_its_hosts(room: Any) -> None:
         "heard": None,
         "left_out": ["the host 'a b' is left out"],
         "error": "no cloud",
+        "dried": None,
     }
     said = dataclasses.replace(said, heard_us=said.asked_us, error="")
     _, shown = await room.ask("GET", "/controllers/ansible")
     assert (shown["hosts_listed"]["heard"], shown["hosts_listed"]["error"]) == (asked, None)
     assert (await room.ask("GET", "/controllers/local"))[1]["hosts_listed"] is None
+    said = dataclasses.replace(said, dried_from=2, dried_us=said.asked_us)
+    _, shown = await room.ask("GET", "/controllers/ansible")
+    assert shown["hosts_listed"]["dried"] == {"from": 2, "at": asked}
+    _, answer = await room.ask("POST", "/controllers/ansible/check", "operator")
+    assert answer["hosts_listed"] == shown["hosts_listed"]
 
 
 async def test_what_runs_now_is_counted(room: Any, seed: Any) -> None:
@@ -68,7 +74,7 @@ async def test_one_in_full_has_its_options_with_references(room: Any) -> None:
 
 async def test_asking_one_is_remembered(room: Any) -> None:
     status, told = await room.ask("POST", "/controllers/local/check", "operator")
-    assert (status, told) == (200, {"name": "local", "type": "local", "health": HEALTH})
+    assert (status, told) == (200, {"name": "local", "type": "local", "health": HEALTH, "hosts_listed": None})
     assert (await room.ask("GET", "/controllers/local"))[1]["health"] == HEALTH
     assert [one["health"] for one in (await room.ask("GET", "/controllers"))[1]["items"]] == [None, HEALTH]
 

@@ -137,6 +137,7 @@ def test_what_is_wanted_and_a_body_are_given_in_one_stream() -> None:
         "size": 3,
         "form": True,
         "events_max": 9,
+        "redact": [],
     }
     assert body == b"xyz"
     with pytest.raises(ValueError, match="only 2 of 3"):

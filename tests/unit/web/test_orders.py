@@ -22,6 +22,9 @@ def test_what_is_waited_for(query: str, wait: orders.Wait) -> None:
 @pytest.mark.parametrize(("query", "says"), [
     ("?wait=301s", "at most 5 minutes are wanted, got '301s'"), ("?wait=soon", "wait"), ("?until=decided", "it says what ?wait waits for"),
     ("?wait=1s&until=done", "one of decided, planned, ended is wanted, got 'done'"), ("?wiat=1s", "wiat"),
+    ("?wait=", "wait: a duration like '5 minutes' or '5m' is wanted, got ''"), ("?wait", "wait: a duration"),
+    ("?wait=&until=decided", "wait: a duration"), ("?wait=1s&until=", "one of decided, planned, ended is wanted, got ''"),
+    ("?until=", "it says what ?wait waits for"),
 ])  # fmt: skip
 def test_what_is_no_wait(query: str, says: str) -> None:
     with pytest.raises(errors.InvalidField) as caught:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from healer import model
 from healer.sources import _proof
-from healer.web import evidence, proving
+from healer.web import attesting, evidence, proving
 
 NOW_S = 1_790_000_000
 TIME = str(NOW_S)
@@ -286,6 +286,21 @@ def test_the_right_one_of_several_is_found_among_the_first_sixteen(name: str) ->
     refused(case, **of(*[wrong] * evidence.SIGNATURES_MAX))
     other_kind = right.replace("v1", "v0", 1)
     refused(case, **of(other_kind))
+
+
+# --- the other side -------------------------------------------------------------------------------------------------------
+
+
+THEIRS = ("hmac in capitals", "standard, ed25519", "svix")
+"""Cases that a sender may make so, and we do not."""
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if name not in THEIRS])
+def test_what_is_made_as_a_sender_makes_it_is_what_it_makes(name: str) -> None:
+    case = MADE[name]
+    auth, secret = _proof.Auth.model_validate(case.auth), model.Secret("env:A", case.secret)
+    proof = attesting.attest(auth, secret, attesting.Delivery(case.body, TIME, "msg_1"))
+    assert (proof.headers, proof.token or None) == (case.headers, case.token)
 
 
 # --- what the senders publish ---------------------------------------------------------------------------------------------

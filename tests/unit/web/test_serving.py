@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import pathlib
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +16,8 @@ import orjson
 import pytest
 from loguru import logger
 
-from healer import errors
-from healer.web import auth, routes, serving
+from healer import errors, telemetry
+from healer.web import auth, problems, routes, serving
 
 
 async def test_a_port_that_is_taken(room: Any) -> None:
@@ -96,6 +97,81 @@ async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -
             one.close()
             await one.wait_closed()
         assert (await room.ask("GET", "/health"))[0] == 200
+
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def connect(room: Any, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", room.port, local_addr=(address, 0))
+
+
+async def test_an_address_has_so_many_connections_and_leaves_room_for_others(
+    open_room: Callable[..., Any], wait_for_async: Any
+) -> None:
+    said = io.StringIO()
+    sink = logger.add(said, level="WARNING", format="{message}")
+    before = telemetry.read().get("connections_of_address_refused", 0)
+    async with open_room(connections_max=9, per_address=2, headers_s=60) as room:
+        held = [await connect(room, "127.0.0.2") for _ in range(2)]
+        for _ in range(3):
+            reader, writer = await connect(room, "127.0.0.2")
+            answer = await asyncio.wait_for(reader.read(), 20)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            writer.close()
+        other, writing = await connect(room)
+        writing.write(HEALTH)
+        assert b" 200 " in await asyncio.wait_for(other.readline(), 20)
+        writing.close()
+        for _, one in held:
+            one.close()
+        fresh = room.listening._app[problems.FRESH]
+        await wait_for_async(lambda: not fresh)  # whoever is gone holds nothing
+        reader, writer = await connect(room, "127.0.0.2")
+        writer.write(HEALTH)
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), 20)
+        writer.close()
+    logger.remove(sink)
+    assert telemetry.read()["connections_of_address_refused"] - before == 3
+    assert said.getvalue() == (
+        "127.0.0.2 has 2 connections, as many as one address may have (server.connections_per_address): more are answered 503"
+        " (connections_of_address_refused counts them)\n"
+    )
+
+
+async def test_the_local_shell_is_no_address(open_room: Callable[..., Any], tmp_path: pathlib.Path) -> None:
+    async with open_room(per_address=1, headers_s=60) as room:
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        bound.bind(str(tmp_path / "s"))
+        await room.listening.unix(bound)
+        held = [await asyncio.open_unix_connection(str(tmp_path / "s")) for _ in range(3)]
+        for reader, writer in held:
+            writer.write(HEALTH)
+            assert b" 200 " in await asyncio.wait_for(reader.readline(), 20)
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("files", "room"), [(1 << 20, 2048), (4096, 2048), (4095, 2047), (1024, 512), (100, 64), (-1, 2048)]
+)
+def test_half_of_the_files_that_may_be_open_are_for_what_is_no_connection(files: int, room: int) -> None:
+    assert serving.room_for(files) == room
+
+
+def test_one_address_has_half_of_all_where_nobody_says_otherwise(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    made = serving.Listening(routes.build(room.services))
+    assert (made.connections_max, made.per_address) == (512, 256)
+    assert serving.Listening(routes.build(room.services), connections_max=2048, per_address=100).per_address == 100
+    assert serving.Listening(routes.build(room.services), connections_max=2).per_address == 64
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("10.0.0.1", "10.0.0.2", False), ("2001:db8::1", "2001:db8:0:0:ffff::9", True), ("2001:db8::1", "2001:db8:0:1::1", False),
+    ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False), ("fe80::1%eth0", "fe80::2%eth0", True), ("odd", "odd", True),
+])  # fmt: skip
+def test_a_machine_has_a_net_of_ipv6_to_itself(one: str, other: str, same: bool) -> None:
+    assert (serving.machine(one) == serving.machine(other)) is same
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTT", b"GET /health HTTP/1.1\r\nHost: x\r\nA: "])

@@ -42,6 +42,13 @@ def test_a_field_that_is_missing_is_no_failure() -> None:
     })["sentence"]  # fmt: skip
 
 
+def test_what_would_have_held_a_simulated_run_is_told() -> None:
+    simulated = RUN | {"state": "simulated", "reason": "dry_run", "detail": '{"would":"stale","why":"Too old."}'}
+    assert shapes.run(simulated)["would"] == "stale"
+    assert shapes.run(simulated | {"detail": "{}"})["would"] is None
+    assert shapes.run(RUN)["would"] is None
+
+
 ATTEMPT: dict[str, Any] = {
     "number": 1, "token": "t", "state": "queued", "targets": "[]", "controller": "local", "held": "target_busy", "not_before_us": 1,
     "started_us": None, "deadline_us": None, "ended_us": None, "outcome": None, "stdout_hash": None, "stderr_hash": None, "cancel_by": None,

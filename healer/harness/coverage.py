@@ -1,0 +1,173 @@
+"""What tests have seen of rules: which fired, which comparisons held and did not, and what the gates said of their actions.
+
+Caller: `harness`. What a comparison comes to is asked of the engine's own explanations (`engine.tests_of`), for every event that a ruleset
+heard, and for every match with the events of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+from healer import engine, project
+from healer.harness import observing
+
+
+@dataclasses.dataclass(slots=True)
+class Comparison:
+    """One comparison of a condition. `place`: file:line:column."""
+
+    text: str
+    place: str
+    seen: set[bool] = dataclasses.field(default_factory=set)
+
+
+@dataclasses.dataclass(slots=True)
+class Rule:
+    """One rule. `held`: (action, reason) → how often a gate held it."""
+
+    name: str
+    place: str
+    comparisons: list[Comparison]
+    fired: int = 0
+    held: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """What there is to see: that it fires, and both sides of each comparison."""
+        return 1 + 2 * len(self.comparisons)
+
+    @property
+    def covered(self) -> int:
+        """How much of it was seen."""
+        return bool(self.fired) + sum(len(one.seen) for one in self.comparisons)
+
+
+class _Session(engine.Session):
+    """A memory that notes what it hears and what fires."""
+
+    def __init__(self, compiled: engine.Compiled, told: Coverage, name: str) -> None:
+        super().__init__(compiled)
+        self._told = told
+        self._name = name
+
+    def post(self, event: dict[str, Any], now: float, ref: int = 0) -> list[engine.Match]:
+        """As `engine.Session.post`."""
+        self._told.heard(self._name, self.compiled, event)
+        return self._noted(super().post(event, now, ref))
+
+    def assert_fact(self, fact: dict[str, Any], now: float, ref: int = 0) -> list[engine.Match]:
+        """As `engine.Session.assert_fact`."""
+        self._told.heard(self._name, self.compiled, fact)
+        return self._noted(super().assert_fact(fact, now, ref))
+
+    def advance(self, now: float) -> list[engine.Match]:
+        """As `engine.Session.advance`."""
+        return self._noted(super().advance(now))
+
+    def _noted(self, fired: list[engine.Match]) -> list[engine.Match]:
+        for match in fired:
+            self._told.fired(self._name, match)
+        return fired
+
+
+class Coverage:
+    """Of all rules of a revision, over as many cases as are told."""
+
+    def __init__(self, revision: project.Revision) -> None:
+        self.rules: dict[str, Rule] = {}
+        for activation, ruleset in revision.rulesets():
+            if activation.hidden or ruleset is activation.gathering:
+                continue
+            for rule in ruleset.rules:
+                if rule.enabled:
+                    name = f"{activation.name}/{ruleset.name}/{rule.name}"
+                    tests = [Comparison(_text(one), one["place"]) for one in engine.tests_of(rule, {})]
+                    self.rules[name] = Rule(name, str(rule.place), tests)
+
+    def watch(self, name: str, compiled: engine.Compiled) -> engine.Session:
+        """A memory for a ruleset (`activation/ruleset`) that tells of what it hears."""
+        return _Session(compiled, self, name)
+
+    def heard(self, ruleset: str, compiled: engine.Compiled, event: dict[str, Any]) -> None:
+        """An event or fact came to a ruleset."""
+        for rule in compiled.ruleset.rules:
+            self._saw(f"{ruleset}/{rule.name}", engine.tests_of(rule, {"": event}))
+
+    def fired(self, ruleset: str, match: engine.Match) -> None:
+        """A rule fired."""
+        found = self.rules.get(f"{ruleset}/{match.rule.name}")
+        if found is not None:
+            found.fired += 1
+            self._saw(found.name, engine.tests_of(match.rule, match.matches))
+
+    def _saw(self, name: str, tests: list[dict[str, Any]]) -> None:
+        found = self.rules.get(name)
+        if found is not None and len(tests) == len(
+            found.comparisons
+        ):  # variables of a test may have made another condition
+            for one, test in zip(found.comparisons, tests, strict=True):
+                if test["holds"] is not None:
+                    one.seen.add(test["holds"])
+
+    def take(self, seen: observing.Seen) -> None:
+        """What the gates said in a case, by its end."""
+        for decision in seen.decisions:
+            self._held(decision["rule"], decision["action"], decision["reason"])
+        for run in seen.runs:
+            for code in (*run["waited"], run["reason"]):
+                if code not in _ENDS:
+                    self._held(run["rule"], run["action"], code, again=True)
+
+    def _held(self, rule: str, action: str, reason: str, *, again: bool = False) -> None:
+        found = self.rules.get(rule)
+        if found is None or not reason:
+            return
+        if not (again and found.held[(action, reason)]):
+            found.held[(action, reason)] += 1
+
+    # --- how much that is ---------------------------------------------------------------------------------------------
+
+    @property
+    def percent(self) -> float:
+        """How much of all that there is to see was seen; of nothing all."""
+        total = sum(one.total for one in self.rules.values())
+        return 100.0 * sum(one.covered for one in self.rules.values()) / total if total else 100.0
+
+    def missing(self) -> list[tuple[str, str]]:
+        """(place, what was not seen there), in the order of the files."""
+        made: list[tuple[str, str]] = []
+        for rule in self.rules.values():
+            if not rule.fired:
+                made.append((rule.place, f"the rule {rule.name} never fires"))
+            for one in rule.comparisons:
+                for side, word in ((True, "true"), (False, "false")):
+                    if side not in one.seen:
+                        made.append((one.place, f"never {word}: {one.text}"))
+        return made
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "percent": round(self.percent, 1),
+            "rules": [
+                {
+                    "rule": one.name, "place": one.place, "fired": one.fired, "covered": one.covered, "total": one.total,
+                    "conditions": [
+                        {"text": part.text, "place": part.place, "true": True in part.seen, "false": False in part.seen}
+                        for part in one.comparisons
+                    ],
+                    "gates": [{"action": action, "reason": reason, "count": count} for (action, reason), count in sorted(one.held.items())],
+                }
+                for one in self.rules.values()
+            ],
+            "missing": [{"place": place, "what": what} for place, what in self.missing()],
+        }  # fmt: skip
+
+
+_ENDS = ("", "unverified", "verified", "not_verified")
+
+
+def _text(test: dict[str, Any]) -> str:
+    return f"not ({test['text']})" if test["negated"] else str(test["text"])

@@ -1,0 +1,69 @@
+"""What came of tests as JUnit XML, as GitLab, Jenkins and GitHub's reporters read it: one suite a file, one case a test.
+
+Format: the schema that Jenkins publishes (xunit plugin, junit-10.xsd): `testsuites` > `testsuite` > `testcase` with `failure` or `error`.
+Caller: `healer test --junit`.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Final
+
+from healer import harness
+from healer.harness import playing
+
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 (production 2) cannot hold, be it escaped."""
+
+
+def written(report: harness.Report, shown: Callable[[playing.Result], str]) -> bytes:
+    """The document. `shown`: what is said of a result that did not pass, as text."""
+    cases = [result for run in report.runs for result in run.results]
+    root = ET.Element("testsuites", {"name": "healer test", **_counts(report, cases)})
+    for run in report.runs:
+        suite = ET.SubElement(
+            root, "testsuite", {"name": _xml(run.suite.file), **_counts(None, run.results, broken=not run.suite.ok)}
+        )
+        if not run.suite.ok:
+            case = ET.SubElement(
+                suite, "testcase", {"name": "(the file)", "classname": _xml(run.suite.file), "time": "0.000"}
+            )
+            wrong = [one for one in run.suite.diagnostics if one.severity == "error"]
+            said = ET.SubElement(case, "error", {"message": _xml(wrong[0].message), "type": "configuration"})
+            said.text = _xml("\n".join(map(str, wrong)))
+        for result in run.results:
+            suite.append(_case(result, shown))
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _case(result: playing.Result, shown: Callable[[playing.Result], str]) -> ET.Element:
+    place = result.case.place
+    case = ET.Element("testcase", {
+        "name": _xml(result.case.name), "classname": _xml(result.case.file), "time": f"{result.seconds:.3f}", "file": _xml(place.file),
+        "line": str(place.line),
+    })  # fmt: skip
+    if result.verdict != "passed":
+        kinds = ", ".join(dict.fromkeys(one.kind for one in result.differences))
+        message = result.error or f"not as expected: {kinds}"
+        said = ET.SubElement(
+            case,
+            "failure" if result.verdict == "failed" else "error",
+            {"message": _xml(message), "type": result.verdict},
+        )
+        said.text = _xml(shown(result))
+    return case
+
+
+def _counts(report: harness.Report | None, results: list[playing.Result], *, broken: bool = False) -> dict[str, str]:
+    files = report.broken if report is not None else int(broken)
+    return {
+        "tests": str(len(results) + files), "failures": str(sum(one.verdict == "failed" for one in results)),
+        "errors": str(sum(one.verdict == "error" for one in results) + files), "time": f"{sum(one.seconds for one in results):.3f}",
+    }  # fmt: skip
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

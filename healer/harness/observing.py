@@ -1,0 +1,69 @@
+"""What has happened in a case by now, read from its store: what expectations are compared with, and what the gates said.
+
+Caller: `playing`. Times are µs since the case began.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from healer.harness import rig
+from healer.policy import reasons
+from healer.store import transaction
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(slots=True)
+class Seen:
+    """All of it. `runs` have `targets`, `begun` (when its effects began) and `sentence` (what is said of its state)."""
+
+    runs: list[Row]
+    decisions: list[Row]
+    approvals: list[Row]
+    alerts: list[Row]
+    facts: list[tuple[str, Mapping[str, Any]]]
+    """(ruleset, fact)"""
+    events: list[Row]
+    quarantined: list[Row]
+
+
+async def look(on: rig.Rig) -> Seen:
+    """Everything there is now."""
+    read, start_us = on.store.reader.all, on.clock.start_us
+    targets: dict[str, list[str]] = {}
+    for row in await read("seen_targets"):
+        if row["state"] != "left_out":
+            targets.setdefault(row["run"], []).append(row["target"])
+    begun: dict[str, list[int]] = {}
+    for row in await read("seen_attempts"):
+        begun.setdefault(row["run"], []).append(row["started_us"] - start_us)
+    runs = []
+    for row in await read("seen_runs"):
+        detail = transaction.loads(row["detail"])
+        runs.append(row | {
+            "parameters": transaction.loads(row["parameters"]), "targets": targets.get(row["id"], []), "begun": begun.get(row["id"], []),
+            "created_us": row["created_us"] - start_us, "changed_us": row["changed_us"] - start_us, "sentence": _sentence(row, detail),
+            "waited": [one["code"] for one in transaction.loads(row["explanation"]).get("waited", [])],
+        })  # fmt: skip
+    return Seen(
+        runs,
+        [row | {"at_us": row["at_us"] - start_us} for row in await read("seen_decisions")],
+        [
+            row | {"asked_us": row["asked_us"] - start_us, "targets": targets.get(row["run"], [])}
+            for row in await read("seen_approvals")
+        ],
+        await read("seen_alerts"),
+        [(name, one.body) for name, running in on.decider.evaluator.running.items() for one in running.session.facts.stored],
+        [row | {"at_us": row["at_us"] - start_us} for row in await read("seen_events")],
+        await read("seen_quarantine"),
+    )  # fmt: skip
+
+
+def _sentence(row: Row, detail: Mapping[str, Any]) -> str:
+    """Why a run is in its state, as people are told."""
+    if "summary" in detail:
+        return str(detail["summary"])
+    return reasons.sentence(row["reason"], detail) if row["reason"] in reasons.REASONS else ""

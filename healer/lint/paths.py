@@ -1,0 +1,86 @@
+"""`unknown-path`: a path that no event of the ruleset's sources can have. Such a test is silently false, and such a template fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from healer import config, engine, errors
+from healer.engine import conditions
+from healer.lint import shapes, texts
+from healer.lint.scope import Scope, Told, strings
+
+
+def check(scope: Scope, told: Told) -> None:
+    """Tell of each such path in the conditions, throttles and arguments of a ruleset."""
+    if scope.shapes is None:
+        return
+    for rule in scope.ruleset.rules:
+        _condition(scope, told, rule, scope.shapes)
+        _throttle(scope, told, rule, scope.shapes)
+        for _, args, at in scope.actions(rule):
+            for text, mark in strings(args, at):
+                for read in texts.of_template(text):
+                    _tell(scope, told, read, _within(scope.document, mark, read), scope.shapes)
+
+
+def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shapes.Shape]) -> None:
+    earlier: list[str] = []
+    for pattern in rule.condition.patterns:
+        for leaf in conditions.leaves(pattern.test):
+            for read in texts.of_condition(leaf.text, tuple(earlier) if rule.condition.kind == "all" else ()):
+                if read.root in ("event", "fact") or read.name:
+                    _tell(scope, told, read, scope.mark_of(leaf, read.shown), known)
+        earlier.append(pattern.name)
+
+
+def _throttle(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shapes.Shape]) -> None:
+    throttle = scope.rule(rule).get("throttle")
+    items = throttle.get("group_by_attributes") if isinstance(throttle, config.Map) else None
+    if not isinstance(items, config.Seq):
+        return
+    for number, text in enumerate(items):
+        if isinstance(text, str) and (read := texts.of_attribute(text)) is not None:
+            _tell(scope, told, read, items.items_at[number], known)
+
+
+def _tell(
+    scope: Scope, told: Told, read: texts.Read, mark: config.Mark | None, known: Sequence[shapes.Shape]
+) -> None:
+    lacks = [shapes.lack(shape.tree, read.steps) for shape in known]
+    found = [one for one in lacks if one is not None]
+    if not found or len(found) < len(lacks):
+        return
+    who, deepest = shapes.named(known), max(found, key=lambda one: one.depth)
+    has = "has no such field" if " and " not in who else "have no such field"
+    last = read.steps[-1][0] if isinstance(read.steps[-1], tuple) else str(read.steps[-1])
+    near = errors.nearest(deepest.step, deepest.beside) or _below(known, deepest.step) or _below(known, last) or _label(read, deepest)
+    told.tell(scope.document, "unknown-path", f"`{read.shown}`: {who} {has}", mark, near or _there(deepest))
+
+
+def _label(read: texts.Read, lack: shapes.Lack) -> str:
+    """What is below `labels` has any name."""
+    above = read.shown.removesuffix(f".{lack.step}")
+    return f"a label is {above}.labels.{lack.step}" if lack.beside.get("labels", "") is None and above != read.shown else ""
+
+
+def _below(known: Sequence[shapes.Shape], step: str) -> str:
+    """A field of that name that stands elsewhere, nearest to the top."""
+    waiting = [("event", one.tree) for one in known if one.tree is not None]
+    while waiting:
+        above, tree = waiting.pop(0)
+        if step in tree and above != "event":
+            return f"did you mean '{above}.{step}'?"
+        waiting += [(f"{above}.{name}", below) for name, below in tree.items() if below]
+    return ""
+
+
+def _there(lack: shapes.Lack) -> str:
+    return f"there are: {', '.join(lack.beside)}" if lack.beside else "nothing is below a single value"
+
+
+def _within(document: config.Document, mark: config.Mark | None, read: texts.Read) -> config.Mark | None:
+    """The path in the text that it stands in, where it is on the same line; else the text."""
+    if mark is None or not 0 < mark[0] <= len(document.lines):
+        return mark
+    at = document.lines[mark[0] - 1].find(read.shown, mark[1] - 1)
+    return (mark[0], at + 1, len(read.shown)) if at >= 0 else mark

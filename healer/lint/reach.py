@@ -1,0 +1,196 @@
+"""Conditions that can never hold: tests that contradict each other, and values that a field never has (`unreachable`).
+
+Only what is certain is told. Within one condition all tests look at one event, so that two of them on one field can exclude each other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from healer import errors
+from healer.engine import conditions, normal, values
+from healer.lint import shapes
+from healer.lint.scope import Scope, Told
+
+_TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+_INVERSE: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+_TEXTS: Final = frozenset({"name", "target", "status", "severity", "severity_raw", "key"})
+"""Words of `event.alert` that are texts, whoever sent it; so are its labels."""
+_WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
+
+
+class Never(NamedTuple):
+    """Why a condition never holds, and at which test that shows."""
+
+    leaf: conditions.Leaf
+    why: str
+
+
+def check(scope: Scope, told: Told) -> None:
+    """Tell of each rule of a ruleset that can never fire, and of each value that a field never has."""
+    closed = scope.shapes is not None and all(
+        one.alerts or (one.tree is not None and "alert" not in one.tree) for one in scope.shapes
+    )
+    for rule in scope.ruleset.rules:
+        found = [never(normal.normal(pattern.test)) for pattern in rule.condition.patterns]
+        kind = rule.condition.kind
+        if kind == "all" or (kind == "any" and all(found)):
+            for one in filter(None, found):
+                mark = scope.mark_of(one.leaf, one.leaf.text)
+                message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
+                told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
+        for pattern in rule.condition.patterns if closed else ():
+            for leaf in conditions.leaves(pattern.test):
+                for why, try_ in _impossible(leaf.test):
+                    told.tell(scope.document, "unreachable", why, scope.mark_of(leaf, leaf.text), try_)
+
+
+# --- values that a word of event.alert never has ----------------------------------------------------------------------------
+
+
+def _impossible(test: conditions.Simple) -> Iterator[tuple[str, str]]:
+    """(why, what to do) for what a word of `event.alert` is compared with in vain."""
+    for steps, op, value in _compared(test):
+        names = [one[0] if isinstance(one, tuple) else one for one in steps]
+        if len(names) < 2 or names[0] != "alert":
+            continue
+        shown = "event." + ".".join(map(str, names))
+        label = names[1] == "labels" and len(names) == 3
+        if (label or (names[1] in _TEXTS and len(names) == 2)) and values.kind(value) in "nb":
+            yield f"`{shown}` is a text, so this is always false", "put quotes around the value" if op in ("==", "!=") else ""
+        elif op == "==" and len(names) == 2 and isinstance(value, str) and value not in (known := _WORDS.get(str(names[1]), (value,))):
+            near = errors.nearest(value.lower(), known)
+            yield f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}"
+
+
+def _compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]:
+    """(path, operator, literal) of a comparison, of `in` one for each element."""
+    if isinstance(test, conditions.Compare):
+        for one, other, op in ((test.left, test.right, test.op), (test.right, test.left, _TURNED[test.op])):
+            if isinstance(one, conditions.Path) and isinstance(other, conditions.Literal):
+                yield one.steps, op, other.value
+    elif isinstance(test, conditions.Member) and isinstance(test.item, conditions.Path) and not test.negated:
+        items = test.items.value if isinstance(test.items, conditions.Literal) else ()
+        yield from ((test.item.steps, "==", one) for one in (items if isinstance(items, list) else ()))
+
+
+# --- tests that exclude each other --------------------------------------------------------------------------------------------
+
+
+def never(node: normal.Normal) -> Never | None:
+    """Why a test holds for no event; None where some could meet it."""
+    if isinstance(node, normal.AnyOf):
+        found = [never(part) for part in node.parts]
+        return found[0] if all(found) else None
+    parts = node.parts if isinstance(node, normal.All) else (node,)
+    fields: dict[Any, _Field] = {}
+    for part in parts:
+        if isinstance(part, normal.Check):
+            for name, shown, want in _wants(part):
+                field = fields.setdefault(name, _Field(shown))
+                if why := field.take(*want):
+                    return Never(part.leaf, why)
+        elif inner := never(part):
+            return inner
+    return None
+
+
+def _wants(check: normal.Check) -> Iterator[tuple[Any, str, tuple[str, Any]]]:
+    """(field, as shown, (operator, value)) of what a test wants of a field."""
+    test, negated = check.leaf.test, check.negated
+    for steps, op, value in _compared(test) if isinstance(test, conditions.Compare) else ():
+        yield *_named(steps), (_INVERSE[op] if negated else op, value)
+    if isinstance(test, conditions.Member) and isinstance(test.item, conditions.Path):
+        listed = test.items.value if isinstance(test.items, conditions.Literal) else None
+        if isinstance(listed, list):
+            yield *_named(test.item.steps), ("not in" if test.negated != negated else "in", listed)
+    elif isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path):
+        yield *_named(test.value.steps), ("!=" if negated else "==", True)
+    elif isinstance(test, conditions.Defined) and isinstance(test.value, conditions.Path) and not negated:
+        yield *_named(test.value.steps), ("undefined" if test.negated else "defined", None)
+
+
+def _named(steps: values.Steps) -> tuple[Any, str]:
+    names = tuple(one[0] if isinstance(one, tuple) else one for one in steps)
+    return names, "event" + "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in names)
+
+
+@dataclasses.dataclass(slots=True)
+class _Field:
+    """What the tests on one field leave of it."""
+
+    shown: str
+    equal: list[Any] | None = None
+    excluded: list[Any] = dataclasses.field(default_factory=list)
+    kind: str = ""
+    low: tuple[Any, bool] | None = None
+    """(bound, whether it is itself allowed)"""
+    high: tuple[Any, bool] | None = None
+    present: bool | None = None
+
+    def take(self, op: str, value: Any) -> str:
+        """With one more test; why nothing is left, '' where something is."""
+        if op in ("defined", "undefined"):
+            wanted = op == "defined"
+            if self.present is not None and self.present != wanted:
+                return f"`{self.shown}` would have to be there and not be there"
+            self.present = wanted
+            return ""
+        if self.present is False:
+            return f"`{self.shown}` would have to be there and not be there"
+        self.present = True
+        return self._compared(op, value)
+
+    def _compared(self, op: str, value: Any) -> str:
+        if op in ("==", "in"):
+            before, given = self.equal, value if op == "in" else [value]
+            self.equal = [one for one in given if before is None or any(_same(one, other) for other in before)]
+            if not self.equal:
+                return f"`{self.shown}` would have to be {_words(before)} and {_words(given)}"
+        elif op in ("!=", "not in"):
+            self.excluded += value if op == "not in" else [value]
+        elif values.kind(value) in "ns":
+            if self.kind and self.kind != values.kind(value):
+                return f"`{self.shown}` would have to be a number and a text"
+            self.kind = values.kind(value)
+            self._bounded(op, value)
+        return self._left()
+
+    def _bounded(self, op: str, value: Any) -> None:
+        bound = (value, "=" in op)
+        if op[0] == ">" and (self.low is None or (value, not bound[1]) > (self.low[0], not self.low[1])):
+            self.low = bound
+        elif op[0] == "<" and (self.high is None or (value, bound[1]) < (self.high[0], self.high[1])):
+            self.high = bound
+
+    def _left(self) -> str:
+        if self.equal is not None and all(any(_same(one, other) for other in self.excluded) for one in self.equal):
+            return f"`{self.shown}` would have to be {_words(self.equal)} and not be it"
+        if self.equal is not None and not any(map(self._within, self.equal)):
+            return f"`{self.shown}` would have to be {_words(self.equal)}, which another test excludes"
+        if self.low and self.high:
+            (low, with_low), (high, with_high) = self.low, self.high
+            if low > high or (low == high and not (with_low and with_high)):
+                ends = ("at least" if with_low else "more than", "at most" if with_high else "less than")
+                return f"`{self.shown}` would have to be {ends[0]} {low} and {ends[1]} {high}"
+        return ""
+
+    def _within(self, value: Any) -> bool:
+        if not self.kind:
+            return True
+        if values.kind(value) != self.kind:
+            return False
+        low = self.low is None or value > self.low[0] or (value == self.low[0] and self.low[1])
+        high = self.high is None or value < self.high[0] or (value == self.high[0] and self.high[1])
+        return low and high
+
+
+def _same(one: Any, other: Any) -> bool:
+    return values.kind(one) == values.kind(other) and bool(one == other)
+
+
+def _words(given: list[Any] | None) -> str:
+    shown = ["null" if one is None else str(one).lower() if isinstance(one, bool) else repr(one) for one in given or ()]
+    return " or ".join(shown[:3]) + (" …" if len(shown) > 3 else "")

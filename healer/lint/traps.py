@@ -1,0 +1,188 @@
+"""Traps of the rulebook language that need more than one condition's text to be seen; the others are told where conditions are read.
+
+Each is measured on the real engine, see docs/conformance.md. Which row of that has which code stands in docs/diagnostics.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from healer import config, engine, templates
+from healer.engine import conditions, values
+from healer.lint import texts
+from healer.lint.scope import Scope, Told
+
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
+_PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?|true|false")
+_TEMPLATED: Final = re.compile(r"(['\"])\s*\{\{.*?\}\}\s*\1")
+_MATCHING: Final = ("match",)
+
+
+def check(scope: Scope, told: Told) -> None:
+    """Tell of each trap in the rules of a ruleset."""
+    for rule in scope.ruleset.rules:
+        earlier: list[str] = []
+        for pattern in rule.condition.patterns:
+            for leaf in conditions.leaves(pattern.test):
+                for code, message, shown, try_ in (*_of_text(leaf, earlier), *_of_test(leaf)):
+                    told.tell(scope.document, code, message, scope.mark_of(leaf, shown), try_)
+            if rule.condition.kind == "all":
+                earlier.append(pattern.name)
+        _several(scope, told, rule)
+        _times(scope, told, rule)
+        _facts(scope, told, rule)
+
+
+# --- one simple test ----------------------------------------------------------------------------------------------------------
+
+
+def _of_text(leaf: conditions.Leaf, earlier: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """(code, message, where, what to do) for what a test's paths look like and are not."""
+    for read in texts.of_condition(leaf.text, tuple(earlier)):
+        if read.root == "facts":
+            message = f"`{read.shown}` is nothing in a condition: such a test never holds"
+            yield "trap-facts", message, read.shown, f"write fact.{read.shown.partition('.')[2]}"
+        elif read.root == "events" and not read.name:
+            own = read.shown.removeprefix("events")
+            message = f"no earlier condition is named {read.steps[0]!r}: this is the field of that name of the event at hand"
+            yield "trap-events", message, read.shown, f"write event{own}, or bind the name with << in a condition before"
+        for step in read.steps:
+            if isinstance(step, tuple) and re.fullmatch(r"-?\d+", step[0]):
+                message = f'["{step[0]}"] is a key of a mapping, never a place in a list'
+                yield "trap-index", message, read.shown, f"write [{step[0]}] for a list"
+
+
+def _of_test(leaf: conditions.Leaf) -> Iterator[tuple[str, str, str, str]]:
+    test = leaf.test
+    if isinstance(test, conditions.Compare):
+        for side in (test.left, test.right):
+            if not isinstance(side, conditions.Literal) or not isinstance(side.value, str):
+                continue
+            if test.op not in ("==", "!=") and _NUMBER.fullmatch(side.value) and not _templated(leaf):
+                message = f'"{side.value}" is compared as a text: "9" is more than "10", and a number never matches'
+                yield "trap-text-order", message, leaf.text, f"write {side.value} without quotes"
+            elif _PLAIN.fullmatch(side.value) and _templated(leaf):
+                message = f'the template gives the text "{side.value}" here, which a number or Boolean never equals'
+                yield "trap-template-text", message, leaf.text, "write vars.name without quotes and braces"
+    elif isinstance(test, conditions.Select):
+        if test.negated:
+            message = "is not select holds if some element does not satisfy, not if none does"
+            yield "trap-not-select", message, leaf.text, "for none write: not (… is select(…))"
+        if test.op in _MATCHING and isinstance(test.operand, conditions.Literal) and not str(test.operand.value).startswith("^"):
+            message = "match in select looks anywhere in the text, not at its start"
+            yield "trap-select-match", message, leaf.text, 'write ^ before the pattern, or "search"'
+
+
+def _templated(leaf: conditions.Leaf) -> bool:
+    return _TEMPLATED.search(leaf.text) is not None
+
+
+# --- several conditions ---------------------------------------------------------------------------------------------------------
+
+
+def _several(scope: Scope, told: Told, rule: engine.Rule) -> None:
+    condition = rule.condition
+    if condition.kind == "not_all" and len(condition.patterns) == 1:
+        message = f"the rule {rule.name!r} never fires: the event that not_all waits for is what starts it"
+        told.tell(scope.document, "trap-not-all-alone", message, _at(scope, rule), "once_after, or a second condition")
+    if condition.kind != "all" or len(condition.patterns) < 2:
+        return
+    for number, pattern in enumerate(condition.patterns):
+        leaf = conditions.leaves(pattern.test)[0]
+        if conditions.absence(conditions.Condition("all", (pattern._replace(bound=False),))) is not None:
+            message = f"condition {number + 1} of the rule {rule.name!r} is only about absence: within all such a rule hardly ever fires"
+            told.tell(scope.document, "trap-absence-join", message, scope.mark_of(leaf, leaf.text), "join it with another test: … and …")
+    if not scope.ruleset.match_multiple_rules and (pair := _meeting_itself(condition)) is not None:
+        first, second = pair
+        leaf = conditions.leaves(condition.patterns[second].test)[0]
+        message = (
+            f"each event of condition {first + 1} of the rule {rule.name!r} meets condition {second + 1} by itself, and is used up:"
+            " the rule does not fire"
+        )
+        told.tell(scope.document, "trap-self-match", message, scope.mark_of(leaf, leaf.text), "add a test that tells the two apart")
+
+
+def _meeting_itself(condition: conditions.Condition) -> tuple[int, int] | None:
+    """Two conditions of which each event of the first meets the second as well, or (None) none that surely do."""
+    meanings = [repr(conditions.meaning(pattern.test)) for pattern in condition.patterns]
+    for second, pattern in enumerate(condition.patterns):
+        if meanings.index(meanings[second]) < second:
+            return meanings.index(meanings[second]), second
+        found = [_same_field(leaf.test) for leaf in conditions.leaves(pattern.test)]
+        names = {name for name in found if name}
+        if isinstance(pattern.test, conditions.Leaf | conditions.And) and all(found) and len(names) == 1:
+            first = next((n for n, one in enumerate(condition.patterns[:second]) if one.name in names), None)
+            if first is not None:
+                return first, second
+    return None
+
+
+def _same_field(test: conditions.Simple) -> str:
+    """The name of the earlier event whose field equals the same field of the event at hand; '' for any other test."""
+    if isinstance(test, conditions.Compare) and test.op == "==":
+        for one, other in ((test.left, test.right), (test.right, test.left)):
+            if isinstance(one, conditions.Path) and isinstance(other, conditions.Bound) and one.steps == other.steps:
+                return other.name
+    return ""
+
+
+# --- times and facts ------------------------------------------------------------------------------------------------------------
+
+
+def _times(scope: Scope, told: Told, rule: engine.Rule) -> None:
+    timeout, throttle, written = rule.condition.timeout_us, rule.throttle, scope.rule(rule)
+    asked, braked = written.get("condition"), written.get("throttle")
+    at = asked.values_at.get("timeout") if isinstance(asked, config.Map) else None
+    if timeout is not None and timeout > scope.ruleset.default_events_ttl_s * 1_000_000 and len(rule.condition.patterns) > 1:
+        message = f"events are forgotten before the timeout of the rule {rule.name!r} is over (default_events_ttl)"
+        told.tell(scope.document, "trap-ttl", message, at, "a longer default_events_ttl of the ruleset")
+    if timeout == 0:
+        told.tell(scope.document, "trap-zero-window", "only events of the same instant join within no time", at, "a longer timeout")
+    if throttle is None or not isinstance(braked, config.Map):
+        return
+    if throttle.window_us == 0:
+        message = f"{throttle.kind} of no time holds nothing back"
+        told.tell(scope.document, "trap-zero-window", message, braked.values_at.get(throttle.kind), "a longer one")
+    elif throttle.kind == "accumulate_within" and throttle.threshold == 1:
+        message = "a threshold of 1 fires for each event"
+        told.tell(scope.document, "trap-threshold", message, braked.values_at.get("threshold"), "2 or more, or once_within")
+
+
+def _facts(scope: Scope, told: Told, rule: engine.Rule) -> None:
+    """A fact that no condition of its ruleset looks at."""
+    for action, args, at in scope.actions(rule):
+        fact, to = action.args.get("fact"), action.args.get("ruleset", scope.ruleset.name)
+        if action.name != "set_fact" or not isinstance(fact, dict) or not fact or any(map(templates.is_template, map(str, fact))):
+            continue
+        to = next((one for one in scope.activation.rulesets if one.name == to), None)
+        if to is None:
+            continue
+        looked = _looked_at(to)
+        if looked is not None and looked.isdisjoint(fact):
+            names = ", ".join(sorted(map(str, fact))[:5])
+            message = f"no condition of the ruleset {to.name!r} looks at {names}: this fact is not stored, and cannot be retracted"
+            told.tell(scope.document, "trap-fact-unused", message, args.keys_at.get("fact", at), "use one of its fields in a condition")
+
+
+def _looked_at(ruleset: engine.Ruleset) -> set[Any] | None:
+    """The fields at the top of an event that conditions look at; None where some condition holds whatever there is."""
+    found: set[Any] = set()
+    for rule in ruleset.rules:
+        for pattern in rule.condition.patterns:
+            for leaf in conditions.leaves(pattern.test):
+                steps = conditions.paths(leaf.test)
+                if not steps or (isinstance(leaf.test, conditions.Defined) and leaf.test.negated):
+                    return None
+                found |= {_name(one[0]) for one in steps}
+    return found
+
+
+def _name(step: values.Step) -> Any:
+    return step[0] if isinstance(step, tuple) else step
+
+
+def _at(scope: Scope, rule: engine.Rule) -> config.Mark | None:
+    written = scope.rule(rule)
+    return written.values_at.get("name") or written.mark

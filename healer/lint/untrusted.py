@@ -1,0 +1,62 @@
+"""Whether the code of a project is to be run while it is looked at: not of a pull request of strangers, whose machine is not theirs.
+
+A source, check or controller of a project's own is imported to know its options. `--no-project-plugins` leaves that out, so does a variable
+and what CI says of the change, that it comes from another repository. Where CI's word cannot be read, it is taken as such a one.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from healer import errors, plugins
+
+VARIABLE: Final = "HEALER_NO_PROJECT_PLUGINS"
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
+_EVENTS: Final = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
+EVENT_BYTES_MAX: Final = 32 << 20
+
+
+def reason(environ: Mapping[str, str], asked: bool) -> str:
+    """Why no code of the project may run; '' where it may."""
+    if asked:
+        return "--no-project-plugins"
+    if environ.get(VARIABLE, "").lower() not in _NO:
+        return VARIABLE
+    if environ.get("GITHUB_EVENT_NAME") in _EVENTS and _is_of_a_fork(environ.get("GITHUB_EVENT_PATH", "")):
+        return "a pull request of another repository"
+    source, target = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"), environ.get("CI_MERGE_REQUEST_PROJECT_ID")
+    return "a merge request of another project" if source and target and source != target else ""
+
+
+def _is_of_a_fork(path: str) -> bool:
+    try:
+        with pathlib.Path(path).open("rb") as file:
+            request = json.loads(file.read(EVENT_BYTES_MAX))["pull_request"]
+        head, base = _repository(request["head"]), _repository(request["base"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return True
+    return head != base
+
+
+def _repository(side: Mapping[str, Any]) -> str:
+    """Of a fork that was deleted there is none: then it is no name."""
+    repository = side["repo"]
+    return str(repository["full_name"]).lower() if repository is not None else ""
+
+
+def once(told: Iterable[errors.Diagnostic], why: str) -> list[errors.Diagnostic]:
+    """All that needs code of the project as one hint, at the first place of it."""
+    told = list(told)
+    needing = [one for one in told if one.code == plugins.ProjectCode.code]
+    left = [one for one in told if one.code != plugins.ProjectCode.code]
+    if not needing:
+        return left
+    files = list(dict.fromkeys(str(one.place) for one in needing))
+    shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    message = f"code of the project was not run ({why}), so what needs it was not checked: {shown}"
+    first = needing[0]
+    hint = errors.Diagnostic(first.code, message, first.place, "hint", first.text, first.width, moved=first.moved)
+    return [*left, hint]

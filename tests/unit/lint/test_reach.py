@@ -1,0 +1,125 @@
+"""`unreachable`: only what is certain, and nothing that could hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from healer import config, rulebook
+from healer.engine import normal
+from healer.lint import reach
+
+
+def why(text: str) -> str:
+    """Why a condition never holds; '' where it may."""
+    book = f"- name: a\n  hosts: all\n  sources: []\n  rules:\n    - name: r\n      condition: >-\n        {text}\n      action: {{none: {{}}}}\n"
+    document = config.read_text(book, "a.yml")
+    (ruleset,) = rulebook.parse(document, {})
+    assert document.ok, document.diagnostics
+    found = reach.never(normal.normal(ruleset.rules[0].condition.patterns[0].test))
+    return found.why if found else ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('event.a == "x" and event.a == "y"', "`event.a` would have to be 'x' and 'y'"),
+        ("event.a == 1 and event.b == 2 and event.a == 2", "`event.a` would have to be 1 and 2"),
+        ("event.a in [1, 2] and event.a in [3, 4]", "`event.a` would have to be 1 or 2 and 3 or 4"),
+        ('event.a == 1 and event.a == "1"', "`event.a` would have to be 1 and '1'"),
+        ("event.a == true and event.a == 1", "`event.a` would have to be true and 1"),
+        ("event.a == 1 and event.a != 1", "`event.a` would have to be 1 and not be it"),
+        ("event.a == 1 and not (event.a == 1)", "`event.a` would have to be 1 and not be it"),
+        ("event.a in [1, 2] and event.a not in [1, 2, 3]", "`event.a` would have to be 1 or 2 and not be it"),
+        ("event.a > 5 and event.a < 3", "`event.a` would have to be more than 5 and less than 3"),
+        ("event.a >= 5 and event.a < 5", "`event.a` would have to be at least 5 and less than 5"),
+        ("5 < event.a and event.a < 5", "`event.a` would have to be more than 5 and less than 5"),
+        ("event.a > 1 and event.a > 9 and event.a <= 9", "`event.a` would have to be more than 9 and at most 9"),
+        ("event.a == 1 and event.a > 1", "`event.a` would have to be 1, which another test excludes"),
+        ('event.a == "x" and event.a > 1', "`event.a` would have to be 'x', which another test excludes"),
+        ('event.a > 1 and event.a < "x"', "`event.a` would have to be a number and a text"),
+        ("event.a is not defined and event.a == 1", "`event.a` would have to be there and not be there"),
+        ("event.a is defined and event.a is not defined", "`event.a` would have to be there and not be there"),
+        ("event.a and event.a == false", "`event.a` would have to be true and false"),
+        ("event.b == 1 and (event.a == 1 and event.a == 2)", "`event.a` would have to be 1 and 2"),
+        ("(event.a == 1 and event.a == 2) or (event.b > 2 and event.b < 1)", "`event.a` would have to be 1 and 2"),
+        ('event["a"].b == 1 and event.a["b"] == 2', "`event.a.b` would have to be 1 and 2"),
+        ("event.a[0] == 1 and event.a[0] == 2", "`event.a[0]` would have to be 1 and 2"),
+    ],
+)
+def test_what_excludes_each_other(text: str, said: str) -> None:
+    assert why(text) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.a == 1",
+        "event.a == 1 and event.a == 1.0",
+        "event.a == 1 or event.a == 2",
+        "event.a == 1 and event.b == 2",
+        "event.a in [1, 2] and event.a in [2, 3]",
+        "event.a != 1 and event.a != 2",
+        "event.a >= 5 and event.a <= 5",
+        "event.a > 5 and event.a < 6",
+        "event.a[0] == 1 and event.a[1] == 2",
+        "event.a == 1 and (event.a == 2 or event.b == 1)",
+        "not (event.a == 1 and event.a == 2)",
+        "event.a is defined and event.a == 1",
+        "event.a == event.b and event.a == 1",
+        "event.a contains 1 and event.a contains 2",
+        'event.a is search("x") and event.a is search("y")',
+        'event.a == null and event.a != 1',
+        "event.a != 1 and event.a > 0",
+    ],
+)
+def test_what_may_hold(text: str) -> None:
+    assert why(text) == ""
+
+
+def told(found):
+    return [(str(one.place), one.message, one.try_) for one in found if one.code == "unreachable"]
+
+
+def test_a_rule_that_never_fires(linted, rules):
+    found = told(linted(rules('condition: event.alert.name == "x" and event.alert.name == "y"')))
+    message = "the condition of the rule 'rule 0' never holds: `event.alert.name` would have to be 'x' and 'y'"
+    assert found == [("rulebooks/web.yml:6:46", message, "mend it, or take the rule out")]
+
+
+def test_of_any_all_have_to_be_wrong_and_of_all_one(linted, rules):
+    bad, good = "event.alert.cycle == 1 and event.alert.cycle == 2", 'event.alert.name == "x"'
+    assert len(told(linted(rules(f"condition: {{all: ['{bad}', '{good}']}}")))) == 1
+    assert told(linted(rules(f"condition: {{any: ['{bad}', '{good}']}}"))) == []
+    assert len(told(linted(rules(f"condition: {{any: ['{bad}', '{bad}']}}")))) == 2
+    assert told(linted(rules(f"condition: {{not_all: ['{bad}', '{good}'], timeout: 1 minute}}"))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "try_"),
+    [
+        ('event.alert.status == "fireing"', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
+        ('event.alert.status == "Resolved"', "`event.alert.status` is never 'Resolved'", "did you mean 'resolved'?"),
+        ('event.alert.severity in ["critical", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
+        ("event.alert.name == 5", "`event.alert.name` is a text, so this is always false", "put quotes around the value"),
+        ("event.alert.labels.disk > 90", "`event.alert.labels.disk` is a text, so this is always false", ""),
+        ("event.alert.labels.on == true", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
+    ],
+)  # fmt: skip
+def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message, try_):
+    assert [(said, advice) for _, said, advice in told(linted(rules(f"condition: {text}")))] == [(message, try_)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event.alert.status != "fireing"', 'event.alert.severity_raw == "high"', "event.alert.cycle > 2", 'event.alert.status == "firing"',
+        'event.alert.labels.disk == "90"', 'event.alert.status is match("fir")', "event.alert.labels.x == null",
+    ],
+)  # fmt: skip
+def test_a_value_that_it_may_have(linted, rules, text):
+    assert told(linted(rules(f"condition: {text}"))) == []
+
+
+def test_nothing_is_known_of_values_of_open_sources(linted, rules):
+    head = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
+    assert told(linted(rules('condition: event.alert.status == "whatever"', head=head))) == []
