@@ -189,5 +189,19 @@ BARS: Final = (
         100.0,
     ),
     Bar("simulate-why", "the same with each condition of every rule, p99", "ms", "at most", 100.0),
+    Bar(
+        "tests-1000",
+        "`healer test`: 1,000 cases of 20 rulebooks of five rules, from the start of the process to its end, on one core",
+        "s",
+        "at most",
+        5.0,
+    ),
+    Bar(
+        "validate-5000",
+        "`healer validate`: 5,000 rules in 200 rulebooks, from the start of the process to its end",
+        "s",
+        "at most",
+        3.0,
+    ),
     Bar("ansible", "controller `ansible`: a playbook, above bare `ansible-playbook`", "ms", "at most", 100.0),
 )

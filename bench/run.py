@@ -29,8 +29,10 @@ import matching
 import memory
 import reloading
 import report
+import rulebooktests
 import simulating
 import starting
+import validating
 import writing
 
 REPOSITORY: Final = pathlib.Path(__file__).resolve().parents[1]
@@ -71,6 +73,8 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "acting": (acting.measure, ("decisions", "effect-p99", "crash-ready")),
     "asking": (asking.measure, ("explain-past",)),
     "simulate": (simulating.measure, ("simulate", "simulate-why")),
+    "tests": (rulebooktests.measure, ("tests-1000",)),
+    "validate": (validating.measure, ("validate-5000",)),
     "ansible": (children.measure_ansible, ("ansible",)),
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import yaml
 
-from healer import errors, model, quoting
+from healer import errors, model, quoting, unparsed
 
 NODES_MAX: Final = 2_000_000
 DEPTH_MAX: Final = 100
@@ -39,6 +39,7 @@ _CORE: Final = "tag:yaml.org,2002:"
 _STR, _MAP, _SEQ, _MERGE = (_CORE + name for name in ("str", "map", "seq", "merge"))
 _SCALARS: Final = frozenset(_CORE + name for name in ("binary", "bool", "float", "int", "null", "str", "timestamp"))
 _OF_ANSIBLE: Final = ("!unsafe", "!vault", "!vault-encrypted")
+AS_UTF8: Final = "save it as UTF-8"
 _ENCRYPTED: Final = "what ansible-vault encrypt_string prints: a text that begins with $ANSIBLE_VAULT;"
 SEALED: Final = ...  # stands for what ansible-vault has encrypted
 
@@ -224,9 +225,9 @@ def read_text(
     except _Refused as error:
         document.error("yaml", f"not YAML: {error}", error.mark, error.try_)
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
+        at, try_ = unparsed.meant(error, document.lines)
         message = "not YAML: " + " ".join(str(part) for part in (error.context, error.problem) if part)
-        document.error("yaml", message, (at.line + 1, at.column + 1, 1) if at else None)
+        document.error("yaml", message, at, try_)
         document.unparsed = True
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
@@ -282,7 +283,7 @@ class _Walk:
 
     def scalar(self, node: Any) -> Any:
         if node.tag not in _SCALARS:
-            raise _Refused(_no_tag(node), node)
+            raise _Refused(_no_tag(node), node, unparsed.about_tag(node.tag))
         try:
             value = self.loader.construct_object(node)
             if isinstance(value, int) and value.bit_length() > INT_BITS_MAX:
@@ -296,7 +297,7 @@ class _Walk:
 
     def sequence(self, node: Any, depth: int) -> Seq:
         if node.tag != _SEQ:
-            raise _Refused(_no_tag(node), node)
+            raise _Refused(_no_tag(node), node, unparsed.about_tag(node.tag))
         made = Seq(mark_of(node))
         made.extend(self.value(item, depth + 1) for item in node.value)
         made.items_at.extend(map(mark_of, node.value))
@@ -304,7 +305,7 @@ class _Walk:
 
     def mapping(self, node: Any, depth: int) -> Map:
         if node.tag != _MAP:
-            raise _Refused(_no_tag(node), node)
+            raise _Refused(_no_tag(node), node, unparsed.about_tag(node.tag))
         made = Map(mark_of(node))
         merges: list[Any] = []
         pairs: dict[Any, list[tuple[Any, Any]]] = {}
@@ -334,7 +335,11 @@ class _Walk:
     def key(self, node: Any, depth: int) -> Any:
         key = self.value(node, depth + 1)
         if isinstance(key, dict | list):
-            raise _Refused("a key has to be a scalar", node)
+            refused = _Refused("a key has to be a scalar", node)
+            line, column, _ = refused.mark
+            if self.document.lines[line - 1 : line] and self.document.lines[line - 1][:column].endswith("{{"):
+                refused.mark, refused.try_ = (line, column - 1, 2), 'put quotes around a template: "{{ … }}"'
+            raise refused
         if isinstance(key, float) and math.isnan(key):  # it could never be found again
             raise _Refused("a key cannot be .nan", node)
         return key

@@ -16,6 +16,7 @@ from healer.catalog.entries import FOLDERS, KINDS, ROLES, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
 PARAMETERS_MAX: Final = 200
+DECLARE: Final = "declare it below parameters:"
 NOT_YET: Final = ("job_template", "storm", "policy")
 
 FILLED: Final = ("oc", "http", "check")
@@ -108,7 +109,7 @@ def build(written: Sequence[Written]) -> Catalog:
         _named_actions(one, entries)
     if len(written) > ENTRIES_MAX:
         last = written[ENTRIES_MAX]
-        last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark)
+        last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark, "fewer")
     return Catalog(entries, by_event)
 
 
@@ -123,7 +124,7 @@ def _entry(one: Written) -> Entry | None:
         return None
     for key in NOT_YET:
         if key in value:
-            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
+            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key), "leave it out")
     shape = plugins.check_options(document, EntryShape, without(value, NOT_YET), one.mark, f"the action {one.name!r}")
     kind = _kind(one, value)
     if isinstance(value.get("parameters"), config.Map):
@@ -135,7 +136,8 @@ def _entry(one: Written) -> Entry | None:
     if isinstance(verify := value.get("verify"), config.Map):
         _places(document, value, verify.get("check"), verify.keys_at.get("check"))
     if shape is not None and kind == "http" and (said := shape.http.unfit(shape.target)):
-        document.error("target", said, mark_at(value, ("target",) if "target" in value else ("http", "url"), one.mark))
+        at = mark_at(value, ("target",) if "target" in value else ("http", "url"), one.mark)
+        document.error("target", said, at, f"target: {'none' if shape.target == 'required' else 'required'}")
     if kind == "check" and value.get("idempotent") is False:
         message = f"the action {one.name!r}: idempotent: a check has no effect, so that it always is, got false"
         document.error("options", message, value.values_at.get("idempotent"), "leave it out")
@@ -158,7 +160,8 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
         found, at = entries.get(value["action"]), mark_at(one.value, (key, *path, "action"), one.mark)
         if found is None:
             message = f"{key}: no action is named {config.shown(value['action'])}"
-            one.document.error("unknown-action", message, at, errors.nearest(value["action"], entries))
+            near = errors.nearest(value["action"], entries)
+            one.document.error("unknown-action", message, at, near or "the name of an action of this project")
             continue
         if found.name == one.name:
             message = f"{key}: {found.name} is this action itself"
@@ -172,7 +175,8 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
             continue
         if isinstance(problems := found.parameters_of(given), list):
             at = mark_at(one.value, (key, *path, "parameters"), at)
-            one.document.error("parameters", f"{key}: {found.name}: {'; '.join(problems)}", at)
+            declared = f"declared: {', '.join(found.parameters) or 'none'}"
+            one.document.error("parameters", f"{key}: {found.name}: {'; '.join(problems)}", at, declared)
 
 
 def runs(one: Written) -> tuple[Kind, str] | None:
@@ -249,7 +253,8 @@ def _kind(one: Written, value: config.Map) -> Kind | None:
     if not any(key in value for key in NOT_YET):
         mark = value.keys_at.get(given[1]) if given else one.mark
         message = f"the action {one.name!r} needs exactly one of {', '.join(KINDS)}, got {', '.join(given) or 'none'}"
-        one.document.error("action-kind", message, mark)
+        try_ = f"make an action of each, or leave {given[1]} out" if given else "add one, like playbook: NAME.yml"
+        one.document.error("action-kind", message, mark, try_)
     return None
 
 
@@ -264,7 +269,7 @@ def _lists(document: config.Document, value: config.Map) -> None:
             if isinstance(name, str) and name not in declared:
                 near = errors.nearest(name, (known for known in declared if isinstance(known, str)))
                 message = f"{key}: the parameter {name!r} is not declared"
-                document.error("unknown-parameter", message, names.items_at[index], near)
+                document.error("unknown-parameter", message, names.items_at[index], near or DECLARE)
 
 
 def _arguments(document: config.Document, command: Any) -> None:
@@ -298,7 +303,8 @@ def _fillable(document: config.Document, entry: config.Map, name: str, at: confi
     schema = declared.get(name) if isinstance(declared, config.Map) else None
     if schema is None:
         known = [one for one in declared if isinstance(one, str)] if isinstance(declared, config.Map) else []
-        document.error("unknown-parameter", f"the parameter {name!r} is not declared", at, errors.nearest(name, known))
+        near = errors.nearest(name, known) or DECLARE
+        document.error("unknown-parameter", f"the parameter {name!r} is not declared", at, near)
     elif not (isinstance(schema, Mapping) and "default" in schema) and name not in (required or ()):
         message = f"the parameter {name!r} may be missing, and is used here"
         document.error("template", message, at, "list it in required, or give it a default")
@@ -313,14 +319,14 @@ def _events(one: Written, listed: dict[str, tuple[str, errors.Place]]) -> None:
         if isinstance(event, str) and event in listed:
             name, first = listed[event]
             message = f"the event type {config.shown(event)} starts {name!r} already ({first})"
-            one.document.error("duplicate-event-type", message, at)
+            one.document.error("duplicate-event-type", message, at, "leave it out at one of the two")
         elif isinstance(event, str):
             listed[event] = (one.name, one.document.place(one.mark))
 
 
 def _parameters(document: config.Document, parameters: config.Map) -> None:
     if len(parameters) > PARAMETERS_MAX:
-        document.error("too-many", f"more than {PARAMETERS_MAX} parameters", parameters.mark)
+        document.error("too-many", f"more than {PARAMETERS_MAX} parameters", parameters.mark, "fewer, or one object")
         return
     for name, schema in parameters.items():
         at = parameters.keys_at.get(name)

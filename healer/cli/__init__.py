@@ -192,7 +192,7 @@ class Lists(usage.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `list` where no subcommand stands."""
         if ctx.resilient_parsing and not args:
-            return super().parse_args(ctx, args)  # a shell completes what stands behind it: a subcommand, or an option of `list`
+            return super().parse_args(ctx, args)  # for a shell, which completes a subcommand or an option of `list`
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)

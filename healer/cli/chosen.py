@@ -10,7 +10,6 @@ from typing import Final
 
 from healer import errors
 from healer.cli import usage
-from healer.project import tree
 
 _REPOSITORIES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Where CI has checked out what it looks at."""
@@ -34,17 +33,21 @@ def of(given: Sequence[pathlib.Path], named: pathlib.Path | None) -> list[Chosen
     folders = [path for path in given if path.is_dir() and _is_project(path)]
     for path in folders if named is not None else ():
         if named is not None and _has_marks(path) and path.resolve() != named.resolve():
-            raise usage.WrongUse(detail=f"--project and PATH name two folders: {named} and {path}")
+            raise usage.WrongUse(
+                detail=f"--project and PATH name two folders: {usage.got(str(named))} and {usage.got(str(path))}"
+            )
     found: dict[pathlib.Path, Chosen] = {}
     for path in given or [named or pathlib.Path()]:
         if not os.access(path, os.R_OK):
-            raise usage.Unreadable(detail=f"{path} cannot be read")
+            raise usage.Unreadable(detail=f"{usage.got(str(path))} cannot be read")
         folder = named if named is not None else path if path in folders or not given else _around(path)
         chosen = found.setdefault(folder.resolve(), Chosen(folder))
         inside = path.resolve()
         if inside != folder.resolve():
             if not inside.is_relative_to(folder.resolve()):
-                raise usage.WrongUse(detail=f"{path} is no file of the project {folder}")
+                raise usage.WrongUse(
+                    detail=f"{usage.got(str(path))} is no file of the project {usage.got(str(folder))}"
+                )
             chosen.paths.append(inside.relative_to(folder.resolve()).as_posix())
         else:
             chosen.paths = [""] if not chosen.paths else chosen.paths
@@ -60,23 +63,27 @@ def _is_project(folder: pathlib.Path) -> bool:
 
 
 def _has_marks(folder: pathlib.Path) -> bool:
+    from healer.project import tree  # which brings all that reads a project
+
     files = (f"{name}{ending}" for name in tree.NAMES for ending in (".yaml", ".yml"))
     return (folder / "rulebooks").is_dir() or any((folder / name).is_file() for name in files)
 
 
 def _holds(above: pathlib.Path, path: pathlib.Path) -> bool:
     """Whether a folder is a project with the path in one of its own folders, or as one of its files."""
+    from healer.project import tree
+
     first = path.resolve().relative_to(above).parts[0]
     return _has_marks(above) and first in (*tree.FOLDERS, *tree.FILES)
 
 
 def _around(path: pathlib.Path) -> pathlib.Path:
     """The project that a file or folder is of. Raises `usage.WrongUse`."""
-    for above in path.resolve().parents:
-        if _holds(above, path):
-            here = pathlib.Path().resolve()
-            return above.relative_to(here) if above.is_relative_to(here) else above
-    detail = f"{path} is no file of a project: no folder above has rulebooks/, healer.yaml, actions.yaml or controllers.yaml"
+    parents = path.resolve().parents
+    for above in (*(one for one in parents if _holds(one, path)), *filter(_has_marks, parents)):
+        here = pathlib.Path().resolve()
+        return above.relative_to(here) if above.is_relative_to(here) else above
+    detail = f"{usage.got(str(path))} is no file of a project: no folder above has rulebooks/ or a healer.yaml"
     raise usage.WrongUse("--project DIR", detail=detail)
 
 

@@ -45,7 +45,9 @@ def _items(where: location.Where, path: str, query: Mapping[str, str] | None = N
     from healer.cli import client
 
     asked = client.Client(where, TIMEOUT_S)
-    found: list[dict[str, Any]] = client.page(asked.get(f"{client.API}/{path}", {**(query or {}), "limit": ITEMS_MAX}))["items"]
+    found: list[dict[str, Any]] = client.page(asked.get(f"{client.API}/{path}", {**(query or {}), "limit": ITEMS_MAX}))[
+        "items"
+    ]
     return found
 
 
@@ -143,7 +145,9 @@ def attach(words: str, command: click.Command) -> click.Command:
 
 def named(param: click.Parameter) -> str:
     """A parameter as its help names it."""
-    return (param.metavar or param.human_readable_name) if isinstance(param, click.Argument) else max(param.opts, key=len)
+    return (
+        (param.metavar or param.human_readable_name) if isinstance(param, click.Argument) else max(param.opts, key=len)
+    )
 
 
 def _completer(names: Names) -> Callable[[click.Context, str], list[CompletionItem[Any]]]:
@@ -152,7 +156,9 @@ def _completer(names: Names) -> Callable[[click.Context, str], list[CompletionIt
 
         from healer.cli import terminal
 
-        found = {name: about for name, about in _asked(names, ctx) if name.startswith(incomplete) and PLAIN.fullmatch(name)}
+        found = {
+            name: about for name, about in _asked(names, ctx) if name.startswith(incomplete) and PLAIN.fullmatch(name)
+        }
         return [CompletionItem(name, help=terminal.cut(terminal.clean(about), 60)) for name, about in found.items()]
 
     return complete
@@ -163,7 +169,9 @@ def _asked(names: Names, ctx: click.Context) -> list[Found]:
     from healer.cli import location
 
     given = {key: ctx.params.get(key) for key in ("project", "data_dir", "url", "key")}
-    if "folder" in ctx.params and given["project"] is None:  # a command that reads files alone has its project as an argument
+    if (
+        "folder" in ctx.params and given["project"] is None
+    ):  # a command that reads files alone has its project as an argument
         given["project"] = ctx.params["folder"]
     try:
         return list(names(location.find(**given, environ=cli.environment())))

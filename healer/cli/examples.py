@@ -99,5 +99,8 @@ EXAMPLES: Final[dict[str, tuple[Example, ...]]] = {
 
 def of(words: str) -> list[Example]:
     """Those of a command; of a group some of those below it."""
-    found = EXAMPLES.get(words) or tuple(one[0] for name, one in EXAMPLES.items() if name.startswith(f"{words} "))[:GROUP_MAX]
+    found = (
+        EXAMPLES.get(words)
+        or tuple(one[0] for name, one in EXAMPLES.items() if name.startswith(f"{words} "))[:GROUP_MAX]
+    )
     return [(f"healer {typed}", about) for typed, about in found]

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from healer.cli import location, terminal
-from healer.policy import reasons
 
 REMEMBERED: Final = frozenset(
     {
@@ -92,7 +91,7 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
     name = terminal.clean(rule.get("rule") or "?")
     yield f"{name}: {_verdict(rule)}"
     yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
-    if by := reasons.chosen(rule):
+    if by := chosen(rule):
         yield terminal.clean(f"  by     {rule['chosen'].get('controller') or '?'} ({by})")
     if rule.get("asked_for"):
         yield f"  asked for: {terminal.clean(rule['asked_for'])}"
@@ -290,6 +289,8 @@ def state(run: Mapping[str, Any]) -> str:
 
 def why(verdict: Mapping[str, Any]) -> str:
     """The sentence of a verdict, a run or a decision: as the daemon gave it, else made from its code and fields."""
+    from healer.policy import reasons  # all gates come with it: only once something is told
+
     sentence = verdict.get("sentence") or reasons.sentence(*_code(verdict))
     if refused := plan_refused(verdict):
         sentence = f"Its gates would have let it run, and {refused}"
@@ -306,14 +307,25 @@ def plan_refused(run: Mapping[str, Any]) -> str:
     return f"it would fail: {plan['fails']}" if plan.get("fails") else ""
 
 
+def chosen(told: Mapping[str, Any]) -> str:
+    """Why its controller was taken, in words; '' where that is not told."""
+    from healer.policy import reasons
+
+    return reasons.chosen(told)
+
+
 def would_be(run: Mapping[str, Any]) -> str:
     """The state of a run; of one that was only simulated, and that a gate would have held, the state that this would have led to."""
+    from healer.policy import reasons
+
     held = reasons.REASONS.get(str(run.get("would"))) if run.get("state") == "simulated" else None
     return str((held.outcome if held else None) or run.get("state") or "?")
 
 
 def next_step(verdict: Mapping[str, Any]) -> str:
     """What a person may do about it, or an empty string."""
+    from healer.policy import reasons
+
     step = verdict.get("next_step")
     return location.again(terminal.clean(step if isinstance(step, str) else reasons.next_step(*_code(verdict))))
 

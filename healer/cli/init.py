@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from healer import errors
-from healer.cli import starter, terminal, usage
+from healer.cli import editing, starter, terminal, usage
 
 ENDINGS: Final = {".yaml": ".yml", ".yml": ".yaml"}
 
@@ -31,6 +31,8 @@ def command(folder: pathlib.Path, as_json: bool) -> None:
     """Write a small working project into DIR [default: .]; nothing that is there is overwritten."""
     try:
         written, there = write(folder)
+        if written:
+            editing.write(folder)
     except OSError as error:
         raise NotAFolder(path=terminal.clean(error.filename or folder), reason=error.strerror or error) from error
     if as_json:
@@ -41,7 +43,7 @@ def command(folder: pathlib.Path, as_json: bool) -> None:
     if not written:
         terminal.echo("nothing written")
         return
-    terminal.echo(f"wrote {', '.join(written)}")
+    terminal.echo(f"wrote {', '.join(written)}, and schemas for editors in {editing.FOLDER}/")
     here = "" if folder.resolve() == pathlib.Path.cwd() else f"cd {terminal.clean(shlex.quote(str(folder)))} && "
     terminal.note(f"next:  {here}healer validate && healer run")
     terminal.note(f"then, in another terminal:  {here}healer send examples/disk_full.json && healer explain --latest")
@@ -63,7 +65,7 @@ def write(folder: pathlib.Path) -> tuple[list[str], list[str]]:
             there.append(name)
             continue
         with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(editing.modeline(name) + text)
         written.append(name)
     return written, there
 

@@ -106,7 +106,9 @@ def _row(item: dict[str, Any]) -> list[tables.Cell]:
 @location.JSON
 def revoke(key_id: str, where: location.Where, yes: bool, as_json: bool) -> None:
     """Withdraw a key; it is refused from now on. ID is its middle part (hlr_ID_…)."""
-    confirming.ask(f"Withdraw the key {key_id}? Nothing brings it back.", f"the key {key_id} would be withdrawn for good", yes=yes)
+    confirming.ask(
+        f"Withdraw the key {key_id}? Nothing brings it back.", f"the key {key_id} would be withdrawn for good", yes=yes
+    )
     path = f"{client.API}/keys/{client.segment(key_id)}"
     done = _changed(
         where,

@@ -11,7 +11,6 @@ import click
 
 from healer import cli, errors
 from healer.cli import client, confirming, explanation, location, tables, terminal, usage, watching
-from healer.policy import reasons
 
 STATES = (
     "planned", "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled",
@@ -167,7 +166,7 @@ def _in_full(run: dict[str, Any]) -> Iterator[str]:
     told = run.get("explanation")
     for name in ("rule", "action", "controller", "actor", "event"):
         if run.get(name):
-            by = reasons.chosen(told) if name == "controller" and isinstance(told, dict) else ""
+            by = explanation.chosen(told) if name == "controller" and isinstance(told, dict) else ""
             yield f"  {name:<10}  {terminal.clean(run[name])}{f' ({terminal.clean(by)})' if by else ''}"
     if isinstance(told, dict) and told.get("asked_for"):
         yield f"  {'reason':<10}  {terminal.clean(told['asked_for'])}"

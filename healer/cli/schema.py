@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-import json
+import pathlib
 
 import click
 
-from healer.cli import tables, terminal, usage
+from healer.cli import editing, tables, terminal, usage
 
 KINDS = ("rulebook", "actions", "metadata", "controllers", "healer", "test")
 _USE = """\
-healer schema rulebook > rulebook.json   writes one; with the YAML language server an editor takes it from the first line of a file:
-# yaml-language-server: $schema=../rulebook.json   (a path from the file on)"""
+healer schema --write .   writes all of them into .healer-schemas/ of a project (`healer init` does too); with the YAML language server an
+editor takes one from the first line of a file, by a path from the file on:
+# yaml-language-server: $schema=../.healer-schemas/rulebook.json"""
 
 
 @click.command(cls=usage.Command)
 @click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(KINDS))
-def command(kind: str | None) -> None:
+@click.option(
+    "--write",
+    "root",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+    help=f"Write all of them into {editing.FOLDER}/ of the project DIR",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(kind: str | None, root: pathlib.Path | None, as_json: bool) -> None:
     """Print the JSON Schema of the files of a KIND, for editors. Without KIND: what there is.
 
     KIND is rulebook, actions, metadata, controllers, healer or test.
     """
     from healer import harness, project
 
+    if kind is not None and root is not None:
+        raise usage.WrongUse(detail="--write writes all kinds: no KIND is wanted beside it")
+    if root is not None:
+        written = editing.write(root)
+        if as_json:
+            terminal.echo_json({"written": written})
+        else:
+            terminal.echo(f"wrote {', '.join(written)}")
+        return
     kinds = {**project.SCHEMAS, **harness.SCHEMAS}
     if kind is not None:
-        click.echo(json.dumps(project.schema(kind, kinds), indent=2, ensure_ascii=True))
+        click.echo(editing.text(project.schema(kind, kinds)), nl=False)
+        return
+    if as_json:
+        terminal.echo_json(
+            {"items": [{"kind": name, "files": one.files, "about": one.about} for name, one in kinds.items()]}
+        )
         return
     rows = [[name, one.files, one.about] for name, one in kinds.items()]
     for line in tables.lines(["kind", "of", "holds"], rows, width=terminal.width()):

@@ -138,7 +138,8 @@ def _refuse_empty_paths(ctx: click.Context, given: Sequence[str]) -> None:
         return
     values = ctx.command.make_parser(ctx).parse_args(args=list(given))[0]
     for param, kind in paths:
-        if values.get(param.name or "") == "":
+        value = values.get(param.name or "")
+        if value == "" or (isinstance(value, tuple) and "" in value):
             raise _path(kind, _name(param), "")
 
 
@@ -158,6 +159,8 @@ def _said(error: click.UsageError, ctx: click.Context, given: Sequence[str]) -> 
         )
         return WrongUse(form, detail=f"{ctx.command_path} wants {_filled(param)}{what}, none was given")
     value = ctx.command.make_parser(ctx).parse_args(args=list(given))[0].get(param.name or "")
+    if isinstance(value, tuple) and isinstance(param.type, click.Path):  # several: the first that is not there
+        value = next((one for one in value if not os.access(one, os.R_OK)), None)
     if not isinstance(value, str):
         return of(error)
     return _path(param.type, _name(param), value) if isinstance(param.type, click.Path) else _value(param, value)
@@ -241,7 +244,7 @@ def _wanted(param: click.Parameter) -> str:
 def _name(param: click.Parameter) -> str:
     """`--port`, `RULEBOOK`."""
     if isinstance(param, click.Argument):
-        return param.human_readable_name.strip("[]")
+        return param.human_readable_name.rstrip(".").strip("[]")
     return max(param.opts, key=len)
 
 

@@ -83,14 +83,22 @@ def command(
 
 def _checked(one: chosen.Chosen, environ: Mapping[str, str], opened: Any, why: str) -> Checked:
     """One project looked at. `why`: the reason why none of its code may run, '' where it may."""
-    from healer import lint, plugins, project
+    from healer import plugins
+    from healer.project import loading
+
+    trusting = plugins.without_project_code() if why else contextlib.nullcontext()
+    with trusting, loading.without_collecting():  # until what was read is let go of
+        return _looked_at(one, environ, opened, why)
+
+
+def _looked_at(one: chosen.Chosen, environ: Mapping[str, str], opened: Any, why: str) -> Checked:
+    from healer import lint, project
     from healer.lint import untrusted
     from healer.project import mistakes
 
-    with plugins.without_project_code() if why else contextlib.nullcontext():
-        draft = project.draft_of(one.folder, environ, {}, opened if opened.keys else None)
-        missing = [] if draft.failed else project.unreadable(draft.revision, one.folder, environ, "hint")
-        found = lint.lint(draft, missing)
+    draft = project.draft_of(one.folder, environ, {}, opened if opened.keys else None)
+    missing = [] if draft.failed else project.unreadable(draft.revision, one.folder, environ, "hint")
+    found = lint.lint(draft, missing)
     found = untrusted.once(found, why) if why else found
     failed = any(each.severity == "error" for each in found)
     shown = [each for each in found if one.has(each)]
@@ -121,7 +129,9 @@ def _print(found: Sequence[Checked], form: str, environ: Mapping[str, str], *, o
                 terminal.echo(_painted(one, terminal.clean(line), environ) if not number else terminal.clean(line))
         if ok:
             elsewhere = sum(checked.elsewhere for checked in found)
-            others = f"nothing in these files, {elsewhere} error{'' if elsewhere == 1 else 's'} in others of the project"
+            others = (
+                f"nothing in these files, {elsewhere} error{'' if elsewhere == 1 else 's'} in others of the project"
+            )
             terminal.echo(f"ok: {', '.join(_amounts(counted)) if counted else others} ({took_s:.1f} s)")
         return
     told = [one for checked in found for one in _named(checked, chosen.prefix(checked.folder, environ))]

@@ -45,8 +45,7 @@ async def _body(on: rig.Rig, happening: suite.Happening, _given: Any) -> None:
 
 
 def _source(on: rig.Rig, step: shapes.Step) -> tuple[str, Any]:
-    activations = {one.name for one in on.revision.activations}
-    known = sending.known(on.revision, activations)
+    known = on.stage.sources
     name = known[step.source] if step.source is not None else sending.default(known) or ""
     return name, on.revision.sources[name]
 

@@ -159,7 +159,8 @@ _KINDS: Final[dict[str, Callable[[Any, suite.Expected, observing.Seen], list[Pai
 
 def _written(one: Any) -> Fields:
     """The fields that stand in the file."""
-    return {key: value for key, value in one.model_dump(exclude_unset=True).items() if value is not None}
+    names = type(one).model_fields
+    return {key: value for key in names if key in one.model_fields_set and (value := getattr(one, key)) is not None}
 
 
 def _matched(

@@ -6,7 +6,7 @@ Caller: `playing`. Times are µs since the case began.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from healer.harness import rig
@@ -30,36 +30,41 @@ class Seen:
     quarantined: list[Row]
 
 
-async def look(on: rig.Rig) -> Seen:
-    """Everything there is now."""
+async def look(on: rig.Rig, kinds: Set[str] | None = None) -> Seen:
+    """What there is now; `kinds`: only what expectations of these look at."""
     read, start_us = on.store.reader.all, on.clock.start_us
+
+    async def of(name: str, *wanted: str) -> list[Row]:
+        return await read(name) if kinds is None or not kinds.isdisjoint(wanted) else []
+
     targets: dict[str, list[str]] = {}
-    for row in await read("seen_targets"):
+    for row in await of("seen_targets", "runs", "approvals"):
         if row["state"] != "left_out":
             targets.setdefault(row["run"], []).append(row["target"])
     begun: dict[str, list[int]] = {}
-    for row in await read("seen_attempts"):
+    for row in await of("seen_attempts", "runs"):
         begun.setdefault(row["run"], []).append(row["started_us"] - start_us)
-    runs = []
-    for row in await read("seen_runs"):
-        detail = transaction.loads(row["detail"])
-        runs.append(row | {
-            "parameters": transaction.loads(row["parameters"]), "targets": targets.get(row["id"], []), "begun": begun.get(row["id"], []),
-            "created_us": row["created_us"] - start_us, "changed_us": row["changed_us"] - start_us, "sentence": _sentence(row, detail),
-            "waited": [one["code"] for one in transaction.loads(row["explanation"]).get("waited", [])],
-        })  # fmt: skip
     return Seen(
-        runs,
-        [row | {"at_us": row["at_us"] - start_us} for row in await read("seen_decisions")],
+        [_run(row, start_us, targets, begun) for row in await of("seen_runs", "runs")],
+        [row | {"at_us": row["at_us"] - start_us} for row in await of("seen_decisions", "decisions", "fired")],
         [
             row | {"asked_us": row["asked_us"] - start_us, "targets": targets.get(row["run"], [])}
-            for row in await read("seen_approvals")
+            for row in await of("seen_approvals", "approvals")
         ],
-        await read("seen_alerts"),
+        await of("seen_alerts", "alerts"),
         [(name, one.body) for name, running in on.decider.evaluator.running.items() for one in running.session.facts.stored],
-        [row | {"at_us": row["at_us"] - start_us} for row in await read("seen_events")],
-        await read("seen_quarantine"),
+        [row | {"at_us": row["at_us"] - start_us} for row in await of("seen_events")],
+        await of("seen_quarantine"),
     )  # fmt: skip
+
+
+def _run(row: Row, start_us: int, targets: Mapping[str, list[str]], begun: Mapping[str, list[int]]) -> Row:
+    detail = transaction.loads(row["detail"])
+    return row | {
+        "parameters": transaction.loads(row["parameters"]), "targets": targets.get(row["id"], []), "begun": begun.get(row["id"], []),
+        "created_us": row["created_us"] - start_us, "changed_us": row["changed_us"] - start_us, "sentence": _sentence(row, detail),
+        "waited": [one["code"] for one in transaction.loads(row["explanation"]).get("waited", [])],
+    }  # fmt: skip
 
 
 def _sentence(row: Row, detail: Mapping[str, Any]) -> str:

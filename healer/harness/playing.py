@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from healer import errors, explain
 from healer.decide import firing
-from healer.harness import acts, checking, comparing, observing, rig, stage, suite, virtual
+from healer.harness import acts, checking, comparing, observing, rig, shapes, stage, suite, virtual
 
 Verdict = Literal["passed", "failed", "error"]
 WHY_MAX: Final = 5
@@ -61,7 +61,8 @@ class _Played:
         expected = ((one.to_us, 1, number) for number, one in enumerate(case.expected))
         await on.still(0)
         for at_us, kind, number in sorted((*steps, *expected)):
-            await on.still(at_us)
+            if at_us > on.clock.now_us:
+                await on.still(at_us)
             if kind:
                 await self._compare(case.expected[number])
                 continue
@@ -77,9 +78,12 @@ class _Played:
             self.result.seen = await observing.look(on)
 
     async def _compare(self, expected: suite.Expected) -> None:
+        kinds = {kind for kind in shapes.EXPECTED if getattr(expected.wanted, kind) is not None}
+        if not any(comparing.differences(expected, await observing.look(self._on, kinds))):
+            return
+        self.result.verdict = "failed"
         seen = await observing.look(self._on)
         for one in comparing.differences(expected, seen):
-            self.result.verdict = "failed"
             self.result.differences.append(one)
             self.result.told.append(await self._said(one, seen))
 
@@ -96,7 +100,7 @@ class _Played:
         for rule in silent:
             for event in events[-WHY_MAX:]:
                 told += await self._why_not(event, rule)
-        return told[-SAID_MAX:]
+        return told[-SAID_MAX:] + [_undigested(one, seen) for one in seen.quarantined]
 
     def _rules(self, difference: comparing.Difference) -> list[str]:
         """The rules that could have led to what is missing, where no name of a rule is given and none fired."""
@@ -125,6 +129,13 @@ class _Played:
         return [Said(event["at_us"], f"e-{event['seq']}", one) for one in told]
 
 
+def _undigested(row: Mapping[str, Any], seen: observing.Seen) -> Said:
+    """An event that a ruleset could not digest: it is in quarantine there, and no rule has heard of it."""
+    at_us = next((one["at_us"] for one in seen.events if one["seq"] == row["seq"]), 0)
+    told = {"rule": row["ruleset"], "fired": False, "reason": f"in quarantine, {row['error']}", "conditions": []}
+    return Said(at_us, f"e-{row['seq']}", told)
+
+
 def play(
     case: suite.Case,
     on: stage.Stage,
@@ -140,9 +151,9 @@ def play(
     try:
         made.run(played.play)
     except virtual.Unsettled as error:
-        told = f"{error}: a rule that feeds itself, or steps without an end? It stopped"
-        played.result.verdict, played.result.error, played.result.error_us = "error", told, made.clock.now_us
+        told = f"{error}: a rule that feeds itself, or steps without an end?"
+        played.result.verdict, played.result.error, played.result.error_us = "error", told, made.ended_us
     except errors.HealerError as error:
-        played.result.verdict, played.result.error, played.result.error_us = "error", error.message, made.clock.now_us
+        played.result.verdict, played.result.error, played.result.error_us = "error", error.message, made.ended_us
     played.result.seconds = clock() - began
     return played.result

@@ -57,11 +57,13 @@ class Rig:
         self.loop = virtual.Loop(self.clock)
         self.script = fakes.Script()
         self.failed: BaseException | None = None
+        self.failed_us = 0
+        """When, in µs since the case began."""
         self._watch = watch
         self._look_us: int | None = None
         self._fed, self._fed_us = 0, -1
         self._not_before_us = 0
-        self._workers: list[asyncio.Task[None]] = []
+        self._dispatching = False
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Play the case to its end. Raises what it raises, and `virtual.Unsettled`."""
@@ -99,21 +101,38 @@ class Rig:
         )  # fmt: skip
         controllers = {name: fakes.Controller(name, self.script) for name in self.revision.controllers}
         self.dispatcher = dispatch.Dispatcher(
-            self.store, on.standing.of_run, controllers=lambda: controllers, revision_dir=_nowhere, work_dir=stage.NOWHERE / "work",
+            self.store, on.standing.of_run, controllers=lambda: controllers, revision_dir=_nowhere, work_dir=stage.NOWHERE,
             clock=self.clock, secret_values=list, on_changed=lambda _, look_us: self._look_at(look_us),
         )  # fmt: skip
         self.switch = switching.Switch(
             self.store, self.dispatcher, wishes.Wishes(self.store, self.dispatcher), on.pause, revision=lambda: self.revision,
             evaluator=lambda: self.decider.evaluator, standing_of=on.standing.of_run, clock=self.clock, look_again=self.look_again,
         )  # fmt: skip
-        for work in (self._deciding(), self.dispatcher.run()):
-            task = self.loop.create_task(work)
-            task.add_done_callback(self._ended)
-            self._workers.append(task)
+        self._work(self._deciding())
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        task.add_done_callback(self._ended)
+
+    def _wake(self) -> None:
+        """There may be something to claim. The dispatcher begins its work with the first time that there is."""
+        if not self._dispatching:
+            self._dispatching = True
+            self._work(self.dispatcher.run())
+        self.dispatcher.wake()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed = self.failed or error
+            self._fail(error)
+
+    @property
+    def ended_us(self) -> int:
+        """When the case ended, or a worker of it."""
+        return self.clock.now_us if self.failed is None else self.failed_us
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failed is None:
+            self.failed, self.failed_us = error, self.clock.now_us
 
     async def still(self, at_us: int) -> None:
         """Time has come to that moment of the case, and all that comes by then is done. Raises what ended a worker."""
@@ -169,7 +188,7 @@ class Rig:
     async def look_again(self) -> None:
         """Runs that wait may go on."""
         await self.intake.tick()
-        self.dispatcher.wake()
+        self._wake()
 
     def _on_rows(self, rows: list[journal.Row]) -> None:
         if self.clock.now_us != self._fed_us:
@@ -181,14 +200,14 @@ class Rig:
                 if rows[-1].seq > ROWS_MAX
                 else f"{FED_MAX:,} events of rules at one moment"
             )
-            self.failed = virtual.Unsettled(f"more than {many}")
-            raise self.failed
+            self._fail(error := virtual.Unsettled(f"more than {many}"))
+            raise error
         self.decider.tail.feed(rows)
 
     def _on_decided(self, decided: deciding.Decided) -> None:
         self._look_us = decided.next_look_us
         if decided.queued:
-            self.dispatcher.wake()
+            self._wake()
 
 
 async def _nowhere(_number: int) -> pathlib.Path:

@@ -17,7 +17,7 @@ import yaml
 from healer import config, decide, errors, inventory, project, rulebook, store
 from healer.daemon import rules, standing
 from healer.decide import acting, alerts, evaluating
-from healer.harness import virtual
+from healer.harness import sending, virtual
 from healer.project import found, shipped
 from healer.store import deciding, image, notes
 
@@ -71,6 +71,8 @@ class Stage:
     pause: Pauses
     standing: standing.Standing
     actor: acting.Actor
+    sources: Mapping[str, str]
+    """What people call each source → its name."""
 
     def evaluator(self) -> evaluating.Evaluator:
         """The rules with an empty memory, for one case."""
@@ -84,7 +86,8 @@ def of(rules_: Rules, hosts: Mapping[str, Sequence[str]] | None) -> Stage:
     revision = rules_.revision if hosts is None else over(rules_.revision, hosts)
     pause = Pauses()
     held = standing.Standing(revision, pause, revision.settings.mode)
-    return Stage(rules_, revision, pause, held, acting.Actor(revision, held, _unsaid))
+    sources = sending.known(revision, {one.name for one in revision.activations})
+    return Stage(rules_, revision, pause, held, acting.Actor(revision, held, _unsaid), sources)
 
 
 def _unsaid(_level: str, _message: str, _fields: Mapping[str, Any]) -> None:

@@ -55,7 +55,6 @@ class Case:
     start_us: int
     happenings: tuple[Happening, ...]
     expected: tuple[Expected, ...]
-    until_us: int
 
 
 @dataclasses.dataclass(slots=True)
@@ -121,7 +120,7 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
         return made
     made.rulebook = _rulebook(document, value, revision)
     # Where it is not there all rules are known, so that what is wrong beside that is told, and not each name.
-    under_test = made.rulebook if document.ok else ""
+    under_test = made.rulebook if made.ok else ""
     names: dict[str, config.Mark] = {}
     project_ = checking.Project(revision, under_test, fixtures.Fixtures(root, posixpath.dirname(document.file)))
     for number, one in enumerate(listed):
@@ -208,7 +207,8 @@ def _case(written: _Written, test: shapes.Test, suite: Suite, known: checking.Pr
     expected = [
         Expected(
             0 if one.until is None or one.at is None else _us(one.at), _us(_end(one, last_us)), one,
-            {kind: written.place("expect", number, kind) for kind in shapes.EXPECTED}, one.until is not None,
+            {kind: written.place("expect", number, kind) for kind in shapes.EXPECTED if getattr(one, kind) is not None},
+            one.until is not None,
         )
         for number, one in enumerate(test.expect)
     ]  # fmt: skip
@@ -218,10 +218,9 @@ def _case(written: _Written, test: shapes.Test, suite: Suite, known: checking.Pr
     wanted = stage.Wanted(
         suite.rulebook, _text(test.variables), _text(_settings(test.settings)), "" if test.inventory is None else _text(test.inventory)
     )  # fmt: skip
-    until_us = max([last_us, *(one.to_us for one in expected)])
     start_us = shapes.START_US if test.start is None else test.start
     place = written.document.place(written.mark("name"))
-    return Case(suite.file, test.name, place, wanted, start_us, tuple(happenings), tuple(expected), until_us)
+    return Case(suite.file, test.name, place, wanted, start_us, tuple(happenings), tuple(expected))
 
 
 def _end(one: shapes.Expectation, last_us: int) -> float:

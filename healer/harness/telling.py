@@ -68,7 +68,7 @@ def _pair(pair: comparing.Pair) -> Iterator[str]:
         return
     yield f"got           {flow(_shown(pair.got, pair.wanted))}"
     for key in pair.wrong:
-        got = pair.got.get(key, pair.got.get("targets"))
+        got: Any = pair.got.get(key, pair.got.get("targets"))
         got = got[0] if key == "target" and len(got) == 1 else got
         yield f"            ^ {key}: wanted {value(pair.wanted[key])}, got {value(got)}"
     if sentence := pair.got.get("sentence"):

@@ -91,7 +91,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._rounds_at_once = 0
         return future
 
-    def create_task(self, coro: Any, **named: Any) -> Any:  # type: ignore[override]
+    def create_task(self, coro: Any, **named: Any) -> Any:
         """As asyncio's; who is left at the end is known without looking through the tasks of all loops that there were."""
         made = super().create_task(coro, **named)
         self._made.append(made)

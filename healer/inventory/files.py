@@ -86,19 +86,19 @@ def _read(reading: Reading, file: str, text: str, counting: Collection[config.Sp
         if suffix or isinstance(document.value, config.Map):
             if isinstance(document.value, config.Map) and "plugin" in document.value:
                 what = "a configuration of an inventory plugin makes an inventory; it is not run"
-                _unknown(reading, file, text, what, STATIC)
+                _unknown(reading, file, text, what, STATIC, document.value.keys_at["plugin"][0])
                 return
             _Yaml(reading, document).read()
             return
     _Ini(reading, config.Document(file, text)).read()
 
 
-def _unknown(reading: Reading, file: str, text: str, what: str, try_: str) -> None:
+def _unknown(reading: Reading, file: str, text: str, what: str, try_: str, line: int = 1) -> None:
     reading.partial = True
     message = f"{what}, and its hosts are not known here"
-    first = text.splitlines()[0] if text else ""
+    first = text.splitlines()[line - 1] if text else ""
     shown, moved, width = quoting.excerpt(first, 1, max(1, len(first)))
-    place = errors.Place(file, 1, 1)
+    place = errors.Place(file, line, 1)
     reading.diagnostics.append(errors.Diagnostic(DYNAMIC, message, place, "hint", shown, width, try_, moved=moved))
 
 
@@ -281,7 +281,8 @@ class _Yaml(_Form):
                 if name != "all":
                     self.reading.add_child(name, word)
         except ValueError as error:
-            self.wrong(error, at)
+            said = str(error).partition(" ")[0]  # the name of a variable, where the mistake is in one
+            self.wrong(error, value.values_at.get(said, at) if isinstance(value, config.Map) else at)
 
     def mapping(self, value: Any, what: str, name: str, mark: config.Mark) -> Iterator[tuple[Any, Any]]:
         if isinstance(value, config.Map):

@@ -21,6 +21,7 @@ LOOKED_AT: Final = ("ansible_host", "ansible_port", "ansible_user", "ansible_con
 PORT_MAX: Final = 65_535
 ALIASES_MAX: Final = 100
 ADDRESS_MAX: Final = 512
+_LIKE: Final = "like healer_aliases: [shop, shop.example.org]"
 _ENDINGS: Final = ("", ".yml", ".yaml", ".json")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,199}", re.ASCII)
 
@@ -118,13 +119,13 @@ class Said:
         if written is None or written is config.SEALED:
             return
         if not isinstance(written, str | list | tuple):
-            document.warning("alias", f"healer_aliases is a list of names, got {wording.shown(written)}", mark)
+            document.warning("alias", f"healer_aliases is a list of names, got {wording.shown(written)}", mark, _LIKE)
             return
         listed = written.split(",") if isinstance(written, str) else written
         marks = written.items_at if isinstance(written, config.Seq) else [mark] * len(listed)
         for one, at in zip(listed, marks, strict=True):
             if not _is_name(one):
-                document.warning("alias", f"an alias is a name, got {wording.shown(one)}; it is left out", at)
+                document.warning("alias", f"an alias is a name, got {wording.shown(one)}; it is left out", at, _LIKE)
             elif word := str(one).strip():
                 self.at.setdefault(word, (document, at))
 

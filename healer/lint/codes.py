@@ -55,7 +55,7 @@ unused-ignore | hint
   a comment `healer: ignore[…]` that nothing is told for
   take it out
 unknown-code | warning
-  a code that healer does not have, in a comment or in `validate.severity`
+  a code that there is not, in a comment or in `validate.severity`
   a code of the page docs/diagnostics.md
 project-code | hint
   something needs code of the project, which was not run (`--no-project-plugins`)

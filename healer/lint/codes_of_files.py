@@ -165,7 +165,7 @@ plugin-shadows | error
   a plugin of the project has the name of a built-in one
   another name
 reserved-name | error
-  a name that healer uses itself
+  a name that is used here already
   another name
 role | error, or warning
   a role that is none, or where Ansible alone can find it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from healer import engine
 from healer.engine import conditions, normal
@@ -17,6 +17,7 @@ from healer.lint.scope import Scope, Told
 
 Tests = frozenset[str]
 """What an event has to meet, all of it, each by its meaning."""
+_TRUE: Final = conditions.Constant(True)
 
 
 def check(scope: Scope, told: Told) -> None:
@@ -32,18 +33,20 @@ def check(scope: Scope, told: Told) -> None:
 
 def tests(test: conditions.Test) -> Tests:
     """What stands between the `and` of a condition."""
+    if isinstance(test, conditions.Leaf):
+        return frozenset() if test.test == _TRUE else frozenset([repr(test.test)])
     node = normal.normal(test)
     parts = node.parts if isinstance(node, normal.All) else (node,)
     return frozenset(_meaning(part) for part in parts if not _always(part))
 
 
 def _always(part: normal.Normal) -> bool:
-    return isinstance(part, normal.Check) and part.leaf.test == conditions.Constant(True) and not part.negated
+    return isinstance(part, normal.Check) and not part.negated and part.leaf.test == _TRUE
 
 
 def _meaning(part: normal.Normal) -> str:
     if isinstance(part, normal.Check):
-        return f"{'not ' if part.negated else ''}{part.leaf.test!r}"
+        return f"not {part.leaf.test!r}" if part.negated else repr(part.leaf.test)
     word = "and" if isinstance(part, normal.All) else "or"
     return f"({f' {word} '.join(sorted(map(_meaning, part.parts)))})"
 
@@ -61,26 +64,42 @@ def _same(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
         key = tests(one.patterns[0].test) if _is_single(one) else repr(conditions.meaning(one))
         if (first := seen.setdefault(key, rule)) is not rule:
             message = f"the rule {rule.name!r} has the condition of {first.name!r} ({first.place}): both act on each such event"
-            told.tell(scope.document, "duplicate-condition", message, _at(scope, rule), "join their actions in one rule")
+            told.tell(
+                scope.document, "duplicate-condition", message, _at(scope, rule), "join their actions in one rule"
+            )
 
 
 class _Index:
     """Single conditions, each below the test that fewest have, so that few of many have to be compared."""
 
     def __init__(self, rules: list[engine.Rule]) -> None:
-        self._single = {rule.index: tests(rule.condition.patterns[0].test) for rule in rules if _is_single(rule.condition)}
-        often = collections.Counter(test for one in self._single.values() for test in one)
+        self.single = {
+            rule.index: tests(rule.condition.patterns[0].test) for rule in rules if _is_single(rule.condition)
+        }
+        often = collections.Counter(test for one in self.single.values() for test in one)
         self._below = collections.defaultdict[str, list[engine.Rule]](list)
         for rule in rules:
-            if (own := self._single.get(rule.index)) is not None:
+            if (own := self.single.get(rule.index)) is not None:
                 self._below[min(own, key=lambda one: (often[one], one)) if own else ""].append(rule)
 
     def taking(self, wanted: Tests, besides: engine.Rule) -> Iterator[engine.Rule]:
         """The rules with a single condition that each event with these tests meets."""
         for test in ("", *wanted):
             for rule in self._below.get(test, ()):
-                if rule is not besides and self._single[rule.index] <= wanted:
+                if rule is not besides and self.single[rule.index] <= wanted:
                     yield rule
+
+    def before(self, wanted: Tests, rule: engine.Rule) -> engine.Rule | None:
+        """The first such rule that comes before another in the file."""
+        found: engine.Rule | None = None
+        for test in ("", *wanted):
+            for other in self._below.get(test, ()):
+                if other.index >= (rule if found is None else found).index:
+                    break
+                if self.single[other.index] <= wanted:
+                    found = other
+                    break
+        return found
 
 
 def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
@@ -88,18 +107,17 @@ def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
     seen: dict[str, engine.Rule] = {}
     for rule in rules:
         one = rule.condition
-        if _is_single(one):
-            before = [other for other in index.taking(tests(one.patterns[0].test), rule) if other.index < rule.index]
-            if before:
-                _shadowed(scope, told, rule, min(before, key=lambda other: other.index))
+        if (own := index.single.get(rule.index)) is not None:
+            if (before := index.before(own, rule)) is not None:
+                _shadowed(scope, told, rule, before)
             continue
         first = seen.setdefault(repr(conditions.meaning(one)), rule)
         if first is not rule:
             _shadowed(scope, told, rule, first)
         elif one.kind == "any":
-            takers = [[two for two in index.taking(tests(part.test), rule) if two.index < rule.index] for part in one.patterns]
-            if all(takers):
-                _shadowed(scope, told, rule, takers[0][0])
+            takers = [index.before(tests(part.test), rule) for part in one.patterns]
+            if takers[0] is not None and all(takers):
+                _shadowed(scope, told, rule, takers[0])
         elif one.kind == "all":
             _consumed(scope, told, rule, index)
 

@@ -20,7 +20,8 @@ def check(scope: Scope, told: Told) -> None:
         for _, args, at in scope.actions(rule):
             for text, mark in strings(args, at):
                 for read in texts.of_template(text):
-                    _tell(scope, told, read, _within(scope.document, mark, read), scope.shapes)
+                    if found := _lacking(scope.shapes, read):
+                        _tell(scope, told, read, _within(scope.document, mark, read), found)
 
 
 def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shapes.Shape]) -> None:
@@ -28,8 +29,8 @@ def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shap
     for pattern in rule.condition.patterns:
         for leaf in conditions.leaves(pattern.test):
             for read in texts.of_condition(leaf.text, tuple(earlier) if rule.condition.kind == "all" else ()):
-                if read.root in ("event", "fact") or read.name:
-                    _tell(scope, told, read, scope.mark_of(leaf, read.shown), known)
+                if (read.root in ("event", "fact") or read.name) and (found := _lacking(known, read)):
+                    _tell(scope, told, read, scope.mark_of(leaf, read.shown), found)
         earlier.append(pattern.name)
 
 
@@ -39,28 +40,42 @@ def _throttle(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shape
     if not isinstance(items, config.Seq):
         return
     for number, text in enumerate(items):
-        if isinstance(text, str) and (read := texts.of_attribute(text)) is not None:
-            _tell(scope, told, read, items.items_at[number], known)
+        if isinstance(text, str) and (read := texts.of_attribute(text)) and (found := _lacking(known, read)):
+            _tell(scope, told, read, items.items_at[number], found)
 
 
-def _tell(
-    scope: Scope, told: Told, read: texts.Read, mark: config.Mark | None, known: Sequence[shapes.Shape]
-) -> None:
-    lacks = [shapes.lack(shape.tree, read.steps) for shape in known]
-    found = [one for one in lacks if one is not None]
-    if not found or len(found) < len(lacks):
-        return
+def _lacking(known: Sequence[shapes.Shape], read: texts.Read) -> list[shapes.Lack]:
+    """Where each of the shapes lacks it; nothing where one of them may have it."""
+    found = []
+    for shape in known:
+        if (one := shapes.lack(shape.tree, read.steps)) is None:
+            return []
+        found.append(one)
+    return found
+
+
+def _tell(scope: Scope, told: Told, read: texts.Read, mark: config.Mark | None, found: Sequence[shapes.Lack]) -> None:
+    known = scope.shapes or ()
     who, deepest = shapes.named(known), max(found, key=lambda one: one.depth)
     has = "has no such field" if " and " not in who else "have no such field"
     last = read.steps[-1][0] if isinstance(read.steps[-1], tuple) else str(read.steps[-1])
-    near = errors.nearest(deepest.step, deepest.beside) or _below(known, deepest.step) or _below(known, last) or _label(read, deepest)
+    near = (
+        errors.nearest(deepest.step, deepest.beside)
+        or _below(known, deepest.step)
+        or _below(known, last)
+        or _label(read, deepest)
+    )
     told.tell(scope.document, "unknown-path", f"`{read.shown}`: {who} {has}", mark, near or _there(deepest))
 
 
 def _label(read: texts.Read, lack: shapes.Lack) -> str:
     """What is below `labels` has any name."""
     above = read.shown.removesuffix(f".{lack.step}")
-    return f"a label is {above}.labels.{lack.step}" if lack.beside.get("labels", "") is None and above != read.shown else ""
+    return (
+        f"a label is {above}.labels.{lack.step}"
+        if lack.beside.get("labels", "") is None and above != read.shown
+        else ""
+    )
 
 
 def _below(known: Sequence[shapes.Shape], step: str) -> str:

@@ -59,8 +59,16 @@ def _impossible(test: conditions.Simple) -> Iterator[tuple[str, str]]:
         shown = "event." + ".".join(map(str, names))
         label = names[1] == "labels" and len(names) == 3
         if (label or (names[1] in _TEXTS and len(names) == 2)) and values.kind(value) in "nb":
-            yield f"`{shown}` is a text, so this is always false", "put quotes around the value" if op in ("==", "!=") else ""
-        elif op == "==" and len(names) == 2 and isinstance(value, str) and value not in (known := _WORDS.get(str(names[1]), (value,))):
+            yield (
+                f"`{shown}` is a text, so this is always false",
+                "put quotes around the value" if op in ("==", "!=") else "",
+            )
+        elif (
+            op == "=="
+            and len(names) == 2
+            and isinstance(value, str)
+            and value not in (known := _WORDS.get(str(names[1]), (value,)))
+        ):
             near = errors.nearest(value.lower(), known)
             yield f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}"
 

@@ -11,23 +11,38 @@ from typing import Any, Final
 from healer.lint.holding import Held, Holding
 from healer.lint.scope import Scope, Told
 from healer.policy import selecting
-from healer.project.revision import UPSTREAM_TIMEOUT_S
+from healer.project import revision
 
 _HAS: Final[Mapping[str, tuple[Callable[[Held], Any], str]]] = {
-    "approval": (lambda one: one.limits.approvals, "policy: {approval: …} on the rule, the action's entry, or policies of healer.yaml"),
+    "approval": (
+        lambda one: one.limits.approvals,
+        "policy: {approval: …} on the rule, the action's entry, or policies of healer.yaml",
+    ),
     "blast_radius": (lambda one: one.limits.blasts, "policy: {blast_radius: {targets: …, within: 1 hour}} on the rule"),
     "verify": (lambda one: one.verified, "verify: in the action's entry"),
     "cooldown": (lambda one: one.limits.cooldown_s, "policy: {cooldown: 10 minutes} on the rule"),
     "rate_limit": (lambda one: one.limits.rates, "policy: {rate_limit: 5 per hour} on the rule"),
-    "breaker": (lambda one: one.limits.breakers, "policy: {breaker: {failures: …, within: …, retry_after: …}} on the rule"),
+    "breaker": (
+        lambda one: one.limits.breakers,
+        "policy: {breaker: {failures: …, within: …, retry_after: …}} on the rule",
+    ),
     "windows": (lambda one: one.limits.windows, "policy: {windows: {allow: […]}} on the rule"),
     "settle": (lambda one: one.limits.settle_s, "policy: {settle: 1 minute} on the rule"),
     "concurrency": (lambda one: one.limits.places, "policy: {concurrency: 1} on the rule"),
-    "timeout": (lambda one: one.entry is not None or one.limits.timeout_s < UPSTREAM_TIMEOUT_S, "run_action instead"),
-    "throttle": (lambda one: one.rule.throttle, "throttle: {once_within: 5 minutes, group_by_attributes: […]} on the rule"),
+    "timeout": (
+        lambda one: one.entry is not None or one.limits.timeout_s < revision.UPSTREAM_TIMEOUT_S,
+        "run_action instead",
+    ),
+    "throttle": (
+        lambda one: one.rule.throttle,
+        "throttle: {once_within: 5 minutes, group_by_attributes: […]} on the rule",
+    ),
     "escalate": (lambda one: one.entry is not None and one.entry.escalate, "escalate: in the action's entry"),
     "description": (lambda one: one.entry is not None and one.entry.description, "description: in the action's entry"),
-    "idempotent": (lambda one: one.entry is not None and one.entry.idempotent, "idempotent: true in the action's entry, if it is"),
+    "idempotent": (
+        lambda one: one.entry is not None and one.entry.idempotent,
+        "idempotent: true in the action's entry, if it is",
+    ),
 }
 """Requirement → whether it is met, and what meets it."""
 
@@ -45,12 +60,18 @@ def check(scope: Scope, told: Told, holding: Holding, checks: Sequence[Any]) -> 
             held = holding.of(scope, rule, action) if rule.enabled else ()
             for one, select in selects:
                 lacks = dict.fromkeys(
-                    want for given in held if select.selects(given.traits) for want in one.require if not _HAS[want][0](given)
+                    want
+                    for given in held
+                    if select.selects(given.traits)
+                    for want in one.require
+                    if not _HAS[want][0](given)
                 )
                 if lacks:
                     said = f"{one.name}: {held[0].shown} of the rule {rule.name!r} lacks {_joined([*lacks])}"
                     message = f"{said}: {one.message}" if one.message else said
-                    told.tell(scope.document, "policy", message, at, "; ".join(_HAS[want][1] for want in lacks), one.severity)
+                    told.tell(
+                        scope.document, "policy", message, at, "; ".join(_HAS[want][1] for want in lacks), one.severity
+                    )
 
 
 def _joined(words: Sequence[str]) -> str:

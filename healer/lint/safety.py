@@ -22,13 +22,20 @@ def check(scope: Scope, told: Told, holding: Holding) -> None:
     for rule in scope.ruleset.rules:
         for action, _, at in scope.actions(rule):
             held = holding.of(scope, rule, action) if rule.enabled else ()
-            high = bool(held and held[0].entry and held[0].entry.impact == "high" and PRODUCTION.fullmatch(held[0].traits.environment))
+            high = bool(
+                held
+                and held[0].entry
+                and held[0].entry.impact == "high"
+                and PRODUCTION.fullmatch(held[0].traits.environment)
+            )
             why = _many(scope, action) if held else ""
             loose = next(filter(_is_loose, held), None) if why or high else None
             if loose is None:
                 continue
             if why:
-                message = f"{loose.shown} may act on {why} at once, and neither an approval nor a blast radius holds it back"
+                message = (
+                    f"{loose.shown} may act on {why} at once, and neither an approval nor a blast radius holds it back"
+                )
                 told.tell(scope.document, "missing-safety", message, at, _POLICY)
             else:
                 message = f"the impact of {loose.shown} is high, and neither an approval nor a blast radius holds it back in production"
@@ -44,7 +51,8 @@ def _as_upstream(scope: Scope) -> bool:
     """Whether its activation is meant to act as ansible-rulebook does (`compat: upstream`)."""
     listed = scope.held.settings.activations or ()
     return any(
-        isinstance(one, Mapping) and one.get("name") == scope.activation.name and one.get("compat") == "upstream" for one in listed
+        isinstance(one, Mapping) and one.get("name") == scope.activation.name and one.get("compat") == "upstream"
+        for one in listed
     )
 
 
@@ -109,7 +117,12 @@ class Verified:
             severity: errors.Severity = "warning" if entry.impact == "high" else "hint"
             mark = (entry.place.line, entry.place.column, max(1, len(entry.name))) if entry.place.line else None
             told.tell(
-                document, "missing-verify", message, mark, "verify: {action: …, within: 2 minutes}, or verify: none", severity
+                document,
+                "missing-verify",
+                message,
+                mark,
+                "verify: {action: …, within: 2 minutes}, or verify: none",
+                severity,
             )
 
 

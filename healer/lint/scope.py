@@ -51,7 +51,9 @@ class Scope:
 
     def rule(self, rule: engine.Rule) -> config.Map:
         """A rule as written."""
-        return self._rules.get((rule.place.line, rule.place.column)) or config.Map((rule.place.line, rule.place.column, 1))
+        return self._rules.get((rule.place.line, rule.place.column)) or config.Map(
+            (rule.place.line, rule.place.column, 1)
+        )
 
     def actions(self, rule: engine.Rule) -> Iterator[tuple[engine.Action, config.Map, config.Mark | None]]:
         """The actions of a rule with their arguments as written and where each stands."""
@@ -91,7 +93,9 @@ def of(draft: project.Draft) -> Iterator[Scope]:
             if item is None:
                 continue
             rules = item.get("rules")
-            by_place = {one.mark[:2]: one for one in rules if isinstance(one, config.Map)} if isinstance(rules, list) else {}
+            by_place = (
+                {one.mark[:2]: one for one in rules if isinstance(one, config.Map)} if isinstance(rules, list) else {}
+            )
             sources = heard.get((activation.name, ruleset.name), ())
             shaped = shapes.of_ruleset([(one, known[one.name]) for one in sources], activation, ruleset)
             yield Scope(draft.revision, activation, ruleset, document, item, shaped, sources, by_place)

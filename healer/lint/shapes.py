@@ -159,7 +159,11 @@ def _of_action(action: engine.Action, own: str, name: str) -> Iterator[Shape | N
 def _of_value(value: Any) -> Tree:
     if isinstance(value, Mapping):
         return {str(key): _of_value(inner) for key, inner in value.items()}
-    return {} if isinstance(value, bool | int | float) or (isinstance(value, str) and not templates.is_template(value)) else None
+    return (
+        {}
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and not templates.is_template(value))
+        else None
+    )
 
 
 def named(shapes: Iterable[Shape]) -> str:

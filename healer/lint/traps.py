@@ -18,6 +18,8 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?|true|false")
 _TEMPLATED: Final = re.compile(r"(['\"])\s*\{\{.*?\}\}\s*\1")
 _MATCHING: Final = ("match",)
+LOOKED_THROUGH_MAX: Final = 2_000
+"""Characters of a test that are looked through for a template."""
 
 
 def check(scope: Scope, told: Told) -> None:
@@ -46,8 +48,15 @@ def _of_text(leaf: conditions.Leaf, earlier: list[str]) -> Iterator[tuple[str, s
             yield "trap-facts", message, read.shown, f"write fact.{read.shown.partition('.')[2]}"
         elif read.root == "events" and not read.name:
             own = read.shown.removeprefix("events")
-            message = f"no earlier condition is named {read.steps[0]!r}: this is the field of that name of the event at hand"
-            yield "trap-events", message, read.shown, f"write event{own}, or bind the name with << in a condition before"
+            message = (
+                f"no earlier condition is named {read.steps[0]!r}: this is the field of that name of the event at hand"
+            )
+            yield (
+                "trap-events",
+                message,
+                read.shown,
+                f"write event{own}, or bind the name with << in a condition before",
+            )
         for step in read.steps:
             if isinstance(step, tuple) and re.fullmatch(r"-?\d+", step[0]):
                 message = f'["{step[0]}"] is a key of a mapping, never a place in a list'
@@ -70,13 +79,17 @@ def _of_test(leaf: conditions.Leaf) -> Iterator[tuple[str, str, str, str]]:
         if test.negated:
             message = "is not select holds if some element does not satisfy, not if none does"
             yield "trap-not-select", message, leaf.text, "for none write: not (… is select(…))"
-        if test.op in _MATCHING and isinstance(test.operand, conditions.Literal) and not str(test.operand.value).startswith("^"):
+        if (
+            test.op in _MATCHING
+            and isinstance(test.operand, conditions.Literal)
+            and not str(test.operand.value).startswith("^")
+        ):
             message = "match in select looks anywhere in the text, not at its start"
             yield "trap-select-match", message, leaf.text, 'write ^ before the pattern, or "search"'
 
 
 def _templated(leaf: conditions.Leaf) -> bool:
-    return _TEMPLATED.search(leaf.text) is not None
+    return "{{" in leaf.text and len(leaf.text) <= LOOKED_THROUGH_MAX and _TEMPLATED.search(leaf.text) is not None
 
 
 # --- several conditions ---------------------------------------------------------------------------------------------------------
@@ -93,7 +106,13 @@ def _several(scope: Scope, told: Told, rule: engine.Rule) -> None:
         leaf = conditions.leaves(pattern.test)[0]
         if conditions.absence(conditions.Condition("all", (pattern._replace(bound=False),))) is not None:
             message = f"condition {number + 1} of the rule {rule.name!r} is only about absence: within all such a rule hardly ever fires"
-            told.tell(scope.document, "trap-absence-join", message, scope.mark_of(leaf, leaf.text), "join it with another test: … and …")
+            told.tell(
+                scope.document,
+                "trap-absence-join",
+                message,
+                scope.mark_of(leaf, leaf.text),
+                "join it with another test: … and …",
+            )
     if not scope.ruleset.match_multiple_rules and (pair := _meeting_itself(condition)) is not None:
         first, second = pair
         leaf = conditions.leaves(condition.patterns[second].test)[0]
@@ -101,7 +120,13 @@ def _several(scope: Scope, told: Told, rule: engine.Rule) -> None:
             f"each event of condition {first + 1} of the rule {rule.name!r} meets condition {second + 1} by itself, and is used up:"
             " the rule does not fire"
         )
-        told.tell(scope.document, "trap-self-match", message, scope.mark_of(leaf, leaf.text), "add a test that tells the two apart")
+        told.tell(
+            scope.document,
+            "trap-self-match",
+            message,
+            scope.mark_of(leaf, leaf.text),
+            "add a test that tells the two apart",
+        )
 
 
 def _meeting_itself(condition: conditions.Condition) -> tuple[int, int] | None:
@@ -135,11 +160,21 @@ def _times(scope: Scope, told: Told, rule: engine.Rule) -> None:
     timeout, throttle, written = rule.condition.timeout_us, rule.throttle, scope.rule(rule)
     asked, braked = written.get("condition"), written.get("throttle")
     at = asked.values_at.get("timeout") if isinstance(asked, config.Map) else None
-    if timeout is not None and timeout > scope.ruleset.default_events_ttl_s * 1_000_000 and len(rule.condition.patterns) > 1:
+    if (
+        timeout is not None
+        and timeout > scope.ruleset.default_events_ttl_s * 1_000_000
+        and len(rule.condition.patterns) > 1
+    ):
         message = f"events are forgotten before the timeout of the rule {rule.name!r} is over (default_events_ttl)"
         told.tell(scope.document, "trap-ttl", message, at, "a longer default_events_ttl of the ruleset")
     if timeout == 0:
-        told.tell(scope.document, "trap-zero-window", "only events of the same instant join within no time", at, "a longer timeout")
+        told.tell(
+            scope.document,
+            "trap-zero-window",
+            "only events of the same instant join within no time",
+            at,
+            "a longer timeout",
+        )
     if throttle is None or not isinstance(braked, config.Map):
         return
     if throttle.window_us == 0:
@@ -147,14 +182,21 @@ def _times(scope: Scope, told: Told, rule: engine.Rule) -> None:
         told.tell(scope.document, "trap-zero-window", message, braked.values_at.get(throttle.kind), "a longer one")
     elif throttle.kind == "accumulate_within" and throttle.threshold == 1:
         message = "a threshold of 1 fires for each event"
-        told.tell(scope.document, "trap-threshold", message, braked.values_at.get("threshold"), "2 or more, or once_within")
+        told.tell(
+            scope.document, "trap-threshold", message, braked.values_at.get("threshold"), "2 or more, or once_within"
+        )
 
 
 def _facts(scope: Scope, told: Told, rule: engine.Rule) -> None:
     """A fact that no condition of its ruleset looks at."""
     for action, args, at in scope.actions(rule):
         fact, to = action.args.get("fact"), action.args.get("ruleset", scope.ruleset.name)
-        if action.name != "set_fact" or not isinstance(fact, dict) or not fact or any(map(templates.is_template, map(str, fact))):
+        if (
+            action.name != "set_fact"
+            or not isinstance(fact, dict)
+            or not fact
+            or any(map(templates.is_template, map(str, fact)))
+        ):
             continue
         to = next((one for one in scope.activation.rulesets if one.name == to), None)
         if to is None:
@@ -163,7 +205,13 @@ def _facts(scope: Scope, told: Told, rule: engine.Rule) -> None:
         if looked is not None and looked.isdisjoint(fact):
             names = ", ".join(sorted(map(str, fact))[:5])
             message = f"no condition of the ruleset {to.name!r} looks at {names}: this fact is not stored, and cannot be retracted"
-            told.tell(scope.document, "trap-fact-unused", message, args.keys_at.get("fact", at), "use one of its fields in a condition")
+            told.tell(
+                scope.document,
+                "trap-fact-unused",
+                message,
+                args.keys_at.get("fact", at),
+                "use one of its fields in a condition",
+            )
 
 
 def _looked_at(ruleset: engine.Ruleset) -> set[Any] | None:

@@ -105,7 +105,9 @@ def read(
         _name(spec, names)
         for key, value in _mapping(item, "env").items():
             if isinstance(key, str) and (not _VARIABLE.fullmatch(key) or (isinstance(value, str) and "\0" in value)):
-                document.error("name", f"{key!r} is no variable of an environment", spec.at("env", key))
+                document.error(
+                    "name", f"{key!r} is no variable of an environment", spec.at("env", key), "letters, digits and _"
+                )
         before = _errors(document)
         variables = _variables(spec, files, keep, opened)
         made.append(dataclasses.replace(spec, variables=variables, known=spec.known and _errors(document) == before))
@@ -174,9 +176,13 @@ def _name(spec: Spec, names: dict[str, errors.Place]) -> None:
         message = f"{name!r} is no name of an activation: each part between its slashes has to be a name of its own"
         document.error("name", message, at, "a name like site/web")
     elif name == HIDDEN_ACTIVATION:
-        document.error("reserved-name", f"{name!r} is the name of the rules that events: of actions.yaml make", at)
+        document.error(
+            "reserved-name", f"{name!r} is the name of the rules that events: of actions.yaml make", at, "another name"
+        )
     elif name in names:
-        document.error("duplicate-name", f"the activation {name!r} is there twice, first at {names[name]}", at)
+        document.error(
+            "duplicate-name", f"the activation {name!r} is there twice, first at {names[name]}", at, "another name"
+        )
     names.setdefault(name, document.place(at))
 
 
@@ -210,7 +216,12 @@ def _file(
 ) -> dict[str, Any]:
     document = spec.document
     if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-        document.error("path-escapes", f"the file {path!r} has to lie in the project", at)
+        document.error(
+            "path-escapes",
+            f"the file {path!r} has to lie in the project",
+            at,
+            "copy it into the project, like vars/eu.yml",
+        )
         return {}
     keep(path)
     if path not in files.files:
@@ -253,7 +264,9 @@ def _checked(document: config.Document, found: config.Map, *, texts: bool = Fals
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or keyword.iskeyword(name):
             document.error("name", f"{name!r} is no name of a variable", at, "letters, digits and _, at first no digit")
         elif name in RESERVED:
-            document.error("reserved-name", f"{name!r} is what a rule's templates have of its event", at)
+            document.error(
+                "reserved-name", f"{name!r} is what a rule's templates have of its event", at, "another name"
+            )
 
 
 def _within(path: str, value: Any, pointer: str) -> Any:

@@ -103,17 +103,21 @@ def _paths(tree: Tree) -> list[str]:
 def _endings(tree: Tree, path: str, document: config.Document) -> None:
     if path.endswith(ENDINGS[0]) and path.removesuffix(ENDINGS[0]) + ENDINGS[1] in tree.files:
         other = path.removesuffix(ENDINGS[0]).removeprefix(FOLDER + "/") + ENDINGS[1]
-        document.error("both-endings", f"{other} is there too; one of them has to go", None)
+        document.error("both-endings", f"{other} is there too", None, "one of the two has to go")
 
 
 def windows(book: Book, journal_s: float) -> None:
     """What is remembered longer than the journal is kept could not be rebuilt after a restart."""
     limit = f"longer than the journal is kept (retention.journal, {wording.span(journal_s)})"
+    longer = "a shorter one, or a longer retention.journal in healer.yaml"
+    written = {item.mark[:2]: item for _, item in book.written()}
     for ruleset in book.rulesets:
+        item = written[ruleset.place.line, ruleset.place.column]
         if ruleset.default_events_ttl_s > journal_s:
-            mark = (ruleset.place.line, ruleset.place.column, 1)
-            book.document.error("window-too-long", f"default_events_ttl is {limit}", mark)
+            mark = item.values_at.get("default_events_ttl", item.mark)
+            book.document.error("window-too-long", f"default_events_ttl is {limit}", mark, longer)
         for rule in ruleset.rules:
             if rule.throttle is not None and rule.throttle.window_us > journal_s * 1_000_000:
-                mark = (rule.throttle.place.line, rule.throttle.place.column, 1)
-                book.document.error("window-too-long", f"the window of the rule {rule.name!r} is {limit}", mark)
+                mark = item["rules"][rule.index]["throttle"].values_at.get(rule.throttle.kind, item.mark)
+                message = f"the window of the rule {rule.name!r} is {limit}"
+                book.document.error("window-too-long", message, mark, longer)

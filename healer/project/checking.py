@@ -7,18 +7,19 @@ value with a template in it is known only when an event comes, so it is not chec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building, clusters
-from healer.project import approvers, machines, manifests, plays, reaching, revision, sources, targets
+from healer.project import approvers, machines, manifests, nearby, plays, reaching, revision, sources, targets
 from healer.project import clusters as objects
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
 from healer.project.tree import Tree
 
-NAMES_SHOWN: Final = 10
+NONE_DECLARED: Final = "actions.yaml declares none"
+NAMED: Final = "a host as the inventory names it, or {{ event.alert.target }} in quotes"
 LIKE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("script", "command", "check"), "{type: local}"), **dict.fromkeys(("playbook", "module", "role"), "{type: ansible}"),
     "http": "{type: http, allow: […]}", "oc": "{type: oc, namespaces: […], …}",
@@ -57,16 +58,19 @@ class Checker:
         at = one.value.values_at.get(kind) or one.mark
         if kind in catalog.FOLDERS and subject and subject not in self.tree.files:
             near = errors.nearest(subject, self.tree.names(catalog.FOLDERS[kind]))
-            document.error("no-file", f"there is no file {subject}", at, near)
+            document.error("no-file", f"there is no file {subject}", at, near or f"a file of {catalog.FOLDERS[kind]}/")
         if kind == "oc" and (manifest := clusters.manifest(one.value["oc"])):
             if manifest not in self.tree.files:
-                near = errors.nearest(manifest, self.tree.names(clusters.MANIFESTS))
+                near = (
+                    errors.nearest(manifest, self.tree.names(clusters.MANIFESTS)) or f"a file of {clusters.MANIFESTS}/"
+                )
                 document.error("no-file", f"there is no file {manifest}", at, near)
             else:
                 document.diagnostics += manifests.mistakes(self.tree, manifest)
         plays.check(document, self.tree, kind, subject, at)
-        name = one.value.get("controller") or self.controllers.default
-        if isinstance(name, str):
+        written = one.value.get("controller")
+        name = written or self.controllers.default
+        if isinstance(name, str) and (written or not self.controllers.guessed):
             self._controller_of(document, name, kind, one.value.values_at.get("controller") or at)
             if (spec := self.controllers.known(name)) is not None:
                 reaching.check(one, spec, kind)
@@ -87,7 +91,7 @@ class Checker:
     def _spec(self, document: config.Document, name: str, at: config.Mark | None) -> Controller | None:
         spec = self.controllers.by_name.get(name)
         if spec is None and name not in self.controllers.broken:
-            near = errors.nearest(name, self.controllers.by_name)
+            near = nearby.like(name, self.controllers.by_name)
             document.error("unknown_controller", f"no controller is named {name!r}", at, near)
         return spec
 
@@ -106,7 +110,7 @@ class Checker:
                     self._bound(document, spec, name, at)
                 elif known is not None and name not in known:
                     message = f"no action is named {name!r}"
-                    document.error("unknown_action", message, at, errors.nearest(name, known))
+                    document.error("unknown_action", message, at, nearby.like(name, known, NONE_DECLARED))
 
     def _bound(self, document: config.Document, spec: Controller, name: str, at: config.Mark | None) -> None:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)
@@ -116,7 +120,7 @@ class Checker:
             group = name.removeprefix("group:")
             if group not in hosts.groups:
                 message = f"no group {group!r} in {spec.inventory or 'this machine'}"
-                document.error("unknown_target", message, at, errors.nearest(group, hosts.groups))
+                document.error("unknown_target", message, at, nearby.like(group, hosts.groups))
         else:
             self._target(document, spec, name, at)
 
@@ -195,10 +199,10 @@ class Checker:
         if any(one.inventory and self.inventories.get(one.inventory, targets.EMPTY).hosts for one in able):
             return activation
         message = "gather_facts does nothing: no controller of the type ansible has an inventory with hosts"
-        place = activation.gathering.place
-        document.warning(
-            "gather-facts", message, (place.line, place.column, 1), "list one in controllers.yaml, with its inventory"
-        )
+        written = document.value if isinstance(document.value, config.Seq) else ()
+        asked = (one for one in written if isinstance(one, config.Map) and one.get("gather_facts") is True)
+        mark = next((one.values_at.get("gather_facts", one.mark) for one in asked), None)
+        document.warning("gather-facts", message, mark, "list one in controllers.yaml, with its inventory")
         return dataclasses.replace(activation, gathering=None)
 
     def _action(
@@ -220,7 +224,7 @@ class Checker:
     def _ruleset(self, document: config.Document, args: config.Map, named: str, names: frozenset[str]) -> None:
         if not templates.is_template(named) and named not in names:
             message = f"no ruleset of this file is named {named!r}"
-            document.error("unknown-ruleset", message, args.values_at.get("ruleset"), errors.nearest(named, names))
+            document.error("unknown-ruleset", message, args.values_at.get("ruleset"), nearby.like(named, names))
 
     def _upstream(
         self, document: config.Document, name: str, args: config.Map, at: config.Mark | None, names: frozenset[str]
@@ -241,7 +245,8 @@ class Checker:
             self.playbooks.add(path)
         else:
             near = errors.nearest(book, (p for path in self.tree.names("playbooks") for p in (path, path[10:])))
-            document.error("no-file", f"there is no playbook {book!r}", args.values_at.get("name"), near)
+            where = args.values_at.get("name")
+            document.error("no-file", f"there is no playbook {book!r}", where, near or "a file of playbooks/")
 
     def _run_action(self, document: config.Document, args: config.Map, at: config.Mark | None) -> None:
         for mark in sources.secrets_in(args.get("parameters")):
@@ -251,7 +256,7 @@ class Checker:
         if not isinstance(name, str) or templates.is_template(name):
             return
         if name not in self.action_names:
-            near = errors.nearest(name, self.action_names) or _declared(self.action_names)
+            near = nearby.like(name, self.action_names, NONE_DECLARED)
             document.error("unknown_action", f"no action is named {name!r}", args.values_at.get("name"), near)
         entry = self.actions.entries.get(name)
         if entry is not None:
@@ -277,12 +282,13 @@ class Checker:
             ):
                 mark = given.values_at.get(name)
                 for path, message in catalog.mistakes(entry.parameters[name], building.plain(given[name])):
-                    document.error("invalid_parameters", f"{name}{path}: {message}", mark)
+                    document.error("invalid_parameters", f"{name}{path}: {message}", mark, "as its entry declares it")
         for name in entry.required:
             schema = entry.parameters.get(name)
             if name not in given and not (isinstance(schema, Mapping) and "default" in schema):
                 mark = args.keys_at.get("parameters") or at
-                document.error("invalid_parameters", f"the action {entry.name!r} needs the parameter {name!r}", mark)
+                message, like = f"the action {entry.name!r} needs the parameter {name!r}", f"parameters: {{{name}: …}}"
+                document.error("invalid_parameters", message, mark, like)
 
     def _place_of_work(
         self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
@@ -299,11 +305,14 @@ class Checker:
         mark = args.values_at.get("controller") if written else at
         spec = self._spec(document, name, mark) if written else self.controllers.by_name.get(name)
         if entry.target == "required" and "target" not in args:
-            document.error("unknown_target", f"the action {entry.name!r} needs a target", at, "target: {{ event.… }}")
-        if spec is None:
+            like = 'target: "{{ event.alert.target }}"'
+            document.error("unknown_target", f"the action {entry.name!r} needs a target", at, like)
+        if spec is None or (self.controllers.guessed and not (written or entry.controller)):
             return
         for problem in targets.forbidden(spec, entry.name, entry.kind if written else "", ()):
-            document.error("controller_forbidden", f"{name}: {problem.fields['detail']}", mark)
+            able = [own for own, one in self.controllers.by_name.items() if entry.kind in one.kinds and own != name]
+            try_ = f"controller: {able[0]}" if able else "name another action, or another controller"
+            document.error("controller_forbidden", f"{name}: {problem.fields['detail']}", mark, try_)
         if entry.target == "required":
             for text, where in _texts(args, "target"):
                 self._target(document, spec, text, where, action=entry.name)
@@ -318,11 +327,13 @@ class Checker:
         if not isinstance(found, model.Target):
             where = "a cluster" if objects.reaches(spec) else spec.inventory or "this machine"
             message = f"no target {text!r} for the controller {spec.name} ({where}): {found.reason}"
-            document.error("unknown_target", message, at, found.nearest)
+            open_ = "a template ends with }}" if "{{" in text else ""
+            document.error("unknown_target", message, at, found.nearest or open_ or NAMED)
         elif action:
             for problem in targets.forbidden(spec, action, "", [found]):
                 if problem.target:
-                    document.error("controller_forbidden", f"{spec.name}: {problem.fields['detail']}", at)
+                    try_ = f"another target or controller; what {spec.name} may touch stands in controllers.yaml"
+                    document.error("controller_forbidden", f"{spec.name}: {problem.fields['detail']}", at, try_)
 
 
 def _actions(rule: config.Map) -> Iterator[tuple[str, config.Map]]:
@@ -352,14 +363,6 @@ def _joins(rule: config.Map) -> bool:
         return False
     several = asked.get("all")
     return "not_all" in asked or (isinstance(several, config.Seq) and len(several) > 1)
-
-
-def _declared(names: Collection[str]) -> str:
-    """The actions that there are, for a name that is like none of them."""
-    if not names:
-        return "actions.yaml declares none"
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return f"there are: {', '.join(sorted(names)[:NAMES_SHOWN])}{more}"
 
 
 def _texts(args: config.Map, key: str) -> Iterator[tuple[str, config.Mark | None]]:

@@ -84,6 +84,8 @@ class Controllers:
     inventories: Mapping[str, config.Mark | None] = dataclasses.field(default_factory=dict)
     drafts: Mapping[str, Controller] = dataclasses.field(default_factory=dict)
     """Those of which some options are wrong, with the others."""
+    guessed: bool = False
+    """Whether the default is not known, so that another one stands for it: what it cannot do says nothing."""
 
     def known(self, name: str) -> Controller | None:
         """As far as it is right."""
@@ -122,7 +124,10 @@ def read(document: config.Document | None, project: Project) -> Controllers:
     found = {str(name): _one(document, listed, name, project, drafts) for name in listed}
     made = {name: spec for name, spec in found.items() if spec is not None}
     broken = frozenset(found) - frozenset(made)
-    return Controllers(made, _default(document, value, found), broken, _inventories(listed, project), drafts)
+    before = len(document.diagnostics)
+    default = _default(document, value, found)
+    guessed = len(document.diagnostics) > before
+    return Controllers(made, default, broken, _inventories(listed, project), drafts, guessed)
 
 
 OF_UPSTREAM: Final = "EDA_CONTROLLER_"
@@ -189,7 +194,12 @@ def take_files(document: config.Document | None, found: Controllers, project: Pr
                 continue
             path, at = path_of(named), written.values_at.get(option)
             if not path or ".." in path.split("/") or "\0" in path:
-                document.error("path-escapes", f"{option} {named!r} has to be a file of its own in the project", at)
+                document.error(
+                    "path-escapes",
+                    f"{option} {named!r} has to be a file of its own in the project",
+                    at,
+                    "copy it into the project",
+                )
                 continue
             if path not in files.files:
                 files.keep(path)
@@ -356,7 +366,10 @@ def _default(document: config.Document, value: config.Map, found: Mapping[str, A
     if not isinstance(default, str) or default not in found:
         mark = value.values_at.get("default")
         document.error(
-            "unknown_controller", f"no controller is named {default!r}", mark, errors.nearest(str(default), found)
+            "unknown_controller",
+            f"no controller is named {default!r}",
+            mark,
+            errors.nearest(str(default), found) or f"there are: {', '.join(found)}",
         )
         return next(iter(found))
     return default

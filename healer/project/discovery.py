@@ -67,7 +67,7 @@ def _listed(document: config.Document) -> Iterator[catalog.Written]:
                 document.error("name", f"{wording.shown(name)} is no name of an action", at, wording.OF_TRUTH)
             elif not isinstance(name, str) and str(name) in actions:
                 message = f"the action {str(name)!r} is there already ({document.place(actions.keys_at[str(name)])})"
-                document.error("duplicate-name", message, at)
+                document.error("duplicate-name", message, at, "another name")
             yield catalog.Written(str(name), document, actions[name], at)
 
 
@@ -76,7 +76,7 @@ def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalo
     name = path.name.removesuffix(META[0]).removesuffix(META[1])
     other = str(path.parent / (name + META[1]))
     if path.name.endswith(META[0]) and other in tree.files:
-        document.error("both-endings", f"{other} is there too; one of them has to go", None)
+        document.error("both-endings", f"{other} is there too", None, "one of the two has to go")
         return None
     mark = document.value.mark if isinstance(document.value, config.Map) else (1, 1, 1)
     files = [one for one in _files(tree, path.parent, name) if kind != "playbook" or one.endswith(_PLAYBOOK)]
@@ -85,7 +85,8 @@ def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalo
     )
     if len(files) != 1 and not names_kind:
         message = f"there is no {kind} {name} beside it" if not files else f"it may be of {' or '.join(files)}"
-        document.error("no-action-file" if not files else "ambiguous-file", message, mark)
+        try_ = f"give it the name of the {kind}, or name it inside: {kind}: …"
+        document.error("no-action-file" if not files else "ambiguous-file", message, mark, try_)
         if not isinstance(document.value, config.Map):
             return None
     _another(document, files)
@@ -118,9 +119,12 @@ def _files(tree: Tree, folder: pathlib.PurePosixPath, name: str) -> list[str]:
 def _taken(document: config.Document, one: catalog.Written, first: catalog.Written) -> None:
     where = first.document.place(first.mark)
     if is_metadata(first.document.file):
-        document.error("duplicate-name", f"the action {one.name!r} is there already ({where})", one.mark)
+        document.error(
+            "duplicate-name", f"the action {one.name!r} is there already ({where})", one.mark, "another name"
+        )
     else:
-        document.diagnostic("hint", "shadowed", f"the action {one.name!r} of {where} counts, not this one", one.mark)
+        message = f"the action {one.name!r} of {where} counts, not this one"
+        document.diagnostic("hint", "shadowed", message, one.mark, "take one of the two out")
 
 
 def without_metadata(tree: Tree, found: catalog.Catalog, run_by_rules: Collection[str]) -> Iterator[errors.Diagnostic]:

@@ -41,14 +41,14 @@ def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
         for path in tree.names(kind):
             name = pathlib.PurePosixPath(path)
             if name.suffix in _YAML and len(name.parts) == 2:
-                yield _error("wrong-folder", path, f"this folder holds Python plugins; {listed}")
+                yield _error("wrong-folder", path, f"this folder holds Python plugins; {listed}", "move it there")
             elif name.suffix == ".py" and len(name.parts) == 2 and name.stem in builtin:
                 message = f"healer has a {kind[:-1]} {name.stem!r} of its own, which this would take the place of"
                 yield _error("plugin-shadows", path, message, "give the file another name")
     for path in tree.names("rulebooks"):
         if path.endswith(".py"):
             message = "this folder holds rulebooks; Python plugins lie in sources/, checks/ and controllers/"
-            yield _error("wrong-folder", path, message)
+            yield _error("wrong-folder", path, message, "move it there")
 
 
 def among_read(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from healer import config, errors, model, wording
+from healer import config, model, wording
 from healer.project.revision import Source
 from healer.project.settings import Server
 
@@ -133,7 +133,8 @@ class Listeners:
 
     @staticmethod
     def _refuse(document: config.Document, source: Source, message: str, step: str) -> None:
-        document.diagnostics.append(errors.Diagnostic("port-shared", message, source.place, try_=step))
+        mark = (source.place.line, source.place.column, len(source.type))
+        document.error("port-shared", message, mark if source.place.line else None, step)
 
 
 def common(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

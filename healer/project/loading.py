@@ -23,6 +23,7 @@ from healer.project import (
     approvers,
     books,
     checking,
+    comments,
     controllers,
     discovery,
     drafts,
@@ -45,6 +46,7 @@ from healer.project import (
 
 MANIFEST: Final = ".revision.json"
 """Stands in a published revision; names the commit that it came from."""
+_LIKE: Final = f"like {controllers.INVENTORY}/"
 _BESIDE_PLAYS: Final = re.compile(r"(playbooks(?:/[^/]+)*?)/(?:group|host)_vars/")
 
 
@@ -72,7 +74,8 @@ def load(
     (`{"server.port": 8081, "mode": "active"}`), None for one that was not given.
     """
     draft = draft_of(project_dir, environ, overrides, opened)
-    shown = mistakes.bounded(draft.diagnostics)
+    texts = {file: document.lines for file, document in draft.documents.items()}
+    shown = mistakes.bounded(comments.apply(draft.diagnostics, texts, lambda _: ())[0])
     return Loaded(None if draft.failed else dataclasses.replace(draft.revision, diagnostics=shown), shown)
 
 
@@ -130,6 +133,8 @@ class _Loading:
         return drafts.Draft(found, {one.file: one for one in self._documents}, tuple(unique))
 
     def _told(self) -> list[errors.Diagnostic]:
+        if self.tree.full:  # what was not read would be missed
+            return list(self.tree.diagnostics)
         return [*self.tree.diagnostics, *self._more, *(d for one in self._documents for d in one.diagnostics)]
 
     def _is_sound(self) -> bool:
@@ -182,8 +187,7 @@ class _Loading:
             for ruleset in of_events[0].rulesets:
                 self._more += names.take_ours(of_events[0].name, ruleset)
         if not written and len(switched_on) == (of_events is not None) and self._is_sound():
-            message = "no rulebook and no action: events are taken, and nothing is done about them"
-            self._more.append(errors.Diagnostic("empty-project", message, errors.Place("rulebooks/"), "warning"))
+            self._more.append(mistakes.EMPTY)
         authored = approvers.authored(read.settings, found, switched_on, self.tree.files)
         made = revision.Revision(
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(authored), read.settings, found, control_by.by_name,
@@ -224,7 +228,7 @@ class _Loading:
             return None
         document = self.tree.document(there[0], vaulted=model.Reference.of if name == "healer" else None)
         if len(there) > 1:
-            document.error("both-endings", f"{there[1]} is there too; one of them has to go", None)
+            document.error("both-endings", f"{there[1]} is there too", None, "one of the two has to go")
         self._documents.append(document)
         return document
 
@@ -274,12 +278,13 @@ class _Loading:
     def _inventory_files(self, document: config.Document, path: str, at: config.Mark | None) -> dict[str, str]:
         if path.startswith("/") or ".." in path.split("/") or path == "." or "\0" in path:
             message = f"the inventory {path!r} has to be a file or folder of its own in the project"
-            document.error("path-escapes", message, at)
+            document.error("path-escapes", message, at, _LIKE)
             self._incomplete.add(path)
             return {}
         there = self._kept_files(path)
         if not there:
-            document.error("no-inventory", f"there is no inventory {path!r}", at)
+            near = errors.nearest(path, {one.partition("/")[0] for one in self.tree.files}) or _LIKE
+            document.error("no-inventory", f"there is no inventory {path!r}", at, near)
             self._incomplete.add(path)
         texts = {one: text for one in there if (text := self._text(one)) is not None}
         # Ansible runs whatever is executable, so its text says nothing.
@@ -306,7 +311,7 @@ class _Loading:
             return raw.decode("utf-8-sig") if raw is not None else None
         except UnicodeDecodeError as error:
             message = f"the file is not UTF-8 (byte {error.start + 1})"
-            self._more.append(errors.Diagnostic("unreadable", message, errors.Place(path)))
+            self._more.append(errors.Diagnostic("unreadable", message, errors.Place(path), try_=config.AS_UTF8))
             return None
 
     # --- checks across files ----------------------------------------------------------------------------------------------
@@ -346,8 +351,7 @@ class _Loading:
                     near = errors.nearest(shared, all_sources.shared)
                     spec.document.error("unknown-source", message, spec.at("sources", name, value=True), near)
         for path in books.idle(self.tree, activations.named(self._main)) if specs is not None else ():
-            message = "no activation of healer.yaml names this rulebook, so its rules are off"
-            self._more.append(errors.Diagnostic("not-activated", message, errors.Place(path), "warning"))
+            self._more.append(mistakes.not_activated(path))
         return made
 
     def _book(

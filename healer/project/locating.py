@@ -60,10 +60,20 @@ def locate(type_name: str, project_dir: pathlib.Path, collections: Sequence[str]
     found = _of_eda(type_name, "event_source", folders) if dotted else _bare(type_name, project_dir)
     if found is None:
         _told_missing("source", type_name)
-        near = errors.nearest(type_name, names(project_dir))
+        near = _nearest(type_name, names(project_dir))
         lacks = "" if _installed() else f"those of event-driven Ansible need {_EXTRA}"
+        collection = type_name.rpartition(".")[0]
+        if not near and collection.count(".") == 1 and not type_name.startswith(_BUILTIN[0]):
+            near = f"is the collection there? ansible-galaxy collection install {collection}"
         raise plugins.UnknownPlugin(what="source", name=type_name, try_="; ".join(one for one in (near, lacks) if one))
     return found
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The name that may be meant: of a collection that is known, one of its own, since its names are alike at their beginning."""
+    space, dot, last = name.rpartition(".")
+    beside = [one.rpartition(".")[2] for one in known if dot and one.rpartition(".")[0] == space]
+    return errors.nearest(last, beside).replace("'", f"'{space}.", 1) if beside else errors.nearest(name, known)
 
 
 def _folders(project_dir: pathlib.Path, given: Sequence[str] | None) -> Sequence[str]:

@@ -25,7 +25,11 @@ def mistakes(files: tree.Tree, path: str) -> list[errors.Diagnostic]:
     try:
         text = (files.root / path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return [errors.Diagnostic("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", errors.Place(path))]
+        return [
+            errors.Diagnostic(
+                "unreadable", f"the file is not UTF-8 (byte {error.start + 1})", errors.Place(path), try_=config.AS_UTF8
+            )
+        ]
     except OSError:
         return []
     documents = [*_documents(text, path)]

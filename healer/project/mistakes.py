@@ -14,8 +14,24 @@ from healer import errors
 OF_FILE: Final = 100
 IN_ALL: Final = 2_000
 SEVERITIES: Final[tuple[errors.Severity, ...]] = ("error", "warning", "hint")
+_NO_RULES: Final = "no rulebook and no action: events are taken, and nothing is done about them"
+EMPTY: Final = errors.Diagnostic(
+    "empty-project",
+    _NO_RULES,
+    errors.Place("rulebooks/"),
+    "warning",
+    try_="write a rulebook, or begin with healer init",
+)
+"""Of a project that does nothing."""
 OTHERS: Final = "…"
 """Stands for all files of which nothing is shown."""
+
+
+def not_activated(path: str) -> errors.Diagnostic:
+    """Of a rulebook that is off as nothing names it."""
+    message = "no activation of healer.yaml names this rulebook, so its rules are off"
+    place, try_ = errors.Place(path), "list it in activations:, or remove it"
+    return errors.Diagnostic("not-activated", message, place, "warning", try_=try_)
 
 
 def bounded(found: Iterable[errors.Diagnostic]) -> tuple[errors.Diagnostic, ...]:

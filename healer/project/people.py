@@ -131,7 +131,7 @@ def _check_identities(
         known = (key, identity.casefold() if key in ("git", "email") else identity)
         if known in seen:
             message = f"{key} {wording.shown(identity)} is that of {wording.shown(seen[known])} already; it can be of one person only"
-            document.error("duplicate-identity", message, person.values_at.get(key))
+            document.error("duplicate-identity", message, person.values_at.get(key), "leave it out at one of the two")
         seen.setdefault(known, name)
 
 

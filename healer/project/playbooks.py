@@ -86,7 +86,7 @@ class _Reading:
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            self.document.error("unreadable", "the file is not UTF-8", config.place_of(error, raw))
+            self.document.error("unreadable", "the file is not UTF-8", config.place_of(error, raw), config.AS_UTF8)
             return
         read = config.read_text(text, self.path, twice="warning", ansible=True)
         if read.unparsed or read.ok:  # what is valid YAML and beyond our own bounds is for Ansible to judge

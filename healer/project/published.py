@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from healer import catalog, plugins, rulebook
-from healer.project import activations, controllers, locating, settings, sources
+from healer.project import activations, controllers, locating, settings, sources, told
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NOTHING: Final = {"type": "null"}
@@ -39,10 +39,11 @@ def schema(kind: str, kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]
         "description": known[kind].about,
     }
     found = {**made.pop("$defs", {}), **defs}
+    body = {key: part for key, part in made.items() if key not in head}
     return {
         **head,
-        **{key: part for key, part in made.items() if key not in head},
-        "$defs": dict(sorted(found.items())),
+        **told.of(body, kind, kind),
+        "$defs": {name: told.of(part, name.rpartition("__")[2], kind) for name, part in sorted(found.items())},
     }
 
 

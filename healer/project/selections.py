@@ -20,9 +20,14 @@ def warn(document: config.Document, of: revision.Revision) -> None:
     """Tell of each word of `policies[].select` and of the scopes of `roles` that meets nothing in the project."""
     value = document.value if isinstance(document.value, config.Map) else config.Map((0, 0, 0))
     policies, roles = value.get("policies") or (), value.get("roles") or {}
-    known = _known(of) if policies or roles else {}
+    section = value.get("validate")
+    checks = (section.get("checks") or ()) if isinstance(section, config.Map) else ()
+    known = _known(of) if policies or roles or checks else {}
     for policy in policies:
         _tell(document, known, policy.get("select"), f"the policy {policy.get('name')} selects", "holds nothing")
+    for check in checks:
+        if isinstance(check, config.Map):
+            _tell(document, known, check.get("select"), f"the check {check.get('name')} is about", "asks nothing")
     for name, role in roles.items():
         _tell(document, known, role, f"the role {name} is for", "grants nothing there")
 

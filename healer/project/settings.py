@@ -173,12 +173,12 @@ def _file(document: config.Document) -> Settings:
     refused = list(NOT_YET)
     for key in NOT_YET:
         if key in value:
-            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key))
+            document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key), "leave it out")
     _policies(document, value)
     people.check(document, value)
     if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
         message = "retention.audit is not there yet: audit records are kept"
-        document.warning("not-yet", message, kept.keys_at.get("audit"))
+        document.warning("not-yet", message, kept.keys_at.get("audit"), "leave it out")
     if value.get("reload") == "on_change":
         document.error("not-yet", "reload: on_change is not there yet", value.values_at.get("reload"), "reload: manual")
         refused.append("reload")
@@ -214,7 +214,10 @@ def _policies(document: config.Document, value: config.Map) -> None:
         if isinstance(one, config.Map) and isinstance(name := one.get("name"), str):
             if name in seen:
                 document.error(
-                    "duplicate-name", f"the policy {wording.shown(name)} is there twice", one.values_at.get("name")
+                    "duplicate-name",
+                    f"the policy {wording.shown(name)} is there twice",
+                    one.values_at.get("name"),
+                    "another name",
                 )
             seen.add(name)
 
@@ -251,7 +254,9 @@ def _flags(overrides: Mapping[str, Any]) -> Iterator[tuple[str, list[str], Any]]
 def _put(settings: Settings, place: str, path: list[str], value: Any, found: list[errors.Diagnostic]) -> Settings:
     """The settings with one value changed, or unchanged after saying what is wrong."""
     if path[0] in NOT_YET:
-        found.append(errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place)))
+        found.append(
+            errors.Diagnostic("not-yet", f"{'.'.join(path)} is not there yet", errors.Place(place), try_="leave it out")
+        )
         return settings
     shapes: list[plugins.Options] = [settings]
     for depth, name in enumerate(path):

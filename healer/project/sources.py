@@ -210,7 +210,8 @@ class Sources:
             document.error("unknown-source", f"healer.yaml has no source {options.name!r}", mark, near or known)
             return None
         if item.get("filters"):
-            document.error("filters", f"{SHARED} takes no filters here: they belong to the shared source", mark)
+            message = f"{SHARED} takes no filters here: they belong to the shared source"
+            document.error("filters", message, item.keys_at.get("filters"), "put them at the source in healer.yaml")
             return None
         return self._shared[options.name] and Checked(self.found[options.name])
 
@@ -258,7 +259,7 @@ class Sources:
             mark = args.values_at.get("path", at) if isinstance(args, config.Map) else at
             if path in self._paths:
                 message = f"the path {path!r} is taken by another webhook ({self._paths[path]})"
-                document.error("duplicate-path", message, mark)
+                document.error("duplicate-path", message, mark, "another path")
                 return None
             self._paths[path] = document.place(mark)
         if located.name == WEBHOOK:
@@ -309,7 +310,7 @@ class Sources:
             return ()
         if located.kind != "eda":
             message = f"filters are for sources of event-driven Ansible, not for {located.name}"
-            document.error("filters", message, item.keys_at.get("filters"))
+            document.error("filters", message, item.keys_at.get("filters"), "leave them out")
             return None
         made, good = [], isinstance(listed, config.Seq)
         for one in listed if isinstance(listed, config.Seq) else ():

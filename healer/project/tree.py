@@ -22,6 +22,7 @@ FILES_MAX: Final = 20_000
 BYTES_MAX: Final = 512 << 20
 DEPTH_MAX: Final = 40
 CHUNK_BYTES: Final = 1 << 20
+RENAME: Final = "rename it"
 
 NAMES: Final = ("healer", "actions", "controllers")
 FILES: Final = (
@@ -73,7 +74,8 @@ class Tree:
         """Files that were taken into the project, and where each lies."""
         self._contents: dict[str, bytes] = {}
         self._kept = kept
-        self._full = False
+        self.full = False
+        """Whether there was too much, so that not all of it was read."""
 
     def scan(self) -> None:
         """Read everything that counts."""
@@ -82,7 +84,9 @@ class Tree:
             return
         for name in FILES:
             if (self.root / name).is_dir():
-                self._error("not-a-file", "a file is wanted here, not a folder", name)
+                self._error(
+                    "not-a-file", "a file is wanted here, not a folder", name, "move it, or give it another name"
+                )
             elif os.path.lexists(self.root / name):
                 self.add(name)
         for name in FOLDERS:
@@ -131,7 +135,7 @@ class Tree:
         except UnicodeDecodeError as error:
             document = config.Document(path, "")
             place = config.place_of(error, raw)
-            document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", place)
+            document.error("unreadable", f"the file is not UTF-8 (byte {error.start + 1})", place, config.AS_UTF8)
             return document
         counting = self.counting.get(path, ())
         return config.read_text(text, path, twice=twice, counting=counting, ansible=ansible, vaulted=vaulted)
@@ -144,31 +148,35 @@ class Tree:
         return any(folder.is_dir() and folder.samefile(self.root / name) for folder in own)
 
     def _visit(self, path: str, depth: int, above: tuple[str, ...]) -> None:
-        if self._full:
+        if self.full:
             return
         if depth > DEPTH_MAX:
-            self._error("too-deep", f"folders deeper than {DEPTH_MAX} levels", path)
+            self._error("too-deep", f"folders deeper than {DEPTH_MAX} levels", path, "flatter ones, or move them out")
             return
         try:
             path.encode()
         except UnicodeEncodeError:
-            self._error("bad-name", "the name of the file is not UTF-8", path.encode("utf-8", "replace").decode())
+            self._error(
+                "bad-name", "the name of the file is not UTF-8", path.encode("utf-8", "replace").decode(), RENAME
+            )
             return
         if any(ord(char) < 32 or ord(char) == 127 for char in path):
-            self._error("bad-name", "the name of the file has a control character", repr(path))
+            self._error("bad-name", "the name of the file has a control character", repr(path), RENAME)
             return
         self._look(path, depth, above)
 
     def _look(self, path: str, depth: int, above: tuple[str, ...]) -> None:
         real = os.path.realpath(self.root / path)
         if real != str(self.root) and not real.startswith(str(self.root).rstrip("/") + "/"):
-            self._error("path-escapes", f"it leads out of the project, to {real}", path)
+            self._error(
+                "path-escapes", f"it leads out of the project, to {real}", path, "copy what is wanted into the project"
+            )
             return
         try:
             found = os.stat(real)  # noqa: PTH116 - the resolved text is what was checked above
             if stat.S_ISDIR(found.st_mode):
                 if real in above or real == str(self.root):
-                    self._error("path-loops", "the folder leads back to itself", path)
+                    self._error("path-loops", "the folder leads back to itself", path, "take the link out")
                     return
                 self.folders.add(real)
                 for name in sorted(os.listdir(real)):  # noqa: PTH208 - names are wanted
@@ -177,9 +185,11 @@ class Tree:
             elif stat.S_ISREG(found.st_mode):
                 self._read(path, real)
             else:
-                self._error("not-a-file", "it is neither a file nor a folder", path)
+                self._error("not-a-file", "it is neither a file nor a folder", path, "move it out")
         except OSError as error:
-            self._error("unreadable", f"it cannot be read: {error.strerror or error}", path)
+            self._error(
+                "unreadable", f"it cannot be read: {error.strerror or error}", path, "let the daemon's user read it"
+            )
 
     def _read(self, path: str, real: str) -> None:
         if path in self.files:
@@ -206,7 +216,7 @@ class Tree:
             self._contents[path] = b"".join(pieces)
 
     def _stop(self, reason: str) -> None:
-        self._full = True
+        self.full = True
         self._error(
             "too-large", f"{reason} below the folders that count", str(self.root), "move what is not needed out"
         )

@@ -27,7 +27,9 @@ def _off(given: object) -> object:
 
 
 Severity = Annotated[Literal["error", "warning", "hint", "off"], pydantic.BeforeValidator(_off)]
-Code = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$"), plugins.Wanted("a code, like no-brake")]
+Code = Annotated[
+    str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$"), plugins.Wanted("a code, like no-brake")
+]
 
 
 class Select(plugins.Options):

@@ -64,7 +64,8 @@ ALONE: Final = {"debug": ("msg", "var")}
 def read(document: config.Document, rule: config.Map) -> tuple[engine.Action, ...] | None:
     """The actions of a rule, or None after saying why not."""
     if "action" in rule and "actions" in rule:
-        document.error("action-twice", "a rule has either action: or actions:, not both", rule.keys_at.get("actions"))
+        message = "a rule has either action: or actions:, not both"
+        document.error("action-twice", message, rule.keys_at.get("actions"), "list all of them below actions:")
         return None
     if "action" in rule:
         one = _action(document, rule["action"], rule.values_at.get("action"), 0)
@@ -94,7 +95,8 @@ def _action(document: config.Document, item: Any, mark: config.Mark | None, inde
         fields.wrong_type(document, mark, "an action", item, "a mapping of one action: {name: arguments}")
         return None
     if len(item) != 1:
-        document.error("action-shape", f"an action is a mapping of exactly one key, got {len(item)}", mark)
+        message = f"an action is a mapping of exactly one key, got {len(item)}"
+        document.error("action-shape", message, mark, "list each of them below actions:, with a - of its own")
         return None
     name = next(iter(item))
     at = item.keys_at.get(name)
@@ -143,7 +145,8 @@ def _details(document: config.Document, name: str, found: config.Map) -> bool:
     good = True
     alone = [key for key in ALONE.get(name, ()) if key in found]
     if len(alone) > 1:
-        document.error("action-shape", f"{name} takes {' or '.join(alone)}, not both", found.keys_at.get(alone[-1]))
+        message = f"{name} takes {' or '.join(alone)}, not both"
+        document.error("action-shape", message, found.keys_at.get(alone[-1]), "leave one of them out")
         good = False
     for (action, key), choices in CHOICES.items():
         if action == name and isinstance(found.get(key), str) and found[key] not in choices:

@@ -17,29 +17,38 @@ if TYPE_CHECKING:
 
 SELECT: Final = ("==", "!=", ">", ">=", "<", "<=", "regex", "search", "match")
 SELECTATTR: Final = (*SELECT, "in", "not in", "contains", "not contains")
+LITERAL: Final = "a character that stands for itself has a backslash before it, like \\("
 OPTIONS: Final = ("ignorecase", "multiline")
 _OPTION: Final = re.compile(r"([^\W\d]\w*)[ \t\r\n]*=(?!=)")
 
 
+MEANT: Final = {
+    **dict.fromkeys(("match", "search", "regex"), 'for one of several write ("(one|other)")'),
+    "select": 'like select(">=", 90)', "selectattr": 'like selectattr("used", ">=", 90)',
+}  # fmt: skip
+"""What to write in the parentheses of a call."""
+
+
 class Call(NamedTuple):
-    """`kind(arguments)`; arguments are parts, options are parts by name."""
+    """`kind(arguments)`; arguments are parts, options are parts: the name as a word, and its value."""
 
     kind: str
     arguments: tuple[words.Part, ...]
-    options: tuple[tuple[str, words.Part], ...]
+    options: tuple[tuple[words.Part, words.Part], ...]
 
 
 def arguments(parser: grammar.Parser, kind: str, start: int) -> Call:
     """Read what stands between the parentheses."""
     found: list[words.Part] = []
-    options: list[tuple[str, words.Part]] = []
+    options: list[tuple[words.Part, words.Part]] = []
     parser.space()
     while True:
         parser.space()
         option = _OPTION.match(parser.text, parser.at)
         if option:
+            name = words.Part(words.Word(option[1]), *option.span(1))
             parser.at = option.end()
-            options.append((option[1], parser.scalar()))
+            options.append((name, parser.scalar()))
         else:
             found.append(parser.operand())
         parser.space()
@@ -50,7 +59,8 @@ def arguments(parser: grammar.Parser, kind: str, start: int) -> Call:
     wanted = {"select": 2, "selectattr": 3}.get(kind, 1)
     if len(found) < wanted or (wanted == 1 and len(found) > 1):
         shown = {1: "(pattern)", 2: "(operator, value)", 3: "(path, operator, value)"}[wanted]
-        _wrong("condition-call", f"{kind} takes {shown}, got {len(found)} values", start, parser.at)
+        message = f"{kind} takes {shown}, got {len(found)} value{'' if len(found) == 1 else 's'}"
+        _wrong("condition-call", message, start, parser.at, MEANT[kind])
     return Call(kind, tuple(found), tuple(options))
 
 
@@ -65,8 +75,8 @@ def _search(subject: conditions.Value, call: Call, negated: bool) -> conditions.
     part = call.arguments[0]
     if not isinstance(part.node, conditions.Literal) or not isinstance(part.node.value, str):
         message = f"the pattern of {call.kind} has to be a text or a variable (vars.…)"
-        _wrong("regex-operand", message, part.start, part.end)
-    options = {name: _option(name, value) for name, value in call.options}
+        _wrong("regex-operand", message, part.start, part.end, "write it as a text, in quotes")
+    options = {str(name.node): _option(name, value) for name, value in call.options}
     pattern = part.node.value
     made = conditions.Search(
         subject,
@@ -80,12 +90,13 @@ def _search(subject: conditions.Value, call: Call, negated: bool) -> conditions.
     return made
 
 
-def _option(name: str, part: words.Part) -> bool:
+def _option(named: words.Part, part: words.Part) -> bool:
+    name = str(named.node)
     if name not in OPTIONS:
         near = errors.nearest(name, OPTIONS) or "ignorecase and multiline are known; (?s) in the pattern is dotall"
-        _wrong("regex-option", f"no option is named {name!r}", part.start, part.end, near)
+        _wrong("regex-option", f"no option is named {name!r}", named.start, named.end, near)
     if not isinstance(part.node, conditions.Literal) or not isinstance(part.node.value, bool):
-        _wrong("regex-option", f"{name} takes true or false", part.start, part.end)
+        _wrong("regex-option", f"{name} takes true or false", part.start, part.end, f"write {name}=true")
     return bool(part.node.value)
 
 
@@ -95,7 +106,7 @@ def _check(pattern: str, part: words.Part, *, ignorecase: bool, multiline: bool)
     except patterns.Unsupported as error:
         _wrong("regex-unsupported", f"this regular expression cannot be used: {error}", part.start, part.end)
     except patterns.Bad as error:
-        _wrong("regex-bad", f"this is no regular expression: {error}", part.start, part.end)
+        _wrong("regex-bad", f"this is no regular expression: {error}", part.start, part.end, LITERAL)
 
 
 def _select(subject: conditions.Value, call: Call, negated: bool) -> conditions.Select:

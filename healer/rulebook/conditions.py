@@ -17,6 +17,7 @@ KINDS: Final = ("all", "any", "not_all")
 WITH_TIMEOUT: Final = ("not_all",)
 WITHOUT_TIMEOUT: Final = ("any",)
 """Kinds that need a timeout, and that take none; the others may have one."""
+SEVERAL: Final = "make several rules of it"
 
 
 def read(document: config.Document, rule: config.Map, variables: Mapping[str, Any]) -> conditions.Condition | None:
@@ -43,7 +44,8 @@ def _several(
     good = fields.keys(document, value, (*KINDS, "timeout"), (), "a condition")
     if len(found) != 1:
         if good:
-            document.error("condition-kind", "a condition has one of all:, any:, not_all:", mark)
+            message = f"a condition has one of all:, any:, not_all:, got {', '.join(found) or 'none'}"
+            document.error("condition-kind", message, mark, "one of them; another one is another rule")
         return None
     kind, items = found[0], value[found[0]]
     timed, timeout_us = _timeout_us(document, value, kind)
@@ -52,7 +54,8 @@ def _several(
         fields.wrong_type(document, at, kind, items, "a list of conditions, at least one")
         return None
     if len(items) > PATTERNS_MAX:
-        document.error("condition-size", f"{kind} has {len(items)} conditions, at most {PATTERNS_MAX} are taken", at)
+        message = f"{kind} has {len(items)} conditions, at most {PATTERNS_MAX} are taken"
+        document.error("condition-size", message, at, SEVERAL)
         return None
     names: list[str] = []
     parsed = []
@@ -77,7 +80,7 @@ def _timeout_us(document: config.Document, value: config.Map, kind: str) -> tupl
         return kind not in WITH_TIMEOUT, None
     if kind in WITHOUT_TIMEOUT:
         message = f"{kind}: takes no timeout; its conditions are met one by one"
-        document.error("condition-timeout", message, value.keys_at.get("timeout"))
+        document.error("condition-timeout", message, value.keys_at.get("timeout"), "leave it out")
         return False, None
     found = throttles.duration_us(document, value, "timeout")
     return found is not None, found

@@ -32,7 +32,7 @@ def keys(
             good = False
     for key in required:
         if key not in found:
-            document.error("missing-key", f"{what} needs the key {key!r}", found.mark)
+            document.error("missing-key", f"{what} needs the key {key!r}", found.mark, f"add {key}: …")
             good = False
     return good
 

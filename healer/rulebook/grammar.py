@@ -19,6 +19,9 @@ TEXT_MAX: Final = 50_000
 TESTS_MAX: Final = 2_000
 DEPTH_MAX: Final = 40
 
+_GIVEN: Final = "give it in healer.yaml, under vars: of the activation of this rulebook"
+_COMPARED: Final = "compare one value of it: vars.name.name"
+_SEVERAL: Final = "make several rules of it"
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _OPERATOR: Final = re.compile(
     r"<<|<=|>=|==|!=|<|>|\*|/|\+|-|is not|is|and|or|(?i:not in\b|in\b|not contains\b|contains\b)"
@@ -68,7 +71,7 @@ class Parser:
     def parse(self) -> Parsed:
         """The whole text; raises `Wrong`."""
         if len(self.text) > TEXT_MAX:
-            raise words.Wrong("condition-size", f"the condition is longer than {TEXT_MAX} characters", 0, 1)
+            raise words.Wrong("condition-size", f"the condition is longer than {TEXT_MAX} characters", 0, 1, _SEVERAL)
         found = self.expression(0)
         self.space()
         if self.at < len(self.text):
@@ -99,7 +102,9 @@ class Parser:
         """An expression of operators at `level` or tighter."""
         self.depth += 1
         if self.depth > DEPTH_MAX:
-            raise words.Wrong("condition-size", f"nested deeper than {DEPTH_MAX} levels", self.at, self.at + 1)
+            raise words.Wrong(
+                "condition-size", f"nested deeper than {DEPTH_MAX} levels", self.at, self.at + 1, _SEVERAL
+            )
         left = self.negation() if level <= _LEVEL_OF_NOT else None
         if left is None:
             left = self.operand()
@@ -234,22 +239,25 @@ class Parser:
     def variable(self, found: str, start: int) -> conditions.Literal:
         key = found[5:]
         if not found.startswith("vars.") or "[" in key:
-            raise words.Wrong("vars-key", f"{found!r}: write vars.name or vars.name.name", start, self.at)
+            steps = re.findall(r"[^\W\d]\w*", key)
+            meant = f"write {'.'.join(('vars', *steps))}" if steps else "write vars.name"
+            message = f"{found!r} names no variable: one is vars.name or vars.name.name"
+            raise words.Wrong("vars-key", message, start, self.at, meant)
         try:
             value = self.lookup(key)
         except LookupError as error:
             raise words.Wrong(
-                "vars-missing", f"no variable {key!r} is given", start, self.at, str(error.args[0])
+                "vars-missing", f"no variable {key!r} is given", start, self.at, str(error.args[0]) or _GIVEN
             ) from None
         except TypeError as error:
-            raise words.Wrong("vars-type", f"the variable {key!r} is {error}", start, self.at) from None
+            raise words.Wrong("vars-type", f"the variable {key!r} is {error}", start, self.at, _COMPARED) from None
         return conditions.Literal(self.filled(value, start) if isinstance(value, str) else value)
 
     def leaf(self, test: conditions.Simple, start: int, end: int) -> conditions.Leaf:
         """A simple test with its text and place."""
         self.tests += 1
         if self.tests > TESTS_MAX:
-            raise words.Wrong("condition-size", f"more than {TESTS_MAX} tests", start, end)
+            raise words.Wrong("condition-size", f"more than {TESTS_MAX} tests", start, end, _SEVERAL)
         return conditions.Leaf(test, self.text[start:end], *self.place_of(start))
 
     def trap(self, code: str, message: str, start: int, end: int, try_: str = "") -> None:

@@ -53,6 +53,6 @@ def name_of(document: config.Document, item: config.Map, variables: Mapping[str,
         document.error("template", error.message, mark)
         return None
     if not name.strip():
-        document.error("empty-name", "the name has to have a visible character", mark)
+        document.error("empty-name", "the name has to have a visible character", mark, "give it a name")
         return None
     return name

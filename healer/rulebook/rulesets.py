@@ -47,7 +47,9 @@ def _twice(document: config.Document, items: config.Seq, what: str, names: list[
         if name in seen:
             first = document.place(items[seen[name]].keys_at.get("name"))
             mark = items[number].values_at.get("name")
-            document.error("duplicate-name", f"the {what} {name!r} is there twice, first at {first}", mark)
+            document.error(
+                "duplicate-name", f"the {what} {name!r} is there twice, first at {first}", mark, "another name"
+            )
         else:
             seen[name] = number
 
@@ -65,7 +67,8 @@ def _ruleset(
     ttl_s = _ttl_s(document, item)
     name = _name(item)
     if name == "":
-        document.error("empty-name", "the name has to have a visible character", item.values_at.get("name"))
+        mark = item.values_at.get("name")
+        document.error("empty-name", "the name has to have a visible character", mark, "give it a name")
     specs = sources.read(document, item) if "sources" in item else None
     made = _rules(document, item, variables) if "rules" in item else None
     policy = policies.read(document, item)

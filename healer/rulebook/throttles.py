@@ -60,7 +60,8 @@ def read(document: config.Document, rule: config.Map, condition: conditions.Cond
     groups = _groups(document, found)
     if kind and condition is not None and (len(condition.patterns) != 1 or conditions.absence(condition) is not None):
         message = f"{kind} needs a condition on a single event"
-        document.error("throttle-condition", message, rule.keys_at.get("throttle"))
+        try_ = "leave it out: a rule that joins events is held by policy: {cooldown: …}"
+        document.error("throttle-condition", message, rule.keys_at.get("throttle"), try_)
         good = False
     made = windows.get(kind or "")
     if not good or groups is None or kind is None or made is None or threshold is None:
@@ -83,10 +84,13 @@ def _kind(document: config.Document, found: config.Map, *, tell: bool) -> str | 
                 )
         return whole[0]
     if given and not whole:
-        document.error("missing-key", f"{given[0]} needs the key 'threshold'", found.mark)
+        document.error("missing-key", f"{given[0]} needs the key 'threshold'", found.mark, "add threshold: 3")
     elif tell:
         wanted = "once_within, once_after, or accumulate_within with threshold"
-        document.error("throttle-kind", f"a throttle has one of {wanted}", found.mark)
+        got = ", ".join(whole) or "none"
+        document.error(
+            "throttle-kind", f"a throttle has one of {wanted}, got {got}", found.mark, "like once_within: 5 minutes"
+        )
     return None
 
 

@@ -40,7 +40,7 @@ def test_its_commands_print_what_it_shows(page: str, tmp_path: pathlib.Path) -> 
     for kind, block in BLOCK.findall(page):
         if kind == "yaml" and block.startswith("# rulebooks/"):
             name = block.partition("\n")[0]
-            (tmp_path / name.removeprefix("# ")).write_text(text, "utf-8")
+            (tmp_path / name.removeprefix("# ")).write_text(block, "utf-8")
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:] if kind == "console" else ():
             command, *shown = part.splitlines()
             done = subprocess.run(
@@ -60,7 +60,7 @@ def test_its_commands_print_what_it_shows(page: str, tmp_path: pathlib.Path) -> 
 
 
 def test_it_names_every_key(page: str) -> None:
-    text = page.split("## The file")[1].split("## Coverage")[0]
+    text = page.split("## The file")[1].split("## Coverage", maxsplit=1)[0]
     named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", text))))
     keys = {field.alias or name for shape in SHAPES for name, field in shape.model_fields.items()}
     assert keys <= named

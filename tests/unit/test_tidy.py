@@ -22,7 +22,7 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 NAMES_FORBIDDEN = {"common", "core", "helper", "helpers", "manager", "util", "utils"}
 TEST_KINDS = {
-    "acceptance", "checks", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "threats", "unit",
+    "acceptance", "bad", "checks", "controllers", "docs", "rulebooks", "simulation", "sources", "store", "threats", "unit",
 }  # fmt: skip
 
 # Written so that this file does not find itself.

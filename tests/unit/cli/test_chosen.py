@@ -12,7 +12,13 @@ from healer.cli import chosen, usage
 
 @pytest.fixture
 def heal(tmp_path: pathlib.Path) -> pathlib.Path:
-    for name in ("heal/rulebooks/web/a.yml", "heal/playbooks/x.yml", "heal/healer.yaml", "other/actions.yaml", "loose/b.yml"):
+    for name in (
+        "heal/rulebooks/web/a.yml",
+        "heal/playbooks/x.yml",
+        "heal/healer.yaml",
+        "other/actions.yaml",
+        "loose/b.yml",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -37,6 +43,8 @@ def test_a_file_or_folder_of_one(heal, monkeypatch):
     assert meant(heal / "rulebooks/web", heal / "healer.yaml") == [("heal", ["rulebooks/web", "healer.yaml"])]
     assert meant(heal / "rulebooks/web/a.yml", named=heal) == [("heal", ["rulebooks/web/a.yml"])]
     assert meant(heal, heal / "healer.yaml") == [("heal", [])]
+    (heal / "README.md").write_text("")
+    assert meant(heal / "README.md") == [("heal", ["README.md"])], "it is of the project, and nothing is told of it"
     monkeypatch.chdir(heal / "rulebooks")
     assert meant(pathlib.Path("web/a.yml")) == [("heal", ["rulebooks/web/a.yml"])]
 
@@ -58,7 +66,13 @@ def test_what_is_of_no_project_or_of_another(heal, path, named):
 def test_what_is_of_the_files() -> None:
     one = chosen.Chosen(pathlib.Path(), ["rulebooks/web", "a.yml"])
     files = ["rulebooks/web/x.yml", "rulebooks/web", "rulebooks/web2.yml", "a.yml", "b.yml"]
-    assert [one.has(errors.Diagnostic("x", "y", errors.Place(file))) for file in files] == [True, True, False, True, False]
+    assert [one.has(errors.Diagnostic("x", "y", errors.Place(file))) for file in files] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_how_reports_name_the_folder(heal, monkeypatch):

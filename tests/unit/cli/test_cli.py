@@ -33,6 +33,8 @@ HEAVY = (
     "asyncio",
     "healer.config",
     "healer.engine",
+    "healer.policy",
+    "re2",
     "healer.project",
     "healer.store",
 )
@@ -126,6 +128,18 @@ def test_a_command_that_asks_a_daemon_imports_none_of_its_libraries(name, tmp_pa
     assert done.stdout.splitlines() == ["data", "heavy:"]
 
 
+def test_everything_that_prints_for_people_does_so_for_programs():
+    """But for the daemon, whose log is JSON already, and a script for a shell."""
+    without = set()
+    todo = [(name, cli.cli.get_command(click.Context(cli.cli), name)) for name in cli.COMMANDS]
+    for words, command in todo:
+        below = getattr(command, "commands", {})
+        todo += [(f"{words} {name}", one) for name, one in below.items()]
+        if not below and not any("--json" in param.opts for param in command.params):
+            without.add(words)
+    assert without == {"run", "serve", "completion"}
+
+
 def test_unknown_command_names_the_nearest(healer):
     done = healer("statsu")
     assert done.exit_code == 2
@@ -134,7 +148,12 @@ def test_unknown_command_names_the_nearest(healer):
 
 @pytest.mark.parametrize(
     ("word", "advice"),
-    [("cancel", "healer runs cancel"), ("release", "healer locks release"), ("approv", "did you mean 'approvals'?"), ("show", "healer --help")],
+    [
+        ("cancel", "healer runs cancel"),
+        ("release", "healer locks release"),
+        ("approv", "did you mean 'approvals'?"),
+        ("show", "healer --help"),
+    ],
 )
 def test_a_subcommand_without_its_group_is_found(healer, word, advice):
     done = healer(word, "x")

@@ -17,7 +17,11 @@ def complete(healer, monkeypatch):
     """`complete("runs", "sh")`: what is proposed for the last word. Nothing is ever said beside it."""
 
     def run(*words: str) -> list[str]:
-        line = {"COMP_WORDS": shlex.join(["healer", *words]), "COMP_CWORD": str(len(words)), "_HEALER_COMPLETE": "bash_complete"}
+        line = {
+            "COMP_WORDS": shlex.join(["healer", *words]),
+            "COMP_CWORD": str(len(words)),
+            "_HEALER_COMPLETE": "bash_complete",
+        }
         done = healer(env=line)
         assert (done.exit_code, done.stderr) == (0, "")
         return [one.removeprefix("plain,") for one in done.stdout.splitlines() if one]
@@ -61,7 +65,12 @@ def test_a_first_word_imports_no_command(complete, monkeypatch):
         (["events", "quarantine", "drop", ""], "quarantine", [{"event": "e-8"}], ["e-8"]),
         (["approvals", "approve", ""], "approvals", [{"id": "a-1", "bundle": "b-1"}], ["a-1", "b-1"]),
         (["actions", "run", "cl"], "actions", [{"name": "clean"}, {"name": "other"}], ["clean"]),
-        (["pause", "--rule", ""], "scopes", [{"scope": "rule:a/b/c"}, {"scope": "ruleset:a/b"}, {"scope": "rule:a/b c"}], ["a/b/c"]),
+        (
+            ["pause", "--rule", ""],
+            "scopes",
+            [{"scope": "rule:a/b/c"}, {"scope": "ruleset:a/b"}, {"scope": "rule:a/b c"}],
+            ["a/b/c"],
+        ),
         (["locks", "release", ""], "locks", [{"target": "host:web1"}], ["web1"]),
         (["silence", "end", ""], "silences", [{"id": "s-1"}], ["s-1"]),
         (["keys", "revoke", ""], "keys", [{"id": "7f3k2m"}], ["7f3k2m"]),
@@ -85,7 +94,9 @@ def test_names_that_a_shell_would_read_otherwise_are_not_proposed(asked, daemon)
     assert asked("actions", "show", "") == ["good-1"]
 
 
-@pytest.mark.parametrize("answer", [(403, {"detail": "no"}), (500, b"x"), {"items": 5}, {"items": [5, {}]}, [], b"no json"])
+@pytest.mark.parametrize(
+    "answer", [(403, {"detail": "no"}), (500, b"x"), {"items": 5}, {"items": [5, {}]}, [], b"no json"]
+)
 def test_what_the_daemon_does_not_tell_is_not_there(asked, daemon, answer):
     daemon["GET /api/v1/runs"] = answer
     assert asked("runs", "show", "") == []
@@ -126,4 +137,6 @@ def test_every_name_in_the_table_is_a_parameter_of_its_command():
         assert command is not None
         found[words] = {completing.named(param) for param in command.params}
         todo += [(f"{words} {name}", one) for name, one in getattr(command, "commands", {}).items()]
-    assert {words: set(names) - found[words] for words, names in completing.NAMES.items()} == {words: set() for words in completing.NAMES}
+    assert {words: set(names) - found[words] for words, names in completing.NAMES.items()} == {
+        words: set() for words in completing.NAMES
+    }

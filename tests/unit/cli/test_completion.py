@@ -25,7 +25,9 @@ def test_bash_takes_it_and_completes_by_it(healer, tmp_path):
     script.write_text(healer("completion", "bash").stdout)
     asked = "COMP_WORDS=(healer stat); COMP_CWORD=1; _healer_completion healer; echo ${COMPREPLY[@]}"
     stand_in = "healer() { :; }; env() { shift 3; echo plain,status; };"
-    done = subprocess.run([bash, "-c", f"{stand_in} . {script} && {asked}"], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [bash, "-c", f"{stand_in} . {script} && {asked}"], capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stdout) == (0, "status\n"), done.stderr
 
 

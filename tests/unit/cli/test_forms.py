@@ -15,7 +15,12 @@ ANSWERS = {
     "explain": ("GET /api/v1/explain/e-1", {"event": EVENT, "rules": [RULE, RULE | {"rule": "d", "fired": True}]}),
     "simulate": (
         "POST /api/v1/simulate",
-        {"items": [{"event": EVENT, "listening": 1, "rules": [RULE, RULE | {"rule": "d", "fired": True}], "others": 2}], "more": 3},
+        {
+            "items": [
+                {"event": EVENT, "listening": 1, "rules": [RULE, RULE | {"rule": "d", "fired": True}], "others": 2}
+            ],
+            "more": 3,
+        },
     ),
 }
 

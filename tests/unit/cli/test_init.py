@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from healer import testing
-from healer.cli import starter
+from healer.cli import editing, starter
 from healer.store import cycles
 
 
@@ -24,12 +24,17 @@ def made(healer, tmp_path) -> pathlib.Path:
 
 
 def files_of(folder: pathlib.Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    """What stands in a folder, without the schemas for editors."""
+    found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    return {name: text for name, text in found.items() if not name.startswith(editing.FOLDER)}
+
+
+WRITTEN = {name: editing.modeline(name) + text for name, text in starter.FILES.items()}
 
 
 def test_everything_is_written_and_named(healer, tmp_path):
     done = healer("init", tmp_path / "heal")
-    assert files_of(tmp_path / "heal") == starter.FILES
+    assert files_of(tmp_path / "heal") == WRITTEN
     for name in starter.FILES:
         assert name in done.stdout
     assert f"cd {tmp_path / 'heal'} && healer validate && healer run" in done.stderr
@@ -42,7 +47,7 @@ def test_what_comes_next_can_be_typed_whatever_the_folder_is_called(healer, tmp_
 
 def test_in_the_folder_itself(healer):
     done = healer("init")
-    assert files_of(pathlib.Path()) == starter.FILES
+    assert files_of(pathlib.Path()) == WRITTEN
     assert "next:  healer validate" in done.stderr
 
 
@@ -52,7 +57,7 @@ def test_nothing_is_overwritten(healer, made):
     done = healer("init", made)
     assert done.exit_code == 0
     assert (made / "healer.yaml").read_text() == "mine"
-    assert done.stdout == "wrote scripts/clean_disk.sh\n"
+    assert done.stdout == "wrote scripts/clean_disk.sh, and schemas for editors in .healer-schemas/\n"
     assert "left as they are: healer.yaml, actions.yaml" in done.stderr
     assert healer("init", made).stdout == "nothing written\n"
 
@@ -83,7 +88,9 @@ def test_a_place_that_is_no_folder(healer, tmp_path):
 def test_it_observes_and_offers_nothing_that_is_not_there(healer, made):
     text = (made / "healer.yaml").read_text()
     assert yaml.safe_load(text) == {"environment": "dev", "mode": "observe"}
-    commented = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
+    commented = [
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ") and "$schema" not in line
+    ]
     (made / "healer.yaml").write_text("\n".join([text, *commented]))
     done = healer("validate", made)
     assert done.exit_code == 0, done.output
@@ -133,4 +140,7 @@ def test_for_programs(healer):
     assert json.loads(done.stdout) == {"folder": "new", "written": list(starter.FILES), "there": []}
     pathlib.Path("new/healer.yaml").unlink()
     again = json.loads(healer("init", "new", "--json").stdout)
-    assert (again["written"], again["there"]) == (["healer.yaml"], [name for name in starter.FILES if name != "healer.yaml"])
+    assert (again["written"], again["there"]) == (
+        ["healer.yaml"],
+        [name for name in starter.FILES if name != "healer.yaml"],
+    )

@@ -61,7 +61,12 @@ def test_nothing_of_the_data_stands_outside_of_code(text, shown):
     assert set(re.sub(r"CODE|SUMMARY|Title|details", "", want)) <= set("#\n <>/")
 
 
-@given(st.lists(st.text(alphabet=st.sampled_from(list("`<>@\n\r\\|~# ax\u2028\x1b")), max_size=20), min_size=2, max_size=4), st.booleans())
+@given(
+    st.lists(
+        st.text(alphabet=st.sampled_from(list("`<>@\n\r\\|~# ax\u2028\x1b")), max_size=20), min_size=2, max_size=4
+    ),
+    st.booleans(),
+)
 def test_nor_of_any_other_data(texts, shown):
     made = outside(documented(*(f"z{text}" for text in texts), shown=shown))
     assert not set(made) & set("`@z\\|~\r\x1b\u2028")
@@ -73,7 +78,9 @@ def test_a_span_ends_where_it_ends(text):
 
 
 def test_what_did_not_fire_is_folded_away():
-    made = list(markdown.document("Why", ["e-1"], [Part(["a: fired", "  run r-1"], True), Part(["b: <i>", "  no"], False)]))
+    made = list(
+        markdown.document("Why", ["e-1"], [Part(["a: fired", "  run r-1"], True), Part(["b: <i>", "  no"], False)])
+    )
     assert made == [
         "### Why", "\n```text", "e-1", "```", "\n#### `a: fired`", "\n```text", "  run r-1", "```",
         "\n<details><summary><code>b: &#60;i&#62;</code></summary>", "\n```text", "  no", "```", "\n</details>",

@@ -37,7 +37,13 @@ def count(total, **more):
 
 def test_it_is_drawn_over_and_gone_at_the_end(told):
     count(4)
-    assert told.getvalue().split("\r\x1b[K") == ["", "   50 %  2 of 4 records", "   75 %  3 of 4 records", "  100 %  4 of 4 records", ""]
+    assert told.getvalue().split("\r\x1b[K") == [
+        "",
+        "   50 %  2 of 4 records",
+        "   75 %  3 of 4 records",
+        "  100 %  4 of 4 records",
+        "",
+    ]
 
 
 def test_short_work_shows_nothing(told):

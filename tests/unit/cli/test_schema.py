@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import jsonschema
 import pytest
@@ -15,7 +16,11 @@ from healer.project import published
 def test_without_a_kind_all_are_listed_with_their_use(healer):
     done = healer("schema")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()] == ["kind", *project.SCHEMAS, *harness.SCHEMAS]
+    assert [line.split()[0] for line in done.stdout.split("\n\n")[0].splitlines()] == [
+        "kind",
+        *project.SCHEMAS,
+        *harness.SCHEMAS,
+    ]
     assert "# yaml-language-server: $schema=" in done.stdout
 
 
@@ -40,3 +45,26 @@ def test_a_kind_that_is_not(healer):
     assert (done.exit_code, done.stdout) == (2, "")
     assert "KIND: rulebook, actions, metadata, controllers, healer or test is wanted, got 'rulebok'" in done.stderr
     assert "did you mean 'rulebook'?" in done.stderr
+
+
+def test_all_are_written_into_a_project(healer):
+    pathlib.Path("p").mkdir()
+    done = healer("schema", "--write", "p")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "wrote " + ", ".join(f".healer-schemas/{kind}.json" for kind in schema.KINDS) + "\n"
+    for kind in schema.KINDS:
+        assert pathlib.Path(f"p/.healer-schemas/{kind}.json").read_text() == healer("schema", kind).stdout
+    assert json.loads(healer("schema", "--write", "p", "--json").stdout)["written"] == [
+        f".healer-schemas/{kind}.json" for kind in schema.KINDS
+    ]
+
+
+def test_for_programs(healer):
+    assert [one["kind"] for one in json.loads(healer("schema", "--json").stdout)["items"]] == list(schema.KINDS)
+    assert healer("schema", "healer", "--json").stdout == healer("schema", "healer").stdout
+
+
+def test_one_kind_is_not_written(healer):
+    done = healer("schema", "healer", "--write", ".")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--write writes all kinds: no KIND is wanted beside it" in done.stderr

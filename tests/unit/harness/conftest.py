@@ -122,6 +122,10 @@ class CONTROLLER(plugins.Controller):
     - name: knows
       condition: event.kept is defined and event.kept == "x"
       action: {none: {}}
+    - name: office hours
+      condition: event.office is defined
+      policy: {windows: {allow: [{days: mon-fri, hours: "07:00-19:00", timezone: UTC}]}}
+      action: {run_action: {name: page}}
     - name: echo
       condition: event.echo is defined
       throttle: {once_within: 1 second, group_by_attributes: [event.echo]}

@@ -228,6 +228,25 @@ tests:
     )
 
 
+def test_windows_go_by_the_moment_at_which_a_test_begins(play):
+    fine(
+        play("""\
+tests:
+  - name: before they open
+    start: "2026-06-01T08:50:00+02:00"
+    steps: [{event: {office: 1}}]
+    expect: [{at: 9m, runs: [{status: deferred, reason: outside_window}]}, {at: 10m, runs: [{rule: office hours, status: succeeded}]}]
+  - name: on a Sunday
+    start: "2026-05-31T12:00:00Z"
+    steps: [{event: {office: 1}}]
+    expect: [{at: 1h, runs: [{status: deferred}]}, {at: 20h, runs: [{status: suppressed, reason: stale}]}]
+  - name: at noon of a Monday, where nothing is said
+    steps: [{event: {office: 1}}]
+    expect: [{runs: [{rule: office hours}]}]
+""")
+    )
+
+
 def test_what_a_sender_delivers_is_read_by_its_format(play):
     fine(
         play("""\

@@ -158,7 +158,7 @@ def test_times_and_moments(made, revision):
         (0, 10),
         (60, 180),
     ]
-    assert (case.until_us, case.start_us) == (180_000_000, shapes.START_US)
+    assert case.start_us == shapes.START_US
 
 
 def test_which_files_hold_tests(made):
@@ -195,7 +195,7 @@ ANY = st.recursive(
     VALUES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)), max_leaves=12
 )  # fmt: skip
 TESTS = st.fixed_dictionaries(
-    {"tests": st.lists(st.fixed_dictionaries({}, optional={name: ANY for name in shapes.Test.model_fields}), max_size=2)},
+    {"tests": st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(shapes.Test.model_fields, ANY)), max_size=2)},
     optional={"rulebook": ANY},
 )  # fmt: skip
 SEVERAL = settings(

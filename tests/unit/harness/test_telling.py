@@ -58,6 +58,8 @@ rulebooks/case_test.yml:5:15: runs up to 0s
     0s  e-2  web/web/two halves: did not fire: no-match
       event.half == "left"  does not hold: event.half is not there
       event.half == "right"  does not hold: event.half is not there
+    0s  e-2  web/web/office hours: did not fire: no-match
+      event.office is defined  does not hold: event.office is not there
 """),
     "how often it fired": (f"steps: [{{{DOWN}, times: 3, every: 1s}}]\n    expect: [{{fired: [down, {{rule: echo, times: 2}}]}}]", """
 rulebooks/case_test.yml:5:15: fired up to 2s

@@ -34,7 +34,9 @@ def test_what_is_due_at_a_moment_comes_before_the_moment_is_still():
         said = []
 
         async def wait(seconds):
-            await asyncio.sleep(seconds)
+            due = loop.create_future()
+            loop.call_later(seconds, due.set_result, None)
+            await due
             said.append((seconds, clock.now_us))
 
         tasks = [asyncio.ensure_future(wait(seconds)) for seconds in (3, 1, 2, 2.000001)]

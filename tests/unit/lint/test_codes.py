@@ -20,7 +20,14 @@ FROM_ERRORS = {
     plugins.ProjectCode.code, machines.UnknownMachine.code, publishing.Changed.code, publishing.Tampered.code,
 }  # fmt: skip
 """Errors that become diagnostics under their own code."""
-BY_NAME = {"unknown-format", "duplicate-key", "dynamic-inventory", "no-action-file", "ambiguous-file", *(code for code, *_ in folders._WRITTEN.values())}
+BY_NAME = {
+    "unknown-format",
+    "duplicate-key",
+    "dynamic-inventory",
+    "no-action-file",
+    "ambiguous-file",
+    *(code for code, *_ in folders._WRITTEN.values()),
+}
 """Codes that stand behind a name in the source."""
 NO_CODES = {"field", "condition", "message"}
 
@@ -28,18 +35,28 @@ NO_CODES = {"field", "condition", "message"}
 def calls(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+            name = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else node.func.id
+                if isinstance(node.func, ast.Name)
+                else ""
+            )
             at = PLACES.get(name, 99)
             if len(node.args) > at and isinstance(code := getattr(node.args[at], "value", None), str):
                 yield code
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) and isinstance(node.value.value, ast.Tuple):
+        elif (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) and isinstance(node.value.value, ast.Tuple)
+        ):
             first = getattr(node.value.value.elts[0], "value", None)
             if isinstance(first, str) and first.startswith("trap-"):
                 yield first
 
 
 def in_source(repository: pathlib.Path) -> set[str]:
-    files = [path for room in LOOKED_AT for path in (repository / "healer" / room).rglob("*.py")] + [repository / "healer/config.py"]
+    files = [path for room in LOOKED_AT for path in (repository / "healer" / room).rglob("*.py")] + [
+        repository / "healer/config.py"
+    ]
     found = {code for path in files for code in calls(ast.parse(path.read_text("utf-8")))}
     return {code for code in found if code.replace("-", "").replace("_", "").isalpha() and code.islower()}
 
@@ -64,7 +81,8 @@ def test_the_page_is_the_table(repository: pathlib.Path) -> None:
             name, severity, what, do = (cell.strip() for cell in line.strip("|").split(" | "))
             rows[name.strip("`")] = (severity, what, do, area)
     table = {
-        one.name: (one.severity + (f"; {one.also}" if one.also else ""), one.what, one.do, one.area) for one in codes.TABLE.values()
+        one.name: (one.severity + (f"; {one.also}" if one.also else ""), one.what, one.do, one.area)
+        for one in codes.TABLE.values()
     }
     assert rows == table
 
@@ -72,7 +90,9 @@ def test_the_page_is_the_table(repository: pathlib.Path) -> None:
 def test_each_code_that_the_page_names_is_there(repository: pathlib.Path) -> None:
     page = (repository / "docs/diagnostics.md").read_text("utf-8")
     rows = page.partition("## The traps, row by row")[2]
-    named = {word for line in rows.splitlines() if line.startswith("| ") for word in line.split("|")[2].split("`")[1::2]}
+    named = {
+        word for line in rows.splitlines() if line.startswith("| ") for word in line.split("|")[2].split("`")[1::2]
+    }
     others = {"match_multiple_rules", "facts.x", "event.alert.…", "healer explain"}
     assert sorted(named - set(codes.TABLE) - others) == []
     traps = {name for name in codes.TABLE if name.startswith("trap-")}

@@ -8,7 +8,9 @@ from healer import errors
 from healer.lint import ignoring
 
 
-def at(line: int, code: str = "no-brake", severity: errors.Severity = "warning", file: str = "a.yml") -> errors.Diagnostic:
+def at(
+    line: int, code: str = "no-brake", severity: errors.Severity = "warning", file: str = "a.yml"
+) -> errors.Diagnostic:
     return errors.Diagnostic(code, "it is so", errors.Place(file, line, 5), severity)
 
 
@@ -68,7 +70,9 @@ def test_a_comment_without_a_code_ignores_nothing(text):
     assert [code for _, code in applied([text], at(1))] == ["no-brake", "unused-ignore"]
 
 
-@pytest.mark.parametrize("text", ["x: healer: ignore[no-brake]", "x#healer: ignore[no-brake]", "# healer ignore[no-brake]"])
+@pytest.mark.parametrize(
+    "text", ["x: healer: ignore[no-brake]", "x#healer: ignore[no-brake]", "# healer ignore[no-brake]"]
+)
 def test_what_is_no_such_comment(text):
     assert applied([text, "y"], at(1)) == [(1, "no-brake")]
 

@@ -9,7 +9,11 @@ MMR = HEAD.replace("  rules:", "  match_multiple_rules: true\n  rules:")
 
 
 def told(found):
-    return [(one.code, one.severity, one.place.line, one.message) for one in found if one.code in ("shadowed", "duplicate-condition", "trap-consumed")]
+    return [
+        (one.code, one.severity, one.place.line, one.message)
+        for one in found
+        if one.code in ("shadowed", "duplicate-condition", "trap-consumed")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,16 @@ def test_a_throttled_rule_takes_its_events_all_the_same(linted, rules):
 
 
 def test_with_match_multiple_rules_two_that_are_alike_both_act(linted, rules):
-    found = told(linted(rules("condition: event.a == 1", "condition: event.a == 1 and event.b == 1", "condition: event.a == 1", head=MMR)))
+    found = told(
+        linted(
+            rules(
+                "condition: event.a == 1",
+                "condition: event.a == 1 and event.b == 1",
+                "condition: event.a == 1",
+                head=MMR,
+            )
+        )
+    )
     message = "the rule 'rule 2' has the condition of 'rule 0' (rulebooks/web.yml:6:7): both act on each such event"
     assert found == [("duplicate-condition", "warning", 12, message)]
 
@@ -72,7 +85,9 @@ def test_what_an_all_waits_for_and_another_rule_takes(linted, rules, joint_first
     texts = texts if joint_first else texts[::-1]
     (one,) = told(linted(rules(*texts, head=HEAD)))
     assert one[0] == "trap-consumed"
-    assert one[3].startswith(f"an event of condition 1 of the rule 'rule {0 if joint_first else 1}' fires 'rule {1 if joint_first else 0}'")
+    assert one[3].startswith(
+        f"an event of condition 1 of the rule 'rule {0 if joint_first else 1}' fires 'rule {1 if joint_first else 0}'"
+    )
     assert told(linted(rules(*texts, head=MMR))) == []
 
 

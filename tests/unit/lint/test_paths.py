@@ -39,9 +39,7 @@ def test_all_texts_of_a_rule(linted, rules):
         "condition:\n  all:\n    - events.f << event.alert.nam == 'a'\n    - event.alert.key == events.f.alert.keey\n"
         "action: {debug: {msg: ['x {{ event.alert.targte }}', \"{{ events.f.alrt.x }}\"]}}"
     )
-    throttled = (
-        "condition: event.alert.name == 'b'\nthrottle: {once_within: 1 minute, group_by_attributes: [alert.lables.x, event.alert.labels.y]}"
-    )
+    throttled = "condition: event.alert.name == 'b'\nthrottle: {once_within: 1 minute, group_by_attributes: [alert.lables.x, event.alert.labels.y]}"
     found = told(linted(rules(text, throttled)))
     words = [message.partition(":")[0] for _, _, message, _ in found]
     assert words == [
@@ -93,11 +91,16 @@ def test_with_several_sources_all_have_to_lack_it(linted, rules, names, path, wa
     found = told(linted(rules(f"condition: {path} == 'x'", head=head), OTHER))
     assert bool(found) == wanted
     if wanted and len(names) == 2:
-        assert found[0][2] == "`event.payload.msgg`: the format alertmanager and the format uptime_kuma have no such field"
+        assert (
+            found[0][2] == "`event.payload.msgg`: the format alertmanager and the format uptime_kuma have no such field"
+        )
         assert found[0][3] == "did you mean 'msg'?"
 
 
-@pytest.mark.parametrize("source", ["{healer.api: {}}", "{ansible.eda.alertmanager: {host: 0.0.0.0, port: 8000}}", "{ansible.eda.range: {limit: 5}}"])
+@pytest.mark.parametrize(
+    "source",
+    ["{healer.api: {}}", "{ansible.eda.alertmanager: {host: 0.0.0.0, port: 8000}}", "{ansible.eda.range: {limit: 5}}"],
+)
 def test_nothing_is_said_of_open_sources(linted, rules, source):
     head = f"- name: web\n  hosts: all\n  sources:\n    - {source}\n  rules:\n"
     assert told(linted(rules("condition: event.whatever.x == 1", head=head))) == []
@@ -105,15 +108,22 @@ def test_nothing_is_said_of_open_sources(linted, rules, source):
 
 def test_the_check_source(linted, rules):
     head = "- name: web\n  hosts: all\n  sources:\n    - check: {disk: {path: /, used_percent_max: 90}}\n  rules:\n"
-    texts = [f"condition: {one} is defined" for one in ("event.check.value", "event.check.vlue", "event.payload.x", "event.alert.labels.x")]
+    texts = [
+        f"condition: {one} is defined"
+        for one in ("event.check.value", "event.check.vlue", "event.payload.x", "event.alert.labels.x")
+    ]
     assert [message.partition(":")[0] for _, _, message, _ in told(linted(rules(*texts, head=head)))] == [
         "`event.check.vlue`", "`event.payload.x`",
     ]  # fmt: skip
 
 
 def test_what_the_rules_make_themselves_counts(linted, rules):
-    makes = "condition: event.alert.name == 'x'\naction: {set_fact: {fact: {seen: {deep: 1}, kept: '{{ event.alert }}'}}}"
-    texts = [f"condition: {one} == 1" for one in ("fact.seen.deep", "event.kept.any.thing", "event.seeen", "event.seen.dep")]
+    makes = (
+        "condition: event.alert.name == 'x'\naction: {set_fact: {fact: {seen: {deep: 1}, kept: '{{ event.alert }}'}}}"
+    )
+    texts = [
+        f"condition: {one} == 1" for one in ("fact.seen.deep", "event.kept.any.thing", "event.seeen", "event.seen.dep")
+    ]
     found = told(linted(rules(makes, *texts)))
     assert [message.partition(":")[0] for _, _, message, _ in found] == ["`event.seeen`", "`event.seen.dep`"]
     assert "the format alertmanager and what set_fact makes here have no such field" in found[0][2]
@@ -137,11 +147,15 @@ def test_the_samples_of_this_repository_have_nothing_to_tell(repository: pathlib
 
 
 def test_the_first_project_has_nothing_to_tell(linted):
-    found = linted({name: text for name, text in starter.FILES.items() if name != "healer.yaml"}, starter.FILES["healer.yaml"])
+    found = linted(
+        {name: text for name, text in starter.FILES.items() if name != "healer.yaml"}, starter.FILES["healer.yaml"]
+    )
     assert [str(one) for one in found if one.severity != "hint"] == []
 
 
 def test_it_is_told_beside_errors_of_other_files(linted, rules):
-    found = linted({"rulebooks/web.yml": rules("condition: event.alert.lables == 1"), "controllers.yaml": "nonsense: 1\n"})
+    found = linted(
+        {"rulebooks/web.yml": rules("condition: event.alert.lables == 1"), "controllers.yaml": "nonsense: 1\n"}
+    )
     assert {one.code for one in found if one.severity == "error"} == {"unknown-key"}
     assert len(told(found)) == 1

@@ -68,7 +68,7 @@ def test_what_excludes_each_other(text: str, said: str) -> None:
         "event.a == event.b and event.a == 1",
         "event.a contains 1 and event.a contains 2",
         'event.a is search("x") and event.a is search("y")',
-        'event.a == null and event.a != 1',
+        "event.a == null and event.a != 1",
         "event.a != 1 and event.a > 0",
     ],
 )

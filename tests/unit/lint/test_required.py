@@ -15,7 +15,16 @@ CHECK = "validate: {{checks: [{{name: prod, select: {select}, require: {require}
 def lacks(linted, rules):
     """`lacks(require, …)`: what is told by a check."""
 
-    def made(require, *, select="{}", more="", entry="impact: high, verify: none", settings="", policy="", action="run_action: {name: clean}"):
+    def made(
+        require,
+        *,
+        select="{}",
+        more="",
+        entry="impact: high, verify: none",
+        settings="",
+        policy="",
+        action="run_action: {name: clean}",
+    ):
         actions = f"actions: {{clean: {{command: [df], target: none, tags: [disk], {entry}}}}}\n"
         text = f'condition: event.alert.name == "x"\naction: {{{action}}}' + (f"\n{policy}" if policy else "")
         main = HOOK + settings + CHECK.format(select=select, require=require, more=more)
@@ -90,7 +99,12 @@ def test_each_requirement_of_the_shape_is_known() -> None:
     assert set(required._HAS) == set(validation.Requirement.__args__)
 
 
-@pytest.mark.parametrize("wrong", ["require: []", "require: [nothing]", "require: [approval], severity: fatal", "require: [approval], more: 1"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["require: []", "require: [nothing]", "require: [approval], severity: fatal", "require: [approval], more: 1"],
+)
 def test_a_check_that_is_wrong_is_a_mistake(linted, rules, wrong):
-    found = linted(rules("condition: event.alert.name == 'x'"), HOOK + f"validate: {{checks: [{{name: x, {wrong}}}]}}\n")
+    found = linted(
+        rules("condition: event.alert.name == 'x'"), HOOK + f"validate: {{checks: [{{name: x, {wrong}}}]}}\n"
+    )
     assert [one.place.file for one in found if one.code == "options"] == ["healer.yaml"]

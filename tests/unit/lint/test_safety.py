@@ -21,7 +21,9 @@ def told(found, code):
 def ran(linted, rules):
     """`ran(action, hosts=…, main=…)`: what is told of a rule with this action."""
 
-    def made(action: str, *, hosts: str = "all", main: str = LOOSE, policy: str = "", actions: str = "") -> list[object]:
+    def made(
+        action: str, *, hosts: str = "all", main: str = LOOSE, policy: str = "", actions: str = ""
+    ) -> list[object]:
         head = f"- name: web\n  hosts: {hosts}\n  sources: [{{healer.source: {{name: am}}}}]\n  rules:\n"
         text = f'condition: event.alert.name == "x"\naction: {action}' + (f"\npolicy: {policy}" if policy else "")
         more = {"actions.yaml": actions} if actions else {}
@@ -42,7 +44,10 @@ def test_a_playbook_on_many_hosts(ran):
         {"hosts": "a"},
         {"policy": "{blast_radius: {targets: 1, within: 1 hour}}"},
         {"policy": "{approval: {any: [{name: x, roles: [approver], approve: 1, reject: 1}], expires: 5 minutes}}"},
-        {"main": HOOK + "policies: [{name: all, select: {actions: [run_playbook]}, blast_radius: {targets: 1, within: 1 hour}}]\n"},
+        {
+            "main": HOOK
+            + "policies: [{name: all, select: {actions: [run_playbook]}, blast_radius: {targets: 1, within: 1 hour}}]\n"
+        },
         {"main": HOOK + "activations: [{name: w, rulebook: rulebooks/web.yml, compat: upstream}]\n"},
     ],
 )
@@ -61,7 +66,9 @@ def test_an_action_on_several_targets_where_the_defaults_hold_nothing_back(ran):
 def test_a_high_impact_in_production(ran):
     actions = "actions: {clean: {command: [df], impact: high, verify: none, target: none, controller: here}}\n"
     assert told(ran("{run_action: {name: clean}}", actions=actions), "missing-safety") == []
-    (one,) = told(ran("{run_action: {name: clean}}", actions=actions, main=LOOSE + "environment: eu-prod\n"), "missing-safety")
+    (one,) = told(
+        ran("{run_action: {name: clean}}", actions=actions, main=LOOSE + "environment: eu-prod\n"), "missing-safety"
+    )
     assert one[2].startswith("the impact of the action 'clean' is high")
 
 
@@ -80,7 +87,10 @@ def test_a_high_impact_in_production(ran):
 def test_an_action_that_nothing_verifies(linted, rules, entry, main, wanted):
     actions = f"actions:\n  clean: {entry}\n  look: {{command: [df], impact: low}}\n"
     text = "condition: event.alert.name == 'x'\naction: {run_action: {name: clean, target: localhost}}"
-    found = told(linted({"actions.yaml": actions, "rulebooks/web.yml": rules(text, text.replace("'x'", "'y'"))}, main), "missing-verify")
+    found = told(
+        linted({"actions.yaml": actions, "rulebooks/web.yml": rules(text, text.replace("'x'", "'y'"))}, main),
+        "missing-verify",
+    )
     assert [severity for _, severity, _ in found] == wanted
     assert all(file == "actions.yaml" for file, *_ in found)
 
@@ -88,10 +98,22 @@ def test_an_action_that_nothing_verifies(linted, rules, entry, main, wanted):
 @pytest.mark.parametrize(
     ("first", "second", "wanted"),
     [
-        ("ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}", "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}", 1),
-        ("ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}", "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: h}", 0),
+        (
+            "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}",
+            "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}",
+            1,
+        ),
+        (
+            "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: g}",
+            "ansible.eda.kafka: {host: k, port: 9092, topic: t, group_id: h}",
+            0,
+        ),
         ("ansible.eda.kafka: {host: k, port: 9092, topic: t}", "ansible.eda.kafka: {host: k, port: 9092, topic: t}", 0),
-        ("ansible.eda.aws_sqs_queue: {region: eu, name: q}", "ansible.eda.aws_sqs_queue: {region: eu, name: q, delay_seconds: 5}", 1),
+        (
+            "ansible.eda.aws_sqs_queue: {region: eu, name: q}",
+            "ansible.eda.aws_sqs_queue: {region: eu, name: q, delay_seconds: 5}",
+            1,
+        ),
         ("ansible.eda.aws_sqs_queue: {region: eu, name: q}", "ansible.eda.aws_sqs_queue: {region: us, name: q}", 0),
         ("ansible.eda.range: {limit: 5}", "ansible.eda.range: {limit: 5}", 0),
     ],
@@ -102,7 +124,9 @@ def test_a_queue_that_two_read(linted, rules, tmp_path, first, second, wanted):
     for name in ("kafka", "aws_sqs_queue", "range"):
         (plugins / f"{name}.py").write_text("async def main(queue, args): ...\n")
     books = {
-        f"rulebooks/{name}.yml": rules("condition: event.a == 1", head=f"- name: {name}\n  hosts: all\n  sources:\n    - {source}\n  rules:\n")
+        f"rulebooks/{name}.yml": rules(
+            "condition: event.a == 1", head=f"- name: {name}\n  hosts: all\n  sources:\n    - {source}\n  rules:\n"
+        )
         for name, source in (("one", first), ("two", second))
     }
     found = told(linted(books), "shared-consumer")

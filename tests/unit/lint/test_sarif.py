@@ -49,7 +49,9 @@ SHAPE = {
 """The parts of the published schema (sarif-schema-2.1.0.json) that such a log has."""
 
 TOLD = [
-    errors.Diagnostic("unknown-path", "no such field", errors.Place("rulebooks/ä b.yml", 3, 5), "warning", "    x", 4, "did you mean?"),
+    errors.Diagnostic(
+        "unknown-path", "no such field", errors.Place("rulebooks/ä b.yml", 3, 5), "warning", "    x", 4, "did you mean?"
+    ),
     errors.Diagnostic("no-impact", "it counts as high", errors.Place("actions.yaml"), "hint"),
     errors.Diagnostic("unknown-path", "another", errors.Place("rulebooks/a.yml", 9), "error"),
 ]

@@ -16,10 +16,20 @@ def judged(linted, rules, section: str):
 
 @pytest.mark.parametrize("severity", ["error", "warning", "hint"])
 def test_raised_and_lowered(linted, rules, severity):
-    assert judged(linted, rules, f"{{severity: {{unknown-path: {severity}}}}}") == [("rulebooks/web.yml", "unknown-path", severity)]
+    assert judged(linted, rules, f"{{severity: {{unknown-path: {severity}}}}}") == [
+        ("rulebooks/web.yml", "unknown-path", severity)
+    ]
 
 
-@pytest.mark.parametrize("section", ["{severity: {unknown-path: off}}", '{severity: {unknown-path: "off"}}', "{ignore_paths: [rulebooks/*]}", "{ignore_paths: ['*.yml']}"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "{severity: {unknown-path: off}}",
+        '{severity: {unknown-path: "off"}}',
+        "{ignore_paths: [rulebooks/*]}",
+        "{ignore_paths: ['*.yml']}",
+    ],
+)
 def test_switched_off(linted, rules, section):
     assert judged(linted, rules, section) == []
 

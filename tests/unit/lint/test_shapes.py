@@ -35,7 +35,16 @@ def test_no_field_of_a_real_body_is_missed(shared: pathlib.Path) -> None:
         shape = shapes.of_format(form)
         headers = {name.lower(): value for name, value in (entry.get("headers") or {}).items()}
         for one in form.read(json.loads((shared / "payloads" / file).read_text()), headers):
-            event = {**one.event, "meta": {"endpoint": "x", "headers": {"a": "b"}, "uuid": "", "received_at": "", "source": {"name": "x"}}}
+            event = {
+                **one.event,
+                "meta": {
+                    "endpoint": "x",
+                    "headers": {"a": "b"},
+                    "uuid": "",
+                    "received_at": "",
+                    "source": {"name": "x"},
+                },
+            }
             alert = event["alert"]
             assert all(isinstance(value, str) for value in alert["labels"].values()), file
             assert alert["status"] in shapes.STATUSES, file

@@ -32,16 +32,32 @@ def test_of_one_condition(linted, rules, code, trap, sound):
 
 
 SEVERAL = [
-    ("trap-not-all-alone", "{not_all: [event.a == 1], timeout: 1 minute}", "{not_all: [event.a == 1, event.b == 1], timeout: 1 minute}"),
-    ("trap-absence-join", "{all: [event.a is not defined, event.b == 1]}", "{all: [event.a is not defined and event.c == 1, event.b == 1]}"),
+    (
+        "trap-not-all-alone",
+        "{not_all: [event.a == 1], timeout: 1 minute}",
+        "{not_all: [event.a == 1, event.b == 1], timeout: 1 minute}",
+    ),
+    (
+        "trap-absence-join",
+        "{all: [event.a is not defined, event.b == 1]}",
+        "{all: [event.a is not defined and event.c == 1, event.b == 1]}",
+    ),
     ("trap-self-match", "{all: [event.a == 1, event.a == 1]}", "{all: [event.a == 1, event.a == 2]}"),
     (
         "trap-self-match",
-        '{all: [\'events.f << event.k == "a"\', event.h == events.f.h]}',
+        "{all: ['events.f << event.k == \"a\"', event.h == events.f.h]}",
         '{all: [\'events.f << event.k == "a"\', event.k == "b" and event.h == events.f.h]}',
     ),
-    ("trap-zero-window", "{all: [event.a == 1, event.b == 1], timeout: 0 seconds}", "{all: [event.a == 1, event.b == 1], timeout: 1 second}"),
-    ("trap-ttl", "{all: [event.a == 1, event.b == 1], timeout: 3 hours}", "{all: [event.a == 1, event.b == 1], timeout: 2 hours}"),
+    (
+        "trap-zero-window",
+        "{all: [event.a == 1, event.b == 1], timeout: 0 seconds}",
+        "{all: [event.a == 1, event.b == 1], timeout: 1 second}",
+    ),
+    (
+        "trap-ttl",
+        "{all: [event.a == 1, event.b == 1], timeout: 3 hours}",
+        "{all: [event.a == 1, event.b == 1], timeout: 2 hours}",
+    ),
 ]
 
 
@@ -63,7 +79,9 @@ def test_with_match_multiple_rules_an_event_that_meets_itself_is_not_used_up(lin
     ],
 )  # fmt: skip
 def test_of_throttles(linted, rules, code, trap, sound):
-    assert [line for line, _ in codes_of(linted(rules(f"condition: event.a == 1\nthrottle: {trap}", head=HEAD)), code)] == [7]
+    assert [
+        line for line, _ in codes_of(linted(rules(f"condition: event.a == 1\nthrottle: {trap}", head=HEAD)), code)
+    ] == [7]
     assert codes_of(linted(rules(f"condition: event.a == 1\nthrottle: {sound}", head=HEAD)), code) == []
 
 
@@ -76,7 +94,12 @@ def test_a_template_in_a_condition_is_a_text(linted, rules):
 
 @pytest.mark.parametrize(
     ("fact", "condition", "wanted"),
-    [("{b: 1}", "event.a == 1", 1), ("{a: 1}", "event.a == 1", 0), ("{b: 1}", "true", 0), ("{b: 1}", "event.a is not defined and event.c == 1", 0)],
+    [
+        ("{b: 1}", "event.a == 1", 1),
+        ("{a: 1}", "event.a == 1", 0),
+        ("{b: 1}", "true", 0),
+        ("{b: 1}", "event.a is not defined and event.c == 1", 0),
+    ],
 )
 def test_a_fact_that_nothing_looks_at(linted, rules, fact, condition, wanted):
     found = linted(rules(f"condition: {condition}\naction: {{set_fact: {{fact: {fact}}}}}", head=HEAD))
@@ -85,7 +108,9 @@ def test_a_fact_that_nothing_looks_at(linted, rules, fact, condition, wanted):
 
 def fired(condition: str, events: list[dict[str, object]], *, mmr: bool = False) -> int:
     head = (MMR if mmr else HEAD).replace("{healer.api: {}}", "")
-    document = config.read_text(f"{head}    - name: r\n      condition: {condition}\n      action: {{none: {{}}}}\n", "a.yml")
+    document = config.read_text(
+        f"{head}    - name: r\n      condition: {condition}\n      action: {{none: {{}}}}\n", "a.yml"
+    )
     session = engine.Session(engine.compile(rulebook.parse(document, {})[0]))
     found = [one for at, event in enumerate(events) for one in session.post(event, float(at))]
     return len(found) + len(session.advance(100_000.0))

@@ -12,17 +12,24 @@ from healer.lint import untrusted
 
 
 def event(tmp_path: pathlib.Path, head: object, base: object = "us/heal") -> dict[str, str]:
-    sides = {name: {"repo": {"full_name": one} if isinstance(one, str) else one} for name, one in (("head", head), ("base", base))}
+    sides = {
+        name: {"repo": {"full_name": one} if isinstance(one, str) else one}
+        for name, one in (("head", head), ("base", base))
+    }
     (tmp_path / "event.json").write_text(json.dumps({"pull_request": sides}))
     return {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
 
 
-@pytest.mark.parametrize(("head", "wanted"), [("us/heal", False), ("US/Heal", False), ("them/heal", True), (None, True)])
+@pytest.mark.parametrize(
+    ("head", "wanted"), [("us/heal", False), ("US/Heal", False), ("them/heal", True), (None, True)]
+)
 def test_a_pull_request_of_github(tmp_path, head, wanted):
     assert bool(untrusted.reason(event(tmp_path, head), False)) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pull_request": 1}', '{"pull_request": {"head": {}, "base": {}}}', "["])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"pull_request": 1}', '{"pull_request": {"head": {}, "base": {}}}', "["]
+)
 def test_what_cannot_be_read_is_not_trusted(tmp_path, text):
     (tmp_path / "event.json").write_text(text)
     environ = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
@@ -64,7 +71,9 @@ def test_nothing_of_the_project_is_imported(tmp_path):
     assert [str(one) for one in told if one.severity == "error"] == []
     (one,) = [one for one in told if one.code == "project-code"]
     assert one.severity == "hint"
-    assert one.message.startswith("code of the project was not run (--no-project-plugins), so what needs it was not checked: actions.yaml:1:26, ")
+    assert one.message.startswith(
+        "code of the project was not run (--no-project-plugins), so what needs it was not checked: actions.yaml:1:26, "
+    )
     lint.lint(project.draft_of(tmp_path, {}))
     assert ran.exists(), "it is without this"
 

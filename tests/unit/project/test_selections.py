@@ -82,3 +82,13 @@ def test_a_role_for_what_is_not_there_is_told(write: Write) -> None:
             ("action", "restrt", "did you mean 'restart'?"),
         )
     ]  # fmt: skip
+
+
+def test_a_check_of_what_is_not_there_is_told(write: Write) -> None:
+    check = "{name: c, select: {actions: [restart, restrt], impact: [high]}, require: [approval]}"
+    text = ROLES.removesuffix("roles:\n") + f"validate: {{checks: [{check}]}}\n"
+    loaded = project.load(write({"healer.yaml": text}), {})
+    told = [(one.message, one.try_) for one in loaded.diagnostics if one.code == "selects-nothing"]
+    assert told == [
+        ("the check c is about the action 'restrt', and there is none: it asks nothing", "did you mean 'restart'?")
+    ]

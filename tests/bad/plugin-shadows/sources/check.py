@@ -1,0 +1,1 @@
+"""A source of the project's own."""
