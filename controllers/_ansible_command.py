@@ -32,6 +32,7 @@ _CONFIG: Final = "ansible.cfg"
 _LOCALHOST: Final = "localhost"
 _ALONE: Final = "HEALER_ALONE"
 """Whom `--limit` names has to be whom it takes: `_display.healer_alone`."""
+_OF_PLANS: Final = "healer_plan"
 _NO_HOSTS: Final = "no-hosts.ini"
 _NOWHERE: Final = "/nonexistent"
 
@@ -116,6 +117,8 @@ class Commands:
         own = self._environment(root, folder, home)
         if job.targets:
             own[_ALONE] = "1"
+        if flags:  # of a plan: else Ansible would look for what the project's ansible.cfg names, and warn that it is not there
+            own["ANSIBLE_CALLBACKS_ENABLED"] = _OF_PLANS
         runner = runner_config()(
             private_data_dir=str(folder / "ansible"), project_dir=str(root), ident="run", playbook=str(playbook),
             inventory=str(self._inventory(root, job) if limit else _nothing(folder)), limit=limit or None,

@@ -27,6 +27,11 @@ _COUNTS: Final = {"ok": "ok", "changed": "changed", "failures": "failures", "dar
                   "rescued": "rescued", "ignored": "ignored"}  # fmt: skip
 _FAILED: Final = ("runner_on_failed", "runner_on_unreachable")
 _RETURNED: Final = ("runner_on_ok", *_FAILED)
+_OF_NOBODY: Final = frozenset((
+    "debug", "set_fact", "set_stats", "assert", "fail", "pause", "meta", "add_host", "group_by", "include", "include_tasks", "include_role",
+    "include_vars", "import_tasks", "import_role", "validate_argument_spec",
+))  # fmt: skip
+"""Actions that are done without a connection to their host."""
 
 
 class Unmarked:
@@ -118,6 +123,28 @@ def begun(folder: pathlib.Path) -> set[str]:
     return found
 
 
+def unreached(folder: pathlib.Path) -> set[str]:
+    """The hosts that could not be reached, and on which nothing came to its end after that. Where that is ignored, as
+    `ignore_unreachable` has it, Ansible counts it as well done."""
+    found: set[str] = set()
+    for kind, event in _events(folder, _RETURNED):
+        data = event.get("event_data")
+        if not isinstance(data, dict):
+            continue
+        if kind == "runner_on_unreachable":
+            found.add(str(data.get("host")))
+        elif str(data.get("task_action")).rpartition(".")[2] not in _OF_NOBODY and not _is_delegated(data.get("res")):
+            found.discard(str(data.get("host")))
+    return found
+
+
+def _is_delegated(result: Any) -> bool:
+    """Whether another host did it, of a task or of all that it loops over."""
+    items = result.get("results") if isinstance(result, dict) else None
+    each = items if isinstance(items, list) and items else [result]
+    return all(isinstance(one, dict) and bool(one.get("_ansible_delegated_vars")) for one in each)
+
+
 def _events(folder: pathlib.Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of these kinds, oldest first. A file says its kind in its first bytes, so most are not parsed."""
     try:
@@ -166,7 +193,7 @@ def _message(result: Any) -> str:
     """What failed and, where the program or the module said more than Ansible does, its own words: `non-zero return code` says nothing."""
     if not isinstance(result, dict):
         return "failed"
-    said = str(result.get("msg") or result.get("censored") or "").strip()
+    said = str(result.get("msg") or result.get("reason") or result.get("censored") or "").strip()
     looped = result.get("results")
     items = (
         [item for item in looped if isinstance(item, dict) and item.get("failed")] if isinstance(looped, list) else []

@@ -30,6 +30,8 @@ _NO_HOSTS: Final = "leaves us with no hosts to target"
 """What Ansible itself says where `--limit` matches nothing, before it loads a callback."""
 _OF_HOSTS: Final = (2, 8)
 """Ansible's exit codes where tasks have failed; 4 is also that of what cannot be parsed."""
+ERRORS: Final = ("ERROR", "[ERROR]")
+"""How what Ansible itself breaks off with begins."""
 EVENTS: Final = "ansible/artifacts/run/job_events"
 
 
@@ -85,7 +87,10 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
         state, summary = _in_numbers(job, report.stats or {})
     else:
         state, summary = ended.state, _why(report, folder, ended)
-    failed, hosts = report.failed_hosts(), report.stats or {}
+    hosts = report.stats or {}
+    ignored = any(counts["ignored"] for counts in hosts.values()) and not _of_upstream(job)
+    unreached = _events.unreached(folder / EVENTS) if ignored else set()
+    failed = report.failed_hosts() | unreached
     per_target = {}
     for target in job.targets:
         name = _name(target)
@@ -98,7 +103,8 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
         counted = [str(target) for target in job.targets if _name(target) in failed]
         state, summary = "failed", f"the {job.kind} did nothing on {', '.join(missed[:SHOWN])}"
         if counted:
-            summary = f"the {job.kind} failed on {', '.join(counted[:SHOWN])}, though Ansible ended with 0"
+            how = "failed on" if report.failed_hosts() & failed else "did not reach"
+            summary = f"the {job.kind} {how} {', '.join(counted[:SHOWN])}, though Ansible ended with 0"
     if others:
         state, summary = _beyond(others, state, "" if succeeded and report.stats is not None else summary)
     result: dict[str, Any] = {"stats": report.stats, "data": _sound(report.data)}
@@ -108,7 +114,7 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
         result["others"] = others[:OTHERS_MAX]
     made = {"state": state, "summary": _shimmed.one_line(summary), "result": result, "per_target": per_target}
     made |= {"refused": True} if held else {}
-    if held or _ended(folder, ended) or any(counts["unreachable"] for counts in hosts.values()):
+    if held or _ended(folder, ended) or any(counts["unreachable"] for counts in hosts.values()) or unreached:
         made["lost"] = True
     return made | ({"facts": _facts(job, report)} if wanted and ended.status.exit_code == 0 else {})
 
@@ -224,7 +230,7 @@ def _said(folder: pathlib.Path) -> str:
 
 def _error(lines: list[str]) -> str:
     """The first that tells of an error."""
-    return next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), "")
+    return next((line for line in lines if line.startswith(ERRORS)), "")
 
 
 def _lines(folder: pathlib.Path, *streams: str) -> list[str]:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from healer import errors, model, plugins
+from healer import errors, model, plugins, quoting
 from healer.child import jobs, starting
 
 LEFT_LOOK_S: Final = 0.25
@@ -328,8 +328,8 @@ def inside(revision_dir: str, subject: str, folders: Sequence[str]) -> pathlib.P
 
 
 def one_line(text: str) -> str:
-    """The text as one printable line, cut to a bearable length."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """The text as one printable line, cut to a bearable length; before that what may be a secret in it is left out."""
+    flat = quoting.printed(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
     return flat if len(flat) <= SUMMARY_CHARACTERS_MAX else flat[: SUMMARY_CHARACTERS_MAX - 1] + "…"
 
 

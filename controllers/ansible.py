@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import pydantic
 
-from healer import errors, model, plugins
+from healer import errors, model, plugins, quoting
 from healer.child import jobs
 from healer.controllers import _ansible_command, _events, _outcome, _run_on, _shimmed, _ssh_pool, _tied
 
@@ -52,19 +52,25 @@ class Unlisted(errors.HealerError):
 
 
 class _Dry(NamedTuple):
-    """A run that changed nothing: its command for people, what it printed, its end, whether Ansible says that it went well."""
+    """A run that changed nothing: its command for people, what it printed, its end, whether Ansible says that it went well, and whether
+    it came as far as a task."""
 
     command: str
     text: str
     end: model.Outcome
     went_well: bool
+    began: bool
 
     @property
     def fails(self) -> str:
-        """Why the run itself would be refused or fail, where that is sure: a task may fail in check mode alone."""
+        """Why the run itself would be refused or fail, where that is sure: a task may fail in check mode alone, and what Ansible broke
+        off with before any is not of check mode."""
         end = self.end
-        unreached = any(counts["unreachable"] for counts in ((end.result or {}).get("stats") or {}).values())
-        return end.summary if end.refused or unreached or (self.went_well and end.state == "failed") else ""
+        stats = (end.result or {}).get("stats")
+        unreached = any(counts["unreachable"] for counts in (stats or {}).values())
+        broke = stats is None and not self.began and end.summary.startswith(_outcome.ERRORS)
+        sure = end.refused or unreached or broke or self.went_well
+        return end.summary if sure and (end.refused or unreached or end.state == "failed") else ""
 
 
 class Ansible(plugins.Controller):
@@ -165,9 +171,10 @@ class Ansible(plugins.Controller):
             folder, lambda: self.prepare(job, folder, flags), lambda _stream, piece: heard.extend(piece)
         )
         command = _for_people(spec.argv, flags, folder, job.revision_dir)
+        began = bool(_events.begun(folder / _outcome.EVENTS))
         outcome = self.judge(job, folder, _shimmed.ended(status, folder))
         text = _events.unmarked(bytes(heard)).decode("utf-8", "replace")
-        return _Dry(command, text, outcome, status.exit_code == 0)
+        return _Dry(command, text, outcome, status.exit_code == 0, began)
 
     async def _dry_there(
         self, away: _run_on.Away, job: model.Job, folder: pathlib.Path, flags: tuple[str, ...]
@@ -177,9 +184,10 @@ class Ansible(plugins.Controller):
         ended, said = await away.dry(job, folder, parcel)
         argv = [one.replace(f"{_run_on.WORK}/", "").replace(f"{_run_on.REVISION}/", "") for one in parcel.argv]
         command = f"on {self.options.run_on}: {shlex.join([one for one in argv if one not in flags])}"
+        began = bool(await asyncio.to_thread(_events.begun, folder / _outcome.EVENTS))
         outcome = await asyncio.to_thread(self.judge, job, folder, ended)
         text = _events.unmarked(said).decode("utf-8", "replace")
-        return _Dry(command, text, outcome, ended.status.exit_code == 0)
+        return _Dry(command, text, outcome, ended.status.exit_code == 0, began)
 
     async def list_hosts(self, inventory: str, folder: pathlib.Path) -> pathlib.Path:
         """By ansible-inventory on this machine, which ends with the daemon."""
@@ -225,7 +233,7 @@ def _through(output: plugins.Output) -> jobs.Output:
 
 def _said(status: jobs.Status, folder: pathlib.Path) -> str:
     """How ansible-inventory ended, with the first that it said of what it could not read (what follows is what else it tried), and the
-    last that a program of the inventory said then. It is one line, and not cut short: the daemon masks it first."""
+    last that a program of the inventory said then. It is one line, and not cut short: the daemon masks the secrets that it knows first."""
     words = _shimmed.tail(folder / "stderr", TAIL_BYTES).decode("utf-8", "replace").splitlines()
     why = next((line.removeprefix("[WARNING]: ") for line in words if "Failed to parse" in line), "")
     if not why:
@@ -236,7 +244,7 @@ def _said(status: jobs.Status, folder: pathlib.Path) -> str:
             break
         last = line[:LINE_MAX] if line.strip() else last
     told = f"exit {status.exit_code}: {why[:LINE_MAX]}" + (f" It said: {last}" if last else "")
-    return " ".join("".join(c if c.isprintable() else " " for c in told).split())
+    return quoting.printed(" ".join("".join(c if c.isprintable() else " " for c in told).split()))
 
 
 def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:

@@ -66,6 +66,18 @@ def said(message: str) -> str:
     return _masked(message, _joined([*_of_addresses(message, quoted), *_of_accounts(message, quoted)], len(message)))
 
 
+def printed(text: str) -> str:
+    """What a program printed, without what may be a secret in an address or behind a key, an option or the name of a header. Of a value
+    without quotes that is one word: what follows it may be the sentence that says what was wrong."""
+    return "\n".join(_of_program(line) for line in text.split("\n"))
+
+
+def _of_program(line: str) -> str:
+    quoted = _quoted(line)
+    named = [*_of_accounts(line, quoted), *_of_keys(line, quoted, prose=True)]
+    return _masked(line, _joined([*_of_addresses(line, quoted, _IN_PROSE), *named], len(line)))
+
+
 def excerpt(line: str, column: int, width: int, hidden: Iterable[Piece] = ()) -> tuple[str, int, int]:
     """A line as it may be printed; by how much what stands at `column` (from 1) has moved, and how wide it is now."""
     quoted = _quoted(line)
@@ -133,6 +145,7 @@ _CLOSING: Final = frozenset(",;)]}\"'")
 _ACCOUNT: Final = re.compile(r"[\w.-]+:(?=[^\s/])")
 _QUERY: Final = re.compile(r"[?&#]([\w.%-]+)=")
 _IN_QUERY: Final = re.compile(r"""(?:[^&#"'<>,;}\]]|[,;}\]](?=[^\s,;}\]"']))*""")
+_IN_PROSE: Final = re.compile(r"""[^\s&#"'<>]*""")
 _IN_QUOTED_QUERY: Final = re.compile(r"[^&#]*")
 _OF_QUERIES: Final = frozenset(("sig", "signature", "sign", "key", "code", "hash", "ticket", "session", "sid", "sas"))
 """What is a secret in an address, and elsewhere any value."""
@@ -152,7 +165,8 @@ def _quoted(text: str) -> list[Piece]:
     return [one.span(one.lastindex or 0) for one in _QUOTED.finditer(text)]
 
 
-def _of_addresses(text: str, quoted: Sequence[Piece]) -> Iterator[Piece]:
+def _of_addresses(text: str, quoted: Sequence[Piece], bare: re.Pattern[str] = _IN_QUERY) -> Iterator[Piece]:
+    """`bare`: what a value in a query is where the address stands in no quotes."""
     if "@" in text:
         yield from _of_users(text, quoted)
     if "://" in text:
@@ -164,7 +178,7 @@ def _of_addresses(text: str, quoted: Sequence[Piece]) -> Iterator[Piece]:
             one[1]
         ):
             end = _end(quoted, at)
-            value = _IN_QUERY.match(text, at) if end is None else _IN_QUOTED_QUERY.match(text, at, end)
+            value = bare.match(text, at) if end is None else _IN_QUOTED_QUERY.match(text, at, end)
             yield at, at + len(value[0].rstrip() if value else "")
             at = value.end() if value else at
     for one in _TOKEN.finditer(text):
@@ -231,6 +245,7 @@ def _end(values: Sequence[Piece], at: int) -> int | None:
 # --- keys -----------------------------------------------------------------------------------------------------------------
 
 _KEY: Final = re.compile(r"""(?<![\w.-])([\w.-]++)["']?(?: *+:(?:\s+|(?=["']))|=(?![=\s~]))""")
+_KEY_IN_PROSE: Final = re.compile(r"""(?<![\w.-])([\w.-]++)\\?["']?(?: *+:(?:\s+|(?=\\?["']))| *+=(?![=~])\s*+)""")
 _OPTION: Final = re.compile(
     r"""(?<![\w.-])(?:--([\w-]+)(?:["']?,\s*|\s+)["']?|(?:-u|--user)(?:["']?,\s*|\s+)["']?[\w.-]+:)([^\s"',\]-][^\s"',\]]*)"""
 )
@@ -240,21 +255,23 @@ _ITEMS: Final = re.compile(r"\[([^\[\]{}]*)")
 _VALUES: Final = {
     '"': re.compile(r'"(?:[^"\\]|\\.)*"?'), "'": re.compile(r"'(?:[^']|'')*'?"),
     "flow": re.compile(r"(?:[^,}\]#]|(?<!\s)#)+"), "block": re.compile(r"(?:[^#]|(?<!\s)#|#(?!\s|$))+"), "=": re.compile(r"\S+"),
+    "prose": re.compile(r"(?:(?i:basic|bearer|digest|negotiate|token|apikey) +)?\S+"),
 }  # fmt: skip
 
 
-def _of_keys(line: str, quoted: Sequence[Piece]) -> Iterator[Piece]:
+def _of_keys(line: str, quoted: Sequence[Piece], *, prose: bool = False) -> Iterator[Piece]:
     secrets: list[Piece] = []
     users: list[Piece] = []
     at, in_flow, within = 0, False, False
-    while key := _KEY.search(line, at):
+    while key := (_KEY_IN_PROSE if prose else _KEY).search(line, at):
         in_flow = in_flow or _FLOW.search(line, at, key.end()) is not None
+        plain = "prose" if prose else "flow" if in_flow else "block"
         within = within and line.find("}", at, key.start()) < 0
         name, at = key[1], key.end()
         called = credentials.called(name) or (within and credentials.says(name))
         within = within or (called and line.startswith("{", at))
         to = secrets if called else users if credentials.of_user(name) else None
-        if to is None or at == len(line) or (found := _value(line, at, key, quoted, in_flow=in_flow)) is None:
+        if to is None or at == len(line) or (found := _value(line, at, key, quoted, plain)) is None:
             continue
         to.append(found)
         at = found[1] if called else at
@@ -303,15 +320,15 @@ def _indent(line: str) -> int:
 # --- leaving out ------------------------------------------------------------------------------------------------------------
 
 
-def _value(line: str, at: int, key: re.Match[str], quoted: Sequence[Piece], *, in_flow: bool) -> Piece | None:
-    """The value of a key, where it is one as it stands there."""
+def _value(line: str, at: int, key: re.Match[str], quoted: Sequence[Piece], plain: str) -> Piece | None:
+    """The value of a key, where it is one as it stands there. `plain`: how one without quotes ends."""
     if (items := _ITEMS.match(line, at)) and credentials.is_literal(key[1], items[1]):
         return items.span(1)
     of_address = key[0].endswith("=") and line[key.start() - 1 : key.start()] in ("?", "&", "#")
     if of_address or not credentials.is_literal(key[1], line, at):
         return None
-    kind = line[at] if line[at] in _VALUES else "=" if key[0].endswith("=") else "flow" if in_flow else "block"
-    end = _end(quoted, at) if kind == "=" else None
+    kind = line[at] if line[at] in _VALUES else "=" if key[0].endswith("=") else plain
+    end = _end(quoted, at) if kind in ("=", "prose") else None
     found = _VALUES[kind].match(line, at, len(line) if end is None else end)
     return (at, at + len(found[0].rstrip())) if found else None
 

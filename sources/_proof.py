@@ -111,7 +111,8 @@ class Hmac(plugins.Options):
     def _between(cls, given: Mapping[str, Any]) -> Iterable[str]:
         untimed = [f"'{key}'" for key in ("separator", "tolerance") if key in given]
         if untimed and given.get("timestamp") is None:
-            yield f"{' and '.join(untimed)} say something of a signed time: name its header in 'timestamp'"
+            verb = "says" if len(untimed) == 1 else "say"
+            yield f"{' and '.join(untimed)} {verb} something of a signed time: name its header in 'timestamp'"
         yield from _one_header(given)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
-from healer import errors, plugins
+from healer import errors, plugins, redacting
 from healer.formats import _mapping
 from healer.sources import _proof
 
@@ -59,11 +59,12 @@ Origin = Annotated[
 ]
 
 
-Redacted = Annotated[
-    str,
-    pydantic.StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=256),
-    plugins.Wanted("a path in the body, like config.token or alerts.*.annotations.secret"),
-]
+def _path_in_a_body(text: str) -> str:
+    redacting.parse(text)
+    return text
+
+
+Redacted = Annotated[str, pydantic.AfterValidator(_path_in_a_body)]
 
 
 class Reconcile(plugins.Options):

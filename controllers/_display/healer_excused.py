@@ -27,6 +27,10 @@ class Marking:
         self._theirs = theirs
         self._last = last
 
+    def __getattr__(self, name: str) -> Any:
+        """Another of ours may stand before this one, and ask for what is the writer's."""
+        return getattr(self._theirs, name)
+
     def set(self, key: str, event: dict[str, Any]) -> None:
         """Write an event, marked where it is an excused failure."""
         data = event.get("event_data")

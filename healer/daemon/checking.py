@@ -88,7 +88,7 @@ class Checks:
 
     def _shown(self, text: str) -> str:
         """Without secrets that are known, and without what looks like one: an address may be quoted that was written in a wrong place."""
-        return quoting.said(self._masked(text))
+        return quoting.printed(self._masked(text))
 
     async def _within(self, controller: plugins.Controller) -> model.Health:
         """Its answer. Raises `_Silent`, and whatever it raises. One that does not stop when it is told to is left alone."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from healer import errors, model, plugins, project
+from healer import errors, model, plugins, project, quoting
 from healer.daemon import rules
 from healer.web import queries
 
@@ -133,7 +133,7 @@ class Hosts:
             text = "; ".join(filter(None, (error.message, error.try_)))
         elif isinstance(error, TimeoutError):
             text = f"there was no answer within {LIMIT_S:g} s"
-        return " ".join(self._daemon.masked(text).split())[:ERROR_MAX]
+        return " ".join(quoting.printed(self._daemon.masked(text)).split())[:ERROR_MAX]
 
     def shown(self, path: str, said: project.Said) -> dict[str, Any]:
         """For the status."""

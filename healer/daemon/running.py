@@ -116,10 +116,7 @@ class Daemon:
         await self._begin()
         await self.store.forget_unnamed()
         await self._start_deciding()
-        self.intake = intake.Intake(
-            self.store, self.clock, lambda: self.decider.backlog, backlog_max=settings.backlog_max,
-            heard=self.decider.evaluator.alerts.heard,
-        )  # fmt: skip
+        self.intake = await self._taking(settings.backlog_max)
         self.take(self.revision, self.files, rules.controllers(self.revision, self.files, self.resolve))
         self.dispatcher = dispatch.Dispatcher(
             self.store, self.of_run, controllers=lambda: self.controllers, revision_dir=self._revision_dir,
@@ -177,6 +174,12 @@ class Daemon:
         storm = self.revision.settings.storm is not None
         unit = notes.Start("daemon", storm=storm, version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
         await self.store.submit(unit)
+
+    async def _taking(self, backlog_max: int) -> intake.Intake:
+        heard = self.decider.evaluator.alerts.heard
+        made = intake.Intake(self.store, self.clock, lambda: self.decider.backlog, backlog_max=backlog_max, heard=heard)
+        await made.recall()
+        return made
 
     def _forget_alerts(self, names: list[tuple[str, str, int]]) -> None:
         self.decider.evaluator.alerts.forget(names)

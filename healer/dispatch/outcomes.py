@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from healer import model, plugins, secrets
+from healer import model, plugins, quoting, secrets
 from healer.dispatch import attempts
 
 RESULT_TEXT_MAX: Final = 4_000
@@ -53,7 +53,7 @@ def raised(error: Exception) -> model.Outcome:
 def masked(outcome: model.Outcome, masker: secrets.Masker, *, truncated: bool) -> model.Outcome:
     """The outcome as it may be kept. `truncated`: not all of the output is."""
     return dataclasses.replace(
-        outcome, truncated=outcome.truncated or truncated, summary=_text(masker, outcome.summary),
+        outcome, truncated=outcome.truncated or truncated, summary=quoting.printed(_text(masker, outcome.summary)),
         result=_result(masker, outcome.result), facts=_facts(masker, outcome.facts),
     )  # fmt: skip
 

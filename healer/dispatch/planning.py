@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import orjson
 from loguru import logger
 
-from healer import errors, model, plugins, secrets, store
+from healer import errors, model, plugins, quoting, secrets, store
 from healer.child import jobs
 from healer.dispatch import attempts
 from healer.store import planning as rows
@@ -111,7 +111,7 @@ class Planner:
                 plan = await self._asked(attempt)
                 return Made("made", "", self._monotonic() - began, self._content(plan))
             except Exception as error:  # a controller is a stranger's code: whatever it raises is what came of it
-                return Made("failed", self._masked(_told(error)), self._monotonic() - began)
+                return Made("failed", self._masked(_told(error))[:STEP_MAX], self._monotonic() - began)
 
     async def clear(self) -> int:
         """At a start: end what plans left that a crash cut off, and remove their folders. How many there were."""
@@ -185,7 +185,7 @@ class Planner:
 
     def _masked(self, text: str) -> str:
         masker = secrets.Masker(self._secret_values())
-        return masker.whole(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+        return quoting.printed(masker.whole(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
 
 
 def _cut(text: str, bytes_max: int) -> tuple[str, bool]:
@@ -195,7 +195,7 @@ def _cut(text: str, bytes_max: int) -> tuple[str, bool]:
 
 def _told(error: Exception) -> str:
     said = (str(error) if isinstance(error, TimeoutError) else "") or plugins.raised(error)
-    return " ".join(said.split())[:STEP_MAX]
+    return " ".join(said.split())
 
 
 def _folders(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:

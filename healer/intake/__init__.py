@@ -141,6 +141,12 @@ class Intake:
         """Journal a tick of the daemon's own; no limit holds it back, since it is what lets waiting runs go on."""
         await self._store.insist(journal.Append([journal.Row("tick", "healer", b"{}", data={}, actor="daemon")]))
 
+    async def recall(self) -> None:
+        """After a start: what pairs of senders said a short while ago."""
+        since_us = self._clock() - REPEAT_WINDOW_US
+        for row in reversed(await self._store.reader.all("repeats_since", since_us, REPEATS_MAX - 1)):
+            self._repeats[row["source"], row["repeat"]] = row["at_us"], row["seq"]
+
     def admit(self) -> None:
         """Whether another row is taken now. Raises `errors.Unavailable`, `errors.BacklogFull`."""
         if self.stopped:
@@ -212,7 +218,9 @@ class Intake:
                 encoded = orjson.dumps(value) if body is None else body
                 size += len(encoded)
                 known_as = value if of.whole else None
+                said = repeats[at] or None if repeats else None
                 row = journal.Row(of.kind, source, encoded, data=known_as, actor=of.actor, meta=text, depth=of.depth)
+                row.repeat = said
                 if of.deliveries and of.deliveries[at]:
                     row.delivery, row.digest = of.deliveries[at], _digest((row,))
                 rows.append(row)
@@ -268,6 +276,7 @@ class Intake:
         ):
             return 0
         row = journal.Row("event", source, body, data=value, actor=actor, meta=meta, raw=raw)
+        row.repeat = repeat or None
         self._in_flight += size
         try:
             if not repeat:

@@ -185,6 +185,9 @@ target | error
 template | error
   a template that cannot be read, or not be filled
   as the message says
+then-needs-parameters | error
+  an action that is tried where nobody decides an approval is given no parameters, and needs some
+  give them a default, or name another action
 too-deep | error
   folders are too deep
   flatter ones

@@ -48,7 +48,7 @@ class Approvers:
         unknown = [role for one in asked.any_ for role in one.roles if role not in self._roles]
         told = [("unknown-role", _unknown(role), self._near(role)) for role in unknown]
         if asked.then is not None and (wrong := self._then(asked.then)) is not None:
-            told.append(wrong)
+            told.append((wrong.code, wrong.message, wrong.try_))
         return [errors.Diagnostic(code, message, errors.Place(places[0]), try_=try_) for code, message, try_ in told]
 
     def ruleset(self, document: config.Document, value: config.Map) -> None:
@@ -62,8 +62,7 @@ class Approvers:
         asked = value.get("approval") if isinstance(value, config.Map) else None
         then = asked.get("then") if isinstance(asked, config.Map) else None
         if isinstance(asked, config.Map) and isinstance(then, str) and then and (wrong := self._then(then)) is not None:
-            code, message, try_ = wrong
-            document.error(code, message, asked.values_at.get("then"), try_)
+            document.error(wrong.code, wrong.message, asked.values_at.get("then"), wrong.try_)
         thresholds = asked.get("any") if isinstance(asked, config.Map) else None
         for one in thresholds if isinstance(thresholds, config.Seq) else ():
             roles = one.get("roles") if isinstance(one, config.Map) else None
@@ -88,19 +87,18 @@ class Approvers:
             at = one.values_at.get("approve") or roles.mark
             document.warning("too-few-approvers", message, at, f"give more people of principals such a role{try_}")
 
-    def _then(self, name: str) -> tuple[str, str, str] | None:
-        """(code, message, what to do) of an action that cannot be tried where nobody decides."""
+    def _then(self, name: str) -> errors.Diagnostic | None:
+        """Why an action cannot be tried where nobody decides, with no place."""
         if name not in self._lacking:
-            return (
-                "unknown-action",
-                f"then: no action is named {wording.shown(name)}",
-                errors.nearest(name, self._lacking),
-            )
+            message = f"then: no action is named {wording.shown(name)}"
+            near = errors.nearest(name, self._lacking) or "the name of an action of this project"
+            return errors.Diagnostic("unknown-action", message, errors.Place(""), try_=near)
         if lacks := self._lacking[name]:
             message = (
                 f"then: {name} needs {', '.join(lacks)}, and what is tried where nobody decides is given no parameters"
             )
-            return "then-needs-parameters", message, "give them a default, or name another action"
+            try_ = "give them a default, or name another action"
+            return errors.Diagnostic("then-needs-parameters", message, errors.Place(""), try_=try_)
         return None
 
     def _near(self, role: str) -> str:

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
-from healer import errors, vault
+from healer import errors, quoting, vault
 from healer.project import controllers, loading, pieces, publishing, settings
 
 TIMEOUT_S: Final = 300.0
@@ -31,6 +31,8 @@ ANSWER_BYTES_MAX: Final = 1 << 30
 SLICE_S: Final = 0.002
 """How long the loop works on it before it looks after others: longer than the interpreter's switch interval, since a loop that gives
 the GIL up by itself more often than that takes it back at once each time, and the store's writer waits for all of it."""
+WORDS_BYTES: Final = 4096
+"""The last that a child said, of which whole lines count."""
 TRIES: Final = 3
 """How often a project is read again because a file changed while it was copied."""
 
@@ -148,8 +150,10 @@ class _Asked:
                 process.wait()
             found = _pieces(answer)
             if not self.reason:
-                words.seek(max(0, words.tell() - 4096))
-                self.reason = words.read().decode("utf-8", "replace").strip() or "without a word"
+                words.seek(start := max(0, words.tell() - WORDS_BYTES))
+                if start:
+                    words.readline()  # the rest of one: what is a secret in it could not be seen
+                self.reason = quoting.printed(words.read().decode("utf-8", "replace")).strip() or "without a word"
         return found
 
     def end(self) -> None:

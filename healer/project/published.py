@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from healer import catalog, plugins, rulebook
-from healer.project import activations, controllers, locating, settings, sources, told
+from healer.project import activations, controllers, locating, settings, sources, told, validation
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NOTHING: Final = {"type": "null"}
@@ -117,6 +117,9 @@ def _healer() -> Parts:
     found["activations"] = {"type": ["array", "null"], "items": {"$ref": "#/$defs/activation"}}
     activation = more.pop(activations.Shape.__name__)
     activation["properties"]["mode"]["anyOf"] += [{"const": False}]  # what YAML reads `off` as
+    for levels in more[validation.Validation.__name__]["properties"]["severity"]["patternProperties"].values():
+        del levels["type"]
+        levels["enum"] = [*levels["enum"], False]  # the same
     for key in (*settings.SECTIONS, *settings.LISTS):
         found[key] = {"anyOf": [found[key], _NOTHING]}
     source = rulebook.source_schema({**known, sources.SHARED: False})

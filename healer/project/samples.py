@@ -178,7 +178,15 @@ _HEALER: Final[dict[str, Any]] = {
     "compat": "upstream",
 }  # fmt: skip
 
+_STEPS: Final = [{"event": {"alert": {"name": "DiskFull", "target": "web01", "key": "k1", "status": "firing"}}}]
+_EXPECTED: Final = [{"at": "0s", "runs": [{"action": "clean_disk", "target": "web01", "status": "succeeded"}]}]
+_TESTS: Final[dict[str, Any]] = {
+    "tests": [{"name": "a full disk is cleaned", "steps": _STEPS, "expect": _EXPECTED}], "steps": _STEPS, "expect": _EXPECTED,
+    "Step.approve": {"by": "ana"}, "Step.reject": {"by": "ana"}, "Step.silence": {"matchers": ["target=web01"], "for": "2h"},
+    "Step.pause": {"scope": "all"}, "Step.resume": {"scope": "all"}, "Step.outcome": {"action": "clean_disk", "status": "failed"},
+}  # fmt: skip
+
 EXAMPLES: Final[dict[str, Any]] = {
-    **_GATES, **_RULEBOOK, **_SOURCES, **_MAPPINGS, **_ACTIONS, **{f"parameter.{key}": value for key, value in _PARAMETER.items()},
-    **_CONTROLLERS, **_HEALER,
+    **_GATES, **_RULEBOOK, **_SOURCES, **_MAPPINGS, **_ACTIONS, **_CONTROLLERS, **_HEALER, **_TESTS,
+    **{f"parameter.{key}": value for key, value in _PARAMETER.items()},
 }  # fmt: skip

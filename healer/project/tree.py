@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import config, errors
+from healer.project import configured
 
 FILES_MAX: Final = 20_000
 BYTES_MAX: Final = 512 << 20
@@ -27,7 +28,7 @@ RENAME: Final = "rename it"
 NAMES: Final = ("healer", "actions", "controllers")
 FILES: Final = (
     *(f"{name}{ending}" for name in NAMES for ending in (".yml", ".yaml")),
-    "ansible.cfg", "requirements.yml", "requirements.yaml",
+    configured.CONFIG, "requirements.yml", "requirements.yaml",
 )  # fmt: skip
 FOLDERS: Final = (
     "rulebooks", "playbooks", "scripts", "manifests", "inventory", "templates", "roles", "tasks", "handlers", "vars", "group_vars",
@@ -92,6 +93,11 @@ class Tree:
         for name in FOLDERS:
             if (self.root / name).is_dir() and not self._is_program(name):
                 self.add(name)
+        for path in configured.folders(self._contents.get(configured.CONFIG, b"")):
+            first, *rest = path.split("/")
+            counts = first not in FOLDERS and not any(_LEFT_OUT.fullmatch(part) for part in (first, *rest))
+            if counts and (self.root / path).is_dir():
+                self.add(path)
 
     def add(self, path: str) -> None:
         """Read one more file or folder (relative to the project)."""
@@ -197,7 +203,8 @@ class Tree:
         if len(self.files) >= FILES_MAX:
             self._stop(f"more than {FILES_MAX} files")
             return
-        digest, size, kept, pieces = hashlib.sha256(), 0, self._kept(path), []
+        digest, size, pieces = hashlib.sha256(), 0, []
+        kept = path == configured.CONFIG or self._kept(path)
         with open(real, "rb", buffering=0, opener=_open) as file:
             mode = os.fstat(file.fileno()).st_mode
             while chunk := file.read(CHUNK_BYTES):

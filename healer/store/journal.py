@@ -29,7 +29,7 @@ class Row:
 
     __slots__ = (
         "actor", "at_us", "body", "body_hash", "cause", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
-        "ordinal", "raw", "raw_hash", "seq", "source",
+        "ordinal", "raw", "raw_hash", "repeat", "seq", "source",
     )  # fmt: skip
 
     @property
@@ -67,6 +67,7 @@ class Row:
         self.body_hash = body_hash
         self.raw_hash = raw_hash
         self.raw = raw
+        self.repeat: str | None = None
         self.delivery = delivery
         self.digest = digest
         self.seq = 0
@@ -156,7 +157,7 @@ def insert_guarded(tx: Transaction, rows: list[Row]) -> bool:
     for row in rows:
         seq += 1
         row.seq, row.at_us, row.duplicate = seq, now_us, False
-        values += (seq, row.kind, row.source, row.body, row.meta, row.actor, row.raw)
+        values += (seq, row.kind, row.source, row.body, row.meta, row.actor, row.raw, row.repeat)
     values.append(tx.epoch)
     if tx.connection.execute(_guarded_statement(len(rows)), values).rowcount != len(rows):
         return False
@@ -170,7 +171,7 @@ def _values(part: int, rows: Sequence[Row]) -> list[Any]:
     for row in rows:
         values += (
             row.seq, part, row.kind, row.source, row.at_us, row.depth, row.cause, row.ordinal, row.body, row.body_hash,
-            row.raw_hash, row.meta, row.actor, row.raw,
+            row.raw_hash, row.meta, row.actor, row.raw, row.repeat,
         )  # fmt: skip
     return values
 
@@ -183,8 +184,10 @@ def insert(tx: Transaction, rows: Sequence[Row]) -> None:
     tx.appended += rows
 
 
-_COLUMNS: Final = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
-_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_COLUMNS: Final = (
+    "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw, repeat"
+)
+_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 @functools.cache
@@ -194,8 +197,8 @@ def _statement(rows: int) -> str:
 
 @functools.cache
 def _guarded_statement(rows: int) -> str:
-    columns = "column1, ?, column2, column3, ?, 0, NULL, NULL, column4, NULL, NULL, column5, column6, column7"
-    values = ",".join(["(?,?,?,?,?,?,?)"] * rows)
+    columns = "column1, ?, column2, column3, ?, 0, NULL, NULL, column4, NULL, NULL, column5, column6, column7, column8"
+    values = ",".join(["(?,?,?,?,?,?,?,?)"] * rows)
     guard = "(SELECT epoch FROM instance) = ?"
     return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"
 

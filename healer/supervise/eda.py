@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import orjson
 
-from healer import errors, plugins
+from healer import errors, plugins, quoting
 from healer.project import listeners, locating
 
 HOST: Final = pathlib.Path(__file__).resolve().parent.parent / "child" / "host.py"
@@ -121,7 +121,7 @@ class EdaSource:
                         writer.write(_line({"ack": number}))
                         await writer.drain()
                 case {"log": {"level": str(level), "message": str(text)}}:
-                    self._log(level, f"{self.name}: {text}")
+                    self._log(level, f"{self.name}: {quoting.printed(text)}")
                 case {"end": True}:
                     return ""
                 case {"error": str(text)}:
@@ -170,7 +170,7 @@ class EdaSource:
             *lines, rest = (rest + piece).split(b"\n")
             rest = rest[-OUTPUT_LINE_MAX:]
             for line in lines:
-                text = line[:OUTPUT_LINE_MAX].decode(errors="replace").rstrip()
+                text = quoting.printed(line[:OUTPUT_LINE_MAX].decode(errors="replace").rstrip())
                 if text:
                     self._last_lines.append(text)
                     self._log("INFO", f"{self.name}: {text}")

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from healer import errors, model, plugins, secrets, store, telemetry
+from healer import errors, model, plugins, redacting, secrets, store, telemetry
 from healer.project import locating
 from healer.store import outside, transaction
 from healer.supervise import comparing, outgoing, worker
@@ -76,8 +76,12 @@ class Looked:
 class Sender:
     """One source whose sender is asked. `options` are those of its `reconcile`."""
 
-    def __init__(self, source: str, path: str, options: Any, inquiry: model.Inquiry, world: World) -> None:
+    def __init__(
+        self, source: str, path: str, options: Any, inquiry: model.Inquiry, world: World,
+        redact: Sequence[redacting.Path] = (),
+    ) -> None:  # fmt: skip
         self.source = source
+        self._redact = redact
         self._path = path
         self._options = options
         self._inquiry = inquiry
@@ -161,7 +165,7 @@ class Sender:
         """The alerts of an answer; others go on between them."""
         made, started = [], time.monotonic()
         for fires in self._inquiry.read(answer):
-            made.append(fires)
+            made.append(redacting.known_as(fires) if self._redact else fires)
             if time.monotonic() - started > SLICE_S:
                 await asyncio.sleep(0)
                 started = time.monotonic()
@@ -223,9 +227,10 @@ class Sender:
                 if not spoken.isdisjoint(fires.keys):
                     continue
                 try:
-                    elements.append(self._inquiry.firing(fires, receiver))
+                    elements.append(self._firing(fires, receiver))
                 except errors.InvalidField as error:  # no delivery of it would be taken either
-                    self._world.log("WARNING", f"reconcile {self.source}: {fires.keys[0]} is left out: {error.message}")
+                    name = fires.keys[-1 if self._redact else 0]
+                    self._world.log("WARNING", f"reconcile {self.source}: {name} is left out: {error.message}")
             count += await self._take(elements)
         if count:
             telemetry.count("reconcile_opened", count)
@@ -233,6 +238,12 @@ class Sender:
                 "WARNING", f"reconcile {self.source}: {count} alerts fire at the sender that were not delivered"
             )
         return count
+
+    def _firing(self, fires: model.Fires, receiver: str) -> model.Element:
+        """The event, as a delivery of it would be kept."""
+        kept = redacting.fires(fires, self._redact)
+        made = self._inquiry.firing(kept, receiver)
+        return made if kept is fires else redacting.as_named(made, self._inquiry.firing(fires, receiver))
 
     async def _take(self, elements: Sequence[model.Element]) -> int:
         if not elements:
@@ -288,7 +299,8 @@ class Reconciling:
     def _sender(self, spec: worker.Running) -> Sender:
         options: Any = locating.locate(spec.type, self._world.project_dir).plugin.Options.model_validate(spec.args)
         inquiry = plugins.find("formats", options.format).FORMAT.inquiry
-        return Sender(spec.key, options.path, options.reconcile, inquiry, self._world)
+        hides = redacting.paths(options.redact)
+        return Sender(spec.key, options.path, options.reconcile, inquiry, self._world, hides)
 
     async def stop(self) -> None:
         """Ask nobody any more."""

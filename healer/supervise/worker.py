@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
-from healer import plugins
+from healer import plugins, quoting
 
 PAUSE_FIRST_S: Final = 1.0
 PAUSE_MAX_S: Final = 60.0
@@ -156,7 +156,7 @@ class _Worker:
                     return
                 self.last_error = "it had no more to say"
             except Exception as error:  # noqa: BLE001 - a stranger's code: no mistake of one stops the rest
-                self.last_error = (str(error) or type(error).__name__)[:ERROR_MAX]
+                self.last_error = (quoting.printed(str(error)) or type(error).__name__)[:ERROR_MAX]
             if self.spec.again == "never":
                 self._becomes("failed")
                 self._supervisor.log(

@@ -77,6 +77,8 @@ def problem_of(error: errors.HealerError) -> web.Response:
     headers = {}
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = str(error.fields.get("wanted", ""))
+    if again_s := error.fields.get("retry_after_s"):
+        headers["Retry-After"] = str(again_s)
     if isinstance(error, errors.ConfigurationError):
         found: Any = [diagnostic.as_json() for diagnostic in error.diagnostics]
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection
 from typing import Final
 
 from aiohttp import web
@@ -82,17 +83,17 @@ def _plain_name(name: str) -> str:
 
 
 def headers_of(
-    request: web.BaseRequest, without: frozenset[str] = frozenset(), token: str | None = None
+    request: web.BaseRequest, without: frozenset[str] = frozenset(), secrets: Collection[str] = ()
 ) -> dict[str, str]:
     """The headers that a rule may see: lower case, without credentials and those of `without`, as many and as long as can be kept.
 
-    `token`: that of the URL; proxies repeat it in headers of many names, which are left out.
+    `secrets`: what proved the delivery; proxies repeat that in headers of many names, which are left out.
     """
     kept: dict[str, str] = {}
     room = ALL_MAX
     for name, value in request.headers.items():
         lower = _plain_name(name)
-        if not lower or lower in without or lower in kept or (token and token in value):
+        if not lower or lower in without or lower in kept or any(one in value for one in secrets):
             continue
         text = value[:VALUE_MAX]
         if not text.isascii() or "\0" in text:

@@ -59,8 +59,9 @@ class Read:
     repeats: list[str] = dataclasses.field(default_factory=list)
     deliveries: list[str] = dataclasses.field(default_factory=list)
     unread: list[tuple[Any, str]] = dataclasses.field(default_factory=list)
+    redacted: bool = False
     body: bytes = b""
-    """What of the body may be kept, where that is not all of it."""
+    """Of a large one what may be kept, where that is not all of it."""
 
 
 class Heavy:

@@ -25,8 +25,7 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from healer import errors, plugins
-from healer.web import redacting
+from healer import errors, plugins, redacting
 
 HEADER: Final = struct.Struct(">I")
 """The length of the piece behind it."""
@@ -104,8 +103,6 @@ def given(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
 def pieces(wanted: Mapping[str, Any], body: bytes) -> Iterator[bytes]:
     """The answer to a body. Raises the `errors.RequestError`s that it deserves, those of a whole body before the first piece."""
     value = _value(body, wanted["form"])
-    hides = redacting.redact(value, redacting.paths(wanted.get("redact", ())))
-    kept = orjson.dumps(value) if hides else b""  # before a format reads it, which may put its own into it
     reader = format_of(wanted["format"], wanted["mapping"])
     greeting = reader.greeting(value, wanted["headers"])
     if greeting is not None:
@@ -115,7 +112,8 @@ def pieces(wanted: Mapping[str, Any], body: bytes) -> Iterator[bytes]:
     remark = reader.remark(value)
     elements: list[plugins.Element] = []
     unread: list[plugins.Wrong] = []
-    for one in reader.read(value, wanted["headers"]):
+    read, hides = redacting.read(reader.read, value, wanted["headers"], redacting.paths(wanted.get("redact", ())))
+    for one in read:
         if isinstance(one, plugins.Wrong):
             unread.append(one)
         else:
@@ -124,9 +122,9 @@ def pieces(wanted: Mapping[str, Any], body: bytes) -> Iterator[bytes]:
         from healer.web import ingest  # as for a form
 
         raise ingest.TooManyEvents(limit=wanted["events_max"])
-    yield _head(remark=remark, events=len(elements), unread=len(unread), redacted=bool(kept))
-    if kept:
-        yield kept
+    yield _head(remark=remark, events=len(elements), unread=len(unread), redacted=hides)
+    if hides:
+        yield orjson.dumps(value)
     for element in elements:
         yield orjson.dumps([_key(element.event), element.repeat, element.delivery])
         yield orjson.dumps(element.event)

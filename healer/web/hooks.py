@@ -10,15 +10,16 @@ import asyncio
 import dataclasses
 import hashlib
 import ipaddress
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 from loguru import logger
 
-from healer import access, errors, plugins
+from healer import access, errors, plugins, redacting
 from healer.intake import strict
 from healer.web import (
     bodies,
@@ -29,7 +30,6 @@ from healer.web import (
     ingest,
     problems,
     proving,
-    redacting,
     refusals,
     sns,
     tally,
@@ -48,6 +48,10 @@ SECRETS_S: Final = 0.1
 that is done for a delivery."""
 LOOKS_MAX: Final = 100
 """Deliveries of a hook that are looked at for that, from a reload on."""
+
+
+_PAYLOAD: Final = b'{"payload":'
+_BLANK: Final = " \t\r\n"
 
 
 class NotFromThere(errors.Forbidden):
@@ -85,12 +89,11 @@ class Hook:
 @dataclasses.dataclass(slots=True)
 class Proved:
     """A body of somebody who may send. `id_header`: the header that names the delivery, where that is signed; `delivery`: its id, where the
-    signature covers that in the body; `token`: of the URL."""
+    signature covers that in the body."""
 
     body: bytes
     id_header: str = ""
     delivery: str = ""
-    token: str | None = None
 
 
 class Hooks:
@@ -134,6 +137,8 @@ class Hooks:
             _not_too_fast(services, hook)
             return await self._take(request, services, hook, proved)
         except errors.HealerError as error:
+            if hook.redact and proved is not None and isinstance(error, errors.RequestError):
+                vars(error)["reason"] = f"{error.code} (nothing is quoted, since parts of such bodies are not kept)"
             why = getattr(error, "reason", error.message)  # which a sender is not told
             services.tally.refused(hook.source, error.code, why)
             services.tally.last[hook.source] = services.clock(), tally.one_line(why)
@@ -152,7 +157,7 @@ class Hooks:
 
     async def _take(self, request: web.Request, services: Services, hook: Hook, proved: Proved) -> web.StreamResponse:
         form = request.content_type == bodies.FORM
-        headers = deliveries.headers_of(request, hook.proof_headers, proved.token)
+        headers = deliveries.headers_of(request, hook.proof_headers, proving.sent(hook.options.auth, hook.secrets))
         exact = None
         if large := len(proved.body) > heavy.FROM_BYTES:
             mapping = None if hook.options.mapping is None else hook.options.mapping.model_dump(mode="json")
@@ -160,9 +165,8 @@ class Hooks:
             body = read.body or proved.body
         else:
             value = bodies.form(proved.body) if form else strict.parse(proved.body)
-            hides = bool(hook.redact) and redacting.redact(value, hook.redact)
-            body = orjson.dumps(value) if hides else proved.body
             read = _read(hook, value, headers)
+            body = orjson.dumps(value) if read.redacted else proved.body
             exact = None if form else _exact(read, value, body)
             _suggest(services, hook, value, headers)
         if read.greeting is not None:
@@ -188,8 +192,14 @@ def _read(hook: Hook, value: Any, headers: dict[str, str]) -> heavy.Read:
     greeting = greetings.of(hook.format, hook.options, value, headers)
     if greeting is not None:
         return heavy.Read(greeting)
-    read = heavy.Read(remark=hook.format.remark(value))
-    for one in hook.format.read(value, headers):
+    hides = False
+    if hook.redact:
+        found, hides = redacting.read(hook.format.read, value, headers, hook.redact)
+        elements: Sequence[Any] = found
+    else:
+        elements = hook.format.read(value, headers)
+    read = heavy.Read(remark=hook.format.remark(value), redacted=hides)
+    for one in elements:
         if isinstance(one, plugins.Wrong):
             read.unread.append((one.value, tally.one_line(one.error.message)))
         else:
@@ -208,7 +218,18 @@ def _exact(read: heavy.Read, value: Any, body: bytes) -> bytes | None:
     if next(iter(event), None) != "payload" or event["payload"] is not value:
         return None
     rest = orjson.dumps({name: inner for name, inner in event.items() if name != "payload"})
-    return b'{"payload":' + body + (b"," + rest[1:] if len(rest) > 2 else b"}")
+    return _PAYLOAD + body + (b"," + rest[1:] if len(rest) > 2 else b"}")
+
+
+def body_in(event: bytes) -> bytes:
+    """The other way round: the body that an event has in it as it came; an event that is none such as it is."""
+    if not event.startswith(_PAYLOAD):
+        return event
+    text = event[len(_PAYLOAD) :].decode()
+    start = len(text) - len(text.lstrip(_BLANK))
+    _, end = json.JSONDecoder().raw_decode(text, start)
+    after = text[end:]
+    return text[: len(text) - len(after.lstrip(_BLANK))].encode()
 
 
 def _hooks(revision: Revision, buckets_of: dict[str, buckets.Bucket | None]) -> list[tuple[str, Hook]]:
@@ -257,8 +278,9 @@ def _from_there(request: web.Request, hook: Hook) -> None:
 
 
 def _not_too_fast(services: Services, hook: Hook) -> None:
-    if hook.bucket is not None and hook.bucket.take(services.clock() / 1_000_000) > 0:
-        raise TooFast(source=hook.source, count=hook.bucket.count, within=hook.bucket.within_s)
+    if hook.bucket is not None and (wait_s := hook.bucket.take(services.clock() / 1_000_000)) > 0:
+        again_s = math.ceil(wait_s)
+        raise TooFast(source=hook.source, count=hook.bucket.count, within=hook.bucket.within_s, retry_after_s=again_s)
 
 
 async def _authentic(
@@ -277,7 +299,7 @@ async def _authentic(
     if wanted.sns is not None:
         found = await sns.verify(wanted.sns.topics, body, services.certificates, services.wall() / 1_000_000)
         return Proved(body, delivery=found.message_id)
-    return Proved(body, "" if early else _prove(request, services, hook, token, body), token=token)
+    return Proved(body, "" if early else _prove(request, services, hook, token, body))
 
 
 def _prove(request: web.Request, services: Services, hook: Hook, token: str | None, body: bytes) -> str:

@@ -12,7 +12,7 @@ from healer import access, errors, model, store
 from healer import explain as explains
 from healer.audit import records
 from healer.store import letters, reads
-from healer.web import answers, queries, shapes
+from healer.web import answers, hooks, queries, shapes
 from healer.web.services import Services
 
 ALERT_STATUSES: Final = ("firing", "resolved")
@@ -59,15 +59,19 @@ async def event(request: web.Request, services: Services, _caller: access.Princi
 
 
 async def raw(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """The request that brought an event, byte for byte; where the event itself is those bytes, the event. 404 where it was trimmed."""
+    """The request that brought an event, byte for byte; of what no webhook brought the event. 404 where it was trimmed."""
     seq = reads.event_position(request.match_info["id"])
     found = await services.store.reader.all("journal_one", seq)
     row = found[0] if found else {"raw": None, "raw_hash": None, "body": None, "body_hash": None}
-    kept, name = (row["raw"], row["raw_hash"]) if row["raw"] or row["raw_hash"] else (row["body"], row["body_hash"])
+    beside = row["raw"] is not None or row["raw_hash"] is not None
+    kept, name = (row["raw"], row["raw_hash"]) if beside else (row["body"], row["body_hash"])
     if kept is None and name:
         kept = await services.store.blob(name)
     if kept is None:
         raise errors.NotFound(what=f"the request of e-{seq}")
+    spec = services.revision().sources.get(str(row.get("source")))
+    if not beside and spec is not None and spec.type == hooks.TYPE:
+        kept = hooks.body_in(bytes(kept))
     return web.Response(body=bytes(kept), headers={**answers.JSON_HEADERS, "Content-Type": "application/octet-stream"})
 
 

@@ -56,7 +56,12 @@ def _known(request: web.Request, error: errors.HealerError) -> web.StreamRespons
     level = "WARNING" if answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR else "DEBUG"
     method, path = tally.one_line(request.method), tally.one_line(shown_path(request.path))
     logger.bind(method=method, path=path, status=answer.status, code=error.code).log(
-        level, "{} {} answered {}: {}", method, path, answer.status, tally.one_line(error.message)
+        level,
+        "{} {} answered {}: {}",
+        method,
+        path,
+        answer.status,
+        tally.one_line(getattr(error, "reason", error.message)),
     )
     if answer.status in (
         http.HTTPStatus.TOO_MANY_REQUESTS,

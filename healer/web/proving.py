@@ -21,6 +21,7 @@ __all__ = ["Given", "Headers", "Unproved", "needs_body", "opened", "proof_header
 AUTHORIZATION: Final = "Authorization"
 GITLAB: Final = "X-Gitlab-Token"
 BODILESS: Final = frozenset({"none", "bearer", "basic", "header", "url_token"})
+AS_THEY_ARE: Final = BODILESS - {"none"} | {"gitlab"}
 NO_MATCH: Final = "the token does not match"
 _TOKEN: Final = re.compile(rb"[!-~]{1,512}")
 _IN_HEADER: Final = re.compile(rb"[!-~](?:[ -~]{0,1022}[!-~])?")
@@ -68,6 +69,11 @@ def opened(auth: Any, resolve: Callable[[str], model.Secret]) -> Opened:
 def needs_body(auth: Any) -> bool:
     """Whether the body is a part of the proof. Else `verify` can be asked before it is read, with an empty one."""
     return auth.kind not in BODILESS
+
+
+def sent(auth: Any, secrets: Secrets) -> tuple[str, ...]:
+    """The secrets that a proof has in it as they are: nothing that repeats one is to be kept."""
+    return tuple(one.reveal() for one in secrets) if auth.kind in AS_THEY_ARE else ()
 
 
 def proof_headers(auth: Any) -> frozenset[str]:

@@ -35,7 +35,8 @@ class Refusals:
                 self._told[source, error.code] = at_us, count + 1
             return
         self._told[source, error.code] = now_us, 0
+        why = tally.one_line(getattr(error, "reason", error.message))
         try:
-            await services.store.submit(refusals.Refused(source, error.code, tally.one_line(error.message), count + 1))
+            await services.store.submit(refusals.Refused(source, error.code, why, count + 1))
         except errors.HealerError as wrong:
             logger.bind(source=source).warning("refused from {} and not on record: {}", source, wrong.message)

@@ -13,7 +13,7 @@ import orjson
 import pydantic
 from aiohttp import web
 
-from healer import access, errors, plugins
+from healer import access, errors, plugins, redacting
 from healer.store import journal, letters, reads
 from healer.web import actions, answers, bodies, hooks, ingest, queries, webhook
 from healer.web.services import Revision, Services, Simulation
@@ -88,7 +88,9 @@ def _events(spec: Any, given: dict[str, Any]) -> Iterable[Mapping[str, Any]]:
     """The events that a source of this kind makes of what it gets."""
     if spec.type == hooks.TYPE:
         made: list[Mapping[str, Any]] = []
-        for one in hooks.reader_of(spec.options).read(given, plugins.NO_HEADERS):
+        wanted = redacting.paths(spec.options.redact)
+        elements, _ = redacting.read(hooks.reader_of(spec.options).read, given, plugins.NO_HEADERS, wanted)
+        for one in elements:
             if isinstance(one, plugins.Wrong):
                 raise one.error
             made.append(one.event)

@@ -136,6 +136,21 @@ async def test_what_its_configuration_says_of_plugins_holds(site: Site) -> None:
     assert site.heard("two") == ["web01"] * 4
 
 
+async def test_a_plan_warns_of_none_of_them(site: Site) -> None:
+    site.write("ansible.cfg", CONFIG.format(base=site.tmp_path).replace("ansible.builtin.tree", "notes, mycb"))
+    plan = await site.controller.plan(site.job())
+    assert plan.steps[1] == "check mode: 1 host, 0 changed"
+    assert "callback" not in plan.diff
+
+
+async def test_a_strategy_that_is_not_there_fails_the_plan_as_the_run(site: Site) -> None:
+    (site.revision / "of/strategy/noted.py").unlink()
+    plan = await site.controller.plan(site.job())
+    assert "Invalid play strategy specified: noted" in plan.fails
+    outcome = await site.run()
+    assert (outcome.state, outcome.summary) == ("failed", plan.fails)
+
+
 async def test_a_plan_tells_none_of_them(site: Site) -> None:
     site.callback("revision/playbooks/callback_plugins/beside.py", "beside")
     plan = await site.controller.plan(site.job())

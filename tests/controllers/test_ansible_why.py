@@ -13,7 +13,7 @@ import pytest
 from healer import model, plugins
 from healer.child import jobs
 from healer.controllers import _events, _outcome, _shimmed, ansible
-from healer.controllers._display import healer_excused
+from healer.controllers._display import healer_excused, healer_room
 
 INVENTORY: Final = f"""
 [web]
@@ -107,6 +107,34 @@ async def test_a_failure_that_ansible_counts_and_passes_over(site: Site) -> None
     assert outcome.summary == "the playbook failed on host:web01, though Ansible ended with 0"
 
 
+async def test_a_file_that_is_not_there_to_be_included_is_named(site: Site) -> None:
+    outcome = await site.run("{ansible.builtin.include_tasks: no-such.yml}")
+    assert outcome.summary.startswith("web01: ansible.builtin.include_tasks: Could not find or access '")
+
+
+PING: Final = "{name: p, ansible.builtin.ping: {}, ignore_unreachable: true, vars: {ansible_connection: ssh, ansible_port: 1, ansible_host: 127.0.0.1}}"
+SHELL: Final = "ansible.builtin.command: {argv: ['true']}"
+
+
+@pytest.mark.parametrize(("tasks", "state"), [
+    ([PING], "failed"), ([PING, FINE], "failed"), ([f"{{{SHELL}}}", PING], "failed"), ([PING, f"{{{SHELL}, delegate_to: web02}}"], "failed"),
+    ([PING, f"{{{SHELL}, delegate_to: web02, loop: [1, 2]}}"], "failed"), ([PING, f"{{{SHELL}}}"], "succeeded"), ([PING, f"{{{SHELL}, loop: [1]}}"], "succeeded"),
+], ids=["alone", "debug", "before", "delegated", "looped", "reached", "loop"])  # fmt: skip
+async def test_a_target_that_is_not_reached_is_not_healed_also_where_that_is_ignored(
+    site: Site, tasks: list[str], state: str
+) -> None:
+    outcome = await site.run(*tasks)
+    assert (outcome.state, outcome.per_target, outcome.exit_code) == (state, {"host:web01": state}, 0)
+    assert outcome.lost == (state == "failed")
+    if state == "failed":
+        assert outcome.summary == "the playbook did not reach host:web01, though Ansible ended with 0"
+
+
+async def test_one_that_is_not_reached_takes_nothing_from_another(site: Site) -> None:
+    outcome = await site.run(PING.replace("}}", "}, when: inventory_hostname == 'web02'}"), hosts=("web01", "web02"))
+    assert (outcome.state, outcome.per_target) == ("failed", {"host:web01": "succeeded", "host:web02": "failed"})
+
+
 async def test_what_failed_before_it_was_broken_off_is_told_behind_it(site: Site) -> None:
     real = REAL.replace("}}", "}, when: inventory_hostname == 'web02'}")
     outcome = await site.run(real, hosts=("web01", "web02"), more="- hosts: '{{ nothing_there }}'\n  tasks: []\n")
@@ -172,6 +200,21 @@ def test_only_failures_are_marked_by_what_they_were_counted_as(kind: str, data: 
     writer.set("k", {"event": kind, "event_data": data})
     (event,) = kept.events
     assert bool((event["event_data"] or {}).get("excused")) == marked
+
+
+@pytest.mark.parametrize("room_first", [True, False])
+def test_either_of_those_before_the_writer_may_be_loaded_first(tmp_path: pathlib.Path, room_first: bool) -> None:
+    kept: Any = Kept()
+    kept.private_data_dir = str(tmp_path)
+    writer: Any
+    if room_first:
+        writer = healer_excused.Marking(healer_room.Room(kept), {"a": "rescued"})
+    else:
+        writer = healer_room.Room(healer_excused.Marking(kept, {"a": "rescued"}))
+    writer.set("k", {"event": "runner_on_failed", "event_data": {"host": "a"}})
+    assert kept.events[0]["event_data"]["excused"]
+    assert (tmp_path / "report.reserved").exists()
+    assert writer.private_data_dir == str(tmp_path)
 
 
 def test_a_mark_is_read(tmp_path: pathlib.Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 import walking  # conftest.py has put it where it is found
 import yaml
 
-from healer import catalog, cli, config, errors, plugins, project, rulebook
+from healer import catalog, cli, config, errors, harness, plugins, project, rulebook
 from healer.project import activations, controllers, discovery, looks, settings, sources, tree
 
 DOCUMENTS = int(os.environ.get("DOCUMENTS", "300"))
@@ -50,7 +50,8 @@ UPSTREAM = json.loads(
     (pathlib.Path(ansible_rulebook.__file__).parent / "schema" / "ruleset_schema.json").read_text("utf-8")
 )
 upstream = jsonschema.Draft7Validator(UPSTREAM)
-published = {kind: jsonschema.Draft202012Validator(project.schema(kind)) for kind in project.SCHEMAS}
+KINDS = {**project.SCHEMAS, **harness.SCHEMAS}
+published = {kind: jsonschema.Draft202012Validator(project.schema(kind, KINDS)) for kind in KINDS}
 NAMES = sorted({*walking.keys(UPSTREAM), "run_action", "lock", "pg_notify", "foo"})
 
 
@@ -333,7 +334,7 @@ def written(folder: pathlib.Path) -> Iterator[tuple[str, Any]]:
     for name, kind in KIND_OF.items():
         yield kind, yaml.safe_load((folder / name).read_text("utf-8"))
     for path in sorted(folder.glob("rulebooks/**/*.y*ml")):
-        yield "rulebook", yaml.safe_load(path.read_text("utf-8"))
+        yield "test" if path.stem.endswith("_test") else "rulebook", yaml.safe_load(path.read_text("utf-8"))
     for path in sorted((*folder.glob("playbooks/*.meta.y*ml"), *folder.glob("scripts/*.meta.y*ml"))):
         yield "metadata", yaml.safe_load(path.read_text("utf-8"))
 
@@ -341,7 +342,7 @@ def written(folder: pathlib.Path) -> Iterator[tuple[str, Any]]:
 def test_what_this_repository_and_init_hold_is_valid(repository: pathlib.Path, tmp_path: pathlib.Path) -> None:
     click.testing.CliRunner().invoke(cli.cli, ["init", str(tmp_path)])
     found = [*written(repository), *written(tmp_path)]
-    assert {kind for kind, _ in found} == set(project.SCHEMAS)
+    assert {kind for kind, _ in found} == set(KINDS)
     assert [(kind, value) for kind, value in found if not published[kind].is_valid(value)] == []
 
 

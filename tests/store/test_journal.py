@@ -197,16 +197,16 @@ def test_plain_rows_are_the_same_rows(kit: Any) -> None:
     kit.append(row(b"0"))
     tx = kit.store.writer.tx
     made = [row(b"1", meta='{"a":1}', actor="key:ci"), journal.Row("tick", "healer", None)]
-    made[0].raw = b" 1"
+    made[0].raw, made[0].repeat = b" 1", "w"
     made[0].duplicate = True
     tx.appended, before = [row(b"0")], 1
     assert journal.insert_guarded(tx, made)
     assert [(one.seq, one.at_us, one.duplicate) for one in made] == [(2, kit.now_us, False), (3, kit.now_us, False)]
     assert (tx.last_seq, tx.appended[before:]) == (3, made)
-    names = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
+    names = "seq, part, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw, repeat"
     assert kit.rows(f"SELECT {names} FROM journal WHERE seq > 1 ORDER BY seq") == [
-        (2, tx.part, "event", "s", kit.now_us, 0, None, None, b"1", None, None, '{"a":1}', "key:ci", b" 1"),
-        (3, tx.part, "tick", "healer", kit.now_us, 0, None, None, None, None, None, None, "", None),
+        (2, tx.part, "event", "s", kit.now_us, 0, None, None, b"1", None, None, '{"a":1}', "key:ci", b" 1", "w"),
+        (3, tx.part, "tick", "healer", kit.now_us, 0, None, None, None, None, None, None, "", None, None),
     ]
 
 
@@ -233,10 +233,11 @@ def test_every_column_of_a_row_is_written(kit: Any) -> None:
         raw_hash="r",
         raw=b"x",
     )
+    full.repeat = "w"
     kit.append(full)
-    names = "seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw"
+    names = "seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw, repeat"
     assert kit.rows(f"SELECT {names} FROM journal WHERE seq = 2") == [
-        (2, "facts", "here", kit.now_us, 3, 1, 2, None, "b", "r", "{}", "run:r", b"x")
+        (2, "facts", "here", kit.now_us, 3, 1, 2, None, "b", "r", "{}", "run:r", b"x", "w")
     ]
 
 

@@ -20,6 +20,8 @@ PLUGIN_MAY_IMPORT = (
     "healer.errors",
     "healer.model",
     "healer.plugins",
+    "healer.quoting",
+    "healer.redacting",
     "healer.urls",
 )
 NEVER_IMPORTED = ("drools", "jpy", "psycopg")

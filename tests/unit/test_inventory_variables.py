@@ -261,7 +261,7 @@ def test_what_is_no_port_and_no_user_is_told_where_it_stands() -> None:
 
 
 @pytest.mark.parametrize(("text", "at"), [
-    ("all: {hosts: {h1: {ansible_port: -1}}}", "inventory/x.yml:1:15"), ("all: {vars: {ansible_port: 22.5}}", "inventory/x.yml:1:14"),
+    ("all: {hosts: {h1: {ansible_port: -1}}}", "inventory/x.yml:1:34"), ("all: {vars: {ansible_port: 22.5}}", "inventory/x.yml:1:14"),
 ])  # fmt: skip
 def test_the_same_in_yaml(text: str, at: str) -> None:
     _, told = inventory.parse({"inventory/x.yml": text}, "inventory")

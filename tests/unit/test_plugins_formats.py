@@ -116,7 +116,7 @@ def test_a_module_stands_before_a_mapping_of_its_name(ships: Callable[[str, str]
         ),
         ("", ": broken: the key 'fields' is missing"),
         ("- a\n", ": broken: a mapping with fields"),
-        ("fields: {name: a\n", "2:1: not YAML"),
+        ("fields: {name: a\n", "1:9: not YAML"),
         ("fields: {name: a, name: b}\n", "1:19: the key 'name' stands here twice, already in line 1"),
     ],
 )

@@ -53,6 +53,19 @@ def test_a_name_ends_no_line(text: str, told: str) -> None:
     assert quoting.bare(text) == told
 
 
+@pytest.mark.parametrize(("text", "told"), [
+    ("at https://u:S3@a.org/x?token=S3 password=S3 Authorization: Bearer S3 it ended", "at https://***@a.org/x?token=*** password=*** Authorization: *** it ended"),
+    ('{"msg": "password: S3", "x": 1} fine', '{"msg": "password: ***", "x": 1} fine'), (r'"{\"password\": \"S3\"}"', r'"{\"password\": ***"'),
+    ("password = S3", "password = ***"), ("-token: S3", "-token: ***"), ("X-Api-Key: S3", "X-Api-Key: ***"), ("AWS_SECRET_ACCESS_KEY=S3", "AWS_SECRET_ACCESS_KEY=***"),
+    ("[WARNING]: curl --token S3 -u bob:S3 https://a.org", "[WARNING]: curl --token *** -u bob:*** https://a.org"), ("{'password': 'S3 S3', 'b': 1}", "{'password': ***, 'b': 1}"),
+    ("password: S3\ndone at x: y", "password: ***\ndone at x: y"), ("invalid token: unexpected end", "invalid token: *** end"), ("a.token == b", "a.token == b"),
+    ("exit 2: web01: copy: Could not find or access 'a.txt'", "exit 2: web01: copy: Could not find or access 'a.txt'"), ("Enter password: ", "Enter password: "),
+])  # fmt: skip
+def test_what_a_program_printed_keeps_what_is_no_secret(text: str, told: str) -> None:
+    assert quoting.printed(text) == told
+    assert quoting.printed(told) == told
+
+
 def test_a_password_is_left_out_before_a_text_is_cut() -> None:
     assert "pw" not in quoting.shown(f"https://u:{'pw' * 500}@a.org")
 
@@ -67,7 +80,7 @@ def test_a_password_is_left_out_before_a_text_is_cut() -> None:
 def test_long_texts_are_looked_through_once(piece: str) -> None:
     """Looked at from each place anew, they would take hours."""
     text = piece * (1_000_000 // len(piece))
-    for looked in (quoting.without_secrets, quoting.said):
+    for looked in (quoting.without_secrets, quoting.said, quoting.printed):
         assert "pw" not in looked(f"{text} u:pw@a")
     assert quoting.excerpt(f"{text}\n", 1, 1)[2] >= 1
 

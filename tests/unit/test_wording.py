@@ -230,7 +230,7 @@ RESERVED = "a mapping with some of journal, runs, output, audit, alerts"
         (HOOK, {"path": "am", "auth": {"bearer": {"secret": "hunter2"}}}, "auth.bearer.secret: env:NAME or file:PATH is wanted"),
         (HOOK, {"path": "am", "auth": "none", "max_body": "17 MiB"}, "max_body: at most 16 MiB is wanted, got '17 MiB'"),
         (HOOK, {"path": "am", "auth": "none", "alert_ttl": "0s"}, "alert_ttl: more than 0 seconds is wanted, got '0s'"),
-        (HOOK, 5, "a mapping with path, auth (and maybe format, mapping, max_body, max_quiet, alert_ttl, delivery_id, reconcile, rate_limit, allow_from, origins) is wanted, got 5"),
+        (HOOK, 5, "a mapping with path, auth (and maybe format, mapping, max_body, max_quiet, alert_ttl, delivery_id, reconcile, rate_limit, allow_from, redact, origins) is wanted, got 5"),
         (MODELS["source api"], 5, "an empty mapping ({}) is wanted, got 5"),
         (MODELS["source api"], {"a": 5}, "the key 'a' is not known here | known: none"),
         (settings.Settings, {"retention": {"journal": "1 second"}}, "retention.journal: at least 1 hour is wanted, got '1 second'"),

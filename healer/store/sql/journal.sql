@@ -18,6 +18,10 @@ FROM journal WHERE part = ? AND seq > ? ORDER BY seq LIMIT ?;
 SELECT seq, kind, source, at_us, depth, cause, ordinal, body, body_hash, raw_hash, meta, actor, raw
 FROM journal WHERE seq = ?;
 
+-- name: repeats_since
+-- What pairs of senders said since then, the newest first.
+SELECT seq, source, at_us, repeat FROM journal WHERE at_us > ? AND repeat IS NOT NULL ORDER BY seq DESC LIMIT ?;
+
 -- name: journal_first
 -- The first event that is kept, and how many rows before it are.
 SELECT seq, (SELECT count(*) FROM journal AS b WHERE b.seq < j.seq) AS before FROM journal AS j WHERE kind <> 'revision' ORDER BY seq LIMIT 1;

@@ -60,6 +60,7 @@ async def test_its_answer_is_one_line_without_secrets_and_is_remembered(make: An
     (fails(GeneratorExit()), "it raised GeneratorExit", ""),
     (fails(TimeoutError("of its own")), "TimeoutError: of its own", ""),
     (lambda: model.Health(False, "there is no inventory 'https://u:pa ss@a.org/?token=x'"), "there is no inventory 'https://***@a.org/?token=***'", ""),
+    (lambda: model.Health(False, "It said: password=pa55 Authorization: Bearer pa55"), "It said: password=*** Authorization: ***", ""),
     (lambda: None, "AttributeError: 'NoneType' object has no attribute 'ok'", ""),
     (lambda: model.Health(False, "x" * 9000), "x" * checking.DETAIL_MAX, ""),
 ])  # fmt: skip

@@ -115,6 +115,8 @@ async def test_what_is_heard_takes_the_place_of_what_stands_in_files(world: Worl
 
 @pytest.mark.parametrize(("answer", "why"), [
     (failing(OSError("no s3cret")), "OSError: no ***"), (failing(errors.NotFound("mend it", what="it")), "it is not known; mend it"),
+    (failing(OSError("It said: fetching https://u:pa55@api/x?token=pa55 password=pa55 Authorization: Bearer pa55 and gave up")),
+     "OSError: It said: fetching https://***@api/x?token=*** password=*** Authorization: *** and gave up"),
     (failing(SystemExit(3)), "it wanted to end the process"), (failing(GeneratorExit()), "it raised GeneratorExit"), ("no", "what Ansible listed cannot be read: it is no JSON"),
 ])  # fmt: skip
 async def test_what_goes_wrong_is_told_once_and_changes_nothing(

@@ -59,7 +59,7 @@ async def test_an_outcome_is_written_as_it_is(box: Any, state: Any, wait_for_asy
 @pytest.mark.parametrize(("error", "said"), [
     (ValueError("boom"), "ValueError: boom"), (SystemExit(2), "the controller failed: it wanted to end the process: SystemExit(2)"),
     (BaseExceptionGroup("late", [GeneratorExit()]), "the controller failed: it raised BaseExceptionGroup: late"), (GeneratorExit(), "the controller failed: it raised GeneratorExit"), (errors.StartError(reason="no tool"), "no tool"), (OSError(2, "No such file"), "No such file"),
-    (RecursionError("x" * 9000), "RecursionError"),
+    (RecursionError("x" * 9000), "RecursionError"), (OSError("password=pa55 at https://u:pa55@a"), "OSError: password=*** at https://***@a"),
 ])  # fmt: skip
 async def test_what_a_controller_raises_is_a_failed_attempt(
     box: Any, error: BaseException, said: str, wait_for_async: Any

@@ -217,6 +217,25 @@ async def test_secrets_are_masked_wherever_they_stand(desk: Desk, wait_for_async
     assert (await desk.said(run))["diff"] == "+pw=***"
 
 
+async def test_of_what_a_child_said_what_looks_like_a_secret_is_left_out(desk: Desk, wait_for_async: Any) -> None:
+    said = "at https://u:pa55@a.org, password=pa55"
+    desk.made = lambda job: model.Plan((), (f"check mode: {said}",), said, fails=said)
+    run = desk.observed("k1")
+    desk.start()
+    await wait_for_async(lambda: desk.states() == {run: "made"})
+    found = await desk.said(run)
+    assert found["steps"] == ["check mode: at https://***@a.org, password=***"]
+    assert "pa55" not in str(found)
+
+    def fail(job: model.Job) -> model.Plan:
+        raise OSError(said)
+
+    desk.made = fail
+    again = desk.observed("k2")
+    await wait_for_async(lambda: desk.states()[again] == "failed")
+    assert desk.detail(again) == "OSError: at https://***@a.org, password=***"
+
+
 async def test_what_says_too_much_is_cut_and_says_so(desk: Desk, wait_for_async: Any) -> None:
     desk.made = lambda job: model.Plan((), (), "ü" * planning.BYTES_MAX)
     run = desk.observed("k1")

@@ -170,6 +170,22 @@ async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Kit) -> 
     assert (await kit.take(alert(), repeats=["w"])).ids == ["e-2"]
 
 
+async def test_the_next_process_knows_what_was_said_a_short_while_ago(kit: Kit) -> None:
+    await kit.take(alert("old"), repeats=["old"])
+    kit.now_us += 50 * S
+    await kit.take(alert("a"), repeats=["a"])
+    await kit.take(alert("b"), {"x": 1}, repeats=["b", ""])
+    await kit.take(alert("a"), repeats=["a"], source="other")
+    kit.now_us += 10 * S
+    kit.intake = intake.Intake(kit.store, lambda: kit.now_us, lambda: 0, heard=lambda *told: kit.heard.append(told))
+    await kit.intake.recall()
+    taken = await kit.take(alert("a"), alert("b"), alert("old"), repeats=["a", "b", "old"])
+    assert (taken.ids, taken.accepted) == (["e-2", "e-3", "e-6"], 1)
+    assert kit.heard == [("am", "a" if key == "a" else "b", kit.now_us) for key in ("a", "b")]
+    kit.now_us += 50 * S
+    assert (await kit.take(alert("a"), repeats=["a"])).accepted == 1
+
+
 async def test_a_pair_that_delivers_at_the_same_moment_counts_once(kit: Kit) -> None:
     go = asyncio.Event()
     commit = kit.intake._commit

@@ -62,8 +62,13 @@ async def test_what_a_plugin_prints_gets_between_nothing(write: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [("import os; os._exit(3)", "without a word"), ("raise SystemExit('bye')", "bye")]
-)
+    ("code", "said"),
+    [
+        ("import os; os._exit(3)", "without a word"), ("raise SystemExit('bye')", "bye"),
+        ("raise SystemExit('at https://u:pa55@a.org, password=pa55')", "at https://***@a.org, password=***"),
+        ("raise SystemExit('x ' * 2000 + 'password=' + 'pa55' * 1000 + '\\nbye')", "before it was done: bye"),
+    ],
+)  # fmt: skip
 async def test_a_child_that_dies_is_told(write: Any, code: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "_CODE", code)
     there = await project.load_in_child(write({}), {})

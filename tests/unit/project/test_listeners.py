@@ -37,7 +37,7 @@ def test_equal_listeners_are_one(write: Any) -> None:
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        ("ansible.eda.webhook: {port: 5000, token: other}", "its token is another: one listener can check one only"),
+        ("ansible.eda.webhook: {port: 5000, token: second}", "its token is another: one listener can check one only"),
         ("ansible.eda.webhook: {port: 5000, token: t, certfile: /c}", "its TLS is another (certfile)"),
         ("ansible.eda.alertmanager: {}", "that is a source of another type, ansible.eda.webhook"),
         ("ansible.eda.webhook: {port: '5000', host: 127.0.0.1, token: t}", "host is another there"),

@@ -86,7 +86,7 @@ def test_what_is_no_option_leaves_no_controller_that_actions_are_held_against(wr
 
 def test_lines_of_other_files_are_quoted_alike(write: Any) -> None:
     files = {"controllers.yaml": "controllers: {x: {type: ssh, config: files/config}}\n", "files/config": "Hostt a password=LEAK\n",
-             "inventory/hosts": None, "inventory/x.yml": "password: LEAK\nplugin: a.b.c\n", **BARE}  # fmt: skip
+             "inventory/hosts": None, "inventory/x.yml": "{password: LEAK, plugin: a.b.c}\n", **BARE}  # fmt: skip
     told = [str(one) for one in project.load(write(files), {}).diagnostics]
     assert any("Hostt a password=***" in one for one in told), told
     assert any("password: ***" in one for one in told), told

@@ -32,7 +32,7 @@ def told(write: Write, **files: Any) -> list[str]:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("- hosts: all\n  tasks: [\n", "3:1 not YAML: while parsing a flow node did not find expected node content"),
-    ("- debug: {msg: x\n  foo: [", "2:6 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
+    ("- debug: {msg: x\n  foo: [", "1:10 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
     ("hosts: all\n", "1:1 a playbook is a list of plays, got a mapping"),
     ("nothing\n", "1:1 a playbook is a list of plays, got 'nothing'"),
     ("- hosts: all\n- web\n", "2:3 a play is a mapping, got 'web'"),
@@ -45,7 +45,7 @@ def test_a_playbook_that_is_none_is_told_where_it_is_not(write: Write, text: Any
 
 
 @pytest.mark.parametrize(("part", "text", "message"), [
-    ("tasks", "- debug: {msg: x\n  foo: [", "2:6 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
+    ("tasks", "- debug: {msg: x\n  foo: [", "1:10 not YAML: while parsing a flow mapping did not find expected ',' or '}'"),
     ("tasks", "debug: {msg: x}\n", "1:1 it is a list of tasks, got a mapping"),
     ("handlers", "- restart\n", "1:3 a task is a mapping, got 'restart'"), ("defaults", "- a\n", "1:1 it is a mapping, got a list"),
     ("meta", "dependencies: [\n", "2:1 not YAML: while parsing a flow node did not find expected node content"),

@@ -8,10 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from healer import project
+from healer import harness, project
 from healer.project import captions, samples, told
 
-KINDS = list(project.SCHEMAS)
+SCHEMAS = {**project.SCHEMAS, **harness.SCHEMAS}
+KINDS = list(SCHEMAS)
 
 
 def keys(part: Any, parent: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -32,7 +33,7 @@ def keys(part: Any, parent: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def all_keys(kind: str) -> Iterator[tuple[dict[str, Any], str, str, dict[str, Any]]]:
     """As `keys`, of a kind, each with the definitions that it may refer to."""
-    schema = project.schema(kind)
+    schema = project.schema(kind, SCHEMAS)
     found = list(keys({name: part for name, part in schema.items() if name != "$defs"}, kind))
     for name, part in schema["$defs"].items():
         found += list(keys(part, name.rpartition("__")[2]))

@@ -26,7 +26,7 @@ def test_unknown_and_missing_keys_are_said_together() -> None:
     assert not fields.keys(document, document.value, ("name", "other"), ("name",), "a thing")
     assert [(one.code, one.try_) for one in document.diagnostics] == [
         ("unknown-key", "did you mean 'name'?"),
-        ("missing-key", ""),
+        ("missing-key", "add name: …"),
     ]
 
 

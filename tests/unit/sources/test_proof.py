@@ -83,7 +83,7 @@ BAD: list[tuple[Any, str]] = [
     ({"hmac": {**HMAC, "timestamp": "X-T", "separator": "\n"}}, "auth.hmac.separator: at most 8 printable ASCII characters is wanted"),
     ({"hmac": {**HMAC, "timestamp": "X-T", "tolerance": "2 hours"}}, "auth.hmac.tolerance: at most 1 hour is wanted, got '2 hours'"),
     ({"hmac": {**HMAC, "timestamp": "X-T", "tolerance": "0s"}}, "auth.hmac.tolerance: at least 1 second is wanted, got '0s'"),
-    ({"hmac": {**HMAC, "tolerance": "1m"}}, "auth.hmac: 'tolerance' say something of a signed time: name its header in 'timestamp'"),
+    ({"hmac": {**HMAC, "tolerance": "1m"}}, "auth.hmac: 'tolerance' says something of a signed time: name its header in 'timestamp'"),
     ({"hmac": {**HMAC, "separator": ".", "tolerance": "1m"}}, "auth.hmac: 'separator' and 'tolerance' say something of a signed time"),
     ({"hmac": {**HMAC, "timestamp": "x-s"}}, "auth.hmac: the time and the signature cannot be in one header"),
     ({"grafana": REF}, "the key 'secret' is not known here"),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from healer import decide, intake, project, secrets, store
+from healer import decide, intake, project, redacting, secrets, store
 from healer.daemon import rules, standing
 from healer.decide import alerts
 from healer.formats import alertmanager
@@ -64,6 +64,7 @@ class Kit:
         self.folder = folder
         self.said: list[str] = []
         self.late = False
+        self.redact: list[str] = []
         self.store = store.Store.open(None, lambda: self.now_us, loop=None, on_rows=self._fed)
         self.decider: decide.Decider | None = None
         self.options = {"url": fake.url, "bearer": {"secret": "env:T"}, "timeout": "5 seconds"}
@@ -89,7 +90,8 @@ class Kit:
     def asking(self, **more: Any) -> reconciling.Sender:
         options = webhook.Reconcile.model_validate(self.options | more)
         assert alertmanager.FORMAT.inquiry is not None
-        return reconciling.Sender("am", "am", options, alertmanager.FORMAT.inquiry, self.world)
+        hides = redacting.paths(self.redact)
+        return reconciling.Sender("am", "am", options, alertmanager.FORMAT.inquiry, self.world, hides)
 
     def _fed(self, rows: Any) -> None:
         if self.decider is not None:
@@ -105,7 +107,8 @@ class Kit:
 
     async def deliver(self, *names: str, **more: Any) -> intake.Accepted:
         """As the webhook takes it; decided at once."""
-        elements = alertmanager.FORMAT.read(fakes.delivered(*names, **more))
+        body = fakes.delivered(*names, **more)
+        elements, _ = redacting.read(alertmanager.FORMAT.read, body, {}, redacting.paths(self.redact))
         taken = await self.intake.take(
             "am", [(one.event, None) for one in elements], actor="source:am", repeats=[one.repeat for one in elements]
         )

@@ -298,11 +298,11 @@ async def test_a_full_journal_makes_the_source_wait(bench: Bench) -> None:
 
 
 async def test_failure_is_told_with_the_last_lines(bench: Bench) -> None:
-    bench.plugin("async def main(queue, args):\n    print('on my way')\n    raise KeyError('port')\n")
+    bench.plugin("async def main(queue, args):\n    print('on my way, password=pa55')\n    raise KeyError('port')\n")
     with pytest.raises(supervise.SourceDied) as caught:
         await bench.run("mine")
     assert "KeyError: 'port'" in str(caught.value)
-    assert "on my way" in str(caught.value)
+    assert "on my way, password=***" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import fake_alertmanager as fakes  # conftest.py has put it where it is found
 import pytest
 
-from healer import plugins, supervise
+from healer import plugins, redacting, supervise
 from healer.formats import alertmanager
 from healer.sources import webhook
 from healer.supervise import reconciling, worker
@@ -52,6 +52,25 @@ async def test_what_was_missed_is_opened_as_its_delivery_would_have_been(kit: Ki
     assert kit.runs() == [("host:web01", "queued"), ("host:web02", "queued")]
     meta = kit.rows("SELECT meta FROM journal WHERE actor = 'reconcile:am'")
     assert [json.loads(text) for (text,) in meta] == [{"endpoint": "am", "headers": {}}]
+
+
+@pytest.mark.parametrize("key", [False, True])
+async def test_what_is_not_kept_of_deliveries_is_not_kept_of_an_answer(kit: Kit, key: bool) -> None:
+    kit.redact = ["alerts[*].annotations.summary", "alerts.*.labels.env", *(["alerts.*.fingerprint"] if key else [])]
+    sender = kit.asking()
+    kit.fake.fire("web01", "web02", "web03")
+    await kit.deliver("web01")
+    kit.later(300)
+    assert (await kit.look(sender)).opened == 2
+    assert len(kit.open()) == 3
+    kit.fake.end("web01", "web02")
+    kit.later(300)
+    assert (await kit.look(sender)).closed == 2
+    [opened] = kit.open()
+    assert ("fp-" in opened) == (not key)
+    for event in (*kit.events(), *kit.events("source:am")):
+        assert (event["alert"]["annotations"]["summary"], event["alert"]["summary"]) == (redacting.REDACTED,) * 2
+        assert ("fp-" in json.dumps(event)) == (not key)
 
 
 async def test_what_was_made_up_for_closes_by_a_delivery_and_by_a_look(kit: Kit) -> None:

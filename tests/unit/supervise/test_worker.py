@@ -165,6 +165,17 @@ async def test_even_sys_exit_of_a_source_stops_nothing_else(bench: Bench, ends: 
     await bench.supervisor.stop()
 
 
+async def test_why_it_failed_is_kept_without_what_looks_like_a_secret(bench: Bench) -> None:
+    async def act(emit: plugins.Emit) -> None:
+        raise OSError("no answer of https://u:pa55@a.org, password=pa55")
+
+    bench.acts["bad"] = act
+    await bench.supervisor.replace([supervise.Running("bad", "bad")])
+    await asyncio.sleep(0.5)
+    assert bench.one().last_error == "no answer of https://***@a.org, password=***"
+    await bench.supervisor.stop()
+
+
 async def test_reload_leaves_what_is_alike_restarts_what_changed_and_stops_what_is_gone(bench: Bench) -> None:
     def specs(limit: int, *keys: str) -> list[supervise.Running]:
         return [supervise.Running(key, "idle", {"limit": limit if key == "b" else 1, "x": 0}) for key in keys]

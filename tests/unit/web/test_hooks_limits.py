@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import Any
 
@@ -70,7 +71,7 @@ async def test_faster_than_its_rate_hears_503(room: Any) -> None:
     options(room, rate_limit="2 per hour")
     assert [await send(room) for _ in range(3)] == [(202, None), (202, None), (503, "rate-limit")]
     async with room.session.post(room.url("/hooks/open/door"), json={}) as answer:
-        assert answer.headers["Retry-After"]
+        assert answer.headers["Retry-After"] == "1800"
     [record] = await refused(room)
     assert (record["source"], record["code"], record["count"]) == ("open", "rate-limit", 1)
 
@@ -142,6 +143,26 @@ async def test_no_header_of_a_proxy_keeps_the_token_of_a_url(room: Any) -> None:
     [row] = await room.rows()
     assert TOKEN not in row["meta"]
     assert "user-agent" in row["meta"]
+
+
+SECRET = {"secret": "env:AM_TOKEN"}
+
+
+@pytest.mark.parametrize("auth", [
+    {"bearer": SECRET}, {"header": {"name": "X-Token", "token": SECRET}}, {"gitlab": SECRET}, {"basic": {"user": "u", "password": SECRET}},
+])  # fmt: skip
+async def test_a_proof_that_is_repeated_elsewhere_is_not_kept(room: Any, auth: Any) -> None:
+    [kind] = auth
+    options(room, auth=auth)
+    room.services.secrets._environ["AM_TOKEN"] = TOKEN
+    proofs = {
+        "bearer": {"Authorization": f"Bearer {TOKEN}"}, "header": {"X-Token": TOKEN}, "gitlab": {"X-Gitlab-Token": TOKEN},
+        "basic": {"Authorization": "Basic " + base64.b64encode(f"u:{TOKEN}".encode()).decode()},
+    }  # fmt: skip
+    assert await send(room, headers=proofs[kind] | {"X-Copy": f"Bearer {TOKEN}", "X-Other": "o"}) == (202, None)
+    [row] = await room.rows()
+    assert TOKEN not in row["meta"]
+    assert "x-other" in row["meta"]
 
 
 async def test_the_log_says_why_nobody_was_proved(room: Any) -> None:

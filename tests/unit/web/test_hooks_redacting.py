@@ -8,6 +8,7 @@ import urllib.parse
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from healer.web import heavy
 
@@ -48,6 +49,32 @@ async def test_nothing_of_it_is_on_the_disk(room: Any, tmp_path: pathlib.Path, n
     whole = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"Disk" in whole
     assert SECRET.encode() not in whole
+
+
+@pytest.mark.parametrize("body", [
+    b'{"token": 123456789012345678901234567890123}', b'{"token": "s3cr3t-of-the-body", "token": 1}', b'{"token": "s3cr3t-of-the-body" x',
+])  # fmt: skip
+async def test_what_is_refused_is_not_quoted_either(room: Any, body: bytes, tmp_path: pathlib.Path) -> None:
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"redact": ["token"]})
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(str(message)), level="DEBUG")
+    status, _ = await room.ask("POST", "/hooks/open/door", None, data=body, headers=JSON)
+    logger.remove(sink)
+    assert status == 400
+    whole = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()) + "".join(said).encode()
+    assert b"123456789012345678" not in whole
+    assert SECRET.encode() not in whole
+
+
+async def test_deliveries_whose_ids_are_not_kept_stay_apart(room: Any) -> None:
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"format": "pagerduty", "redact": ["event.id", "event.data.id"]})
+    bodies = [{"event": {"id": f"E{n}", "event_type": "incident.triggered", "resource_type": "incident", "data": {"id": f"P{n}", "title": "t", "status": "triggered"}}} for n in (1, 2, 1)]  # fmt: skip
+    told = [(await room.ask("POST", "/hooks/open/door", None, json=body))[1] for body in bodies]
+    assert [(one["accepted"], one["duplicates"]) for one in told][:2] == [(1, 0), (1, 0)]
+    keys = {json.loads(row["body"])["alert"]["key"] for row in await room.rows()}
+    assert len(keys) == 2
 
 
 async def test_what_has_nothing_of_it_is_kept_as_it_came(room: Any) -> None:

@@ -134,6 +134,20 @@ async def test_the_request_of_an_event_is_given_as_it_came(
     assert event["raw"] == hashlib.sha256(bodies[0]).hexdigest()
 
 
+@pytest.mark.parametrize("body", [
+    b'{"name":"Disk"}', b' {"name" : "Disk", "a": [1.50, {"x": "}"}] }\r\n', '{"name":"ä😀","payload":{"b":"]"}}'.encode(), b'{"name":"\\n\\""}\n\n',
+    b'{"name":"\\u00e4"}', b"[]", b' "a text" ', b"5", b'{"name":"%s"}' % (b"x" * 300),
+])  # fmt: skip
+async def test_the_request_is_cut_out_of_an_event_that_has_it_in_it(room: Any, body: bytes) -> None:
+    status, _ = await room.ask(
+        "POST", "/hooks/open/door", None, data=body, headers={"Content-Type": "application/json"}
+    )
+    found = await room.session.get(
+        room.url("/events/e-1/raw"), headers={"Authorization": f"Bearer {room.keys['admin']}"}
+    )
+    assert (await found.read() == body) if status == 202 else found.status == 404
+
+
 async def test_of_an_event_that_came_alone_the_request_is_the_event(room: Any) -> None:
     for body in (b'{ "a":1}', b'{"a":"%s"}' % (b"x" * 20_000)):
         await room.ask("POST", "/events", data=body, headers={"Content-Type": "application/json"})
