@@ -117,7 +117,9 @@ class Commands:
         own = self._environment(root, folder, home)
         if job.targets:
             own[_ALONE] = "1"
-        if flags:  # of a plan: else Ansible would look for what the project's ansible.cfg names, and warn that it is not there
+        if (
+            flags
+        ):  # of a plan: else Ansible would look for what the project's ansible.cfg names, and warn that it is not there
             own["ANSIBLE_CALLBACKS_ENABLED"] = _OF_PLANS
         runner = runner_config()(
             private_data_dir=str(folder / "ansible"), project_dir=str(root), ident="run", playbook=str(playbook),

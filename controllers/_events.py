@@ -139,10 +139,8 @@ def unreached(folder: pathlib.Path) -> set[str]:
 
 
 def _is_delegated(result: Any) -> bool:
-    """Whether another host did it, of a task or of all that it loops over."""
-    items = result.get("results") if isinstance(result, dict) else None
-    each = items if isinstance(items, list) and items else [result]
-    return all(isinstance(one, dict) and bool(one.get("_ansible_delegated_vars")) for one in each)
+    """Whether another host did it. Ansible does not say so of a task that loops."""
+    return isinstance(result, dict) and bool(result.get("_ansible_delegated_vars"))
 
 
 def _events(folder: pathlib.Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

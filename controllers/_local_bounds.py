@@ -115,12 +115,33 @@ def startable(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
     if found is None:
         why = os.strerror(errno.EACCES if files else errno.ENOENT)
         raise Unusable(f"{program}: {why}" if files or "/" in program else f"{program} is not on the PATH")
+    if (missing := _missing_of_env(argv, env, cwd)) is not None:
+        raise Unusable(f"{program}: env would look for {missing}, which is not on the PATH")
     if not os.access(found, os.R_OK):
         return
     with found.open("rb") as file:
         interpreter = shebang(file.read(HEAD_BYTES))
     if interpreter and not _is_there(pathlib.Path(cwd, interpreter[0])):
         raise Unusable(f"{program}: there is no {interpreter[0]}, which its first line #! names")
+    if (missing := _missing_of_env(interpreter, env, cwd)) is not None:
+        raise Unusable(f"{program}: env would look for {missing}, which is not on the PATH")
+
+
+def _missing_of_env(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> str | None:
+    """The program that `env` would look for as a first line `#!` has it, in one argument, and not find; None: it is there, or not known."""
+    if len(argv) < 2 or pathlib.PurePath(argv[0]).name != "env":
+        return None
+    named = argv[1].removeprefix("-S").split() if argv[1].startswith("-S") else [argv[1]]
+    program = named[0] if named else ""
+    if (
+        not program
+        or "=" in program
+        or "/" in program
+        or program.startswith("-")
+        or any(one in program for one in "\"'\\$")
+    ):
+        return None
+    return None if any(_is_there(pathlib.Path(cwd, place, program)) for place in os.get_exec_path(env)) else program
 
 
 def _is_there(path: pathlib.Path) -> bool:

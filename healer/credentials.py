@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 Mark = tuple[int, int, int]
@@ -22,7 +22,9 @@ _QUOTED: Final = re.compile(r"""(?<=['"])[^'"]+(?=['"])""")
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SAY: Final = frozenset(("value", "text", "plain", "plaintext", "literal", "raw", "string", "base"))
 """May stand behind what a key is about."""
-_CALLED: Final = frozenset(("pass", "passwd", "paswd", "pwd", "psw", "pw", "psk", "tkn", "jwt", "otp", "auth", "basic"))
+_CALLED: Final = frozenset(
+    ("pass", "passwd", "paswd", "pwd", "psw", "pw", "psk", "tkn", "jwt", "otp", "auth", "basic", "pin", "pat")
+)
 _KEYS_OF: Final = frozenset((
     "api", "private", "secret", "access", "signing", "encryption", "master", "license", "subscription", "function", "functions",
     "application", "app", "auth", "account", "shared", "storage", "deploy", "hmac", "integration",
@@ -30,7 +32,7 @@ _KEYS_OF: Final = frozenset((
 """Before `key`, which alone may be anything."""
 _ENDING: Final = (
     "password", "passwd", "passphrase", "token", "secret", "apikey", "privatekey", "credential", "credentials", "kubeconfig",
-    "authorization",
+    "authorization", "sessionid", "sessid",
 )  # fmt: skip
 _MISSPELT: Final[Mapping[str, int]] = {
     "token": 1, "secret": 1, "bearer": 1, "cookie": 1, "apikey": 1, "privatekey": 1, "secretkey": 1, "accesskey": 1, "passcode": 1,
@@ -41,13 +43,19 @@ _WORDS: Final = frozenset(
     ("taken", "woken", "wearer", "nearer", "hearer", "beaker", "beater", "rookie", "passport", "paraphrase")
 )
 """Are near to one of these, and mean something else."""
+_SEVERAL: Final = frozenset(("tokens", "secrets", "passwords", "passphrases", "credentials", "creds"))
+_ABOUT: Final = frozenset((
+    "type", "description", "title", "required", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
+    "env", "file", "name", "label",
+))  # fmt: skip
+"""Keys in a mapping of secrets that say something about them."""
 _USERS: Final = frozenset(("user", "username", "login"))
 _NOTHING: Final = re.compile(
     r"""["']?(?:env:|file:|\{\{)|[{\[&*!|>]|["']?(?:null|true|false|yes|no|none|~)?["']?\s*(?:[,}\]#]|$)"""
 )
 """Begins what says nothing itself: a reference, a mapping, nothing at all."""
 _WAY: Final = re.compile(
-    r"""["']?(?i:basic|bearer|digest|hmac|jwt|ntlm|kerberos|oauth2?|oidc|open|optional|required|token)\b"""
+    r"""["']?(?i:none|off|anonymous|disabled|basic|bearer|digest|hmac|jwt|ntlm|kerberos|oauth2?|oidc|open|optional|required|token)\b"""
 )
 """Begins how somebody is known, which `auth` may say."""
 
@@ -72,10 +80,25 @@ def _called(key: str) -> bool:
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     if last in _CALLED or last.endswith(_ENDING) or (last in ("key", "keys") and before in _KEYS_OF):
         return True
+    if (before, last) == ("session", "id"):
+        return True
     if last not in _WORDS and any(_is_near(last, known, wrong) for known, wrong in _MISSPELT.items()):
         return True
     ends = ["".join(words[-count:]) for count in (2, 3) if count <= len(words)]
     return any(_is_near(end, known, 1) for end in ends for known in _MISSPELT)
+
+
+def several(key: str) -> bool:
+    """Whether a key is of a mapping of names to secrets."""
+    words = [one.lower() for one in _PARTS.findall(key[-NAME_MAX:])]
+    return bool(words) and (
+        words[-1] in _SEVERAL or (words[-1] == "keys" and {*words[-2:-1]} <= _KEYS_OF and len(words) > 1)
+    )
+
+
+def is_one_of(key: str) -> bool:
+    """Whether a key in such a mapping names a secret, and says nothing about them."""
+    return key not in _ABOUT
 
 
 def says(key: str) -> bool:
@@ -108,6 +131,33 @@ def is_literal(key: str, text: str, at: int = 0) -> bool:
     """Whether what stands there, as the value of a key that calls it a secret, may be the secret itself."""
     way = key.lower().endswith("auth") and _WAY.match(text, at)
     return not way and not _NOTHING.match(text, at)
+
+
+_BY_PROGRAM: Final = re.compile(
+    r"""(?<![\w.-])(?:(?:mysql\w*|mariadb[\w-]*)\b.{0,200}?[\s"',]-p|sshpass["']?,?\s+["']?-p["',]*\s*"""
+    r"""|(?:docker|podman|oc|skopeo|helm)["']?,?\s+["']?login\b.{0,200}?[\s"',]-p["',]*\s+|redis-cli\b.{0,200}?[\s"',]-a["',]*\s+)"""
+    r"""(?:"([^"]*)"|'([^']*)'|["']?([^\s"',\]]+))"""
+)
+"""As these take a password, in short."""
+_COMPARED: Final = re.compile(
+    r"""(?<![\w.-])([\w.-]++)["'\])]*+(?:\s*[=!]=\s*\\?(?:"([^"\\]*)|'([^']*)|(\d[\w.]*))"""
+    r"""|\s+(?:not\s+)?in\s*\[([^\]]{0,200})|\s+is\s+(?:not\s+)?(?:match|search|regex)\s*\(([^)]{0,200}))"""
+)
+_COMPARED_TO: Final = re.compile(r"""(?:"([^"]*)"|'([^']*)')\s*[=!]=\s*([\w.\-\["'\]]++)""")
+
+
+def spoken(line: str) -> Iterator[tuple[int, int]]:
+    """Where a password stands in a command of these, and what a condition compares with a field that is called a secret."""
+    for one in _BY_PROGRAM.finditer(line):
+        value = one[one.lastindex or 0]
+        if is_literal("password", value) and not value.startswith("$"):
+            yield one.span(one.lastindex or 0)
+    for one in _COMPARED.finditer(line):
+        if one.lastindex and called(one[1]):
+            yield one.span(one.lastindex)
+    for one in _COMPARED_TO.finditer(line):
+        if called(one[3]):
+            yield one.span(1 if one[1] is not None else 2)
 
 
 class Written:
@@ -156,7 +206,8 @@ class Written:
         if isinstance(value, list):
             taken = [*zip(value, marks or (), strict=True)]
         elif isinstance(value, dict):
-            taken = [(value[one], marks.get(one)) for one in value if says(one)]
+            whole = several(key)
+            taken = [(value[one], marks.get(one)) for one in value if says(one) or (whole and is_one_of(one))]
         for one, mark in taken:
             if isinstance(one, str | int | float) and not isinstance(one, bool) and is_literal(key, str(one)):
                 self.marks.append(mark)

@@ -63,7 +63,8 @@ def without_secrets(text: str) -> str:
 def said(message: str) -> str:
     """A sentence, in which values may be quoted, without what may be a secret in an address, and without tokens."""
     quoted = _quoted(message)
-    return _masked(message, _joined([*_of_addresses(message, quoted), *_of_accounts(message, quoted)], len(message)))
+    named = [*_of_accounts(message, quoted), *credentials.spoken(message)]
+    return _masked(message, _joined([*_of_addresses(message, quoted), *named], len(message)))
 
 
 def printed(text: str) -> str:
@@ -154,6 +155,8 @@ _RANDOM: Final = re.compile(
     r"|(?=[\w:-]*?[0-9])(?=[\w:-]*?[a-z])(?=[\w:-]*?[A-Z])[\w:-]{20,})(?![\w:-])"
 )
 """A part of a path by which whoever knows it is let in, as of hooks."""
+_HOOK: Final = re.compile(r"\bhooks\.slack(?:-gov)?\.com/\w+(?:/\w+)*/(\w{8,})")
+"""Whose last part may be of letters alone."""
 _TOKEN: Final = re.compile(
     r"\bBearer +(?!auth|token)([\w+/=.~-]{4,})|\bBasic +(?=[a-z]*[A-Z0-9])([\w+/=.~-]{4,})"
     r"|\b(eyJ[\w-]{8,}\.eyJ[\w-]+(?:\.[\w-]*)?|(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|hvs\.|AKIA|ASIA)[\w-]{8,})"
@@ -171,6 +174,7 @@ def _of_addresses(text: str, quoted: Sequence[Piece], bare: re.Pattern[str] = _I
         yield from _of_users(text, quoted)
     if "://" in text:
         yield from (one.span() for one in _RANDOM.finditer(text))
+        yield from (one.span(1) for one in _HOOK.finditer(text))
     at = 0
     while one := _QUERY.search(text, at):
         at = one.end()
@@ -262,20 +266,25 @@ _VALUES: Final = {
 def _of_keys(line: str, quoted: Sequence[Piece], *, prose: bool = False) -> Iterator[Piece]:
     secrets: list[Piece] = []
     users: list[Piece] = []
-    at, in_flow, within = 0, False, False
+    at, in_flow, within, whole = 0, False, False, False
     while key := (_KEY_IN_PROSE if prose else _KEY).search(line, at):
         in_flow = in_flow or _FLOW.search(line, at, key.end()) is not None
         plain = "prose" if prose else "flow" if in_flow else "block"
         within = within and line.find("}", at, key.start()) < 0
+        whole = whole and within
         name, at = key[1], key.end()
-        called = credentials.called(name) or (within and credentials.says(name))
-        within = within or (called and line.startswith("{", at))
+        called = credentials.called(name) or (
+            within and (credentials.says(name) or (whole and credentials.is_one_of(name)))
+        )
+        if called and line.startswith("{", at):
+            within, whole = True, whole or credentials.several(name)
         to = secrets if called else users if credentials.of_user(name) else None
         if to is None or at == len(line) or (found := _value(line, at, key, quoted, plain)) is None:
             continue
         to.append(found)
         at = found[1] if called else at
     yield from (*secrets, *(users if secrets else ()))
+    yield from credentials.spoken(line)
     for option in _OPTION.finditer(line):
         name = option[1] or "password"
         if credentials.called(name) and credentials.is_literal(name, option[2]):
@@ -291,7 +300,16 @@ _ANY_KEY: Final = re.compile(r"""(?<![\w.-])([\w.-]++)["']?\s*:(?:\s+|$)""")
 
 def _gone_on(lines: Sequence[str], at: int) -> list[Piece]:
     """The whole of a line (from 0) that goes on with a value which a key above calls a secret, or that lies in a private key."""
-    return [(_indent(lines[at]), len(lines[at]))] if _goes_on(lines, at) else []
+    if _goes_on(lines, at):
+        return [(_indent(lines[at]), len(lines[at]))]
+    found = _ANY_KEY.match(lines[at], _indent(lines[at]))
+    if found and credentials.is_one_of(found[1]) and credentials.is_literal("", lines[at], found.end()):
+        above = (lines[one] for one in range(at - 1, max(-1, at - 1 - BACK_MAX), -1))
+        parent = next((one for one in above if one.strip() and _indent(one) < _indent(lines[at])), "")
+        key = _ANY_KEY.match(parent, _indent(parent))
+        if key and credentials.several(key[1]) and not parent[key.end() :].partition("#")[0].strip():
+            return [(found.end(), len(lines[at]))]
+    return []
 
 
 def _goes_on(lines: Sequence[str], at: int) -> bool:

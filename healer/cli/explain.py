@@ -75,9 +75,9 @@ def _near(rule: str, names: list[str]) -> str:
 def in_full(found: dict[str, Any]) -> Iterator[str]:
     """The explanation as lines."""
     yield from _head(found)
-    for part in _parts(found):
+    for rule in _in_order(found):
         yield ""
-        yield from part.lines
+        yield from explanation.rule_lines(rule)
 
 
 def as_markdown(found: dict[str, Any]) -> Iterator[str]:
@@ -95,7 +95,13 @@ def _head(found: dict[str, Any]) -> Iterator[str]:
         yield "  no rule listens to its source"
 
 
+def _in_order(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that fired stand first."""
+    return sorted(_rules(found), key=lambda rule: not rule.get("fired"))
+
+
 def _parts(found: dict[str, Any]) -> Iterator[markdown.Part]:
-    """What each rule made of it; those that fired stand first."""
-    for rule in sorted(_rules(found), key=lambda rule: not rule.get("fired")):
-        yield markdown.Part(list(explanation.rule_lines(rule)), bool(rule.get("fired")))
+    """What each rule made of it."""
+    for rule in _in_order(found):
+        lines = list(explanation.rule_lines(rule, conditions=False))
+        yield markdown.Part(lines, bool(rule.get("fired")), explanation.branches(rule))

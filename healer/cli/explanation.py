@@ -6,11 +6,13 @@ with the values seen) and of the gates' verdicts. A code is never shown bare: it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from healer.cli import location, terminal
+import click
+
+from healer import outline
+from healer.cli import location, markdown, terminal
 
 REMEMBERED: Final = frozenset(
     {
@@ -73,8 +75,6 @@ SAID: Final = (
 )
 """Of a run in these it is said why, beside what its gates say."""
 TEXT_WIDTH: Final = 46
-_NEGATIVE: Final = re.compile(r"!=|\bnot\b")
-_DEFINED: Final = re.compile(r"(.*\S)\s+is\s+defined")
 
 
 def event_lines(event: Mapping[str, Any], what: str = "event") -> Iterator[str]:
@@ -86,11 +86,12 @@ def event_lines(event: Mapping[str, Any], what: str = "event") -> Iterator[str]:
         yield f"  {terminal.one_line_json(event['event'])}"
 
 
-def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
-    """What one rule made of the event: its conditions, its gates, its run."""
+def rule_lines(rule: Mapping[str, Any], *, conditions: bool = True) -> Iterator[str]:
+    """What one rule made of the event: its conditions (unless they are shown elsewhere), its gates, its run."""
     name = terminal.clean(rule.get("rule") or "?")
     yield f"{name}: {_verdict(rule)}"
-    yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
+    if conditions:
+        yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")), tree=rule.get("tree"))
     if by := chosen(rule):
         yield terminal.clean(f"  by     {rule['chosen'].get('controller') or '?'} ({by})")
     if rule.get("asked_for"):
@@ -107,11 +108,11 @@ def rule_lines(rule: Mapping[str, Any]) -> Iterator[str]:
         yield f"  run  {terminal.short(rule['run'])} {shown}{since}{again}{said}".rstrip()
 
 
-def ahead_lines(rule: Mapping[str, Any], *, in_full: bool) -> Iterator[str]:
+def ahead_lines(rule: Mapping[str, Any], *, in_full: bool, conditions: bool = True) -> Iterator[str]:
     """What one rule would make of an event: as `rule_lines`, with what its action would reach. `in_full`: conditions, and all gates."""
     yield f"{terminal.clean(rule.get('rule') or '?')}: {_verdict(rule, 'would fire', 'would not fire')}"
-    if in_full:
-        yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")))
+    if in_full and conditions:
+        yield from condition_lines(rule.get("conditions"), fired=bool(rule.get("fired")), tree=rule.get("tree"))
     if rule.get("error"):
         yield f"  {terminal.clean(rule['error'])}"
     if not rule.get("fired"):
@@ -185,35 +186,47 @@ def _later_lines(later: Any) -> Iterator[str]:
             yield f"  later  {terminal.when(one.get('at'))}: {terminal.clean(one.get('action') or '?')}, {run}"
 
 
-def condition_lines(tests: Any, *, fired: bool) -> Iterator[str]:
-    """Each simple test of a condition: whether it holds, and the value that it saw.
+def condition_lines(tests: Any, *, fired: bool, tree: Any = None) -> Iterator[str]:
+    """The condition as a tree: each part with whether it holds, and each comparison with the values that it saw.
 
-    They stand in one list, however `and`, `or`, `any` and `not` join them: of a rule that fired without all of them it is said.
+    Of a run of before there were trees its tests stand in one list, however `and`, `or`, `any` and `not` join them: of a rule that fired
+    without all of them that is said.
     """
-    if not isinstance(tests, list) or not tests:
+    found = [*outline.rows(tree, tests)]
+    if not found:
         return
-    alike = all(test.get("holds") for test in tests if isinstance(test, Mapping))
+    alike = isinstance(tree, Mapping) or all(row.holds for row in found)
     yield "  conditions" if alike or not fired else "  conditions (not all of them have to hold)"
-    for test in tests:
-        if not isinstance(test, Mapping):
-            yield f"         {terminal.clean(test)}"
-            continue
-        text = terminal.clean(test.get("text") or "?")
-        text = f"not ({text})" if test.get("negated") else text
-        yield f"    {_yes_no(test.get('holds'))}  {text:<{TEXT_WIDTH}}  {_all_seen(test)}".rstrip()
+    for row in found:
+        indent = "  " * row.depth
+        text = f"{terminal.clean(row.text):<{max(0, TEXT_WIDTH - len(indent))}}"
+        yield f"    {indent}{mark(row.holds)} {text}  {seen_text(row)}".rstrip()
 
 
-def _all_seen(test: Mapping[str, Any]) -> str:
-    """What a test saw; where a `not` misleads, what the language makes of it."""
-    seen = [one for one in test.get("seen") or () if isinstance(one, Mapping)]
-    text = ", ".join(map(_seen, seen))
-    if test.get("holds"):
-        return text
-    written = terminal.clean(test.get("text") or "")
-    if test.get("negated") and (defined := _DEFINED.fullmatch(written)):
-        return f"never holds: write {defined[1]} is not defined"
-    negative = test.get("negated") or _NEGATIVE.search(written)
-    return f"{text}: no test of it holds" if negative and any(one.get("missing") for one in seen) else text
+def mark(holds: bool | None) -> str:
+    """`✓` held, `✗` did not, `·` was not looked at; words where the output can show no such signs."""
+    signs = ("✓", "✗", "·") if terminal.can_show("✓✗·") else ("yes", "no ", "-  ")
+    return (
+        signs[2] if holds is None else terminal.paint(signs[0], "green") if holds else terminal.paint(signs[1], "red")
+    )
+
+
+def branches(rule: Mapping[str, Any]) -> list[markdown.Branch]:
+    """The condition for Markdown."""
+    return [
+        markdown.Branch(row.depth, click.unstyle(mark(row.holds)).strip(), row.text, seen_text(row))
+        for row in outline.rows(rule.get("tree"), rule.get("conditions"))
+    ]
+
+
+def seen_text(row: outline.Row) -> str:
+    """What a line of a condition saw; where a `not` misleads, what the language makes of it."""
+    if row.note.startswith("never"):
+        return terminal.clean(row.note)
+    text = ", ".join(map(_seen, row.seen))
+    if row.element is not None:
+        text += f", decided by [{terminal.clean(row.element.get('at'))}] = {terminal.one_line_json(row.element.get('value'), 80)}"
+    return f"{text}: {row.note}" if row.note else text
 
 
 def _seen(seen: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""What `explain` and `simulate` say, as Markdown for a comment on a pull request: the same lines as on a terminal, in blocks of code.
+"""What `explain` and `simulate` say, as Markdown for a comment on a pull request: the same lines as on a terminal, in blocks of
+code, and conditions as lists.
 
 Everything in them came from outside, and whoever sends an event must not be able to write a link, an image, HTML or an @mention into
 somebody's review. So all of it stands in code, where no Markdown, no HTML, no mention, reference or formula is read (GFM 4.5, 6.3; GitHub
@@ -9,7 +10,7 @@ backticks in it, and hidden characters are written out before (`terminal.clean`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import click
@@ -20,15 +21,27 @@ CHARACTERS_MAX: Final = 60_000
 """GitHub takes 65,536 in a comment."""
 LINES_MAX: Final = 200
 LINE_MAX: Final = 400
+DEPTH_MAX: Final = 20
+"""Of a list in lists; what is deeper stands at this depth."""
 PLAIN: Final = " ,.:;/()-="
 _TICKS: Final = re.compile("`+")
 
 
+class Branch(NamedTuple):
+    """A line of a condition. `mark` is ours and says whether it held, `seen` what it saw."""
+
+    depth: int
+    mark: str
+    text: str
+    seen: str
+
+
 class Part(NamedTuple):
-    """What is said of one rule: its first line is its title. `shown`: else it is folded away."""
+    """What is said of one rule: its first line is its title. `shown`: else it is folded away; `tree`: its condition."""
 
     lines: list[str]
     shown: bool
+    tree: Sequence[Branch] = ()
 
 
 def document(title: str, head: Iterable[str], parts: Iterable[Part], tail: Iterable[str] = ()) -> Iterator[str]:
@@ -60,13 +73,27 @@ def code(text: object) -> str:
 def _part(part: Part) -> Iterator[str]:
     """A rule: its verdict, and what led to it."""
     first, *rest = part.lines or ["?"]
-    if part.shown or not rest:
+    if part.shown or not (rest or part.tree):
         yield f"\n#### {code(first)}"
+        yield from _list(part.tree)
         yield from _block(rest)
         return
     yield f"\n<details><summary><code>{_entities(first)}</code></summary>"
+    yield from _list(part.tree)
     yield from _block(rest)
     yield "\n</details>"
+
+
+def _list(tree: Sequence[Branch]) -> Iterator[str]:
+    """A condition as a list in lists; its texts and values are spans of code."""
+    if not tree:
+        return
+    yield ""
+    for branch in tree[:LINES_MAX]:
+        seen = f" {code(branch.seen)}" if branch.seen else ""
+        yield f"{'  ' * min(branch.depth, DEPTH_MAX)}- {branch.mark} {code(branch.text)}{seen}"
+    if len(tree) > LINES_MAX:
+        yield f"- … and {len(tree) - LINES_MAX} more lines"
 
 
 def _entities(text: str) -> str:

@@ -76,9 +76,9 @@ def in_full(found: Mapping[str, Any], *, why: bool = False) -> Iterator[str]:
         if number:
             yield ""
         yield from _head(item)
-        for part in _parts(item, why):
+        for rule in _rules(item):
             yield ""
-            yield from part.lines
+            yield from explanation.ahead_lines(rule, in_full=why)
         yield from _tail(item)
     yield from _more(found)
 
@@ -107,7 +107,8 @@ def _rules(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _parts(item: Mapping[str, Any], why: bool) -> Iterator[markdown.Part]:
     """What each rule would make of it."""
     for rule in _rules(item):
-        yield markdown.Part(list(explanation.ahead_lines(rule, in_full=why)), bool(rule.get("fired")))
+        lines = list(explanation.ahead_lines(rule, in_full=why, conditions=False))
+        yield markdown.Part(lines, bool(rule.get("fired")), explanation.branches(rule) if why else ())
 
 
 def _head(item: Mapping[str, Any]) -> Iterator[str]:

@@ -79,6 +79,15 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def can_show(text: str) -> bool:
+    """Whether the encoding of standard output has these characters."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
 def width() -> int | None:
     """Columns of the terminal; None where output goes elsewhere and nothing is cut."""
     return max(WIDTH_MIN, shutil.get_terminal_size().columns) if is_terminal() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import pathlib
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +52,7 @@ class WrongProject(errors.HealerError):
     type=click.FloatRange(0, 100),
     help="Fail where less is covered (with --coverage)",
 )
+@click.option("--why", is_flag=True, help="Show of each event what each rule made of it, and what its condition saw")
 @click.option(
     "--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write JUnit XML"
 )
@@ -61,6 +63,7 @@ def command(
     pattern: str | None,
     coverage: bool,
     fail_under: float | None,
+    why: bool,
     junit: pathlib.Path | None,
     as_json: bool,
 ) -> int:
@@ -80,7 +83,9 @@ def command(
         click.get_current_context().color = False
     covered = coverage or fail_under is not None
     began = time.monotonic()
-    report = harness.run(root, revision, files, _wanted(pattern), covered=covered, told=_quiet if as_json else _tell)
+    report = harness.run(
+        root, revision, files, _wanted(pattern), covered=covered, why=why, told=_quiet if as_json else _tell
+    )
     took_s = time.monotonic() - began
     if pattern is not None and not report.results and not report.broken:
         raise usage.WrongUse(
@@ -184,16 +189,24 @@ def _tell(run: harness.Run) -> None:
         for line in str(one).splitlines():
             terminal.echo(terminal.clean(line))
     file, count = terminal.clean(run.suite.file), len(run.results)
-    if run.ok:
-        if count:
-            terminal.echo(f"{terminal.paint('ok', 'green')}    {file}  {count} test{'' if count == 1 else 's'}")
-        return
+    if run.ok and count:
+        terminal.echo(f"{terminal.paint('ok', 'green')}    {file}  {count} test{'' if count == 1 else 's'}")
+    plain = not terminal.can_show("✓✗·")
     for result in run.results:
         if result.verdict != "passed":
             word = "FAIL" if result.verdict == "failed" else "ERROR"
             terminal.echo(f"{terminal.paint(word, 'red')}  {file}: {terminal.clean(result.case.name)}")
-            for line in telling.lines(result):
-                terminal.echo(f"  {terminal.clean(line)}")
+            for line in telling.lines(result, plain):
+                terminal.echo(f"  {_coloured(terminal.clean(line))}")
+        if result.reasons is not None:
+            terminal.echo(f"why   {file}: {terminal.clean(result.case.name)}")
+            for line in telling.why_lines(result.reasons, plain):
+                terminal.echo(f"  {_coloured(terminal.clean(line))}")
+
+
+def _coloured(line: str) -> str:
+    """The sign of a line of a condition."""
+    return _SIGN.sub(lambda found: found[1] + terminal.paint(found[2], "green" if found[2] == "✓" else "red"), line)
 
 
 def _totals(report: harness.Report, took_s: float) -> None:
@@ -213,6 +226,7 @@ def _totals(report: harness.Report, took_s: float) -> None:
         terminal.note(text)
 
 
+_SIGN: Final = re.compile(r"^( +)([✓✗])(?= )")
 _VERDICTS: Final[dict[playing.Verdict, str]] = {"passed": "passed", "failed": "failed", "error": "ended with an error"}
 
 

@@ -44,6 +44,9 @@ class Checked:
 @click.option(
     "--no-project-plugins", "distrusted", is_flag=True, help="Run no code of the project, as for a pull request of a fork"
 )  # fmt: skip
+@click.option(
+    "--ansible/--no-ansible", "asked", default=None, help="Ansible's syntax check of playbooks  [default: where it is]"
+)
 @controlling.options
 @vaulting.options
 def command(
@@ -53,6 +56,7 @@ def command(
     form: str | None,
     as_json: bool,
     distrusted: bool,
+    asked: bool | None,
     vault_password_file: str | None,
     vault_id: tuple[str, ...],
     ask_vault_pass: bool,
@@ -71,7 +75,8 @@ def command(
     environ = {**cli.environment(), **controlling.variables(controller_url, controller_token)}
     opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
     why = untrusted.reason(environ, distrusted)
-    found = [_checked(one, environ, opened, why) for one in chosen.of(paths, named)]
+    machine = _machine(asked, environ, opened)
+    found = [_checked(one, machine, why) for one in chosen.of(paths, named)]
     took_s = time.monotonic() - begun
     told = [one for checked in found for one in checked.told]
     ok = not any(one.severity == "error" or (strict and one.severity == "warning") for one in told)
@@ -81,23 +86,38 @@ def command(
     return errors.EXIT_OK if ok else errors.EXIT_FOUND
 
 
-def _checked(one: chosen.Chosen, environ: Mapping[str, str], opened: Any, why: str) -> Checked:
+def _machine(asked: bool | None, environ: Mapping[str, str], opened: Any) -> Any:
+    """What looks at playbooks, where it is wanted. Raises `errors.MissingExtra` where it is asked for, and is not there."""
+    from healer.lint import syntax
+
+    program = None if asked is False else syntax.asking.program(environ)
+    if asked and program is None:
+        raise errors.MissingExtra(
+            what="--ansible", package="ansible-core", try_="pip install 'auto-healer[ansible]', or leave out --ansible"
+        )
+    return syntax.Machine(program, environ, opened)
+
+
+def _checked(one: chosen.Chosen, machine: Any, why: str) -> Checked:
     """One project looked at. `why`: the reason why none of its code may run, '' where it may."""
     from healer import plugins
     from healer.project import loading
 
     trusting = plugins.without_project_code() if why else contextlib.nullcontext()
     with trusting, loading.without_collecting():  # until what was read is let go of
-        return _looked_at(one, environ, opened, why)
+        return _looked_at(one, machine, why)
 
 
-def _looked_at(one: chosen.Chosen, environ: Mapping[str, str], opened: Any, why: str) -> Checked:
+def _looked_at(one: chosen.Chosen, machine: Any, why: str) -> Checked:
     from healer import lint, project
-    from healer.lint import untrusted
+    from healer.lint import syntax, untrusted
     from healer.project import mistakes
 
-    draft = project.draft_of(one.folder, environ, {}, opened if opened.keys else None)
+    environ = machine.environ
+    draft = project.draft_of(one.folder, environ, {}, machine.opened if machine.opened.keys else None)
     missing = [] if draft.failed else project.unreadable(draft.revision, one.folder, environ, "hint")
+    if machine.program is not None:
+        missing += syntax.withheld(draft) if why else syntax.told(draft, machine)
     found = lint.lint(draft, missing)
     found = untrusted.once(found, why) if why else found
     failed = any(each.severity == "error" for each in found)

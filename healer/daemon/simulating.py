@@ -16,7 +16,7 @@ import orjson
 from healer import engine, model
 from healer.decide import evaluating, outlook
 from healer.dispatch import planning
-from healer.explain import ahead, plans
+from healer.explain import ahead, plans, trees
 from healer.store import asking, candidates, journal, simulating
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ async def of(daemon: running.Daemon, wanted: services.Simulation) -> dict[str, A
     unit = simulating.Simulate(found.outcome, revision.id, daemon.of_run)
     would = await simulating.simulated(daemon.store, unit) if found.outcome.results else None
     rules = [one for one in _fired(found, would, evaluator) if _is_meant(one["rule"], wanted.rule)]
+    trees.add(revision, rules)
     if wanted.plans and would is not None:
         await _plan(daemon.planner, rules, would)
     silent, others = await _silent(found, wanted)

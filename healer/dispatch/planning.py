@@ -36,6 +36,8 @@ BYTES_MAX: Final = 1 << 20
 TARGETS_MAX: Final = 1_000
 STEPS_MAX: Final = 100
 STEP_MAX: Final = 8_000
+REFUSALS: Final = ("refused-job", errors.SecretUnavailable.code)
+"""By which a controller refuses its job, so that the run would end as its plan."""
 FOLDERS: Final = "plan-*"
 """In the folder of jobs: what plans left that were being made when the daemon died."""
 
@@ -110,6 +112,12 @@ class Planner:
                 attempt = await self._attempt(run, targets)
                 plan = await self._asked(attempt)
                 return Made("made", "", self._monotonic() - began, self._content(plan))
+            except errors.HealerError as error:
+                if error.code not in REFUSALS:
+                    return Made("failed", self._masked(_told(error))[:STEP_MAX], self._monotonic() - began)
+                why = "; ".join(filter(None, (error.message, error.try_)))
+                content = self._content(model.Plan((), (), fails=why))
+                return Made("made", "", self._monotonic() - began, content)
             except Exception as error:  # a controller is a stranger's code: whatever it raises is what came of it
                 return Made("failed", self._masked(_told(error))[:STEP_MAX], self._monotonic() - began)
 

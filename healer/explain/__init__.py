@@ -16,7 +16,7 @@ import orjson
 
 from healer import engine, errors, model, project, store
 from healer.engine import conditions
-from healer.explain import later, looks, plans, shutdowns
+from healer.explain import later, looks, plans, shutdowns, trees
 from healer.policy import reasons
 from healer.store import cycles, journal, letters, reads
 
@@ -81,9 +81,9 @@ async def _rules(
     for decision in decisions:
         if not asked.startswith("r-") or decision["run"] == asked:
             told.setdefault(decision["rule"], []).append(fired(decision, seq))
+    revision = await revision_of(number or 0) if told or isinstance(data, dict) else None
     if isinstance(data, dict) and not asked.startswith("r-"):
         await _with_cycle(opened, row, data)
-        revision = await revision_of(number or 0)
         sessions: Mapping[str, engine.Session] = {}
         if memory is not None and decided and revision is not None:
             sessions = await memory(seq, revision, _listening(revision, row))
@@ -91,6 +91,7 @@ async def _rules(
         # Thousands of rules are compiled for it: not on the loop.
         await asyncio.to_thread(_others, revision, row, _with_meta(opened.uid, row, data), held, told, sessions)
         await later.add(opened, seq, told)
+    await asyncio.to_thread(trees.add, revision, [one for some in told.values() for one in some])
     return told
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from healer import engine, explain
+from healer.explain import trees
 from healer.policy import limits, reasons
 
 FAILED: Final = "undigested"
@@ -24,7 +25,8 @@ def silent(
     reason = FAILED if failed else str(told["reason"])
     return {
         "rule": identity, "fired": False, "reason": reason, "taken_by": told["taken_by"], "place": str(rule.place), "conditions": tests,
-        "gates": [], "run": None, "state": None, "error": failed or None, **explain.named(rule, reason),
+        "tree": trees.of(rule, tests, fired=False), "gates": [], "run": None, "state": None, "error": failed or None,
+        **explain.named(rule, reason),
     }  # fmt: skip
 
 

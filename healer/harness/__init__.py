@@ -18,7 +18,7 @@ from typing import Any, Final
 from loguru import logger
 
 from healer import errors, plugins, project
-from healer.harness import comparing, coverage, playing, shapes, stage, suite
+from healer.harness import comparing, coverage, playing, reasoning, shapes, stage, suite, watching
 from healer.project import published
 
 __all__ = ["SCHEMAS", "Report", "Run", "comparing", "coverage", "playing", "run", "suite"]
@@ -97,24 +97,28 @@ def _loaded(text: str) -> dict[str, Any]:
 
 def run(
     root: pathlib.Path, revision: project.Revision, files: Iterable[str], wanted: Wanted = lambda _: True, *, covered: bool = False,
-    told: Callable[[Run], None] = lambda _: None,
+    why: bool = False, told: Callable[[Run], None] = lambda _: None,
 ) -> Report:  # fmt: skip
-    """Run the tests of these files (paths from the project's folder `root`), in order. `told` hears of each file once it is done."""
+    """Run the tests of these files (paths from the project's folder `root`), in order. `told` hears of each file once it is done.
+
+    `why`: the results have what each rule made of each event.
+    """
     report = Report([], coverage.Coverage(revision) if covered else None)
     with _quiet(), _rarely_collecting():
         stages = Stages(revision)
+        names = reasoning.rulesets(revision) if why else None
         for file in files:
             read = suite.read(root, file, revision)
             made = Run(read, [])
             if read.ok:
-                made.results = [*_played(read, stages, wanted, report.coverage)]
+                made.results = [*_played(read, stages, wanted, report.coverage, names)]
             report.runs.append(made)
             told(made)
     return report
 
 
 def _played(
-    read: suite.Suite, stages: Stages, wanted: Wanted, covered: coverage.Coverage | None
+    read: suite.Suite, stages: Stages, wanted: Wanted, covered: coverage.Coverage | None, names: frozenset[str] | None
 ) -> Iterator[playing.Result]:  # fmt: skip
     for case in read.cases:
         if not wanted(case):
@@ -125,7 +129,10 @@ def _played(
             said = str(error) if isinstance(error, errors.ConfigurationError | ValueError) else error.message
             yield playing.Result(case, "error", error=said)
             continue
-        result = playing.play(case, on, covered.watch if covered is not None else None, keep=covered is not None)
+        reasons = reasoning.Reasons(names, case.start_us) if names is not None else None
+        listeners: list[watching.Listener] = [one for one in (covered, reasons) if one is not None]
+        result = playing.play(case, on, watching.by(listeners), keep=covered is not None)
+        result.reasons = reasons
         if covered is not None and result.seen is not None:
             covered.take(result.seen)
         yield result

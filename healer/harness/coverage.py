@@ -44,34 +44,6 @@ class Rule:
         return bool(self.fired) + sum(len(one.seen) for one in self.comparisons)
 
 
-class _Session(engine.Session):
-    """A memory that notes what it hears and what fires."""
-
-    def __init__(self, compiled: engine.Compiled, told: Coverage, name: str) -> None:
-        super().__init__(compiled)
-        self._told = told
-        self._name = name
-
-    def post(self, event: dict[str, Any], now: float, ref: int = 0) -> list[engine.Match]:
-        """As `engine.Session.post`."""
-        self._told.heard(self._name, self.compiled, event)
-        return self._noted(super().post(event, now, ref))
-
-    def assert_fact(self, fact: dict[str, Any], now: float, ref: int = 0) -> list[engine.Match]:
-        """As `engine.Session.assert_fact`."""
-        self._told.heard(self._name, self.compiled, fact)
-        return self._noted(super().assert_fact(fact, now, ref))
-
-    def advance(self, now: float) -> list[engine.Match]:
-        """As `engine.Session.advance`."""
-        return self._noted(super().advance(now))
-
-    def _noted(self, fired: list[engine.Match]) -> list[engine.Match]:
-        for match in fired:
-            self._told.fired(self._name, match)
-        return fired
-
-
 class Coverage:
     """Of all rules of a revision, over as many cases as are told."""
 
@@ -86,17 +58,14 @@ class Coverage:
                     tests = [Comparison(_text(one), one["place"]) for one in engine.tests_of(rule, {})]
                     self.rules[name] = Rule(name, str(rule.place), tests)
 
-    def watch(self, name: str, compiled: engine.Compiled) -> engine.Session:
-        """A memory for a ruleset (`activation/ruleset`) that tells of what it hears."""
-        return _Session(compiled, self, name)
-
-    def heard(self, ruleset: str, compiled: engine.Compiled, event: dict[str, Any]) -> None:
-        """An event or fact came to a ruleset."""
-        for rule in compiled.ruleset.rules:
+    def heard(self, ruleset: str, session: engine.Session, event: dict[str, Any], _now: float, _ref: int) -> None:
+        """As `watching.Listener.heard`."""
+        for rule in session.compiled.rules:
             self._saw(f"{ruleset}/{rule.name}", engine.tests_of(rule, {"": event}))
 
-    def fired(self, ruleset: str, match: engine.Match) -> None:
-        """A rule fired."""
+    def fired(self, ruleset: str, match: engine.Match, _now: float, *, timed: bool) -> None:
+        """As `watching.Listener.fired`."""
+        del timed
         found = self.rules.get(f"{ruleset}/{match.rule.name}")
         if found is not None:
             found.fired += 1

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from healer import errors, explain
 from healer.decide import firing
-from healer.harness import acts, checking, comparing, observing, rig, shapes, stage, suite, virtual
+from healer.harness import acts, checking, comparing, observing, reasoning, rig, shapes, stage, suite, virtual
 
 Verdict = Literal["passed", "failed", "error"]
 WHY_MAX: Final = 5
@@ -43,6 +43,8 @@ class Result:
     seconds: float = 0.0
     seen: observing.Seen | None = None
     """What there was at its end, where somebody asked."""
+    reasons: reasoning.Reasons | None = None
+    """Why each rule fired or did not, where somebody asked."""
 
 
 class _Played:
@@ -88,15 +90,20 @@ class _Played:
             self.result.told.append(await self._said(one, seen))
 
     async def _said(self, difference: comparing.Difference, seen: observing.Seen) -> list[Said]:
-        """What became of the rules that are meant; of one that did not fire why not, for the last events."""
+        """What became of the rules that are meant; of one that did not fire within its span why not, for the last events."""
         told: list[Said] = []
         until = [one for one in seen.decisions if one["at_us"] <= difference.to_us]
         for decision in until if difference.kind in SAID_OF else ():
             if not difference.rules or any(checking.meant(decision["rule"], rule) for rule in difference.rules):
                 told.append(await self._decision(decision))
         asked = difference.rules or (self._rules(difference) if not until else ())
-        silent = [rule for rule in asked if not any(checking.meant(one["rule"], rule) for one in until)]
-        events = [one for one in seen.events if one["at_us"] <= difference.to_us and one["kind"] == "event"]
+        within = [one for one in until if one["at_us"] >= difference.from_us]
+        silent = [rule for rule in asked if not any(checking.meant(one["rule"], rule) for one in within)]
+        events = [
+            one
+            for one in seen.events
+            if difference.from_us <= one["at_us"] <= difference.to_us and one["kind"] == "event"
+        ]
         for rule in silent:
             for event in events[-WHY_MAX:]:
                 told += await self._why_not(event, rule)

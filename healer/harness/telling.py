@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer.harness import comparing, playing
+from healer import outline
+from healer.harness import comparing, playing, reasoning
 from healer.harness.virtual import US
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+*-][A-Za-z0-9_./:@+* -]{0,118}[A-Za-z0-9_./@+*)-]|[A-Za-z0-9_./@+*-]")
@@ -18,10 +19,13 @@ _ALWAYS: Final = ("rule", "action", "targets", "status", "reason", "state", "out
 _RUN: Final = re.compile(r"\b(r-[0-9a-z]{6})[0-9a-z]{20}\b")
 """A run's id, and what is shown of it."""
 VALUE_MAX: Final = 300
+SIGNS: Final[dict[bool | None, str]] = {True: "✓", False: "✗", None: "·"}
+WORDS: Final[dict[bool | None, str]] = {True: "yes", False: "no ", None: "-  "}
+"""Of a part of a condition: it held, it did not, it was not looked at."""
 
 
-def lines(result: playing.Result) -> Iterator[str]:
-    """What is wrong with a test that did not pass."""
+def lines(result: playing.Result, plain: bool = False) -> Iterator[str]:
+    """What is wrong with a test that did not pass. `plain`: in words where else a sign stands."""
     if result.error:
         place = result.error_at or result.case.place
         first, *more = result.error.splitlines()
@@ -33,7 +37,7 @@ def lines(result: playing.Result) -> Iterator[str]:
             yield from (f"  {line}" for line in _pair(pair))
         if told:
             yield "  what rules and gates said"
-            yield from (f"    {line}" for line in _said(told))
+            yield from (f"    {line}" for line in _said(told, plain))
 
 
 def moment(at_us: int) -> str:
@@ -86,8 +90,22 @@ def _shown(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _said(told: Sequence[playing.Said]) -> Iterator[str]:
-    """One line each; what was said again and again is said once."""
+def why_lines(found: reasoning.Reasons, plain: bool = False) -> Iterator[str]:
+    """What each rule made of each event, and of what time fired."""
+    for one in found.found:
+        told = one.told
+        word = "fired" if told["fired"] else f"did not fire: {told['reason']}"
+        more = (
+            " by time" if told["reason"] == reasoning.BY_TIME else f" ({told['taken_by']})" if told["taken_by"] else ""
+        )
+        yield "  ".join(part for part in (moment(one.at_us), one.event, f"{told['rule']}: {word}{more}") if part)
+        yield from (f"  {line}" for line in _condition(told, plain))
+    if found.cut:
+        yield f"there is more: {len(found.found)} are shown of a test at most"
+
+
+def _said(told: Sequence[playing.Said], plain: bool) -> Iterator[str]:
+    """What rules came to; what was said again and again is said once."""
     for _, group in itertools.groupby(told, key=_alike):
         some = list(group)
         one, last = some[0], some[-1]
@@ -96,12 +114,12 @@ def _said(told: Sequence[playing.Said]) -> Iterator[str]:
             when += f" … {moment(last.at_us)} ({len(some)} times)"
         yield f"{when}  {one.event}  {one.told['rule']}: {_word(one.told)}"
         if not one.told["fired"]:
-            yield from (f"  {line}" for line in _conditions(one.told))
+            yield from (f"  {line}" for line in _condition(one.told, plain))
 
 
 def _alike(one: playing.Said) -> tuple[Any, ...]:
     told = one.told
-    seen = None if told["fired"] else [*_conditions(told)]
+    seen = None if told["fired"] else [*_condition(told, True)]
     return told["rule"], told["fired"], told["reason"], told.get("outcome"), told.get("action"), seen
 
 
@@ -116,13 +134,19 @@ def _word(told: Mapping[str, Any]) -> str:
     return f"{said} by {reason}: {shown}" if reason and sentence else said
 
 
-def _conditions(told: Mapping[str, Any]) -> Iterator[str]:
-    for test in told.get("conditions", ()):
-        if test["holds"] is not True:
-            seen = ", ".join(
-                f"{one['path']} is {'not there' if one['missing'] else value(one['value'])}" for one in test["seen"]
-            )
-            yield f"{'not ' if test['negated'] else ''}{test['text']}  does not hold{': ' + seen if seen else ''}"
+def _condition(told: Mapping[str, Any], plain: bool) -> Iterator[str]:
+    """The condition as a tree, each comparison with what it saw."""
+    signs = WORDS if plain else SIGNS
+    for row in outline.rows(told.get("tree"), told.get("conditions")):
+        seen = ", ".join(map(_seen, row.seen))
+        if row.element is not None:
+            seen += f", decided by [{row.element.get('at')}], which is {value(row.element.get('value'))}"
+        said = row.note if row.note.startswith("never") or not seen else f"{seen}: {row.note}" if row.note else seen
+        yield f"{'  ' * row.depth}{signs[row.holds]} {row.text}{f'    {said}' if said else ''}"
+
+
+def _seen(one: Mapping[str, Any]) -> str:
+    return f"{one['path']} is {'not there' if one['missing'] else value(one['value'])}"
 
 
 def flow(fields: Mapping[str, Any]) -> str:
@@ -167,6 +191,9 @@ def as_json(result: playing.Result) -> dict[str, Any]:
         made["differences"] = [
             _difference(one, told) for one, told in zip(result.differences, result.told, strict=True)
         ]
+    if result.reasons is not None:
+        made["why"] = [{"at_s": one.at_us / US, "event": one.event or None, **one.told} for one in result.reasons.found]
+        made["why_cut"] = result.reasons.cut
     return made
 
 
@@ -178,6 +205,7 @@ def _difference(one: comparing.Difference, told: Sequence[playing.Said]) -> dict
             {
                 "at_s": said.at_us / US, "event": said.event, "rule": said.told["rule"], "fired": said.told["fired"],
                 "reason": said.told["reason"], "outcome": said.told.get("outcome"), "sentence": said.told.get("sentence", ""),
+                "conditions": said.told.get("conditions", []), "tree": said.told.get("tree"),
             }
             for said in told
         ],

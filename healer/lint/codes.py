@@ -24,6 +24,9 @@ class Code(NamedTuple):
 
 
 _FOUND: Final = """
+ansible-syntax | error, or warning, or hint
+  `ansible-playbook --syntax-check` refuses a playbook; a collection is missing here (warning); it cannot be judged here (hint)
+  as the message says
 unknown-path | warning
   a path that no event of the ruleset's sources can have: such a test never holds, such a template fails
   the field as the source has it; `healer sources show NAME` lists them

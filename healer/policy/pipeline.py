@@ -138,8 +138,24 @@ def _go(candidate: Candidate, view: View, now_us: int, asked: frozenset[str], *,
         return Decision("queued", "", {}, None, tuple(verdicts), left_out, held=held)
     reason = "dry_run" if candidate.dry_run else "observe"
     would = "" if first.code == reason else first.code
-    fields = {"would": would, "why": reasons.sentence(would, first.fields)} if would else first.fields
+    fields = first.fields
+    if would:
+        fields = {
+            "would": would,
+            "why": reasons.sentence(would, first.fields),
+            "end": _end(first, view.wall_us - now_us),
+        }
     return Decision("simulated", reason, fields, None, tuple(verdicts), left_out, would)
+
+
+def _end(no: answers.No, to_wall_us: int) -> str:
+    """What had come of a run that is only simulated, behind `it would`."""
+    outcome = "deferred" if no.waits else reasons.REASONS[no.code].outcome or "queued"
+    if outcome == "awaiting_approval":
+        return "have waited for a person"
+    if outcome not in ("deferred", "queued"):
+        return reasons.NOT_RUN
+    return f"have waited until {answers.when(no.look_at_us + to_wall_us)}" if no.look_at_us else "have waited"
 
 
 def _stops(candidate: Candidate, noes: list[answers.No], left_out: Mapping[str, answers.No]) -> answers.No | None:

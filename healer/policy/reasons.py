@@ -191,11 +191,12 @@ OTHERS: Final = {
         "The last word of its sender is {age} old; limit max_age {max_age}: {check} looks whether it is still needed.",
         "reconcile:",
     ),
-    "observe": Other("why", "Nothing was touched (mode observe), and active it would not have run: {why}"),
-    "dry_run": Other("why", "Nothing was touched (dry run), and it would not have run: {why}"),
+    "observe": Other("why", "Nothing was touched (mode observe), and active it would {end}: {why}"),
+    "dry_run": Other("why", "Nothing was touched (dry run), and it would {end}: {why}"),
 }
 """`waits`: it is a no that may end by itself; `why` of a target: the name means something, but no host that can be taken, of a simulated
-run: a gate would have held it."""
+run: a gate would have held it, and `end` is what had come of it."""
+NOT_RUN: Final = "not have run"
 
 
 def sentence(code: str, fields: Mapping[str, Any]) -> str:
@@ -203,7 +204,7 @@ def sentence(code: str, fields: Mapping[str, Any]) -> str:
     reason, other = REASONS.get(code), _other(code, fields)
     if reason is None:
         return code
-    return (other.sentence if other else reason.sentence).format_map(_Shown(fields)).strip()
+    return (other.sentence if other else reason.sentence).format_map(_Shown({"end": NOT_RUN, **fields})).strip()
 
 
 def next_step(code: str, fields: Mapping[str, Any]) -> str:

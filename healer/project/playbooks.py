@@ -30,6 +30,9 @@ _IMPORTS: Final = tuple(prefix + name for prefix in _PREFIXES for name in ("impo
 _ROLES: Final = tuple(prefix + name for prefix in _PREFIXES for name in ("import_role", "include_role"))
 _NAMED: Final = re.compile(r"""(?:^|\s)(?:name|role)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
 """The role in `import_role: name=x tasks_from=y`."""
+_MAKE: Final = "make the file, or mend the name"
+HEAD_BYTES: Final = 4096
+_OF_VARIABLES: Final = ("", ".yml", ".yaml", ".json")
 _COLLECTIONS: Final = "collections"
 """Names collections in which Ansible looks for roles first."""
 
@@ -154,8 +157,9 @@ class _Reading:
             return
         if not any(path == end or path.endswith(f"/{end}") for path in self.files.files):
             folder = posixpath.dirname(self.path)
-            near = errors.nearest(name, [path[len(folder) + 1 :] for path in self.files.names(folder)])
-            self.document.warning("no-file", f"the project has no {what} {name}", at, near)
+            others = (path for path in self.files.names(folder) if path != self.path)
+            near = errors.nearest(name, [path[len(folder) + 1 :] for path in others])
+            self.document.warning("no-file", f"the project has no {what} {name}", at, near or _MAKE)
 
     def _roles(self, listed: Any, *, judged: bool) -> None:
         """The roles of a play, or those that a role depends on; `src` is one that ansible-galaxy gets."""
@@ -198,10 +202,26 @@ class _Reading:
                 return f"no run gets {path}: move it to playbooks/vars/, or to vars/"
             folder = posixpath.dirname(path)
             beside = [one for one in self.files.names(folder) if posixpath.dirname(one) == folder]
-            near = [posixpath.join(posixpath.dirname(name), posixpath.basename(one)) for one in beside]
+            near = [
+                posixpath.join(posixpath.dirname(name), posixpath.basename(one))
+                for one in beside
+                if self._may_be_variables(one)
+            ]
             if found := errors.nearest(name, near):
                 return found
-        return ""
+        return _MAKE
+
+    def _may_be_variables(self, path: str) -> bool:
+        """No playbook and no tasks, which are lists, and nothing that is neither YAML nor JSON."""
+        if path == self.path or posixpath.splitext(path)[1] not in _OF_VARIABLES:
+            return False
+        try:
+            with (self.files.root / path).open("rb") as file:
+                lines = file.read(HEAD_BYTES).decode("utf-8-sig", "replace").splitlines()
+        except OSError:
+            return False
+        said = (line for line in map(str.strip, lines) if line and not line.startswith(("#", "---", "%")))
+        return not next(said, "").startswith(("-", "["))
 
 
 def _role_of(named: Any, beside: Any) -> Any:

@@ -99,6 +99,7 @@ def test_a_simulation_says_what_the_event_then_does_and_leaves_nothing(daemon: A
         (False, "waits"),
     ]
     assert [one["holds"] for one in why["rules"][0]["conditions"]] == [False]
+    assert [one["tree"]["holds"] for one in why["rules"]] == [False, False, None]
     with_plan = simulated(daemon, event={"b": 7}, plan=True)
     assert [one["plan"]["state"] for one in with_plan["rules"] if one["fired"]] == ["made"]
     assert kept(daemon) == before

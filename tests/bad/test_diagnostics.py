@@ -20,6 +20,7 @@ import pytest
 
 from healer import cli
 from healer.lint import codes
+from healer.lint.syntax import asking
 
 HERE = pathlib.Path(__file__).parent
 BASES = HERE / "base"
@@ -53,7 +54,7 @@ WITHOUT_ADVICE: dict[str, str] = {
 }
 """Codes for which the table has something to do and some message says none, with the reason."""
 
-_HEADER = re.compile(r"(?:# )?(expect|file|with|given|asked|limit|lacks|link|made): (.+)")
+_HEADER = re.compile(r"(?:# )?(expect|file|with|given|asked|limit|lacks|link|made|ansible): (.+)")
 _EXPECTED = re.compile(r"([a-z_-]+)(?: (\S*?))??(?: ?:?(\d+:\d+))?")
 _TOLD = re.compile(r"(?P<place>\S[^|]*?): (?P<severity>error|warning|hint)\[(?P<code>[a-z_-]+)\]: .+")
 _CARET = re.compile(r" +\| [ \t]*\^+(?P<advice> .+)?")
@@ -66,6 +67,7 @@ class Case:
     `expect: CODE [FILE][:LINE:COLUMN]` what is told and where (in a bad file: of this file); `file: PATH` where it lies in its project;
     `with: NAME` the project around it; `given: NAME=VALUE` a variable of the environment; `asked: --OPTION` of the command line;
     `limit: MODULE:NAME = NUMBER` a bound that is lower, so that the file can be small; `lacks: PACKAGE` one that is not installed;
+    `ansible: PATH` in its project is the ansible-playbook that is found, without it none is;
     `link: PATH -> TARGET` and `made: PATH` (with escapes), what is no file that a repository holds.
     """
 
@@ -171,6 +173,8 @@ def _around(case: Case, monkeypatch: pytest.MonkeyPatch, root: pathlib.Path) -> 
     for name, value in {TOKEN: "x", "HOME": str(root.parent / "home"), **given}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(socket, "gethostname", lambda: "healer-host")
+    found = next((root / said for said in case.all("ansible")), None)
+    monkeypatch.setattr(asking, "program", lambda _: found)
     for said in case.all("limit"):
         place, _, number = said.partition(" = ")
         module, _, name = place.partition(":")

@@ -159,7 +159,9 @@ async def test_a_plan_says_as_whom_and_where(site: Site) -> None:
     (("plain.txt",), {"PATH": "scripts:/nowhere"}, "plain.txt: Permission denied"), (("tell.sh",), {"PATH": ""}, "tell.sh is not on the PATH"),
     (("/",), {}, "/: Permission denied"), ("lost.sh", {}, "/scripts/lost.sh: there is no /no/such/sh, which its first line #! names"),
     ("of.rb", {}, "/no/such/ruby: No such file or directory"), (("true",), {"cwd": "gone"}, "the folder that it starts in, "),
-    (("a\0b",), {}, "an argument has a NUL"),
+    (("a\0b",), {}, "an argument has a NUL"), ("env.sh", {}, "env.sh: env would look for nosuchinterp, which is not on the PATH"),
+    ("split.sh", {}, "env would look for nosuchinterp, which"), ("spaced.sh", {}, "env would look for sh -e, which"),
+    ("by-env.x", {}, "env would look for nosuchinterp, which"),
 ])  # fmt: skip
 async def test_a_plan_knows_that_its_program_cannot_be_run(
     site: Site, subject: str | tuple[str, ...], options: dict[str, str], says: str
@@ -167,6 +169,10 @@ async def test_a_plan_knows_that_its_program_cannot_be_run(
     site.script("plain.txt", "no program", 0o600)
     site.script("lost.sh", "#!/no/such/sh\n")
     site.script("of.rb", "#!/no/such/ruby\n", 0o600)
+    site.script("env.sh", "#!/usr/bin/env nosuchinterp\n")
+    site.script("split.sh", "#!/usr/bin/env -S nosuchinterp -x\n")
+    site.script("spaced.sh", "#!/usr/bin/env sh -e\n")
+    site.script("by-env.x", "#!/usr/bin/env nosuchinterp\n", 0o600)
     environment = {"PATH": options.pop("PATH")} if "PATH" in options else {}
     controller = site.controller(**options)
     plan = await controller.plan(site.job(subject, environment=environment))
@@ -179,12 +185,14 @@ async def test_a_plan_knows_that_its_program_cannot_be_run(
 
 @pytest.mark.parametrize(("subject", "path"), [
     (("true",), None), (("/bin/true",), None), (("scripts/tell.sh",), None), (("tell.sh",), "/nowhere:scripts"), ("tell.sh", None), ("of.py", None),
-    (("scripts/tell.sh",), "/nowhere"),
+    (("scripts/tell.sh",), "/nowhere"), ("env.sh", None), ("split.sh", None), (("env", "A=b", "x"), None),
 ])  # fmt: skip
 async def test_a_plan_of_what_can_be_run_says_nothing_else(
     site: Site, subject: str | tuple[str, ...], path: str | None
 ) -> None:
     site.script("of.py", "print()\n", 0o600)
+    site.script("env.sh", "#!/usr/bin/env sh\n")
+    site.script("split.sh", "#!/usr/bin/env -S sh -e\n")
     environment = {"PATH": path} if path else {}
     assert (await site.controller().plan(site.job(subject, environment=environment))).fails == ""
 

@@ -56,7 +56,7 @@ def test_its_commands_print_what_it_shows(page: str, tmp_path: pathlib.Path) -> 
             lost = [line for line in shown if line.strip() and not there(line, printed)]
             assert (lost, done.returncode) == ([], 0), (command, done.stdout + done.stderr)
             count += 1
-    assert count == 6
+    assert count == 7
 
 
 def test_it_names_every_key(page: str) -> None:

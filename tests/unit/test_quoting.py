@@ -75,6 +75,7 @@ def test_a_password_is_left_out_before_a_text_is_cut() -> None:
     [
         "a", "a:", "//", "a@", "a-", "token", "token: ", "token: a # ", "token=a ", "'", "{token: ", "a://", "?a=", "?sig=", "--token ",
         "a: 'b' ", '"', "/a1B", "Bearer ", "a b", "[a, ", "token: [", "a:// b:c d@",
+        "mysql ", "token == '", "token in [", "token is match(", "tokens: {a: ", "'x' == ", "https://hooks.slack.com/a/", "token = ", "oc login ",
     ],
 )  # fmt: skip
 def test_long_texts_are_looked_through_once(piece: str) -> None:
@@ -91,7 +92,7 @@ def test_long_texts_are_looked_through_once(piece: str) -> None:
     ('{"password":"a\\"b", "x": 1}', '{"password":***, "x": 1}'), ("web01 ansible_password=PLAIN port=22", "web01 ansible_password=*** port=22"),
     ('token: {secret: "env:T"}', 'token: {secret: "env:T"}'), ('token: {secret: "PLAIN"}', "token: {secret: ***}"), ("secret: file:/x", "secret: file:/x"),
     ("password: |", "password: |"), ("password: !vault |", "password: !vault |"), ("token: null", "token: null"), ("token:", "token:"),
-    ("verify_token: yes", "verify_token: yes"), ('condition: event.token == "x"', 'condition: event.token == "x"'), ("- name: token of x", "- name: token of x"),
+    ("verify_token: yes", "verify_token: yes"), ('condition: event.token == "x"', 'condition: event.token == "***"'), ("- name: token of x", "- name: token of x"),
     ("url: https://u:pw@a.org", "url: https://***@a.org"), ("tokens_of: x", "tokens_of: x"), ("token: '{{ x }}'", "token: '{{ x }}'"),
     ("password: a#b", "password: ***"), ("db.password: x", "db.password: ***"), ("pasword: x", "pasword: ***"), ("{tokne: x y, port: 5}", "{tokne: ***, port: 5}"),
     ("X-Auth-Token: x", "X-Auth-Token: ***"), ("api-key = x", "api-key = x"), ("api-key=x", "api-key=***"), ("token : x", "token : ***"), ("{token: a#b}", "{token: ***}"),
@@ -100,6 +101,17 @@ def test_long_texts_are_looked_through_once(piece: str) -> None:
     ("[tool, --token, x, --port, y]", "[tool, --token, ***, --port, y]"), ("curl -u ana:x https://a.org", "curl -u ana:*** https://a.org"),
     ("x: 'Server=a;Password=b;'", "x: 'Server=a;Password=***'"), ("jump: [ops:p w@b, c]", "jump: [ops:***@b, c]"), ("user: ops:p w@b", "user: ops:***@b"),
     ("path: /a, port: 22, host: b, key: c", "path: /a, port: 22, host: b, key: c"),
+    ("tokens: {a: PL, b: 'PL'}", "tokens: {a: ***, b: ***}"), ("credentials: {x: PL}", "credentials: {x: ***}"), ("secrets: {db: PL, of: 'env:X'}", "secrets: {db: ***, of: 'env:X'}"),
+    ("tokens: {type: object, a: {b: PL}}, c: d", "tokens: {type: object, a: {b: ***}}, c: d"), ("token: {a: b}", "token: {a: b}"),
+    ("cmd: mysqldump -u root -pPL db > x", "cmd: mysqldump -u root -p*** db > x"), ("[mysql, '-pPL', -u, root]", "[mysql, '-p***', -u, root]"),
+    ("cmd: mysql -p'P L' db", "cmd: mysql -p'***' db"), ("cmd: mysql -p db", "cmd: mysql -p db"), ("cmd: mysql -p{{ x }}", "cmd: mysql -p{{ x }}"), ("cmd: mysql -p$PW", "cmd: mysql -p$PW"),
+    ("cmd: sshpass -p PL ssh a", "cmd: sshpass -p *** ssh a"), ("[sshpass, -p, PL, ssh]", "[sshpass, -p, ***, ssh]"), ("cmd: mkdir -p /x; ssh -p 22 a", "cmd: mkdir -p /x; ssh -p 22 a"),
+    ("cmd: docker login -u a -p PL r", "cmd: docker login -u a -p *** r"), ("cmd: redis-cli -a PL ping", "cmd: redis-cli -a *** ping"),
+    ("condition: 'event.payload[\"password\"] == \"PL\"'", "condition: 'event.payload[\"password\"] == \"***\"'"), ("c: '\"PL\" != event.pin'", "c: '\"***\" != event.pin'"),
+    ("c: event.token in ['PL', 'PM'] and event.x == 'y'", "c: event.token in [***] and event.x == 'y'"), ("c: event.token is match('PL')", "c: event.token is match(***)"),
+    ("session_id: PL", "session_id: ***"), ("JSESSIONID=PL", "JSESSIONID=***"), ("pin: 1234", "pin: ***"), ("GITHUB_PAT: PL", "GITHUB_PAT: ***"), ("pinned: x, path: y, id: z", "pinned: x, path: y, id: z"),
+    ("u: https://hooks.slack.com/services/T0AB/B0CD/abcdefghijklmnopqrstuvwx", "u: https://hooks.slack.com/services/T0AB/B0CD/***"),
+    ("auth: none", "auth: none"), ("auth: None  # x", "auth: None  # x"), ("{auth: 'none', x: 1}", "{auth: 'none', x: 1}"), ("auth: none, really", "auth: none, really"),
 ])  # fmt: skip
 def test_a_line_says_nothing_that_its_keys_call_a_secret(line: str, told: str) -> None:
     assert quoting.excerpt(line, 1, 1)[0] == told
@@ -132,7 +144,7 @@ def test_what_is_concealed_is_quoted_nowhere() -> None:
     ("token: |\n  PLAIN\n   more: x\nport: 5", {2: "  ***", 3: "   ***", 4: "port: 5"}), ("tokens:\n- PLAIN\n- a", {2: "***", 3: "***"}),
     ("password:\n  PLAIN\nport: 5", {2: "  ***", 3: "port: 5"}), ("password: 'a\nPLAIN'\nport: 5", {1: "password: ***", 2: "***", 3: "port: 5"}),
     ("key: |\n  -----BEGIN RSA PRIVATE KEY-----\n  PLAIN\n  -----END RSA PRIVATE KEY-----\nx", {3: "  ***", 5: "x"}), ("token: a\n- b", {2: "- b"}),
-    ("token:\n  x: a", {2: "  x: a"}), ("name:\n  a\n  b", {2: "  a", 3: "  b"}), ("token: {x: a}\n  b: c", {2: "  b: c"}),
+    ("token:\n  x: a", {2: "  x: a"}), ("tokens:\n  x: PLAIN\n  y: env:Y\n  type: a\nz: b", {2: "  x: ***", 3: "  y: env:Y", 4: "  type: a", 5: "z: b"}), ("name:\n  a\n  b", {2: "  a", 3: "  b"}), ("token: {x: a}\n  b: c", {2: "  b: c"}),
 ])  # fmt: skip
 def test_a_line_that_goes_on_with_a_secret_is_left_out(text: str, shown: dict[int, str]) -> None:
     lines = quoting.Lines(text.split("\n"))

@@ -52,7 +52,7 @@ e-12  event of healer.api, 2026-03-01 03:07:12 +01:00
 
 disk/disk/disk is full: fired
   conditions
-    yes  event.alert.name == "DiskFull"                  event.alert.name = "DiskFull"
+    ✓ event.alert.name == "DiskFull"                  event.alert.name = "DiskFull"
   gates
     yes  kill switch
     no   cooldown      clean_disk ran on host:web1 40 s ago; again after 9 min.
@@ -61,9 +61,9 @@ disk/disk/disk is full: fired
 
 disk/disk/went on: fired
   conditions (not all of them have to hold)
-    no   event.a == 1                                    event.a = 2
-    no   event.b != 1                                    event.b is missing: no test of it holds
-    yes  event.c is defined                              event.c = null
+    ✗ event.a == 1                                    event.a = 2
+    ✗ event.b != 1                                    event.b is missing: no test of it holds
+    ✓ event.c is defined                              event.c = null
   waited  9 min from 2026-03-01 03:07:12 +01:00 on: clean_disk ran on host:web1 40 s ago; again after 9 min.
   gates (looked at again 2026-03-01 03:17:12 +01:00)
     yes  cooldown
@@ -73,7 +73,7 @@ disk/disk/other: did not fire: the event went to an earlier rule (disk is full)
 
 disk/disk/missing: did not fire: its condition does not hold
   conditions
-    no   not (event.alert.depth > 3)                     event.alert.depth is missing: no test of it holds
+    ✗ not (event.alert.depth > 3)                     event.alert.depth is missing: no test of it holds
 
 disk/disk/window: did not fire: its throttle was closed (once_within: 5 minutes)
 """

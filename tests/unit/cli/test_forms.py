@@ -49,7 +49,8 @@ def test_markdown_has_each_rule_and_keeps_the_data_in_code(told):
     assert done.stdout.startswith("### ")
     assert "#### `d: " in done.stdout
     assert "a/b/c: " in done.stdout
-    assert all(line.startswith("  ") for line in done.stdout.splitlines() if "@all" in line)
+    lines = [line for line in done.stdout.splitlines() if "@all" in line]
+    assert all(line.startswith(("  ", "- ✗ `event.text == 1` ````event.text = ")) for line in lines), lines
     assert "\n````text\n" in done.stdout
 
 

@@ -80,7 +80,7 @@ r-7f3k2mabcdefghjkmnpqrstvwx  deferred
   attempt 1   failed in 0.5 s: exit 4
   attempt 2   running
   conditions
-    yes  event.x == 1                                    event.x = 1
+    ✓ event.x == 1                                    event.x = 1
   gates
     yes  age
 """

@@ -94,7 +94,7 @@ def test_in_full(ask, daemon, event):
 def test_why_shows_conditions_and_every_gate(ask, daemon, event):
     daemon["POST /api/v1/simulate"] = FOUND
     shown = ask("simulate", event, "--why").stdout
-    assert "    yes  event.a == 1 " in shown
+    assert "    ✓ event.a == 1 " in shown
     assert "    yes  kill switch" in shown
     assert json.loads(daemon.requests[0].body)["why"] is True
 

@@ -161,3 +161,49 @@ def test_colours_are_for_those_who_want_them(project, monkeypatch, variable, col
     monkeypatch.setenv("NO_COLOR", variable)
     done = click.testing.CliRunner().invoke(cli.cli, ["test", "--project", str(project)], color=True)
     assert ("\x1b" in done.output) is coloured
+
+
+WHY = """\
+rulebook: disk.yml
+tests:
+  - name: nothing
+    steps: [{event: {$file: ../examples/disk_full.json}}, {at: 1m, event: {alert: {name: Other, status: firing}}}]
+    expect: [{fired: [disk is full]}]
+"""
+
+
+def test_why_shows_what_each_rule_made_of_each_event(healer, project):
+    (project / "rulebooks" / "why_test.yml").write_text(WHY)
+    done = healer("test", "--project", project, project / "rulebooks" / "why_test.yml", "--why")
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "ok    rulebooks/why_test.yml  1 test", "why   rulebooks/why_test.yml: nothing", "  0s  e-2  disk/disk/disk is full: fired",
+    ]  # fmt: skip
+    at = lines.index("  1m  e-3  disk/disk/disk is full: did not fire: no-match")
+    assert lines[at + 1 : at + 3] == [
+        "    ✗ and",
+        '      ✗ event.alert.name == "DiskFull"    event.alert.name is Other',
+    ]
+
+
+def test_why_for_programs(healer, project):
+    (project / "rulebooks" / "why_test.yml").write_text(WHY)
+    done = healer("test", "--project", project, project / "rulebooks" / "why_test.yml", "--why", "--json")
+    (told,) = json.loads(done.stdout)["files"][0]["tests"]
+    assert [(one["at_s"], one["event"], one["fired"], one["tree"]["holds"]) for one in told["why"]] == [
+        (0.0, "e-2", True, True), (60.0, "e-3", False, False),
+    ]  # fmt: skip
+    assert told["why_cut"] is False
+    assert "why" not in json.loads(healer("test", "--project", project, "--json").stdout)["files"][0]["tests"][0]
+
+
+def test_signs_of_conditions_have_a_colour_on_a_terminal(project, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    (project / "rulebooks" / "why_test.yml").write_text(WHY)
+    shown = (
+        click.testing.CliRunner()
+        .invoke(cli.cli, ["test", "--project", str(project), "--run", "nothing", "--why"], color=True)
+        .stdout
+    )
+    assert "    \x1b[31m✗\x1b[0m and\n" in shown

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from healer import model, policy
+from healer import errors, model, policy
 from healer.child import jobs, starting
+from healer.controllers import _shimmed
 from healer.dispatch import planning
 from healer.store import asking, deciding, journal
 
@@ -189,6 +190,23 @@ async def test_that_one_cannot_be_made_is_what_came_of_it(desk: Desk, wait_for_a
     again = desk.observed("k2")
     await wait_for_async(lambda: desk.states()[again] == "failed")
     assert desk.detail(again) == "it raised GeneratorExit"
+
+
+@pytest.mark.parametrize(("error", "fails"), [
+    (_shimmed.RefusedJob(reason="this machine has no user 'x', password=pa55"), "the job cannot be started: this machine has no user 'x', password=***"),
+    (errors.SecretUnavailable("mend it", reference="env:K", reason="it is not set"), "the secret env:K cannot be read: it is not set; mend it"),
+])  # fmt: skip
+async def test_what_a_controller_refuses_would_fail(
+    desk: Desk, wait_for_async: Any, error: Exception, fails: str
+) -> None:
+    def refuse(job: model.Job) -> model.Plan:
+        raise error
+
+    desk.made = refuse
+    run = desk.observed("k1")
+    desk.start()
+    await wait_for_async(lambda: desk.states() == {run: "made"})
+    assert (await desk.said(run))["fails"] == fails
 
 
 async def test_a_controller_that_is_gone_makes_none(desk: Desk, wait_for_async: Any) -> None:

@@ -46,7 +46,10 @@ rulebooks/case_test.yml:5:23: runs up to 2h
   got           nothing like it
   what rules and gates said
     5s  e-2  web/web/down: did not fire: no-match
-      event.alert.key is defined  does not hold: event.alert.key is not there
+      ✗ and
+        ✓ event.alert.name == "Down"    event.alert.name is Down
+        ✗ event.alert.key is defined    event.alert.key is not there
+        · event.alert.status == "firing"    event.alert.status is firing
 """),
     "no rule is named and none fired": ("steps: [{event: {slow: 3, region: eu}}]\n    expect: [{runs: [{action: page}]}]", """
 rulebooks/case_test.yml:5:15: runs up to 0s
@@ -54,12 +57,15 @@ rulebooks/case_test.yml:5:15: runs up to 0s
   got           nothing like it
   what rules and gates said
     0s  e-2  web/web/slow in our region: did not fire: no-match
-      event.slow > 5  does not hold: event.slow is 3
+      ✗ and
+        ✗ event.slow > 5    event.slow is 3
+        · event.region == vars.region    event.region is eu, vars.region is eu
     0s  e-2  web/web/two halves: did not fire: no-match
-      event.half == "left"  does not hold: event.half is not there
-      event.half == "right"  does not hold: event.half is not there
+      ✗ all
+        ✗ event.half == "left"    event.half is not there
+        ✗ event.half == "right"    event.half is not there
     0s  e-2  web/web/office hours: did not fire: no-match
-      event.office is defined  does not hold: event.office is not there
+      ✗ event.office is defined    event.office is not there
 """),
     "how often it fired": (f"steps: [{{{DOWN}, times: 3, every: 1s}}]\n    expect: [{{fired: [down, {{rule: echo, times: 2}}]}}]", """
 rulebooks/case_test.yml:5:15: fired up to 2s
@@ -72,7 +78,7 @@ rulebooks/case_test.yml:5:15: fired up to 2s
     0s  e-2  web/web/down: restart queued, now succeeded
     1s … 2s (2 times)  e-3  web/web/down: restart suppressed by duplicate: Already being healed by r-00mdj6 in this firing (succeeded).
     0s … 2s (3 times)  e-2  web/web/echo: did not fire: no-match
-      event.echo is defined  does not hold: event.echo is not there
+      ✗ event.echo is defined    event.echo is not there
 """),
     "how many decisions": (f"steps: [{{{DOWN}, times: 3, every: 1s}}]\n"
                            "    expect: [{decisions: [{reason: duplicate, count: 3}, {rule: down, reason: paused}]}]", """

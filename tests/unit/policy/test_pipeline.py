@@ -241,3 +241,15 @@ def test_what_only_looks_takes_no_place_before_people() -> None:
     candidate = dataclasses.replace(PLAIN, limits=PERSONS[0], mode="observe")
     made = policy.decide(candidate, policy.View(before_people=9, approvals_max=3), 100 * S)
     assert (made.state, made.would) == ("simulated", "needs_approval")
+
+
+@pytest.mark.parametrize(("candidate", "view", "end"), [
+    ({}, {"last_ended": {"host:a": (99 * S, "r-2")}, "wall_us": 1_800_000_000 * S}, "have waited until 2027-01-15T08:09:59Z: "),
+    ({"enabled": False}, {}, "not have run: "),
+    ({"limits": PERSONS[0]}, {}, "have waited for a person: "),
+])  # fmt: skip
+def test_what_is_simulated_says_whether_it_would_have_waited(
+    candidate: dict[str, Any], view: dict[str, Any], end: str
+) -> None:
+    decision = policy.decide(dataclasses.replace(PLAIN, dry_run=True, **candidate), policy.View(**view), 100 * S)
+    assert decision.sentence.startswith(f"Nothing was touched (dry run), and it would {end}")

@@ -132,7 +132,11 @@ def test_what_is_simulated_says_why_it_would_not_have_run_and_keeps_each_gates_w
     view = policy.View(storm=brakes.Storm(NOW, NOW, 9), storm_limit=brakes.StormLimit(5, 60, 60), last_ended=ended(a=1))
     decision = policy.decide(dataclasses.replace(PLAIN, dry_run=True), view, NOW)
     assert (decision.state, decision.reason, decision.would) == ("simulated", "dry_run", "storm")
-    assert decision.fields == {"would": "storm", "why": "9 matches in 60 s; no new runs until calm for 60 s."}
+    assert decision.fields == {
+        "would": "storm",
+        "why": "9 matches in 60 s; no new runs until calm for 60 s.",
+        "end": "have waited until 1970-01-01T00:01:00Z",
+    }
     assert [(one.gate, one.code) for one in decision.verdicts if not one.ok] == [
         ("storm", "storm"),
         ("mode", "dry_run"),

@@ -188,6 +188,31 @@ def test_what_may_be_meant_by_variables_that_are_nowhere(write: Write) -> None:
     ]
 
 
+def test_only_what_may_be_variables_is_meant_by_some(write: Write) -> None:
+    """Neither the playbook itself nor another one, and no text."""
+    beside = {
+        "playbooks/novar.yml": "---\n# x\n- hosts: all\n",
+        "playbooks/novars.txt": "",
+        "playbooks/novars2.yml": "[a]\n",
+    }
+    for more, try_ in (
+        ({}, "make the file, or mend the name"),
+        ({"playbooks/nowars.yml": "a: 1\n"}, "did you mean 'nowars.yml'?"),
+    ):
+        made = write(
+            {"roles/clean/tasks/main.yml": "", "playbooks/restart.yml": "- hosts: all\n", **beside, **more}
+            | {
+                "playbooks/norole.yml": "- hosts: all\n  vars_files: [novars.yml]\n  tasks: [{import_tasks: norule.yml}]\n"
+            }
+            | {"actions.yaml": ACTIONS + "  norole: {playbook: norole.yml}\n"}
+        )
+        found = [
+            one for one in project.load(made, {}).diagnostics if one.code == "no-file" and "norole" in one.place.file
+        ]
+        assert [one.try_ for one in found if "variables" in one.message] == [try_]
+        assert not [one for one in found if "norole.yml" in one.try_]
+
+
 def test_a_key_that_stands_twice_is_a_warning_as_ansible_has_it(write: Write) -> None:
     assert told(write, playbooks__restart_yml="- hosts: all\n  hosts: web\n") == [
         "warning playbooks/restart.yml:2:3 the key 'hosts' stands here twice, already in line 1"

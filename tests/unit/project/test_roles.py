@@ -54,7 +54,7 @@ def test_it_lies_in_any_folder_of_roles_or_beside_the_playbook_or_is_installed(w
 
 @pytest.mark.parametrize(("config", "there", "gone"), [
     ("[defaults]\nroles_path = files/shared:~/elsewhere:./roles ; why\n", ["deep", "apart", "clean", "inner"], ["installed", "far"]),
-    ("[defaults]\nroles_path = ./galaxy\n", ["beside"], ["far", "installed", "clean"]), ("[defaults]\nforks = 5\n", ["installed", "inner"], ["apart", "clean"]),
+    ("[defaults]\nroles_path = ./galaxy\n", ["beside", "far"], ["installed", "clean"]), ("[defaults]\nforks = 5\n", ["installed", "inner"], ["apart", "clean"]),
     ("[defaults]\nroles_path = $SOME\n", ["gone"], []), ("[defaults]\nroles_path = {{CWD}}/x\n", ["gone"], []), ("roles_path\n", ["gone"], []), (b"\xff", ["gone"], []),
 ])  # fmt: skip
 def test_the_projects_ansible_cfg_says_where(
@@ -67,8 +67,8 @@ def test_the_projects_ansible_cfg_says_where(
 
 
 def test_what_is_to_be_done_about_one_that_lies_where_ansible_does_not_look(write: Write) -> None:
-    found = known(write, ansible_cfg="[defaults]\nroles_path = galaxy\n")
-    assert found.missing("far", "playbooks/a.yml") == "no run gets galaxy/: roles lie in roles/"
+    found = known(write, ansible_cfg="[defaults]\nroles_path = .\n")
+    assert found.missing("galaxy", "playbooks/a.yml") == "no run gets ./: roles lie in roles/"
     assert (
         found.missing("clean", "playbooks/a.yml")
         == "list roles/ in roles_path of ansible.cfg: a playbook of playbooks/ does not find it otherwise"
