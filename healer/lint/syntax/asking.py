@@ -169,7 +169,7 @@ def run(
                         ready.unregister(event.fileobj)
                 for number, child in list(running.items()):
                     if (found := child.look()) is not None:
-                        if not child.deaf:
+                        if child.pipe in ready.get_map():  # `look` may have heard its end
                             ready.unregister(child.pipe)
                         ended[number] = found
                         running.pop(number).end()
