@@ -40,8 +40,8 @@ class Clock:
         return 0
 
 
-class _Selector(selectors.BaseSelector):
-    """Knows files by name only; waiting is moving time."""
+class Selector(selectors.BaseSelector):
+    """Knows files by name only; waiting is moving time: `idle` is told how long the loop would wait (None: for ever)."""
 
     def __init__(self, idle: Callable[[float | None], None]) -> None:
         self._idle = idle
@@ -77,7 +77,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._rounds = self._rounds_at_once = 0
         self._seen_us = -1
         self._made: list[asyncio.Task[Any]] = []
-        super().__init__(_Selector(self._idle))
+        super().__init__(Selector(self._idle))
         self._clock_resolution = 0.5e-6
 
     def time(self) -> float:

@@ -11,12 +11,13 @@ import asyncio
 import collections
 import contextlib
 import heapq
-import selectors
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+from healer.harness import virtual as harness
 
 US: Final = 1_000_000
 START_US: Final = 1_781_000_000 * US
@@ -114,23 +115,12 @@ class _Steps(collections.deque[Any]):
         return super().popleft()
 
 
-class _Selector(selectors.BaseSelector):
-    """Knows files by name only; waiting is moving time."""
+class _Selector(harness.Selector):
+    """Waiting is moving time, up to what the world does next."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__(lambda _: None)
         self._clock = clock
-        self._keys: dict[Any, selectors.SelectorKey] = {}
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        key = selectors.SelectorKey(fileobj, fileobj.fileno() if hasattr(fileobj, "fileno") else fileobj, events, data)
-        self._keys[fileobj] = key
-        return key
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._keys.pop(fileobj)
-
-    def get_map(self) -> Any:
-        return self._keys
 
     def select(self, timeout: float | None = None) -> list[Any]:
         clock = self._clock
