@@ -64,9 +64,15 @@ def test_shared_left_out_on_purpose_is_no_hole(tmp_path: pathlib.Path) -> None:
 
 
 def test_shared_that_is_missing_fails(tmp_path: pathlib.Path) -> None:
-    code, output = outcome(tmp_path, WANTS_SHARED)
+    code, output = outcome(tmp_path, WANTS_SHARED, HEALER_SHARED=str(tmp_path / "nowhere"))
     assert code == pytest.ExitCode.TESTS_FAILED
     assert "set HEALER_SHARED" in output
+
+
+def test_without_shared_what_wants_it_is_skipped(tmp_path: pathlib.Path) -> None:
+    code, output = outcome(tmp_path, WANTS_SHARED)
+    assert code == pytest.ExitCode.OK
+    assert "1 skipped" in output
 
 
 def test_shared_is_beside_the_repository(tmp_path: pathlib.Path) -> None:
