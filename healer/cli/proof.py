@@ -17,7 +17,7 @@ import pydantic
 
 from healer import cli, config, errors, model, plugins, secrets
 from healer.catalog import building
-from healer.cli import client, location, terminal
+from healer.cli import client, location, terminal, usage
 from healer.web import attesting, proving
 
 TYPE: Final = "healer.webhook"
@@ -55,9 +55,18 @@ class Prover:
         if self.secret is None:
             return path, None
         if self.auth is None or self.auth.kind == "none":
-            return path, {"Authorization": f"Bearer {self.secret.reveal()}"}
+            return path, _bearer(self.secret)
         proof = attesting.attest(self.auth, self.secret, _delivery(body))
         return (f"{path}/{client.segment(proof.token)}" if proof.token else path), proof.headers
+
+    def leaves(self, headers: Mapping[str, str]) -> None:
+        """Raise `usage.WrongUse` where one of these headers is one that proves: which of the two would be sent?"""
+        proved = {name.lower() for name in self.request(b"")[1] or ()}
+        for name in headers:
+            if name.lower() in proved:
+                raise usage.WrongUse(
+                    detail=f"--header: {name} proves the delivery, and is made from the secret ({SET})"
+                )
 
     def advice(self) -> str:
         """What to do where the daemon says that nothing was proved."""
@@ -82,6 +91,15 @@ def of(where: location.Where, hook: str, token: str | None) -> Prover:
     if auth is None or auth.kind == "none":
         return Prover(hook, auth, why, None)
     return Prover(hook, auth, why, _usable(auth, hook, list(_readable(where, auth, hook))))
+
+
+def _bearer(secret: model.Secret) -> Mapping[str, str]:
+    """The proof that is tried where nobody says which it is."""
+    token = secret.reveal()
+    if not (token.isascii() and token.isprintable()):
+        detail = f"{secret.reference}: it would go in a header, where printable ASCII is allowed alone"
+        raise usage.WrongUse("--project DIR, where the hook has another proof", detail=detail)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _usable(auth: Any, hook: str, known: list[model.Secret]) -> model.Secret:

@@ -101,6 +101,7 @@ def command(
         from healer.cli import proof  # which needs more than most commands do
 
         prover = proof.of(where, to.hook, token)
+        prover.leaves(headers)
     if not yes:
         confirm(status, f"{events.count} event{'' if events.count == 1 else 's'} to {to.name}", "Send")
     with progressing.of(events.count, "events", as_json=as_json) as tell:

@@ -38,6 +38,8 @@ TOKEN_MAX: Final = 512
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{TOKEN_MAX}}}")
 _KEY: Final = re.compile(r"hlr_([a-z2-7]{6,10})_([a-z2-7]{32,128})")
 _PEER: Final = struct.Struct("3i")
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+"""Before an address of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2)."""
 _USER: Final = re.compile(r"[A-Za-z0-9_.@\\-]*[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
 """A name of a user that can be no number and no other actor."""
 
@@ -152,6 +154,17 @@ class Keys:
                 yield errors.Diagnostic("idle-key", message, place, "warning", try_=errors.nearest(word, known) or step)
 
 
+def machine(address: str) -> str:
+    """What counts as one: an address; of IPv6 its net of 64 bits, which a machine has to itself."""
+    if ":" not in address:
+        return address
+    try:
+        raw = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    except OSError:
+        return address
+    return raw.hex() if raw.startswith(_MAPPED) else raw[:8].hex()
+
+
 class Throttle:
     """The brake on guessing: who was wrong is answered late, and where too many wait, the connection ends at once.
 
@@ -188,7 +201,7 @@ class Throttle:
 
     def full(self, address: str | None) -> bool:
         """Whether nobody more of an address can wait; never of one that was right a short while ago."""
-        here = self._of_address.get(address or "", 0)
+        here = self._of_address.get(machine(address or ""), 0)
         return (
             here > 0
             and (here >= self._of_address_max or self.waiting >= self._waiting_max)
@@ -203,7 +216,7 @@ class Throttle:
         telemetry.count("authentications_failed")
         if self._knows(address):
             return
-        known = address or ""
+        known = machine(address or "")
         here = self._of_address.get(known, 0)
         if self.waiting >= self._waiting_max or here >= self._of_address_max:
             raise TooManyFailures

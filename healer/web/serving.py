@@ -37,10 +37,10 @@ LINGER_S: Final = 1.0
 FULL_TOLD_S: Final = 60.0
 PARKED_S: Final = 1.0
 PARKED_MAX: Final = 1024
-_MAPPED: Final = bytes(10) + b"\xff\xff"
-"""Before an address of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2)."""
 _TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]{1,40})' header")
 """How aiohttp names a header that may stand once."""
+_MANY: Final = "Too many headers received"
+"""How it says that there are more than `HEADERS_MAX`."""
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -81,7 +81,7 @@ class _Door:
             if self._gate.throttle.full(peer[0]):
                 self._park(open_)
                 return None
-            name = machine(peer[0])
+            name = auth.machine(peer[0])
             if self._of_machine.get(name, 0) >= self._most:
                 self._refuse(open_, peer[0])
                 return None
@@ -123,17 +123,6 @@ class _Door:
             )  # fmt: skip
         open_.write(_FULL)
         open_.close()
-
-
-def machine(address: str) -> str:
-    """What counts as one: an address; of IPv6 its net of 64 bits, which a machine has to itself."""
-    if ":" not in address:
-        return address
-    try:
-        raw = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    except OSError:
-        return address
-    return raw.hex() if raw.startswith(_MAPPED) else raw[:8].hex()
 
 
 def _is_due(told: list[float]) -> bool:
@@ -206,6 +195,8 @@ class _Connection(web.RequestHandler):
                 detail = f"a line of the request is longer than {LINE_MAX} bytes"
             elif twice := _TWICE.search(str(exc)):
                 detail = f"the header {twice[1]} is there twice"
+            elif str(exc).endswith(_MANY):
+                detail = f"the request has more than {HEADERS_MAX} headers"
             answer = answers.problem("malformed-request", status, detail)
         answer.force_close()
         return answer

@@ -11,7 +11,6 @@ import dataclasses
 from healer.formats import generic
 
 SETUP = """POST a JSON object to   HOOK_URL
-with the header         Authorization: Bearer TOKEN
 Once a delivery has come, this says which format it looks like: write that in place of  format: auto
 """
 FORMAT = dataclasses.replace(generic.FORMAT, name="auto", setup=SETUP, marks=())

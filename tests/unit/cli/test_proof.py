@@ -151,6 +151,30 @@ def test_a_token_that_cannot_be_one_is_said_and_not_shown(deliver, daemon):
     assert "a/b" not in done.output
 
 
+@pytest.mark.parametrize("auth", ["none", None])
+def test_a_token_that_no_header_carries_is_said_and_not_shown(deliver, healer, daemon, auth):
+    if auth:
+        done = deliver(auth, "--token", "tö")
+    else:
+        done = healer(
+            "send", "-", "--hook", "x/y", "--yes", "--data-dir", daemon.data_dir, "--token", "tö", stdin=b"{}"
+        )
+    assert done.exit_code == 2
+    wanted = (
+        "error[usage]: --token: it would go in a header, where printable ASCII is allowed alone\n  try  --project DIR"
+    )
+    assert wanted in done.stderr
+    assert "tö" not in done.output
+    assert daemon.requests == []
+
+
+def test_a_header_that_is_the_proof_is_not_given_beside_it(deliver, daemon):
+    done = deliver(f"{{github: {REF}}}", "--header", "x-hub-signature-256: sha256=00", env={"HOOK_SECRET": "k"})
+    assert done.exit_code == 2
+    assert "error[usage]: --header: x-hub-signature-256 proves the delivery, and is made from the secret" in done.stderr
+    assert daemon.requests == []
+
+
 NO = 401, {"code": "unauthorized", "detail": "this delivery does not prove that it comes from the sender of this hook"}
 
 

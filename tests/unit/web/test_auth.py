@@ -143,6 +143,27 @@ async def test_one_address_does_not_take_all_places() -> None:
     assert brake._of_address == {}
 
 
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("10.0.0.1", "10.0.0.2", False), ("2001:db8::1", "2001:db8:0:0:ffff::9", True), ("2001:db8::1", "2001:db8:0:1::1", False),
+    ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False), ("fe80::1%eth0", "fe80::2%eth0", True), ("odd", "odd", True),
+])  # fmt: skip
+def test_a_machine_has_a_net_of_ipv6_to_itself(one: str, other: str, same: bool) -> None:
+    assert (auth.machine(one) == auth.machine(other)) is same
+
+
+async def test_addresses_of_one_net_of_ipv6_share_its_places() -> None:
+    held = Held()
+    brake = auth.Throttle(of_address_max=2, sleep=held)
+    waiters = [asyncio.ensure_future(brake.wait(f"2001:db8::{number}")) for number in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(auth.TooManyFailures):
+        await brake.wait("2001:db8::ffff")
+    assert [brake.full(one) for one in ("2001:db8::99", "2001:db8:0:1::1")] == [True, False]
+    held.go.set()
+    await asyncio.gather(*waiters)
+    assert brake._of_address == {}
+
+
 async def test_an_address_that_was_right_does_not_wait() -> None:
     held = Held()
     brake = auth.Throttle(sleep=held)
