@@ -54,9 +54,11 @@ def once(told: Iterable[errors.Diagnostic], why: str) -> list[errors.Diagnostic]
     left = [one for one in told if one.code != plugins.ProjectCode.code]
     if not needing:
         return left
-    files = list(dict.fromkeys(str(one.place) for one in needing))
-    shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    message = f"code of the project was not run ({why}), so what needs it was not checked: {shown}"
     first = needing[0]
+    others = [one for one in dict.fromkeys(str(one.place) for one in needing) if one != str(first.place)]
+    named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    message = f"code of the project was not run ({why}), so what needs it was not checked" + (
+        f", also at {named}" if others else ""
+    )
     hint = errors.Diagnostic(first.code, message, first.place, "hint", first.text, first.width, moved=first.moved)
     return [*left, hint]

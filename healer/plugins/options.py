@@ -73,7 +73,7 @@ def check_options(
 ) -> Any:
     """Make `shape` of `value`; mistakes become diagnostics of the document, each where it stands, and None is given.
 
-    `later`: places whose values are known later, so that nothing is told of them.
+    `what` the value is of, where that is more than its file; `later`: places whose values are known later, so that nothing is told of them.
     """
     if value is None:
         value = {}
@@ -83,7 +83,7 @@ def check_options(
         conceal(document, shape, value)
         for one in wording.mistakes(error, shape, value, mark):
             if one.mark not in later:
-                document.error("options", f"{what}: {one.below(0)}", one.mark, one.try_)
+                document.error("options", f"{what}: {one.below(0)}" if what else one.below(0), one.mark, one.try_)
         return None
 
 

@@ -294,7 +294,8 @@ def _one(
     try:
         plugin = project.plugin(value["type"])
     except plugins.UnknownPlugin as error:
-        document.error("unknown-controller-type", error.message, value.values_at.get("type"), error.try_)
+        message = f"there is no type of controllers {wording.shown(value['type'])}"
+        document.error("unknown-controller-type", message, value.values_at.get("type"), error.try_)
         return None
     except errors.HealerError as error:
         document.error(error.code, error.message, value.values_at.get("type"), error.try_)

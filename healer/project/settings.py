@@ -186,7 +186,7 @@ def _file(document: config.Document) -> Settings:
     for key in list(kept):
         # A section that is wrong is left out, so that the others still hold while the rest is checked.
         alone = building.without(kept, [other for other in kept if other != key])
-        if plugins.check_options(document, Settings, alone, value.mark, "healer.yaml") is None:
+        if plugins.check_options(document, Settings, alone, value.mark, "") is None:
             kept = building.without(kept, [key])
     made: Settings = Settings.model_validate(kept)
     return made
@@ -200,7 +200,7 @@ def _without_unknown(document: config.Document, shape: type[plugins.Options], va
         field = fields.get(key)
         if field is None:
             del made[key]
-            message = f"healer.yaml: the key {wording.shown(key)} is not known here"
+            message = f"the key {wording.shown(key)} is not known here"
             document.error("options", message, value.keys_at.get(key), wording.about_key(key, fields))
         elif isinstance(inner, config.Map) and isinstance(section := field.annotation, type(plugins.Options)):
             made[key] = _without_unknown(document, section, inner)

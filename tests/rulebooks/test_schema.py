@@ -294,7 +294,7 @@ SAMPLES: dict[str, list[Any]] = {
 TOO_FAR = re.compile(
     "unknown-source|unknown-filter|unknown-check|no-file|name: .* is no (variable|name of a variable|name of an activation)|duplicate-name: the (activation|policy)|"
     "unknown-role|duplicate-identity|grants-nothing|template: the parameter 'n' may be missing|reserved-name: '.*' is what a rule's templates|dry-run: |"
-    "unknown-parameter|duplicate-event-type|unknown[-_]controller(-type)?: no controller is named '|.* its default is wrong"
+    "unknown-parameter|duplicate-event-type|unknown_controller: no controller is named '|unknown-controller-type: there is no type of controllers '|.* its default is wrong"
     "|.*(at least|at most|more than) [0-9]+ (second|minute|hour|day|year)|.* is not supported yet"
     r"|.* a (whole number|share like '20%' or a number of targets) is wanted, got [0-9]+\.0|.* a (path|time zone|text without line breaks) .*, got '.*\\n'"
 )

@@ -72,7 +72,7 @@ def test_nothing_of_the_project_is_imported(tmp_path):
     (one,) = [one for one in told if one.code == "project-code"]
     assert one.severity == "hint"
     assert one.message.startswith(
-        "code of the project was not run (--no-project-plugins), so what needs it was not checked: actions.yaml:1:26, "
+        "code of the project was not run (--no-project-plugins), so what needs it was not checked, also at "
     )
     lint.lint(project.draft_of(tmp_path, {}))
     assert ran.exists(), "it is without this"
