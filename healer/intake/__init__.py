@@ -83,22 +83,6 @@ class _Taken:
             yield row
 
 
-class _Saying:
-    """What is on its way, for as long as it is."""
-
-    __slots__ = ("_all", "_one")
-
-    def __init__(self, every: dict[int, tuple[str, Data]], one: tuple[str, Data]) -> None:
-        self._all = every
-        self._one = one
-
-    def __enter__(self) -> None:
-        self._all[id(self)] = self._one
-
-    def __exit__(self, *_: object) -> None:
-        del self._all[id(self)]
-
-
 class SeenAgain:
     """The other one of a redundant pair said the same: the alert was heard of, nothing is journaled."""
 
@@ -194,14 +178,20 @@ class Intake:
         taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
         if not repeats:
             return await self._take(taken, data)
-        with self._saying(source, data):
+        mark = self._begin_saying(source, data)
+        try:
             return await self._take(taken, data)
+        finally:
+            del self._taking[mark]
 
-    def _saying(self, source: str, data: Data) -> _Saying:
-        """Who listens to the source knows which alerts are spoken of, while they are on their way too."""
+    def _begin_saying(self, source: str, data: Data) -> int:
+        """Who listens to the source knows which alerts are spoken of, while they are on their way too: until the place of `_taking` that
+        this gives is deleted."""
         for spoken in self._hearing.get(source, ()):
             spoken.update(_keys(data))
-        return _Saying(self._taking, (source, data))
+        said = source, data
+        self._taking[id(said)] = said
+        return id(said)
 
     async def _take(self, of: _Taken, data: Data) -> Accepted:
         text = orjson.dumps(of.meta).decode() if of.meta else None
@@ -276,20 +266,17 @@ class Intake:
         ):
             return 0
         row = journal.Row("event", source, body, data=value, actor=actor, meta=meta, raw=raw)
-        row.repeat = repeat or None
         self._in_flight += size
         try:
-            if not repeat:
-                await self._store.submit(journal.Append((row,)))
-                return row.seq
-            with self._saying(source, ((value, body),)):
-                await self._alone(said, row)
+            await (self._alone(said, row) if repeat else self._store.submit(journal.Append((row,))))
         finally:
             self._in_flight -= size
         return row.seq
 
     async def _alone(self, said: tuple[str, str], row: journal.Row) -> None:
         """Write a row whose word another one of a pair may bring meanwhile."""
+        source, row.repeat = said
+        mark = self._begin_saying(source, ((row.data, row.body),))
         told = self._being_written[said] = asyncio.get_running_loop().create_future()
         try:
             await self._store.submit(journal.Append((row,)))
@@ -298,9 +285,9 @@ class Intake:
             raise
         else:
             told.set_result(row.seq)
-            self._remember(*said, row.seq)
+            self._remember(said, row.seq)
         finally:
-            del self._being_written[said]
+            del self._being_written[said], self._taking[mark]
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
         blobs: list[journal.Blob] = []
@@ -338,7 +325,7 @@ class Intake:
         for repeat, row in ours.items():
             self._being_written.pop((source, repeat)).set_result(row.seq if row is not None else None)
             if row is not None:
-                self._remember(source, repeat, row.seq)
+                self._remember((source, repeat), row.seq)
 
     @staticmethod
     def _accepted(rows: Sequence[journal.Row | int]) -> Accepted:
@@ -359,12 +346,12 @@ class Intake:
             made.positions.append(0 if row.duplicate else row.seq)
         return made
 
-    def _remember(self, source: str, repeat: str, seq: int) -> None:
+    def _remember(self, said: tuple[str, str], seq: int) -> None:
         now_us = self._clock()
         if len(self._repeats) >= REPEATS_MAX:
             fresh = {name: seen for name, seen in self._repeats.items() if now_us - seen[0] < REPEAT_WINDOW_US}
             self._repeats = fresh if len(fresh) < REPEATS_MAX else {}
-        self._repeats[(source, repeat)] = (now_us, seq)
+        self._repeats[said] = (now_us, seq)
 
 
 def _keys(data: Data) -> Iterator[str]:

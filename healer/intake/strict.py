@@ -31,9 +31,10 @@ def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max
 
     `level`: that of the outermost value; 0 where it only wraps the body that is meant.
     """
+    escape = body.find(b"\\u00")
     try:
         value = orjson.loads(body)
-        exact = _exact(value, body)
+        exact = _exact(value, body, escape >= 0)
     except orjson.JSONDecodeError as error:
         return _slow(body, error, level, nodes_max, string_max)
     except TypeError:
@@ -41,22 +42,27 @@ def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max
     if not exact:
         return _slow(body, None, level, nodes_max, string_max)
     containers = body.count(b"[") + body.count(b"{")
-    # Each value but the first follows a comma or an opening bracket; what stands in texts only makes the count larger.
-    if len(body) > string_max or b"\\u0000" in body or body.count(b",") + containers >= nodes_max:
+    # Each value but the first follows a comma or an opening bracket, a byte of its own; what stands in texts only makes the count larger.
+    if (
+        len(body) > string_max
+        or (escape >= 0 and body.find(b"\\u0000", escape) >= 0)
+        or (len(body) >= nodes_max and body.count(b",") + containers >= nodes_max)
+    ):
         _bound(value, level, nodes_max, string_max)
     elif containers > DEPTH_MAX:
         _bound_depth(value, level)
     return value
 
 
-def _exact(value: Any, body: bytes) -> bool:
-    """Whether a writer of JSON would write the value as just these bytes; white space around it does not count.
+def _exact(value: Any, body: bytes, escapes: bool) -> bool:
+    """Whether a writer of JSON would write the value as just these bytes; white space around it does not count. `escapes`: whether one of
+    a character of ASCII may stand in it.
 
     Go's encoder ends with a line end and escapes `&`, `<` and `>`, which stand nowhere but in texts (https://pkg.go.dev/encoding/json).
     """
     body = body.strip(_BLANK)
     written = orjson.dumps(value)
-    if b"\\u00" in body:
+    if escapes:
         written = written.replace(b"&", b"\\u0026").replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
     return written == body or _as_python_writes(value, body)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import multidict
 from aiohttp import web
 
 from healer import errors, intake
@@ -19,9 +20,10 @@ HEADERS_MAX: Final = 50
 VALUE_MAX: Final = 1024
 ALL_MAX: Final = 8 << 10
 KEY_HEADER: Final = "Idempotency-Key"
-SENDERS_HEADERS: Final = (
+SENDERS_HEADERS: Final = tuple(map(multidict.istr, (
     KEY_HEADER, "X-GitHub-Delivery", "X-Gitlab-Event-UUID", "webhook-id", "svix-id", "X-Amz-Sns-Message-Id",
-)  # fmt: skip
+)))  # fmt: skip
+_CLOUDEVENTS_ID: Final = multidict.istr("ce-id")
 _ID: Final = re.compile(rf"[ -~]{{1,{ID_MAX}}}")
 _SECRET: Final = re.compile(
     r"auth|cookie|signature|token|secret|pass|credential|security|session|api-?key|access-?key|jwt|hmac|x-hub|dpop|-key$"
@@ -69,8 +71,8 @@ def named_by(request: web.BaseRequest, wanted: str | None, own: tuple[str, ...] 
             if not _ID.fullmatch(values[0]):
                 raise errors.InvalidField(field=name, detail=f"1 to {ID_MAX} printable ASCII characters are wanted")
             return values[0]
-    if not wanted and "ce-id" in headers:
-        made = f"{headers.get('ce-source', '')}#{headers['ce-id']}"
+    if not wanted and _CLOUDEVENTS_ID in headers:
+        made = f"{headers.get('ce-source', '')}#{headers[_CLOUDEVENTS_ID]}"
         return made if _ID.fullmatch(made) else ""
     return ""
 
@@ -93,7 +95,7 @@ def headers_of(
     room = ALL_MAX
     for name, value in request.headers.items():
         lower = _plain_name(name)
-        if not lower or lower in without or lower in kept or any(one in value for one in secrets):
+        if not lower or lower in without or lower in kept or any(map(value.__contains__, secrets)):
             continue
         text = value[:VALUE_MAX]
         if not text.isascii() or "\0" in text:

@@ -79,11 +79,14 @@ class Hook:
     secrets: proving.Secrets = ()
     opened: float = -math.inf
     """When they were opened last, in the loop's time."""
+    media: tuple[str, ...] = dataclasses.field(init=False)
+    """The content types that it takes."""
+    early: bool = dataclasses.field(init=False)
+    """Whether the proof is looked at before the body is read."""
 
-    @property
-    def media(self) -> tuple[str, ...]:
-        """The content types that it takes."""
-        return (*TAKEN, *self.format.media)
+    def __post_init__(self) -> None:
+        self.media = (*TAKEN, *self.format.media)
+        self.early = not proving.needs_body(self.options.auth)
 
 
 @dataclasses.dataclass(slots=True)
@@ -144,9 +147,7 @@ class Hooks:
             services.tally.last[hook.source] = services.clock(), tally.one_line(why)
             if isinstance(error, errors.Unauthorized):
                 await services.gate.throttle.wait(request.remote)
-            elif proved is not None or not (
-                isinstance(error, errors.Forbidden) or proving.needs_body(hook.options.auth)
-            ):
+            elif proved is not None or (hook.early and not isinstance(error, errors.Forbidden)):
                 await self._refusals.tell(services, hook.source, error)
             raise
 
@@ -212,10 +213,10 @@ def _read(hook: Hook, value: Any, headers: dict[str, str]) -> heavy.Read:
 def _exact(read: heavy.Read, value: Any, body: bytes) -> bytes | None:
     """The JSON of the only event with the very bytes of the body in it; None where it does not hold all of the body, and where the body has
     escapes: what two parsers may read differently is written anew."""
-    if len(read.events) != 1 or read.unread or b"\\u" in body:
+    if len(read.events) != 1 or read.unread:
         return None
     event = read.events[0][0]
-    if next(iter(event), None) != "payload" or event["payload"] is not value:
+    if next(iter(event), None) != "payload" or event["payload"] is not value or b"\\u" in body:
         return None
     rest = orjson.dumps({name: inner for name, inner in event.items() if name != "payload"})
     return _PAYLOAD + body + (b"," + rest[1:] if len(rest) > 2 else b"}")
@@ -290,8 +291,7 @@ async def _authentic(
 
     Raises `proving.Unproved`, also while a secret cannot be read: an alert that is refused comes again, a forged one must not.
     """
-    wanted = hook.options.auth
-    early = not proving.needs_body(wanted)
+    wanted, early = hook.options.auth, hook.early
     if early:
         _prove(request, services, hook, token, b"")
     bodies.content_type(request, hook.media)
@@ -321,7 +321,7 @@ def _ids(request: web.Request, hook: Hook, proved: Proved, own: list[str]) -> tu
     """(the id of the delivery as a whole, or those of its events). What is signed goes before what anybody can add to a copy."""
     named = proved.id_header or hook.options.delivery_id or None
     in_body = bool(own) and all(own)
-    if not (in_body and named is None and proving.needs_body(hook.options.auth)) or proved.delivery:
+    if not in_body or named is not None or hook.early or proved.delivery:
         whole = proved.delivery or deliveries.named_by(request, named, hook.format.delivery_ids)
         if whole or not in_body:
             return whole, []

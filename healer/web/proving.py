@@ -12,13 +12,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import multidict
+
 from healer import errors, model
 from healer.web import evidence, signing
 from healer.web.evidence import Given, Headers, Unproved
 
 __all__ = ["Given", "Headers", "Unproved", "needs_body", "opened", "proof_headers", "signed_id", "verify"]
 
-AUTHORIZATION: Final = "Authorization"
+AUTHORIZATION: Final = multidict.istr("Authorization")
 GITLAB: Final = "X-Gitlab-Token"
 BODILESS: Final = frozenset({"none", "bearer", "basic", "header", "url_token"})
 AS_THEY_ARE: Final = BODILESS - {"none"} | {"gitlab"}
@@ -41,19 +43,22 @@ def verify(auth: Any, given: Given, secrets: Secrets, now_s: float) -> None:
         raise Unproved(f"{kind} is not proved by headers")
     if not secrets:
         raise Unproved("there is no secret to prove it with")
-    for secret in secrets:
-        evidence.raw(secret)  # one that is empty refuses everybody, whichever would be right
+    if not (isinstance(secrets, Opened) and secrets.none_empty):
+        for secret in secrets:
+            evidence.raw(secret)  # one that is empty refuses everybody, whichever would be right
     _SCHEMES[kind](getattr(auth, kind), given, secrets, now_s)
 
 
 class Opened(tuple[model.Secret, ...]):
     """Secrets that were opened together. `hashed`: what tokens are compared with, made at the first use, by their form."""
 
+    none_empty: bool
     hashed: dict[re.Pattern[bytes], list[bytes]]
 
     def __new__(cls, secrets: Iterable[model.Secret]) -> Opened:
         """Of these."""
         made = super().__new__(cls, secrets)
+        made.none_empty = all(one.reveal() for one in made)
         made.hashed = {}
         return made
 
@@ -73,7 +78,7 @@ def needs_body(auth: Any) -> bool:
 
 def sent(auth: Any, secrets: Secrets) -> tuple[str, ...]:
     """The secrets that a proof has in it as they are: nothing that repeats one is to be kept."""
-    return tuple(one.reveal() for one in secrets) if auth.kind in AS_THEY_ARE else ()
+    return tuple([one.reveal() for one in secrets]) if auth.kind in AS_THEY_ARE else ()
 
 
 def proof_headers(auth: Any) -> frozenset[str]:
@@ -119,7 +124,7 @@ def _url_token(_said: Any, given: Given, secrets: Secrets, _now_s: float) -> Non
 def _credentials(given: Given, kind: str) -> str:
     """What stands behind the scheme of `Authorization`, whose case does not count (RFC 9110, 11.1)."""
     scheme, _, credentials = evidence.header(given, AUTHORIZATION).partition(" ")
-    if scheme.lower() != kind.lower():
+    if scheme != kind and scheme.lower() != kind.lower():
         raise Unproved(f"{AUTHORIZATION} is not of the kind {kind}")
     return credentials
 
@@ -141,7 +146,7 @@ def _compare_tokens(given: str, secrets: Secrets, form: re.Pattern[bytes]) -> No
         known = [evidence.hashed(one) for one in _tokens(secrets, form)]
         if isinstance(secrets, Opened):
             secrets.hashed[form] = known
-    if not evidence.any_same([evidence.hashed_text(given)], known):
+    if not evidence.any_same((evidence.hashed_text(given),), known):
         raise Unproved(NO_MATCH)
 
 

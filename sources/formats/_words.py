@@ -20,6 +20,8 @@ TARGET_LABELS: Final = (
 )  # fmt: skip
 """The labels that may name the target; the first that is there and not empty counts."""
 
+_DECIDES: Final = (("name", ".name"), ("target", ".target"), ("status", ".status"), ("key", ".key"))
+"""Words of an alert that healer itself decides by, each with its path below the alert."""
 _SEVERITIES: Final = {
     "critical": "critical crit fatal emergency emerg panic alert page disaster p1 sev0 sev1",
     "error": "error err major high severe failed failure p2 sev2",
@@ -52,27 +54,32 @@ def status(raw: str) -> str:
     return _STATUS_OF.get(raw.strip().lower(), "event")
 
 
-def text(field: str, value: Any) -> str:
-    """The value as a name of bounded length; '' for null. Raises `errors.InvalidField`."""
+def text(field: str, value: Any, below: str = "") -> str:
+    """The value as a name of bounded length; '' for null. Raises `errors.InvalidField`.
+
+    `below`: the rest of its path, which is put together for mistakes alone.
+    """
     if isinstance(value, str) and len(value) <= TEXT_MAX:
         return value
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise errors.InvalidField(field=field, detail=f"text is wanted, got {kind(value)}")
-    raise errors.InvalidField(field=field, detail=f"at most {TEXT_MAX} characters are wanted, got {len(value)}")
+        raise errors.InvalidField(field=field + below, detail=f"text is wanted, got {kind(value)}")
+    raise errors.InvalidField(field=field + below, detail=f"at most {TEXT_MAX} characters are wanted, got {len(value)}")
 
 
-def texts(field: str, value: Any) -> dict[str, str]:
-    """The value as an object of texts, {} for null (labels, annotations). Raises `errors.InvalidField`."""
+def texts(field: str, value: Any, below: str = "") -> dict[str, str]:
+    """The value itself where it is an object of texts, {} for null (labels, annotations). Raises `errors.InvalidField`; `below` as of
+    `text`."""
     if value is None:
         return {}
     if type(value) is not dict and not isinstance(value, Mapping):
-        raise errors.InvalidField(field=field, detail=f"an object of texts is wanted, got {kind(value)}")
-    for key, item in value.items():
+        raise errors.InvalidField(field=field + below, detail=f"an object of texts is wanted, got {kind(value)}")
+    for item in value.values():
         if not isinstance(item, str):
-            raise errors.InvalidField(field=f"{field}.{key}", detail=f"text is wanted, got {kind(item)}")
-    return dict(value)
+            wrong = next(key for key, one in value.items() if one is item)
+            raise errors.InvalidField(field=f"{field}{below}.{wrong}", detail=f"text is wanted, got {kind(item)}")
+    return value if type(value) is dict else dict(value)
 
 
 def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,13 +87,13 @@ def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[s
 
     The four words that healer itself decides by have to be texts, whoever wrote them.
     """
-    for word in ("name", "target", "status", "key"):
+    for word, below in _DECIDES:
         if (said := own.get(word)) is not None:
-            text(f"{field}.{word}", said)
-    made = dict(own)
-    for word, value in found.items():
-        if made.get(word) is None:
-            made[word] = value
+            text(field, said, below)
+    made = {**own, **found, **own}
+    for word, said in own.items():
+        if said is None and word in found:
+            made[word] = found[word]
     return made
 
 
@@ -94,10 +101,11 @@ def first(values: Mapping[str, Any], names: Iterable[str]) -> str:
     """The first of the named values that is a text or a whole number and not empty, as text; else ''."""
     for name in names:
         value = values.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, str):
+            if value:
+                return value
+        elif isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        if isinstance(value, str) and value:
-            return value
     return ""
 
 

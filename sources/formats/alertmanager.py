@@ -27,7 +27,8 @@ def read(body: Any, _headers: Mapping[str, str] = plugins.NO_HEADERS) -> list[pl
     if not isinstance(alerts, list):
         got = "nothing" if alerts is None else _words.kind(alerts)
         raise errors.InvalidField(field="alerts", detail=f"a list of alerts is wanted, got {got}")
-    group = {name: value for name, value in body.items() if name != "alerts"}
+    group = dict(body)
+    del group["alerts"]
     elements: list[plugins.Element | plugins.Wrong] = _words.each(
         "alerts", alerts, lambda field, alert: _element(field, alert, group)
     )
@@ -44,27 +45,28 @@ def remark(body: Any) -> str:
 
 def _element(field: str, given: Any, group: dict[str, Any]) -> plugins.Element:
     alert = _words.an_object(field, given)
-    labels = _words.texts(f"{field}.labels", alert.get("labels"))
-    notes = _words.texts(f"{field}.annotations", alert.get("annotations"))
-    times = [_words.text(f"{field}.{name}", alert.get(name)) for name in ("startsAt", "endsAt")]
-    status = _words.text(f"{field}.status", alert.get("status"))
+    labels = _words.texts(field, alert.get("labels"), ".labels")
+    notes = _words.texts(field, alert.get("annotations"), ".annotations")
+    starts = _words.text(field, alert.get("startsAt"), ".startsAt")
+    ends = _words.text(field, alert.get("endsAt"), ".endsAt")
+    status = _words.text(field, alert.get("status"), ".status")
     if not status:
         raise errors.InvalidField(field=f"{field}.status", detail="firing or resolved is wanted, got nothing")
-    key = _words.text(f"{field}.fingerprint", alert.get("fingerprint")) or _words.digest(labels)
+    key = _words.text(field, alert.get("fingerprint"), ".fingerprint") or _words.digest(labels)
     raw = _words.first(labels, ("severity", "priority", "level"))
     found = {
-        "name": _words.text(f"{field}.labels.alertname", labels.get("alertname")),
-        "target": _words.text(f"{field}.labels", _words.first(labels, _words.TARGET_LABELS)),
+        "name": _words.text(field, labels.get("alertname"), ".labels.alertname"),
+        "target": _words.text(field, _words.first(labels, _words.TARGET_LABELS), ".labels"),
         "severity": _words.severity(raw),
         "severity_raw": raw,
         "key": key,
-        "started_at": times[1] if status == "resolved" and times[1] else times[0],  # since when this status holds
+        "started_at": ends if status == "resolved" and ends else starts,  # since when this status holds
         "summary": _words.first(notes, ("summary", "title", "message", "description")),
-        "link": _words.text(f"{field}.generatorURL", alert.get("generatorURL")),
+        "link": _words.text(field, alert.get("generatorURL"), ".generatorURL"),
         "labels": labels,
     }
     event = {"alert": _words.fill(field, alert, found), "group": group}
-    return plugins.Element(event, "|".join((key, status, *map(_alertmanager_api.moment, times))))
+    return plugins.Element(event, f"{key}|{status}|{_alertmanager_api.moment(starts)}|{_alertmanager_api.moment(ends)}")
 
 
 # --- what it says when it is asked ----------------------------------------------------------------------------------------

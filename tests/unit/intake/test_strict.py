@@ -65,6 +65,22 @@ def test_no_bytes_give_anything_but_a_value_or_a_refusal(body: bytes) -> None:
         assert orjson.loads(orjson.dumps(strict.parse(body))) == strict.parse(body)
 
 
+@pytest.mark.parametrize("before", [b'"a \\u0026 b"', b'"\\u0001"', b'"\\\\u0000"', b"1"])
+def test_nul_is_found_behind_other_escapes(before: bytes) -> None:
+    assert len(strict.parse(b"[" + before + b',"\\\\u0000"]')) == 2
+    with pytest.raises(errors.BadText, match="NUL"):
+        strict.parse(b"[" + before + b',"\\u0000"]')
+
+
+@pytest.mark.parametrize("one", [b"1", b"[]", b'"a,b"'])
+def test_as_many_values_as_the_limit_and_not_one_more(one: bytes) -> None:
+    for limit in (3, 50_000):
+        good = b"[" + b",".join([one] * (limit - 1)) + b"]"
+        assert len(strict.parse(good, nodes_max=limit)) == limit - 1
+        with pytest.raises(errors.TooManyNodes):
+            strict.parse(good[:-1] + b",1]", nodes_max=limit)
+
+
 def test_lines_name_the_bad_one() -> None:
     assert strict.lines(b'{"a":1}\n\n{"b":2}\n') == [(1, {"a": 1}), (3, {"b": 2})]
 

@@ -75,6 +75,12 @@ def test_what_the_sender_says_is_never_overwritten() -> None:
     assert (found["target"], found["severity"], found["severity_raw"]) == ("db1", "odd", "page")
 
 
+def test_null_says_nothing_of_a_word() -> None:
+    found = read_one(target=None, severity=None, other=None, labels={"instance": "web1", "severity": "page"})
+    assert (found["target"], found["severity"], found["other"]) == ("web1", "critical", None)
+    assert read_one(labels=None)["labels"] == {}
+
+
 def test_the_status_of_the_alert_counts_not_that_of_the_group() -> None:
     body = {"status": "firing", "alerts": [alert(status="resolved")]}
     assert alertmanager.read(body)[0].event["alert"]["status"] == "resolved"
@@ -133,6 +139,11 @@ def test_severities_are_mapped(raw: str, severity: str) -> None:
         ({"alerts": [alert(fingerprint={})]}, "alerts[0].fingerprint"),
         ({"alerts": [alert(key=["x"])]}, "alerts[0].key"),
         ({"alerts": [alert(labels={"instance": "x" * 1025})]}, "alerts[0].labels"),
+        ({"alerts": [alert(labels={"alertname": "x" * 1025})]}, "alerts[0].labels.alertname"),
+        ({"alerts": [alert(annotations={"a": "b", "summary": None})]}, "alerts[0].annotations.summary"),
+        ({"alerts": [alert(startsAt=1, endsAt=2)]}, "alerts[0].startsAt"),
+        ({"alerts": [alert(endsAt=[])]}, "alerts[0].endsAt"),
+        ({"alerts": [alert(generatorURL="x" * 1025)]}, "alerts[0].generatorURL"),
     ],
 )
 def test_a_wrong_shape_is_told_with_its_path(body: Any, field: str) -> None:
