@@ -27,6 +27,7 @@ KINDS: Final = {
     "breaker_closed": "the breaker of {action} on {controller} is closed again",
     "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",
     "delivery_refused": "{count} deliveries of {source} were refused ({code}): {detail}",
+    "source_silent": "{source} was not heard of for longer than its max_quiet",
     "approval_asked": "run {run} waits for a person: {action} of {rule} ({reason}); healer approvals",
 }
 
@@ -50,3 +51,46 @@ class _Shown(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+# --- classes --------------------------------------------------------------------------------------------------------------
+
+NEWS: Final = {
+    "needs_approval": "a run waits for a word of people",
+    "failed": "a run failed, or took too long",
+    "unknown": "nobody knows how a run ended",
+    "not_done": "what an alert may still need is not done: refused, nobody decided in time, it would come too late, attempts are used up",
+    "breaker_open": "an action failed on a controller too often",
+    "storm": "too many matches came at once",
+    "source_silent": "a source was not heard of for too long",
+    "reload_refused": "changed files were not taken, for mistakes in them",
+    "batch_refused": "deliveries were refused whose sender had proved who it is",
+    "audit_broken": "the audit does not prove itself",
+    "break_glass": "somebody had a run start past its gates",
+    "paused": "something is paused",
+    "succeeded": "a run succeeded",
+    "deferred": "a run waits for a gate",
+}
+"""What people may be told of, by class: the words of `notifications` in healer.yaml."""
+_OF_KIND: Final = {
+    "approval_asked": "needs_approval", "breaker_opened": "breaker_open", "storm": "storm", "source_silent": "source_silent",
+    "delivery_refused": "batch_refused", "break_glass": "break_glass", "pause": "paused",
+}  # fmt: skip
+_OF_STATE: Final = {
+    "failed": "failed", "timed_out": "failed", "unknown": "unknown", "succeeded": "succeeded", "expired": "not_done", "void": "not_done",
+    "refused": "not_done", "deferred": "deferred",
+}  # fmt: skip
+_OF_RUNS: Final = ("decision", "transition", "outcome")
+
+
+def news(record: Mapping[str, Any]) -> str:
+    """The class of what a record tells; '' where it tells nothing to be told of by itself. Of a run it is what became of it as far as the
+    record knows: an attempt that failed may be followed by another."""
+    kind, state = str(record["kind"]), str(record.get("state", ""))
+    if kind in _OF_RUNS:
+        if state == "suppressed":
+            return "not_done" if record.get("reason") in REASONS else ""
+        return _OF_STATE.get(state, "")
+    if kind == "reload":
+        return "reload_refused" if state == "refused" else ""
+    return _OF_KIND.get(kind, "")

@@ -41,6 +41,8 @@ KINDS: Final = {
     "breaker_opened": "an action failed on a controller too often",
     "breaker_closed": "an action was seen to help again, or a person said so",
     "storm": "too many matches came at once: nothing new starts until it is calm",
+    "source_silent": "a source was not heard of for longer than its `max_quiet`",
+    "source_heard": "a source that was silent is heard again",
     "approval_asked": "a run waits for a word of people",
     "plan": "a controller was asked what a run would do, which took no effect",
     "review": "a person approved or rejected a run",

@@ -84,6 +84,7 @@ COMMANDS: Final = {
     "controllers": Entry("look", "how targets are reached, and whether that works"),
     "sources": Entry("look", "what delivers events, and what is entered at a sender's side"),
     "breakers": Entry("look", "actions that failed so often that they are stopped", acts="close changes what may act"),
+    "notify": Entry("look", "what people were told; have it tried again, answer it", acts="no; test sends a message"),
     "version": Entry("look", "print the version"),
     "explain": Entry("ask", "why something that happened did, or did not, lead to an action"),
     "simulate": Entry("ask", "what an event would lead to if it came now"),

@@ -54,6 +54,8 @@ def in_full(status: Mapping[str, Any], width: int | None, *, every: bool = False
     yield from _let_go(status.get("rule_counters"))
     yield from _caps(status.get("caps"))
     yield from _sources(status, every)
+    yield from _outbox(status.get("outbox"))
+    yield from _slack(status.get("slack"), now)
     yield from _inventories(status.get("inventories"), now)
     yield from _heartbeat(status)
     yield from _audit(status.get("audit"))
@@ -168,6 +170,35 @@ def _sources(status: Mapping[str, Any], every: bool) -> Iterator[str]:
         yield from (f"{'' if at else 'sources':<9}{text}" for at, text in enumerate(trouble_first))
     elif shown:
         yield _some("sources", trouble_first, "healer status --all")
+
+
+def _outbox(listed: Any) -> Iterator[str]:
+    """Receivers; what does not arrive there has a colour."""
+    told = []
+    for one in _mappings(listed):
+        name, waits, lost = terminal.clean(one.get("receiver") or "?"), one.get("retried") or 0, one.get("failed") or 0
+        parts = [f"{_number(waits)} tried again" if waits else "", f"{_number(lost)} given up" if lost else ""]
+        said = ", ".join(part for part in parts if part)
+        why = f" ({terminal.clean(one['error'])})" if said and one.get("error") else ""
+        told.append((bool(said), terminal.paint(f"{name} {said}{why}", "yellow") if said else f"{name} ok"))
+    if told:
+        yield _some(
+            "outbox",
+            [text for _, text in sorted(told, key=lambda pair: not pair[0])],
+            "healer notify outbox --undelivered",
+        )
+
+
+def _slack(slack: Any, now: datetime.datetime) -> Iterator[str]:
+    """The connection over which clicks come; of signed requests there is nothing to tell."""
+    if not isinstance(slack, Mapping) or not slack.get("socket"):
+        return
+    since = f"since {terminal.at(slack.get('since'), now)}"
+    if slack.get("connected"):
+        yield f"slack    connected {since}"
+    else:
+        why = f" ({terminal.clean(slack['error'])})" if slack.get("error") else ""
+        yield f"slack    {terminal.paint('NOT CONNECTED', 'red')} {since}{why}: clicks do nothing"
 
 
 def _caps(caps: Any) -> Iterator[str]:

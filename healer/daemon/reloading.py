@@ -66,6 +66,7 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     holds = keys.holds(new.directory, file_keys) | holds_now
     await daemon.use(new, actor, {"before": old.id, **changed}, holds)
     daemon.take(new, loaded.published, controllers)
+    daemon.telling.use(new)
     daemon.dispatcher.wake()  # what is queued is held to the limits of today
     idle = keys.use(known, new, file_keys)
     changed |= await voids(daemon, made, actor, write=True)
@@ -73,6 +74,16 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     await daemon.supervisor.replace(rules.sources(new))
     logger.bind(revision=new.id, actor=actor).info("revision {} holds", new.short)
     return _answer(new, changed | given, warnings + idle)
+
+
+async def logged(daemon: running.Daemon, actor: str) -> None:
+    """A reload that nobody waits for the answer of: what went wrong is in the log, and the old set stays."""
+    try:
+        await daemon.reload(actor)
+    except errors.HealerError as error:
+        logger.error("reload refused: {}", error)
+    except Exception as error:
+        logger.opt(exception=error).error("reload failed: {}", error)
 
 
 async def _note(daemon: running.Daemon, actor: str, state: str, **more: Any) -> None:

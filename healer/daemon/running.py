@@ -18,7 +18,6 @@ import healer
 from healer import (
     decide,
     dispatch,
-    errors,
     intake,
     model,
     plugins,
@@ -44,6 +43,7 @@ from healer.daemon import (
     standing,
     status,
     switching,
+    telling,
     vaulted,
     watching,
 )
@@ -136,12 +136,12 @@ class Daemon:
         self.outside, self.caps, self.hosts = outside.Outside(self), caps.Caps(self), hosts.Hosts(self)
         self.dispatcher.maker.lost = self.hosts.lost
         self.supervisor = self.outside.supervisor(self._emit_for)
+        self.telling = telling.Telling(self)
         await self._serve()
         await self.hosts.first(self._end)
         self._work("decide", self.decider.run())
         await reloading.voids(self, self._standing, "daemon", write=True)  # files may have changed while nobody ran
-        found = await self.dispatcher.recover()
-        if found:
+        if found := await self.dispatcher.recover():
             told = ", ".join(f"{count} {what}" for what, count in sorted(found.items()))
             logger.info("attempts that were under way: {}", told)
         running = {row["token"] for row in await self.store.reader.all("attempts_open")}
@@ -150,7 +150,8 @@ class Daemon:
         self._work("dispatch", self.dispatcher.run())
         self._work("plan", self.planner.run())
         self._work("watch", watching.Watch(self.store, self.pause, self.clock, self.look_again, self.switch).run())
-        self._work("retain", retain.Retainer(self.store, settings.retention, self.clock, self._forget_alerts).run())
+        retainer = retain.Retainer(self.store, settings.retention, self.clock, self.decider.forget_alerts)
+        self._work("retain", retainer.run())
         await rules.gather(self.intake, self.revision, None)
         await self.supervisor.replace(rules.sources(self.revision))
         await self.supervisor.listening()
@@ -158,31 +159,34 @@ class Daemon:
         self._work("heartbeat", self.outside.heart.run())
         self._work("caps", self.caps.run())
         self._work("hosts", self.hosts.run())
+        for name, work in self.telling.works():
+            self._work(name, work)
         gc.freeze()
         gc.enable()
+        self._greet()
+
+    def _greet(self) -> None:
+        settings = self.revision.settings
         shown = banner.lines(
             self.revision, self.base, settings.server.host, self.port, self._standing.mode, os.environ, self.options
         )
         print("\n".join(shown), flush=True)  # noqa: T201 - the banner is for the person at the terminal
-        bound = logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch)
-        bound.info("ready on port {}", self.port)
+        at = logger.bind(revision=self.revision.id, port=self.port, epoch=self.store.epoch)
+        at.info("ready on port {}", self.port)
 
     async def _begin(self) -> None:
         """What the store has to know, and to keep, of a start."""
         self.clock.not_before(self.store.writer.tx.now_us)
         self.store.writer.tx.rules.use(self._standing.names)
         storm = self.revision.settings.storm is not None
-        unit = notes.Start("daemon", storm=storm, version=healer.__version__, epoch=self.store.epoch, pid=os.getpid())
-        await self.store.submit(unit)
+        by = {"version": healer.__version__, "epoch": self.store.epoch, "pid": os.getpid()}
+        await self.store.submit(notes.Start("daemon", storm=storm, **by))
 
     async def _taking(self, backlog_max: int) -> intake.Intake:
         heard = self.decider.evaluator.alerts.heard
         made = intake.Intake(self.store, self.clock, lambda: self.decider.backlog, backlog_max=backlog_max, heard=heard)
         await made.recall()
         return made
-
-    def _forget_alerts(self, names: list[tuple[str, str, int]]) -> None:
-        self.decider.evaluator.alerts.forget(names)
 
     async def _start_deciding(self) -> None:
         """Rules as they stood, then from a row of its own on the rules of today."""
@@ -242,7 +246,7 @@ class Daemon:
         for task in self._tasks:
             if task.get_name() != "decide":
                 task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.telling.close(), return_exceptions=True)
         try:
             await self.decider.drain_snapshot()
             await self.store.submit(notes.Note("stop", "daemon", ended=ended or None, position=self.decider.position))
@@ -330,17 +334,9 @@ class Daemon:
 
     def reload_soon(self) -> None:
         """SIGHUP."""
-        task = asyncio.create_task(self._reload_logged())
+        task = asyncio.create_task(reloading.logged(self, "os:signal"))
         self._soon.add(task)
         task.add_done_callback(self._soon.discard)
-
-    async def _reload_logged(self) -> None:
-        try:
-            await self.reload("os:signal")
-        except errors.HealerError as error:
-            logger.error("reload refused: {}", error)
-        except Exception as error:  # a signal has nobody to answer to: what went wrong is in the log, the old set stays
-            logger.opt(exception=error).error("reload failed: {}", error)
 
     async def reload(self, actor: str, preview: bool = False) -> dict[str, Any]:
         """Read the project again: all of it or nothing. Raises `errors.ConfigurationError`, `errors.StoreFull`."""

@@ -59,6 +59,8 @@ async def of(daemon: running.Daemon) -> dict[str, Any]:
         "rule_counters": _rule_counters(daemon.decider.evaluator.running),
         "sources": list(sources(daemon).values()),
         "inventories": [daemon.hosts.shown(path, said) for path, said in revision.found.said.items()],
+        "outbox": await daemon.telling.shown(now_us),
+        "slack": daemon.services.slack.shown() if daemon.services.slack is not None else None,
         "heartbeat": daemon.outside.beats(),
         "caps": await daemon.caps.shown(),
         "audit": {"size": audit["size"], "root": bytes(audit["root"]).hex(), "anchored": None},

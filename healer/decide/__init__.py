@@ -91,6 +91,10 @@ class Decider:
         """How often `run` has looked for rows: it goes on."""
         self.last_at_us = 0
 
+    def forget_alerts(self, names: list[tuple[str, str, int]]) -> None:
+        """Alerts that were trimmed, each of a source, with its key and cycle."""
+        self.evaluator.alerts.forget(names)
+
     @property
     def backlog(self) -> int:
         """How many committed rows wait to be decided."""

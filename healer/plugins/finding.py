@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dis
+import filecmp
 import functools
 import importlib
 import importlib.metadata
@@ -24,10 +25,12 @@ from healer.plugins import calling
 from healer.plugins.contracts import Check, Format
 from healer.plugins.options import check_options
 
-Kind = Literal["sources", "formats", "checks", "controllers"]
+Kind = Literal["sources", "formats", "checks", "controllers", "notifiers"]
 OWN_KINDS: Final[frozenset[Kind]] = frozenset({"sources", "checks", "controllers"})
 """Those that a project may have a folder of. Formats read what strangers send, inside the daemon: they are installed."""
 
+_PACKAGES: Final[dict[Kind, str]] = {"notifiers": "healer.notify.channels"}
+"""Where those that ship lie, where that is not `healer.KIND`."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -67,9 +70,13 @@ def builtin_names(kind: Kind) -> list[str]:
     return sorted(_shipped(kind))
 
 
+def _package(kind: Kind) -> str:
+    return _PACKAGES.get(kind, f"healer.{kind}")
+
+
 def _shipped(kind: Kind) -> dict[str, pathlib.Path]:
     """The files of the plugins that ship, by name; where there are two of a name, the module."""
-    package = importlib.import_module(f"healer.{kind}")
+    package = importlib.import_module(_package(kind))
     return {
         path.stem: path
         for pattern in ("*.yml", "*.py")
@@ -81,21 +88,43 @@ def _shipped(kind: Kind) -> dict[str, pathlib.Path]:
 
 
 def project_names(kind: Kind, project_dir: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The plugins in the project's own folder, by name; a file that is the built-in one itself is left out.
+    """The plugins in the project's own folder, by name; a file that is the built-in one, or a copy of it, is left out.
 
     None of a kind that projects have no folder of.
     """
     if kind not in OWN_KINDS:
         return {}
-    package = importlib.import_module(f"healer.{kind}")
-    builtin = {path.resolve() for folder in package.__path__ for path in pathlib.Path(folder).glob("*.py")}
+    shipped = _shipped(kind)
+    builtin = {path.resolve() for path in shipped.values()}
     folder = project_dir / kind
     found = (
         {path.stem: path for path in sorted(folder.glob("*.py")) if _NAME.fullmatch(path.stem)}
         if folder.is_dir()
         else {}
     )
-    return {name: path for name, path in found.items() if path.resolve() not in builtin}
+    return {
+        name: path
+        for name, path in found.items()
+        if path.resolve() not in builtin and not (name in shipped and _are_same(path, shipped[name]))
+    }
+
+
+def is_copy(kind: Kind, folder: pathlib.Path) -> bool:
+    """Whether a folder is the one that plugins of a kind ship in, or has nothing but copies of them: healer's own repository is a project
+    too, whichever healer reads it."""
+    homes = [pathlib.Path(one) for one in importlib.import_module(_package(kind)).__path__]
+    if any(home.is_dir() and home.samefile(folder) for home in homes):
+        return True
+    files = [*folder.glob("*.py")]
+    return bool(files) and all(any(_are_same(path, home / path.name) for home in homes) for path in files)
+
+
+def _are_same(path: pathlib.Path, shipped: pathlib.Path) -> bool:
+    """Whether a file is another one, or has the same content."""
+    try:
+        return filecmp.cmp(path, shipped, shallow=False)
+    except OSError:
+        return False
 
 
 def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
@@ -119,7 +148,7 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
             where = str(shipped)
             return _mapped(shipped)
         if shipped is not None:
-            return importlib.import_module(f"healer.{kind}.{name}")
+            return importlib.import_module(f"{_package(kind)}.{name}")
         own = project_names(kind, project_dir) if project_dir else {}
         if name in own and not _runs_own.get():
             raise ProjectCode(what=what, name=name, where=str(own[name]), reason="it is not run")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from healer import catalog, plugins, rulebook
-from healer.project import activations, controllers, locating, settings, sources, told, validation
+from healer.project import activations, controllers, locating, receivers, settings, sources, told, validation
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NOTHING: Final = {"type": "null"}
@@ -122,8 +122,24 @@ def _healer() -> Parts:
         levels["enum"] = [*levels["enum"], False]  # the same
     for key in (*settings.SECTIONS, *settings.LISTS):
         found[key] = {"anyOf": [found[key], _NOTHING]}
+    channels = _channels(more[receivers.Notifications.__name__]["properties"])
     source = rulebook.source_schema({**known, sources.SHARED: False})
-    return {**made, "type": ["object", "null"]}, {**defs, **more, "source": source, "activation": activation}
+    return {**made, "type": ["object", "null"]}, {**defs, **more, **channels, "source": source, "activation": activation}
+
+
+def _channels(found: dict[str, Any]) -> dict[str, Any]:
+    """Put the accounts and receivers of the channels that ship into the properties of `notifications`; the `$defs` for it."""
+    shapes = {name: receivers.notifier(name) for name in plugins.builtin_names("notifiers")}
+    _, defs = plugins.schemas([shape for one in shapes.values() for shape in (one.Account, one.Options)])
+    accounts = {name: {"$ref": f"#/$defs/{one.Account.__name__}"} for name, one in shapes.items()}
+    found["channels"] |= {"properties": accounts, "additionalProperties": True}
+    to = {name: {"$ref": f"#/$defs/{one.Options.__name__}"} for name, one in shapes.items()}
+    hears = plugins.schemas([receivers.Hears])[1][receivers.Hears.__name__]["properties"]
+    found["receivers"] |= {
+        "propertyNames": {"pattern": catalog.whole(receivers.NAME.pattern)},
+        "additionalProperties": {"type": "object", "properties": {**hears, **to}, "minProperties": 1, "maxProperties": 2},
+    }
+    return defs
 
 
 def _sources(but: str = "") -> Parts:

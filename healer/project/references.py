@@ -54,6 +54,9 @@ def _references(revision: Revision) -> Iterator[tuple[str, errors.Place, str]]:
     beat = revision.settings.heartbeat
     if beat is not None and not isinstance(beat.url, str):
         yield "the heartbeat", errors.Place("healer.yaml"), beat.url.secret
+    for channel, account in revision.settings.notifications.channels.items():
+        for reference in _in(account):
+            yield f"the channel {channel}", errors.Place("healer.yaml"), reference
     for source in revision.sources.values():
         for reference in _in(source.args):
             yield f"the source {source.name}", source.place, reference

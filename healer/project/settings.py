@@ -15,13 +15,13 @@ import pydantic
 
 from healer import config, errors, measures, model, plugins, wording
 from healer.catalog import building
-from healer.project import people, shipped, validation
+from healer.project import people, receivers, shipped, validation
 
-NOT_YET: Final = ("notifications", "secrets")
+NOT_YET: Final = ("secrets",)
 PEOPLE: Final = ("roles", "principals")
-AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", "validate", *PEOPLE)
+AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", "notifications", "validate", *PEOPLE)
 """Read elsewhere, and set by no variable or flag."""
-SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", "validate", *PEOPLE)
+SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", "notifications", "validate", *PEOPLE)
 LISTS: Final = ("policies", "inhibit")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20
@@ -133,6 +133,7 @@ class Settings(plugins.Options):
     body_max: Annotated[plugins.Size, pydantic.Field(ge=1024, le=BODY_LIMIT)] = 2 << 20
     drain: Annotated[plugins.Duration, pydantic.Field(ge=0, le=3600)] = 30.0
     heartbeat: Heartbeat | None = None
+    notifications: receivers.Notifications = receivers.Notifications()
     validated: validation.Validation = pydantic.Field(default=validation.Validation(), alias="validate")
 
 
@@ -176,6 +177,7 @@ def _file(document: config.Document) -> Settings:
             document.error("not-yet", f"{key} is not there yet", value.keys_at.get(key), "leave it out")
     _policies(document, value)
     people.check(document, value)
+    receivers.check(document, value)
     if isinstance(kept := value.get("retention"), config.Map) and "audit" in kept:
         message = "retention.audit is not there yet: audit records are kept"
         document.warning("not-yet", message, kept.keys_at.get("audit"), "leave it out")

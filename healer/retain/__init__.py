@@ -60,6 +60,7 @@ class Retainer:
             ("deliveries", trimming.TrimDeliveries(now_us - trimming.DELIVERIES_US)),
             ("budgets", trimming.TrimSpent()),
             ("outputs", trimming.TrimOutputs(now_us - round(self._retention.output * US))),
+            ("messages", trimming.TrimMessages(now_us - round(self._retention.output * US))),
             ("plans", trimming.TrimPlans(now_us - round(self._retention.output * US))),
             ("runs", trimming.TrimRuns(now_us - round(self._retention.runs * US))),
         ):

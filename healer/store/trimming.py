@@ -88,6 +88,21 @@ class TrimOutputs:
         return tx.run("output_trim", self.before_us, ROWS)
 
 
+class TrimMessages:
+    """Messages that nothing is to be done about any more."""
+
+    weight = 1
+    at_most: ClassVar[int] = ROWS
+
+    def __init__(self, before_us: int) -> None:
+        self.before_us = before_us
+
+    def apply(self, tx: Transaction) -> int:
+        """How many went."""
+        tx.run("outbox_forget_runs", self.before_us, ROWS)
+        return tx.run("outbox_forget", self.before_us, ROWS)
+
+
 FORGOTTEN: Final = (
     "attempt_forget", "run_target_forget", "run_alert_forget", "review_forget", "approval_forget", "plan_forget", "run_forget",
 )  # fmt: skip

@@ -77,6 +77,9 @@ class Writer:
         """Whether the last batch failed because the disk is full."""
         self._written = True
         self._logged_bytes = 0
+        self._records = self.tx.records
+        self.on_records: Callable[[], None] = lambda: None
+        """Called on the loop behind a commit that has records of the audit."""
         self._thread: threading.Thread | None = None
         self._note()
         if loop is not None:
@@ -292,6 +295,9 @@ class Writer:
     ) -> None:
         if rows:
             self._on_rows(rows)
+        if self.tx.records != self._records:
+            self._records = self.tx.records
+            self.on_records()
         for future, result, error in settled:
             if future.done():
                 continue

@@ -19,6 +19,7 @@ CHANGING = {
     ),
     ("silence", "end"): (["s-1"], "End s-1? What it holds is looked at."),
     ("keys", "revoke"): (["7f3k2m"], "Withdraw the key 7f3k2m? Nothing brings it back."),
+    ("notify", "outbox", "drop"): (["n-7"], "Give up n-7? Nobody is told of it then."),
     ("events", "quarantine", "drop"): (["e-8"], "Give e-8 up for good?"),
 }
 ASK_BY_THEMSELVES = {

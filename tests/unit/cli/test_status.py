@@ -240,3 +240,19 @@ def test_what_is_paused(ask, daemon, pause, said):
 def test_a_storm(ask, daemon, within_s, said):
     daemon["GET /api/v1/status"] = {"now": STATUS["now"], "storm": STATUS["storm"] | {"within_s": within_s}}
     assert f" matches in {said} (limit 200) " in ask("status").stdout.splitlines()[1]
+
+
+@pytest.mark.parametrize(("slack", "shown"), [
+    ({"socket": True, "connected": True, "since": "2026-03-01T02:00:00Z", "error": None}, "slack    connected since 03:00:00"),
+    (
+        {"socket": True, "connected": False, "since": "2026-03-01T02:00:00Z", "error": "Slack says invalid_auth\x1b"},
+        "slack    NOT CONNECTED since 03:00:00 (Slack says invalid_auth",
+    ),
+    ({"socket": False, "http": True, "connected": None, "since": None, "error": None}, ""), (None, ""), ([], ""),
+])  # fmt: skip
+def test_the_connection_to_slack(ask, daemon, slack, shown):
+    daemon["GET /api/v1/status"] = STATUS | {"slack": slack}
+    (line,) = [line for line in ask("status").stdout.splitlines() if line.startswith("slack")] or [""]
+    assert line.startswith(shown)
+    assert bool(line) is bool(shown)
+    assert "\x1b" not in line

@@ -121,6 +121,7 @@ def test_times_in_a_sentence_are_local(text, shown):
 @pytest.mark.parametrize(("actor", "who"), [
     ("os:ana", ("ana", "os user")), ("key:ci", ("ci", "API key")), ("key:laptop = ana", ("ana", "API key laptop")),
     ("os:ameier = ana", ("ana", "os user ameier")), ("slack:T02AB/U7XYZ = ana", ("ana", "Slack T02AB/U7XYZ")),
+    ("link:0a1b2c3d4e = ana", ("ana", "signed link 0a1b2c3d4e")),
     ("rule:a/b/c = d", ("rule:a/b/c = d", "")), ("daemon", ("daemon", "")), ("", ("?", "")), (None, ("?", "")), ("os:", ("os:", "")),
 ])  # fmt: skip
 def test_who_somebody_is(actor, who):

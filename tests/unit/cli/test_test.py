@@ -133,6 +133,48 @@ def test_a_project_with_mistakes_is_not_tested(healer, project):
     assert "in the project itself, so that nothing of it is tested" in done.stderr
 
 
+def test_a_project_with_mistakes_says_so_in_each_form(healer, project, tmp_path):
+    (project / "rulebooks" / "x.yml").write_text("1\n")
+    report = tmp_path / "r.xml"
+    done = healer("test", "--project", project, "--json", "--junit", report)
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert (told["ok"], told["tests"], told["files"]) == (False, 0, [])
+    assert [one["code"] for one in told["diagnostics"]] == ["wrong-type"]
+    root = ET.parse(report).getroot()
+    assert (root.get("tests"), root.get("errors")) == ("1", "1")
+    assert "rulebooks/x.yml:1:1" in "".join(root.itertext())
+
+
+def test_junit_may_go_to_standard_output(healer, project, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    done = healer("test", "--project", project, "--junit", "-")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("<?xml")
+    assert ET.fromstring("\n".join(lines[1 : lines.index("</testsuites>") + 1])).get("tests") == "2"
+    assert not (tmp_path / "-").exists()
+    assert healer("test", "--project", project, "--junit", "-", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize("how", ["flag", "variable", "fork"])
+@pytest.mark.parametrize("command", [("test", "--project"), ("policy", "show", "--for", "clean_disk")])
+def test_code_of_the_project_is_not_run_where_it_is_not_trusted(healer, project, monkeypatch, tmp_path, how, command):
+    ran = tmp_path / "ran"
+    (project / "controllers").mkdir()
+    (project / "controllers/mine.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    text = (project / "controllers.yaml").read_text()
+    (project / "controllers.yaml").write_text(text.replace("controllers:\n", "controllers:\n  far: {type: mine}\n", 1))
+    given = ["--no-project-plugins"] if how == "flag" else []
+    if how == "variable":
+        monkeypatch.setenv("HEALER_NO_PROJECT_PLUGINS", "1")
+    if how == "fork":
+        monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
+    done = healer(*command, project, *given)
+    assert done.exit_code == 0, done.output
+    assert not ran.exists()
+    assert done.stderr.startswith("hint[project-code]: code of the project is not run (")
+
+
 def test_no_tests_are_no_success(healer, project):
     (project / "rulebooks" / "disk_test.yml").unlink()
     done = healer("test", "--project", project)

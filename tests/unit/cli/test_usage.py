@@ -51,6 +51,8 @@ FULL = {
     ("events", "quarantine", "release"): ["e-1"], ("events", "quarantine", "drop"): ["e-1"],
     ("keys", "list"): [], ("keys", "revoke"): ["x"], ("send",): ["file"], ("pause",): [], ("resume",): [], ("policy", "show"): ["."],
     ("test",): [],
+    ("notify", "outbox", "list"): [], ("notify", "outbox", "retry"): ["n-1"], ("notify", "outbox", "drop"): ["n-1"],
+    ("notify", "answer"): ["n-1"], ("notify", "test"): ["ops"],
     ("silence", "add"): ["a=b", "--for", "2h", "--comment", "x"], ("silence", "list"): [], ("silence", "end"): ["s-1"],
     ("approvals", "list"): [], ("approvals", "show"): ["a-1"], ("approvals", "approve"): ["a-1"], ("approvals", "reject"): ["a-1"],
     ("actions", "list"): [], ("actions", "show"): ["clean"], ("actions", "run"): ["clean"], ("controllers", "list"): [],

@@ -22,11 +22,28 @@ def project(tmp_path):
 
 
 def test_success_is_one_line(healer, project):
-    (project / "rulebooks/disk_test.yml").write_text("tests: []\n")
+    (project / "rulebooks/disk_test.yml").write_text("tests: [{name: a, expect: [{fired: []}]}]\n")
     done = healer("validate", project)
     assert done.exit_code == 0, done.output
     last = done.stdout.splitlines()[-1]
     assert re.fullmatch(r"ok: 1 rulebook, 1 rule, 2 actions, 1 controller, 1 tests' file \(\d+\.\d s\)", last)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("tests: [\n", "yaml"), ("tests:\n", "wrong-type"), ("tests: []\n", "missing-key"), ("'tests': 5\n", "wrong-type"),
+        ("rulebook: nix.yml\ntests: [{name: a, expect: [{fired: []}]}]\n", "no-rulebook"), ("tests: [{name: a}]\n", "options"),
+        ("tests: [{name: a, stepz: [], expect: [{fired: []}]}]\n", "options"),
+        ("tests: [{name: a, expect: [{fired: [nope]}]}]\n", "unknown-rule"),
+    ],
+)  # fmt: skip
+def test_files_of_tests_are_looked_at_as_healer_test_does(healer, project, text, code):
+    (project / "rulebooks/disk_test.yml").write_text(text)
+    done = healer("validate", project)
+    assert done.exit_code == 1, done.output
+    assert re.match(rf"rulebooks/disk_test.yml:\d+:\d+: error\[{code}\]: ", done.stdout)
+    assert healer("test", "--project", project).stdout.splitlines()[0] == done.stdout.splitlines()[0]
 
 
 def test_the_folder_is_this_one_by_default(healer, project, monkeypatch):
@@ -132,6 +149,7 @@ TEMPLATES = """\
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_a_controller_is_given_as_to_run(healer, project, monkeypatch, by_variable):
     (project / "rulebooks/disk.yml").write_text(TEMPLATES)
+    (project / "rulebooks/disk_test.yml").unlink()
     without = healer("validate", project)
     assert (without.exit_code, "error[controller_forbidden]" in without.stdout) == (1, True)
     flags = ["--controller-url", "https://aap.example.org", "--controller-token", "t0ken"]
@@ -225,3 +243,17 @@ def test_severities_of_the_project_hold(healer, project):
     done = healer("validate", project)
     assert done.exit_code == 1
     assert "error[no-brake]" in done.stdout
+
+
+def test_no_program_of_the_project_is_run_for_a_vault_password(healer, project, tmp_path):
+    for folder, code in ((project, 2), (tmp_path, 0)):
+        program = folder / "password.sh"
+        program.write_text(f"#!/bin/sh\ntouch {folder}/ran\necho x\n")
+        program.chmod(0o755)
+        for flags in (["--vault-password-file", program], ["--vault-id", f"a@{program}"]):
+            done = healer("validate", project, "--no-project-plugins", *flags)
+            assert done.exit_code == code, done.output
+        assert (folder / "ran").exists() == (code == 0)
+    (project / "link.sh").symlink_to(tmp_path / "password.sh")
+    assert healer("validate", project, "--no-project-plugins", "--vault-password-file", project / "link.sh").exit_code == 2
+    assert healer("validate", project, "--vault-password-file", project / "link.sh").exit_code == 0

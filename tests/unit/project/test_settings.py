@@ -133,7 +133,7 @@ def test_a_wrong_flag_is_told_by_its_name() -> None:
     assert [str(d.place) for d in read("", {}, {"data_dir": ""})[1]] == ["--data-dir"]
 
 
-@pytest.mark.parametrize("key", ["notifications", "secrets"])
+@pytest.mark.parametrize("key", ["secrets"])
 def test_what_comes_later_is_refused_by_name(key: str) -> None:
     (told,) = read(f"mode: observe\n{key}: []\n")[1]
     assert (told.code, told.place.line, told.place.column) == ("not-yet", 2, 1)

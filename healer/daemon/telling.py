@@ -1,0 +1,152 @@
+"""Telling people: the daemon's channels, made of `notifications` of its revision, and what messages need to know of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+from healer import access, errors, notify, plugins, project
+from healer.daemon import quiet
+from healer.explain import ahead, plans
+from healer.project import receivers
+from healer.web import queries
+
+if TYPE_CHECKING:
+    from healer.daemon import running
+
+CLOSE_S: Final = 5.0
+DAY_US: Final = 86_400_000_000
+
+
+class Telling:
+    """The worker that delivers, and the channels that it delivers by."""
+
+    def __init__(self, daemon: running.Daemon) -> None:
+        self._daemon = daemon
+        self._channels: dict[str, tuple[Any, plugins.Notifier]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self.deliverer = notify.Deliverer(daemon.store, daemon.clock, self._around)
+        daemon.store.writer.on_records = self.deliverer.wake
+
+    def works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What goes on for as long as the daemon does, by its name."""
+        self.use(self._daemon.revision)
+        yield "notify", self.deliverer.run()
+        yield "quiet", quiet.Quiet(self._daemon).run()
+        if (slack := self._daemon.services.slack) is not None:
+            yield "slack", slack.run()
+
+    def use(self, revision: project.Revision) -> None:
+        """From now on people hear as this revision says. A channel whose account is the same goes on."""
+        told = revision.settings.notifications
+        named: dict[str, notify.Receiver] = {}
+        hears: dict[str, frozenset[str]] = {}
+        later = set(told.escalate.to) if told.escalate else set()
+        for one in receivers.receivers(told):
+            channel = self._channel(told, one.channel)
+            if channel is None:
+                continue
+            named[one.name] = notify.Receiver(one.name, channel, one.options)
+            if one.name not in later:
+                hears[one.name] = (
+                    one.hears if one.hears is not None else frozenset(receivers.AT_ONCE) | receivers.GROUPED.keys()
+                )
+        self._let_go({one.channel for one in named.values()})
+        waits: dict[str, int] = {news: round(seconds * 1_000_000) for news, seconds in told.grouped.items()}
+        waits |= dict.fromkeys(told.at_once, 0)
+        ladder = tuple(name for name in (told.escalate.to if told.escalate else ()) if name in named)
+        after_us = round(told.escalate.after * 1_000_000) if told.escalate else 0
+        self.deliverer.use(notify.Routing(hears, waits, ladder, after_us), named)
+        if (slack := self._daemon.services.slack) is not None:
+            slack.reloaded()
+
+    async def close(self) -> None:
+        """The daemon stops."""
+        self._let_go(set())
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSE_S)
+
+    async def answer(self, message: str, who: access.Principal) -> str:
+        """Somebody looks after what a message tells; who does so. Raises `errors.NotFound`."""
+        return await self.deliverer.answer(message, who.actor)
+
+    async def test(self, receiver: str, who: access.Principal) -> None:
+        """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
+        await self.deliverer.test(receiver, who.actor, self._daemon.revision.settings.environment)
+
+    async def shown(self, now_us: int) -> list[dict[str, Any]]:
+        """For the status: of each receiver what waits, and what went wrong in the last day."""
+        since_us = now_us - DAY_US
+        rows = {
+            row["receiver"]: row for row in await self._daemon.store.reader.all("outbox_counts", since_us, since_us)
+        }
+        return [
+            {
+                "receiver": name, "waiting": row.get("waiting", 0), "retried": row.get("retried", 0), "failed": row.get("failed", 0),
+                "error": self._daemon.masked(row.get("error") or "") or None,
+                "sent": queries.iso(row["sent_us"]) if row.get("sent_us") else None,
+            }
+            for name in sorted({*rows, *self.deliverer.receivers}) for row in (rows.get(name, {}),)
+        ]  # fmt: skip
+
+    def wake(self) -> None:
+        """A message may have to go."""
+        self.deliverer.wake()
+
+    def channel(self, name: str) -> plugins.Notifier | None:
+        """The channel of a name that is in use."""
+        found = self._channels.get(name)
+        return found[1] if found else None
+
+    def _channel(self, told: receivers.Notifications, name: str) -> plugins.Notifier | None:
+        account = receivers.account(told, name)
+        held = self._channels.get(name)
+        if held is not None and held[0] == account:
+            return held[1]
+        context = plugins.NotifierContext(name, self._daemon.resolve, self._log(name), self._identity)
+        try:
+            made = receivers.notifier(name)(account, context)
+        except errors.HealerError as error:
+            logger.bind(channel=name).error("the channel {} cannot be used: {}", name, error.message)
+            return None
+        if held is not None:
+            self._close_soon(held[1])
+        self._channels[name] = account, made
+        return made
+
+    def _let_go(self, used: set[plugins.Notifier]) -> None:
+        for name, (_, channel) in [*self._channels.items()]:
+            if channel not in used:
+                del self._channels[name]
+                self._close_soon(channel)
+
+    def _close_soon(self, channel: plugins.Notifier) -> None:
+        task = asyncio.create_task(channel.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _log(self, channel: str) -> Any:
+        def log(level: str, message: str) -> None:
+            logger.bind(channel=channel).log(level, "{}: {}", channel, message)
+
+        return log
+
+    def _identity(self, person: str, kind: str) -> str:
+        known = self._daemon.heard.directory.people.get(person)
+        return str(getattr(known, kind, "")) if known is not None else ""
+
+    def _around(self) -> notify.Around:
+        settings = self._daemon.revision.settings
+        link = (settings.server.public_url or "").rstrip("/")
+        return notify.Around(settings.environment, link, self._plan, self._shares, self._daemon.store.blob)
+
+    async def _plan(self, run: str) -> Mapping[str, Any] | None:
+        return await plans.of(self._daemon.store, run)
+
+    def _shares(self, rule: str, controller: str, groups: Sequence[Sequence[str]]) -> Sequence[Mapping[str, Any]]:
+        named = {group for some in groups for group in some}
+        sizes = self._daemon.decider.evaluator.acting.sizes(rule.partition("/")[0], controller, named)
+        return ahead.shares([tuple(some) for some in groups], sizes)

@@ -1,0 +1,209 @@
+"""The worker that tells people: follows the audit, gives messages to their channels, and again where that failed.
+
+A message is with a channel before the row says so: a crash between the two sends it once more, and never not at all. No run waits for any
+of this. A receiver has one message on its way at a time, in their order; a receiver whose channel hangs holds up no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from loguru import logger
+
+from healer import errors, plugins, store, telemetry
+from healer.notify import looking, making, routing
+from healer.store import outbox
+
+DUE: Final = 100
+SEND_S: Final = 20.0
+"""So long a channel may take for one message."""
+BACKOFF_S: Final = 2.0
+BACKOFF_MAX_S: Final = 300.0
+WAIT_MAX_S: Final = 3600.0
+"""No channel puts us off for longer."""
+GIVEN_UP_US: Final = 86_400_000_000
+"""A message that could not be delivered for so long is not tried again."""
+BREATH_S: Final = 0.02
+"""What comes within so short a time is followed in one transaction."""
+IDLE_S: Final = 60.0
+"""It looks again after so long, whatever it heard."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Receiver:
+    """A name of `notifications.receivers`: its channel, and what it says of itself there."""
+
+    name: str
+    channel: plugins.Notifier
+    options: Any
+
+
+class Deliverer:
+    """One a daemon. `around`: what is true outside of the rows, asked for each message."""
+
+    def __init__(self, opened: store.Store, clock: Callable[[], int], around: Callable[[], looking.Around]) -> None:
+        self._store = opened
+        self._clock = clock
+        self._around = around
+        self._routes = routing.NOBODY
+        self._receivers: Mapping[str, Receiver] = {}
+        self._woken = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._is_silent = False
+
+    def use(self, routes: routing.Routing, receivers: Mapping[str, Receiver]) -> None:
+        """From now on these hear, and hear so."""
+        self._routes, self._receivers = routes, dict(receivers)
+        self.wake()
+
+    @property
+    def receivers(self) -> Collection[str]:
+        """Those that there are."""
+        return self._receivers.keys()
+
+    def wake(self) -> None:
+        """There may be something to tell."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                await self.turn()
+                await self._wait()
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await self.settled()
+
+    async def turn(self) -> None:
+        """One look: messages of what was recorded, and a beginning of what is due."""
+        if not (self._routes.is_empty and self._is_silent):
+            self._is_silent = self._routes.is_empty
+            await self._follow()
+        await self._begin()
+
+    async def settled(self) -> None:
+        """Until nothing is on its way."""
+        while self._under_way:
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def _follow(self) -> None:
+        """Make messages of what was recorded, and pass on what nobody has answered."""
+        unit = outbox.Follow(self._routes)
+        while await self._store.insist(unit):
+            telemetry.count("notifications_behind")
+        if await self._store.reader.all("outbox_unanswered", self._clock(), 1):
+            await self._store.insist(outbox.Escalate(self._routes))
+
+    async def answer(self, message: str, actor: str) -> str:
+        """Somebody looks after what a message tells; who does so, which may be another who said it first. Raises `errors.NotFound`."""
+        number = message.removeprefix("n-")
+        who: str = await self._store.submit(
+            outbox.Answer(int(number) if number.isdecimal() and len(number) < 19 else -1, actor)
+        )
+        self.wake()
+        return who
+
+    async def test(self, receiver: str, actor: str, environment: str) -> None:
+        """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
+        known = self._receivers.get(receiver)
+        if known is None:
+            near = errors.nearest(receiver, self._receivers) or f"there are: {', '.join(self._receivers) or 'none'}"
+            raise errors.NotFound(near, what=f"the receiver {receiver[:80]!r}")
+        title = (plugins.Strong("A test"), f" – {environment}")
+        rows = (plugins.Row("by", (actor,)), plugins.Row("at", (plugins.When(self._clock()),)))
+        message = plugins.Message(id="n-0", news="test", level="info", title=title, rows=rows)
+        try:
+            async with asyncio.timeout(SEND_S):
+                await known.channel.send(known.options, message)
+        except TimeoutError:
+            raise plugins.Undelivered(f"the channel took longer than {SEND_S:g} s") from None
+
+    async def _wait(self) -> None:
+        """For a word, or until something is due."""
+        (found,) = await self._store.reader.all("outbox_next")
+        wait_s = IDLE_S if found["at"] is None else min(IDLE_S, max(0.0, (found["at"] - self._clock()) / 1_000_000))
+        if self._under_way:
+            wait_s = max(wait_s, 0.05)  # what is due may be on its way
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+                await asyncio.sleep(BREATH_S)
+        except TimeoutError:
+            return
+
+    async def _begin(self) -> None:
+        """Give each receiver that is idle what is due for it."""
+        due: dict[str, list[dict[str, Any]]] = {}
+        for row in await self._store.reader.all("outbox_due", self._clock(), DUE):
+            due.setdefault(row["receiver"], []).append(row)
+        for name, rows in due.items():
+            if name not in self._under_way:
+                task = asyncio.create_task(self._deliver_all(name, rows), name=f"notify {name}")
+                self._under_way[name] = task
+                task.add_done_callback(functools.partial(self._ended, name))
+
+    def _ended(self, name: str, _: asyncio.Task[None]) -> None:
+        del self._under_way[name]
+        self.wake()
+
+    async def _deliver_all(self, name: str, rows: list[dict[str, Any]]) -> None:
+        receiver = self._receivers.get(name)
+        for row in rows:
+            if receiver is None:
+                unit: Any = outbox.End(row["id"], "dropped", "no receiver has this name any more")
+            else:
+                unit = await self._tried(receiver, row)
+            await self._store.insist(unit)
+
+    async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
+        """What is written of one try."""
+        try:
+            return await self._deliver(receiver, row)
+        except plugins.Undelivered as error:
+            return self._failed(row, error.reason, error.retry_after_s, final=error.final)
+        except TimeoutError:
+            return self._failed(row, f"the channel took longer than {SEND_S:g} s")
+        except Exception as error:  # a channel is a stranger's code, and its mistake is no end of ours
+            logger.opt(exception=error).warning(
+                "the message n-{} could not be told to {}: {}", row["id"], receiver.name, error
+            )
+            return self._failed(row, f"{type(error).__name__}: {error}"[:300])
+
+    async def _deliver(self, receiver: Receiver, row: dict[str, Any]) -> Any:
+        message = await making.made(self._store.reader, self._around(), row, self._clock())
+        if message is None:
+            return outbox.End(row["id"], "dropped", "there is nothing to tell any more")
+        shown, reference = making.digest(message), row["reference"] or ""
+        if shown != row["shown"]:
+            async with asyncio.timeout(SEND_S):
+                if row["reference"] is None:
+                    reference = await receiver.channel.send(receiver.options, message)
+                    telemetry.count("notifications_sent")
+                elif receiver.channel.updates and reference:
+                    reference = await receiver.channel.update(receiver.options, reference, message)
+                    telemetry.count("notifications_updated")
+        stays = bool(message.asks) or row["news"] in outbox.LASTING
+        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays)
+
+    def _failed(self, row: Mapping[str, Any], reason: str, after_s: float | None = None, *, final: bool = False) -> Any:
+        telemetry.count("notifications_failed")
+        now_us = self._clock()
+        bound = logger.bind(receiver=row["receiver"], news=row["news"])
+        if final or now_us - row["made_us"] > GIVEN_UP_US:
+            bound.error(
+                "the message n-{} to {} is given up: {}; healer notify outbox", row["id"], row["receiver"], reason
+            )
+            return outbox.End(row["id"], "failed", reason)
+        wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(row["tries"], 10))
+        wait_s = max(wait_s, min(after_s, WAIT_MAX_S)) if after_s is not None else wait_s
+        bound.warning(
+            "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
+        )
+        return outbox.Later(row["id"], reason, now_us + round(wait_s * 1_000_000))

@@ -1,0 +1,150 @@
+"""The messages of what became of runs: one by itself, many of a kind as a list; and of what else the audit tells."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from healer import plugins
+from healer.audit import notices
+from healer.notify import looking
+from healer.store import outbox, reader, transaction
+
+LINES: Final = 12
+WORDS: Final = {
+    "succeeded": "succeeded",
+    "deferred": "wait",
+    "failed": "failed",
+    "unknown": "ended, nobody knows how",
+    "not_done": "will not be done",
+}
+LISTS: Final = {
+    "deferred": "healer runs --state deferred",
+    "failed": "healer runs --failed",
+    "unknown": "healer runs --unknown",
+}
+LEVELS: Final[Mapping[str, plugins.Level]] = {
+    "succeeded": "ok", "deferred": "info", "paused": "info", "failed": "error", "unknown": "error", "break_glass": "warning",
+    "audit_broken": "error",
+}  # fmt: skip
+STATES: Final[Mapping[str, plugins.Level]] = {
+    "succeeded": "ok", "failed": "error", "timed_out": "error", "unknown": "error", "expired": "warning", "void": "warning",
+}  # fmt: skip
+
+
+async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:
+    """Of one run: how it stands now."""
+    (member, *_) = transaction.loads(row["members"])
+    found = await looking.runs(read, [member["run"]])
+    run = found.get(member["run"])
+    if run is None:
+        return None
+    state = str(run["state"])
+    rows = [
+        plugins.Row("rule", (str(run["rule"]),)),
+        plugins.Row("for", await looking.alerts(read, [run["id"]]) or (str(run["actor"]),)),
+        plugins.Row("ran" if run["tries"] else "would run", (looking.command(run),)),
+        plugins.Row("on", (looking.targets([run]),)),
+    ]
+    if said := looking.sentence(run):
+        rows.append(plugins.Row("why" if state != "succeeded" else "said", (said,)))
+    if run["tries"] > 1:
+        rows.append(plugins.Row("tries", (str(run["tries"]),)))
+    details = await _output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
+    words = f" {state.replace('_', ' ')} on "
+    short = looking.short(run["id"])
+    return plugins.Message(
+        id=f"n-{row['id']}", news=row["news"], level=STATES.get(state, "info"),
+        title=(
+            plugins.Strong(str(run["action"])), words, plugins.Strong(looking.share(around, [run])), f" – {around.environment}"
+        ),
+        rows=tuple(rows), status=_answered(row), answerable=_answerable(row) and state != "succeeded",
+        details=details, link=looking.link(around, f"/ui/runs/{run['id']}"), foot=f"{short} · healer explain {short}",
+    )  # fmt: skip
+
+
+def _answerable(row: Mapping[str, Any]) -> bool:
+    """Whether somebody may still say that they look after it."""
+    return row["news"] in outbox.ANSWERED and row["answered_us"] is None
+
+
+def _answered(row: Mapping[str, Any]) -> plugins.Text:
+    return (
+        (f"{row['answered_by']} looks after it since ", plugins.When(row["answered_us"]))
+        if row["answered_us"] is not None
+        else ()
+    )
+
+
+async def _output(read: reader.Reader, around: looking.Around, run: Mapping[str, Any]) -> tuple[plugins.Detail, ...]:
+    """The end of what its last attempt printed."""
+    made = []
+    for attempt in await read.all("told_attempt", run["id"]):
+        for stream in ("stderr", "stdout"):
+            if (name := attempt[f"{stream}_hash"]) is None:
+                continue
+            text = (await around.output(name) or b"").decode("utf-8", "replace").strip()
+            if text:
+                made.append(plugins.Detail(f"{stream} of attempt {attempt['number']}", looking.cut(text)))
+    return tuple(made)
+
+
+async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:
+    """A list of runs that a class is of: how many of each rule."""
+    members = [member for member in transaction.loads(row["members"]) if "run" in member]
+    runs = await looking.runs(read, (member["run"] for member in members))
+    if not runs:
+        return None
+    alike: dict[tuple[str, str, str], list[Mapping[str, Any]]] = collections.defaultdict(list)
+    for run in runs.values():
+        alike[run["rule"], run["action"], run["reason"]].append(run)
+    rows = [
+        plugins.Row(rule, (_line(action, of),))
+        for (rule, action, _), of in sorted(alike.items(), key=lambda pair: -len(pair[1]))
+    ]
+    more = row["count"] - len(members)
+    said = [plugins.Row("and", (f"{more} more, not listed",))] if more > 0 else []
+    count = row["count"]
+    return plugins.Message(
+        id=f"n-{row['id']}", news=row["news"], level=LEVELS.get(row["news"], "warning"),
+        title=(plugins.Strong(f"{count} run{'' if count == 1 else 's'}"), f" {WORDS[row['news']]} – {around.environment}"),
+        rows=(*rows[:LINES], *said), status=_answered(row), answerable=_answerable(row),
+        link=looking.link(around, "/ui/runs"), foot=LISTS.get(row["news"], ""),
+    )  # fmt: skip
+
+
+def _line(action: str, of: Sequence[Mapping[str, Any]]) -> str:
+    why = next((said for run in of if (said := looking.sentence(run))), "")
+    return f"{action} on {looking.targets(of)}" + (f": {why}" if why else "")
+
+
+async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:
+    """What a record of the audit says in its line."""
+    members = transaction.loads(row["members"])
+    records = [
+        transaction.loads(found["record"])
+        for member in members[-LINES:]
+        for found in await read.all("told_record", member["seq"])
+    ]
+    if not records:
+        return None
+    first = records[0]
+    news = row["news"]
+    is_over = news in outbox.LASTING and not row["open"]
+    title = notices.NEWS[news]
+    rows = [plugins.Row("what", (line,)) for record in records if (line := notices.of(record) or _of_reload(record))]
+    if first.get("actor") and first["actor"] != "daemon":
+        rows.append(plugins.Row("by", (str(first["actor"]),)))
+    rows.append(plugins.Row("at", (plugins.When(first["at_us"]),)))
+    return plugins.Message(
+        id=f"n-{row['id']}", news=news, level="ok" if is_over else LEVELS.get(news, "warning"),
+        title=(plugins.Strong(title), f" – {around.environment}"), rows=tuple(rows), status=("It is over.",) if is_over else (),
+        link=looking.link(around, "/ui/"),
+    )  # fmt: skip
+
+
+def _of_reload(record: Mapping[str, Any]) -> str:
+    mistakes = record.get("mistakes")
+    shown = mistakes if isinstance(mistakes, list) else []
+    return "; ".join(map(str, shown[:5])) or notices.NEWS.get(notices.news(record), "")

@@ -1,0 +1,39 @@
+"""Who is told of what, and when. Pure. Callers: `store.outbox` asks, in the transaction that makes the messages; the daemon makes it of
+the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Routing:
+    """`hears`: receiver → the classes that it is told of. `waits_us`: class → how long more of its like may come into one message; 0 is at
+    once, and what has no entry is not told. `ladder`: whom an unanswered message goes to, one after the other, each after `after_us`."""
+
+    hears: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    waits_us: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ladder: tuple[str, ...] = ()
+    after_us: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is told of anything."""
+        return not self.hears and not self.ladder
+
+    def of(self, news: str) -> Iterator[tuple[str, int]]:
+        """(receiver, how long to wait) of a class."""
+        wait_us = self.waits_us.get(news)
+        if wait_us is not None:
+            yield from ((name, wait_us) for name, heard in self.hears.items() if news in heard)
+
+    def next_of(self, rung: int, receiver: str) -> tuple[str, int] | None:
+        """Whom a message of a rung goes to where nobody answers it, and the rung of that: never who has it already."""
+        for number, name in enumerate(self.ladder[rung:], rung + 1):
+            if name != receiver:
+                return name, number
+        return None
+
+
+NOBODY = Routing()

@@ -1,0 +1,302 @@
+"""What people are told, in rows: the audit is followed record by record, and what tells something becomes a message for each who hears it.
+
+The place up to which it was followed and the messages are written in one transaction, so that a crash neither loses nor doubles one. All
+that needs somebody may join what waits or stands open already, so that a storm is a few messages. Callers: `notify`, `web`, `retain`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from healer import errors
+from healer.audit import notices
+from healer.store import approving
+from healer.store.transaction import Transaction, dumps, loads
+
+RECORDS: Final = 500
+"""So many records are followed in one transaction."""
+MEMBERS_MAX: Final = 20
+"""So many requests stand in one message: more make another one. Of a digest so many are named."""
+BURST_US: Final = 300_000_000
+"""After a message of its own the next of the same class and rule wait so long, and come as one."""
+ANSWERED: Final = ("needs_approval", "failed", "unknown", "not_done")
+"""Classes that somebody has to answer."""
+GOES_ON: Final = ("planned", "queued", "running", "verifying")
+"""Of a run: what an attempt came to is not its end."""
+LASTING: Final = ("breaker_open", "paused", "source_silent")
+"""Classes of what ends: a message of these stays open until then."""
+LISTED: Final = ("succeeded", "deferred")
+"""Classes that are told as a list, however few they are."""
+
+
+class Routes(Protocol):
+    """Who is told of what (`notify.routing`)."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is told of anything."""
+        ...
+
+    @property
+    def after_us(self) -> int:
+        """How long a message may stay unanswered."""
+        ...
+
+    def of(self, news: str) -> Iterator[tuple[str, int]]:
+        """(receiver, how long to wait) of a class."""
+        ...
+
+    def next_of(self, rung: int, receiver: str) -> tuple[str, int] | None:
+        """Whom a message goes to that nobody answers, and the rung of that."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Thing:
+    """What a record tells: its class, and what it is about. `joins`: whether more of the subject come into a message that was sent."""
+
+    news: str
+    subject: str
+    member: dict[str, Any]
+    joins: bool = False
+
+
+class Follow:
+    """Messages of the next records. The result: whether there are more of them."""
+
+    weight = 4
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+
+    def apply(self, tx: Transaction) -> bool:
+        """From where it ended last; the first time from now on, also after a time in which nobody heard anything."""
+        found = tx.one("followed")
+        if self.routes.is_empty:
+            if found is not None:
+                tx.run("followed_forget")
+            return False
+        if found is None:
+            tx.run("followed_set", tx.records)
+            return False
+        rows = tx.all("records_after", found[0], RECORDS)
+        for seq, text in rows:
+            self._follow(tx, seq, loads(text))
+        if rows:
+            tx.run("followed_set", rows[-1][0] + 1)
+        return len(rows) == RECORDS
+
+    def _follow(self, tx: Transaction, seq: int, record: Mapping[str, Any]) -> None:
+        now = (tx.now_us,) * 3
+        if (run := record.get("run")) is not None:
+            tx.run("outbox_touch_run", *now, run)
+        if record["kind"] == "breaker_closed":
+            tx.run("outbox_touch_subject", *now, _breaker(record))
+        elif record["kind"] == "resume":
+            tx.run("outbox_touch_subject", *now, "paused")
+        elif record["kind"] == "source_heard":
+            tx.run("outbox_touch_subject", *now, f"source_silent/{record.get('source')}")
+        thing = _thing(tx, seq, record)
+        if thing is None:
+            return
+        for receiver, wait_us in self.routes.of(thing.news):
+            _tell(tx, receiver, thing, wait_us, self.routes)
+
+
+def _thing(tx: Transaction, seq: int, record: Mapping[str, Any]) -> Thing | None:
+    news = notices.news(record)
+    if not news:
+        return None
+    run, kind = record.get("run"), record["kind"]
+    member = {"seq": seq, **({"run": run} if run is not None else {})}
+    if news == "needs_approval":
+        rows = tx.named("approval_shown", record["approval"])
+        if not rows:
+            return None
+        return Thing(
+            news, f"bundle/{approving.bundle_of(rows[0])}", {**member, "approval": record["approval"]}, joins=True
+        )
+    if kind in ("decision", "transition", "outcome"):
+        standing = tx.one("run_standing", run)
+        is_check = record.get("purpose") is not None
+        if standing is None or is_check or (news not in LISTED[1:] and standing[0] in GOES_ON):
+            return None
+        return Thing(news, f"digest/{news}" if news in LISTED else f"{news}/{standing[2]}", member)
+    if news == "breaker_open":
+        return Thing(news, _breaker(record), member, joins=True)
+    if news in ("storm", "paused"):
+        return Thing(news, news, member, joins=news in LASTING)
+    return Thing(news, f"{news}/{record.get('source', '')}", member, joins=news in LASTING)
+
+
+def _breaker(record: Mapping[str, Any]) -> str:
+    return f"breaker/{record.get('action')}/{record.get('controller')}"
+
+
+def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Routes) -> None:
+    """A message of its own, or one more in a message that waits or stands open."""
+    subject, now_us = thing.subject, tx.now_us
+    if not thing.joins and wait_us == 0:
+        (last_us,) = tx.one("outbox_latest", receiver, subject, now_us - BURST_US)
+        if last_us is not None:
+            subject, wait_us = f"more/{subject}", max(0, last_us + BURST_US - now_us)
+    is_list = wait_us > 0
+    found = tx.one("outbox_joinable", receiver, subject) if thing.joins or is_list else None
+    if found is not None and (found[2] < MEMBERS_MAX if thing.joins else found[4] == "waiting"):
+        message, members, count, due_us, _ = found
+        kept = [*loads(members), thing.member][-MEMBERS_MAX:]
+        tx.run("outbox_join", dumps(kept), count + 1, due_us if is_list else now_us, now_us, message)
+    else:
+        message = put(tx, receiver, thing, subject, now_us + wait_us, is_open=thing.joins or is_list, routes=routes)
+    if not is_list and "run" in thing.member:
+        tx.run("outbox_run_insert", thing.member["run"], message)
+
+
+def put(
+    tx: Transaction, receiver: str, thing: Thing, subject: str, due_us: int, *, is_open: bool, routes: Routes, rung: int = 0
+) -> int:  # fmt: skip
+    """A new message; its number."""
+    answered = thing.news in ANSWERED and routes.next_of(rung, receiver) is not None
+    (message,) = tx.one(
+        "outbox_insert", receiver, thing.news, subject, dumps([thing.member]), 1, int(is_open), due_us, tx.now_us, tx.now_us,
+        tx.now_us + routes.after_us if answered else None, rung,
+    )  # fmt: skip
+    return int(message)
+
+
+class Escalate:
+    """What nobody has answered in its time goes to the next receiver. The result: how many did."""
+
+    weight = 2
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+
+    def apply(self, tx: Transaction) -> int:
+        """All that are due now; what needs nobody any more is let be."""
+        passed = 0
+        for row in tx.named("outbox_unanswered", tx.now_us, RECORDS):
+            following = self.routes.next_of(row["rung"], row["receiver"])
+            if following is None or not _needs_somebody(tx, row):
+                tx.run("outbox_settle", tx.now_us, row["id"])
+                continue
+            receiver, rung = following
+            members = loads(row["members"])
+            thing = Thing(row["news"], row["subject"], members[0])
+            message = put(tx, receiver, thing, row["subject"], tx.now_us, is_open=False, routes=self.routes, rung=rung)
+            tx.run("outbox_join", dumps(members), row["count"], tx.now_us, tx.now_us, message)
+            for run in {one["run"] for one in members if "run" in one}:
+                tx.run("outbox_run_insert", run, message)
+            tx.run("outbox_passed_on", None, tx.now_us, tx.now_us, row["id"])
+            passed += 1
+        return passed
+
+
+def _needs_somebody(tx: Transaction, row: Mapping[str, Any]) -> bool:
+    """Whether one of its requests still waits for a word; of runs whether one was not done after all, and its alert still fires."""
+    for member in loads(row["members"]):
+        if row["news"] == "needs_approval":
+            found = tx.one("approval_find", member["approval"])
+            if found is not None and found[2] == "open":
+                return True
+        elif _is_undone(tx, member["run"]):
+            return True
+    return False
+
+
+def _is_undone(tx: Transaction, run: str) -> bool:
+    """Whether a run has not done what its alert still asks for."""
+    found = tx.one("run_standing", run)
+    if found is None:
+        return False
+    news = notices.news({"kind": "transition", "state": found[0], "reason": found[1]})
+    return news in ANSWERED and bool(tx.one("run_still_fires", run, run)[0])
+
+
+class Sent:
+    """A message is with its channel, under a reference. `version`: that which was shown, so that what changed since is sent too."""
+
+    weight = 1
+
+    def __init__(self, message: int, reference: str, shown: str, version: int, *, stays_open: bool) -> None:
+        self.parameters = (reference, shown), int(stays_open), version, message
+
+    def apply(self, tx: Transaction) -> None:
+        """Write it down."""
+        (reference, shown), stays_open, version, message = self.parameters
+        tx.run("outbox_sent", reference, shown, tx.now_us, tx.now_us, stays_open, version, message)
+
+
+class Later:
+    """It could not be delivered, and is tried again."""
+
+    weight = 1
+
+    def __init__(self, message: int, error: str, due_us: int) -> None:
+        self.parameters = error, due_us, message
+
+    def apply(self, tx: Transaction) -> None:
+        """Write it down."""
+        error, due_us, message = self.parameters
+        tx.run("outbox_later", error, due_us, tx.now_us, message)
+
+
+class End:
+    """It is not delivered: its channel refuses it, or it has nothing to tell any more."""
+
+    weight = 1
+
+    def __init__(self, message: int, state: str, error: str) -> None:
+        self.parameters = state, error, message
+
+    def apply(self, tx: Transaction) -> None:
+        """Write it down."""
+        state, error, message = self.parameters
+        tx.run("outbox_end", state, error, tx.now_us, message)
+
+
+class Again:
+    """A person has it tried now: one that was given up, or waits for its next try. The result: whether there was one."""
+
+    weight = 1
+
+    def __init__(self, message: int) -> None:
+        self.message = message
+
+    def apply(self, tx: Transaction) -> bool:
+        """Of one that was sent there is nothing to try."""
+        return tx.run("outbox_again", tx.now_us, tx.now_us, self.message) > 0
+
+
+class Drop:
+    """A person gives up one that is not delivered yet. The result: whether there was one."""
+
+    weight = 1
+
+    def __init__(self, message: int, actor: str) -> None:
+        self.message = message
+        self.actor = actor
+
+    def apply(self, tx: Transaction) -> bool:
+        """Of one that was sent there is nothing to give up."""
+        return tx.run("outbox_drop", f"given up by {self.actor}", tx.now_us, self.message) > 0
+
+
+class Answer:
+    """Somebody looks after what a message tells: it goes to nobody else. The result: who does, which the first who said so stays."""
+
+    weight = 1
+
+    def __init__(self, message: int, actor: str) -> None:
+        self.message = message
+        self.actor = actor
+
+    def apply(self, tx: Transaction) -> str:
+        """Raises `errors.NotFound`."""
+        tx.run("outbox_answer", self.actor, tx.now_us, tx.now_us, tx.now_us, self.message)
+        rows = tx.named("outbox_one", self.message)
+        if not rows:
+            raise errors.NotFound("healer notify outbox", what=f"the message n-{self.message}")
+        return str(rows[0]["answered_by"])

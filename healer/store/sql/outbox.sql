@@ -1,0 +1,137 @@
+-- Notifications: what is told, to whom, and how far the audit was followed.
+
+-- name: followed
+SELECT seq FROM followed;
+
+-- name: followed_set
+INSERT INTO followed (one, seq) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq;
+
+-- name: followed_forget
+DELETE FROM followed;
+
+-- name: records_after
+SELECT seq, record FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?;
+
+-- name: run_standing
+SELECT state, reason, rule, action FROM run WHERE id = ?;
+
+-- name: outbox_joinable
+SELECT id, members, count, due_us, state FROM outbox WHERE receiver = ? AND subject = ? AND open = 1 ORDER BY id DESC LIMIT 1;
+
+-- name: outbox_latest
+-- When a receiver was last told of a subject by a message of its own, or will be.
+SELECT max(made_us) FROM outbox WHERE receiver = ? AND subject = ? AND made_us > ?;
+
+-- name: outbox_insert
+INSERT INTO outbox (receiver, news, subject, members, count, state, open, due_us, made_us, changed_us, unanswered_us, rung)
+VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id;
+
+-- name: outbox_join
+UPDATE outbox SET members = ?, count = ?, due_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+
+-- name: outbox_run_insert
+INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: outbox_touch_run
+-- Messages that tell of a run are looked at again; what waits for its time, or for a channel that failed, does not go before it.
+UPDATE outbox SET version = version + 1, changed_us = ?,
+    due_us = CASE WHEN state = 'sent' AND tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+WHERE id IN (SELECT message FROM outbox_run WHERE run = ?) AND state IN ('waiting', 'sent');
+
+-- name: outbox_touch_subject
+-- The same for all that tell of a thing which is over: nothing joins them any more.
+UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
+    due_us = CASE WHEN state = 'sent' AND tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
+
+-- name: outbox_due
+SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? ORDER BY due_us, id LIMIT ?;
+
+-- name: outbox_next
+-- When there is something to do next.
+SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS NOT NULL
+    UNION ALL SELECT min(unanswered_us) FROM outbox WHERE unanswered_us IS NOT NULL);
+
+-- name: outbox_one
+SELECT * FROM outbox WHERE id = ?;
+
+-- name: outbox_sent
+UPDATE outbox SET state = 'sent', reference = ?, shown = ?, sent_us = ?, changed_us = ?, tries = 0, error = '',
+    open = CASE WHEN ? THEN open ELSE 0 END, due_us = CASE WHEN version = ? THEN NULL ELSE due_us END
+WHERE id = ? AND state IN ('waiting', 'sent');
+
+-- name: outbox_later
+UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
+
+-- name: outbox_end
+UPDATE outbox SET state = ?, error = ?, due_us = NULL, open = 0, unanswered_us = NULL, changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
+
+-- name: outbox_drop
+UPDATE outbox SET state = 'dropped', error = ?, due_us = NULL, open = 0, unanswered_us = NULL, changed_us = ?
+WHERE id = ? AND (state IN ('waiting', 'failed') OR (tries > 0 AND state = 'sent'));
+
+-- name: outbox_again
+UPDATE outbox SET state = CASE WHEN reference IS NULL THEN 'waiting' ELSE 'sent' END, tries = 0, error = '', due_us = ?, changed_us = ?
+WHERE id = ? AND (state = 'failed' OR (tries > 0 AND state IN ('waiting', 'sent')));
+
+-- name: outbox_answer
+UPDATE outbox SET answered_by = ?, answered_us = ?, unanswered_us = NULL, due_us = ?, changed_us = ?, version = version + 1
+WHERE id = ? AND answered_us IS NULL;
+
+-- name: outbox_unanswered
+SELECT * FROM outbox WHERE unanswered_us IS NOT NULL AND unanswered_us <= ? ORDER BY unanswered_us, id LIMIT ?;
+
+-- name: outbox_passed_on
+UPDATE outbox SET unanswered_us = ?, due_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+
+-- name: outbox_settle
+UPDATE outbox SET unanswered_us = NULL, changed_us = ?, version = version + 1 WHERE id = ?;
+
+-- name: outbox_list
+SELECT * FROM outbox WHERE id < ? AND (? = '' OR state = ?) AND (? = '' OR receiver = ?)
+    AND (? = 0 OR state = 'failed' OR tries > 0) ORDER BY id DESC LIMIT ?;
+
+-- name: outbox_counts
+-- For the status, of each receiver: how many wait, those that failed before among them, and were given up in the last day; why the last did.
+SELECT receiver, sum(state = 'waiting') AS waiting, sum(tries > 0) AS retried, sum(state = 'failed' AND changed_us > ?) AS failed,
+    max(CASE WHEN tries > 0 OR state = 'failed' THEN error END) AS error, max(sent_us) AS sent_us
+FROM outbox WHERE due_us IS NOT NULL OR changed_us > ? GROUP BY receiver ORDER BY receiver;
+
+-- name: outbox_forget_runs
+DELETE FROM outbox_run WHERE message IN (SELECT id FROM outbox WHERE made_us < ? AND due_us IS NULL AND open = 0 ORDER BY id LIMIT ?);
+
+-- name: outbox_forget
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox o WHERE made_us < ? AND due_us IS NULL AND open = 0
+    AND NOT EXISTS (SELECT 1 FROM outbox_run r WHERE r.message = o.id) ORDER BY id LIMIT ?);
+
+-- name: run_still_fires
+-- Whether an alert that a run is for fires still, in the same cycle; of one that is for none nobody can say that it is over.
+SELECT NOT EXISTS (SELECT 1 FROM run_alert WHERE run = ?) OR EXISTS (
+    SELECT 1 FROM run_alert ra JOIN alert a ON a.source = ra.source AND a.key = ra.key
+    WHERE ra.run = ? AND a.status = 'firing' AND a.cycle = ra.cycle);
+
+-- name: told_runs
+-- What messages say of runs, by their ids (a JSON array).
+SELECT r.id, r.state, r.reason, r.detail, r.rule, r.action, r.controller, r.kind, r.subject, r.parameters, r.dry_run, r.actor, r.changed_us,
+    r.ended_us, (SELECT count(*) FROM attempt a WHERE a.run = r.id AND a.started_us IS NOT NULL) AS tries
+FROM run r WHERE r.id IN (SELECT value FROM json_each(?));
+
+-- name: told_targets
+SELECT run, target, value, state FROM run_target WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, target;
+
+-- name: told_alerts
+SELECT DISTINCT a.source, a.name, a.target, a.status, a.opened_us, a.closed_us, a.summary FROM run_alert ra
+JOIN alert a ON a.source = ra.source AND a.key = ra.key
+WHERE ra.run IN (SELECT value FROM json_each(?)) AND a.cycle = ra.cycle ORDER BY a.opened_us LIMIT 4;
+
+-- name: told_history
+-- How a rule's runs of an action ended since then.
+SELECT count(*) AS ended, coalesce(sum(state = 'succeeded'), 0) AS succeeded, max(ended_us) AS last_us FROM run
+WHERE rule = ? AND action = ? AND created_us > ? AND state IN ('succeeded', 'failed', 'timed_out', 'unknown') AND dry_run = 0;
+
+-- name: told_attempt
+-- The last attempt that took effect.
+SELECT number, state, outcome, stdout_hash, stderr_hash FROM attempt WHERE run = ? AND started_us IS NOT NULL ORDER BY number DESC LIMIT 1;
+
+-- name: told_record
+SELECT record FROM audit WHERE seq = ?;

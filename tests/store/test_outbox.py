@@ -1,0 +1,308 @@
+"""Messages that are made of the audit: none lost, none twice, few in a storm."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from healer import access, errors, policy
+from healer.notify import routing
+from healer.policy import limits
+from healer.store import notes, outbox, reviewing
+
+S = 1_000_000
+MINUTE = 60 * S
+ALL = frozenset(
+    {
+        "needs_approval",
+        "failed",
+        "unknown",
+        "not_done",
+        "breaker_open",
+        "succeeded",
+        "deferred",
+        "paused",
+        "reload_refused",
+    }
+)
+ROUTES = routing.Routing(
+    {"ops": ALL, "chat": frozenset({"failed"})},
+    {**dict.fromkeys(ALL, 0), "succeeded": 5 * MINUTE, "deferred": 15 * MINUTE},
+)
+ONE = limits.Approval((limits.Threshold("one approver", ("approver",), 1, 1),), ("requester",))
+ANA = access.Principal("key:ana", (access.BUILT_IN["approver"],))
+
+
+@pytest.fixture
+def follow(kit: Any) -> Any:
+    """`follow(routes=ROUTES)`: the audit is followed to its end; from the first call on."""
+
+    def do(routes: Any = ROUTES) -> None:
+        while kit.do(outbox.Follow(routes)):
+            pass
+
+    do()
+    return do
+
+
+def messages(kit: Any, *columns: str) -> list[tuple[Any, ...]]:
+    """All messages, in their order."""
+    return [
+        tuple(row)
+        for row in kit.rows(
+            f"SELECT {', '.join(columns or ('receiver', 'news', 'subject', 'count'))} FROM outbox ORDER BY id"
+        )
+    ]
+
+
+def runs_in(kit: Any, message: int) -> list[str]:
+    ((text,),) = kit.rows("SELECT members FROM outbox WHERE id = ?", message)
+    return [one["run"] for one in json.loads(text)]
+
+
+def asked_for(kit: Any, key: str, **more: Any) -> str:
+    """A run that waits for a person."""
+    wanted = dataclasses.replace(
+        policy.Limits(max_age_s=900, attempts=3, timeout_s=10, concurrency_daemon=20),
+        approvals=(ONE,),
+        approval_expires_s=1800,
+    )
+    return str(kit.run_of(key, limits=wanted, **more))
+
+
+def fail(kit: Any, key: str, state: Any = "failed") -> str:
+    run = kit.run_of(key)
+    (claimed,) = kit.claim().claimed
+    kit.finish(claimed, state)
+    return str(run)
+
+
+def test_what_was_recorded_before_anybody_heard_is_not_told(kit: Any) -> None:
+    fail(kit, "a")
+    assert kit.do(outbox.Follow(ROUTES)) is False
+    assert kit.do(outbox.Follow(ROUTES)) is False
+    assert messages(kit) == []
+
+
+def test_a_failed_run_is_told_to_all_who_hear_of_it_once(kit: Any, follow: Any) -> None:
+    run = fail(kit, "a")
+    follow()
+    follow()
+    assert messages(kit) == [("ops", "failed", "failed/a/b/c", 1), ("chat", "failed", "failed/a/b/c", 1)]
+    assert [runs_in(kit, number) for number in (1, 2)] == [[run], [run]]
+    assert {due for (due,) in messages(kit, "due_us")} == {kit.now_us}
+
+
+def test_where_nobody_hears_nothing_is_kept_and_the_past_is_not_told_later(kit: Any, follow: Any) -> None:
+    follow(routing.NOBODY)
+    fail(kit, "a")
+    follow(routing.NOBODY)
+    assert kit.rows("SELECT * FROM followed") == []
+    follow()
+    assert messages(kit) == []
+    fail(kit, "b")
+    follow()
+    assert len(messages(kit)) == 2
+
+
+def test_an_attempt_that_is_tried_again_is_no_failure(kit: Any, follow: Any) -> None:
+    kit.run_of("a", extra={"retries": {"times": 1, "delay_ms": 0}})
+    (claimed,) = kit.claim().claimed
+    kit.finish(claimed, "failed")
+    follow()
+    assert messages(kit) == []
+    (claimed,) = kit.claim().claimed
+    kit.finish(claimed, "failed")
+    follow()
+    assert [news for (news,) in messages(kit, "news")] == ["failed", "failed"]
+
+
+def test_failures_of_a_rule_after_the_first_come_as_one(kit: Any, follow: Any) -> None:
+    for key in "abcd":
+        fail(kit, key)
+        follow()
+        kit.now_us += S
+    ops = [row[1:] for row in messages(kit, "receiver", "subject", "count", "due_us") if row[0] == "ops"]
+    first_us = kit.now_us - 4 * S
+    assert ops == [("failed/a/b/c", 1, first_us), ("more/failed/a/b/c", 3, first_us + outbox.BURST_US)]
+    kit.now_us = first_us + outbox.BURST_US + S
+    fail(kit, "e")
+    follow()
+    assert [row[1:] for row in messages(kit, "receiver", "subject", "count") if row[0] == "ops"][-1] == (
+        "failed/a/b/c",
+        1,
+    )
+
+
+def test_successes_wait_and_come_as_one(kit: Any, follow: Any) -> None:
+    for key in "abc":
+        fail(kit, key, "succeeded")
+        follow()
+        kit.now_us += MINUTE
+    assert messages(kit, "receiver", "subject", "count", "due_us") == [
+        ("ops", "digest/succeeded", 3, kit.now_us + 2 * MINUTE)
+    ]
+
+
+def test_a_list_names_the_last_and_counts_all(kit: Any, follow: Any) -> None:
+    for number in range(outbox.MEMBERS_MAX + 5):
+        fail(kit, f"h{number}", "succeeded")
+    follow()
+    ((count, members),) = messages(kit, "count", "members")
+    assert count == outbox.MEMBERS_MAX + 5
+    assert len(json.loads(members)) == outbox.MEMBERS_MAX
+
+
+def test_requests_that_are_alike_stand_in_one_message_up_to_a_number(kit: Any, follow: Any) -> None:
+    for number in range(outbox.MEMBERS_MAX + 2):
+        asked_for(kit, f"h{number}")
+        follow()
+    assert [count for (count,) in messages(kit, "count")] == [outbox.MEMBERS_MAX, 2]
+    assert len({subject for (subject,) in messages(kit, "subject")}) == 1
+
+
+def sent(kit: Any, message: int = 1, *, stays_open: bool = True, version: int | None = None) -> None:
+    ((now,),) = kit.rows("SELECT version FROM outbox WHERE id = ?", message)
+    kit.do(outbox.Sent(message, "C1:1", "abc", now if version is None else version, stays_open=stays_open))
+
+
+def test_what_becomes_of_a_run_is_due_in_the_same_message(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    sent(kit)
+    assert messages(kit, "state", "due_us", "reference") == [("sent", None, "C1:1")]
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    kit.now_us += S
+    unit = reviewing.Review(
+        approval, "approve", who=ANA, roles=["approver"], reason="", standing_of=lambda _: kit.standing
+    )
+    assert kit.do(unit).state == "approved"
+    follow()
+    assert messages(kit, "state", "due_us") == [("sent", kit.now_us)]
+
+
+def test_what_changed_while_it_was_on_its_way_is_sent_too(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    ((version,),) = kit.rows("SELECT version FROM outbox")
+    asked_for(kit, "b")
+    follow()
+    sent(kit, version=version)
+    assert messages(kit, "state", "count", "due_us") == [("sent", 2, kit.now_us)]
+    sent(kit)
+    assert messages(kit, "due_us") == [(None,)]
+
+
+def test_a_message_that_waits_for_its_channel_is_not_hurried(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    later_us = kit.now_us + MINUTE
+    kit.do(outbox.Later(1, "no answer", later_us))
+    asked_for(kit, "b")  # joins, and is news
+    follow()
+    assert messages(kit, "tries", "error", "count") == [(1, "no answer", 2)]
+    sent(kit)
+    kit.do(outbox.Later(1, "no answer", later_us))
+    kit.now_us += S
+    kit.do(notes.Note("review", "key:ana", run=runs_in(kit, 1)[0]))
+    follow()
+    assert messages(kit, "due_us") == [(later_us,)]
+
+
+def test_what_is_paused_is_over_with_the_resume(kit: Any, follow: Any) -> None:
+    kit.do(notes.Note("pause", "key:ana", scope="all"))
+    follow()
+    sent(kit)
+    kit.now_us += S
+    kit.do(notes.Note("resume", "key:ana", scope="all"))
+    follow()
+    assert messages(kit, "subject", "open", "due_us") == [("paused", 0, kit.now_us)]
+
+
+def test_a_reload_counts_where_it_was_refused(kit: Any, follow: Any) -> None:
+    kit.do(notes.Note("reload", "os:ana", state="unchanged"))
+    kit.do(notes.Note("reload", "os:ana", state="refused", mistakes=["a"]))
+    follow()
+    assert messages(kit) == [("ops", "reload_refused", "reload_refused/", 1)]
+
+
+# --- what nobody answers --------------------------------------------------------------------------------------------------
+
+LADDER = dataclasses.replace(ROUTES, hears={"ops": ALL}, ladder=("second", "ops", "boss"), after_us=10 * MINUTE)
+
+
+def escalate(kit: Any) -> int:
+    return int(kit.do(outbox.Escalate(LADDER)))
+
+
+def test_what_nobody_answers_goes_to_the_next_and_to_nobody_twice(kit: Any, follow: Any) -> None:
+    run = asked_for(kit, "a")
+    follow(LADDER)
+    assert escalate(kit) == 0
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 1
+    assert escalate(kit) == 0
+    assert messages(kit, "receiver", "rung", "count") == [("ops", 0, 1), ("second", 1, 1)]
+    assert runs_in(kit, 2) == [run]
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 1
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "second", "ops"]
+
+
+def test_what_was_decided_goes_nowhere(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow(LADDER)
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    kit.do(
+        reviewing.Review(
+            approval, "reject", who=ANA, roles=["approver"], reason="no", standing_of=lambda _: kit.standing
+        )
+    )
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 0
+    assert messages(kit, "unanswered_us") == [(None,)]
+
+
+@pytest.mark.parametrize(("resolved", "passed"), [(False, 1), (True, 0)])
+def test_a_failure_is_over_with_its_alert(kit: Any, follow: Any, resolved: bool, passed: int) -> None:
+    run = fail(kit, "a")
+    kit.connection.execute("INSERT INTO run_alert VALUES (?, 's', 'k', 1, 1)", [run])
+    status = "resolved" if resolved else "firing"
+    kit.connection.execute(
+        "INSERT INTO alert (source, key, cycle, status, opened_us, seen_us, ttl_us, first_seq, last_seq, times, name, target, severity, summary)"
+        " VALUES ('s', 'k', 1, ?, 1, 1, 1, 1, 1, 1, 'n', 't', 'x', '')", [status],
+    )  # fmt: skip
+    follow(LADDER)
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == passed
+
+
+def test_who_answers_first_has_it(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow(LADDER)
+    assert kit.do(outbox.Answer(1, "slack:T/U = ana")) == "slack:T/U = ana"
+    assert kit.do(outbox.Answer(1, "key:bo")) == "slack:T/U = ana"
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 0
+    with pytest.raises(errors.NotFound):
+        kit.do(outbox.Answer(7, "key:bo"))
+
+
+def test_where_there_is_no_ladder_nothing_waits_for_an_answer(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    assert {at for (at,) in messages(kit, "unanswered_us")} == {None}
+
+
+def test_what_was_given_up_stays_so_and_can_be_tried_again(kit: Any, follow: Any) -> None:
+    run = fail(kit, "a")
+    follow()
+    kit.do(outbox.End(1, "failed", "no such channel"))
+    kit.do(notes.Note("review", "key:ana", run=run))
+    follow()
+    assert messages(kit, "state", "due_us", "error")[0] == ("failed", None, "no such channel")
+    kit.do(outbox.Again(1))
+    assert messages(kit, "state", "due_us", "error")[0] == ("waiting", kit.now_us, "")

@@ -1,0 +1,112 @@
+"""What messages say: exactly what would run and what became of it, in plain text whatever an event holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from healer.store import notes
+
+S = 1_000_000
+WEB = [{"group": "web", "targets": 2, "size": 12, "percent": 16.7}]
+
+
+async def test_a_request_says_exactly_what_would_run(desk: Any, shown: Any) -> None:
+    desk.shares = WEB
+    desk.ask("web01", asks=True, parameters={"service": "nginx", "note": "a b", "n": 3})
+    desk.ask("web07", asks=True, parameters={"service": "nginx", "note": "a b", "n": 3})
+    (message,) = await desk.told()
+    assert shown(message) == [
+        "restart wants to run on 2 of 12 web hosts (17 %) – prod",
+        "rule: web/alerts/down",
+        "asked by: rule:web/alerts/down",
+        'will run: site  playbook  playbooks/restart.yml  n=3  note="a b"  service=nginx',
+        "on: web01  web07",
+        "so far: this rule has not run in 30 days",
+        "needs: 1 of approver · expires @1800",
+    ]
+    assert [one.targets for one in message.asks] == [("web01",), ("web07",)]
+    assert (message.level, message.link.startswith("https://healer.example.org/ui/approvals/a-")) == ("warning", True)
+
+
+async def test_what_became_of_it(desk: Any, shown: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.now_us += 60 * S
+    desk.say("approve", reason="go")
+    (message,) = await desk.told()
+    assert shown(message)[-1] == "= Approved by key:ana @60 · web01 queued"
+    desk.end("succeeded", summary="restarted")
+    (message,) = await desk.told()
+    assert shown(message)[-1] == "= Approved by key:ana @60 · web01 succeeded: restarted"
+    assert (message.level, message.asks) == ("ok", ())
+
+
+async def test_a_no_with_its_reason(desk: Any, shown: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.say("reject", "bo", reason="not now")
+    (message,) = await desk.told()
+    assert shown(message)[-1] == "= Rejected by key:bo: not now"
+
+
+async def test_the_dry_run_stands_beside_it(desk: Any, shown: Any) -> None:
+    run = desk.ask("web01", asks=True)
+    desk.plans[run] = {"state": "made", "sentence": "", "steps": [1, 2], "fails": "", "diff": "-a\n+b\n" + "x" * 20_000}
+    (message,) = await desk.told()
+    assert "dry run: 2 steps · the diff is beside this" in shown(message)
+    (detail,) = message.details
+    assert detail.name == f"dry run of {run[:8]}"
+    assert len(detail.text) < 12_100
+    assert detail.text.startswith("… (")
+
+
+async def test_a_dry_run_that_would_fail_says_so(desk: Any, shown: Any) -> None:
+    run = desk.ask("web01", asks=True)
+    desk.plans[run] = {"state": "made", "sentence": "", "steps": [1], "fails": "no such service", "diff": ""}
+    assert "dry run: 1 step; it would fail: no such service" in shown((await desk.told())[0])
+
+
+async def test_a_failure_shows_the_end_of_its_output(desk: Any, shown: Any) -> None:
+    run = desk.ask("web01")
+    desk.end("failed", output=b"one\ntwo\n", summary="rc 4")
+    (message,) = await desk.told()
+    assert shown(message) == [
+        "restart failed on web01 – prod", "rule: web/alerts/down", "for: rule:web/alerts/down", "ran: site  playbook  playbooks/restart.yml",
+        "on: web01", "why: rc 4",
+    ]  # fmt: skip
+    assert [(one.name, one.text) for one in message.details] == [("stdout of attempt 1", "one\ntwo")]
+    assert message.foot == f"{run[:8]} · healer explain {run[:8]}"
+    assert message.level == "error"
+
+
+async def test_what_an_event_holds_stays_text(desk: Any, shown: Any) -> None:
+    hostile = "<!channel> *b* `c` {{7*7}} \u202etxt <https://x|y>"
+    desk.ask("web01", asks=True, parameters={"service": hostile})
+    (message,) = await desk.told()
+    (line,) = [one for one in shown(message) if one.startswith("will run")]
+    assert hostile in line
+
+
+async def test_a_long_parameter_is_cut_and_says_so(desk: Any, shown: Any) -> None:
+    desk.ask("web01", asks=True, parameters={"blob": "x" * 5000})
+    (line,) = [one for one in shown((await desk.told())[0]) if one.startswith("will run")]
+    assert line.endswith("… (5000 characters)")
+    assert len(line) < 400
+
+
+async def test_records_that_are_of_no_run(desk: Any, shown: Any) -> None:
+    desk.do(notes.Note("reload", "os:ana", state="refused", mistakes=["rulebooks/a.yml:1:1: error[yaml]: no"]))
+    desk.do(notes.Note("delivery_refused", "source:am", source="am", count=3, code="too-deep", detail="depth 65"))
+    first, second = await desk.told()
+    assert shown(first) == [
+        "changed files were not taken, for mistakes in them – prod", "what: rulebooks/a.yml:1:1: error[yaml]: no", "by: os:ana", "at: @0",
+    ]  # fmt: skip
+    assert "what: 3 deliveries of am were refused (too-deep): depth 65" in shown(second)
+
+
+async def test_a_pause_is_over(desk: Any, shown: Any) -> None:
+    desk.do(notes.Note("pause", "key:ana", scope="all", reason="look"))
+    await desk.told()
+    desk.do(notes.Note("resume", "key:ana", scope="all"))
+    (message,) = await desk.told()
+    assert (shown(message)[-1], message.level) == ("= It is over.", "ok")
