@@ -28,6 +28,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "pause": "stop that anything new takes effect",
     "resume": "let what is paused go on",
     "silences.write": "silence alerts and runs for a time, and end a silence",
+    "notifications.write": "answer messages, have them tried again or given up, and try a receiver",
     "breakers.close": "let an action run again that failed too often",
     "audit.read": "read the audit",
     "status.read": "see how the daemon does",
@@ -57,8 +58,8 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "admin": frozenset(PERMISSIONS),
     "operator": READS
     | {"events.write", "actions.run", "reload", "runs.cancel", "runs.resolve", "locks.release"}
-    | {"events.resend", "quarantine.decide", "pause", "resume", "silences.write", "breakers.close"},
-    "approver": _SEES | {"pause", "approvals.decide"},
+    | {"events.resend", "quarantine.decide", "pause", "resume", "silences.write", "breakers.close", "notifications.write"},
+    "approver": _SEES | {"pause", "approvals.decide", "notifications.write"},
     "readonly": _SEES,
     "auditor": READS,
     "ci": frozenset({"events.write", "runs.read", "status.read", "reload"}),
@@ -165,10 +166,12 @@ class Person:
     os: str = ""
     git: str = ""
     email: str = ""
+    slack_group: str = ""
+    """A user group of Slack: whoever is in it acts with these roles, each as a person of their own."""
 
     def as_json(self) -> dict[str, Any]:
         """As `difference` compares it."""
-        found = {key: getattr(self, key) for key in IDENTITIES}
+        found = {key: getattr(self, key) for key in (*IDENTITIES, "slack_group")}
         return {"roles": sorted(self.roles)} | {key: value for key, value in found.items() if value}
 
 
@@ -221,10 +224,17 @@ class Directory:
     roles: Mapping[str, Role] = dataclasses.field(init=False)
     """All of them, by name."""
     _by_os: Mapping[str, Person] = dataclasses.field(init=False)
+    _by_slack: Mapping[str, Person] = dataclasses.field(init=False)
+    _by_group: Mapping[str, tuple[Person, ...]] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roles", {**BUILT_IN, **{name: self.own[name] for name in self.own.keys() - BUILT_IN}})
-        object.__setattr__(self, "_by_os", {one.os: one for one in self.people.values() if one.os})
+        people = self.people.values()
+        object.__setattr__(self, "_by_os", {one.os: one for one in people if one.os})
+        object.__setattr__(self, "_by_slack", {one.slack: one for one in people if one.slack})
+        groups = dict.fromkeys(one.slack_group for one in people if one.slack_group)
+        by_group = {group: tuple(one for one in people if one.slack_group == group) for group in groups}
+        object.__setattr__(self, "_by_group", by_group)
 
     def of_key(self, name: str, role: str, person: str = "") -> Principal:
         """Whom a key acts as: with its role, or without one with those of its person. A role or person that is not there any more
@@ -241,6 +251,25 @@ class Directory:
         if known is None and not local:
             return None
         return self._principal(f"os:{user}", (*(("admin",) if local else ()), *(known.roles if known else ())), known)
+
+    def slack_groups(self, team: str) -> tuple[str, ...]:
+        """The user groups of a workspace that have roles, by their ids in it."""
+        return tuple(name for kind, _, name in (group.partition("/") for group in self._by_group) if kind == team)
+
+    def of_slack(self, team: str, user: str, groups: Iterable[str]) -> Principal | None:
+        """Whom a user of Slack acts as: a person with their roles and those of the groups that they are in, or with these alone as
+        nobody but themselves. None: as nobody. `groups`: ids, as they are at this moment."""
+        known = self._by_slack.get(f"{team}/{user}")
+        held = [one for group in groups for one in self._by_group.get(f"{team}/{group}", ())]
+        if known is None and not held:
+            return None
+        roles = [role for one in (*([known] if known else ()), *held) for role in one.roles]
+        return self._principal(f"slack:{team}/{user}", roles, known)
+
+    def of_person(self, actor: str, person: str) -> Principal | None:
+        """Whom a person acts as who is known by name, with their roles; `actor`: how they came (`link:…`). None: nobody is named so."""
+        known = self.people.get(person)
+        return None if known is None else self._principal(actor, known.roles, known)
 
     def _principal(self, actor: str, roles: Iterable[str], person: Person | None) -> Principal:
         found = tuple(self.roles[name] for name in dict.fromkeys(roles) if name in self.roles)

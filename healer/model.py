@@ -277,7 +277,7 @@ def like(text: str, pattern: str) -> bool:
 
 
 _WHO: Final = " = "
-_PEOPLE: Final = ("key:", "os:", "slack:")
+_PEOPLE: Final = ("key:", "link:", "os:", "slack:")
 
 
 def acting_for(actor: str, person: str) -> str:

@@ -187,7 +187,7 @@ def at(text: object, now: datetime.datetime) -> str:
 def who(actor: object) -> tuple[str, str]:
     """An actor of the API by name, and how they came: `ana`, `os user`; `ana`, `API key laptop`; '' where that is not known."""
     kind, _, name = clean(actor or "?").partition(":")
-    ways = {"os": "os user", "key": "API key", "slack": "Slack"}
+    ways = {"os": "os user", "key": "API key", "slack": "Slack", "link": "signed link"}
     if not name or kind not in ways:
         return clean(actor or "?"), ""
     by, known, person = name.rpartition(" = ")

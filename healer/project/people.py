@@ -61,6 +61,11 @@ class Person(plugins.Options):
         pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,254}\$?$"),
         plugins.Wanted("the name of a user of this machine"),
     ] | None = pydantic.Field(None, description="a user of this machine, for the control socket")  # fmt: skip
+    slack_group: Annotated[
+        str,
+        pydantic.StringConstraints(pattern=r"^[TE][A-Z0-9]{1,30}/S[A-Z0-9]{1,30}$"),
+        plugins.Wanted("a team and a user group of Slack like T02AB/S0123"),
+    ] | None = pydantic.Field(None, description="whoever is in this user group has these roles, each as a person of their own")  # fmt: skip
     git: Address | None = pydantic.Field(None, description="the author of commits")
     email: Address | None = pydantic.Field(None, description="for messages")
 
@@ -76,7 +81,9 @@ def directory(roles: Mapping[str, Role], principals: Mapping[str, Person]) -> ac
     """What was read, as `access` has it."""
     own = {name: access.Role(name, frozenset(one.permissions), one.scope()) for name, one in roles.items()}
     people = {
-        name: access.Person(name, tuple(one.roles), **{key: getattr(one, key) or "" for key in access.IDENTITIES})
+        name: access.Person(
+            name, tuple(one.roles), **{key: getattr(one, key) or "" for key in (*access.IDENTITIES, "slack_group")}
+        )
         for name, one in principals.items()
     }
     return access.Directory(own, people)

@@ -5,7 +5,8 @@ Callers: `asking` and `claiming` (a gate asks for a person). What people say is 
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from healer import model, policy, telemetry
 from healer.policy import approvals
@@ -13,7 +14,7 @@ from healer.store import candidates
 from healer.store.transaction import Transaction, dumps, loads
 
 EVENTS_MAX: Final = 100
-BY_HAND: Final = ("key:", "os:", "slack:")
+BY_HAND: Final = ("key:", "link:", "os:", "slack:")
 """Actors that a person may stand behind."""
 
 
@@ -44,6 +45,13 @@ def request(
         for step in steps:
             found = candidates.run_row(tx, step)
             _add(tx, run, found, standing_of(found))
+
+
+def bundle_of(row: Mapping[str, Any]) -> str:
+    """What requests that are alike have in common: rule, action, why a person is asked, whose word counts, and who may not."""
+    parts = [row[name] or "" for name in ("rule", "action", "reason", "asked", "requester", "author")]
+    parts += [step["action"] for step in loads(row["steps"])]
+    return "b-" + model.short_hash("\x1f".join(parts))[:12]
 
 
 def _requester(tx: Transaction, row: candidates.RunRow) -> str:

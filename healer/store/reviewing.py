@@ -19,6 +19,12 @@ class ApprovalEnded(errors.RequestError):
     status = 409
 
 
+class AskedOtherwise(ApprovalEnded):
+    """what was asked for is something else now: the request {approval} is not for what was shown"""
+
+    code = "approval-otherwise"
+
+
 class MayNotApprove(errors.RequestError):
     """{actor} may not decide this: {reason}"""
 
@@ -42,13 +48,15 @@ Word = Literal["approve", "reject"]
 class Review:
     """T5: one person's word on a request. What it comes to is decided in the same transaction.
 
-    `roles`: those that they have as far as the request's run is concerned. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
+    `roles`: those that they have as far as the request's run is concerned. `digest`: how that of what they were shown begins; '': whoever
+    asks has looked at the request itself. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
     """
 
     weight = 2
 
     def __init__(
-        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: candidates.StandingOf
+        self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: candidates.StandingOf,
+        digest: str = "",
     ) -> None:  # fmt: skip
         self.approval = approval
         self.word = word
@@ -57,6 +65,7 @@ class Review:
         self.roles = tuple(roles)
         self.reason = reason
         self.standing_of = standing_of
+        self.digest = digest
 
     def apply(self, tx: Transaction) -> Reviewed:
         """Append the review; awaiting → queued, rejected, or void where what was asked for is not what would run."""
@@ -67,6 +76,8 @@ class Review:
         asked = approvals.from_json(loads(asked_text))
         if state != "open" or (expires_us is not None and tx.now_us >= expires_us):
             raise ApprovalEnded(approval=self.approval, state=state if state != "open" else "expired")
+        if not digest.startswith(self.digest):
+            raise AskedOtherwise("look at the request: healer approvals", approval=self.approval)
         if not approvals.may_review(asked, self.roles):
             yours = (
                 f"yours {'is' if len(self.roles) == 1 else 'are'} {', '.join(self.roles)}"

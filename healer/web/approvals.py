@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import pydantic
 from aiohttp import web
 
-from healer import access, errors, model
+from healer import access, errors
 from healer.explain import plans
 from healer.policy import approvals as policy
-from healer.store import reads, reviewing, transaction
+from healer.store import approving, reads, reviewing, transaction
 from healer.web import answers, bodies, queries, within
 from healer.web.services import Services
 
@@ -43,26 +44,30 @@ async def index(request: web.Request, services: Services, _caller: access.Princi
     start = after[0] if after else ""
     if bundle:
         every = await services.store.reader.all("approvals_open", start, OPEN_MAX)
-        rows = [row for row in every if bundle_of(row) == bundle][: limit + 1]
+        rows = [row for row in every if approving.bundle_of(row) == bundle][: limit + 1]
     else:
         rows = await services.store.reader.all("approvals_open", start, limit + 1)
     following = queries.cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
     return answers.page([await _shown(services, row) for row in rows[:limit]], following)
 
 
-def bundle_of(row: Any) -> str:
-    """What requests that are alike have in common: rule, action, why a person is asked, whose word counts, and who may not."""
-    parts = [row[name] or "" for name in ("rule", "action", "reason", "asked", "requester", "author")]
-    parts += [step["action"] for step in transaction.loads(row["steps"])]
-    return "b-" + model.short_hash("\x1f".join(parts))[:12]
-
-
 async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
     """One request, by a beginning of its id or of its run's, with what people said, and the plan of what it asks for."""
     queries.Query(request)
-    approval = await _find(services, request.match_info["id"])
-    (row,) = await services.store.reader.all("approval_shown", approval)
-    return answers.json(await _shown(services, row) | {"plan": await plans.of(services.store, row["run"])})
+    return answers.json(await in_full(services, await find(services, request.match_info["id"])))
+
+
+async def in_full(services: Services, approval: str) -> dict[str, Any]:
+    """One request by its whole id, for whoever may see it. Raises `errors.NotFound`."""
+    row = await _row(services, approval)
+    return await _shown(services, row) | {"plan": await plans.of(services.store, row["run"])}
+
+
+async def _row(services: Services, approval: str) -> Any:
+    rows = await services.store.reader.all("approval_shown", approval)
+    if not rows:
+        raise errors.NotFound("healer approvals", what=f"the request {approval[:80]!r}")
+    return rows[0]
 
 
 async def approve(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
@@ -90,48 +95,58 @@ async def _say_many(
 ) -> web.StreamResponse:
     queries.Query(request)
     asked = await bodies.document(request, Words)
+    return answers.json(await say_many(services, caller, asked.requests, word, asked.reason))
+
+
+async def say_many(
+    services: Services, caller: access.Principal, requests: Sequence[str], word: reviewing.Word, reason: str,
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What each word came to (`items`), and why it came to nothing (`refused`). `digests`: of what they were shown, by request.
+
+    Raises `errors.Forbidden` where one is none of theirs.
+    """
     within.known(caller, "approver")
     units: list[reviewing.Review | errors.RequestError] = []
-    for approval in dict.fromkeys(asked.requests):
+    for approval in dict.fromkeys(requests):
         try:
-            units.append(await _unit(services, caller, approval, word, asked.reason))
+            units.append(await unit(services, caller, approval, word, reason, (digests or {}).get(approval, "")))
         except errors.NotFound as error:
             units.append(error)
     made = await asyncio.gather(
         *(services.store.submit(one) for one in units if isinstance(one, reviewing.Review)), return_exceptions=True
     )
     done, items, refused = iter(made), [], []
-    for approval, one in zip(dict.fromkeys(asked.requests), units, strict=True):
+    for approval, one in zip(dict.fromkeys(requests), units, strict=True):
         found = next(done) if isinstance(one, reviewing.Review) else one
         if isinstance(found, errors.RequestError):
             refused.append({"id": approval, "code": found.code, "detail": found.message, "try": found.try_})
         elif isinstance(found, BaseException):
             raise found
         else:
-            items.append(_said(found))
+            items.append(said(found))
     await services.look_again()
-    return answers.json({"items": items, "refused": refused})
+    return {"items": items, "refused": refused}
 
 
-async def _unit(
-    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str
+async def unit(
+    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str, digest: str = ""
 ) -> reviewing.Review:
     """The unit that says it, with the roles that they have for each of its steps. Raises `errors.NotFound`, `errors.Forbidden`."""
-    rows = await services.store.reader.all("approval_shown", approval)
-    if not rows:
-        raise errors.NotFound("healer approvals", what=f"the request {approval!r}")
+    row = await _row(services, approval)
     roles: list[str] | None = None
-    for run in (rows[0]["run"], *(step["run"] for step in transaction.loads(rows[0]["steps"]))):
+    for run in (row["run"], *(step["run"] for step in transaction.loads(row["steps"]))):
         about = await within.of_run(services, run)
         access.demand(caller, "approvals.decide", about)
         here = access.roles_for(caller, about)
         roles = [role for role in here if roles is None or role in roles]
     return reviewing.Review(
-        approval, word, who=caller, roles=roles or [], reason=reason, standing_of=services.standing_of
+        approval, word, who=caller, roles=roles or [], reason=reason, standing_of=services.standing_of, digest=digest
     )
 
 
-def _said(made: reviewing.Reviewed) -> dict[str, Any]:
+def said(made: reviewing.Reviewed) -> dict[str, Any]:
+    """What a word came to."""
     return {"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood}
 
 
@@ -140,14 +155,22 @@ async def _say(
 ) -> web.StreamResponse:  # fmt: skip
     queries.Query(request)
     asked = await bodies.document_or_none(request, Word)
-    approval = await _find(services, request.match_info["id"])
+    approval = await find(services, request.match_info["id"])
+    return answers.json(await say(services, caller, approval, word, asked.reason))
+
+
+async def say(
+    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str, digest: str = ""
+) -> dict[str, Any]:
+    """What the word on one request came to. Raises what `unit` and `reviewing.Review` raise, and `within.NobodyKnown`."""
     within.known(caller, "approver")
-    made: reviewing.Reviewed = await services.store.submit(await _unit(services, caller, approval, word, asked.reason))
+    made: reviewing.Reviewed = await services.store.submit(await unit(services, caller, approval, word, reason, digest))
     await services.look_again()
-    return answers.json(_said(made))
+    return said(made)
 
 
-async def _find(services: Services, asked: str) -> str:
+async def find(services: Services, asked: str) -> str:
+    """The request that a beginning of its id or of its run's means. Raises `errors.NotFound`."""
     rows = await services.store.reader.all("approval_beginning", asked, asked, asked, asked)
     if not rows or (len(rows) > 1 and asked.startswith("a-")):
         raise errors.NotFound("healer approvals", what=f"one request that begins with {asked[:80]!r}")
@@ -157,17 +180,18 @@ async def _find(services: Services, asked: str) -> str:
 async def _shown(services: Services, row: Any) -> dict[str, Any]:
     read = services.store.reader
     asked = policy.from_json(transaction.loads(row["asked"]))
-    said = await read.all("reviews", row["id"])
-    reviews = [reviewing.review_of(one["person"], one["role"], one["approves"]) for one in said]
+    words = await read.all("reviews", row["id"])
+    reviews = [reviewing.review_of(one["person"], one["role"], one["approves"]) for one in words]
     targets = await read.all("run_targets_in", row["run"])
     return {
-        "id": row["id"], "bundle": bundle_of(row), "run": row["run"], "state": row["state"], "reason": row["reason"], "rule": row["rule"],
+        "id": row["id"], "bundle": approving.bundle_of(row), "run": row["run"],
+        "state": row["state"], "reason": row["reason"], "rule": row["rule"],
         "action": row["action"], "controller": row["controller"],
         "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
         "requester": row["requester"], "asked": queries.iso(row["asked_us"]), "digest": row["digest"][:12],
         "expires": None if row["expires_us"] is None else queries.iso(row["expires_us"]), "needs": policy.missing(asked, reviews),
         "exclude": policy.exclusions(asked), "author": row["author"] or None,
-        "reviews": [_review(one) for one in said],
+        "reviews": [_review(one) for one in words],
         "steps": [await _step(services, step["run"]) for step in transaction.loads(row["steps"])],
     }  # fmt: skip
 

@@ -129,7 +129,11 @@ class Keys:
 
     def find(self, key: str) -> access.Principal | None:
         """Whose key it is."""
-        return self._known.get(digest(key))
+        return self.of_digest(digest(key))
+
+    def of_digest(self, hashed: str) -> access.Principal | None:
+        """Whose key it is of which this is the hash: for who remembers no more than that."""
+        return self._known.get(hashed)
 
     def user(self, name: str, *, local: bool) -> access.Principal | None:
         """Whom a user of this host acts as; None: as nobody."""

@@ -153,9 +153,16 @@ async def _outcome(services: Services, order: Order, seq: int, wait: Wait) -> tu
                 run: {"plan": {name: plan[name] for name in ("state", "sentence", "fails")}}
                 for run, plan in planned.items()
             }
-            return [shapes.run(run) | said.get(run["id"], {}) for run in runs], pending
+            return [_with_plan(shapes.run(run), said.get(run["id"], {})) for run in runs], pending
         await asyncio.sleep(max(0.001, min(pause_s, end - loop.time())))
         pause_s = min(pause_s * 1.5, LOOK_MAX_S)
+
+
+def _with_plan(run: dict[str, Any], said: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A run as it is shown with its plan. That it would have run is not said of one of which that plan knows that it would fail."""
+    fails = said["plan"]["fails"] if said and run["state"] == "simulated" else ""
+    told = {"sentence": f"Its gates would have let it run, and it would fail: {fails}"} if fails else {}
+    return run | said | told
 
 
 async def _plans(services: Services, runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import pydantic
@@ -51,7 +52,14 @@ async def scopes(request: web.Request, services: Services, _caller: access.Princ
 async def pause(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
     """200 once nothing new in the scope can begin any more, with what is under way and how many runs wait."""
     queries.Query(request)
-    asked = await bodies.document(request, Pausing)
+    return answers.json(await make(services, caller, await bodies.document(request, Pausing)))
+
+
+async def make(services: Services, caller: access.Principal, asked: Pausing) -> dict[str, Any]:
+    """What is under way and how many runs wait, once nothing new can begin.
+
+    Raises `errors.Forbidden`, `errors.NotFound`, `errors.InvalidField`.
+    """
     scope = services.switch.meant(asked.scope)
     about = within.of_scope(services.revision(), scope, stops=True)
     access.demand(caller, "pause", about)
@@ -61,18 +69,22 @@ async def pause(request: web.Request, services: Services, caller: access.Princip
         scope, actor=caller.actor, reason=asked.reason, for_s=asked.for_s, until_changed=asked.until_revision_changes,
         cancel=asked.cancel_running,
     )  # fmt: skip
-    return answers.json(shown(made))
+    return shown(made)
 
 
 async def resume(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
     """200 with what is still paused; with `preview` with what would become of what waits, and nothing is changed."""
     queries.Query(request)
-    asked = await bodies.document(request, Resuming)
+    return answers.json(await end(services, caller, await bodies.document(request, Resuming)))
+
+
+async def end(services: Services, caller: access.Principal, asked: Resuming) -> Mapping[str, Any]:
+    """What is still paused, or what would become of what waits. Raises as `make`."""
     scope = services.switch.held(asked.scope)
     access.demand(caller, "resume", within.of_scope(services.revision(), scope, stops=False))
     if asked.preview:
-        return answers.json(await services.switch.preview(scope))
-    return answers.json(await services.switch.resume(scope, actor=caller.actor))
+        return await services.switch.preview(scope)
+    return await services.switch.resume(scope, actor=caller.actor)
 
 
 def shown(made: Any) -> dict[str, Any]:

@@ -22,6 +22,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 FRESH: Final = web.AppKey("fresh", dict[object, asyncio.TimerHandle])
 """Connections that brought no request yet, each with the timer that ends it; `serving` puts them in, the first request takes them out."""
+Pages = Callable[[web.Request, web.StreamResponse], web.StreamResponse]
+PAGES: Final[web.AppKey[Pages]] = web.AppKey("pages", Callable)  # type: ignore[arg-type]
+"""Makes a page of a problem, for who looks at pages (`ui.doors`)."""
+HIDDEN: Final = (("/hooks/", 1), ("/ui/decide/", 0))
+"""Where a path may hold what lets somebody in, and how many of its parts behind that may be shown."""
 
 
 @web.middleware
@@ -33,22 +38,30 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except errors.HealerError as error:
-        return _known(request, error)
+        answer = _known(request, error)
     except web.HTTPException as error:
-        return _of_aiohttp(request, error)
+        answer = _of_aiohttp(request, error)
     except (web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:
-        return answers.problem_of(errors.RequestError(detail=f"it cannot be read: {error}"[:300]))
+        answer = answers.problem_of(errors.RequestError(detail=f"it cannot be read: {error}"[:300]))
     except ConnectionError:
         raise  # the sender went away: there is nobody to answer
     except Exception as error:  # noqa: BLE001 - outermost: whatever it is, the daemon goes on and the sender gets an answer
-        return _unknown(request, error)
+        answer = _unknown(request, error)
+    return request.app[PAGES](request, answer) if _is_page(request) else answer
+
+
+def _is_page(request: web.Request) -> bool:
+    """Whether a person with a browser waits for the answer."""
+    return request.path == "/ui" or request.path.startswith("/ui/")
 
 
 def shown_path(path: str) -> str:
-    """A path as it may stand in a log: what comes behind the first part of a hook's may be its token."""
-    before, hooks, behind = path.partition("/hooks/")
-    first, more, _ = behind.partition("/")
-    return path if before or not hooks or not more else f"/hooks/{first}/…"
+    """A path as it may stand in a log: what comes behind the first part of a hook's may be its token, and a signed link is one."""
+    for beginning, shown in HIDDEN:
+        if path.startswith(beginning):
+            parts = path[len(beginning) :].split("/")
+            return path if len(parts) <= shown else "/".join([beginning[:-1], *parts[:shown], "…"])
+    return path
 
 
 def _known(request: web.Request, error: errors.HealerError) -> web.StreamResponse:
@@ -74,9 +87,8 @@ def _known(request: web.Request, error: errors.HealerError) -> web.StreamRespons
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     if isinstance(error, web.HTTPNotFound):
-        return answers.problem_of(
-            errors.NotFound("docs/api.md lists the routes", what=f"the path {request.path[:200]!r}")
-        )
+        listed = "docs/pages.md lists the pages" if _is_page(request) else "docs/api.md lists the routes"
+        return answers.problem_of(errors.NotFound(listed, what=f"the path {request.path[:200]!r}"))
     if isinstance(error, web.HTTPMethodNotAllowed):
         wanted = ", ".join(sorted(error.allowed_methods))
         return answers.problem_of(errors.MethodNotAllowed(method=request.method[:40], wanted=wanted))

@@ -24,6 +24,7 @@ from healer.web import (
     ingest,
     locks,
     lookups,
+    notifications,
     operations,
     pauses,
     problems,
@@ -35,20 +36,26 @@ from healer.web import (
     webhook,
 )
 from healer.web.services import Services
+from healer.web.slack import signed
+from healer.web.ui import doors
 
 PUBLIC: Final = "public"
 """No key is needed."""
 SOURCE: Final = "the source's own"
 """The source's `auth` decides."""
+SLACK: Final = "Slack's signature"
+"""Requests are signed with the secret of the app."""
+_PROVED: Final = (SOURCE, SLACK)
+"""Others deliver there, and find them under one path."""
 VERSIONED: Final = "/api/v1"
 
 Handler = Callable[[web.Request, Services, access.Principal], Awaitable[web.StreamResponse]]
-Body = Literal["", "json", "events", "source"]
+Body = Literal["", "json", "events", "source", "form"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Route:
-    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC` or `SOURCE`. `body`: what a request carries.
+    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC`, `SOURCE` or `SLACK`. `body`: what a request carries.
 
     `within`: the handler itself asks whether what a request is about lies within the scope of a role (`within`). Where it does not, only
     roles without a scope will do, but for what only reads.
@@ -65,7 +72,12 @@ class Route:
     @property
     def paths(self) -> tuple[str, ...]:
         """Where it is answered."""
-        return (self.path,) if self.permission == SOURCE else (self.path, VERSIONED + self.path)
+        return (self.path,) if self.permission in _PROVED else (self.path, VERSIONED + self.path)
+
+    def refusal(self, caller: access.Principal) -> errors.Forbidden | None:
+        """Why somebody may not ask for it at all; None: they may, or the handler looks at what it is about."""
+        may = caller.permissions if self.within else caller.everywhere
+        return None if self.permission in may else access.refusal(caller, self.permission)
 
 
 def table() -> tuple[Route, ...]:
@@ -122,7 +134,7 @@ def table() -> tuple[Route, ...]:
 
 def _sent() -> tuple[Route, ...]:
     """What others send."""
-    hook = hooks.Hooks()
+    hook, slack = hooks.Hooks(), signed.Signed()
     return (
         Route("POST", "/events", "events.write", ingest.events, "one event, an array of them, or NDJSON", "events"),
         Route(
@@ -149,6 +161,8 @@ def _sent() -> tuple[Route, ...]:
             hook.consent,
             "whether a sender of CloudEvents may deliver there",
         ),
+        Route("POST", "/slack/interactions", SLACK, slack.interactions, "clicks and forms of Slack", "form"),
+        Route("POST", "/slack/commands", SLACK, slack.commands, "`/heal` of Slack", "form"),
     )
 
 
@@ -260,6 +274,7 @@ def _wishes() -> tuple[Route, ...]:
         Route("POST", "/approvals/{id}/approve", "approvals.decide", approvals.approve, "say yes", "json", within=True),
         Route("POST", "/approvals/{id}/reject", "approvals.decide", approvals.reject, "say no", "json", within=True),
         *_holding(),
+        *_telling(),
     )
 
 
@@ -306,12 +321,28 @@ def _holding() -> tuple[Route, ...]:
     )
 
 
+def _telling() -> tuple[Route, ...]:
+    """What people are told."""
+    may, there = "notifications.write", "/notifications/{id}"
+    return (
+        Route(
+            "GET", "/notifications", "runs.read", notifications.index, "what people were told, and what is on its way"
+        ),
+        Route("POST", f"{there}/retry", may, notifications.retry, "try one again that could not be delivered"),
+        Route("POST", f"{there}/drop", may, notifications.drop, "give up one that could not be delivered"),
+        Route("POST", f"{there}/answer", may, notifications.answer, "say that you look after what it tells"),
+        Route("POST", "/receivers/{receiver}/test", may, notifications.test, "send a message to a receiver"),
+    )
+
+
 def build(services: Services) -> web.Application:
     """The app with every route of the table, each behind its permission."""
     app = web.Application(middlewares=[problems.middleware])
     app[problems.FRESH] = {}
     app[auth.GATE] = services.gate
-    for route in table():
+    rows = table()
+    doors.attach(app, services, {f"{route.method} {route.path}": route for route in rows})
+    for route in rows:
         guarded = _guarded(route, services)
         for path in route.paths:
             app.router.add_route(route.method, path, guarded)
@@ -336,8 +367,7 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
             await gate.throttle.wait(request.remote)
             raise
         gate.throttle.right(request.remote)
-        if permission not in (caller.permissions if route.within else caller.everywhere):
-            refusal = access.refusal(caller, permission)
+        if (refusal := route.refusal(caller)) is not None:
             services.tally.refused(route.path, refusal.code, refusal.message)
             raise refusal
         try:
@@ -347,7 +377,7 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
             vars(error).update(status=http.HTTPStatus.TOO_MANY_REQUESTS.value)
             raise
 
-    if permission in (PUBLIC, SOURCE):
+    if permission in (PUBLIC, *_PROVED):
         return admitted
     if permission not in access.PERMISSIONS:
         raise ValueError(f"{route.method} {route.path} asks for the permission {permission!r}, which is none")
@@ -361,6 +391,7 @@ def describe() -> str:
         "json": "JSON object",
         "events": "JSON object, array, NDJSON",
         "source": "JSON, by the source's format",
+        "form": "form",
     }
     lines = ["| Method | Path | Permission | Body | What |", "| --- | --- | --- | --- | --- |"]
     for route in table():

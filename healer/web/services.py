@@ -9,8 +9,8 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from healer import access, errors, model, secrets, store
 from healer import intake as intakes
-from healer import secrets, store
 from healer.store import candidates, people
 from healer.web import auth, bodies, fetching, sns, tally
 
@@ -160,6 +160,71 @@ class Checks(Protocol):
         ...
 
 
+class Notices(Protocol):
+    """Messages that people were sent, as far as they answer them."""
+
+    async def answer(self, message: str, who: access.Principal) -> str:
+        """Somebody looks after what a message tells; the actor who does so: the first who said so. Raises `errors.NotFound`."""
+        ...
+
+    async def test(self, receiver: str, who: access.Principal) -> None:
+        """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
+        ...
+
+    def wake(self) -> None:
+        """A message may have to go."""
+        ...
+
+
+class Nobody:
+    """Where no messages are sent."""
+
+    async def answer(self, message: str, who: access.Principal) -> str:
+        """There is none."""
+        del who
+        raise errors.NotFound("healer notify outbox", what=f"the message {message[:80]!r}")
+
+    async def test(self, receiver: str, who: access.Principal) -> None:
+        """As `answer`."""
+        del who
+        raise errors.NotFound("notifications in healer.yaml", what=f"the receiver {receiver[:80]!r}")
+
+    def wake(self) -> None:
+        """Nothing has to go."""
+
+
+class Slack(Protocol):
+    """The app in a workspace of Slack, and what people do there."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ...
+
+    def reloaded(self) -> None:
+        """`healer.yaml` was read again."""
+        ...
+
+    def shown(self) -> Mapping[str, Any] | None:
+        """How it is, for the status; None: there is none."""
+        ...
+
+    def is_signed(self) -> bool:
+        """Whether such requests are taken."""
+        ...
+
+    def signing_secrets(self) -> Sequence[model.Secret]:
+        """What they are signed with. Raises `errors.SecretUnavailable`."""
+        ...
+
+    def interaction(self, payload: Any) -> Mapping[str, Any] | None:
+        """A click, or a form that was sent. What Slack is answered at once; the work is done later. Raises `errors.HealerError`."""
+        ...
+
+    def command(self, fields: Mapping[str, Any]) -> None:
+        """`/heal …`. The answer goes to Slack later. Raises `errors.HealerError`."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Simulation:
     """An event as it would be journaled, and what is to be told of it. `event`: the id of one that is stored; `rule`: only that one
@@ -184,7 +249,7 @@ class Services:
     `look_again()`: runs that wait may go on; `wall` is the wall clock in µs, which people's times mean;
     `standing_of`: what holds for a run now; `simulate`: what an event would lead to; `limits_of`: the gates' values that hold for an
     action, each with where it comes from; `sources()`: how each source does, by name, as `status` has it; `listens()`: the host and port
-    that senders reach.
+    that senders reach; `notices`: messages that were sent; `slack`: None where nothing of it is taken.
     """
 
     store: store.Store
@@ -211,6 +276,8 @@ class Services:
     sources: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
     listens: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 8080)
     body_max: Callable[[], int] = lambda: bodies.BYTES_MAX
+    notices: Notices = dataclasses.field(default_factory=Nobody)
+    slack: Slack | None = None
     fetch: fetching.Fetch = dataclasses.field(default_factory=fetching.Fetcher)
     certificates: sns.Certificates = dataclasses.field(init=False)
     room: bodies.Room = dataclasses.field(default_factory=bodies.Room)

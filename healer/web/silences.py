@@ -58,7 +58,11 @@ async def index(request: web.Request, services: Services, _caller: access.Princi
 async def create(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
     """201 with its id. 400 for a matcher that is none."""
     queries.Query(request)
-    asked = await bodies.document(request, NewSilence)
+    return answers.json(await make(services, caller, await bodies.document(request, NewSilence)), 201)
+
+
+async def make(services: Services, caller: access.Principal, asked: NewSilence) -> dict[str, Any]:
+    """Its id, and from when to when it holds. Raises `WrongMatcher`, `errors.Forbidden`, `TooManySilences`."""
     found, wrong = [], []
     for text in asked.matchers:
         try:
@@ -74,7 +78,7 @@ async def create(request: web.Request, services: Services, caller: access.Princi
         made = await services.store.submit(silencing.Silence(found, from_us, until_us, caller.actor, asked.comment))
     except silencing.TooMany:
         raise TooManySilences("healer silence list; healer silence end ID", count=silencing.ACTIVE_MAX) from None
-    return answers.json({"id": made, "from": queries.iso(from_us), "until": queries.iso(until_us)}, 201)
+    return {"id": made, "from": queries.iso(from_us), "until": queries.iso(until_us)}
 
 
 async def end(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:

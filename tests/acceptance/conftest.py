@@ -90,6 +90,7 @@ _beside(CRASHING.with_name("playing.py"))
 _beside(CRASHING.with_name("foreseen.py"))
 _beside(CRASHING.with_name("talking.py"))
 _beside(CRASHING.with_name("senders.py"))
+_beside(CRASHING.with_name("browsing.py"))
 
 
 class Daemon:
@@ -321,6 +322,14 @@ def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     made = Daemon(tmp_path_factory.mktemp("daemon"))
     made.start()
     yield made.ready()
+    made.clean_up()
+
+
+@pytest.fixture(scope="module")
+def fresh_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One that has not been started yet, for all tests of a module."""
+    made = Daemon(tmp_path_factory.mktemp("daemon"))
+    yield made
     made.clean_up()
 
 

@@ -71,7 +71,7 @@ def test_the_audit_is_read_by_those_it_is_for() -> None:
 
 
 def test_each_permission_only_reads_or_is_in_a_scope_or_is_of_the_whole_daemon() -> None:
-    whole = {"events.read", "events.resend", "quarantine.decide", "reload", "keys.admin"} - access.READS
+    whole = {"events.read", "events.resend", "quarantine.decide", "reload", "keys.admin", "notifications.write"} - access.READS
     assert set(access.SCOPED) | access.READS | whole == set(access.PERMISSIONS)
     assert not set(access.SCOPED) & access.READS
     assert all(set(kinds) <= set(access.DIMENSIONS) for kinds in access.SCOPED.values())
@@ -247,6 +247,14 @@ def test_a_key_of_nobody_is_its_own() -> None:
     assert (made.actor, made.name, made.person, made.identities) == ("key:ci", "", "key:ci", {"key:ci"})
 
 
+def test_somebody_who_is_known_by_name() -> None:
+    ana = PEOPLE.of_person("link:0a1b2c3d4e", "ana")
+    assert ana is not None
+    assert (ana.actor, ana.person, ana.roles) == ("link:0a1b2c3d4e = ana", "ana", (ONCALL,))
+    assert {"os:ameier", "slack:T02AB/U7XYZ", "ana"} <= ana.identities
+    assert PEOPLE.of_person("link:0a1b2c3d4e", "cy") is None
+
+
 def test_users_of_this_host() -> None:
     assert PEOPLE.of_user("mallory", local=False) is None
     root = PEOPLE.of_user("root", local=True)
@@ -259,6 +267,33 @@ def test_users_of_this_host() -> None:
     nobody = PEOPLE.of_user("bo", local=False)
     assert nobody is not None
     assert nobody.permissions == frozenset()
+
+
+def test_somebody_in_slack() -> None:
+    """A person, a member of groups, both, or nobody."""
+    made = Directory(
+        {"oncall": Role("oncall", frozenset({"runs.read"}))},
+        {
+            "ana": Person("ana", ("readonly",), slack="T1/U1", os="ana"), "group": Person("group", ("oncall",), slack_group="T1/S1"),
+            "other": Person("other", ("approver", "oncall"), slack_group="T1/S2"), "far": Person("far", ("admin",), slack_group="T2/S1"),
+        },
+    )  # fmt: skip
+    assert (made.slack_groups("T1"), made.slack_groups("T2"), made.slack_groups("T3")) == (("S1", "S2"), ("S1",), ())
+
+    def who(user: str, *groups: str, team: str = "T1") -> tuple[str, str, list[str]] | None:
+        found = made.of_slack(team, user, groups)
+        return None if found is None else (found.actor, found.person, [one.name for one in found.roles])
+
+    assert who("U1") == ("slack:T1/U1 = ana", "ana", ["readonly"])
+    assert who("U1", "S1", "S2") == ("slack:T1/U1 = ana", "ana", ["readonly", "oncall", "approver"])
+    assert who("U9", "S1") == ("slack:T1/U9", "slack:T1/U9", ["oncall"])
+    assert who("U9") is None
+    assert who("U1", team="T2") is None
+    assert who("U9", "S9") is None
+    found = made.of_slack("T1", "U1", ())
+    assert found is not None
+    assert "os:ana" in found.identities
+    assert made.as_json()["principals"]["group"] == {"roles": ["oncall"], "slack_group": "T1/S1"}
 
 
 def test_a_built_in_role_is_never_another() -> None:

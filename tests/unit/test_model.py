@@ -245,7 +245,7 @@ def test_patterns_have_two_signs(text: str, pattern: str, is_like: bool) -> None
 
 
 @pytest.mark.parametrize(("actor", "person"), [
-    ("key:laptop = ana", "ana"), ("slack:T02AB/U7XYZ = ana", "ana"), ("os:root", "os:root"), ("rule:web/a b/c = ana", "rule:web/a b/c = ana"), ("", ""),
+    ("key:laptop = ana", "ana"), ("slack:T02AB/U7XYZ = ana", "ana"), ("link:0a1b2c3d4e = ana", "ana"), ("os:root", "os:root"), ("rule:web/a b/c = ana", "rule:web/a b/c = ana"), ("", ""),
 ])  # fmt: skip
 def test_who_an_actor_is(actor: str, person: str) -> None:
     assert model.person_of(actor) == person

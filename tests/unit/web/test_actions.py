@@ -9,6 +9,7 @@ import orjson
 import pytest
 from loguru import logger
 
+from healer.explain import plans
 from healer.web import actions
 
 GOOD = {"target": "web1", "parameters": {"service": "nginx"}}
@@ -190,6 +191,25 @@ async def test_waiting_for_the_plan_ends_when_its_controller_has_spoken(room: An
         200,
         [{"state": "failed", "sentence": "plan failed: no such object", "fails": ""}],
     )
+
+
+@pytest.mark.parametrize("fails", ["it cannot be run: nosuchprog is not on the PATH", ""])
+async def test_its_sentence_agrees_with_its_plan(
+    room: Any, seed: Any, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def of(*_: Any) -> dict[str, Any]:
+        return plans.shown("made", content={"fails": fails})
+
+    monkeypatch.setattr(plans, "of", of)
+    asked = asyncio.ensure_future(room.ask("POST", f"{RUN}?wait=5m", json=GOOD | {"dry_run": True}))
+    while not await room.rows():
+        await asyncio.sleep(0)
+    await seed(room, "r-" + "a" * 26, "simulated", seq=1)
+    await seed.decided(room, 1)
+    _, made = await asked
+    (told,) = made["results"]
+    assert told["plan"]["fails"] == fails
+    assert ("it would fail: it cannot be run: nosuchprog" in told["sentence"]) == bool(fails)
 
 
 @pytest.mark.parametrize("state", ["unknown", "failed"])

@@ -13,7 +13,7 @@ import pytest
 import yarl
 from hypothesis import strategies as st
 
-from healer.web import routes
+from healer.web import problems, routes
 
 
 async def test_an_unknown_path_and_a_wrong_method(room: Any) -> None:
@@ -155,6 +155,15 @@ body = st.one_of(
 
 def _line(value: bytes) -> bytes:
     return value.translate(None, b"\r\n\0")
+
+
+@pytest.mark.parametrize(("asked", "shown"), [
+    ("/hooks/am", "/hooks/am"), ("/hooks/am/token", "/hooks/am/…"), ("/hooks/am/to/ken", "/hooks/am/…"), ("/hooks/", "/hooks/"),
+    ("/ui/decide/ticket", "/ui/decide/…"), ("/ui/decide/ticket/x", "/ui/decide/…"), ("/ui/decide", "/ui/decide"), ("/ui/runs/r-a", "/ui/runs/r-a"),
+    ("/runs/r-a", "/runs/r-a"), ("", ""),
+])  # fmt: skip
+def test_what_a_log_has_of_a_path(asked: str, shown: str) -> None:
+    assert problems.shown_path(asked) == shown
 
 
 def test_no_input_gives_a_5xx(open_room: Callable[..., Any]) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from healer import access
 from healer.web import routes
+from healer.web.ui import doors
 
-GUARDED = [route for route in routes.table() if route.permission not in (routes.PUBLIC, routes.SOURCE)]
+GUARDED = [route for route in routes.table() if route.permission in access.PERMISSIONS]
 
 
 def asked(route: routes.Route) -> str:
@@ -27,12 +28,14 @@ async def test_every_route_of_the_app_is_in_the_table(room: Any) -> None:
             known.add((route.method, path.replace(":.+", "")))
             if route.permission == routes.PUBLIC:
                 known.add(("HEAD", path))
+    for page in doors.table():
+        known |= {(page.method, page.path)} | ({("HEAD", page.path)} if page.method == "GET" else set())
     assert built == known
 
 
 def test_every_route_says_who_may() -> None:
     for route in routes.table():
-        assert route.permission in {*access.PERMISSIONS, routes.PUBLIC, routes.SOURCE}
+        assert route.permission in {*access.PERMISSIONS, routes.PUBLIC, routes.SOURCE, routes.SLACK}
         assert route.summary
     assert {route.path for route in routes.table() if route.permission == routes.PUBLIC} == {
         "/health",

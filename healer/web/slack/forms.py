@@ -1,0 +1,83 @@
+"""Forms that a button opens: which of the requests, and why. Pure; caller: `desk`. What comes back is read by `payloads`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from healer.notify.channels import _slack_values as values
+from healer.notify.channels import _visible as visible
+from healer.web.slack import payloads
+
+OPTION_MAX: Final = 75
+OPTIONS_MAX: Final = 10
+"""Boxes of one block."""
+
+
+class Choice(NamedTuple):
+    """A request as it is shown: what it is about, and its run."""
+
+    request: str
+    about: str
+    run: str
+
+
+def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str, Any]:
+    """`action`: `values.APPROVE` (none is chosen yet, a reason may be given) or `values.REJECT` (all are, a reason is a must)."""
+    rejects = action == values.REJECT
+    made = [*_boxes(choices, ticked=rejects)] if len(choices) > 1 else [_shown(choice) for choice in choices]
+    field = {
+        "type": "plain_text_input",
+        "action_id": payloads.REASON,
+        "multiline": True,
+        "max_length": payloads.REASON_MAX,
+    }
+    made.append({
+        "type": "input", "block_id": payloads.REASON, "optional": not rejects, "label": _text("Why"), "element": field,
+        "hint": _text("Kept with the request and in the audit"),
+    })  # fmt: skip
+    word = "Reject" if rejects else "Approve"
+    return {
+        "type": "modal", "callback_id": action, "title": _text(word), "submit": _text(word), "close": _text("Not now"),
+        "private_metadata": metadata, "blocks": made,
+    }  # fmt: skip
+
+
+def _boxes(choices: Sequence[Choice], *, ticked: bool) -> list[dict[str, Any]]:
+    made = []
+    for start in range(0, len(choices), OPTIONS_MAX):
+        options = [_option(choice) for choice in choices[start : start + OPTIONS_MAX]]
+        element = {"type": "checkboxes", "action_id": payloads.WHICH, "options": options}
+        made.append({
+            "type": "input", "block_id": f"{payloads.WHICH}{start}", "optional": True, "label": _text("Which" if not start else "And"),
+            "element": element | ({"initial_options": options} if ticked else {}),
+        })  # fmt: skip
+    return made
+
+
+def _option(choice: Choice) -> dict[str, Any]:
+    return {"text": _text(_short(choice.about)), "description": _text(_short(choice.run)), "value": choice.request}
+
+
+def _shown(choice: Choice) -> dict[str, Any]:
+    text = {"type": "text", "text": visible.cut(visible.line(f"{choice.about}  {choice.run}"), 1_000)}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [text]}]}
+
+
+def _short(text: str) -> str:
+    shown = visible.line(text).strip() or "–"
+    return shown if len(shown) <= OPTION_MAX else f"{shown[: OPTION_MAX - 1]}…"
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def wrong(form: payloads.Form) -> dict[str, Any] | None:
+    """What Slack is to show beside the fields of a form that cannot be taken; None: it can."""
+    found = {}
+    if not form.meant:
+        found[f"{payloads.WHICH}0"] = "Choose at least one"
+    if form.action == values.REJECT and not form.reason:
+        found[payloads.REASON] = "Say why"
+    return {"response_action": "errors", "errors": found} if found else None
