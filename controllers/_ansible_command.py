@@ -35,6 +35,9 @@ _ALONE: Final = "HEALER_ALONE"
 _OF_PLANS: Final = "healer_plan"
 _NO_HOSTS: Final = "no-hosts.ini"
 _NOWHERE: Final = "/nonexistent"
+_ENDING: Final = {"ansible_ssh_pipelining": False, "ansible_ssh_use_tty": True}
+"""What a task does on a host behind Ansible's own ssh has to end with the run. sshd ends what has a terminal, and of what has none it only
+closes the pipes; a module that comes by pipelining has none. Extra variables go before those of hosts, ansible.cfg and the environment."""
 
 
 class _Made(NamedTuple):
@@ -113,6 +116,7 @@ class Commands:
             texts.append(_shimmed.reveal(job.parameters))
         if "ansible_eda" in job.extra:
             texts.append({"ansible_eda": job.extra["ansible_eda"]})
+        texts.append(_ENDING)
         jobs.write_private(folder / _VARIABLES, _playbook.variables(*texts).encode())
         own = self._environment(root, folder, home)
         if job.targets:
@@ -161,6 +165,8 @@ class Commands:
             made["ANSIBLE_SSH_CONTROL_PATH_DIR"] = f"{home}/.ansible/cp/{whose}"
         if (root / "ansible.cfg").is_file():
             made["ANSIBLE_CONFIG"] = str(root / "ansible.cfg")
+            if _said(root, "log_path"):  # it would lie in the revision, unmasked and for ever; '' would be a folder
+                made["ANSIBLE_LOG_PATH"] = os.devnull
         else:
             made |= no_config(folder)
             made["ANSIBLE_ROLES_PATH"] = _paths(
@@ -211,13 +217,18 @@ def inside(root: pathlib.Path, inventory: str) -> pathlib.Path:
 def _callbacks(root: pathlib.Path) -> list[str]:
     """Where the project's ansible.cfg has callbacks, as it says it: what we name in the environment takes the place of that. A path there
     is relative to its folder, in which Ansible starts. Ours come before them, so that none takes the name of one of ours."""
+    found = _said(root, "callback_plugins")
+    return [found] if found else []
+
+
+def _said(root: pathlib.Path, key: str) -> str:
+    """What the project's ansible.cfg says in its main section; '' where it cannot be read, as Ansible says what is wrong with it."""
     read = configparser.ConfigParser(inline_comment_prefixes=(";",))
     try:
         read.read_string((root / _CONFIG).read_text("utf-8"))
-        found = read.get("defaults", "callback_plugins", raw=True, fallback="")
-    except (OSError, ValueError, configparser.Error):  # Ansible says what is wrong with it
-        found = ""
-    return [found] if found else []
+        return read.get("defaults", key, raw=True, fallback="")
+    except (OSError, ValueError, configparser.Error):
+        return ""
 
 
 def _flags(job: model.Job) -> list[str]:
@@ -256,6 +267,7 @@ def private(folder: pathlib.Path) -> dict[str, str]:
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PARAMIKO_PTY": "True",  # as `_ENDING`: it has no variable
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
         "ANSIBLE_CALLBACK_PLUGINS": "",

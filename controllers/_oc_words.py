@@ -36,17 +36,26 @@ _REASONS: Final[Mapping[str, tuple[model.EndState, str]]] = {
 }
 """The reason of a Status (k8s.io/apimachinery, meta/v1 `StatusReason`) → how it ended, and the sentence about it."""
 _PHRASES: Final[tuple[tuple[str, model.EndState, str], ...]] = (
+    (r"\bgetting credentials: |^exec plugin: |\bexec: executable \S+ (?:not found|failed)", "failed",
+     "no credentials could be got, so nothing was sent: {}; look at the kubeconfig's user"),
     (r"You must be logged in to the server|the server has asked for the client to provide credentials", *_REASONS["Unauthorized"]),
-    (r"was refused - did you specify|connection refused|no such host|network is unreachable|no route to host", "failed",
+    (r"was refused - did you specify|\bconnection refused|\bno such host\b|network is unreachable|no route to host|\bdial tcp\b", "failed",
      "the API cannot be reached: {}"),
     (r"(?m)^The .* is invalid\b", *_REASONS["Invalid"]),
-    (r"x509:|tls: |certificate", "failed", "the API's certificate is not trusted: {}; look at ca, or the kubeconfig"),
-    (r"context .* does not exist|invalid configuration|error loading config|no configuration has been provided", "failed",
+    (r"\bx509: |\btls: (?!bad record MAC|unexpected message|internal error|use of closed)", "failed",
+     "the API's certificate is not trusted: {}; look at ca, or the kubeconfig"),
+    (r"context .* does not exist|invalid configuration|error loading config|no configuration has been provided"
+     r"|\bunable to (?:read|load) .*\b(?:cert|key)", "failed",
      "the kubeconfig cannot be used: {}"),
-    (r"timed? ?out|Timeout|deadline exceeded|EOF|connection reset|connection lost|broken pipe|request canceled|unexpected end", "unknown",
+    (r"\btimed? ?out\b|\bTimeout\b|deadline exceeded|\bEOF\b|connection reset|connection lost|broken pipe|request canceled|unexpected end"
+     r"|\bGOAWAY\b|stream error|closed (?:network )?connection|\btls: |\betcdserver: ", "unknown",
      "the API did not answer: {}"),
 )  # fmt: skip
 """What the client itself says, the first that is found: it has no reasons."""
+_OF_LOG: Final = re.compile(r"[EWIF]\d{4} \d\d:")
+"""Begins what its library logs, as of each try to learn what the API has: the last line is what it ended with."""
+_NAMED: Final = re.compile(r"\w+://[^\s\"\\]+|\\?\"[a-z0-9][a-z0-9.-]*\\?\"")
+"""Addresses (`?timeout=30s`) and names of objects, which say nothing of what happened."""
 
 
 def told(said: str, code: int) -> tuple[model.EndState, str]:
@@ -64,9 +73,11 @@ def told(said: str, code: int) -> tuple[model.EndState, str]:
         (line for line in reversed(lines) if line.lower().startswith(("error", "unable"))), lines[-1] if lines else ""
     )
     plain = re.sub(r"^(?:error|Error from server): ", "", last)
-    for pattern, state, words in _PHRASES:
-        if re.search(pattern, said):
-            return state, _shimmed.one_line(words.format(plain))
+    own = "\n".join(line for line in lines if not _OF_LOG.match(line))
+    for text in (_NAMED.sub("", one) for one in (plain, own, said)):
+        for pattern, state, words in _PHRASES:
+            if re.search(pattern, text):
+                return state, _shimmed.one_line(words.format(plain))
     return "failed", _shimmed.one_line(f"exit {code}: {plain}" if plain else f"exit {code}")
 
 

@@ -30,6 +30,9 @@ _NO_HOSTS: Final = "leaves us with no hosts to target"
 """What Ansible itself says where `--limit` matches nothing, before it loads a callback."""
 _OF_HOSTS: Final = (2, 8)
 """Ansible's exit codes where tasks have failed; 4 is also that of what cannot be parsed."""
+_SILENT: Final = (
+    "Ansible ended before it began anything, without a word: a callback or plugin of the project may have ended it"
+)
 ERRORS: Final = ("ERROR", "[ERROR]")
 """How what Ansible itself breaks off with begins."""
 EVENTS: Final = "ansible/artifacts/run/job_events"
@@ -82,7 +85,7 @@ def _made(job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended) -> dict[s
     if held:
         state, summary = "failed", held
     elif succeeded and report.stats is None:
-        state, summary = _without_report(job, ended, acted)
+        state, summary = _without_report(job, folder, ended, acted)
     elif succeeded:
         state, summary = _in_numbers(job, report.stats or {})
     else:
@@ -194,9 +197,14 @@ def _in_numbers(job: model.Job, hosts: dict[str, dict[str, int]]) -> tuple[model
     return "failed", f"the {job.kind} matched no host, so nothing was done{why}"
 
 
-def _without_report(job: model.Job, ended: _shimmed.Ended, begun: set[str]) -> tuple[model.EndState, str]:
+def _without_report(
+    job: model.Job, folder: pathlib.Path, ended: _shimmed.Ended, begun: set[str]
+) -> tuple[model.EndState, str]:
     """The end of one whose report is missing: the disk was full. That it ended with 0 says that nothing failed on any host; whether it
-    reached each that it was for is known where something had begun there."""
+    reached each that it was for is known where something had begun there. One that has not said which play begins has begun none."""
+    silent = (folder / "stdout").is_file() and not _lines(folder, "stdout") and not ended.status.truncated
+    if silent and not begun:
+        return "failed", _SILENT
     missed = sorted({_name(target) for target in job.targets} - begun)
     if begun and not missed:
         return "succeeded", f"{ended.summary}; its report is missing (too large, or the disk was full)"

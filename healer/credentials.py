@@ -152,12 +152,55 @@ def spoken(line: str) -> Iterator[tuple[int, int]]:
         value = one[one.lastindex or 0]
         if is_literal("password", value) and not value.startswith("$"):
             yield one.span(one.lastindex or 0)
+    for one in _IN_COMMANDS.finditer(line):
+        value = one[one.lastindex or 0]
+        if is_literal("password", value) and not value.startswith("$"):
+            yield one.span(one.lastindex or 0)
+    for one in _ELEMENT.finditer(line):
+        if called(one[1]) and is_literal(one[1], one[2]):
+            yield one.span(2)
     for one in _COMPARED.finditer(line):
         if one.lastindex and called(one[1]):
             yield one.span(one.lastindex)
     for one in _COMPARED_TO.finditer(line):
         if called(one[3]):
             yield one.span(1 if one[1] is not None else 2)
+
+
+_ELEMENT: Final = re.compile(r"<([\w:.-]{1,100})(?:\s[^<>]{0,200})?>([^<>]+)</")
+_IN_COMMANDS: Final = re.compile(
+    r"""(?<![\w.-])(?:curl\b.{0,200}?[\s"',]-u["',]*\s*["']?[\w.-]+:([^\s"',\]]+)|ldap\w+\b.{0,200}?[\s"',]-w["',]*\s*([^\s"',\]]+)"""
+    r"""|smbclient\b.{0,200}?[\s"',]-U["',]*\s*["']?[\w.\\-]+%([^\s"',\]]+)|-pass(?:in|out)["',]*\s+["']?pass:([^\s"',\]]+)"""
+    r"""|echo\s+["']?[\w.-]+:([^\s"'|]+)["']?\s*\|\s*(?:sudo\s+)?chpasswd|login\s+[^\s"']+\s+password\s+([^\s"']+)"""
+    r"""|(?i:identified\s+by|password)\s+'([^']+)')"""
+)
+"""As others take one, and SQL and `.netrc`."""
+_ALONE: Final = "expired|invalid|missing|required|denied|rejected|unauthorized|forbidden|revoked|unset|empty|incorrect"
+_WITH_MORE: Final = (
+    "permission|connection|no|not|none|wrong|unknown|failed|failure|refused|unexpected|too|cannot|could|bad|is|was|must|should|has|unable|malformed"
+    "|authentication|access|dial|exec|open|read|get|post|put|lookup|error|timeout|timed|yes"
+)
+_WHY: Final = re.compile(rf"""["']?(?i:(?:{_ALONE})(?=[\s,.;:)"'!]|$)|(?:{_WITH_MORE})(?=[:,;)]|\s+\S))""")
+_STATUS: Final = re.compile(r"[1-5]\d\d(?= (?:[A-Z]|\d\.))")
+_FILE: Final = re.compile(
+    r"""["']?(?:(?:~|\.{1,2})/[\w.]|/(?:run|etc|var|home|root|opt|srv|usr|tmp|mnt|data|proc|secrets|app)/)[\w./-]*(?=[\s,;:)"']|$)"""
+)
+_COUNT: Final = re.compile(r"\d{1,7}(?![\w.+/=-])")
+_COUNTED: Final = re.compile(r"(?i)\bfail|\bof \d")
+
+
+def is_why(key: str, line: str, at: int, *, sentence: bool) -> bool:
+    """Whether what a program says behind such a key is no secret by its form: a file, a count, in a sentence also why something failed."""
+    words = [one.lower() for one in _PARTS.findall(key[-NAME_MAX:])]
+    last = words[-1] if words else ""
+    if _FILE.match(line, at):
+        return True
+    if _COUNT.match(line, at) and (
+        last == "tokens" or (last == "pass" and _COUNTED.search(line, max(0, at - 100), at + 100))
+    ):
+        return True
+    status = last not in ("pin", "otp") and _STATUS.match(line, at)
+    return sentence and bool(status or _WHY.match(line, at))
 
 
 class Written:
@@ -213,3 +256,99 @@ class Written:
                 self.marks.append(mark)
                 self._keys |= {mark, found.keys_at.get(key)}
                 self._texts |= {text for text in (str(one), repr(one)[1:-1]) if len(text) >= TEXT_MIN}
+
+
+# --- private keys ---------------------------------------------------------------------------------------------------------
+
+BLOCK_MAX: Final = 64 << 10
+"""So many characters lie between the two lines of one key at most."""
+_OF_KEY: Final = re.compile(
+    r"(?P<begin>-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}|\bPrivate-Lines: \d+)"
+    r"|(?P<end>-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5})|(?P<masked>\*{3}(?!\*))|(?=b3BlbnNzaC1rZXktdjE)"
+)
+"""PEM (RFC 7468), PuTTY's own, what another mask left of either line, and how what ssh-keygen writes begins."""
+_GAP: Final = re.compile(r"""(?:\\+[nrt]|[\s"',|>*]|(?:(?<=\n)|(?<=\\n))[+-]|[+-](?=\s))*+""")
+"""What may stand between lines of a key: line ends, also written out, what a difference has before each line, quotes."""
+_BODY: Final = re.compile(r"""([A-Za-z0-9+/=]+)(?=[\s\\"',|<*]|$)|(?:Proc-Type|DEK-Info|Version|Comment): [^\n\\"']*""")
+_PIECE: Final = re.compile(r"""[^\s\\"',|>*]+""")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=]+")
+_IN_BASE64: Final = re.compile(r"\bLS0tLS1CRUdJTi(?!BDRVJU|BQVUJM)[A-Za-z0-9+/=_-]*")
+"""A key in base64 once more, as a Secret of Kubernetes has it; not of certificates and public keys."""
+
+
+def private_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Where bodies of private keys stand in a text of many lines, also where it was cut off, and where another mask took the line that
+    begins or ends one."""
+    marks = [*_OF_KEY.finditer(text)]
+    ends: list[int | None] = [None] * len(marks)
+    after: int | None = None
+    for number in range(len(marks) - 1, -1, -1):
+        ends[number] = after
+        if marks[number].lastgroup in ("begin", "end"):
+            after = number
+    at = 0
+    for one, closed_by in zip(marks, ends, strict=True):
+        if one.start() < at:
+            continue
+        end = marks[closed_by] if closed_by is not None else None
+        if one.lastgroup == "end":
+            yield _before(text, max(at, one.start() - BLOCK_MAX), one.start()), one.start()
+            at = one.end()
+        elif (
+            one.lastgroup == "begin"
+            and end is not None
+            and end.lastgroup == "end"
+            and end.start() - one.end() <= BLOCK_MAX
+        ):
+            yield one.end(), end.start()
+            at = end.end()
+        else:
+            start, last, at = _behind(text, one.end(), headed=one.lastgroup == "begin")
+            yield start, last
+    yield from (one.span() for one in _IN_BASE64.finditer(text))
+
+
+def _behind(text: str, at: int, *, headed: bool) -> tuple[int, int, int]:
+    """(from, to) of the lines of a key that stand from `at` on, and how far was looked. `headed`: its headers may come first."""
+    start = last = -1
+    while True:
+        at = _gap(text, at)
+        found = _BODY.match(text, at)
+        token = found[1] if found else None
+        if found is None or (token is None and not headed):
+            break
+        if token is not None and not _is_body(token):
+            if start >= 0 and _is_last(token):
+                last = at = found.end()
+            break
+        start, last, at = (at if start < 0 else start), found.end(), found.end()
+    return max(start, 0), max(last, 0), at
+
+
+def _before(text: str, low: int, end: int) -> int:
+    """Where the lines of a key begin that stand before its last line; `end` where there are none."""
+    start, tail = end, True
+    for piece in reversed([*_PIECE.finditer(text, low, end)]):
+        written_out = text[max(low, piece.start() - 1)] == "\\" and piece[0][0] in "nrt"
+        token = piece[0][written_out:]
+        if not token.strip("+-"):
+            continue
+        if not _BASE64.fullmatch(token.lstrip("-")) or not (_is_body(token) or (tail and _is_last(token))):
+            break
+        start, tail = (piece.start() + written_out if _is_body(token) else start), False
+    return start
+
+
+def _gap(text: str, at: int) -> int:
+    found = _GAP.match(text, at)
+    return found.end() if found else at
+
+
+def _is_body(token: str) -> bool:
+    """Whether it may be a whole line of a key: long, of all kinds of letters, and no path."""
+    kinds = any(map(str.isupper, token)) and any(map(str.islower, token)) and any(map(str.isdigit, token))
+    return len(token) >= 16 and kinds and not token.startswith("/")
+
+
+def _is_last(token: str) -> bool:
+    return token.endswith("=") or (len(token) >= 8 and len(token.lstrip("+-")) % 4 == 0)

@@ -55,21 +55,21 @@ def bare(text: str) -> str:
 def without_secrets(text: str) -> str:
     """A value with `***` in the place of what may be a secret in it: `https://***@host/?token=***`, `user:***@host`, `password=***`."""
     whole = [(0, len(text))]
-    return _masked(
-        text, _joined([*_of_addresses(text, whole), *_of_accounts(text, whole), *_of_keys(text, whole)], len(text))
-    )
+    named = [*_of_accounts(text, whole), *_of_keys(text, whole), *credentials.private_keys(text)]
+    return _masked(text, _joined([*_of_addresses(text, whole), *named], len(text)))
 
 
 def said(message: str) -> str:
     """A sentence, in which values may be quoted, without what may be a secret in an address, and without tokens."""
     quoted = _quoted(message)
-    named = [*_of_accounts(message, quoted), *credentials.spoken(message)]
+    named = [*_of_accounts(message, quoted), *credentials.spoken(message), *credentials.private_keys(message)]
     return _masked(message, _joined([*_of_addresses(message, quoted), *named], len(message)))
 
 
 def printed(text: str) -> str:
     """What a program printed, without what may be a secret in an address or behind a key, an option or the name of a header. Of a value
     without quotes that is one word: what follows it may be the sentence that says what was wrong."""
+    text = _masked(text, _joined(credentials.private_keys(text), len(text)))
     return "\n".join(_of_program(line) for line in text.split("\n"))
 
 
@@ -159,7 +159,7 @@ _HOOK: Final = re.compile(r"\bhooks\.slack(?:-gov)?\.com/\w+(?:/\w+)*/(\w{8,})")
 """Whose last part may be of letters alone."""
 _TOKEN: Final = re.compile(
     r"\bBearer +(?!auth|token)([\w+/=.~-]{4,})|\bBasic +(?=[a-z]*[A-Z0-9])([\w+/=.~-]{4,})"
-    r"|\b(eyJ[\w-]{8,}\.eyJ[\w-]+(?:\.[\w-]*)?|(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|hvs\.|AKIA|ASIA)[\w-]{8,})"
+    r"|\b(eyJ[\w-]{8,}\.eyJ[\w-]+(?:\.[\w-]*)?|(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|hvs\.|AKIA|ASIA|AGE-SECRET-KEY-1|SG\.[\w-]{8,}\.)[\w-]{8,})"
 )
 
 
@@ -249,9 +249,11 @@ def _end(values: Sequence[Piece], at: int) -> int | None:
 # --- keys -----------------------------------------------------------------------------------------------------------------
 
 _KEY: Final = re.compile(r"""(?<![\w.-])([\w.-]++)["']?(?: *+:(?:\s+|(?=["']))|=(?![=\s~]))""")
-_KEY_IN_PROSE: Final = re.compile(r"""(?<![\w.-])([\w.-]++)\\?["']?(?: *+:(?:\s+|(?=\\?["']))| *+=(?![=~])\s*+)""")
+_KEY_IN_PROSE: Final = re.compile(
+    r"""(?<![\w.-])([\w.-]++)\\?["']?(?: *+:(?:\s+|(?=\\?["']))|(?<![\s"']):(?=[^\s:/\\])|\t+(?=\S)| *+=>?(?![=~])\s*+)"""
+)
 _OPTION: Final = re.compile(
-    r"""(?<![\w.-])(?:--([\w-]+)(?:["']?,\s*|\s+)["']?|(?:-u|--user)(?:["']?,\s*|\s+)["']?[\w.-]+:)([^\s"',\]-][^\s"',\]]*)"""
+    r"""(?<![\w.-])(?:--([\w-]+)(?:["']?,\s*|\s+)["']?|(?:-u|--user)(?:["']?,\s*|\s+|(?<=r)=)["']?[\w.-]+:)([^\s"',\]-][^\s"',\]]*)"""
 )
 """As programs take them: `--token x`, `-u user:x`."""
 _FLOW: Final = re.compile(r"[{\[]")
@@ -281,6 +283,8 @@ def _of_keys(line: str, quoted: Sequence[Piece], *, prose: bool = False) -> Iter
         to = secrets if called else users if credentials.of_user(name) else None
         if to is None or at == len(line) or (found := _value(line, at, key, quoted, plain)) is None:
             continue
+        if prose and called and _is_no_secret(line, key):
+            continue
         to.append(found)
         at = found[1] if called else at
     yield from (*secrets, *(users if secrets else ()))
@@ -289,6 +293,13 @@ def _of_keys(line: str, quoted: Sequence[Piece], *, prose: bool = False) -> Iter
         name = option[1] or "password"
         if credentials.called(name) and credentials.is_literal(name, option[2]):
             yield option.span(2)
+
+
+def _is_no_secret(line: str, key: re.Match[str]) -> bool:
+    """Whether what stands behind a key in what a program printed is none by its form. `image/token:1.2` has no key."""
+    if key[0].endswith(":") and line[key.start() - 1 : key.start()] in ("/", "@"):
+        return True
+    return credentials.is_why(key[1], line, key.end(), sentence="=" not in key[0] and key[0][-1:].isspace())
 
 
 # --- lines of a longer value -------------------------------------------------------------------------------------------------
@@ -348,7 +359,12 @@ def _value(line: str, at: int, key: re.Match[str], quoted: Sequence[Piece], plai
     kind = line[at] if line[at] in _VALUES else "=" if key[0].endswith("=") else plain
     end = _end(quoted, at) if kind in ("=", "prose") else None
     found = _VALUES[kind].match(line, at, len(line) if end is None else end)
-    return (at, at + len(found[0].rstrip())) if found else None
+    if found is None:
+        return None
+    value = found[0].rstrip()
+    if kind == "prose" and not any(one in value for one in "([{"):
+        value = value.rstrip(",;)]}") or value
+    return at, at + len(value)
 
 
 def _joined(pieces: Iterable[Piece], length: int) -> list[Piece]:

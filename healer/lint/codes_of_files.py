@@ -17,6 +17,9 @@ ambiguous-file | error
 another-file | error
   metadata names another file than the one beside it
   leave it out, or describe that action in actions.yaml
+async-task | hint
+  a task with `async` goes on behind ssh after its run was cancelled or timed out, up to that time
+  a `timeout` of the action, and no `async`
 auth-mismatch | warning
   who sends in this format is not known to prove itself so
   the `auth` that the message names
@@ -206,6 +209,9 @@ unknown-action | error
 unknown-author | hint
   it is not known who changed a rulebook last, so nobody is excluded
   commit it
+unknown-channel | error
+  a channel of notifications that is not there
+  one that is known
 unknown-check | error
   a check that is not there
   one of `checks/`
@@ -233,6 +239,9 @@ unknown-permission | error
 unknown-plugin | error
   a plugin that is not there
   the name as it is
+unknown-receiver | error
+  a receiver of notifications that is not there
+  one that is known
 unknown-role | error
   a role that is not there
   one that is known
@@ -296,3 +305,34 @@ revision-tampered | error
   the copy of a revision is not what was published
   remove it, and reload
 """
+
+TESTS: Final = """
+matcher | error
+  a matcher of a silence that cannot be read
+  `target=web1`, as `healer silence add` takes them
+no-fixture | error
+  a file of an event or body that cannot be read, is no JSON, or lies outside of the project
+  a JSON file of the project, by its path from the test's file
+no-rulebook | error
+  the rulebook under test is not there, or no activation switches it on
+  its path from the test's file; leave it out for the whole project
+twice | error
+  two keys say the same
+  one of them
+unknown-principal | error
+  a person that healer.yaml does not have
+  one of `principals:`
+unknown-reason | error
+  a reason code that there is not
+  one of docs/gates.md
+unknown-rule | error
+  a rule that the rulebooks under test do not have
+  the name as it is, or activation/ruleset/rule
+unknown-word | error
+  an outcome of decisions, or a state of approvals, that there is not
+  one of those that are listed
+wrong-order | error
+  a step comes before the one above it, or a span ends before it begins
+  in the order of time
+"""
+"""What `healer test` tells of a file of tests beside those above, and `healer validate` too."""

@@ -37,12 +37,12 @@ _WRITTEN: Final = {
 def mistakes(tree: Tree) -> Iterator[errors.Diagnostic]:
     """Each file that lies where it will never be read, and each plugin named as a built-in one."""
     for kind, listed in _LISTED.items():
-        builtin = plugins.builtin_names(kind)
+        taken = {*plugins.builtin_names(kind)} & plugins.project_names(kind, tree.root).keys()
         for path in tree.names(kind):
             name = pathlib.PurePosixPath(path)
             if name.suffix in _YAML and len(name.parts) == 2:
                 yield _error("wrong-folder", path, f"this folder holds Python plugins; {listed}", "move it there")
-            elif name.suffix == ".py" and len(name.parts) == 2 and name.stem in builtin:
+            elif name.suffix == ".py" and len(name.parts) == 2 and name.stem in taken:
                 message = f"healer has a {kind[:-1]} {name.stem!r} of its own, which this would take the place of"
                 yield _error("plugin-shadows", path, message, "give the file another name")
     for path in tree.names("rulebooks"):

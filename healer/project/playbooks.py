@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, templates, wording
 from healer.catalog import entries
-from healer.project import controllers, locating, roles, tree
+from healer.project import configured, controllers, locating, roles, tree
 
 BYTES_MAX: Final = 1 << 20
 """A larger one is left to Ansible."""
@@ -45,10 +45,15 @@ def mistakes(
 ) -> Iterator[errors.Diagnostic]:
     """What is wrong with what actions name, and with the `playbooks` that rules run by themselves: each file once. `reached`: all the
     controllers."""
+    reached = [*reached]
     elsewhere = any(spec.kinds & {"playbook", "role"} and any(map(spec.options.get, spec.machines)) for spec in reached)
     known = roles.Roles(files, elsewhere=elsewhere)
     runs = dict.fromkeys(found for found in map(catalog.runs, written) if found is not None)
     subjects = dict.fromkeys((*runs, *(("playbook", path) for path in sorted(playbooks))))
+    ours = [spec for spec in reached if "playbook" in spec.kinds]
+    if ours:
+        vault = not all(spec.options.get("vault_password") for spec in ours)
+        yield from configured.unreached(files.content(configured.CONFIG) or b"", files.files, vault=vault)
     for kind, subject in subjects:
         if kind == "playbook" and subject in files.files:
             yield from _Reading(files, subject, known).playbook()
@@ -138,6 +143,7 @@ class _Reading:
             if not isinstance(task, config.Map):
                 self.document.error("playbook", f"a task is a mapping, got {wording.shown(task)}", at)
                 continue
+            self._async(task)
             known = judged and _COLLECTIONS not in task
             for key in _OF_BLOCK:
                 self._tasks(task.get(key), f"{key} is a list of tasks", task.values_at.get(key), judged=known)
@@ -149,6 +155,12 @@ class _Reading:
                 file = named.get("file") if isinstance(named, config.Map) else named
                 if isinstance(file, str) and "=" not in file:
                     self._there(file, task.values_at.get(key), "file of tasks")
+
+    def _async(self, task: config.Map) -> None:
+        if task.get("async") not in (None, 0, "0", ""):
+            message = "behind ssh it goes on after its run was cancelled or timed out, for as long as async says"
+            at = task.values_at.get("async")
+            self.document.diagnostic("hint", "async-task", message, at, "a timeout of the action, and no async")
 
     def _there(self, name: str, at: config.Mark | None, what: str) -> None:
         """A file that is imported lies below one of many folders; where no file of the project ends so, it lies in none."""

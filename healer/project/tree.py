@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import os
 import pathlib
 import re
@@ -17,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from healer import config, errors
+from healer.plugins import finding
 from healer.project import configured
 
 FILES_MAX: Final = 20_000
@@ -148,10 +148,7 @@ class Tree:
 
     def _is_program(self, name: str) -> bool:
         """The folder of the program's own plugins (its repository is a project too): they are code, not the project's."""
-        if name not in ("sources", "checks", "controllers"):
-            return False
-        own = map(pathlib.Path, importlib.import_module(f"healer.{name}").__path__)
-        return any(folder.is_dir() and folder.samefile(self.root / name) for folder in own)
+        return any(name == kind and finding.is_copy(kind, self.root / kind) for kind in finding.OWN_KINDS)
 
     def _visit(self, path: str, depth: int, above: tuple[str, ...]) -> None:
         if self.full:

@@ -21,7 +21,7 @@ TARGET_LABELS: Final = (
 """The labels that may name the target; the first that is there and not empty counts."""
 
 _DECIDES: Final = (("name", ".name"), ("target", ".target"), ("status", ".status"), ("key", ".key"))
-"""Words of an alert that healer itself decides by, each with its path below the alert."""
+"""Words of an alert that this program decides by, each with its path below the alert."""
 _SEVERITIES: Final = {
     "critical": "critical crit fatal emergency emerg panic alert page disaster p1 sev0 sev1",
     "error": "error err major high severe failed failure p2 sev2",
@@ -85,7 +85,7 @@ def texts(field: str, value: Any, below: str = "") -> dict[str, str]:
 def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """The sender's own alert with what was found beside it; what the sender says stands. Raises `errors.InvalidField`.
 
-    The four words that healer itself decides by have to be texts, whoever wrote them.
+    The four words that this program decides by have to be texts, whoever wrote them.
     """
     for word, below in _DECIDES:
         if (said := own.get(word)) is not None:

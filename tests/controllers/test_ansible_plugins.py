@@ -182,6 +182,23 @@ async def test_a_configuration_without_callbacks_or_none_at_all(site: Site, text
     assert outcome.state == ("failed" if text == "[defaults" else "succeeded"), outcome
 
 
+async def test_a_log_of_ansible_is_not_written_into_the_revision(site: Site) -> None:
+    site.write("ansible.cfg", "[defaults]\nlog_path = ./ansible.log\n")
+    site.write("playbooks/p.yml", "[{hosts: all, gather_facts: false, tasks: [{ansible.builtin.debug: {msg: x}}]}]")
+    heard: list[bytes] = []
+    outcome = await site.controller.run(site.job(), lambda _stream, piece: heard.append(piece))
+    assert outcome.state == "succeeded", outcome
+    assert b"WARNING" not in b"".join(heard)
+    assert not (site.revision / "ansible.log").exists()
+
+
+async def test_a_callback_that_ends_ansible_before_it_begins_is_why(site: Site) -> None:
+    site.write("of/callback/notes.py", "raise SystemExit(0)\n")
+    outcome = await site.run()
+    assert (outcome.state, outcome.per_target) == ("failed", {"host:web01": "failed"})
+    assert outcome.summary.startswith("Ansible ended before it began anything, without a word: a callback or plugin")
+
+
 async def test_a_strategy_of_its_own_does_not_let_it_act_on_others(site: Site) -> None:
     site.write("inventory", INVENTORY.replace("[web]\nweb01", "[web01]\nweb02"))
     outcome = await site.run()

@@ -56,6 +56,25 @@ async def test_an_api_that_is_not_there(cluster: Any) -> None:
     assert (outcome.state, "the API cannot be reached" in outcome.summary) == ("failed", True)
 
 
+async def test_credentials_that_their_program_cannot_get_have_sent_nothing(cluster: Any) -> None:
+    kubeconfig = _kubeconfig(cluster.fake.url, "t")
+    program = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "no-such-program",
+        "interactiveMode": "Never",
+    }
+    kubeconfig["users"] = [{"name": "u", "user": {"exec": program}}]
+    cluster.secrets["file:k"] = json.dumps(kubeconfig)
+    cluster.controller = cluster.made(kubeconfig={"secret": "file:k"})
+    plan = await cluster.controller.plan(cluster.job("rollout restart"))
+    outcome = await cluster.run("rollout restart")
+    assert outcome.state == "failed", outcome.summary
+    assert "no credentials could be got, so nothing was sent" in outcome.summary
+    assert "executable no-such-program not found" in outcome.summary
+    assert plan.fails == outcome.summary
+    assert cluster.fake.requests == []
+
+
 async def test_a_change_whose_answer_is_lost_is_known_by_its_mark(cluster: Any) -> None:
     cluster.fake.fault("PATCH", DEPLOYMENT, way="late", times=1)
     outcome = await cluster.run("rollout restart")
@@ -221,6 +240,10 @@ async def test_marks_that_cannot_be_asked_say_nothing(cluster: Any) -> None:
     assert outcome.state == "unknown"  # there was no place for a mark
 
 
+NOISE = (
+    'E1127 18:02:11.1 77 memcache.go:265] "Unhandled Error" err="couldn\'t get current server API group list: Get \\"https://127.0.0.1:9/api?timeout=30s\\": getting credentials: exec"\n'
+)  # fmt: skip
+
 # --- words ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +264,22 @@ async def test_marks_that_cannot_be_asked_say_nothing(cluster: Any) -> None:
     ("connection timed out\ncommand terminated with exit code 7\n", "failed", "exit 7: connection timed out"),
     ("command terminated with exit code 1\nEOF\n", "unknown", "the API did not answer: EOF"),
     ("error: \x1b[31mred\x00\n", "failed", "exit 3: [31mred"),
+    (f"{NOISE}Unable to connect to the server: getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin\n", "failed",
+     "no credentials could be got, so nothing was sent: Unable to connect to the server: getting credentials: exec: executable aws not found; look at the kubeconfig's user"),
+    ("error: exec plugin: invalid apiVersion \"v1\"\n", "failed", "no credentials could be got, so nothing was sent: exec plugin: invalid apiVersion \"v1\"; look at the kubeconfig's user"),
+    ("error: Get \"https://a:9/api?timeout=30s\": no way\n", "failed", 'exit 3: Get "https://a:9/api?timeout=30s": no way'),
+    ('error: deployments "timeout" has no such field\n', "failed", 'exit 3: deployments "timeout" has no such field'),
+    ("Unable to connect to the server: dial tcp 10.0.0.9:443: i/o timeout\n", "failed", "the API cannot be reached: Unable to connect to the server: dial tcp 10.0.0.9:443: i/o timeout"),
+    (f'{NOISE.replace("getting credentials: exec", "dial tcp 127.0.0.1:9: connect: connection refused")}error: Patch "https://a/x?timeout=30s": unexpected EOF\n', "unknown",
+     'the API did not answer: Patch "https://a/x?timeout=30s": unexpected EOF'),
+    ('error: Patch "https://a/apis/cert-manager.io/v1/namespaces/shop/certificates/x?timeout=30s": read tcp 1.2.3.4:5: connection reset by peer\n', "unknown",
+     'the API did not answer: Patch "https://a/apis/cert-manager.io/v1/namespaces/shop/certificates/x?timeout=30s": read tcp 1.2.3.4:5: connection reset by peer'),
+    ('error: Patch "https://a/x": local error: tls: bad record MAC\n', "unknown", 'the API did not answer: Patch "https://a/x": local error: tls: bad record MAC'),
+    ("error: http2: server sent GOAWAY and closed the connection\n", "unknown", "the API did not answer: http2: server sent GOAWAY and closed the connection"),
+    ("Error from server: etcdserver: leader changed\n", "unknown", "the API did not answer: etcdserver: leader changed"),
+    ("error: unable to read client-cert /x for u due to open /x: no such file\n", "failed",
+     "the kubeconfig cannot be used: unable to read client-cert /x for u due to open /x: no such file"),
+    (f"{NOISE}It looks like you are trying\n", "failed", "no credentials could be got, so nothing was sent: It looks like you are trying; look at the kubeconfig's user"),
 ])  # fmt: skip
 def test_words_of_kubectl(said: str, state: str, words: str) -> None:
     assert _oc_words.told(said, 3) == (state, words)

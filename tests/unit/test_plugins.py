@@ -84,6 +84,8 @@ def test_a_built_in_file_is_no_plugin_of_the_project(
     (tmp_path / kind / "link.py").symlink_to(repository / kind / f"{name}.py")
     copied = write(tmp_path, kind, name)
     assert plugins.project_names(kind, tmp_path) == {name: copied}
+    copied.write_bytes((repository / kind / f"{name}.py").read_bytes())
+    assert plugins.project_names(kind, tmp_path) == {}
 
 
 @kinds

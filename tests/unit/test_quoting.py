@@ -55,15 +55,84 @@ def test_a_name_ends_no_line(text: str, told: str) -> None:
 
 @pytest.mark.parametrize(("text", "told"), [
     ("at https://u:S3@a.org/x?token=S3 password=S3 Authorization: Bearer S3 it ended", "at https://***@a.org/x?token=*** password=*** Authorization: *** it ended"),
-    ('{"msg": "password: S3", "x": 1} fine', '{"msg": "password: ***", "x": 1} fine'), (r'"{\"password\": \"S3\"}"', r'"{\"password\": ***"'),
+    ('{"msg": "password: S3", "x": 1} fine', '{"msg": "password: ***", "x": 1} fine'), (r'"{\"password\": \"S3\"}"', r'"{\"password\": ***}"'),
     ("password = S3", "password = ***"), ("-token: S3", "-token: ***"), ("X-Api-Key: S3", "X-Api-Key: ***"), ("AWS_SECRET_ACCESS_KEY=S3", "AWS_SECRET_ACCESS_KEY=***"),
     ("[WARNING]: curl --token S3 -u bob:S3 https://a.org", "[WARNING]: curl --token *** -u bob:*** https://a.org"), ("{'password': 'S3 S3', 'b': 1}", "{'password': ***, 'b': 1}"),
-    ("password: S3\ndone at x: y", "password: ***\ndone at x: y"), ("invalid token: unexpected end", "invalid token: *** end"), ("a.token == b", "a.token == b"),
+    ("password: S3\ndone at x: y", "password: ***\ndone at x: y"), ("invalid token: unexpected end", "invalid token: unexpected end"), ("a.token == b", "a.token == b"),
     ("exit 2: web01: copy: Could not find or access 'a.txt'", "exit 2: web01: copy: Could not find or access 'a.txt'"), ("Enter password: ", "Enter password: "),
 ])  # fmt: skip
 def test_what_a_program_printed_keeps_what_is_no_secret(text: str, told: str) -> None:
     assert quoting.printed(text) == told
     assert quoting.printed(told) == told
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("+token:S3", "+token:***"), ("password:S3 x", "password:*** x"), ("curl --user=admin:S3 x", "curl --user=admin:*** x"), ("curl -s -uadmin:S3 https://a", "curl -s -uadmin:*** https://a"),
+    ("<password>S3</password>", "<password>***</password>"), ('<db:Password a="b">S3 S3</db:Password>', '<db:Password a="b">***</db:Password>'), ("password\tS3", "password\t***"), ("token=>S3", "token=>***"),
+    ("IDENTIFIED BY 'S3'", "IDENTIFIED BY '***'"), ("ALTER USER x WITH PASSWORD 'S3';", "ALTER USER x WITH PASSWORD '***';"), ("openssl x -passin pass:S3 y", "openssl x -passin pass:*** y"),
+    ("echo 'root:S3' | chpasswd", "echo 'root:***' | chpasswd"), ("ldapsearch -x -w S3 -D a", "ldapsearch -x -w *** -D a"), ("smbclient -U u%S3 //x", "smbclient -U u%*** //x"),
+    ("machine h login u password S3 x", "machine h login u password *** x"), ("SG.S3aaaaaaaaaaaaaaaaaaaa.S3bbbbbbbbbbbbbbbbbbbbbb", "***"), ("{token: S3, x: 1}", "{token: ***, x: 1}"), ("(token: S3)", "(token: ***)"),
+    ("secret: /run/secrets/db: permission denied", ""), ("secret=/etc/x.key is gone", ""), ("token: expired, log in again", ""), ("token: expired", ""), ("cannot fetch token: 401 Unauthorized", ""),
+    ('failed to get token: Post "https://sso.org/token": dial tcp', ""), ("getting credentials: exec: executable x not found", ""), ("auth: connection refused by x", ""), ("SMTP AUTH: 535 5.7.8 x", ""),
+    ("Access denied for user 'x' (using password: YES)", ""), ("tests: pass=10 fail=2", ""), ("PASS: 12 FAIL: 1", ""), ("tokens: 5", ""), ("max_tokens=100", ""), ("docker.io/library/token:1.2 is gone", ""),
+    ("password: invalid1", "password: ***"), ("password=expired", "password=***"), ("pin: 123 A", "pin: *** A"), ("password: 12345", "password: ***"), ("pass=10", "pass=***"), ("password: /S3/x+y", "password: ***"),
+    ("Auth::Token::get x", ""), ("password: connection", "password: ***"),
+])  # fmt: skip
+def test_what_is_in_doubt_by_its_form_alone(text: str, told: str) -> None:
+    assert quoting.printed(text) == (told or text)
+    assert quoting.printed(told) == told
+
+
+LINES = (
+    "MIIEvS3BADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
+    "S3QyNTUxOQAAACAbCdEfGh1jKlMnOpQrStUvWxYz0123456789abcdefghijklmnopqr+S3",
+    "S3dZQ2hB",
+)
+BEGIN, END = "-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("before", ["", "+", "-", "+    ", "    ", "| ", "\t"])
+@pytest.mark.parametrize(("first", "last"), [
+    (BEGIN, END), (BEGIN, ""), ("", END), ("***", "***"), (BEGIN, "***"), ("***", END), ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,S3\n", ""),
+    ("-----BEGIN PGP PRIVATE KEY BLOCK-----", "-----END PGP PRIVATE KEY BLOCK-----"), ("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----", "---- END SSH2 ENCRYPTED PRIVATE KEY ----"),
+])  # fmt: skip
+def test_nothing_of_a_private_key_is_left_of_what_a_program_printed(before: str, first: str, last: str) -> None:
+    lines = [line for line in (*first.split("\n"), *LINES, last) if line]
+    text = "\n".join(["--- before", "+++ after", *(before + line for line in lines), f"{before}port: 5", "ok: done"])
+    told = quoting.printed(text)
+    assert "S3" not in told, told
+    assert told.startswith("--- before\n+++ after\n")
+    assert told.endswith(f"{before}port: 5\nok: done")
+    assert quoting.printed(told) == told
+
+
+@pytest.mark.parametrize("between", ["\\n", "\\\\n", " ", " + ", " - ", "\\r\\n", "\r\n", "', '"])
+@pytest.mark.parametrize(("first", "last"), [(BEGIN, END), (BEGIN, ""), ("", END), ("***", "***"), ("x ***", "")])
+def test_nor_where_it_stands_on_one_line(between: str, first: str, last: str) -> None:
+    text = f'{{"msg": "{between.join(filter(None, [first, *LINES, last]))}", "port": 5}} it ended'
+    told = quoting.printed(text)
+    assert "S3" not in told, told
+    assert told.endswith('", "port": 5} it ended')
+
+
+@pytest.mark.parametrize("text", [
+    "no -----BEGIN PRIVATE KEY----- in /etc/ssl/private/a.pem", f"{BEGIN} is missing\nport: 5", f"expected '{BEGIN}', got 'x'", f"found {END} without its beginning",
+    "-----BEGIN CERTIFICATE-----\nMIIBdTCCARugAwIBAgIUK0123456789abcdefghijklmnopqrstuvwxyzABCDEFG0\n-----END CERTIFICATE-----",
+    "sha256:*** 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA0123456789abcdefghijklmnopqrstuvwxyzABCD=\n-----END PUBLIC KEY-----",
+    "*** permission denied: /usr/local/Share/Applications1/OfSomebody2/Else3",
+])  # fmt: skip
+def test_what_is_about_private_keys_and_none_is_shown(text: str) -> None:
+    assert quoting.printed(text) == text
+
+
+def test_a_private_key_in_a_value_is_left_out_too() -> None:
+    text = "\n".join((BEGIN, *LINES, END))
+    assert quoting.without_secrets(f"x {text}") == f"x {BEGIN}***{END}"
+    assert quoting.said(f"got {text!r}") == f"got '{BEGIN}***{END}'"
+    assert quoting.printed("a LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS0KUzM= b") == "a *** b"
+    assert quoting.printed("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==") == "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="
+    assert quoting.printed("a\n b3BlbnNzaC1rZXktdjEAAAAABG5vbmUS3\n b") == "a\n ***\n b"
+    assert quoting.printed("AGE-SECRET-KEY-1QQPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L") == "***"
 
 
 def test_a_password_is_left_out_before_a_text_is_cut() -> None:
@@ -76,6 +145,7 @@ def test_a_password_is_left_out_before_a_text_is_cut() -> None:
         "a", "a:", "//", "a@", "a-", "token", "token: ", "token: a # ", "token=a ", "'", "{token: ", "a://", "?a=", "?sig=", "--token ",
         "a: 'b' ", '"', "/a1B", "Bearer ", "a b", "[a, ", "token: [", "a:// b:c d@",
         "mysql ", "token == '", "token in [", "token is match(", "tokens: {a: ", "'x' == ", "https://hooks.slack.com/a/", "token = ", "oc login ",
+        "***", "*** ", "*** + ", "+ ", f"{BEGIN} ", f"{BEGIN}\n", f"{END} ", "b3BlbnNzaC1rZXktdjE", "b3BlbnNzaC1rZXktdjE ", f"*** {LINES[0]} ", f"{LINES[0]}\n", "\\n", "<token>", "token\t", "curl -u", "token:", "pass=1 ",
     ],
 )  # fmt: skip
 def test_long_texts_are_looked_through_once(piece: str) -> None:

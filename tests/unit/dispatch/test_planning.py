@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pathlib
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -252,6 +253,31 @@ async def test_of_what_a_child_said_what_looks_like_a_secret_is_left_out(desk: D
     again = desk.observed("k2")
     await wait_for_async(lambda: desk.states()[again] == "failed")
     assert desk.detail(again) == "OSError: at https://***@a.org, password=***"
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_nothing_of_a_private_key_is_kept_also_where_another_one_is_known(
+    desk: Desk, wait_for_async: Any, known: bool
+) -> None:
+    begin, end = "-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----"
+    mine = [begin, "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ", "QyNTUxOQAAACAbCdEfGh1jKlMnOpQrStUvWxYz01", end]
+    other = [
+        begin,
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEpa55",
+        "pa55xOQAAACAZyXwVuTsRqPoNmLkJiHgFeDcBa98",
+        "pa55Xw==",
+        end,
+    ]
+    desk.box.secrets = ["\n".join(mine)] if known else []
+    diff = "\n".join(["--- before", "+++ after", " key: |", *(f"+    {line}" for line in other), " port: 5"])
+    desk.made = lambda job: model.Plan((), (f"patch: {json.dumps(diff)}",), diff, fails=diff)
+    run = desk.observed("k1")
+    desk.start()
+    await wait_for_async(lambda: desk.states() == {run: "made"})
+    found = await desk.said(run)
+    assert "pa55" not in str(found)
+    assert found["diff"].startswith("--- before\n+++ after\n key: |\n+    ")
+    assert found["diff"].endswith("\n port: 5")
 
 
 async def test_what_says_too_much_is_cut_and_says_so(desk: Desk, wait_for_async: Any) -> None:

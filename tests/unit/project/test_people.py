@@ -113,6 +113,18 @@ def test_an_identity_is_one_persons(key: str, one: str, other: str) -> None:
     assert all("is that of 'ana' already" in d.message for d in told)
 
 
+def test_a_group_of_slack_is_nobodys_own() -> None:
+    made = directory(
+        "principals:\n  oncall: {roles: [approver], slack_group: T02AB/S1}\n  lead: {roles: [operator], slack_group: T02AB/S1}\n"
+        "  far: {roles: [admin], slack_group: T9FAR/S1}\n"
+    )
+    assert {name: one.slack_group for name, one in made.people.items()} == {
+        "oncall": "T02AB/S1", "lead": "T02AB/S1", "far": "T9FAR/S1",
+    }  # fmt: skip
+    (told,) = read("principals:\n  ana: {slack_group: S1}\n")[1]
+    assert "a team and a user group of Slack like T02AB/S0123 is wanted" in str(told)
+
+
 def test_users_of_a_machine_are_others_in_other_letters() -> None:
     assert directory("principals: {ana: {os: ana}, bo: {os: Ana}}\n").people.keys() == {"ana", "bo"}
 

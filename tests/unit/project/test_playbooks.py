@@ -217,3 +217,18 @@ def test_a_key_that_stands_twice_is_a_warning_as_ansible_has_it(write: Write) ->
     assert told(write, playbooks__restart_yml="- hosts: all\n  hosts: web\n") == [
         "warning playbooks/restart.yml:2:3 the key 'hosts' stands here twice, already in line 1"
     ]
+
+
+@pytest.mark.parametrize(("task", "place"), [
+    ("{debug: , async: 600, poll: 0}", "3:24"), ('{debug: , async: "{{ long }}"}', "3:24"), ("{block: [{debug: , async: '45'}]}", "3:33"),
+    ("{debug: , async: 0}", ""), ("{debug: , async: '0'}", ""), ("{debug: , async: }", ""), ("{async_status: {jid: x}}", ""),
+])  # fmt: skip
+def test_a_task_that_goes_on_after_its_run_is_a_hint(write: Write, task: str, place: str) -> None:
+    text = f"- hosts: all\n  tasks:\n    - {task}\n"
+    loaded = project.load(
+        write({"actions.yaml": ACTIONS, "playbooks/restart.yml": text, "roles/clean/tasks/main.yml": "- debug:\n"}), {}
+    )
+    found = [one for one in loaded.diagnostics if one.code == "async-task"]
+    assert [(str(one.place), one.severity) for one in found] == (
+        [(f"playbooks/restart.yml:{place}", "hint")] if place else []
+    )

@@ -139,3 +139,19 @@ def test_the_programs_own_plugins_are_no_files_of_a_project(monkeypatch: pytest.
     repository = pathlib.Path(project.__file__).resolve().parents[2]
     found = read(repository)
     assert not [path for path in found.files if path.startswith(("sources/", "controllers/"))]
+
+
+def test_nor_is_a_copy_of_them_as_where_healer_is_installed_elsewhere(write: Any) -> None:
+    repository = pathlib.Path(project.__file__).resolve().parents[2]
+    copied = {
+        f"{kind}/{path.name}": path.read_text()
+        for kind in ("sources", "checks", "controllers")
+        for path in (repository / kind).glob("*.py")
+    }
+    root = write({**copied, "sources/formats/x.yml": "", "controllers/_away/machine.py": ""})
+    loaded = project.load(root, {})
+    assert [one for one in loaded.diagnostics if one.code in ("plugin-shadows", "wrong-folder")] == []
+    assert not [path for path in read(root).files if path.startswith(("sources/", "checks/", "controllers/"))]
+    (root / "controllers/ssh.py").write_text("# another\n")
+    found = [(str(one.place), one.code) for one in project.load(root, {}).diagnostics]
+    assert found == [("controllers/ssh.py", "plugin-shadows")]
