@@ -20,7 +20,7 @@ import fake_slack
 from healer.notify.channels import _slack_values as values
 
 UPDATED_S = 2.0
-"""A click to its message: 300 ms on a machine that does nothing else (`docs/slack.md`); these share theirs."""
+"""From a click to its message. 300 ms are wanted and 30 to 50 measured, but these tests share their machine with others."""
 SETTINGS = """\
 environment: prod
 mode: active

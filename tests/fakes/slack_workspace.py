@@ -61,7 +61,8 @@ def words(found: Any) -> str:
     )
     return inner + (
         "\n"
-        if found.get("type") in ("rich_text_section", "rich_text_preformatted", "context", "actions", "section", "button")
+        if found.get("type")
+        in ("rich_text_section", "rich_text_preformatted", "context", "actions", "section", "button")
         else ""
     )
 
