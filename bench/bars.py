@@ -190,6 +190,20 @@ BARS: Final = (
     ),
     Bar("simulate-why", "the same with each condition of every rule, p99", "ms", "at most", 100.0),
     Bar(
+        "click",
+        "a click in Slack (Socket Mode, a Slack on loopback): until its message is changed in place, p99",
+        "ms",
+        "at most",
+        300.0,
+    ),
+    Bar(
+        "clicks-at-once",
+        "a hundred people click on one request at once: how often it is decided",
+        "times",
+        "at most",
+        1.0,
+    ),
+    Bar(
         "tests-1000",
         "`healer test`: 1,000 cases of 20 rulebooks of five rules, from the start of the process to its end, on one core",
         "s",

@@ -32,6 +32,7 @@ import report
 import rulebooktests
 import simulating
 import starting
+import telling
 import validating
 import writing
 
@@ -73,6 +74,7 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "acting": (acting.measure, ("decisions", "effect-p99", "crash-ready")),
     "asking": (asking.measure, ("explain-past",)),
     "simulate": (simulating.measure, ("simulate", "simulate-why")),
+    "telling": (telling.measure, ("click", "clicks-at-once")),
     "tests": (rulebooktests.measure, ("tests-1000",)),
     "validate": (validating.measure, ("validate-5000",)),
     "ansible": (children.measure_ansible, ("ansible",)),

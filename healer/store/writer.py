@@ -77,7 +77,7 @@ class Writer:
         """Whether the last batch failed because the disk is full."""
         self._written = True
         self._logged_bytes = 0
-        self._records = self.tx.records
+        self._records = self._committed_records = self.tx.records
         self.on_records: Callable[[], None] = lambda: None
         """Called on the loop behind a commit that has records of the audit."""
         self._thread: threading.Thread | None = None
@@ -210,6 +210,7 @@ class Writer:
         telemetry.count("store_commits")
         telemetry.count("store_units", units)
         self.full = False
+        self._committed_records = self.tx.records
         self._note()
         told, self.tx.told = self.tx.told, []
         for record, line in told:
@@ -295,8 +296,8 @@ class Writer:
     ) -> None:
         if rows:
             self._on_rows(rows)
-        if self.tx.records != self._records:
-            self._records = self.tx.records
+        if self._committed_records != self._records:  # not those of the transaction, which goes on meanwhile
+            self._records = self._committed_records
             self.on_records()
         for future, result, error in settled:
             if future.done():
