@@ -1,6 +1,6 @@
 """Our engine and ansible-rulebook's own fire the same for the same: random rulebooks and steps, by seed.
 
-CASES=n runs n cases of each kind, from FIRST_SEED on; by default 50. `make differential` runs 1,250 and has CONFORMANCE, the table, written.
+CASES=n runs n cases of each kind, from FIRST_SEED on; by default 25. `make differential` runs 1,250 and has CONFORMANCE, the table, written.
 Where the two disagree on the order alone that is counted; anything else fails with the seed. docs/rulebooks.md says where we differ
 on purpose.
 """
@@ -21,7 +21,7 @@ import windowing
 
 from healer import engine, testing
 
-CASES = int(os.environ.get("CASES", "50"))
+CASES = int(os.environ.get("CASES", "25"))
 FIRST = int(os.environ.get("FIRST_SEED", "0"))
 ORDERS_MIN = 0.98
 TABLE = os.environ.get("CONFORMANCE", "")

@@ -212,11 +212,18 @@ BROKEN: Mapping[str, tuple[str, Callable[[Patch], None]]] = {
 }  # fmt: skip
 
 
+FOUND: dict[str, int] = {
+    "a start forgets what rules remember": 35, "places are not counted": 23, "the file PAUSE is not asked for again": 61,
+    "a request never ends": 20, "the author may approve": 61,
+}  # fmt: skip
+"""The first seed that shows it, where that is late; it is only a guess with which the look begins."""
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_it_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     checker, broken = BROKEN[name]
     broken(monkeypatch)
-    for seed in range(1, SEEDS + 1):
+    for seed in dict.fromkeys([FOUND.get(name, 1), *range(1, SEEDS + 1)]):
         try:
             seen = simulating.simulate(seed)
         except AssertionError:  # what is broken so may also go round and round

@@ -1,6 +1,6 @@
 """Random worlds on a virtual clock, with crashes at every step: no invariant of the product breaks in any of them.
 
-`SEEDS=n` (100 without it), `FIRST=n`; `--seed N` repeats one and prints what happened.
+`SEEDS=n` (50 without it), `FIRST=n`; `--seed N` repeats one and prints what happened.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import invariants
 import pytest
 import simulating
 
-SEEDS = int(os.environ.get("SEEDS") or 100)
+SEEDS = int(os.environ.get("SEEDS") or 50)
 FIRST = int(os.environ.get("FIRST") or 1)
 SHOWN_MAX = 3
 SCRIPT = pathlib.Path(__file__).with_name("simulating.py")
