@@ -58,7 +58,15 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "admin": frozenset(PERMISSIONS),
     "operator": READS
     | {"events.write", "actions.run", "reload", "runs.cancel", "runs.resolve", "locks.release"}
-    | {"events.resend", "quarantine.decide", "pause", "resume", "silences.write", "breakers.close", "notifications.write"},
+    | {
+        "events.resend",
+        "quarantine.decide",
+        "pause",
+        "resume",
+        "silences.write",
+        "breakers.close",
+        "notifications.write",
+    },
     "approver": _SEES | {"pause", "approvals.decide", "notifications.write"},
     "readonly": _SEES,
     "auditor": READS,

@@ -232,16 +232,17 @@ def read_text(
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         reason = f"nested deeper than {DEPTH_MAX} levels" if deep else str(error).splitlines()[0]
-        document.error("yaml", f"not YAML: {reason}", (_line_of(error, text), 1, 1))
+        document.error("yaml", f"not YAML: {reason}", _place_of(error, text))
     return document
 
 
-def _line_of(error: Exception, text: str) -> int:
-    """The line of a character that YAML does not allow; the first where nothing is known."""
-    position = error.start if isinstance(error, UnicodeEncodeError) else 0
+def _place_of(error: Exception, text: str) -> Mark:
+    """The place of a character that YAML does not allow; the first line where nothing is known."""
+    position = error.start if isinstance(error, UnicodeEncodeError) else -1
     if isinstance(error, yaml.reader.ReaderError):  # whose own position is in bytes with the one loader only
         position = text.find(chr(error.character))
-    return len(text[: position + 1].splitlines()) or 1
+    before = text[: position + 1].splitlines()
+    return len(before) or 1, max(1, len(before[-1])) if before else 1, 1
 
 
 @dataclasses.dataclass

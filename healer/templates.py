@@ -284,6 +284,8 @@ def _environment(finalize: Callable[[Any], Any]) -> _Environment:
 
 _ENVIRONMENT: Final = _environment(_no_secret)
 _OF_WORDS: Final = _environment(_word)
+GLOBALS: Final = frozenset(_ENVIRONMENT.globals)
+"""Names that every template has."""
 
 
 def is_template(text: str) -> bool:

@@ -7,7 +7,7 @@ import pathlib
 import click
 
 from healer import cli, errors
-from healer.cli import tables, terminal, usage, vaulting
+from healer.cli import tables, terminal, trusting, usage, vaulting
 
 
 @click.group(cls=usage.Group)
@@ -56,14 +56,14 @@ def _labels(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...])
     help="Of its alert; else unknown",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@trusting.option
 @vaulting.options
 def show(
     folder: pathlib.Path, defaults: bool, action: str | None, target: str | None, rule: str | None, source: str | None,
-    labels: dict[str, str], severity: str | None, as_json: bool, vault_password_file: str | None, vault_id: tuple[str, ...],
-    ask_vault_pass: bool,
+    labels: dict[str, str], severity: str | None, as_json: bool, distrusted: bool, vault_password_file: str | None,
+    vault_id: tuple[str, ...], ask_vault_pass: bool,
 ) -> None:  # fmt: skip
     """Show which values of the gates hold for a run in the project DIR [default: .], each with where it comes from."""
-    from healer import project
     from healer.explain import values
 
     if defaults == (action is not None):
@@ -80,8 +80,11 @@ def show(
         else:
             terminal.echo(text)
         return
+    environ = cli.environment()
+    why = trusting.reason(environ, distrusted)
+    trusting.passwords([folder], vault_password_file, vault_id, environ, why)
     opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
-    loaded = project.load(folder, cli.environment(), {}, opened if opened.keys else None)
+    loaded = trusting.load(folder, environ, opened if opened.keys else None, why)
     if loaded.revision is None:
         raise errors.ConfigurationError([one for one in loaded.diagnostics if one.severity == "error"])
     asked = values.Asked(action or "", target or "", rule or "", source or "", severity or "unknown", labels)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from healer import errors
-from healer.cli import tables, terminal, usage
+from healer import cli, errors
+from healer.cli import forms, tables, terminal, testing, trusting, usage
 
 if TYPE_CHECKING:
     from healer import harness, project
     from healer.harness import playing
 
+_OUTPUT: Final = pathlib.Path("-")
 MISSING_MAX: Final = 50
 """So many places that were not covered are shown; `--json` has all."""
 
@@ -33,6 +34,10 @@ class WrongProject(errors.HealerError):
     """{count} in the project itself, so that nothing of it is tested"""
 
     code = "configuration"
+
+    def __init__(self, wrong: Sequence[errors.Diagnostic], count: int) -> None:
+        super().__init__("healer validate", count=f"{count} error{'' if count == 1 else 's'}")
+        self.wrong = tuple(wrong)
 
 
 @click.command(cls=usage.Command)
@@ -56,7 +61,8 @@ class WrongProject(errors.HealerError):
 @click.option(
     "--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write JUnit XML"
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@forms.options
+@trusting.option
 def command(
     given: Sequence[str],
     named: pathlib.Path | None,
@@ -65,26 +71,31 @@ def command(
     fail_under: float | None,
     why: bool,
     junit: pathlib.Path | None,
-    as_json: bool,
+    distrusted: bool,
+    form: str,
 ) -> int:
     """Run tests of rulebooks: files with tests:, by habit disk_test.yml beside disk.yml. PATH is a file or a folder of them.
 
     The engine, the gates and the store are those of the daemon; controllers are faked, time is virtual, nothing is sent or started.
     """
     from healer import harness
-    from healer.harness import junit as xml
-    from healer.harness import telling
 
+    as_json, quiet = form == forms.JSON, form != forms.TEXT or junit == _OUTPUT
+    if junit == _OUTPUT and form != forms.TEXT:
+        raise usage.WrongUse(detail=f"--format {form} and --junit - both go to standard output")
     paths = [_path(text) for text in given]
     root = named or _root(paths)
     files = _files(root, paths)
-    revision = _revision(root)
+    try:
+        revision = _revision(root, distrusted)
+    except WrongProject as error:
+        return _refused(error, junit, as_json)
     if os.environ.get("NO_COLOR"):
         click.get_current_context().color = False
     covered = coverage or fail_under is not None
     began = time.monotonic()
     report = harness.run(
-        root, revision, files, _wanted(pattern), covered=covered, why=why, told=_quiet if as_json else _tell
+        root, revision, files, _wanted(pattern), covered=covered, why=why, told=_quiet if quiet else _tell
     )
     took_s = time.monotonic() - began
     if pattern is not None and not report.results and not report.broken:
@@ -93,9 +104,14 @@ def command(
         )
     under = fail_under is not None and report.coverage is not None and report.coverage.percent < fail_under
     if junit is not None:
-        junit.write_bytes(xml.written(report, lambda result: "\n".join(telling.lines(result))))
+        _write(junit, report)
     if as_json:
         terminal.echo_json(_json(report, under))
+    elif form == forms.MARKDOWN:
+        for line in testing.as_markdown(report, _sum(report)):
+            click.echo(line)
+    elif junit == _OUTPUT:
+        pass
     else:
         if report.coverage is not None:
             _show(report.coverage)
@@ -103,6 +119,34 @@ def command(
         if under and report.coverage is not None:
             terminal.note(f"error[coverage]: {report.coverage.percent:.1f} % is covered, --fail-under {fail_under:g}")
     return errors.EXIT_OK if report.ok and not under else errors.EXIT_FOUND
+
+
+def _refused(error: WrongProject, junit: pathlib.Path | None, as_json: bool) -> int:
+    """What is said where the project cannot be read, for whoever reads it: people, programs, a report of CI."""
+    from healer import harness
+
+    report = harness.Report([], wrong=error.wrong)
+    if junit is not None:
+        _write(junit, report)
+    if as_json:
+        terminal.echo_json(_json(report, False))
+        return errors.EXIT_FOUND
+    for one in error.wrong:
+        for line in str(one).splitlines():
+            terminal.echo(terminal.clean(line))
+    raise error
+
+
+def _write(junit: pathlib.Path, report: harness.Report) -> None:
+    """The report as JUnit XML; `-` is standard output."""
+    from healer.harness import junit as xml
+    from healer.harness import telling
+
+    made = xml.written(report, lambda result: "\n".join(telling.lines(result)))
+    if junit == _OUTPUT:
+        click.echo(made, nl=False)
+    else:
+        junit.write_bytes(made)
 
 
 def _path(text: str) -> pathlib.Path:
@@ -155,18 +199,11 @@ def _files(root: pathlib.Path, paths: Sequence[pathlib.Path]) -> list[str]:
     return sorted(found)
 
 
-def _revision(root: pathlib.Path) -> project.Revision:
+def _revision(root: pathlib.Path, distrusted: bool) -> project.Revision:
     """The project as its files say it: what the environment sets is not asked, so that a test says the same everywhere."""
-    from healer import project
-
-    loaded = project.load(root, {})
+    loaded = trusting.load(root, {}, None, trusting.reason(cli.environment(), distrusted))
     if loaded.revision is None:
-        wrong = [one for one in loaded.diagnostics if one.severity == "error"]
-        for one in wrong:
-            for line in str(one).splitlines():
-                terminal.echo(terminal.clean(line))
-        count = f"{loaded.errors} error{'' if loaded.errors == 1 else 's'}"
-        raise WrongProject("healer validate", count=count)
+        raise WrongProject([one for one in loaded.diagnostics if one.severity == "error"], loaded.errors)
     return loaded.revision
 
 
@@ -209,7 +246,7 @@ def _coloured(line: str) -> str:
     return _SIGN.sub(lambda found: found[1] + terminal.paint(found[2], "green" if found[2] == "✓" else "red"), line)
 
 
-def _totals(report: harness.Report, took_s: float) -> None:
+def _sum(report: harness.Report) -> str:
     results, files = report.results, len(report.runs)
     parts = [
         f"{count} {word}"
@@ -219,7 +256,11 @@ def _totals(report: harness.Report, took_s: float) -> None:
     if report.broken:
         parts.append(f"{report.broken} file{'' if report.broken == 1 else 's'} with mistakes")
     many = f"{len(results)} test{'' if len(results) == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
-    text = f"{many}: {', '.join(parts)} ({took_s:.1f} s)"
+    return f"{many}: {', '.join(parts)}"
+
+
+def _totals(report: harness.Report, took_s: float) -> None:
+    text = f"{_sum(report)} ({took_s:.1f} s)"
     if report.ok:
         terminal.echo(text)
     else:
@@ -234,20 +275,21 @@ def _show(found: harness.coverage.Coverage) -> None:
     """The table of rules, then the places that no test has seen."""
     rows = []
     for one in found.rules.values():
-        held = ", ".join(f"{reason} {count}" for (_, reason), count in sorted(one.held.items()))
+        held = ", ".join(f"{reason} {count}" for (_, reason), count in sorted(one.held.items()) if count)
         sides = sum(len(part.seen) for part in one.comparisons)
         rows.append(
             [
                 one.name,
                 str(one.fired),
                 f"{sides}/{2 * len(one.comparisons)}",
+                f"{one.met}/{len(one.gates)}",
                 f"{100 * one.covered / one.total:.0f} %",
                 held,
             ]
         )
     terminal.echo()
     for line in tables.lines(
-        ["rule", "fired", "conditions", "covered", "held by"], rows, width=terminal.width(), right=(1, 2, 3)
+        ["rule", "fired", "conditions", "gates", "covered", "held by"], rows, width=terminal.width(), right=(1, 2, 3, 4)
     ):
         terminal.echo(line)
     missing = found.missing()
@@ -264,7 +306,7 @@ def _json(report: harness.Report, under: bool) -> dict[str, Any]:
 
     made: dict[str, Any] = {
         "ok": report.ok and not under, "tests": len(report.results), "passed": report.count("passed"), "failed": report.count("failed"),
-        "errors": report.count("error"), "broken_files": report.broken,
+        "errors": report.count("error"), "broken_files": report.broken, "diagnostics": [one.as_json() for one in report.wrong],
         "files": [
             {
                 "file": run.suite.file, "rulebook": run.suite.rulebook or None, "ok": run.ok,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 import time
@@ -12,7 +11,7 @@ from typing import Any, Final
 import click
 
 from healer import cli, errors
-from healer.cli import chosen, controlling, terminal, usage, vaulting
+from healer.cli import chosen, controlling, terminal, trusting, usage, vaulting
 
 ORDER: Final = {"error": 0, "warning": 1, "hint": 2}
 COLOURS: Final = {"error": "red", "warning": "yellow", "hint": "cyan"}
@@ -41,9 +40,7 @@ class Checked:
 @click.option("--strict", is_flag=True, help="Warnings count as errors")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How it is printed  [default: text]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json")
-@click.option(
-    "--no-project-plugins", "distrusted", is_flag=True, help="Run no code of the project, as for a pull request of a fork"
-)  # fmt: skip
+@trusting.option
 @click.option(
     "--ansible/--no-ansible", "asked", default=None, help="Ansible's syntax check of playbooks  [default: where it is]"
 )
@@ -67,16 +64,15 @@ def command(
 
     PATH is a project [default: .], or a file or folder of one: then only what is told of that is shown, and the project is read whole.
     """
-    from healer.lint import untrusted
-
     if as_json and form not in (None, "json"):
         raise usage.WrongUse(detail=f"--json and --format {form} ask for two formats")
     begun = time.monotonic()
     environ = {**cli.environment(), **controlling.variables(controller_url, controller_token)}
+    why, meant = trusting.reason(environ, distrusted), chosen.of(paths, named)
+    trusting.passwords([one.folder for one in meant], vault_password_file, vault_id, environ, why)
     opened = vaulting.opened(vault_password_file, vault_id, ask_vault_pass=ask_vault_pass)
-    why = untrusted.reason(environ, distrusted)
     machine = _machine(asked, environ, opened)
-    found = [_checked(one, machine, why) for one in chosen.of(paths, named)]
+    found = [_checked(one, machine, why) for one in meant]
     took_s = time.monotonic() - begun
     told = [one for checked in found for one in checked.told]
     ok = not any(one.severity == "error" or (strict and one.severity == "warning") for one in told)
@@ -100,16 +96,14 @@ def _machine(asked: bool | None, environ: Mapping[str, str], opened: Any) -> Any
 
 def _checked(one: chosen.Chosen, machine: Any, why: str) -> Checked:
     """One project looked at. `why`: the reason why none of its code may run, '' where it may."""
-    from healer import plugins
     from healer.project import loading
 
-    trusting = plugins.without_project_code() if why else contextlib.nullcontext()
-    with trusting, loading.without_collecting():  # until what was read is let go of
+    with trusting.under(why), loading.without_collecting():  # until what was read is let go of
         return _looked_at(one, machine, why)
 
 
 def _looked_at(one: chosen.Chosen, machine: Any, why: str) -> Checked:
-    from healer import lint, project
+    from healer import lint, plugins, project
     from healer.lint import syntax, untrusted
     from healer.project import mistakes
 
@@ -118,12 +112,17 @@ def _looked_at(one: chosen.Chosen, machine: Any, why: str) -> Checked:
     missing = [] if draft.failed else project.unreadable(draft.revision, one.folder, environ, "hint")
     if machine.program is not None:
         missing += syntax.withheld(draft) if why else syntax.told(draft, machine)
+    tests = _tests(one.folder)
+    if tests and all(
+        each.severity != "error" or each.code == plugins.ProjectCode.code for each in draft.diagnostics
+    ):  # what tests name is not known before
+        missing += _of_tests(tests, one.folder, draft.revision)
     found = lint.lint(draft, missing)
     found = untrusted.once(found, why) if why else found
     failed = any(each.severity == "error" for each in found)
     shown = [each for each in found if one.has(each)]
     elsewhere = sum(each.severity == "error" for each in found) - sum(each.severity == "error" for each in shown)
-    counted = None if failed else counts(draft.revision, one.folder)
+    counted = None if failed else counts(draft.revision, len(tests))
     return Checked(one.folder, sorted(mistakes.bounded(shown), key=_order), counted, elsewhere)
 
 
@@ -184,7 +183,7 @@ def _painted(one: errors.Diagnostic, line: str, environ: Mapping[str, str]) -> s
     return line.replace(word, terminal.paint(word, COLOURS[one.severity]), 1)
 
 
-def counts(revision: Any, folder: pathlib.Path) -> dict[str, int]:
+def counts(revision: Any, tests: int) -> dict[str, int]:
     """How much of everything there is; what the daemon makes itself (the catalog's events) does not count."""
     own = [one for one in revision.activations if not one.hidden]
     rulesets = [ruleset for activation in own for ruleset in activation.rulesets]
@@ -193,18 +192,23 @@ def counts(revision: Any, folder: pathlib.Path) -> dict[str, int]:
         "rules": sum(len(ruleset.rules) for ruleset in rulesets),
         "actions": len(revision.catalog.entries),
         "controllers": len(revision.controllers),
-        "tests": _tests(folder),
+        "tests": tests,
     }
 
 
-def _tests(folder: pathlib.Path) -> int:
-    """The files in rulebooks/ that hold tests: a mapping with `tests:`, which is no rulebook."""
-    found = 0
-    for path in sorted((folder / "rulebooks").rglob("*.y*ml")):
-        if path.suffix in (".yml", ".yaml") and path.is_file():
-            with path.open("rb") as file:
-                found += any(line.startswith(b"tests:") for line in file)
-    return found
+def _tests(folder: pathlib.Path) -> list[str]:
+    """The files in rulebooks/ that hold tests, by path from the project on."""
+    from healer.project import suites
+
+    root = folder / suites.FOLDER
+    return [path.relative_to(folder).as_posix() for path in sorted(root.rglob("*.y*ml")) if suites.is_suite(path)]
+
+
+def _of_tests(files: Sequence[str], folder: pathlib.Path, revision: Any) -> list[errors.Diagnostic]:
+    """What `healer test` would refuse of them."""
+    from healer.harness import suite
+
+    return [one for file in files for one in suite.read(folder, file, revision).diagnostics]
 
 
 def _sum(found: Sequence[dict[str, int] | None]) -> dict[str, int] | None:

@@ -89,8 +89,10 @@ def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check) ->
     places = conditions.bound(test)
     wanted = {place.name for place in places}
     holds = leaves.leaf(chains.named(test) if wanted else test, check.negated, leaves.Tally())
-    own = [(path_text(steps), steps) for steps in conditions.paths(test)]
-    others = [(path_text(place.steps, f"events.{place.name}"), place.steps, place.name) for place in places]
+    own = [(path_text(steps), values.getter(steps)) for steps in conditions.paths(test)]
+    others = [
+        (path_text(place.steps, f"events.{place.name}"), values.getter(place.steps), place.name) for place in places
+    ]
     where = f"{rule.place.file}:{check.leaf.line}:{check.leaf.column}"
 
     def shown(events: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -104,15 +106,15 @@ def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check) ->
             "place": where,
             "negated": check.negated,
             "holds": verdict,
-            "seen": [_seen(path, steps, event) for path, steps in own]
-            + [_seen(path, steps, events.get(name)) for path, steps, name in others],
+            "seen": [_seen(path, get, event) for path, get in own]
+            + [_seen(path, get, events.get(name)) for path, get, name in others],
         }
 
     return shown
 
 
-def _seen(path: str, steps: values.Steps, event: dict[str, Any] | None) -> dict[str, Any]:
-    found = values.MISSING if event is None else values.follow(event, steps)
+def _seen(path: str, get: values.Getter, event: dict[str, Any] | None) -> dict[str, Any]:
+    found = values.MISSING if event is None else get(event)
     if found is values.MISSING or found is values.BROKEN:
         return {"path": path, "missing": True}
     return {"path": path, "missing": False, "value": found}

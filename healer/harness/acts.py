@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from healer import access, errors
 from healer.decide import firing
-from healer.harness import checking, fakes, rig, sending, shapes, suite, virtual
+from healer.harness import checking, fakes, hearing, rig, sending, shapes, suite, virtual
 from healer.policy import labels
 from healer.store import reviewing, silencing, transaction
 from healer.web import hooks, services, within
@@ -46,7 +46,7 @@ async def _body(on: rig.Rig, happening: suite.Happening, _given: Any) -> None:
 
 def _source(on: rig.Rig, step: shapes.Step) -> tuple[str, Any]:
     known = on.stage.sources
-    name = known[step.source] if step.source is not None else sending.default(known) or ""
+    name = known[step.source] if step.source is not None else hearing.default(known) or ""
     return name, on.revision.sources[name]
 
 

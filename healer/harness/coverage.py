@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any
 
 from healer import engine, project
-from healer.harness import observing
+from healer.harness import gating, observing
 
 
 @dataclasses.dataclass(slots=True)
@@ -25,23 +25,29 @@ class Comparison:
 
 @dataclasses.dataclass(slots=True)
 class Rule:
-    """One rule. `held`: (action, reason) → how often a gate held it."""
+    """One rule. `held`: (action, reason) → how often a gate held it; `gates`: those that the files name for its actions."""
 
     name: str
     place: str
     comparisons: list[Comparison]
     fired: int = 0
     held: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+    gates: tuple[gating.Gate, ...] = ()
 
     @property
     def total(self) -> int:
-        """What there is to see: that it fires, and both sides of each comparison."""
-        return 1 + 2 * len(self.comparisons)
+        """What there is to see: that it fires, both sides of each comparison, and that each gate holds something."""
+        return 1 + 2 * len(self.comparisons) + len(self.gates)
+
+    @property
+    def met(self) -> int:
+        """How many of the gates held something."""
+        return sum(bool(self.held[gate]) for gate in self.gates)
 
     @property
     def covered(self) -> int:
         """How much of it was seen."""
-        return bool(self.fired) + sum(len(one.seen) for one in self.comparisons)
+        return bool(self.fired) + sum(len(one.seen) for one in self.comparisons) + self.met
 
 
 class Coverage:
@@ -49,6 +55,7 @@ class Coverage:
 
     def __init__(self, revision: project.Revision) -> None:
         self.rules: dict[str, Rule] = {}
+        gates = project.Gates(revision)
         for activation, ruleset in revision.rulesets():
             if activation.hidden or ruleset is activation.gathering:
                 continue
@@ -56,7 +63,8 @@ class Coverage:
                 if rule.enabled:
                     name = f"{activation.name}/{ruleset.name}/{rule.name}"
                     tests = [Comparison(_text(one), one["place"]) for one in engine.tests_of(rule, {})]
-                    self.rules[name] = Rule(name, str(rule.place), tests)
+                    named = tuple(gating.of(revision, gates, activation, ruleset, rule))
+                    self.rules[name] = Rule(name, str(rule.place), tests, gates=named)
 
     def heard(self, ruleset: str, session: engine.Session, event: dict[str, Any], _now: float, _ref: int) -> None:
         """As `watching.Listener.heard`."""
@@ -114,6 +122,9 @@ class Coverage:
                 for side, word in ((True, "true"), (False, "false")):
                     if side not in one.seen:
                         made.append((one.place, f"never {word}: {one.text}"))
+            for action, reason in rule.gates:
+                if not rule.held[action, reason]:
+                    made.append((rule.place, f"never held by {reason}: {action} of the rule {rule.name}"))
         return made
 
     def as_json(self) -> dict[str, Any]:
@@ -127,7 +138,10 @@ class Coverage:
                         {"text": part.text, "place": part.place, "true": True in part.seen, "false": False in part.seen}
                         for part in one.comparisons
                     ],
-                    "gates": [{"action": action, "reason": reason, "count": count} for (action, reason), count in sorted(one.held.items())],
+                    "gates": [
+                        {"action": action, "reason": reason, "count": one.held[action, reason]}
+                        for action, reason in sorted({*one.gates, *(gate for gate, count in one.held.items() if count)})
+                    ],
                 }
                 for one in self.rules.values()
             ],

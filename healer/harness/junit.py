@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from healer import harness
+from healer import errors, harness
 from healer.harness import playing
 
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,21 +22,26 @@ def written(report: harness.Report, shown: Callable[[playing.Result], str]) -> b
     """The document. `shown`: what is said of a result that did not pass, as text."""
     cases = [result for run in report.runs for result in run.results]
     root = ET.Element("testsuites", {"name": "healer test", **_counts(report, cases)})
+    if report.wrong:
+        suite = ET.SubElement(root, "testsuite", {"name": "(the project)", **_counts(None, [], broken=True)})
+        _mistakes(suite, "(the project)", "(the project)", report.wrong)
     for run in report.runs:
         suite = ET.SubElement(
             root, "testsuite", {"name": _xml(run.suite.file), **_counts(None, run.results, broken=not run.suite.ok)}
         )
         if not run.suite.ok:
-            case = ET.SubElement(
-                suite, "testcase", {"name": "(the file)", "classname": _xml(run.suite.file), "time": "0.000"}
-            )
             wrong = [one for one in run.suite.diagnostics if one.severity == "error"]
-            said = ET.SubElement(case, "error", {"message": _xml(wrong[0].message), "type": "configuration"})
-            said.text = _xml("\n".join(map(str, wrong)))
+            _mistakes(suite, "(the file)", run.suite.file, wrong)
         for result in run.results:
             suite.append(_case(result, shown))
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _mistakes(suite: ET.Element, name: str, of: str, wrong: Sequence[errors.Diagnostic]) -> None:
+    case = ET.SubElement(suite, "testcase", {"name": name, "classname": _xml(of), "time": "0.000"})
+    said = ET.SubElement(case, "error", {"message": _xml(wrong[0].message), "type": "configuration"})
+    said.text = _xml("\n".join(map(str, wrong)))
 
 
 def _case(result: playing.Result, shown: Callable[[playing.Result], str]) -> ET.Element:
@@ -58,7 +63,7 @@ def _case(result: playing.Result, shown: Callable[[playing.Result], str]) -> ET.
 
 
 def _counts(report: harness.Report | None, results: list[playing.Result], *, broken: bool = False) -> dict[str, str]:
-    files = report.broken if report is not None else int(broken)
+    files = report.broken + bool(report.wrong) if report is not None else int(broken)
     return {
         "tests": str(len(results) + files), "failures": str(sum(one.verdict == "failed" for one in results)),
         "errors": str(sum(one.verdict == "error" for one in results) + files), "time": f"{sum(one.seconds for one in results):.3f}",

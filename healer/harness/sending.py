@@ -1,18 +1,13 @@
-"""Which source an event of a test comes from, and what a sender's body becomes: as the daemon's own ways in have it.
-
-Callers: `checking`, `acts`.
-"""
+"""What a sender's body becomes: as the daemon's own ways in have it. Caller: `acts`."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from healer import errors, plugins, project
 from healer.web import actions, bodies, hooks, ingest, webhook
-
-OF_THE_CATALOG = (webhook.SOURCE, actions.SOURCE)
 
 
 @dataclasses.dataclass(slots=True)
@@ -22,25 +17,6 @@ class Read:
     events: list[Any] = dataclasses.field(default_factory=list)
     repeats: list[str] = dataclasses.field(default_factory=list)
     unread: list[tuple[Any, str]] = dataclasses.field(default_factory=list)
-
-
-def known(revision: project.Revision, activations: Collection[str]) -> dict[str, str]:
-    """What people call each source that one of these activations listens to → its name."""
-    found: dict[str, str] = {}
-    for name, source in revision.sources.items():
-        if any(activation in activations for activation, _ in source.subscribers):
-            found[name] = name
-            if source.shown:
-                found.setdefault(source.shown, name)
-    return found
-
-
-def default(sources: Mapping[str, str]) -> str | None:
-    """The source of an event that names none: the daemon's own API where it is listened to, else the only one."""
-    if ingest.SOURCE in sources:
-        return ingest.SOURCE
-    names = {*sources.values()} - {*OF_THE_CATALOG}
-    return next(iter(names)) if len(names) == 1 else None
 
 
 def read(spec: project.Source, body: Any) -> Read:

@@ -298,4 +298,6 @@ class File(plugins.Options):
     """Tests of a rulebook, by habit `disk_test.yml` beside `disk.yml`."""
 
     rulebook: Name | None = _said("the rulebook under test, from this file on; left out: the whole project", "disk.yml")
-    tests: Annotated[list[Test], pydantic.Field(max_length=TESTS_MAX)] = _must("the tests")
+    tests: Annotated[list[Test], pydantic.Field(max_length=TESTS_MAX, json_schema_extra={"minItems": 1})] = _must(
+        "the tests"
+    )

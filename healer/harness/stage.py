@@ -17,7 +17,7 @@ import yaml
 from healer import config, decide, errors, inventory, project, rulebook, store
 from healer.daemon import rules, standing
 from healer.decide import acting, alerts, evaluating
-from healer.harness import sending, virtual
+from healer.harness import hearing, virtual
 from healer.project import found, shipped
 from healer.store import deciding, image, notes
 
@@ -27,16 +27,6 @@ GROUPS_OF_ALL: Final = ("all", "ungrouped")
 
 class WrongVariables(errors.ConfigurationError):
     """{count} in the rulebook with the variables of the test"""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a case needs that not all have. `rulebook`: the file in the project, '' for all; the others are JSON as text, '' for none."""
-
-    rulebook: str = ""
-    variables: str = ""
-    settings: str = ""
-    inventory: str = ""
 
 
 class Pauses(standing.PauseFile):
@@ -86,7 +76,7 @@ def of(rules_: Rules, hosts: Mapping[str, Sequence[str]] | None) -> Stage:
     revision = rules_.revision if hosts is None else over(rules_.revision, hosts)
     pause = Pauses()
     held = standing.Standing(revision, pause, revision.settings.mode)
-    sources = sending.known(revision, {one.name for one in revision.activations})
+    sources = hearing.known(revision, {one.name for one in revision.activations})
     return Stage(rules_, revision, pause, held, acting.Actor(revision, held, _unsaid), sources)
 
 

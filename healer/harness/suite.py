@@ -1,6 +1,6 @@
 """A file of rulebook tests → a suite of cases, or everything that is wrong with it and where.
 
-Callers: `harness`, and whoever counts such files (`is_suite`). Keys are checked by `shapes`, what they name by `checking`; a case is made
+Callers: `harness`, and `healer validate`, which runs none. Keys are checked by `shapes`, what they name by `checking`; a case is made
 where nothing is wrong with its test, and none is run while anything is wrong with its file.
 """
 
@@ -13,12 +13,15 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from healer import config, errors, plugins, project
-from healer.harness import checking, fixtures, shapes, stage
+import pydantic
 
-FOLDER: Final = "rulebooks"
-ENDINGS: Final = (".yml", ".yaml")
+from healer import config, errors, plugins, project
+from healer.harness import checking, fixtures, shapes, wants
+from healer.project import suites
+
+FOLDER: Final = suites.FOLDER
 US: Final = 1_000_000
+_LIKE: Final = "- {name: …, steps: […], expect: […]}"
 TIMES_MAX: Final = 20_000
 """What all steps of a test may come to."""
 
@@ -51,7 +54,7 @@ class Case:
     file: str
     name: str
     place: errors.Place
-    wanted: stage.Wanted
+    wanted: wants.Wanted
     start_us: int
     happenings: tuple[Happening, ...]
     expected: tuple[Expected, ...]
@@ -76,17 +79,8 @@ def files(root: pathlib.Path, within: pathlib.Path | None = None) -> Iterator[st
     """The files of a project that hold tests, by path from its folder; `within`: only those in this folder, or this one."""
     for path in sorted((root / FOLDER).rglob("*.y*ml")):
         meant = within is None or path == within or within in path.parents
-        if meant and path.suffix in ENDINGS and path.is_file() and is_suite(path):
+        if meant and suites.is_suite(path):
             yield path.relative_to(root).as_posix()
-
-
-def is_suite(path: pathlib.Path) -> bool:
-    """Whether a file is a mapping with `tests:` at its top, which is no rulebook; by its lines, so that a broken one is found too."""
-    try:
-        with path.open("rb") as file:
-            return any(line.startswith((b"tests:", b'"tests":', b"'tests':")) for line in file)
-    except OSError:
-        return False
 
 
 def read(root: pathlib.Path, file: str, revision: project.Revision) -> Suite:
@@ -102,7 +96,10 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
         return made
     if not isinstance(value, config.Map):
         document.error(
-            "wrong-type", "a file of tests is a mapping with tests:", getattr(value, "mark", None) or (1, 1, 1)
+            "wrong-type",
+            "a file of tests is a mapping with tests:",
+            getattr(value, "mark", None) or (1, 1, 1),
+            f"tests: [{_LIKE[2:]}]",
         )
         return made
     listed = value.get("tests")
@@ -110,12 +107,17 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
     if not isinstance(listed, config.Seq):
         if "tests" in value:
             document.error(
-                "wrong-type", f"tests: a list is wanted, got {config.shown(listed)}", value.values_at["tests"]
+                "wrong-type", f"tests: a list is wanted, got {config.shown(listed)}", value.values_at["tests"], _LIKE
             )
         return made
+    if not listed:
+        document.error("missing-key", "tests: holds no test", value.keys_at["tests"], _LIKE)
     if len(listed) > shapes.TESTS_MAX:
         document.error(
-            "too-many", f"tests: at most {shapes.TESTS_MAX} are wanted, got {len(listed)}", value.values_at["tests"]
+            "too-many",
+            f"tests: at most {shapes.TESTS_MAX} are wanted, got {len(listed)}",
+            value.values_at["tests"],
+            "several files",
         )
         return made
     made.rulebook = _rulebook(document, value, revision)
@@ -127,6 +129,9 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
         mark = listed.items_at[number]
         test = plugins.check_options(document, shapes.Test, one, mark, f"tests.{number}")
         if test is None:
+            if isinstance(one, config.Map):  # what is right in it is checked all the same
+                written = _Written(document, one)
+                _case(written, _right_of(one), made, project_)
             continue
         at = one.values_at["name"]
         if test.name in names:
@@ -134,6 +139,7 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
                 "duplicate-name",
                 f"a test is named {config.shown(test.name)} already, in line {names[test.name][0]}",
                 at,
+                "another name",
             )
         names.setdefault(test.name, at)
         before = len(document.diagnostics)
@@ -141,6 +147,22 @@ def of(document: config.Document, root: pathlib.Path, revision: project.Revision
         if case is not None and len(document.diagnostics) == before:
             made.cases.append(case)
     document.diagnostics.sort(key=lambda one: (one.place.line, one.place.column))
+    return made
+
+
+def _right_of(value: config.Map) -> shapes.Test:
+    """A test with those of its steps and expectations that are shaped as they have to be; others are empty in their places."""
+    made = shapes.Test.model_construct(name="", steps=[], expect=[], settings=shapes.Settings(), variables={})
+    shaped: tuple[tuple[str, type[pydantic.BaseModel], list[Any]], ...] = (
+        ("steps", shapes.Step, made.steps), ("expect", shapes.Expectation, made.expect),
+    )  # fmt: skip
+    for key, shape, into in shaped:
+        listed = value.get(key)
+        for one in listed if isinstance(listed, config.Seq) else ():
+            try:
+                into.append(shape.model_validate(one))
+            except pydantic.ValidationError:
+                into.append(shape.model_construct())
     return made
 
 
@@ -163,6 +185,7 @@ def _rulebook(document: config.Document, value: config.Map, revision: project.Re
         folder = posixpath.dirname(document.file)
         near = errors.nearest(name, (posixpath.relpath(one, folder) for one in known))
         what = "is switched on by no activation" if path in revision.files else "is not there"
+        near = near or f"its path from {folder}/ on; leave it out for the whole project"
         document.error("no-rulebook", f"the rulebook {config.shown(name)} {what}", value.values_at["rulebook"], near)
     return path
 
@@ -201,9 +224,7 @@ class _Written:
 def _case(written: _Written, test: shapes.Test, suite: Suite, known: checking.Project) -> Case | None:
     checking.check(known, test, written.error)
     happenings = _happenings(written, test, known)
-    if happenings is None:
-        return None
-    last_us = max((one.at_us for one in happenings), default=0)
+    last_us = max((one.at_us for one in happenings or ()), default=0)
     expected = [
         Expected(
             0 if one.until is None or one.at is None else _us(one.at), _us(_end(one, last_us)), one,
@@ -214,8 +235,10 @@ def _case(written: _Written, test: shapes.Test, suite: Suite, known: checking.Pr
     ]  # fmt: skip
     for number, one in enumerate(expected):
         if one.from_us > one.to_us:
-            written.error("wrong-order", "until lies before at", ("expect", number, "until"))
-    wanted = stage.Wanted(
+            written.error("wrong-order", "until lies before at", ("expect", number, "until"), "until: a later moment")
+    if happenings is None:
+        return None
+    wanted = wants.Wanted(
         suite.rulebook, _text(test.variables), _text(_settings(test.settings)), "" if test.inventory is None else _text(test.inventory)
     )  # fmt: skip
     start_us = shapes.START_US if test.start is None else test.start
@@ -240,10 +263,11 @@ def _happenings(written: _Written, test: shapes.Test, known: checking.Project) -
                 "wrong-order",
                 "steps stand in the order of time, and this one is before the one above it",
                 ("steps", number, "at"),
+                "sort them by at",
             )
             right = False
         at_s = max(begins_s, at_s)
-        kind = next(name for name in shapes.ACTS if getattr(step, name) is not None)
+        kind = next((name for name in shapes.ACTS if getattr(step, name) is not None), "")
         try:
             data = known.fixtures.read(getattr(step, kind)) if kind in shapes.REPEATED else None
         except fixtures.Unreadable as error:
@@ -258,7 +282,10 @@ def _happenings(written: _Written, test: shapes.Test, known: checking.Project) -
         ]
     if total > TIMES_MAX:
         written.error(
-            "too-many", f"the steps of a test come {TIMES_MAX:,} times at most, these {total:,} times", ("steps",)
+            "too-many",
+            f"the steps of a test come {TIMES_MAX:,} times at most, these {total:,} times",
+            ("steps",),
+            "fewer times",
         )
         right = False
     return sorted(made, key=lambda one: one.at_us) if right else None

@@ -12,12 +12,26 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from healer import errors, project
-from healer.lint import holding, ignoring, order, paths, reach, required, safety, scope, severities, traps
+from healer.lint import (
+    brakes,
+    holding,
+    ignoring,
+    order,
+    paths,
+    reach,
+    required,
+    roots,
+    safety,
+    scope,
+    severities,
+    traps,
+    unread,
+)
 from healer.project import loading
 
 __all__ = ["lint"]
 
-CHECKS: Final[tuple[scope.Check, ...]] = (paths.check, reach.check, order.check, traps.check)
+CHECKS: Final[tuple[scope.Check, ...]] = (paths.check, reach.check, order.check, traps.check, brakes.check)
 """Those that need the rules alone."""
 BYTES_MAX: Final = 4 << 20
 
@@ -32,7 +46,7 @@ def _lint(draft: project.Draft, more: Iterable[errors.Diagnostic]) -> list[error
     told, held = scope.Told(), holding.Holding(draft.revision)
     verified = safety.Verified(draft, held)
     checks: list[scope.Check] = [
-        *CHECKS, functools.partial(safety.check, holding=held), verified.check,
+        *CHECKS, functools.partial(roots.check, known=not draft.failed), functools.partial(safety.check, holding=held), verified.check,
         functools.partial(required.check, holding=held, checks=draft.revision.settings.validated.checks),
     ]  # fmt: skip
     for one in scope.of(draft):
@@ -40,9 +54,10 @@ def _lint(draft: project.Draft, more: Iterable[errors.Diagnostic]) -> list[error
             check(one, told)
     verified.tell(told)
     safety.shared(draft, told)
+    required.of_events(draft, told, held)
     main = next((draft.documents[name] for name in ("healer.yaml", "healer.yml") if name in draft.documents), None)
     severities.mistakes(main, told)
-    found = severities.apply([*draft.diagnostics, *more, *told.found], draft.revision.settings)
+    found = severities.apply([*draft.diagnostics, *more, *told.found, *unread.told(draft)], draft.revision.settings)
     texts = {file: document.lines for file, document in draft.documents.items()}
     left = ignoring.apply(found, texts, functools.partial(_lines, draft.revision.project_dir))
     said = severities.apply(left, draft.revision.settings)

@@ -28,13 +28,13 @@ ansible-syntax | error, or warning, or hint
   `ansible-playbook --syntax-check` refuses a playbook; a collection is missing here (warning); it cannot be judged here (hint)
   as the message says
 unknown-path | warning
-  a path that no event of the ruleset's sources can have: such a test never holds, such a template fails
+  a path that no event of the sources can have, a name that no template of the rule has: such a test never holds, such a template fails
   the field as the source has it; `healer sources show NAME` lists them
 unreachable | warning
   a condition that can never hold: its tests on one field contradict each other, or a value is none that the field has
   mend it, or take the rule out
 shadowed | warning, of an action hint
-  a rule that never gets an event, since one before it takes them all (an event fires one rule); an action hidden by another of its name
+  a rule that never gets an event, since those before it take them all (an event fires one rule); an action hidden by another of its name
   put the narrower rule first, or `match_multiple_rules: true`
 duplicate-condition | warning
   two rules of a ruleset with `match_multiple_rules` have the same condition, and both act
@@ -163,5 +163,5 @@ def _read(text: str, area: str) -> dict[str, Code]:
 TABLE: Final[Mapping[str, Code]] = {
     **_read(_FOUND, "What looking across files finds"), **_read(_TRAPS, "Traps of the rulebook language"),
     **_read(codes_of_rules.TEXT, "Rulebooks"), **_read(codes_of_files.TEXT, "The other files of a project"),
-    **_read(codes_of_files.DAEMON, "Told by the daemon"),
+    **_read(codes_of_files.TESTS, "Tests of rulebooks"), **_read(codes_of_files.DAEMON, "Told by the daemon"),
 }  # fmt: skip

@@ -263,7 +263,7 @@ unreadable | error
 vault | error
   what is vaulted is not, or cannot be opened
   what `ansible-vault encrypt_string` prints; its password
-wrong-folder | error
+wrong-folder | error, of one that looks meant warning
   a file lies where it is never read
   where the message says
 wrong-type | error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from healer import catalog, engine, policy, project, templates
 from healer.lint.scope import Scope
@@ -50,6 +51,19 @@ class Held:
         return self.default_verify
 
 
+class Where(NamedTuple):
+    """A ruleset, and the sources that it listens to."""
+
+    activation: project.Activation
+    ruleset: engine.Ruleset
+    sources: Sequence[project.Source]
+
+    @property
+    def name(self) -> str:
+        """`activation/ruleset`"""
+        return f"{self.activation.name}/{self.ruleset.name}"
+
+
 class Holding:
     """Of one revision."""
 
@@ -74,16 +88,22 @@ class Holding:
             return
         view = scope.held.under(scope.activation.inventory)
         entry = view.catalog.entries.get(named) if action.name == "run_action" else None
-        if action.name == "run_action" and entry is None:
-            return
+        if action.name != "run_action" or entry is not None:
+            where = Where(scope.activation, scope.ruleset, scope.sources)
+            yield from self.under(view, where, rule, action, named, entry)
+
+    def under(
+        self, view: project.Revision, where: Where, rule: engine.Rule, action: engine.Action, named: str, entry: catalog.Entry | None
+    ) -> Iterator[Held]:  # fmt: skip
+        """What holds for an action of that name, for each source of its ruleset."""
         controller = view.controllers.get(self._controller(view, action, entry))
         words = (named,) if entry is not None else (action.name, f"{action.name} {named}")
         none: list[project.Source | None] = [None]
-        for source in scope.sources or none:
+        for source in where.sources or none:
             traits = selecting.Traits(
-                view.settings.environment, f"{scope.name}/{rule.name}", words, entry.impact if entry else "high",
+                view.settings.environment, f"{where.name}/{rule.name}", words, entry.impact if entry else "high",
                 entry.tags if entry else (), source.name if source else "", "unknown", (), frozenset(),
-                {"source": source.name} if source else {}, (scope.activation.name, scope.ruleset.name, rule.name),
+                {"source": source.name} if source else {}, (where.activation.name, where.ruleset.name, rule.name),
             )  # fmt: skip
             shown = named if entry is not None else f"{action.name} {named}"
             yield Held(rule, action, shown, entry, controller, source, traits, self._gates, self._default(source))

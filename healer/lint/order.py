@@ -7,17 +7,22 @@ docs/conformance.md); with `match_multiple_rules` each of them fires.
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from healer import engine
 from healer.engine import conditions, normal
-from healer.lint import shapes
+from healer.lint import finding, implying, shapes
 from healer.lint.scope import Scope, Told
 
 Tests = frozenset[str]
 """What an event has to meet, all of it, each by its meaning."""
 _TRUE: Final = conditions.Constant(True)
+LOOKED_AT: Final = 300
+"""Of so many rules that one field leads to it is asked whether they take an event; of more it is not told."""
+SHOWN: Final = 3
 
 
 def check(scope: Scope, told: Told) -> None:
@@ -37,18 +42,11 @@ def tests(test: conditions.Test) -> Tests:
         return frozenset() if test.test == _TRUE else frozenset([repr(test.test)])
     node = normal.normal(test)
     parts = node.parts if isinstance(node, normal.All) else (node,)
-    return frozenset(_meaning(part) for part in parts if not _always(part))
+    return frozenset(implying.meaning(part) for part in parts if not _always(part))
 
 
 def _always(part: normal.Normal) -> bool:
     return isinstance(part, normal.Check) and not part.negated and part.leaf.test == _TRUE
-
-
-def _meaning(part: normal.Normal) -> str:
-    if isinstance(part, normal.Check):
-        return f"not {part.leaf.test!r}" if part.negated else repr(part.leaf.test)
-    word = "and" if isinstance(part, normal.All) else "or"
-    return f"({f' {word} '.join(sorted(map(_meaning, part.parts)))})"
 
 
 def _is_single(condition: conditions.Condition) -> bool:
@@ -69,37 +67,86 @@ def _same(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
             )
 
 
+def _shadowing(first: engine.Rule, rule: engine.Rule, facts: implying.Facts | None) -> bool:
+    """Whether a rule leaves none of the events of one behind it that both meet. `facts`: what is known of those; None: no more than that.
+
+    `accumulate_within` takes none that lacks an attribute of its groups, and `once_after` gathers also what a rule without a throttle has.
+    """
+    if first.throttle is None:
+        return rule.throttle is None or rule.throttle.kind != "once_after"
+    if first.throttle.kind != "accumulate_within":
+        return True
+    return facts is not None and all(steps is not None and facts.has(steps) for steps in first.throttle.groups)
+
+
 class _Index:
-    """Single conditions, each below the test that fewest have, so that few of many have to be compared."""
+    """Single conditions, each below what few of many need, so that few of them have to be compared."""
 
     def __init__(self, rules: list[engine.Rule]) -> None:
         self.single = {
-            rule.index: tests(rule.condition.patterns[0].test) for rule in rules if _is_single(rule.condition)
+            rule.index: normal.normal(rule.condition.patterns[0].test) for rule in rules if _is_single(rule.condition)
         }
-        often = collections.Counter(test for one in self.single.values() for test in one)
-        self._below = collections.defaultdict[str, list[engine.Rule]](list)
-        for rule in rules:
-            if (own := self.single.get(rule.index)) is not None:
-                self._below[min(own, key=lambda one: (often[one], one)) if own else ""].append(rule)
+        known = [rule for rule in rules if rule.index in self.single]
+        often: collections.Counter[finding.Key] = collections.Counter()
+        for rule in known:
+            often.update(finding.every(self.single[rule.index]))
+        self._below = collections.defaultdict[finding.Key, list[engine.Rule]](list)
+        for rule in known:
+            for key in finding.keys(self.single[rule.index], often):
+                self._below[key].append(rule)
 
-    def taking(self, wanted: Tests, besides: engine.Rule) -> Iterator[engine.Rule]:
-        """The rules with a single condition that each event with these tests meets."""
-        for test in ("", *wanted):
-            for rule in self._below.get(test, ()):
-                if rule is not besides and self.single[rule.index] <= wanted:
+    def taking(self, test: conditions.Test, besides: engine.Rule) -> engine.Rule | None:
+        """A rule with a single condition that takes each event which meets a test of another, before others can come."""
+        made = implying.branches(normal.normal(test))
+        for first in self._meeting(made[0]) if made else ():
+            before = first.throttle is None or first.index < besides.index
+            if first is besides or not before or not all(implying.holds(self.single[first.index], one) for one in made):
+                continue
+            if all(_shadowing(first, first, one) for one in made):
+                return first
+        return None
+
+    def before(self, test: conditions.Test, rule: engine.Rule) -> list[engine.Rule]:
+        """The rules before another that take all of the events that meet a test of it, first those of the first events; none where some
+        are left."""
+        found: dict[int, engine.Rule] = {}
+        node = self.single.get(rule.index) or normal.normal(test)
+        if (asked := finding.of_texts(node)) is not None and not any(self._below_of(asked, rule.index)):
+            return []
+        for facts in implying.branches(node):
+            takers = self._takers(facts, rule)
+            if not takers:
+                return []
+            found |= {one.index: one for one in takers}
+        return list(found.values())
+
+    def _takers(self, facts: implying.Facts, rule: engine.Rule) -> list[engine.Rule]:
+        """The rule that takes all of some events, else those that take them value by value."""
+        if (first := self._takers_of(facts, rule)) is not None:
+            return [first]
+        found = [self._takers_of(one, rule) for one in facts.split()]
+        return [one for one in found if one is not None] if found and all(found) else []
+
+    def _takers_of(self, facts: implying.Facts, rule: engine.Rule) -> engine.Rule | None:
+        takers = (one for one in self._meeting(facts, rule.index) if self._takes(one, rule, facts))
+        return min(takers, key=lambda one: one.index, default=None)
+
+    def _takes(self, first: engine.Rule, rule: engine.Rule, facts: implying.Facts) -> bool:
+        return _shadowing(first, rule, facts) and implying.holds(self.single[first.index], facts)
+
+    def _meeting(self, facts: implying.Facts, up_to: int = sys.maxsize) -> Iterator[engine.Rule]:
+        """The rules that events of which that is known may meet, of many not all."""
+        return self._below_of(finding.asked(facts), up_to)
+
+    def _below_of(self, asked: Iterable[finding.Key], up_to: int) -> Iterator[engine.Rule]:
+        seen = set[int]()
+        for key in asked:
+            for rule in itertools.islice(self._below.get(key, ()), LOOKED_AT):
+                if rule.index >= up_to:
+                    break
+                if rule.index not in seen:
+                    seen.add(rule.index)
                     yield rule
-
-    def before(self, wanted: Tests, rule: engine.Rule) -> engine.Rule | None:
-        """The first such rule that comes before another in the file."""
-        found: engine.Rule | None = None
-        for test in ("", *wanted):
-            for other in self._below.get(test, ()):
-                if other.index >= (rule if found is None else found).index:
-                    break
-                if self.single[other.index] <= wanted:
-                    found = other
-                    break
-        return found
 
 
 def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
@@ -107,17 +154,20 @@ def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
     seen: dict[str, engine.Rule] = {}
     for rule in rules:
         one = rule.condition
-        if (own := index.single.get(rule.index)) is not None:
-            if (before := index.before(own, rule)) is not None:
-                _shadowed(scope, told, rule, before)
+        if rule.index in index.single:
+            if takers := index.before(one.patterns[0].test, rule):
+                _shadowed(scope, told, rule, takers)
             continue
+        if one.kind == "not_all" or conditions.absence(one) is not None:
+            continue  # time fires those, each of them
         first = seen.setdefault(repr(conditions.meaning(one)), rule)
-        if first is not rule:
-            _shadowed(scope, told, rule, first)
+        if first is not rule and _shadowing(first, rule, None):
+            _shadowed(scope, told, rule, [first])
         elif one.kind == "any":
-            takers = [index.before(tests(part.test), rule) for part in one.patterns]
-            if takers[0] is not None and all(takers):
-                _shadowed(scope, told, rule, takers[0])
+            found = [index.before(part.test, rule) for part in one.patterns]
+            if all(found):
+                each = {taker.index: taker for some in found for taker in some}
+                _shadowed(scope, told, rule, list(each.values()))
         elif one.kind == "all":
             _consumed(scope, told, rule, index)
 
@@ -127,7 +177,7 @@ def _consumed(scope: Scope, told: Told, rule: engine.Rule, index: _Index) -> Non
     for number, pattern in enumerate(rule.condition.patterns):
         if conditions.absence(conditions.Condition("all", (pattern,))) is not None:
             continue
-        taker = next(index.taking(tests(pattern.test), rule), None)
+        taker = index.taking(pattern.test, rule)
         if taker is not None:
             message = (
                 f"an event of condition {number + 1} of the rule {rule.name!r} fires {taker.name!r} ({taker.place}) and is used up:"
@@ -136,11 +186,13 @@ def _consumed(scope: Scope, told: Told, rule: engine.Rule, index: _Index) -> Non
             told.tell(scope.document, "trap-consumed", message, _at(scope, rule), "match_multiple_rules: true")
 
 
-def _shadowed(scope: Scope, told: Told, rule: engine.Rule, first: engine.Rule) -> None:
-    message = f"the rule {rule.name!r} never fires: each event of it goes to {first.name!r} ({first.place}), and an event fires one rule"
+def _shadowed(scope: Scope, told: Told, rule: engine.Rule, takers: list[engine.Rule]) -> None:
+    shown = [f"{one.name!r} ({one.place})" for one in takers[:SHOWN]] + (["others"] if len(takers) > SHOWN else [])
+    to = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+    message = f"the rule {rule.name!r} never fires: each event of it goes to {to}, and an event fires one rule"
     told.tell(
-        scope.document, "shadowed", message, _at(scope, rule), f"put it before {first.name!r}, or match_multiple_rules: true",
-        severity="warning",
+        scope.document, "shadowed", message, _at(scope, rule),
+        f"put it before {takers[0].name!r}, or match_multiple_rules: true", severity="warning",
     )  # fmt: skip
 
 

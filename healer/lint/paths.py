@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from healer import config, engine, errors
 from healer.engine import conditions
-from healer.lint import shapes, texts
+from healer.lint import roots, shapes, texts
 from healer.lint.scope import Scope, Told, strings
 
 
@@ -17,11 +17,13 @@ def check(scope: Scope, told: Told) -> None:
     for rule in scope.ruleset.rules:
         _condition(scope, told, rule, scope.shapes)
         _throttle(scope, told, rule, scope.shapes)
-        for _, args, at in scope.actions(rule):
+        for action, args, at in scope.actions(rule):
+            if "var_root" in action.args:
+                continue  # something of the event stands in its place
             for text, mark in strings(args, at):
                 for read in texts.of_template(text):
                     if found := _lacking(scope.shapes, read):
-                        _tell(scope, told, read, _within(scope.document, mark, read), found)
+                        _tell(scope, told, read, roots.within(scope.document, mark, read.shown), found)
 
 
 def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shapes.Shape]) -> None:
@@ -91,11 +93,3 @@ def _below(known: Sequence[shapes.Shape], step: str) -> str:
 
 def _there(lack: shapes.Lack) -> str:
     return f"there are: {', '.join(lack.beside)}" if lack.beside else "nothing is below a single value"
-
-
-def _within(document: config.Document, mark: config.Mark | None, read: texts.Read) -> config.Mark | None:
-    """The path in the text that it stands in, where it is on the same line; else the text."""
-    if mark is None or not 0 < mark[0] <= len(document.lines):
-        return mark
-    at = document.lines[mark[0] - 1].find(read.shown, mark[1] - 1)
-    return (mark[0], at + 1, len(read.shown)) if at >= 0 else mark

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from healer import errors
 from healer.engine import conditions, normal, values
-from healer.lint import shapes
+from healer.lint import implying, shapes
 from healer.lint.scope import Scope, Told
 
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
@@ -98,7 +98,7 @@ def never(node: normal.Normal) -> Never | None:
         if isinstance(part, normal.Check):
             for name, shown, want in _wants(part):
                 field = fields.setdefault(name, _Field(shown))
-                if why := field.take(*want):
+                if (why := field.take(*want)) and implying.Facts(parts).impossible:
                     return Never(part.leaf, why)
         elif inner := never(part):
             return inner

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 
 from healer import errors, templates
 from healer.engine import conditions, values
@@ -21,6 +21,8 @@ _TOKEN: Final = re.compile(
 _PLAIN: Final = re.compile(r"\{\{-?\s*(event(?:\.[A-Za-z_]\w*)+)\s*-?\}\}")
 """What nearly all templates are, and no parser is needed for."""
 _ENVIRONMENT: Final = jinja2.Environment()  # noqa: S701 - it parses, and renders nothing
+_ASKING: Final = frozenset({"default", "d", "defined", "undefined"})
+"""Filters and tests that take also what is not there."""
 KEPT_MAX: Final = 8192
 
 
@@ -79,6 +81,29 @@ def of_template(text: str) -> tuple[Read, ...]:
     local = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
     found = dict.fromkeys(one for one in _reads(tree, text) if one.root not in local)
     return tuple(found)
+
+
+@functools.lru_cache(maxsize=KEPT_MAX)
+def names_of_template(text: str) -> tuple[str, ...]:
+    """The names that a template cannot be rendered without: those that it takes from nowhere in itself, and asks not if they are there."""
+    if not templates.is_template(text):
+        return ()
+    if _PLAIN.fullmatch(text.strip()):
+        return ("event",)
+    try:
+        templates.check(text)
+        tree = _ENVIRONMENT.parse(text)
+        found = meta.find_undeclared_variables(tree)
+    except (errors.TemplateError, jinja2.TemplateError, RecursionError, ValueError):
+        return ()
+    asked = {
+        name.name
+        for node in tree.find_all((nodes.Filter, nodes.Test))
+        if node.name in _ASKING and node.node is not None
+        for name in (node.node, *node.node.find_all(nodes.Name))
+        if isinstance(name, nodes.Name)
+    }
+    return tuple(sorted(found - asked))
 
 
 def _reads(node: nodes.Node, text: str) -> Iterator[Read]:

@@ -15,7 +15,14 @@ from healer import errors, plugins
 
 VARIABLE: Final = "HEALER_NO_PROJECT_PLUGINS"
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
-_EVENTS: Final = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
+_EVENTS: Final = frozenset(
+    {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
+)
+_FOLLOWING: Final = {
+    "workflow_run": "a workflow that follows on another repository's",
+    "issue_comment": "a comment on a pull request",
+}
+"""Events of which the files that lie there may be those of a fork."""
 EVENT_BYTES_MAX: Final = 32 << 20
 
 
@@ -27,14 +34,34 @@ def reason(environ: Mapping[str, str], asked: bool) -> str:
         return VARIABLE
     if environ.get("GITHUB_EVENT_NAME") in _EVENTS and _is_of_a_fork(environ.get("GITHUB_EVENT_PATH", "")):
         return "a pull request of another repository"
+    following = environ.get("GITHUB_EVENT_NAME", "")
+    if following in _FOLLOWING and _follows_a_fork(following, environ.get("GITHUB_EVENT_PATH", "")):
+        return _FOLLOWING[following]
     source, target = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"), environ.get("CI_MERGE_REQUEST_PROJECT_ID")
     return "a merge request of another project" if source and target and source != target else ""
 
 
+def _event(path: str) -> Any:
+    with pathlib.Path(path).open("rb") as file:
+        return json.loads(file.read(EVENT_BYTES_MAX))
+
+
+def _follows_a_fork(name: str, path: str) -> bool:
+    """Of a workflow its run says whose change it was; of a comment nothing says it, only whether it is on a pull request at all."""
+    try:
+        event = _event(path)
+        if name == "issue_comment":
+            return bool(event["issue"].get("pull_request"))
+        run = event["workflow_run"]
+        head = run["head_repository"]
+        return head is None or str(head["full_name"]).lower() != str(event["repository"]["full_name"]).lower()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return True
+
+
 def _is_of_a_fork(path: str) -> bool:
     try:
-        with pathlib.Path(path).open("rb") as file:
-            request = json.loads(file.read(EVENT_BYTES_MAX))["pull_request"]
+        request = _event(path)["pull_request"]
         head, base = _repository(request["head"]), _repository(request["base"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return True

@@ -171,13 +171,13 @@ class Checker:
                 document.warning(
                     "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
                 )
-
         self._hosts(document, value, kinds)
 
     def _hosts(self, document: config.Document, value: config.Map, kinds: Iterable[str]) -> None:
         """`hosts:` of a ruleset against the inventory of the controllers that its playbooks and modules go to."""
         text, found = value.get("hosts"), dict[str, str]()
-        for name in dict.fromkeys(map(self._for_kind, kinds)):
+        able = {kind for spec in self.controllers.by_name.values() for kind in spec.kinds}
+        for name in dict.fromkeys(self._for_kind(kind) for kind in kinds if kind in able):
             spec = self.controllers.by_name.get(name)
             hosts = self.inventories.get(spec.inventory, targets.EMPTY) if spec else targets.EMPTY
             if spec and isinstance(text, str) and spec.inventory not in self.incomplete and not hosts.partial:

@@ -7,15 +7,19 @@ start and no reload either), and the room `lint`, which also tells of comments t
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from healer import errors
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#\s*healer:\s*ignore(?:\[([^\]]*)\])?")
 WORD: Final = "healer:"
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ALWAYS: Final = frozenset({"ignored-error", "unused-ignore", "unknown-code", "more"})
 """What is told about the comments themselves cannot be ignored by one."""
 
@@ -39,7 +43,28 @@ class Comment:
 
 
 def read(file: str, lines: Sequence[str]) -> Iterator[Comment]:
-    """The comments of a file."""
+    """The comments of a file. What stands in a quoted text or a block of YAML is none."""
+    found = list(_read(file, lines))
+    if found and file.endswith((".yml", ".yaml")):
+        texts = _texts(lines)
+        found = [one for one in found if not any(begin <= (one.line, one.column) < end for begin, end in texts)]
+    yield from found
+
+
+def _texts(lines: Sequence[str]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where the quoted texts and the blocks of a YAML file stand, as far as it can be read; of a block without the line of its `|`."""
+    found = []
+    with contextlib.suppress(yaml.YAMLError, RecursionError):
+        for token in yaml.scan("\n".join(lines), Loader=_LOADER):
+            if isinstance(token, yaml.ScalarToken) and not token.plain:
+                start, end = token.start_mark, token.end_mark
+                block = token.style in ("|", ">")
+                begin = (start.line + 2, 0) if block else (start.line + 1, start.column + 1)
+                found.append((begin, (end.line + 1, end.column + 1)))
+    return found
+
+
+def _read(file: str, lines: Sequence[str]) -> Iterator[Comment]:
     for number, text in enumerate(lines, 1):
         if WORD in text and (found := _COMMENT.search(text)) is not None:
             inside, start = found[1] or "", found.start(1)

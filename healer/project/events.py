@@ -15,7 +15,7 @@ from healer import catalog, config, engine, rulebook
 from healer.project.revision import HIDDEN_ACTIVATION, Activation, Source
 from healer.project.sources import BY_HAND, EVENTS
 
-_OF_EVENTS: Final = "events"
+OF_EVENTS: Final = "events"
 _OF_ACTIONS: Final = "actions"
 
 
@@ -25,7 +25,7 @@ def activation(found: catalog.Catalog, document: config.Document) -> tuple[Activ
         return None
     made = [_ruleset(_OF_ACTIONS, BY_HAND, "action", {name: name for name in found.entries})]
     if found.by_event:
-        made.insert(0, _ruleset(_OF_EVENTS, EVENTS, "event_type", found.by_event))
+        made.insert(0, _ruleset(OF_EVENTS, EVENTS, "event_type", found.by_event))
     generated = config.read_text(json.dumps(made), "<events>")
     rulesets = [_finished(one, found) for one in rulebook.parse(generated, {})]
     document.diagnostics += generated.diagnostics
@@ -65,7 +65,7 @@ def _finished(ruleset: engine.Ruleset, found: catalog.Catalog) -> engine.Ruleset
     """With the rules' real arguments and places: what an event may bring is no valid argument of a written rulebook."""
     rules = []
     for rule in ruleset.rules:
-        entry = found.entries[found.by_event[rule.name] if ruleset.name == _OF_EVENTS else rule.name]
+        entry = found.entries[found.by_event[rule.name] if ruleset.name == OF_EVENTS else rule.name]
         args: dict[str, Any] = {
             "name": entry.name,
             "parameters": "{{ event.parameters | default({}) }}",

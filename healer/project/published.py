@@ -124,7 +124,13 @@ def _healer() -> Parts:
         found[key] = {"anyOf": [found[key], _NOTHING]}
     channels = _channels(more[receivers.Notifications.__name__]["properties"])
     source = rulebook.source_schema({**known, sources.SHARED: False})
-    return {**made, "type": ["object", "null"]}, {**defs, **more, **channels, "source": source, "activation": activation}
+    return {**made, "type": ["object", "null"]}, {
+        **defs,
+        **more,
+        **channels,
+        "source": source,
+        "activation": activation,
+    }
 
 
 def _channels(found: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +143,12 @@ def _channels(found: dict[str, Any]) -> dict[str, Any]:
     hears = plugins.schemas([receivers.Hears])[1][receivers.Hears.__name__]["properties"]
     found["receivers"] |= {
         "propertyNames": {"pattern": catalog.whole(receivers.NAME.pattern)},
-        "additionalProperties": {"type": "object", "properties": {**hears, **to}, "minProperties": 1, "maxProperties": 2},
+        "additionalProperties": {
+            "type": "object",
+            "properties": {**hears, **to},
+            "minProperties": 1,
+            "maxProperties": 2,
+        },
     }
     return defs
 

@@ -148,6 +148,11 @@ _CONTROLLERS: Final[dict[str, Any]] = {
     **{f"controller_{name}.actions": ["restart_service"] for name in ("aap", "ansible", "http", "local", "oc", "ssh")},
 }  # fmt: skip
 
+_SLACK: Final = {
+    "team": "T02AB",
+    "bot_token": {"secret": "env:SLACK_BOT_TOKEN"},
+    "app_token": {"secret": "env:SLACK_APP_TOKEN"},
+}
 _HEALER: Final[dict[str, Any]] = {
     "healer.server": {"host": "127.0.0.1", "port": 8080}, "log": {"level": "INFO", "rotation": "100 MB", "retention": "30 days"},
     "retention": {"journal": "30 days", "runs": "400 days"}, "keys": {"file": "/run/secrets/healer-keys"}, "control": {"group": "oncall"},
@@ -161,12 +166,20 @@ _HEALER: Final[dict[str, Any]] = {
     "storm": {"matches": "200 per minute", "calm": "5 minutes"}, "heartbeat": {"url": "https://hc.example.org/ping", "every": "1 minute"},
     "validate": {"checks": [{"name": "who is asked", "select": {"impact": ["high"]}, "require": ["approval", "verify"]}]},
     "Keys.file": "/run/secrets/healer-keys", "socket": "/run/healer/control.sock", "group": "oncall",
+    "healer.notifications": {"receivers": {"ops": {"slack": {"channel": "C0123456789"}}}}, "Notifications.channels": {"slack": _SLACK},
+    "Notifications.receivers": {"ops": {"slack": {"channel": "C0123456789"}}},
+    "Notifications.escalate": {"to": ["boss"], "after": "15 minutes"},
+    "at_once": ["needs_approval", "failed"], "grouped": {"succeeded": "5 minutes"}, "Escalation.to": ["boss"], "news": ["needs_approval"],
+    "channels.slack": _SLACK, "slack": {"channel": "C0123456789"}, "bot_token": {"secret": "env:SLACK_BOT_TOKEN"}, "team": "T02AB",
+    "app_token": {"secret": "env:SLACK_APP_TOKEN"}, "signing_secret": {"secret": "env:SLACK_SIGNING_SECRET"}, "principal": "ana",
+    "api_url": "https://slack-proxy.example.org/api/", "channel": "C0123456789",
     "public_url": "https://healer.example.org", "connections_per_address": 256, "Heartbeat.url": "https://hc.example.org/ping",
     "matches": "200 per minute", "reference": "vault:healer/token",
     "Defaults.run_action": {"settle": "60 seconds", "cooldown": "10 minutes"}, "upstream": {"chain_depth": 10},
     "Inhibit.source": {"alertname": "NodeDown"}, "Inhibit.target": {"alertname": "ServiceDown"}, "equal": ["instance"],
     "permissions": ["runs.read", "approvals.decide"], "rulesets": ["web/*"], "Role.actions": ["restart_service"],
-    "Person.roles": ["oncall"], "Person.slack": "T02AB/U7XYZ", "os": "ana", "git": "ana@example.org", "email": "ana@example.org",
+    "Person.roles": ["oncall"], "Person.slack": "T02AB/U7XYZ", "Person.slack_group": "T02AB/S0123ABC",
+    "os": "ana", "git": "ana@example.org", "email": "ana@example.org",
     "Policy.name": "production needs a person", "Policy.select": {"environment": ["prod"], "impact": ["high"]},
     "Select.environment": ["prod"], "Select.impact": ["medium", "high"], "Select.actions": ["restart_service"],
     "Select.rules": ["web/restart"], "Select.sources": ["alertmanager"], "Select.severity": ["critical"],

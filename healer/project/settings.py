@@ -21,7 +21,19 @@ NOT_YET: Final = ("secrets",)
 PEOPLE: Final = ("roles", "principals")
 AS_WRITTEN: Final = ("sources", "activations", "policies", "inhibit", "notifications", "validate", *PEOPLE)
 """Read elsewhere, and set by no variable or flag."""
-SECTIONS: Final = ("server", "log", "retention", "keys", "control", "sources", "defaults", "storm", "notifications", "validate", *PEOPLE)
+SECTIONS: Final = (
+    "server",
+    "log",
+    "retention",
+    "keys",
+    "control",
+    "sources",
+    "defaults",
+    "storm",
+    "notifications",
+    "validate",
+    *PEOPLE,
+)
 LISTS: Final = ("policies", "inhibit")
 PREFIX: Final = "HEALER_"
 BODY_LIMIT: Final = 16 << 20

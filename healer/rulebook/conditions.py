@@ -5,10 +5,11 @@ Caller: `rules`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from healer import config, errors, model, templates
+from healer import config, credentials, errors, model, templates
 from healer.engine import conditions, values
 from healer.rulebook import fields, grammar, positions, throttles, words
 
@@ -17,6 +18,10 @@ KINDS: Final = ("all", "any", "not_all")
 WITH_TIMEOUT: Final = ("not_all",)
 WITHOUT_TIMEOUT: Final = ("any",)
 """Kinds that need a timeout, and that take none; the others may have one."""
+_BEHIND_FIELD: Final = re.compile(
+    r"""\b((?:event|fact)s?\b[\w.\[\]"'-]*+)[^\w"']++(?:(?:in|contains|not|is)\b[^\w"']*+)*+(?:"([^"]*+)|'([^']*+))"""
+)
+_STEP: Final = re.compile(r"[\w-]+")
 SEVERAL: Final = "make several rules of it"
 
 
@@ -130,12 +135,21 @@ def _parse(
     try:
         parsed = parser.parse()
     except words.Wrong as wrong:
+        for start, end in _secrets(text):
+            document.conceal(where.mark(start, end))
         document.error(wrong.code, wrong.message, where.mark(wrong.start, wrong.end), wrong.try_)
         return None
     for code, message, start, end, try_ in parsed.traps:
         severity: errors.Severity = "hint" if code == "trap-contains" else "warning"
         document.diagnostic(severity, code, message, where.mark(start, end), try_)
     return parsed
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int]]:
+    """What stands behind a field that is called a secret, whatever stands between: nobody knows what a wrong condition means."""
+    for found in _BEHIND_FIELD.finditer(text):
+        if any(credentials.called(step) for step in _STEP.findall(found[1])):
+            yield found.span(2 if found[2] is not None else 3)
 
 
 def variable(variables: Mapping[str, Any], key: str) -> Any:

@@ -85,7 +85,7 @@ def _kind(document: config.Document, found: config.Map, *, tell: bool) -> str | 
         return whole[0]
     if given and not whole:
         document.error("missing-key", f"{given[0]} needs the key 'threshold'", found.mark, "add threshold: 3")
-    elif tell:
+    elif tell or whole:
         wanted = "once_within, once_after, or accumulate_within with threshold"
         got = ", ".join(whole) or "none"
         document.error(

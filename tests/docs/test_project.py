@@ -89,7 +89,9 @@ def read(text: str, default: Any) -> Any:
     if isinstance(default, list) and text.startswith("["):
         return text.strip("[]").split(", ")
     if isinstance(default, dict) and text.startswith("{"):
-        return {name: units.duration_s(span) for name, span in (one.split(": ") for one in text.strip("{}").split(", "))}
+        return {
+            name: units.duration_s(span) for name, span in (one.split(": ") for one in text.strip("{}").split(", "))
+        }
     return default if text in ("–", "none") and default in (None, "", {}, []) else type(default)(text)
 
 

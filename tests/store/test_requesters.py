@@ -23,7 +23,14 @@ def says(kit: Any, approval: str, who: access.Principal) -> reviewing.Reviewed:
 
 
 @pytest.mark.parametrize(
-    ("sent", "may"), [("key:x = ana", False), ("key:y = bo", True), ("source:am", True), ("os:root = ana", False), ("link:0 = ana", False)]
+    ("sent", "may"),
+    [
+        ("key:x = ana", False),
+        ("key:y = bo", True),
+        ("source:am", True),
+        ("os:root = ana", False),
+        ("link:0 = ana", False),
+    ],
 )
 @pytest.mark.parametrize("through", [False, True])
 def test_who_sent_the_event_asked_for_what_a_rule_makes_of_it(kit: Any, sent: str, may: bool, through: bool) -> None:

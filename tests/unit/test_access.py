@@ -71,7 +71,14 @@ def test_the_audit_is_read_by_those_it_is_for() -> None:
 
 
 def test_each_permission_only_reads_or_is_in_a_scope_or_is_of_the_whole_daemon() -> None:
-    whole = {"events.read", "events.resend", "quarantine.decide", "reload", "keys.admin", "notifications.write"} - access.READS
+    whole = {
+        "events.read",
+        "events.resend",
+        "quarantine.decide",
+        "reload",
+        "keys.admin",
+        "notifications.write",
+    } - access.READS
     assert set(access.SCOPED) | access.READS | whole == set(access.PERMISSIONS)
     assert not set(access.SCOPED) & access.READS
     assert all(set(kinds) <= set(access.DIMENSIONS) for kinds in access.SCOPED.values())

@@ -279,8 +279,8 @@ def test_a_file_over_the_limit_of_bytes(tmp_path: pathlib.Path, monkeypatch: pyt
     ("text", "line", "column"),
     [
         ("a: 1\n---\nb: 2\n", 2, 1), ("a\n...\n---\nb\n", 3, 1), ("a: b\n\tc: 1\n", 2, 1), ("a: 1\n\tb: 2\n", 2, 1),
-        ("a: b: c\n", 1, 5), ("a:\n  - b\n c: d\n", 3, 2), ("a: 1\nb: \x00\n", 2, 1), ("a: 1\nb: \x07\n", 2, 1),
-        ("a: '\ud800'\n", 1, 1), ("a: 1\nb: @x\n", 2, 4), ("a: 1\nb: *x\n", 2, 4),
+        ("a: b: c\n", 1, 5), ("a:\n  - b\n c: d\n", 3, 2), ("a: 1\nb: \x00\n", 2, 4), ("a: 1\nb: \x07\n", 2, 4),
+        ("a: '\ud800'\n", 1, 5), ("a: 1\nb: @x\n", 2, 4), ("a: 1\nb: *x\n", 2, 4),
     ],
 )  # fmt: skip
 def test_what_is_no_yaml_is_refused_where_it_stands(text: str, line: int, column: int) -> None:
@@ -390,3 +390,10 @@ def test_any_bytes_give_a_document(tmp_path_factory: pytest.TempPathFactory, raw
     path.write_bytes(raw)
     document = config.read_file(path, "any.yml")
     assert document.value is None or {d.code for d in document.diagnostics} <= {"duplicate-key"}
+
+
+def test_a_character_that_yaml_does_not_allow_is_told_where_it_stands() -> None:
+    document = config.read_text("a: 1\nb: 2\nc: x\x1b[31m\n", "a.yml")
+    assert [(one.code, one.place.line, one.place.column) for one in document.diagnostics] == [("yaml", 3, 5)]
+    document = config.read_text("a: \x07\n", "a.yml")
+    assert [(one.place.line, one.place.column) for one in document.diagnostics] == [(1, 4)]

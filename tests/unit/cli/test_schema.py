@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -37,7 +39,23 @@ def test_each_kind_is_a_schema(healer, kind):
 
 
 def test_the_kinds_are_those_of_the_project_and_its_tests():
-    assert (*project.SCHEMAS, *harness.SCHEMAS) == schema.KINDS
+    known = {**project.SCHEMAS, **harness.SCHEMAS}
+    assert {kind: (one.files, one.about) for kind, one in known.items()} == dict(schema.LISTED)
+    assert (*known,) == schema.KINDS
+
+
+@pytest.mark.parametrize(("arguments", "rooms"), [
+    (["schema"], {"healer.project", "healer.harness"}), (["schema", "--json"], {"healer.project", "healer.harness"}),
+    (["schema", "rulebook"], {"healer.harness"}),
+])  # fmt: skip
+def test_what_takes_long_to_load_is_loaded_where_it_is_needed(arguments, rooms):
+    words = ["healer", *arguments]
+    code = (
+        f"import atexit, sys\nfrom healer import cli\nsys.argv = {words!r}\n"
+        f"atexit.register(lambda: print(sorted({rooms!r} & set(sys.modules)), file=sys.stderr))\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
 
 
 def test_a_kind_that_is_not(healer):

@@ -103,7 +103,7 @@ def test_junit_is_written(healer, project, tmp_path):
 def test_coverage_and_its_limit(healer, project):
     done = healer("test", "--project", project, "--fail-under", "100")
     assert done.exit_code == 0
-    assert "disk/disk/disk is full     11         6/6    100 %  duplicate 10" in done.stdout
+    assert "disk/disk/disk is full     11         6/6    0/0    100 %  duplicate 10" in done.stdout
     (project / "rulebooks" / "disk_test.yml").write_text(
         WRONG.replace("runs: [{rule: disk is full, target: web9}]", "fired: [disk is full]")
     )
@@ -249,3 +249,29 @@ def test_signs_of_conditions_have_a_colour_on_a_terminal(project, monkeypatch):
         .stdout
     )
     assert "    \x1b[31m✗\x1b[0m and\n" in shown
+
+
+def test_markdown_for_a_comment(healer, project):
+    (project / "rulebooks" / "wrong_test.yml").write_text(WRONG)
+    (project / "rulebooks" / "broken_test.yml").write_text("tests: [{name: '<b>@all', stepz: []}]\n")
+    done = healer("test", "--project", project, "--format", "markdown", "--why", "--coverage")
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert lines[0] == "### Tests of rulebooks, by healer"
+    assert "4 tests in 3 files: 3 passed, 1 failed, 1 file with mistakes" in lines
+    assert "#### `FAIL rulebooks/wrong_test.yml: runs on another host`" in lines
+    assert "#### `MISTAKES rulebooks/broken_test.yml`" in lines
+    assert any(line.startswith("- ✓ `event.alert.name") or "✓" in line for line in lines), (
+        "the condition with what it saw"
+    )
+    assert any(line.startswith("<details><summary><code>") for line in lines)
+    assert any(line.startswith("coverage ") for line in lines)
+
+
+def test_markdown_of_what_passed_is_one_line(healer, project):
+    done = healer("test", "--project", project, "--format", "markdown")
+    assert done.exit_code == 0
+    assert [line for line in done.stdout.splitlines() if line] == [
+        "### Tests of rulebooks, by healer", "```text", "2 tests in 1 file: 2 passed", "```",
+    ]  # fmt: skip
+    assert healer("test", "--project", project, "--format", "markdown", "--json").exit_code == 2

@@ -255,5 +255,7 @@ def test_no_program_of_the_project_is_run_for_a_vault_password(healer, project, 
             assert done.exit_code == code, done.output
         assert (folder / "ran").exists() == (code == 0)
     (project / "link.sh").symlink_to(tmp_path / "password.sh")
-    assert healer("validate", project, "--no-project-plugins", "--vault-password-file", project / "link.sh").exit_code == 2
+    assert (
+        healer("validate", project, "--no-project-plugins", "--vault-password-file", project / "link.sh").exit_code == 2
+    )
     assert healer("validate", project, "--vault-password-file", project / "link.sh").exit_code == 0

@@ -45,7 +45,10 @@ def test_what_was_seen_and_what_not(made, revision):
     missing = found.missing()
     assert (echo.place, "the rule web/web/echo never fires") in missing
     assert any(what == "never true: event.echo is defined" for _, what in missing)
-    assert not any("down" in what or "halves" in what for _, what in missing)
+    assert not any("web/web/down" in what or "halves" in what for _, what in missing if "held by" not in what)
+    assert down.gates == (("restart", "cooldown"),)
+    assert (down.total, down.covered) == (8, 8)
+    assert (halves.place, "never held by cooldown: page of the rule web/web/two halves") in missing
     assert all(place.startswith("rulebooks/") and place.count(":") == 2 for place, _ in missing)
     assert 0 < found.percent < 100
 
@@ -69,3 +72,14 @@ def test_nothing_is_covered_by_no_test(made, revision):
 def test_looking_changes_nothing(made, revision, play):
     assert of(made, revision).rules
     assert play(TEXT).ok
+
+
+def test_a_gate_that_no_test_has_met_is_told_and_counts(made, revision):
+    text = TEXT.replace("key: k2, status: firing", "key: k2, status: resolved").replace(
+        "{rule: down, times: 2}", "down"
+    )
+    found = of(made, revision, text)
+    down = found.rules["web/web/down"]
+    assert (down.met, len(down.gates), down.covered) == (0, 1, down.total - 1)
+    assert (down.place, "never held by cooldown: restart of the rule web/web/down") in found.missing()
+    assert {"action": "restart", "reason": "cooldown", "count": 0} in found.as_json()["rules"][0]["gates"]

@@ -10,7 +10,7 @@ from healer import errors, plugins, project
 from healer.lint import codes
 from healer.project import folders, machines, publishing
 
-LOOKED_AT = ("catalog", "daemon", "inventory", "lint", "plugins", "project", "rulebook", "web")
+LOOKED_AT = ("catalog", "daemon", "harness", "inventory", "lint", "plugins", "project", "rulebook", "web")
 PLACES = {
     "error": 0, "warning": 0, "_error": 0, "_warning": 0, "diagnostic": 1, "Diagnostic": 0, "Wrong": 0, "_wrong": 0, "trap": 0, "tell": 1, "_of": 1,
 }  # fmt: skip
@@ -26,6 +26,7 @@ BY_NAME = {
     "dynamic-inventory",
     "no-action-file",
     "ambiguous-file",
+    "unknown-principal",
     *(code for code, *_ in folders._WRITTEN.values()),
 }
 """Codes that stand behind a name in the source."""
@@ -42,7 +43,7 @@ def calls(tree: ast.AST) -> Iterator[str]:
                 if isinstance(node.func, ast.Name)
                 else ""
             )
-            at = PLACES.get(name, 99)
+            at = 0 if name == "tell" and isinstance(node.func, ast.Name) else PLACES.get(name, 99)
             if len(node.args) > at and isinstance(code := getattr(node.args[at], "value", None), str):
                 yield code
         elif (

@@ -91,3 +91,35 @@ def test_in_a_project(linted, rules):
     assert linted(rules(text)) == []
     found = linted(rules("# healer: ignore[unknown-path]\n" + text.partition("  #")[0]))
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["x: 'r # healer: ignore[no-brake]'"],
+        ['x: "r # healer: ignore[no-brake]"'],
+        ["x: 'one", "  # healer: ignore[no-brake]", "  two'"],
+        ["x: |", "  # healer: ignore[no-brake]", "  two"],
+        ["x: >-", "  # healer: ignore[no-brake]", "y: 1"],
+    ],
+)
+def test_what_stands_in_a_text_is_no_comment(lines):
+    assert applied(lines, at(1), at(2), at(3)) == [(1, "no-brake"), (2, "no-brake"), (3, "no-brake")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        (["x: |  # healer: ignore[no-brake]", "  text"], 1),
+        (["x: 'a' # healer: ignore[no-brake]"], 1),
+        (["x: |", "  text", "# healer: ignore[no-brake]", "y: 1"], 4),
+        (["x: a", "  b # healer: ignore[no-brake]"], 2),
+        (["x: 'ä€😀' # healer: ignore[no-brake]"], 1),
+    ],
+)
+def test_what_stands_beside_a_text_is_one(lines, line):
+    assert applied(lines, at(line)) == []
+
+
+def test_of_a_file_that_is_no_yaml_lines_alone_count():
+    assert applied(["x: [", "y: 1 # healer: ignore[no-brake]"], at(2)) == []

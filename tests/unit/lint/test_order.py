@@ -25,6 +25,21 @@ def told(found):
         ("(event.a == 1 or event.b == 2)", "(event.b == 2 or event.a == 1) and event.c == 1"),
         ("true", "event.a == 1"),
         ("not (event.a == 1)", "not (event.a == 1) and event.b == 1"),
+        ("event.a > 5", "event.a > 7"),
+        ("event.a > 5", "event.b == 1 and event.a >= 6 and event.a < 9"),
+        ("event.a > 5", "event.a == 7"),
+        ("event.a != 5", "event.a == 7"),
+        ("event.a is defined", "event.a == 7"),
+        ("event.a is defined", "event.a.b == 7"),
+        ("event.a in [5, 7, 9]", "event.a in [5, 7]"),
+        ("event.a not in [5, 7]", "event.a not in [5, 7, 9]"),
+        ("event.a == 1 or event.a == 2", "event.a == 2"),
+        ("event.a == 1 or event.a == 2", "event.a in [1, 2]"),
+        ("event.a in [1, 2]", "event.a == 1 or event.a == 2"),
+        ("event.a == 1 or event.b == 1", "(event.b == 1 and event.c == 1) or event.a == 1.0"),
+        ("event.a < 5 or event.a >= 3", "event.a == 4 or event.a > 5"),
+        ('event.a is search("err")', 'event.a == "an err"'),
+        ("event.a contains 1", "event.a == 1"),
     ],
 )
 def test_a_rule_whose_events_all_go_to_one_before_it(linted, rules, first, second):
@@ -43,6 +58,15 @@ def test_a_rule_whose_events_all_go_to_one_before_it(linted, rules, first, secon
         ("event.a == 1", "event.a != 1"),
         ("event.a == 1 or event.b == 2", "event.a == 1 and event.c == 2 or event.b == 1"),
         ("event.a is not defined", "event.a is not defined and event.b == 1"),
+        ("event.a > 7", "event.a > 5"),
+        ("event.a > 5", "event.a >= 5"),
+        ("event.a > 5", "not (event.a <= 5)"),
+        ("event.a > 5", 'event.a == "7"'),
+        ("event.a != 5", 'event.a == "7"'),
+        ("event.a in [1, 2]", "event.a in [1, 2, 3]"),
+        ("event.a == 1 or event.b == 2", "event.a in [1, 2]"),
+        ("event.a.b is defined", "event.a is defined"),
+        ("event.a == 9007199254740993", "event.a == 9007199254740995"),
     ],
 )
 def test_a_rule_that_is_left_some(linted, rules, first, second):
@@ -107,3 +131,68 @@ def test_an_any_of_which_each_part_goes_elsewhere(linted, rules):
 def test_each_ruleset_is_by_itself(linted, rules):
     second = rules("condition: event.a == 1", head=HEAD.replace("web", "other"))
     assert told(linted(rules("condition: event.a == 1", head=HEAD) + second)) == []
+
+
+THROTTLE = "throttle: {accumulate_within: 5 minutes, threshold: 3, group_by_attributes: [event.h, event.i]}"
+
+
+@pytest.mark.parametrize(
+    ("second", "codes"),
+    [
+        ("event.a > 5", []),
+        ("event.a > 5 and event.h == null", []),
+        ("event.a > 5 and event.h == null and event.i is defined", ["shadowed"]),
+        ("event.a > 5 and event.h.x == 1 and not (event.i > 5)", ["shadowed"]),
+    ],
+)
+def test_what_accumulates_leaves_events_that_lack_its_attributes(linted, rules, second, codes):
+    found = told(linted(rules(f"condition: event.a > 5\n{THROTTLE}", f"condition: {second}", head=HEAD)))
+    assert [one[0] for one in found] == codes
+
+
+def test_an_attribute_that_is_no_path_is_never_there(linted, rules):
+    throttle = THROTTLE.replace("event.h, event.i", "h")
+    assert told(linted(rules(f"condition: event.a > 5\n{throttle}", "condition: event.a > 5", head=HEAD))) == []
+
+
+def test_once_after_gathers_what_a_rule_without_a_throttle_has(linted, rules):
+    after, once = (
+        f"throttle: {{{kind}: 1 minute, group_by_attributes: [event.x]}}" for kind in ("once_after", "once_within")
+    )
+    plain = "condition: event.a > 5"
+    assert told(linted(rules(plain, f"{plain}\n{after}", head=HEAD))) == []
+    assert len(told(linted(rules(f"{plain}\n{once}", f"{plain}\n{after}", head=HEAD)))) == 1
+    assert len(told(linted(rules(plain, f"{plain}\n{once}", head=HEAD)))) == 1
+
+
+@pytest.mark.parametrize("last", ["event.a in [1, 2]", "event.b == 1 and (event.a == 2 or event.a == 1.0)"])
+def test_a_rule_of_which_several_take_the_events_value_by_value(linted, rules, last):
+    texts = [f"condition: {text}" for text in ("event.a == 1", "event.a >= 2", last)]
+    (one,) = told(linted(rules(*texts, head=HEAD)))
+    assert "each event of it goes to 'rule 0' (rulebooks/web.yml:5:7) or 'rule 1' (rulebooks/web.yml:8:7)" in one[3]
+    assert told(linted(rules(*texts[::2], head=HEAD))) == []
+
+
+def test_a_rule_of_which_several_take_the_events(linted, rules):
+    texts = [
+        f"condition: {text}"
+        for text in ("event.a == 1", "event.b == 2", "event.a == 1 and event.c == 1 or event.b == 2")
+    ]
+    (one,) = told(linted(rules(*texts, head=HEAD)))
+    assert "each event of it goes to 'rule 0' (rulebooks/web.yml:5:7) or 'rule 1' (rulebooks/web.yml:8:7)" in one[3]
+
+
+def test_what_an_all_waits_for_is_left_by_what_accumulates(linted, rules):
+    joint = "condition: {all: [event.i == 1, event.j == 2]}"
+    taker = f"condition: event.i == 1\n{THROTTLE.replace('event.h, event.i', 'event.h')}"
+    assert told(linted(rules(taker, joint, head=HEAD))) == []
+    assert told(linted(rules(joint, taker, head=HEAD))) == []
+    wide = "condition: event.i > 0"
+    assert [one[0] for one in told(linted(rules(joint, wide, head=HEAD)))] == ["trap-consumed"]
+
+
+@pytest.mark.parametrize(
+    "condition", ["{not_all: [event.i == 1, event.j == 2], timeout: 1 minute}", "event.i is not defined"]
+)
+def test_rules_that_time_fires_leave_each_other_theirs(linted, rules, condition):
+    assert told(linted(rules(f"condition: {condition}", f"condition: {condition}", head=HEAD))) == []

@@ -37,13 +37,13 @@ def test_a_condition_that_yaml_folded(linted, rules):
 def test_all_texts_of_a_rule(linted, rules):
     text = (
         "condition:\n  all:\n    - events.f << event.alert.nam == 'a'\n    - event.alert.key == events.f.alert.keey\n"
-        "action: {debug: {msg: ['x {{ event.alert.targte }}', \"{{ events.f.alrt.x }}\"]}}"
+        "action: {debug: {msg: ['x {{ events.m_1.alert.targte }}', \"{{ events.f.alrt.x }}\"]}}"
     )
     throttled = "condition: event.alert.name == 'b'\nthrottle: {once_within: 1 minute, group_by_attributes: [alert.lables.x, event.alert.labels.y]}"
     found = told(linted(rules(text, throttled)))
     words = [message.partition(":")[0] for _, _, message, _ in found]
     assert words == [
-        "`event.alert.nam`", "`events.f.alert.keey`", "`event.alert.targte`", "`events.f.alrt.x`", "`alert.lables.x`",
+        "`event.alert.nam`", "`events.f.alert.keey`", "`events.m_1.alert.targte`", "`events.f.alrt.x`", "`alert.lables.x`",
     ]  # fmt: skip
 
 

@@ -70,6 +70,8 @@ def test_what_excludes_each_other(text: str, said: str) -> None:
         'event.a is search("x") and event.a is search("y")',
         "event.a == null and event.a != 1",
         "event.a != 1 and event.a > 0",
+        "not (event.b not in [null]) and not (event.b > 1.5)",
+        'event.a.b is defined and event.a["b"] is not defined',
     ],
 )
 def test_what_may_hold(text: str) -> None:

@@ -82,6 +82,7 @@ def test_what_is_not_there(lacks, require, given):
         ("windows", {"policy": "policy: {windows: {allow: [{days: mon-fri}]}}"}),
         ("windows", {"settings": "policies: [{name: x, select: {impact: [high]}, windows: {allow: [{days: mon-fri}]}}]\n"}),
         ("settle", {"entry": "impact: high, settle: 1 minute"}), ("concurrency", {"policy": "policy: {concurrency: 1}"}),
+        ("concurrency", {"entry": "impact: high, concurrency: 1"}),
         ("throttle", {"policy": "throttle: {once_within: 1 minute, group_by_attributes: [event.alert.key]}"}),
         ("description", {"entry": "impact: high, description: x"}), ("idempotent", {"entry": "impact: high, idempotent: true"}),
         ("verify", {"entry": "impact: high"}), ("verify", {"entry": "impact: high, verify: {resolved_within: 1 minute}"}),
@@ -108,3 +109,47 @@ def test_a_check_that_is_wrong_is_a_mistake(linted, rules, wrong):
         rules("condition: event.alert.name == 'x'"), HOOK + f"validate: {{checks: [{{name: x, {wrong}}}]}}\n"
     )
     assert [one.place.file for one in found if one.code == "options"] == ["healer.yaml"]
+
+
+# --- other ways on which an action is started -----------------------------------------------------------------------------------
+
+ACTIONS = """\
+actions:
+  look: {command: [df], impact: low, target: none, verify: none}
+  clean: {command: [df], impact: low, target: none, escalate: [{action: reboot, after: 5 minutes}], verify: none}
+  seen: {command: [df], impact: low, target: none, verify: {action: reboot, within: 1 minute}}
+  asked: {command: [df], impact: low, target: none, verify: none, approval: {any: [{name: ops, roles: [approver]}], then: reboot}}
+  reboot: {command: [reboot], impact: high, target: none, verify: none, events: [reboot_it]}
+"""
+
+
+def _told(linted, rules, action, more="", actions=ACTIONS):
+    main = HOOK + more + CHECK.format(select="{impact: [high]}", require="[windows, throttle]", more="")
+    text = f'condition: event.alert.name == "x"\naction: {{run_action: {{name: {action}}}}}'
+    found = linted({"actions.yaml": actions, "rulebooks/web.yml": rules(text)}, main)
+    return [(str(one.place), one.message) for one in found if one.code == "policy"]
+
+
+OF_EVENTS = ("actions.yaml:6:3", "prod: the action 'reboot', which the event 'reboot_it' starts, lacks windows")
+
+
+@pytest.mark.parametrize(
+    ("action", "how"),
+    [
+        ("clean", "of the rule 'rule 0' (escalate of 'clean')"),
+        ("seen", "of the rule 'rule 0' (verify of 'seen')"),
+        ("asked", "of the rule 'rule 0' (then of the approval of 'asked')"),
+        ("'{{ event.act }}'", "of the rule 'rule 0', which an event may name ({{ event.act }}),"),
+    ],
+)
+def test_an_action_that_another_way_leads_to(linted, rules, action, how):
+    found = _told(linted, rules, action)
+    place = ("rulebooks/web.yml:7:16", f"prod: the action 'reboot' {how} lacks windows and throttle")
+    assert place in found
+
+
+def test_what_an_event_type_starts(linted, rules):
+    assert _told(linted, rules, "look") == [OF_EVENTS]
+    assert _told(linted, rules, "look", actions=ACTIONS.replace(", events: [reboot_it]", "")) == []
+    windows = "policies: [{name: p, select: {impact: [high]}, windows: {allow: [{days: mon-fri}]}}]\n"
+    assert _told(linted, rules, "look", more=windows) == []

@@ -51,6 +51,25 @@ def test_what_else_says_so(environ, wanted):
     assert untrusted.reason(environ, True) == "--no-project-plugins"
 
 
+@pytest.mark.parametrize(
+    ("name", "event", "wanted"),
+    [
+        ("workflow_run", {"workflow_run": {"head_repository": {"full_name": "us/heal"}}, "repository": {"full_name": "US/heal"}}, False),
+        ("workflow_run", {"workflow_run": {"head_repository": {"full_name": "them/heal"}}, "repository": {"full_name": "us/heal"}}, True),
+        ("workflow_run", {"workflow_run": {"head_repository": None}, "repository": {"full_name": "us/heal"}}, True),
+        ("workflow_run", {}, True),
+        ("issue_comment", {"issue": {"number": 1}}, False),
+        ("issue_comment", {"issue": {"number": 1, "pull_request": {"url": "x"}}}, True),
+        ("issue_comment", [], True),
+        ("push", {}, False),
+    ],
+)  # fmt: skip
+def test_what_follows_on_a_pull_request(tmp_path, name, event, wanted):
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    environ = {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    assert bool(untrusted.reason(environ, False)) == wanted
+
+
 def test_nothing_of_the_project_is_imported(tmp_path):
     ran = tmp_path / "ran"
     code = f"open({str(ran)!r}, 'w').close()\n"

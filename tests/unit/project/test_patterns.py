@@ -165,3 +165,8 @@ def test_what_an_event_brings_is_no_pattern(write: Any) -> None:
     found, missing = loaded.revision.expand_pattern("site", "web*")
     assert ([one.name for one in found], missing) == (["web01", "web02", "web03"], [])
     assert loaded.revision.expand_pattern("nope", "web*") == ([], ["web*"])
+
+
+def test_where_no_controller_can_do_it_no_hosts_are_looked_for(write: Any) -> None:
+    files = {"controllers.yaml": "controllers: {site: {type: local, inventory: inventory}}\ndefault: site\n"}
+    assert told(write, "wbe01", **files) == []

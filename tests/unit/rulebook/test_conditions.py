@@ -82,3 +82,19 @@ def test_names_that_become_equal_are_refused() -> None:
     document = config.read_text(text, "x")
     rulebook.parse(document, {"x": 1})
     assert [(found.code, found.place.line) for found in document.diagnostics] == [("duplicate-name", 7)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event.alert.labels.token = "S3cretPassw0rd"', 'event.password == "S3cretPassw0rd" andd event.x == 1', "fact.apikey != 'S3cretPassw0rd' or",
+        'event["api_token"] === "S3cretPassw0rd"', 'event.token in ["S3cretPassw0rd" event.x', 'event.token contains "S3cretPassw0rd',
+    ],
+)  # fmt: skip
+def test_of_a_condition_that_cannot_be_read_no_secret_is_quoted(text):
+    block = "\n".join(f"      {line}" for line in text.splitlines())
+    book = f"- name: a\n  hosts: all\n  sources: []\n  rules:\n    - name: r\n      condition: |\n  {block}\n      action: {{none: {{}}}}\n"
+    document = config.read_text(book, "a.yml")
+    rulebook.parse(document, {})
+    assert not document.ok
+    assert "S3cret" not in "".join(map(str, document.diagnostics))

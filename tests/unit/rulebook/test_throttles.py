@@ -81,3 +81,10 @@ def test_an_attribute_that_is_never_found_is_a_trap() -> None:
 
 def test_an_empty_attribute_is_refused() -> None:
     assert read("event.i == 1", "{once_within: 10 seconds, group_by_attributes: ['']}")[0] == ["wrong-type"]
+
+
+def test_two_kinds_are_told_beside_a_key_that_is_missing() -> None:
+    rule = "{name: r, condition: event.a == 1, throttle: {once_within: 5 minutes, once_after: 3 seconds}, action: {none: {}}}"
+    document = config.read_text(f"- {{name: a, hosts: all, sources: [], rules: [{rule}]}}\n", "a.yml")
+    rulebook.parse(document, {})
+    assert [one.code for one in document.diagnostics] == ["missing-key", "throttle-kind"]

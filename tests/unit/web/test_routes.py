@@ -16,7 +16,12 @@ GUARDED = [route for route in routes.table() if route.permission in access.PERMI
 
 
 def asked(route: routes.Route) -> str:
-    return route.path.replace("{id}", "r-abc").replace("{name}", "note").replace("{receiver}", "ops").replace("{path:.+}", "open/door")
+    return (
+        route.path.replace("{id}", "r-abc")
+        .replace("{name}", "note")
+        .replace("{receiver}", "ops")
+        .replace("{path:.+}", "open/door")
+    )
 
 
 async def test_every_route_of_the_app_is_in_the_table(room: Any) -> None:

@@ -1,0 +1,43 @@
+"""A rule that only events without an end can meet needs a brake."""
+
+from __future__ import annotations
+
+import pytest
+
+BOTH = "- name: web\n  hosts: all\n  sources: [{healer.source: {name: am}}, {healer.api: {}}]\n  rules:\n"
+ACTION = "\naction: {run_action: {name: clean, target: web1}}"
+ONCE = "\nthrottle: {once_within: 5 minutes, group_by_attributes: [event.f]}"
+RULE = "    - name: rule"
+
+
+def told(found):
+    return [(one.place.line, one.message) for one in found if one.code == "no-brake"]
+
+
+def test_what_only_the_api_can_send_has_no_brake(linted, rules):
+    message = "each event that matches acts: the format alertmanager has none that does, no other source tells when an alert is over, and no throttle holds it"
+    assert told(linted(rules("condition: event.f == 1" + ACTION, head=BOTH))) == [(5, message)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'condition: event.alert.status == "firing"' + ACTION,
+        'condition: event.f == 1 or event.alert.name == "x"' + ACTION,
+        "condition: event.f is not defined and event.alert.name is defined" + ACTION,
+        "condition: event.f == 1" + ACTION + ONCE,
+        "condition: event.f == 1" + ACTION + "\npolicy: {cooldown: 5 minutes}",
+        "condition: event.f == 1" + ACTION + "\nenabled: false",
+        "condition: event.f == 1\naction: {debug: {msg: x}}",
+        "condition: {all: [event.f == 1, event.g == 1]}" + ACTION,
+    ],
+)
+def test_where_something_holds_it_or_it_may_end(linted, rules, text):
+    assert told(linted(rules(text, head=BOTH))) == []
+
+
+def test_where_no_source_ends_it_is_told_once(linted, rules):
+    head = BOTH.replace("{healer.source: {name: am}}, ", "")
+    assert len(told(linted(rules("condition: event.f == 1" + ACTION, head=head)))) == 1
+    head = BOTH.replace(", {healer.api: {}}", "")
+    assert told(linted(rules("condition: event.f == 1" + ACTION, head=head))) == []
