@@ -11,6 +11,7 @@ from loguru import logger
 from healer import access, errors, notify, plugins, project
 from healer.daemon import quiet
 from healer.explain import ahead, plans
+from healer.notify import routing
 from healer.project import receivers
 from healer.web import queries
 
@@ -43,23 +44,12 @@ class Telling:
         """From now on people hear as this revision says. A channel whose account is the same goes on."""
         told = revision.settings.notifications
         named: dict[str, notify.Receiver] = {}
-        hears: dict[str, frozenset[str]] = {}
-        later = set(told.escalate.to) if told.escalate else set()
         for one in receivers.receivers(told):
             channel = self._channel(told, one.channel)
-            if channel is None:
-                continue
-            named[one.name] = notify.Receiver(one.name, channel, one.options)
-            if one.name not in later:
-                hears[one.name] = (
-                    one.hears if one.hears is not None else frozenset(receivers.AT_ONCE) | receivers.GROUPED.keys()
-                )
+            if channel is not None:
+                named[one.name] = notify.Receiver(one.name, channel, one.options)
         self._let_go({one.channel for one in named.values()})
-        waits: dict[str, int] = {news: round(seconds * 1_000_000) for news, seconds in told.grouped.items()}
-        waits |= dict.fromkeys(told.at_once, 0)
-        ladder = tuple(name for name in (told.escalate.to if told.escalate else ()) if name in named)
-        after_us = round(told.escalate.after * 1_000_000) if told.escalate else 0
-        self.deliverer.use(notify.Routing(hears, waits, ladder, after_us), named)
+        self.deliverer.use(routing.of(told, named), named)
         if (slack := self._daemon.services.slack) is not None:
             slack.reloaded()
 

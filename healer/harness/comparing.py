@@ -132,6 +132,14 @@ def _approvals(wanted: Sequence[shapes.Approval], expected: suite.Expected, seen
     return _matched([_written(one) for one in wanted], made, complete=True)
 
 
+def _notifications(wanted: Sequence[shapes.Notification], expected: suite.Expected, seen: observing.Seen) -> list[Pair]:
+    made = [
+        {key: one[key] for key in ("to", "news", "rule", "action", "count")}
+        for one in seen.notifications if _within(expected, one["made_us"])
+    ]  # fmt: skip
+    return _matched([_written(one) for one in wanted], made, complete=True)
+
+
 def _facts(wanted: Sequence[Mapping[str, Any]], _expected: suite.Expected, seen: observing.Seen) -> list[Pair]:
     made = [{"fact": {key: value for key, value in body.items() if key != "meta"}} for _, body in seen.facts]
     return _matched([{"fact": dict(one)} for one in wanted], made, complete=True)
@@ -150,7 +158,8 @@ def _alerts(wanted: Sequence[shapes.Alert], _expected: suite.Expected, seen: obs
 
 
 _KINDS: Final[dict[str, Callable[[Any, suite.Expected, observing.Seen], list[Pair]]]] = {
-    "fired": _fired, "runs": _runs, "decisions": _decisions, "approvals": _approvals, "facts": _facts, "alerts": _alerts,
+    "fired": _fired, "runs": _runs, "decisions": _decisions, "approvals": _approvals,
+    "notifications": _notifications, "facts": _facts, "alerts": _alerts,
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ class Seen:
     runs: list[Row]
     decisions: list[Row]
     approvals: list[Row]
+    notifications: list[Row]
+    """Messages: `to`, `news`, `count`, when they were begun, and the rules and actions of their runs where that is one."""
     alerts: list[Row]
     facts: list[tuple[str, Mapping[str, Any]]]
     """(ruleset, fact)"""
@@ -44,6 +46,7 @@ async def look(on: rig.Rig, kinds: Set[str] | None = None) -> Seen:
     begun: dict[str, list[int]] = {}
     for row in await of("seen_attempts", "runs"):
         begun.setdefault(row["run"], []).append(row["started_us"] - start_us)
+    rules = {row["id"]: (row["rule"], row["action"]) for row in await of("seen_runs", "notifications")}
     return Seen(
         [_run(row, start_us, targets, begun) for row in await of("seen_runs", "runs")],
         [row | {"at_us": row["at_us"] - start_us} for row in await of("seen_decisions", "decisions", "fired")],
@@ -51,11 +54,20 @@ async def look(on: rig.Rig, kinds: Set[str] | None = None) -> Seen:
             row | {"asked_us": row["asked_us"] - start_us, "targets": targets.get(row["run"], [])}
             for row in await of("seen_approvals", "approvals")
         ],
+        [_message(row, start_us, rules) for row in await of("seen_messages", "notifications")],
         await of("seen_alerts", "alerts"),
         [(name, one.body) for name, running in on.decider.evaluator.running.items() for one in running.session.facts.stored],
         [row | {"at_us": row["at_us"] - start_us} for row in await of("seen_events")],
         await of("seen_quarantine"),
     )  # fmt: skip
+
+
+def _message(row: Row, start_us: int, rules: Mapping[str, tuple[str, str]]) -> Row:
+    of = {rules[one["run"]] for one in transaction.loads(row["members"]) if one.get("run") in rules}
+    rule, action = of.pop() if len(of) == 1 else ("", "")
+    return {
+        "to": row["receiver"], "news": row["news"], "count": row["count"], "made_us": row["made_us"] - start_us, "rule": rule, "action": action,
+    }  # fmt: skip
 
 
 def _run(row: Row, start_us: int, targets: Mapping[str, list[str]], begun: Mapping[str, list[int]]) -> Row:

@@ -19,7 +19,8 @@ from healer import decide, dispatch, engine, intake, store
 from healer.daemon import switching
 from healer.dispatch import wishes
 from healer.harness import fakes, stage, virtual
-from healer.store import deciding, journal
+from healer.notify import routing
+from healer.store import deciding, journal, outbox
 
 AGAIN_US: Final = 10_000
 """What is still due after a tick is asked for again so much later, as the daemon does."""
@@ -87,6 +88,7 @@ class Rig:
             None, self.clock, loop=None, environment=self.revision.settings.environment, on_rows=self._on_rows, memory=raw
         )  # fmt: skip
         self.store.writer.tx.rules.use(on.standing.names)
+        self._tell()
         evaluator = on.evaluator()
         if self._watch is not None:
             for one in evaluator.running.values():
@@ -109,6 +111,20 @@ class Rig:
             evaluator=lambda: self.decider.evaluator, standing_of=on.standing.of_run, clock=self.clock, look_again=self.look_again,
         )  # fmt: skip
         self._work(self._deciding())
+
+    def _tell(self) -> None:
+        """Messages are made behind each commit, as by the daemon's own worker; none is delivered."""
+        routes = routing.of(self.revision.settings.notifications)
+        if routes.is_empty:
+            return
+        unit, writer = outbox.Follow(routes), self.store.writer
+
+        def follow() -> None:
+            while writer.now(unit):
+                continue
+
+        follow()
+        writer.on_records = follow
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import pydantic
 
 from healer import config, measures, model, plugins
-from healer.project import settings, shipped
+from healer.project import receivers, settings, shipped
 
 AT_MAX_S: Final = 366 * 86_400.0
 TIMES_MAX: Final = 10_000
@@ -215,6 +215,16 @@ class Approval(plugins.Options):
     reason: Name | None = _said("the gate that asked, by its reason code", "needs_approval")
 
 
+class Notification(plugins.Options):
+    """A message that was begun within the span, by the fields that are written. What more came into it counts, up to the end."""
+
+    to: Name | None = _said("its receiver", "ops")
+    news: receivers.News | None = _said("what it tells", "failed")
+    rule: Name | None = _said("the only rule that it tells of", "disk is full")
+    action: Name | None = _said("the only action that it tells of", "clean_disk")
+    count: Count | None = _said("how many things it tells of", 1)
+
+
 class Alert(plugins.Options):
     """An alert, by the fields that are written."""
 
@@ -244,6 +254,9 @@ class Expectation(plugins.Options):
     approvals: list[Approval] | None = _said(
         "all requests that were asked; [] for none", [{"action": "clean_disk", "state": "open"}]
     )
+    notifications: list[Notification] | None = _said(
+        "all messages that were begun; [] for none", [{"to": "ops", "news": "failed"}]
+    )
     facts: list[Object] | None = _said(
         "all facts there are at the end, by the keys that are written; [] for none", [{"host": "web1"}]
     )
@@ -259,7 +272,7 @@ class Expectation(plugins.Options):
             yield "until wants at: where the span begins"
 
 
-EXPECTED: Final = ("fired", "runs", "decisions", "approvals", "facts", "alerts")
+EXPECTED: Final = ("fired", "runs", "decisions", "approvals", "notifications", "facts", "alerts")
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------------

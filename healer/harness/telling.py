@@ -15,7 +15,21 @@ from healer.harness.virtual import US
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+*-][A-Za-z0-9_./:@+* -]{0,118}[A-Za-z0-9_./@+*)-]|[A-Za-z0-9_./@+*-]")
 """What needs no quotes in a line of YAML."""
 _WORDS: Final = ("true", "false", "null", "yes", "no", "on", "off", "")
-_ALWAYS: Final = ("rule", "action", "targets", "status", "reason", "state", "outcome", "times", "key", "fact", "count")
+_ALWAYS: Final = (
+    "to",
+    "news",
+    "rule",
+    "action",
+    "targets",
+    "status",
+    "reason",
+    "state",
+    "outcome",
+    "times",
+    "key",
+    "fact",
+    "count",
+)
 _RUN: Final = re.compile(r"\b(r-[0-9a-z]{6})[0-9a-z]{20}\b")
 """A run's id, and what is shown of it."""
 VALUE_MAX: Final = 300

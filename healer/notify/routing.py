@@ -4,7 +4,9 @@ the settings."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+
+from healer.project import receivers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,3 +39,16 @@ class Routing:
 
 
 NOBODY = Routing()
+
+
+def of(told: receivers.Notifications, known: Collection[str] | None = None) -> Routing:
+    """As the settings say. `known`: of the receivers those that there are (None: all); the others hear nothing."""
+    named = [name for name in told.receivers if known is None or name in known]
+    ladder = tuple(name for name in (told.escalate.to if told.escalate else ()) if name in named)
+    every = frozenset(receivers.AT_ONCE) | receivers.GROUPED.keys()
+    hears = {
+        name: frozenset(told.receivers[name].get(receivers.HEARS) or every) for name in named if name not in ladder
+    }
+    waits: dict[str, int] = {news: round(seconds * 1_000_000) for news, seconds in told.grouped.items()}
+    waits |= dict.fromkeys(told.at_once, 0)
+    return Routing(hears, waits, ladder, round(told.escalate.after * 1_000_000) if told.escalate else 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
@@ -64,12 +64,11 @@ class Notifications(plugins.Options):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Told:
-    """A receiver, read: its channel, the options of it there, and the classes that it hears of (None: all)."""
+    """A receiver, read: its channel, and the options of it there."""
 
     name: str
     channel: str
     options: Any
-    hears: frozenset[str] | None
 
 
 def receivers(of: Notifications) -> list[Told]:
@@ -78,8 +77,7 @@ def receivers(of: Notifications) -> list[Told]:
     for name, written in of.receivers.items():
         channel = next(key for key in written if key != HEARS)
         options = plugins.made_of(notifier(channel).Options, written[channel])
-        heard = written.get(HEARS)
-        made.append(Told(name, channel, options, None if heard is None else frozenset(heard)))
+        made.append(Told(name, channel, options))
     return made
 
 
@@ -176,9 +174,3 @@ def _escalation(document: config.Document, written: config.Map, known: list[Any]
         if name not in known:
             near = errors.nearest(str(name), map(str, known)) or f"there are: {', '.join(map(str, known))}"
             document.error("unknown-receiver", f"there is no receiver {wording.shown(name)}", to.items_at[number], near)
-
-
-def names(of: Notifications) -> Iterator[str]:
-    """The receivers that hear without anybody having left something unanswered."""
-    later = set(of.escalate.to) if of.escalate else set()
-    yield from (name for name in of.receivers if name not in later)

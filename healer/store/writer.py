@@ -100,7 +100,8 @@ class Writer:
     def now(self, unit: Unit) -> Any:
         """Inline only: the unit's result, raising what it raised."""
         ((result, error),) = self._batch([unit])
-        self._on_rows(self.tx.take_appended())
+        if rows := self.tx.take_appended():
+            self._on_rows(rows)
         if error is not None:
             raise error
         return result

@@ -16,6 +16,9 @@ SELECT seq, n, at_us, rule, action_index, action, run, outcome, reason FROM deci
 -- name: seen_approvals
 SELECT a.id, a.run, a.state, a.reason, a.asked_us, r.rule, r.action FROM approval a JOIN run r ON r.id = a.run ORDER BY a.asked_us, a.id;
 
+-- name: seen_messages
+SELECT receiver, news, members, count, made_us FROM outbox ORDER BY id;
+
 -- name: seen_alerts
 SELECT source, key, cycle, status, name, target, severity FROM alert ORDER BY source, key;
 

@@ -19,6 +19,9 @@ sources:
 activations:
   - {name: web, rulebook: rulebooks/web.yml, vars: {region: eu}}
   - {name: loop, rulebook: rulebooks/loop.yml}
+notifications:
+  channels: {slack: {team: T02AB, bot_token: {secret: "env:BOT"}, app_token: {secret: "env:APP"}}}
+  receivers: {ops: {slack: {channel: C0123456789}}, boss: {slack: {channel: C0123456789}, news: [failed]}}
 principals:
   ana: {roles: [approver], os: ana}
   bob: {roles: [readonly]}

@@ -348,3 +348,41 @@ def test_the_same_test_says_the_same_each_time(play):
     )
     once, again = ([*telling.lines(play(text).results[0])] for _ in range(2))
     assert once == again
+
+
+def test_people_are_told_as_the_settings_say(play):
+    fine(
+        play(f"""\
+tests:
+  - name: a success
+    steps: [{{at: 0s, {DOWN}}}]
+    expect:
+      - {{at: 0s, notifications: [{{to: ops, news: succeeded, rule: down, action: restart, count: 1}}]}}
+      - {{at: 1s, until: 10m, notifications: []}}
+  - name: failures
+    steps:
+      - {{at: 0s, outcome: {{action: restart, status: failed}}}}
+      - {{at: 0s, outcome: {{action: reboot, status: failed}}}}
+      - {{at: 0s, {DOWN}}}
+    expect:
+      - at: 10m
+        notifications:
+          - {{to: ops, news: failed, action: restart, count: 1}}
+          - {{to: boss, news: failed, action: restart}}
+          - {{to: ops, news: deferred, action: reboot}}
+          - {{to: ops, news: failed, action: reboot, count: 1}}
+          - {{to: boss, news: failed, action: reboot}}
+""")
+    )
+
+
+def test_a_message_that_nobody_expected_is_a_difference(play):
+    run = play(f"""\
+tests:
+  - name: told
+    steps: [{{at: 0s, {DOWN}}}]
+    expect: [{{at: 10m, notifications: []}}]
+""")
+    assert not run.ok
+    said = "\n".join(line for one in run.results for line in telling.lines(one))
+    assert "not expected  {to: ops, news: succeeded, rule: web/web/down, action: restart, count: 1}" in said

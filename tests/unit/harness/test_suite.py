@@ -79,7 +79,7 @@ def test_every_mistake_is_told_at_once_where_it_stands(made, revision):
         "20:13 options: tests.2: steps.0: times stands beside event or body or fact or retract only",
         "20:50 options: tests.2: steps.1: every wants times: how often it comes",
         "20:86 options: tests.2: steps.2: body wants source: whose format reads it",
-        "21:14 options: tests.2: expect.0: some of fired, runs, decisions, approvals, facts, alerts is wanted",
+        "21:14 options: tests.2: expect.0: some of fired, runs, decisions, approvals, notifications, facts, alerts is wanted",
         "23:31 options: tests.3: expect.0.runs.0.status: 'planned', 'suppressed', 'refused', 'deferred', 'awaiting_approval', 'queued', 'running',"
         " 'verifying', 'succeeded', 'failed', 'timed_out', 'cancelled', 'unknown', 'withdrawn', 'rejected', 'expired', 'void' or 'simulated' is"
         " wanted, got 'succeded' (did you mean 'succeeded'?)",
