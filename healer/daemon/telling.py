@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from healer import access, errors, notify, plugins, project
+from healer import access, errors, plugins, project
 from healer.daemon import quiet
 from healer.explain import ahead, plans
-from healer.notify import routing
+from healer.notify import delivering, looking, routing
 from healer.project import receivers
 from healer.web import queries
 
@@ -29,7 +29,7 @@ class Telling:
         self._daemon = daemon
         self._channels: dict[str, tuple[Any, plugins.Notifier]] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self.deliverer = notify.Deliverer(daemon.store, daemon.clock, self._around)
+        self.deliverer = delivering.Deliverer(daemon.store, daemon.clock, self._around)
         daemon.store.writer.on_records = self.deliverer.wake
 
     def works(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
@@ -43,11 +43,11 @@ class Telling:
     def use(self, revision: project.Revision) -> None:
         """From now on people hear as this revision says. A channel whose account is the same goes on."""
         told = revision.settings.notifications
-        named: dict[str, notify.Receiver] = {}
+        named: dict[str, delivering.Receiver] = {}
         for one in receivers.receivers(told):
             channel = self._channel(told, one.channel)
             if channel is not None:
-                named[one.name] = notify.Receiver(one.name, channel, one.options)
+                named[one.name] = delivering.Receiver(one.name, channel, one.options)
         self._let_go({one.channel for one in named.values()})
         self.deliverer.use(routing.of(told, named), named)
         if (slack := self._daemon.services.slack) is not None:
@@ -128,10 +128,10 @@ class Telling:
         known = self._daemon.heard.directory.people.get(person)
         return str(getattr(known, kind, "")) if known is not None else ""
 
-    def _around(self) -> notify.Around:
+    def _around(self) -> looking.Around:
         settings = self._daemon.revision.settings
         link = (settings.server.public_url or "").rstrip("/")
-        return notify.Around(settings.environment, link, self._plan, self._shares, self._daemon.store.blob)
+        return looking.Around(settings.environment, link, self._plan, self._shares, self._daemon.store.blob)
 
     async def _plan(self, run: str) -> Mapping[str, Any] | None:
         return await plans.of(self._daemon.store, run)

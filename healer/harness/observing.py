@@ -66,7 +66,8 @@ def _message(row: Row, start_us: int, rules: Mapping[str, tuple[str, str]]) -> R
     of = {rules[one["run"]] for one in transaction.loads(row["members"]) if one.get("run") in rules}
     rule, action = of.pop() if len(of) == 1 else ("", "")
     return {
-        "to": row["receiver"], "news": row["news"], "count": row["count"], "made_us": row["made_us"] - start_us, "rule": rule, "action": action,
+        "to": row["receiver"], "news": row["news"], "rule": rule, "action": action, "count": row["count"],
+        "made_us": row["made_us"] - start_us,
     }  # fmt: skip
 
 

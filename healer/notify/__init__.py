@@ -1,10 +1,5 @@
 """Telling people: what the audit says becomes messages to receivers, each by its channel, with retries and in place.
 
-Callers: the daemon, which has one `Deliverer`.
+`delivering` is the worker, `routing` says who hears what, `making` what a message says now, `channels` are the plugins that deliver. Nothing is
+imported here: whoever reads a project imports a channel, and needs no worker. Callers: the daemon, `harness`.
 """
-
-from healer.notify.delivering import Deliverer, Receiver
-from healer.notify.looking import Around
-from healer.notify.routing import NOBODY, Routing
-
-__all__ = ["NOBODY", "Around", "Deliverer", "Receiver", "Routing"]

@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+import orjson
 from loguru import logger
 
 from healer import errors, plugins, store, telemetry
@@ -29,6 +30,7 @@ GIVEN_UP_US: Final = 86_400_000_000
 """A message that could not be delivered for so long is not tried again."""
 BREATH_S: Final = 0.02
 """What comes within so short a time is followed in one transaction."""
+LEAST_S: Final = 0.02
 IDLE_S: Final = 60.0
 """It looks again after so long, whatever it heard."""
 
@@ -54,10 +56,14 @@ class Deliverer:
         self._woken = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._is_silent = False
+        self._is_new = False
+        self._put_off: dict[str, int] = {}
+        """Receiver → when its channel is asked again."""
 
     def use(self, routes: routing.Routing, receivers: Mapping[str, Receiver]) -> None:
         """From now on these hear, and hear so."""
         self._routes, self._receivers = routes, dict(receivers)
+        self._is_new, self._put_off = True, {}
         self.wake()
 
     @property
@@ -98,6 +104,9 @@ class Deliverer:
         unit = outbox.Follow(self._routes)
         while await self._store.insist(unit):
             telemetry.count("notifications_behind")
+        if self._is_new:
+            self._is_new = False
+            await self._store.insist(outbox.Retell(self._routes))
         if await self._store.reader.all("outbox_unanswered", self._clock(), 1):
             await self._store.insist(outbox.Escalate(self._routes))
 
@@ -127,10 +136,12 @@ class Deliverer:
 
     async def _wait(self) -> None:
         """For a word, or until something is due."""
-        (found,) = await self._store.reader.all("outbox_next")
-        wait_s = IDLE_S if found["at"] is None else min(IDLE_S, max(0.0, (found["at"] - self._clock()) / 1_000_000))
-        if self._under_way:
-            wait_s = max(wait_s, 0.05)  # what is due may be on its way
+        (found,) = await self._store.reader.all("outbox_next", self._busy())
+        now_us = self._clock()
+        next_us = min(
+            [found["at"], *self._put_off.values()] if found["at"] is not None else self._put_off.values(), default=None
+        )
+        wait_s = IDLE_S if next_us is None else min(IDLE_S, max(LEAST_S, (next_us - now_us) / 1_000_000))
         try:
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()
@@ -138,29 +149,38 @@ class Deliverer:
         except TimeoutError:
             return
 
+    def _busy(self) -> str:
+        """Receivers that have something on its way, or are not to be asked yet, as JSON."""
+        now_us = self._clock()
+        self._put_off = {name: until_us for name, until_us in self._put_off.items() if until_us > now_us}
+        return orjson.dumps([*self._under_way, *self._put_off]).decode()
+
     async def _begin(self) -> None:
         """Give each receiver that is idle what is due for it."""
         due: dict[str, list[dict[str, Any]]] = {}
-        for row in await self._store.reader.all("outbox_due", self._clock(), DUE):
+        for row in await self._store.reader.all("outbox_due", self._clock(), self._busy(), DUE):
             due.setdefault(row["receiver"], []).append(row)
         for name, rows in due.items():
-            if name not in self._under_way:
-                task = asyncio.create_task(self._deliver_all(name, rows), name=f"notify {name}")
-                self._under_way[name] = task
-                task.add_done_callback(functools.partial(self._ended, name))
+            task = asyncio.create_task(self._deliver_all(name, rows), name=f"notify {name}")
+            self._under_way[name] = task
+            task.add_done_callback(functools.partial(self._ended, name))
 
     def _ended(self, name: str, _: asyncio.Task[None]) -> None:
         del self._under_way[name]
         self.wake()
 
     async def _deliver_all(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """In their order: where one has to wait for its channel, so do those behind it."""
         receiver = self._receivers.get(name)
         for row in rows:
             if receiver is None:
-                unit: Any = outbox.End(row["id"], "dropped", "no receiver has this name any more")
+                unit: Any = self._failed(row, "no receiver has this name any more")
             else:
                 unit = await self._tried(receiver, row)
             await self._store.insist(unit)
+            if isinstance(unit, outbox.Later):
+                self._put_off[name] = unit.due_us
+                return
 
     async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
         """What is written of one try."""
@@ -196,11 +216,11 @@ class Deliverer:
         telemetry.count("notifications_failed")
         now_us = self._clock()
         bound = logger.bind(receiver=row["receiver"], news=row["news"])
-        if final or now_us - row["made_us"] > GIVEN_UP_US:
+        if final or now_us - (row["failing_us"] or now_us) > GIVEN_UP_US:
             bound.error(
                 "the message n-{} to {} is given up: {}; healer notify outbox", row["id"], row["receiver"], reason
             )
-            return outbox.End(row["id"], "failed", reason)
+            return outbox.End(row["id"], "failed", reason, passes_on=True)
         wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(row["tries"], 10))
         wait_s = max(wait_s, min(after_s, WAIT_MAX_S)) if after_s is not None else wait_s
         bound.warning(

@@ -16,7 +16,7 @@ class Routing:
 
     hears: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     waits_us: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    ladder: tuple[str, ...] = ()
+    ladder: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     after_us: int = 0
 
     @property
@@ -30,10 +30,10 @@ class Routing:
         if wait_us is not None:
             yield from ((name, wait_us) for name, heard in self.hears.items() if news in heard)
 
-    def next_of(self, rung: int, receiver: str) -> tuple[str, int] | None:
-        """Whom a message of a rung goes to where nobody answers it, and the rung of that: never who has it already."""
-        for number, name in enumerate(self.ladder[rung:], rung + 1):
-            if name != receiver:
+    def next_of(self, rung: int, receiver: str, news: str) -> tuple[str, int] | None:
+        """Whom a message of a rung goes to where nobody answers it, and the rung of that: who hears of such, and never who has it already."""
+        for number, (name, heard) in enumerate([*self.ladder.items()][rung:], rung + 1):
+            if name != receiver and news in heard:
                 return name, number
         return None
 
@@ -44,11 +44,11 @@ NOBODY = Routing()
 def of(told: receivers.Notifications, known: Collection[str] | None = None) -> Routing:
     """As the settings say. `known`: of the receivers those that there are (None: all); the others hear nothing."""
     named = [name for name in told.receivers if known is None or name in known]
-    ladder = tuple(name for name in (told.escalate.to if told.escalate else ()) if name in named)
     every = frozenset(receivers.AT_ONCE) | receivers.GROUPED.keys()
-    hears = {
-        name: frozenset(told.receivers[name].get(receivers.HEARS) or every) for name in named if name not in ladder
-    }
+    heard = {name: frozenset(told.receivers[name].get(receivers.HEARS) or every) for name in named}
+    ladder = {name: heard[name] for name in (told.escalate.to if told.escalate else ()) if name in heard}
+    first = {name: news for name, news in heard.items() if name not in ladder}
     waits: dict[str, int] = {news: round(seconds * 1_000_000) for news, seconds in told.grouped.items()}
     waits |= dict.fromkeys(told.at_once, 0)
-    return Routing(hears, waits, ladder, round(told.escalate.after * 1_000_000) if told.escalate else 0)
+    after_us = round(told.escalate.after * 1_000_000) if told.escalate else 0
+    return Routing(first or ladder, waits, ladder, after_us)  # somebody has to hear first

@@ -45,12 +45,13 @@ class Row:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """One request for a person's word that may be decided from the message. `digest`: of exactly what it asks for; a word that was said
-    to another digest decides nothing."""
+    to another digest decides nothing. `about`: its parameters, as far as those of other requests beside it are others."""
 
     request: str
     run: str
     targets: tuple[str, ...]
     digest: str
+    about: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Notifier(abc.ABC):
     Account: ClassVar[Shape] = NoAccount
     updates: ClassVar[bool] = False
     """Whether a message that was sent can be changed in place."""
+    identity: ClassVar[str] = ""
+    """The identity of a principal (`slack`, `email`) by which a receiver's option `principal` names somebody; '': it has none."""
     packages: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     """As of a controller."""
 

@@ -111,6 +111,7 @@ def check(document: config.Document, value: config.Map) -> None:
     if isinstance(named, config.Map):
         for name in named:
             _receiver(document, channels, named, name)
+            _person(document, value.get("principals"), named[name])
         _escalation(document, written, [*named])
 
 
@@ -163,6 +164,26 @@ def _receiver(document: config.Document, channels: Any, named: config.Map, name:
         document.error(
             "missing-key", f"the receiver {name} is told by {channel}, of which there is no account", at, try_
         )
+
+
+def _person(document: config.Document, people: Any, written: Any) -> None:
+    """A receiver that is a principal has to be one, whom its channel knows."""
+    for channel, options in written.items() if isinstance(written, config.Map) else ():
+        who = options.get("principal") if isinstance(options, config.Map) else None
+        if not isinstance(who, str) or channel not in plugins.names("notifiers"):
+            continue
+        known, identity = people if isinstance(people, config.Map) else {}, notifier(channel).identity
+        at = options.values_at.get("principal")
+        if who not in known:
+            near = errors.nearest(who, map(str, known)) or "principals: {…} in healer.yaml"
+            document.error("unknown-principal", f"there is no principal {wording.shown(who)}", at, near)
+        elif identity and not (isinstance(known[who], config.Map) and known[who].get(identity)):
+            document.error(
+                "unknown-principal",
+                f"the principal {who} has no {identity}: nobody would be told",
+                at,
+                f"{identity}: … with {who}",
+            )
 
 
 def _escalation(document: config.Document, written: config.Map, known: list[Any]) -> None:

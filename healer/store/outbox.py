@@ -15,6 +15,7 @@ from healer.audit import notices
 from healer.store import approving
 from healer.store.transaction import Transaction, dumps, loads
 
+REQUESTS_MAX: Final = 10_000
 RECORDS: Final = 500
 """So many records are followed in one transaction."""
 MEMBERS_MAX: Final = 20
@@ -27,6 +28,11 @@ GOES_ON: Final = ("planned", "queued", "running", "verifying")
 """Of a run: what an attempt came to is not its end."""
 LASTING: Final = ("breaker_open", "paused", "source_silent")
 """Classes of what ends: a message of these stays open until then."""
+QUIET: Final = ("decision", "approval_asked", "plan")
+"""Records of a run that do not hurry a message which waits for more of its like: they are what it waits for."""
+IN_PLACE: Final = ("succeeded", "not_done", "deferred")
+"""Classes that the message which asked for a run tells in its place. A failure is told by itself too: somebody has to look after it."""
+_NEVER: Final = 1 << 62
 LISTED: Final = ("succeeded", "deferred")
 """Classes that are told as a list, however few they are."""
 
@@ -48,7 +54,7 @@ class Routes(Protocol):
         """(receiver, how long to wait) of a class."""
         ...
 
-    def next_of(self, rung: int, receiver: str) -> tuple[str, int] | None:
+    def next_of(self, rung: int, receiver: str, news: str) -> tuple[str, int] | None:
         """Whom a message goes to that nobody answers, and the rung of that."""
         ...
 
@@ -89,13 +95,14 @@ class Follow:
         return len(rows) == RECORDS
 
     def _follow(self, tx: Transaction, seq: int, record: Mapping[str, Any]) -> None:
-        now = (tx.now_us,) * 3
+        soon = tx.now_us if record["kind"] not in QUIET else _NEVER
+        now = tx.now_us, tx.now_us, soon
         if (run := record.get("run")) is not None:
             tx.run("outbox_touch_run", *now, run)
         if record["kind"] == "breaker_closed":
             tx.run("outbox_touch_subject", *now, _breaker(record))
         elif record["kind"] == "resume":
-            tx.run("outbox_touch_subject", *now, "paused")
+            tx.run("outbox_touch_subject", *now, f"paused/{record.get('scope', '')}")
         elif record["kind"] == "source_heard":
             tx.run("outbox_touch_subject", *now, f"source_silent/{record.get('source')}")
         thing = _thing(tx, seq, record)
@@ -126,8 +133,10 @@ def _thing(tx: Transaction, seq: int, record: Mapping[str, Any]) -> Thing | None
         return Thing(news, f"digest/{news}" if news in LISTED else f"{news}/{standing[2]}", member)
     if news == "breaker_open":
         return Thing(news, _breaker(record), member, joins=True)
-    if news in ("storm", "paused"):
-        return Thing(news, news, member, joins=news in LASTING)
+    if news == "storm":
+        return Thing(news, news, member)
+    if news == "paused":
+        return Thing(news, f"paused/{record.get('scope', '')}", member, joins=True)
     return Thing(news, f"{news}/{record.get('source', '')}", member, joins=news in LASTING)
 
 
@@ -137,28 +146,31 @@ def _breaker(record: Mapping[str, Any]) -> str:
 
 def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Routes) -> None:
     """A message of its own, or one more in a message that waits or stands open."""
-    subject, now_us = thing.subject, tx.now_us
+    subject, now_us, run = thing.subject, tx.now_us, thing.member.get("run")
+    if thing.news in IN_PLACE and run is not None and tx.one("outbox_tells", run, receiver, "needs_approval")[0]:
+        return
     if not thing.joins and wait_us == 0:
         (last_us,) = tx.one("outbox_latest", receiver, subject, now_us - BURST_US)
         if last_us is not None:
             subject, wait_us = f"more/{subject}", max(0, last_us + BURST_US - now_us)
-    is_list = wait_us > 0
+    is_list = wait_us > 0 and not thing.joins
     found = tx.one("outbox_joinable", receiver, subject) if thing.joins or is_list else None
     if found is not None and (found[2] < MEMBERS_MAX if thing.joins else found[4] == "waiting"):
-        message, members, count, due_us, _ = found
+        message, members, count, due_us, state = found
         kept = [*loads(members), thing.member][-MEMBERS_MAX:]
-        tx.run("outbox_join", dumps(kept), count + 1, due_us if is_list else now_us, now_us, message)
+        due_us = due_us if state == "waiting" else min(due_us or _NEVER, now_us + wait_us)
+        tx.run("outbox_join", dumps(kept), count + 1, due_us, now_us, message)
     else:
         message = put(tx, receiver, thing, subject, now_us + wait_us, is_open=thing.joins or is_list, routes=routes)
-    if not is_list and "run" in thing.member:
-        tx.run("outbox_run_insert", thing.member["run"], message)
+    if not is_list and run is not None:
+        tx.run("outbox_run_insert", run, message)
 
 
 def put(
     tx: Transaction, receiver: str, thing: Thing, subject: str, due_us: int, *, is_open: bool, routes: Routes, rung: int = 0
 ) -> int:  # fmt: skip
     """A new message; its number."""
-    answered = thing.news in ANSWERED and routes.next_of(rung, receiver) is not None
+    answered = thing.news in ANSWERED and routes.next_of(rung, receiver, thing.news) is not None
     (message,) = tx.one(
         "outbox_insert", receiver, thing.news, subject, dumps([thing.member]), 1, int(is_open), due_us, tx.now_us, tx.now_us,
         tx.now_us + routes.after_us if answered else None, rung,
@@ -178,7 +190,7 @@ class Escalate:
         """All that are due now; what needs nobody any more is let be."""
         passed = 0
         for row in tx.named("outbox_unanswered", tx.now_us, RECORDS):
-            following = self.routes.next_of(row["rung"], row["receiver"])
+            following = self.routes.next_of(row["rung"], row["receiver"], row["news"])
             if following is None or not _needs_somebody(tx, row):
                 tx.run("outbox_settle", tx.now_us, row["id"])
                 continue
@@ -235,26 +247,49 @@ class Later:
     weight = 1
 
     def __init__(self, message: int, error: str, due_us: int) -> None:
+        self.due_us = due_us
         self.parameters = error, due_us, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
         error, due_us, message = self.parameters
-        tx.run("outbox_later", error, due_us, tx.now_us, message)
+        tx.run("outbox_later", error, due_us, tx.now_us, tx.now_us, message)
 
 
 class End:
-    """It is not delivered: its channel refuses it, or it has nothing to tell any more."""
+    """It is not delivered. `passes_on`: its channel refuses it, so that what needs somebody is for the next receiver; else there is nothing
+    to tell any more."""
 
     weight = 1
 
-    def __init__(self, message: int, state: str, error: str) -> None:
-        self.parameters = state, error, message
+    def __init__(self, message: int, state: str, error: str, *, passes_on: bool = False) -> None:
+        self.parameters = state, error, passes_on, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
-        state, error, message = self.parameters
-        tx.run("outbox_end", state, error, tx.now_us, message)
+        state, error, passes_on, message = self.parameters
+        tx.run("outbox_end", state, error, tx.now_us, int(passes_on), tx.now_us, message)
+
+
+class Retell:
+    """Others hear now: each request that waits for a person is told to all who hear of such and were not told. The result: how many."""
+
+    weight = 4
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+
+    def apply(self, tx: Transaction) -> int:
+        """Those that are open, in the order in which they were asked."""
+        told = 0
+        for row in tx.named("approvals_open", "", REQUESTS_MAX):
+            member = {"seq": tx.records, "run": row["run"], "approval": row["id"]}
+            thing = Thing("needs_approval", f"bundle/{approving.bundle_of(row)}", member, joins=True)
+            for receiver, wait_us in self.routes.of(thing.news):
+                if not tx.one("outbox_tells", row["run"], receiver, thing.news)[0]:
+                    _tell(tx, receiver, thing, wait_us, self.routes)
+                    told += 1
+        return told
 
 
 class Again:

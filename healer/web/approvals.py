@@ -171,8 +171,9 @@ async def say(
 
 async def find(services: Services, asked: str) -> str:
     """The request that a beginning of its id or of its run's means. Raises `errors.NotFound`."""
-    rows = await services.store.reader.all("approval_beginning", asked, asked, asked, asked)
-    if not rows or (len(rows) > 1 and asked.startswith("a-")):
+    read = services.store.reader.all
+    rows = await read("approval_beginning", asked, asked) or await read("approval_of_beginning", asked, asked)
+    if len(rows) != 1:
         raise errors.NotFound("healer approvals", what=f"one request that begins with {asked[:80]!r}")
     return str(rows[0]["id"])
 

@@ -219,7 +219,15 @@ def test_what_is_paused_is_over_with_the_resume(kit: Any, follow: Any) -> None:
     kit.now_us += S
     kit.do(notes.Note("resume", "key:ana", scope="all"))
     follow()
-    assert messages(kit, "subject", "open", "due_us") == [("paused", 0, kit.now_us)]
+    assert messages(kit, "subject", "open", "due_us") == [("paused/all", 0, kit.now_us)]
+
+
+def test_the_end_of_one_pause_is_not_that_of_another(kit: Any, follow: Any) -> None:
+    for scope in ("rule a", "rule b"):
+        kit.do(notes.Note("pause", "key:ana", scope=scope))
+    kit.do(notes.Note("resume", "key:bo", scope="rule a"))
+    follow()
+    assert messages(kit, "subject", "open") == [("paused/rule a", 0), ("paused/rule b", 1)]
 
 
 def test_a_reload_counts_where_it_was_refused(kit: Any, follow: Any) -> None:
@@ -231,7 +239,9 @@ def test_a_reload_counts_where_it_was_refused(kit: Any, follow: Any) -> None:
 
 # --- what nobody answers --------------------------------------------------------------------------------------------------
 
-LADDER = dataclasses.replace(ROUTES, hears={"ops": ALL}, ladder=("second", "ops", "boss"), after_us=10 * MINUTE)
+LADDER = dataclasses.replace(
+    ROUTES, hears={"ops": ALL}, ladder={"second": ALL, "ops": ALL, "boss": ALL}, after_us=10 * MINUTE
+)
 
 
 def escalate(kit: Any) -> int:
@@ -300,9 +310,114 @@ def test_where_there_is_no_ladder_nothing_waits_for_an_answer(kit: Any, follow: 
 def test_what_was_given_up_stays_so_and_can_be_tried_again(kit: Any, follow: Any) -> None:
     run = fail(kit, "a")
     follow()
-    kit.do(outbox.End(1, "failed", "no such channel"))
+    kit.do(outbox.End(1, "failed", "no such channel", passes_on=True))
     kit.do(notes.Note("review", "key:ana", run=run))
     follow()
     assert messages(kit, "state", "due_us", "error")[0] == ("failed", None, "no such channel")
     kit.do(outbox.Again(1))
     assert messages(kit, "state", "due_us", "error")[0] == ("waiting", kit.now_us, "")
+
+
+def test_an_answer_to_what_was_given_up_sends_nothing(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    kit.do(outbox.End(1, "failed", "no such channel", passes_on=True))
+    kit.do(outbox.Answer(1, "key:ana"))
+    assert messages(kit, "state", "due_us", "answered_by")[0] == ("failed", None, "key:ana")
+
+
+def test_an_answer_is_that_of_all_who_were_told_the_same(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL})
+    fail(kit, "a")
+    follow(routes)
+    fail(kit, "b")
+    follow(routes)
+    kit.do(outbox.Answer(1, "key:ana"))
+    told = {
+        (receiver, count, subject.startswith("more/")): who
+        for receiver, count, subject, who in messages(kit, "receiver", "count", "subject", "answered_by")
+    }
+    assert told == {
+        ("ops", 1, False): "key:ana",
+        ("team", 1, False): "key:ana",
+        ("ops", 1, True): "",
+        ("team", 1, True): "",
+    }
+
+
+def test_what_its_channel_refuses_is_for_the_next_at_once(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow(LADDER)
+    kit.do(outbox.End(1, "failed", "not_in_channel", passes_on=True))
+    assert escalate(kit) == 1
+    assert messages(kit, "receiver", "state") == [("ops", "failed"), ("second", "waiting")]
+    kit.do(outbox.Drop(2, "key:ana"))
+    assert escalate(kit) == 0
+
+
+def test_the_ladder_goes_by_what_each_hears(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, ladder={"second": frozenset({"needs_approval"}), "boss": ALL})
+    fail(kit, "a")
+    follow(routes)
+    kit.now_us += 10 * MINUTE
+    assert kit.do(outbox.Escalate(routes)) == 1
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "boss"]
+
+
+def test_requests_that_are_grouped_wait_and_are_all_told(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(ROUTES, waits_us={**ROUTES.waits_us, "needs_approval": 3 * S})
+    first = asked_for(kit, "a")
+    asked_for(kit, "b")
+    follow(routes)
+    begun_us = kit.now_us
+    assert messages(kit, "count", "due_us") == [(2, begun_us + 3 * S)]
+    sent(kit)
+    kit.now_us += MINUTE
+    asked_for(kit, "c")
+    follow(routes)
+    assert messages(kit, "count", "due_us") == [(3, kit.now_us + 3 * S)]
+    kit.do(notes.Note("review", "key:ana", run=first))
+    follow(routes)
+    assert messages(kit, "due_us") == [(kit.now_us,)]
+
+
+def test_what_was_asked_for_is_told_in_its_place_and_a_failure_by_itself_too(kit: Any, follow: Any) -> None:
+    for key in "ab":
+        asked_for(kit, key)
+    follow()
+    for (approval,) in kit.rows("SELECT id FROM approval ORDER BY id"):
+        kit.do(
+            reviewing.Review(
+                approval, "approve", who=ANA, roles=["approver"], reason="", standing_of=lambda _: kit.standing
+            )
+        )
+    first, second = kit.claim().claimed
+    kit.finish(first, "succeeded")
+    kit.finish(second, "failed")
+    follow()
+    assert [row for row in messages(kit, "receiver", "news") if row[0] == "ops"] == [
+        ("ops", "needs_approval"),
+        ("ops", "failed"),
+    ]
+
+
+def test_who_hears_from_now_on_is_told_what_waits_for_a_person(kit: Any, follow: Any) -> None:
+    for key in "ab":
+        asked_for(kit, key)
+    follow()
+    routes = dataclasses.replace(ROUTES, hears={"ops": ALL, "new": ALL})
+    assert kit.do(outbox.Retell(routes)) == 2
+    assert kit.do(outbox.Retell(routes)) == 0
+    assert messages(kit, "receiver", "count") == [("ops", 2), ("new", 2)]
+
+
+def test_since_when_it_fails(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    began_us = kit.now_us
+    for _ in range(3):
+        kit.do(outbox.Later(1, "busy", kit.now_us + S))
+        kit.now_us += MINUTE
+    assert messages(kit, "failing_us", "tries")[0] == (began_us, 3)
+    sent(kit)
+    assert messages(kit, "failing_us", "tries")[0] == (None, 0)

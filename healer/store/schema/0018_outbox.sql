@@ -12,6 +12,7 @@ CREATE TABLE outbox (
     due_us INTEGER,                          -- when it is sent or changed next; NULL: nothing to do
     tries INTEGER NOT NULL DEFAULT 0,        -- since it last went well
     error TEXT NOT NULL DEFAULT '',
+    failing_us INTEGER,                      -- since when it cannot be delivered; NULL: it could
     reference TEXT,                          -- under which its channel has it
     shown TEXT NOT NULL DEFAULT '',          -- digest of what was sent last: the same is not sent again
     made_us INTEGER NOT NULL,

@@ -46,7 +46,11 @@ ORDER BY a.id LIMIT ?;
 UPDATE attempt SET state = 'withdrawn', ended_us = ? WHERE run = ? AND state = 'queued';
 
 -- name: approval_beginning
-SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? OR substr(run, 1, length(?)) = ? ORDER BY asked_us DESC LIMIT 2;
+SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? LIMIT 2;
+
+-- name: approval_of_beginning
+-- By the run: of each that begins so its newest request.
+SELECT id, max(asked_us) FROM approval WHERE substr(run, 1, length(?)) = ? GROUP BY run LIMIT 2;
 
 -- name: review_insert
 INSERT INTO review (approval, person, role, approves, reason, at_us) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;

@@ -29,6 +29,11 @@ VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id;
 -- name: outbox_join
 UPDATE outbox SET members = ?, count = ?, due_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
 
+-- name: outbox_tells
+-- Whether a receiver has, or will have, a message of a class that tells of a run.
+SELECT EXISTS (SELECT 1 FROM outbox_run r JOIN outbox o ON o.id = r.message
+    WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent'));
+
 -- name: outbox_run_insert
 INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;
 
@@ -45,38 +50,46 @@ UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
 WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
 
 -- name: outbox_due
-SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? ORDER BY due_us, id LIMIT ?;
+-- But for receivers (a JSON array) that have something on its way, or are not to be asked yet.
+SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? AND state IN ('waiting', 'sent')
+    AND receiver NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?;
 
 -- name: outbox_next
--- When there is something to do next.
-SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS NOT NULL
+-- When there is something to do next, but for these receivers.
+SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS NOT NULL AND state IN ('waiting', 'sent')
+        AND receiver NOT IN (SELECT value FROM json_each(?))
     UNION ALL SELECT min(unanswered_us) FROM outbox WHERE unanswered_us IS NOT NULL);
 
 -- name: outbox_one
 SELECT * FROM outbox WHERE id = ?;
 
 -- name: outbox_sent
-UPDATE outbox SET state = 'sent', reference = ?, shown = ?, sent_us = ?, changed_us = ?, tries = 0, error = '',
+UPDATE outbox SET state = 'sent', reference = ?, shown = ?, sent_us = ?, changed_us = ?, tries = 0, error = '', failing_us = NULL,
     open = CASE WHEN ? THEN open ELSE 0 END, due_us = CASE WHEN version = ? THEN NULL ELSE due_us END
 WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_later
-UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
+UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, failing_us = coalesce(failing_us, ?), changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_end
-UPDATE outbox SET state = ?, error = ?, due_us = NULL, open = 0, unanswered_us = NULL, changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
+-- What needs somebody and cannot be told here is for the next receiver at once.
+UPDATE outbox SET state = ?, error = ?, due_us = NULL, open = 0, changed_us = ?,
+    unanswered_us = CASE WHEN unanswered_us IS NOT NULL AND ? THEN ? END
+WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_drop
 UPDATE outbox SET state = 'dropped', error = ?, due_us = NULL, open = 0, unanswered_us = NULL, changed_us = ?
 WHERE id = ? AND (state IN ('waiting', 'failed') OR (tries > 0 AND state = 'sent'));
 
 -- name: outbox_again
-UPDATE outbox SET state = CASE WHEN reference IS NULL THEN 'waiting' ELSE 'sent' END, tries = 0, error = '', due_us = ?, changed_us = ?
+UPDATE outbox SET state = CASE WHEN reference IS NULL THEN 'waiting' ELSE 'sent' END, tries = 0, error = '', failing_us = NULL, due_us = ?, changed_us = ?
 WHERE id = ? AND (state = 'failed' OR (tries > 0 AND state IN ('waiting', 'sent')));
 
 -- name: outbox_answer
-UPDATE outbox SET answered_by = ?, answered_us = ?, unanswered_us = NULL, due_us = ?, changed_us = ?, version = version + 1
-WHERE id = ? AND answered_us IS NULL;
+-- All that tell the same: who hears it elsewhere is told who looks after it.
+UPDATE outbox SET answered_by = ?, answered_us = ?, unanswered_us = NULL, changed_us = ?, version = version + 1,
+    due_us = CASE WHEN state = 'sent' THEN ? ELSE due_us END
+WHERE answered_us IS NULL AND (news, subject, members) IN (SELECT news, subject, members FROM outbox WHERE id = ?);
 
 -- name: outbox_unanswered
 SELECT * FROM outbox WHERE unanswered_us IS NOT NULL AND unanswered_us <= ? ORDER BY unanswered_us, id LIMIT ?;

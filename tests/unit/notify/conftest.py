@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from healer import access, model, notify, plugins, policy, store
-from healer.notify import routing
+from healer import access, model, plugins, policy, store
+from healer.notify import delivering, looking, routing
 from healer.policy import limits
 from healer.store import asking, claiming, deciding, finishing, journal, outbox, reviewing
 
@@ -68,21 +68,21 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.standing = policy.Standing(enabled=True, mode="active")
-        self.deliverer = notify.Deliverer(self.store, lambda: self.now_us, self.around)
+        self.deliverer = delivering.Deliverer(self.store, lambda: self.now_us, self.around)
         self.use(AT_ONCE)
 
     def use(self, routes: routing.Routing, *names: str) -> None:
         """These hear; by the one channel all of them."""
         known = {*routes.hears, *routes.ladder, *names}
-        self.deliverer.use(routes, {name: notify.Receiver(name, self.channel, None) for name in known})
+        self.deliverer.use(routes, {name: delivering.Receiver(name, self.channel, None) for name in known})
 
-    def around(self) -> notify.Around:
+    def around(self) -> looking.Around:
         """What is true beside the rows."""
 
         async def plan(run: str) -> Any:
             return self.plans.get(run)
 
-        return notify.Around("prod", "https://healer.example.org", plan, lambda *_: self.shares, self.store.blob)
+        return looking.Around("prod", "https://healer.example.org", plan, lambda *_: self.shares, self.store.blob)
 
     def do(self, unit: Any) -> Any:
         """Commit a unit."""

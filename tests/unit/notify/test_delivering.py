@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from healer import errors, notify, plugins
+from healer import errors, plugins
 from healer.notify import delivering, routing
 from healer.store import outbox
+
+ALL = frozenset(outbox.notices.NEWS)
 
 S = 1_000_000
 MINUTE = 60 * S
@@ -100,22 +102,28 @@ async def test_what_its_channel_refuses_is_given_up_and_told_of(desk: Any) -> No
 
 
 async def test_what_fails_for_a_day_is_given_up(desk: Any) -> None:
-    desk.channel.fails = [plugins.Undelivered("busy")] * 2
     desk.ask("web01")
     desk.end("failed")
+    desk.now_us += 2 * delivering.GIVEN_UP_US  # how old it is says nothing
+    desk.channel.fails = [plugins.Undelivered("busy")] * 2
     await desk.told()
+    assert desk.rows("state") == [("waiting",)]
     desk.now_us += delivering.GIVEN_UP_US + 1
     await desk.told()
     assert desk.rows("state", "error") == [("failed", "busy")]
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing(desk: Any) -> None:
+async def test_a_receiver_that_is_gone_waits_to_be_there_again(desk: Any) -> None:
     desk.ask("web01")
     desk.end("failed")
     desk.do(outbox.Follow(desk.deliverer._routes))
     desk.use(routing.Routing({"other": frozenset({"failed"})}, {"failed": 0}))
     await desk.told()
-    assert desk.rows("receiver", "state", "error") == [("ops", "dropped", "no receiver has this name any more")]
+    assert desk.rows("receiver", "state", "error") == [("ops", "waiting", "no receiver has this name any more")]
+    desk.use(routing.Routing({"ops": frozenset({"failed"})}, {"failed": 0}))
+    ((due_us,),) = desk.rows("due_us")
+    desk.now_us = due_us
+    assert len(await desk.told()) == 1
 
 
 async def test_a_channel_that_hangs_holds_up_no_other(desk: Any) -> None:
@@ -123,7 +131,7 @@ async def test_a_channel_that_hangs_holds_up_no_other(desk: Any) -> None:
     slow.holds = asyncio.Event()
     routes = routing.Routing({"ops": frozenset({"failed"}), "slow": frozenset({"failed"})}, {"failed": 0})
     desk.deliverer.use(
-        routes, {"ops": notify.Receiver("ops", desk.channel, None), "slow": notify.Receiver("slow", slow, None)}
+        routes, {"ops": delivering.Receiver("ops", desk.channel, None), "slow": delivering.Receiver("slow", slow, None)}
     )
     desk.ask("web01")
     desk.end("failed")
@@ -133,6 +141,37 @@ async def test_a_channel_that_hangs_holds_up_no_other(desk: Any) -> None:
     slow.holds.set()
     await desk.deliverer.settled()
     assert len(slow.given) == 1
+
+
+async def test_a_channel_that_wants_to_be_left_alone_is(desk: Any) -> None:
+    for rule in ("web/alerts/one", "web/alerts/two"):
+        desk.ask("web01" if rule.endswith("one") else "web02", rule=rule)
+        desk.end("failed")
+    desk.channel.fails = [plugins.Undelivered("slow down", retry_after_s=7)]
+    assert await desk.told() == []
+    assert await desk.told() == []
+    desk.now_us += 7 * S
+    assert [message.id for message in await desk.told()] == ["n-1", "n-2"]
+
+
+async def test_many_that_hang_leave_room_for_others(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "DUE", 2)
+    slow = type(desk.channel)()
+    slow.holds = asyncio.Event()
+    news = frozenset({"failed"})
+    routes = routing.Routing({"a": news, "b": news, "ops": news}, {"failed": 0})
+    desk.deliverer.use(
+        routes,
+        {name: delivering.Receiver(name, desk.channel if name == "ops" else slow, None) for name in ("a", "b", "ops")},
+    )
+    for number in range(3):
+        desk.ask(f"web{number}", rule=f"web/alerts/{number}")
+        desk.end("failed")
+    for _ in range(3):
+        await desk.deliverer.turn()
+    await until(lambda: len(desk.channel.given) >= 2)
+    slow.holds.set()
+    await desk.deliverer.settled()
 
 
 async def test_a_digest_comes_at_its_time(desk: Any, shown: Any) -> None:
@@ -148,7 +187,7 @@ async def test_a_digest_comes_at_its_time(desk: Any, shown: Any) -> None:
 
 
 async def test_what_nobody_answers_is_told_to_the_next(desk: Any) -> None:
-    desk.use(dataclasses.replace(desk.deliverer._routes, ladder=("second",), after_us=10 * MINUTE))
+    desk.use(dataclasses.replace(desk.deliverer._routes, ladder={"second": ALL}, after_us=10 * MINUTE))
     desk.ask("web01", asks=True)
     await desk.told()
     desk.now_us += 10 * MINUTE
@@ -163,7 +202,7 @@ async def test_what_nobody_answers_is_told_to_the_next(desk: Any) -> None:
 
 
 async def test_who_answers_is_shown_in_place(desk: Any, shown: Any) -> None:
-    desk.use(dataclasses.replace(desk.deliverer._routes, ladder=("second",), after_us=10 * MINUTE))
+    desk.use(dataclasses.replace(desk.deliverer._routes, ladder={"second": ALL}, after_us=10 * MINUTE))
     desk.ask("web01")
     desk.end("failed")
     (message,) = await desk.told()

@@ -28,7 +28,7 @@ def test_the_classes_are_those_that_the_audit_tells():
 def test_receivers_as_they_are_used():
     made, told = read(
         f"notifications:\n  channels: {ACCOUNT}\n  receivers:\n    {OPS}\n    ana: {{slack: {{principal: ana}}, news: [failed]}}\n"
-        "  escalate: {to: [ana], after: 5 minutes}\n"
+        "  escalate: {to: [ana], after: 5 minutes}\nprincipals: {ana: {slack: T02AB/U7XYZ}}\n"
     )
     assert told == []
     ops, ana = receivers.receivers(made.notifications)
@@ -55,6 +55,7 @@ def test_without_it_nobody_is_told():
      "the receiver ops: channel: the id of a channel like C0123456789 (at the bottom of its details) is wanted, got '#ops'"),
     (f"channels: {ACCOUNT}, receivers: {{{OPS}}}, escalate: {{to: [boss]}}", "unknown-receiver", None, "there is no receiver 'boss'"),
     ("receivers: {ops: {slack: {channel: C0123456789}}}", "missing-key", None, "the receiver ops is told by slack, of which there is no account"),
+    (f"channels: {ACCOUNT}, receivers: {{ops: {{slack: {{principal: zed}}}}}}", "unknown-principal", None, "there is no principal 'zed'"),
     ("at_once: [faild]", "options", None, "got 'faild'"),
     ("grouped: {succeeded: 0 seconds}", "options", None, "at least"),
 ])  # fmt: skip
@@ -89,3 +90,12 @@ def test_a_secret_that_stands_in_the_file_is_not_quoted():
 )
 def test_any_other_shape_is_a_mistake_and_no_crash(text):
     assert read(f"notifications: {text}\n")[1]
+
+
+def test_a_principal_whom_the_channel_does_not_know():
+    _, told = read(
+        f"notifications: {{channels: {ACCOUNT}, receivers: {{bo: {{slack: {{principal: bo}}}}}}}}\nprincipals: {{bo: {{roles: [readonly]}}}}\n"
+    )
+    assert [one[3] for one in told if one[0] == "unknown-principal"] == [
+        "the principal bo has no slack: nobody would be told"
+    ]

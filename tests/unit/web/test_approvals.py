@@ -302,3 +302,21 @@ async def test_another_user_of_this_host_has_the_roles_of_a_person(room: Any, as
     assert (await shell("POST", "/approvals/a-1/approve"))[1]["state"] == "approved"
     people(room)
     assert (await shell("GET", "/runs"))[0] == 403
+
+
+async def test_a_beginning_that_several_runs_have_means_none_of_them(room: Any, asked: Any, seed: Any) -> None:
+    await asked(asking(1, "approver"))
+    other = "r-" + "ab" * 13
+    await seed(room, other, "awaiting_approval", reason="blast_radius", groups=["web"])
+
+    def apply(tx: Any) -> None:
+        text = transaction.dumps(approvals.as_json([asking(1, "approver")]))
+        for name, run, at_us in (("a-2", other, 2), ("a-3", other, 3)):
+            tx.run("approval_insert", name, "blast_radius", "d", text, "rule:x", None, at_us, None, run)
+
+    await seed.do(room, apply)
+    for text in ("r", "r-", "r-a", "a", "a-"):
+        for method, path in (("GET", f"/approvals/{text}"), ("POST", f"/approvals/{text}/approve")):
+            assert (await room.ask(method, path, "approver"))[0] == 404, text
+    assert (await room.ask("GET", "/approvals/r-ab", "approver"))[1]["id"] == "a-3"
+    assert (await room.ask("GET", "/approvals/r-aa", "approver"))[1]["id"] == "a-1"

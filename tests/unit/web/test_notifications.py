@@ -68,7 +68,7 @@ class Routes:
     after_us = 0
     is_empty = False
 
-    def next_of(self, _rung: int, _receiver: str) -> None:
+    def next_of(self, _rung: int, _receiver: str, _news: str) -> None:
         """Nobody."""
 
 
