@@ -159,7 +159,15 @@ def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Ro
         message, members, count, due_us, state = found
         kept = [*loads(members), thing.member][-MEMBERS_MAX:]
         due_us = due_us if state == "waiting" else min(due_us or _NEVER, now_us + wait_us)
-        tx.run("outbox_join", dumps(kept), count + 1, due_us, now_us, message)
+        tx.run(
+            "outbox_join",
+            dumps(kept),
+            count + 1,
+            due_us,
+            _unanswered(tx, receiver, thing.news, 0, routes),
+            now_us,
+            message,
+        )
     else:
         message = put(tx, receiver, thing, subject, now_us + wait_us, is_open=thing.joins or is_list, routes=routes)
     if not is_list and run is not None:
@@ -170,12 +178,17 @@ def put(
     tx: Transaction, receiver: str, thing: Thing, subject: str, due_us: int, *, is_open: bool, routes: Routes, rung: int = 0
 ) -> int:  # fmt: skip
     """A new message; its number."""
-    answered = thing.news in ANSWERED and routes.next_of(rung, receiver, thing.news) is not None
     (message,) = tx.one(
         "outbox_insert", receiver, thing.news, subject, dumps([thing.member]), 1, int(is_open), due_us, tx.now_us, tx.now_us,
-        tx.now_us + routes.after_us if answered else None, rung,
+        _unanswered(tx, receiver, thing.news, rung, routes), rung,
     )  # fmt: skip
     return int(message)
+
+
+def _unanswered(tx: Transaction, receiver: str, news: str, rung: int, routes: Routes) -> int | None:
+    """From when on a message is for the next receiver; None: there is none."""
+    answered = news in ANSWERED and routes.next_of(rung, receiver, news) is not None
+    return tx.now_us + routes.after_us if answered else None
 
 
 class Escalate:
@@ -194,16 +207,30 @@ class Escalate:
             if following is None or not _needs_somebody(tx, row):
                 tx.run("outbox_settle", tx.now_us, row["id"])
                 continue
-            receiver, rung = following
-            members = loads(row["members"])
+            while following is not None and not self._pass_on(tx, row, *following):
+                following = self.routes.next_of(following[1], row["receiver"], row["news"])
+            tx.run("outbox_passed_on", None, tx.now_us, tx.now_us, row["id"])
+            passed += following is not None
+        return passed
+
+    def _pass_on(self, tx: Transaction, row: Mapping[str, Any], receiver: str, rung: int) -> bool:
+        """Into a message of its own, or into one that the receiver has of some of it. False: it has all of it already."""
+        members = loads(row["members"])
+        named = {dumps(one) for one in members}
+        for held, text, count in tx.all("outbox_copies", receiver, row["news"], row["subject"]):
+            if (there := {dumps(one) for one in loads(text)}) <= named:
+                if there == named and count == row["count"]:
+                    return False
+                message = held
+                break
+        else:
             thing = Thing(row["news"], row["subject"], members[0])
             message = put(tx, receiver, thing, row["subject"], tx.now_us, is_open=False, routes=self.routes, rung=rung)
-            tx.run("outbox_join", dumps(members), row["count"], tx.now_us, tx.now_us, message)
-            for run in {one["run"] for one in members if "run" in one}:
-                tx.run("outbox_run_insert", run, message)
-            tx.run("outbox_passed_on", None, tx.now_us, tx.now_us, row["id"])
-            passed += 1
-        return passed
+        until_us = _unanswered(tx, receiver, row["news"], rung, self.routes)
+        tx.run("outbox_join", dumps(members), row["count"], tx.now_us, until_us, tx.now_us, message)
+        for run in {one["run"] for one in members if "run" in one}:
+            tx.run("outbox_run_insert", run, message)
+        return True
 
 
 def _needs_somebody(tx: Transaction, row: Mapping[str, Any]) -> bool:

@@ -27,7 +27,11 @@ INSERT INTO outbox (receiver, news, subject, members, count, state, open, due_us
 VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id;
 
 -- name: outbox_join
-UPDATE outbox SET members = ?, count = ?, due_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+UPDATE outbox SET members = ?, count = ?, due_us = ?, unanswered_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+
+-- name: outbox_copies
+-- What a receiver has of a class and subject already.
+SELECT id, members, count FROM outbox WHERE receiver = ? AND news = ? AND subject = ? AND state IN ('waiting', 'sent') ORDER BY id DESC LIMIT 20;
 
 -- name: outbox_tells
 -- Whether a receiver has, or will have, a message of a class that tells of a run.
@@ -139,7 +143,8 @@ WHERE ra.run IN (SELECT value FROM json_each(?)) AND a.cycle = ra.cycle ORDER BY
 
 -- name: told_history
 -- How a rule's runs of an action ended since then.
-SELECT count(*) AS ended, coalesce(sum(state = 'succeeded'), 0) AS succeeded, max(ended_us) AS last_us FROM run
+SELECT count(*) AS ended, coalesce(sum(state = 'succeeded'), 0) AS succeeded,
+    max(coalesce(ended_us, changed_us)) AS last_us FROM run
 WHERE rule = ? AND action = ? AND created_us > ? AND state IN ('succeeded', 'failed', 'timed_out', 'unknown') AND dry_run = 0;
 
 -- name: told_attempt

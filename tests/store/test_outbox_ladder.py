@@ -1,0 +1,304 @@
+"""What nobody answers: who is told next, and that nobody is told twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from healer import access, errors, policy
+from healer.notify import routing
+from healer.policy import limits
+from healer.store import notes, outbox, reviewing
+
+S = 1_000_000
+MINUTE = 60 * S
+ALL = frozenset(
+    {
+        "needs_approval",
+        "failed",
+        "unknown",
+        "not_done",
+        "breaker_open",
+        "succeeded",
+        "deferred",
+        "paused",
+        "reload_refused",
+    }
+)
+ROUTES = routing.Routing(
+    {"ops": ALL, "chat": frozenset({"failed"})},
+    {**dict.fromkeys(ALL, 0), "succeeded": 5 * MINUTE, "deferred": 15 * MINUTE},
+)
+ONE = limits.Approval((limits.Threshold("one approver", ("approver",), 1, 1),), ("requester",))
+ANA = access.Principal("key:ana", (access.BUILT_IN["approver"],))
+
+
+@pytest.fixture
+def follow(kit: Any) -> Any:
+    """`follow(routes=ROUTES)`: the audit is followed to its end; from the first call on."""
+
+    def do(routes: Any = ROUTES) -> None:
+        while kit.do(outbox.Follow(routes)):
+            pass
+
+    do()
+    return do
+
+
+def messages(kit: Any, *columns: str) -> list[tuple[Any, ...]]:
+    """All messages, in their order."""
+    return [
+        tuple(row)
+        for row in kit.rows(
+            f"SELECT {', '.join(columns or ('receiver', 'news', 'subject', 'count'))} FROM outbox ORDER BY id"
+        )
+    ]
+
+
+def runs_in(kit: Any, message: int) -> list[str]:
+    ((text,),) = kit.rows("SELECT members FROM outbox WHERE id = ?", message)
+    return [one["run"] for one in json.loads(text)]
+
+
+def asked_for(kit: Any, key: str, **more: Any) -> str:
+    """A run that waits for a person."""
+    wanted = dataclasses.replace(
+        policy.Limits(max_age_s=900, attempts=3, timeout_s=10, concurrency_daemon=20),
+        approvals=(ONE,),
+        approval_expires_s=1800,
+    )
+    return str(kit.run_of(key, limits=wanted, **more))
+
+
+def fail(kit: Any, key: str, state: Any = "failed") -> str:
+    run = kit.run_of(key)
+    (claimed,) = kit.claim().claimed
+    kit.finish(claimed, state)
+    return str(run)
+
+
+def sent(kit: Any, message: int = 1, *, stays_open: bool = True, version: int | None = None) -> None:
+    ((now,),) = kit.rows("SELECT version FROM outbox WHERE id = ?", message)
+    kit.do(outbox.Sent(message, "C1:1", "abc", now if version is None else version, stays_open=stays_open))
+
+
+# --- what nobody answers --------------------------------------------------------------------------------------------------
+
+LADDER = dataclasses.replace(
+    ROUTES, hears={"ops": ALL}, ladder={"second": ALL, "ops": ALL, "boss": ALL}, after_us=10 * MINUTE
+)
+
+
+def escalate(kit: Any) -> int:
+    return int(kit.do(outbox.Escalate(LADDER)))
+
+
+def test_what_nobody_answers_goes_to_the_next_and_to_nobody_twice(kit: Any, follow: Any) -> None:
+    run = asked_for(kit, "a")
+    follow(LADDER)
+    assert escalate(kit) == 0
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 1
+    assert escalate(kit) == 0
+    assert messages(kit, "receiver", "rung", "count") == [("ops", 0, 1), ("second", 1, 1)]
+    assert runs_in(kit, 2) == [run]
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 1
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "second", "boss"]
+
+
+def test_what_was_decided_goes_nowhere(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow(LADDER)
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    kit.do(
+        reviewing.Review(
+            approval, "reject", who=ANA, roles=["approver"], reason="no", standing_of=lambda _: kit.standing
+        )
+    )
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 0
+    assert messages(kit, "unanswered_us") == [(None,)]
+
+
+@pytest.mark.parametrize(("resolved", "passed"), [(False, 1), (True, 0)])
+def test_a_failure_is_over_with_its_alert(kit: Any, follow: Any, resolved: bool, passed: int) -> None:
+    run = fail(kit, "a")
+    kit.connection.execute("INSERT INTO run_alert VALUES (?, 's', 'k', 1, 1)", [run])
+    status = "resolved" if resolved else "firing"
+    kit.connection.execute(
+        "INSERT INTO alert (source, key, cycle, status, opened_us, seen_us, ttl_us, first_seq, last_seq, times, name, target, severity, summary)"
+        " VALUES ('s', 'k', 1, ?, 1, 1, 1, 1, 1, 1, 'n', 't', 'x', '')", [status],
+    )  # fmt: skip
+    follow(LADDER)
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == passed
+
+
+def test_who_answers_first_has_it(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow(LADDER)
+    assert kit.do(outbox.Answer(1, "slack:T/U = ana")) == "slack:T/U = ana"
+    assert kit.do(outbox.Answer(1, "key:bo")) == "slack:T/U = ana"
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 0
+    with pytest.raises(errors.NotFound):
+        kit.do(outbox.Answer(7, "key:bo"))
+
+
+def test_where_there_is_no_ladder_nothing_waits_for_an_answer(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    assert {at for (at,) in messages(kit, "unanswered_us")} == {None}
+
+
+def test_what_was_given_up_stays_so_and_can_be_tried_again(kit: Any, follow: Any) -> None:
+    run = fail(kit, "a")
+    follow()
+    kit.do(outbox.End(1, "failed", "no such channel", passes_on=True))
+    kit.do(notes.Note("review", "key:ana", run=run))
+    follow()
+    assert messages(kit, "state", "due_us", "error")[0] == ("failed", None, "no such channel")
+    kit.do(outbox.Again(1))
+    assert messages(kit, "state", "due_us", "error")[0] == ("waiting", kit.now_us, "")
+
+
+def test_an_answer_to_what_was_given_up_sends_nothing(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    kit.do(outbox.End(1, "failed", "no such channel", passes_on=True))
+    kit.do(outbox.Answer(1, "key:ana"))
+    assert messages(kit, "state", "due_us", "answered_by")[0] == ("failed", None, "key:ana")
+
+
+def test_an_answer_is_that_of_all_who_were_told_the_same(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL})
+    fail(kit, "a")
+    follow(routes)
+    fail(kit, "b")
+    follow(routes)
+    kit.do(outbox.Answer(1, "key:ana"))
+    told = {
+        (receiver, count, subject.startswith("more/")): who
+        for receiver, count, subject, who in messages(kit, "receiver", "count", "subject", "answered_by")
+    }
+    assert told == {
+        ("ops", 1, False): "key:ana",
+        ("team", 1, False): "key:ana",
+        ("ops", 1, True): "",
+        ("team", 1, True): "",
+    }
+
+
+def test_what_its_channel_refuses_is_for_the_next_at_once(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow(LADDER)
+    kit.do(outbox.End(1, "failed", "not_in_channel", passes_on=True))
+    assert escalate(kit) == 1
+    assert messages(kit, "receiver", "state") == [("ops", "failed"), ("second", "waiting")]
+    kit.do(outbox.Drop(2, "key:ana"))
+    assert escalate(kit) == 0
+
+
+def test_the_ladder_goes_by_what_each_hears(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, ladder={"second": frozenset({"needs_approval"}), "boss": ALL})
+    fail(kit, "a")
+    follow(routes)
+    kit.now_us += 10 * MINUTE
+    assert kit.do(outbox.Escalate(routes)) == 1
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "boss"]
+
+
+def test_requests_that_are_grouped_wait_and_are_all_told(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(ROUTES, waits_us={**ROUTES.waits_us, "needs_approval": 3 * S})
+    first = asked_for(kit, "a")
+    asked_for(kit, "b")
+    follow(routes)
+    begun_us = kit.now_us
+    assert messages(kit, "count", "due_us") == [(2, begun_us + 3 * S)]
+    sent(kit)
+    kit.now_us += MINUTE
+    asked_for(kit, "c")
+    follow(routes)
+    assert messages(kit, "count", "due_us") == [(3, kit.now_us + 3 * S)]
+    kit.do(notes.Note("review", "key:ana", run=first))
+    follow(routes)
+    assert messages(kit, "due_us") == [(kit.now_us,)]
+
+
+def test_what_was_asked_for_is_told_in_its_place_and_a_failure_by_itself_too(kit: Any, follow: Any) -> None:
+    for key in "ab":
+        asked_for(kit, key)
+    follow()
+    for (approval,) in kit.rows("SELECT id FROM approval ORDER BY id"):
+        kit.do(
+            reviewing.Review(
+                approval, "approve", who=ANA, roles=["approver"], reason="", standing_of=lambda _: kit.standing
+            )
+        )
+    first, second = kit.claim().claimed
+    kit.finish(first, "succeeded")
+    kit.finish(second, "failed")
+    follow()
+    assert [row for row in messages(kit, "receiver", "news") if row[0] == "ops"] == [
+        ("ops", "needs_approval"),
+        ("ops", "failed"),
+    ]
+
+
+def test_who_hears_from_now_on_is_told_what_waits_for_a_person(kit: Any, follow: Any) -> None:
+    for key in "ab":
+        asked_for(kit, key)
+    follow()
+    routes = dataclasses.replace(ROUTES, hears={"ops": ALL, "new": ALL})
+    assert kit.do(outbox.Retell(routes)) == 2
+    assert kit.do(outbox.Retell(routes)) == 0
+    assert messages(kit, "receiver", "count") == [("ops", 2), ("new", 2)]
+
+
+def test_since_when_it_fails(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    began_us = kit.now_us
+    for _ in range(3):
+        kit.do(outbox.Later(1, "busy", kit.now_us + S))
+        kit.now_us += MINUTE
+    assert messages(kit, "failing_us", "tries")[0] == (began_us, 3)
+    sent(kit)
+    assert messages(kit, "failing_us", "tries")[0] == (None, 0)
+
+
+def test_what_joins_is_passed_on_too_into_the_same_message(kit: Any, follow: Any) -> None:
+    first = asked_for(kit, "a")
+    follow(LADDER)
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 1
+    second = asked_for(kit, "b")
+    follow(LADDER)
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) >= 1
+    told = messages(kit, "receiver", "count")
+    assert told[:2] == [("ops", 2), ("second", 2)]
+    assert runs_in(kit, 2) == [first, second]
+
+
+def test_who_has_it_already_is_not_told_by_each_who_did_not_answer(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL}, ladder={"second": ALL})
+    fail(kit, "a")
+    follow(routes)
+    kit.now_us += 10 * MINUTE
+    kit.do(outbox.Escalate(routes))
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "team", "second"]
+
+
+def test_other_failures_of_the_rule_are_messages_of_their_own(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(LADDER, ladder={"second": ALL})
+    for key in "ab":
+        fail(kit, key)
+        follow(routes)
+        kit.now_us += 10 * MINUTE
+        kit.do(outbox.Escalate(routes))
+    assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "second", "ops", "second"]
