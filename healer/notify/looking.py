@@ -5,6 +5,7 @@ Callers: `requests`, `outcomes`.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import json
 import shlex
@@ -16,8 +17,12 @@ from healer.policy import reasons
 from healer.store import reader, transaction
 
 HISTORY_US: Final = 30 * 86_400_000_000
-TARGETS_SHOWN: Final = 12
+TARGETS_SHOWN: Final = 20
+"""As many as a message has requests, so that one that grows does not tell all of them anew beside it each time."""
 PARAMETER_MAX: Final = 200
+ENDS_SHOWN: Final = 60
+NAMES_SHOWN: Final = 3
+NAME_MAX: Final = 60
 DETAIL_MAX: Final = 12_000
 """Characters of a diff or an output that stand beside a message."""
 
@@ -57,6 +62,29 @@ def targets(of: Sequence[Mapping[str, Any]]) -> str:
     return "  ".join(every[:TARGETS_SHOWN]) + more if every else "no target"
 
 
+def name(run: Mapping[str, Any]) -> str:
+    """What a run is about, in short: `web01`, `web01  web07  and 3 more`; its id where it has no target."""
+    return together([brief(target, NAME_MAX) for target in run["targets"]], NAMES_SHOWN) or short(run["id"])
+
+
+def names(of: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of runs by their ids; with its id each that has the name of another."""
+    made = {run["id"]: name(run) for run in of}
+    known = collections.Counter(made.values())
+    return {run: text if known[text] == 1 else f"{text} ({short(run)})" for run, text in made.items()}
+
+
+def together(texts: Sequence[str], most: int = TARGETS_SHOWN) -> str:
+    """Names one after the other, as many as there is room for."""
+    more = f"  and {len(texts) - most} more" if len(texts) > most else ""
+    return "  ".join(texts[:most]) + more
+
+
+def brief(text: str, most: int) -> str:
+    """A text of at most so many characters: its beginning."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def share(around: Around, of: Sequence[Mapping[str, Any]]) -> str:
     """`2 of 12 web hosts (17 %)`; where no group is known `web01`, `3 targets`."""
     every = {target: groups for run in of for target, groups in zip(run["targets"], run["groups"], strict=True)}
@@ -80,19 +108,54 @@ def command(run: Mapping[str, Any]) -> str:
     )
     given = transaction.loads(run["parameters"])
     return "  ".join(
-        [
-            str(run["controller"]),
-            str(run["kind"]),
-            said,
-            *(f"{name}={_parameter(value)}" for name, value in given.items()),
-        ]
+        [str(run["controller"]), str(run["kind"]), said, *(_given(key, value) for key, value in given.items())]
     )
+
+
+def _given(key: str, value: Any) -> str:
+    text = _parameter(value)
+    more = f"… ({len(text)} characters, beside this)" if len(text) > PARAMETER_MAX else ""
+    return f"{key}={text[:PARAMETER_MAX]}{more}"
 
 
 def _parameter(value: Any) -> str:
     text = value if isinstance(value, str) else _json(value)
-    text = text if text and not set(text) & set(" \t\r\n\"'") else json.dumps(text, ensure_ascii=False)
-    return text if len(text) <= PARAMETER_MAX else f"{text[:PARAMETER_MAX]}… ({len(text)} characters)"
+    return text if text and not set(text) & set(" \t\r\n\"'") else json.dumps(text, ensure_ascii=False)
+
+
+def differing(of: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The parameters of runs by their ids, those that are not the same for all; of long ones both ends."""
+    given = {run["id"]: transaction.loads(run["parameters"]) for run in of}
+    texts = {run: {key: _parameter(value) for key, value in one.items()} for run, one in given.items()}
+    keys = dict.fromkeys(key for one in texts.values() for key in one)
+    apart = [key for key in keys if len({one.get(key) for one in texts.values()}) > 1]
+    return {run: "  ".join(f"{key}={_ends(one[key])}" for key in apart if key in one) for run, one in texts.items()}
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= PARAMETER_MAX else f"{text[: PARAMETER_MAX - ENDS_SHOWN]}…{text[-ENDS_SHOWN:]}"
+
+
+def whole(of: Sequence[Mapping[str, Any]], named: Mapping[str, str]) -> tuple[plugins.Detail, ...]:
+    """What `command` and `targets` cut: parameters, those that are the same once, and all targets."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in of:
+        for key, value in transaction.loads(run["parameters"]).items():
+            if len(_parameter(value)) > PARAMETER_MAX:
+                text = value if isinstance(value, str) else _json(value)
+                found.setdefault((key, text), []).append(named[run["id"]])
+    made = [plugins.Detail(f"{key} of {together(who)}", both_ends(text)) for (key, text), who in found.items()]
+    every = sorted({target for run in of for target in run["targets"]})
+    if len(every) > TARGETS_SHOWN:
+        made.append(plugins.Detail(f"all {len(every)} targets", both_ends("\n".join(every))))
+    return tuple(made)
+
+
+def both_ends(text: str, most: int = DETAIL_MAX) -> str:
+    """A text of at most so many characters, marked where it was longer: its beginning and its end."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}\n… ({len(text) - most // 2 * 2} characters left out) …\n{text[-(most // 2) :]}"
 
 
 def _json(value: Any) -> str:
@@ -102,14 +165,19 @@ def _json(value: Any) -> str:
 async def alerts(read: reader.Reader, ids: Iterable[str]) -> plugins.Text:
     """The alerts that runs are for: `alertmanager: NginxDown, firing since …`."""
     found = await read.all("told_alerts", transaction.dumps([*dict.fromkeys(ids)]))
+    alike: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
+    for one in found[:3]:
+        alike.setdefault((f"{one['source']}: {one['name'] or 'an alert'}", one["status"] == "resolved"), []).append(one)
     said: list[plugins.Piece] = []
-    for number, one in enumerate(found[:3]):
-        is_over = one["status"] == "resolved"
+    for (what, is_over), of in alike.items():
+        on = sorted({one["target"].removeprefix("host:") for one in of if one["target"]}) if len(found) > 1 else []
+        where = f" on {together(on)}" if on else ""
+        at_us = min(one["closed_us"] if is_over and one["closed_us"] else one["opened_us"] for one in of)
         said += [
-            "; " if number else "",
-            f"{one['source']}: {one['name'] or 'an alert'}, {'resolved' if is_over else 'firing since'} ",
+            "; " if said else "",
+            f"{what}{where}, {'resolved' if is_over else 'firing since'} ",
+            plugins.When(at_us),
         ]
-        said.append(plugins.When(one["closed_us"] if is_over and one["closed_us"] else one["opened_us"]))
     return (*said, *(("; and more",) if len(found) > 3 else ()))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from healer import plugins
 from healer.audit import notices
 from healer.notify import looking
-from healer.store import outbox, reader, transaction
+from healer.store import outbox, pausing, reader, transaction
 
 LINES: Final = 12
 WORDS: Final = {
@@ -24,6 +24,7 @@ LISTS: Final = {
     "failed": "healer runs --failed",
     "unknown": "healer runs --unknown",
 }
+WAYS: Final = {"reload_refused": "healer validate", "paused": "healer status", "breaker_open": "healer breakers"}
 LEVELS: Final[Mapping[str, plugins.Level]] = {
     "succeeded": "ok", "deferred": "info", "paused": "info", "failed": "error", "unknown": "error", "break_glass": "warning",
     "audit_broken": "error",
@@ -51,7 +52,8 @@ async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any
         rows.append(plugins.Row("why" if state != "succeeded" else "said", (said,)))
     if run["tries"] > 1:
         rows.append(plugins.Row("tries", (str(run["tries"]),)))
-    details = await _output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
+    details = looking.whole([run], looking.names([run]))
+    details += await _output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
     words = f" {state.replace('_', ' ')} on "
     short = looking.short(run["id"])
     return plugins.Message(
@@ -94,7 +96,11 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     """A list of runs that a class is of: how many of each rule."""
     members = [member for member in transaction.loads(row["members"]) if "run" in member]
     runs = await looking.runs(read, (member["run"] for member in members))
-    if not runs:
+    more = max(0, row["count"] - len(members))
+    waits = row["news"] == "deferred"
+    if waits:
+        runs = {run: found for run, found in runs.items() if found["state"] == "deferred"}
+    if not runs and not (waits and more):
         return None
     alike: dict[tuple[str, str, str], list[Mapping[str, Any]]] = collections.defaultdict(list)
     for run in runs.values():
@@ -103,12 +109,13 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
         plugins.Row(rule, (_line(action, of),))
         for (rule, action, _), of in sorted(alike.items(), key=lambda pair: -len(pair[1]))
     ]
-    more = row["count"] - len(members)
-    said = [plugins.Row("and", (f"{more} more, not listed",))] if more > 0 else []
-    count = row["count"]
+    said = [plugins.Row("and", (f"{'up to ' if waits else ''}{more} more, not listed",))] if more else []
+    count = len(runs) + more
+    many = f"{'up to ' if waits and more else ''}{count} run{'' if count == 1 else 's'}"
+    word = "waits" if waits and count == 1 else WORDS[row["news"]]
     return plugins.Message(
         id=f"n-{row['id']}", news=row["news"], level=LEVELS.get(row["news"], "warning"),
-        title=(plugins.Strong(f"{count} run{'' if count == 1 else 's'}"), f" {WORDS[row['news']]} – {around.environment}"),
+        title=(plugins.Strong(many), f" {word} – {around.environment}"),
         rows=(*rows[:LINES], *said), status=_answered(row), answerable=_answerable(row),
         link=looking.link(around, "/ui/runs"), foot=LISTS.get(row["news"], ""),
     )  # fmt: skip
@@ -133,15 +140,37 @@ async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     news = row["news"]
     is_over = news in outbox.LASTING and not row["open"]
     title = notices.NEWS[news]
-    rows = [plugins.Row("what", (line,)) for record in records if (line := notices.of(record) or _of_reload(record))]
-    if first.get("actor") and first["actor"] != "daemon":
-        rows.append(plugins.Row("by", (str(first["actor"]),)))
-    rows.append(plugins.Row("at", (plugins.When(first["at_us"]),)))
+    if news == "paused":
+        rows = [plugins.Row("what", _of_pause(record)) for record in records]
+    else:
+        lines = dict.fromkeys(notices.of(record) or _of_reload(record) for record in records)
+        rows = [plugins.Row("what", (line,)) for line in lines if line]
+        if by := ", ".join(
+            dict.fromkeys(str(one["actor"]) for one in records if one.get("actor") not in (None, "daemon"))
+        ):
+            rows.append(plugins.Row("by", (by,)))
+        rows.append(plugins.Row("at", (plugins.When(first["at_us"]),)))
     return plugins.Message(
         id=f"n-{row['id']}", news=news, level="ok" if is_over else LEVELS.get(news, "warning"),
         title=(plugins.Strong(title), f" – {around.environment}"), rows=tuple(rows), status=("It is over.",) if is_over else (),
-        link=looking.link(around, "/ui/"),
+        link=looking.link(around, "/ui/"), foot=WAYS.get(news, ""),
     )  # fmt: skip
+
+
+def _of_pause(record: Mapping[str, Any]) -> plugins.Text:
+    """`rule web/alerts/down is paused by key:ana: the switch is being mended · since …`; of the file PAUSE its `detail` says it."""
+    detail = record.get("detail")
+    told = {**record, **detail} if isinstance(detail, Mapping) else record
+    scope = str(told.get("scope") or pausing.EVERYTHING)
+    what = pausing.in_words(scope) if ":" in scope or scope == pausing.EVERYTHING else scope
+    reason = f": {told['reason']}" if told.get("reason") else ""
+    text: list[plugins.Piece] = [
+        f"{what} is paused by {told.get('who') or told['actor']}{reason} · since ",
+        plugins.When(record["at_us"]),
+    ]
+    if told.get("until_us") is not None:
+        text += [" · until ", plugins.When(told["until_us"])]
+    return (*text, " · until what it covers changes") if told.get("until_changed") else tuple(text)
 
 
 def _of_reload(record: Mapping[str, Any]) -> str:

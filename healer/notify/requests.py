@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +14,14 @@ from healer.store import reader, reviewing, transaction
 
 DIGEST: Final = 16
 """So many characters of a digest are in a button: enough that nobody finds another request of the same."""
+SAID_MAX: Final = 12
+"""Words of people that are told one by one."""
+STATUS_MAX: Final = 900
+"""Characters of what became of many requests: a channel shows all of it in the message, so that nothing of what may change soon goes
+beside it."""
+WHY_MAX: Final = 100
+APART_MAX: Final = 6
+MINUTE_US: Final = 60_000_000
 ENDS: Final = {
     "rejected": "Rejected", "expired": "Expired: nobody decided in time", "void": "Void: what was asked for is something else now",
     "withdrawn": "No longer needed", "cancelled": "Cancelled",
@@ -34,24 +44,31 @@ async def made(
     open_ = [one for one in asked if one["state"] == "open"]
     shown = [runs[one["run"]] for one in open_ or asked]
     first = (open_ or asked)[0]
-    rows = await _rows(read, first, shown, now_us)
-    details = await _plans(around, [one["run"] for one in open_ or asked], rows)
+    named = looking.names([*runs.values()])
+    rows = await _rows(read, first, shown, named, now_us)
+    details = looking.whole([runs[one["run"]] for one in asked], named)
+    details += await _plans(around, [one["run"] for one in open_ or asked], rows)
     if open_:
-        rows += _needs(first, reviews[first["id"]])
-    status = _status(asked, runs, reviews)
+        rows += _needs(open_, reviews, named)
+    became = _Became(asked, runs, reviews, named)
+    about = looking.differing(shown)
     return plugins.Message(
         id=f"n-{row['id']}", news="needs_approval", level="warning" if open_ else _level(asked, runs),
         title=(plugins.Strong(str(first["action"])), " wants to run on " if open_ else " on ",
                plugins.Strong(looking.share(around, shown)), f" – {around.environment}"),
-        rows=tuple(rows), status=status,
-        asks=tuple(plugins.Asked(one["id"], one["run"], tuple(runs[one["run"]]["targets"]), one["digest"][:DIGEST]) for one in open_),
-        details=details, link=looking.link(around, f"/ui/approvals/{first['id']}"),
+        rows=tuple(rows), status=became.status(),
+        asks=tuple(_asked(one, runs[one["run"]], about) for one in open_),
+        details=(*details, *became.details()), link=looking.link(around, f"/ui/approvals/{first['id']}"),
         foot=", ".join(looking.short(one["run"]) for one in asked) + f" · digest {first['digest'][:12]}",
     )  # fmt: skip
 
 
+def _asked(one: Mapping[str, Any], run: Mapping[str, Any], about: Mapping[str, str]) -> plugins.Asked:
+    return plugins.Asked(one["id"], run["id"], tuple(run["targets"]), one["digest"][:DIGEST], about[run["id"]])
+
+
 async def _rows(
-    read: reader.Reader, first: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], now_us: int
+    read: reader.Reader, first: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], named: Mapping[str, str], now_us: int
 ) -> list[plugins.Row]:  # fmt: skip
     ids = [run["id"] for run in shown]
     by = await looking.alerts(read, ids)
@@ -60,7 +77,7 @@ async def _rows(
         plugins.Row("rule", (str(first["rule"]),)),
         plugins.Row("asked by", by or (str(first["requester"]),)),
         *((plugins.Row("why", (said,)),) if first["reason"] != "needs_approval" else ()),
-        *(plugins.Row("will run", (text,)) for text in dict.fromkeys(map(looking.command, shown))),
+        *(plugins.Row("will run", (text,)) for text in _commands(shown, named)),
         plugins.Row("on", (looking.targets(shown),)),
     ]
     steps = [step["action"] for step in transaction.loads(first["steps"])]
@@ -89,21 +106,50 @@ async def _plans(around: looking.Around, ids: Sequence[str], rows: list[plugins.
     return tuple(plugins.Detail(f"dry run of {looking.short(run)}", looking.cut(diff)) for run, diff in diffs)
 
 
-def _needs(first: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> list[plugins.Row]:
-    asked = approvals.from_json(transaction.loads(first["asked"]))
-    reviews = [reviewing.review_of(one["person"], one["role"], one["approves"]) for one in said]
+def _commands(shown: Sequence[Mapping[str, Any]], named: Mapping[str, str]) -> list[str]:
+    """What would run, each once; where that is not the same for all with what it is about."""
+    alike: dict[str, list[str]] = {}
+    for run in shown:
+        alike.setdefault(looking.command(run), []).append(named[run["id"]])
+    return [*alike] if len(alike) == 1 else [f"{looking.together(who)}: {text}" for text, who in alike.items()]
+
+
+def _needs(
+    open_: Sequence[Mapping[str, Any]], reviews: Mapping[str, Sequence[Mapping[str, Any]]], named: Mapping[str, str]
+) -> list[plugins.Row]:  # fmt: skip
+    """What people said and what is still wanted: with what it is about where that does not hold for all requests."""
+    said: dict[str, list[Mapping[str, Any]]] = {}
+    wanted: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in open_:
+        for review in reviews[one["id"]]:
+            said.setdefault(_word(review), []).append(one)
+        wanted.setdefault(_wanted(one, reviews[one["id"]]), []).append(one)
+
+    def whose(of: Sequence[Mapping[str, Any]]) -> str:
+        return "" if len(of) == len(open_) else f"{looking.together([named[one['run']] for one in of])}: "
+
+    rows = [plugins.Row("said", (f"{whose(of)}{word}",)) for word, of in [*said.items()][:SAID_MAX]]
+    if len(said) > SAID_MAX:
+        rows.append(plugins.Row("said", (f"and {len(said) - SAID_MAX} more",)))
+    for (needs, then), of in wanted.items():
+        ends = [one["expires_us"] for one in of if one["expires_us"] is not None]
+        text: list[plugins.Piece] = [f"{whose(of)}{needs}"]
+        if ends:
+            is_same = len(ends) == len(of) and max(ends) - min(ends) < MINUTE_US
+            text += [" · expires " if is_same else " · the first expires ", plugins.When(min(ends))]
+        rows.append(plugins.Row("needs", (*text, f" · then: {then}") if then else tuple(text)))
+    return rows
+
+
+def _wanted(one: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """What a request still needs, and what is done if nobody says it."""
+    asked = approvals.from_json(transaction.loads(one["asked"]))
+    reviews = [reviewing.review_of(review["person"], review["role"], review["approves"]) for review in said]
     needs = [
-        f"{one['want']} of {' or '.join(one['roles'])}" + (f" ({one['have']} so far)" if one["have"] else "")
-        for one in approvals.missing(asked, reviews)
+        f"{want['want']} of {' or '.join(want['roles'])}" + (f" ({want['have']} so far)" if want["have"] else "")
+        for want in approvals.missing(asked, reviews)
     ]
-    then = next((one.then for one in asked if one.then), "")
-    text: list[plugins.Piece] = [" or ".join(dict.fromkeys(needs))]
-    if first["expires_us"] is not None:
-        text += [" · expires ", plugins.When(first["expires_us"])]
-    if then:
-        text.append(f" · then: {then}")
-    words = [plugins.Row("said", (_word(one),)) for one in said]
-    return [*words, plugins.Row("needs", tuple(text))]
+    return " or ".join(dict.fromkeys(needs)), next((of.then for of in asked if of.then), "")
 
 
 def _word(review: Mapping[str, Any]) -> str:
@@ -111,35 +157,108 @@ def _word(review: Mapping[str, Any]) -> str:
     return f"{review['person']} {'approves' if review['approves'] else 'rejects'}{reason}"
 
 
-def _status(
-    asked: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]], reviews: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> plugins.Text:  # fmt: skip
-    """What became of the requests that are decided, in one line."""
-    told: list[plugins.Piece] = []
-    for one in asked:
-        if one["state"] == "open":
-            continue
-        run = runs[one["run"]]
-        told += [" · "] if told else []
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Became:
+    """What became of the requests that are decided: alike ones together, each with what it is about where they are several."""
+
+    asked: Sequence[Mapping[str, Any]]
+    runs: Mapping[str, Mapping[str, Any]]
+    reviews: Mapping[str, Sequence[Mapping[str, Any]]]
+    named: Mapping[str, str]
+
+    def status(self) -> plugins.Text:
+        """In one line, of bounded length where they are several."""
+        groups = self._groups()
+        told: list[plugins.Piece] = []
+        for words, of in [*groups.items()][:APART_MAX]:
+            is_all = len(of) == len(self.asked)
+            text = words if is_all else f"{self._names(of)} {words[:1].lower()}{words[1:]}"
+            told += [" · "] if told else []
+            told += [text, *(self._went(of, is_all=is_all) if of[0]["state"] == "approved" else ())]
+        if more := sum(len(of) for of in [*groups.values()][APART_MAX:]):
+            told.append(f" · and {more} more")
+        if len(self.asked) > 1 and sum(len(piece) for piece in told if isinstance(piece, str)) > STATUS_MAX:
+            states = collections.Counter(_state(self.runs[one["run"]]) for of in groups.values() for one in of)
+            return (" · ".join(f"{count} {state}" for state, count in states.most_common()),)
+        return tuple(told)
+
+    def details(self) -> tuple[plugins.Detail, ...]:
+        """Each by itself, once nothing of it changes any more, where the line has not all of it."""
+        runs = [self.runs[one["run"]] for one in self.asked]
+        if len(runs) == 1 or any(run["ended_us"] is None for run in runs):
+            return ()
+        shown = "".join(piece for piece in self.status() if isinstance(piece, str))
+        each = [(self.named[one["run"]], _state(self.runs[one["run"]]), self._whole(one)) for one in self.asked]
+        if all(state == "succeeded" or (name in shown and said in shown) for name, state, said in each):
+            return ()
+        lines = [f"{name} {state}{f': {said}' if said else ''}" for name, state, said in each]
+        return (plugins.Detail("what became of each", "\n".join(lines)),)
+
+    def _whole(self, one: Mapping[str, Any]) -> str:
+        """Why it is so, uncut."""
+        said = [_by(review) for review in self.reviews[one["id"]] if not review["approves"]]
+        return said[0] if one["state"] == "rejected" and said else looking.sentence(self.runs[one["run"]])
+
+    def _groups(self) -> dict[str, list[Mapping[str, Any]]]:
+        made: dict[str, list[Mapping[str, Any]]] = {}
+        for one in self.asked:
+            if one["state"] != "open":
+                made.setdefault(self._words(one), []).append(one)
+        return made
+
+    def _words(self, one: Mapping[str, Any]) -> str:
+        said = self.reviews[one["id"]]
         if one["state"] == "approved":
-            by = ", ".join(review["person"] for review in reviews[one["id"]] if review["approves"])
-            told += [f"Approved by {by} ", plugins.When(one["decided_us"]), " · ", *_went(run)]
-        else:
-            told.append(ENDS.get(one["state"], str(one["state"])))
-            why = next((f" by {_by(review)}" for review in reviews[one["id"]] if not review["approves"]), "")
-            told.append(why if one["state"] == "rejected" else f": {said}" if (said := looking.sentence(run)) else "")
-    return tuple(piece for piece in told if piece)
+            return f"Approved by {', '.join(review['person'] for review in said if review['approves'])} "
+        words = ENDS.get(one["state"], str(one["state"]))
+        if one["state"] == "rejected":
+            return words + next((f" by {self._brief(_by(review))}" for review in said if not review["approves"]), "")
+        why = looking.sentence(self.runs[one["run"]])
+        return f"{words}: {self._brief(why)}" if why else words
+
+    def _names(self, of: Sequence[Mapping[str, Any]]) -> str:
+        return looking.together([self.named[one["run"]] for one in of])
+
+    def _brief(self, why: str) -> str:
+        return why if len(self.asked) == 1 else looking.brief(why, WHY_MAX)
+
+    def _went(self, of: Sequence[Mapping[str, Any]], *, is_all: bool) -> plugins.Text:
+        """When, and how their runs go on: `web01 succeeded`, `18 succeeded · failed: web07 (exit 4)`."""
+        first, last = min(one["decided_us"] for one in of), max(one["decided_us"] for one in of)
+        until = (" to ", plugins.When(last)) if last - first >= MINUTE_US else ()
+        when: plugins.Text = (plugins.When(first), *until, " · ")
+        if len(of) == 1:
+            run = self.runs[of[0]["run"]]
+            why = self._brief(looking.sentence(run)) if run["ended_us"] is not None else ""
+            where = f"{self.named[run['id']]} " if is_all else ""
+            return (*when, f"{where}{_state(run)}{f': {why}' if why else ''}")
+        good: dict[str, list[Mapping[str, Any]]] = {}
+        wrong: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for one in of:
+            run = self.runs[one["run"]]
+            if run["ended_us"] is None or run["state"] == "succeeded":
+                good.setdefault(_state(run), []).append(one)
+            else:
+                wrong.setdefault((_state(run), self._brief(looking.sentence(run))), []).append(one)
+        parts = [
+            f"{self._names(some) if len(some) <= looking.NAMES_SHOWN else len(some)} {state}"
+            for state, some in good.items()
+        ]
+        parts += [
+            f"{state}: {self._names(some)}{f' ({why})' if why else ''}"
+            for (state, why), some in [*wrong.items()][:APART_MAX]
+        ]
+        if more := sum(len(some) for some in [*wrong.values()][APART_MAX:]):
+            parts.append(f"and {more} more that did not succeed")
+        return (*when, " · ".join(parts))
+
+
+def _state(run: Mapping[str, Any]) -> str:
+    return str(run["state"]).replace("_", " ")
 
 
 def _by(review: Mapping[str, Any]) -> str:
     return f"{review['person']}: {review['reason']}" if review["reason"] else str(review["person"])
-
-
-def _went(run: Mapping[str, Any]) -> plugins.Text:
-    """How the run goes on: `running`, `web01 succeeded`."""
-    where = "  ".join(run["targets"][:3]) or str(run["action"])
-    said = looking.sentence(run) if run["ended_us"] is not None else ""
-    return (f"{where} {run['state'].replace('_', ' ')}{f': {said}' if said else ''}",)
 
 
 def _level(asked: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> plugins.Level:

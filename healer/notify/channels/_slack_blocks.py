@@ -26,6 +26,7 @@ URL_MAX: Final = 3_000
 TITLE_MAX: Final = 600
 ROW_MAX: Final = 1_000
 LABEL_MAX: Final = 40
+NAME_MAX: Final = 160
 ROWS_MAX: Final = 60
 FOOT_MAX: Final = 600
 SUMMARY_MAX: Final = 400
@@ -204,7 +205,7 @@ def _split(detail: plugins.Detail) -> Iterator[Reply]:
         rest = rest[end:]
     if rest:
         pieces[-1] += f"\n… {len(rest):,} more characters"
-    name = visible.cut(visible.line(detail.name), LABEL_MAX) or "detail"
+    name = visible.cut(visible.line(detail.name), NAME_MAX) or "detail"
     mark = hashlib.sha256(f"{detail.name}\0{detail.text}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
     for number, piece in enumerate(pieces, 1):
         yield _reply(name if len(pieces) == 1 else f"{name} ({number} of {len(pieces)})", piece, f"{mark}{number}")

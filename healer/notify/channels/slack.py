@@ -24,7 +24,7 @@ WAIT_MAX_S: Final = 3.0
 THREAD_S: Final = 6.0
 """For so long a thread is written; the rest comes with the next change of its message. Whoever delivers ends a `send` that takes too long
 and sends it once more, so that what follows the message must not."""
-MARKS_MAX: Final = 60
+MARKS_MAX: Final = 80
 """Replies of a thread that are remembered with its message."""
 _REFERENCE: Final = re.compile(r"([CDG][A-Z0-9]{1,30}):([0-9]{1,20}\.[0-9]{1,10})(?::([0-9a-z,]*))?")
 TEAM: Final = r"^[TE][A-Z0-9]{1,30}$"
@@ -56,6 +56,7 @@ class Slack(plugins.Notifier):
     """Delivers to channels and people."""
 
     updates = True
+    identity = "slack"
     packages = types.MappingProxyType({"slack_sdk": "slack"})
     Account = Workspace
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from healer import access, errors
 from healer.notify.channels import _slack_values as values
-from healer.store import approving, reviewing
+from healer.store import approving, reviewing, transaction
 from healer.web import approvals, shapes
 from healer.web.services import Services
 from healer.web.slack import forms, payloads
@@ -60,7 +60,8 @@ async def choices(services: Services, asks: Sequence[values.Meant]) -> list[form
         if rows:
             names = await services.store.reader.all("run_targets_in", rows[0]["run"])
             about = ", ".join(name["target"].removeprefix("host:") for name in names) or rows[0]["action"]
-            made.append(forms.Choice(one.request, about, rows[0]["run"][: shapes.SHORT]))
+            given = transaction.loads(rows[0]["parameters"])
+            made.append(forms.Choice(one.request, about, rows[0]["run"][: shapes.SHORT], given))
     if not made:
         raise errors.NotFound("healer approvals", what="what the button is for")
     return made

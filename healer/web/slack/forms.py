@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer.notify.channels import _slack_values as values
@@ -10,21 +12,25 @@ from healer.notify.channels import _visible as visible
 from healer.web.slack import payloads
 
 OPTION_MAX: Final = 75
+END_SHOWN: Final = 20
+"""Characters of the end of what is too long: two that begin alike are told apart by it."""
 OPTIONS_MAX: Final = 10
 """Boxes of one block."""
 
 
 class Choice(NamedTuple):
-    """A request as it is shown: what it is about, and its run."""
+    """A request as it is shown: what it is about, its run, and what its run is given."""
 
     request: str
     about: str
     run: str
+    parameters: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str, Any]:
     """`action`: `values.APPROVE` (none is chosen yet, a reason may be given) or `values.REJECT` (all are, a reason is a must)."""
     rejects = action == values.REJECT
+    choices = _told_apart(choices)
     made = [*_boxes(choices, ticked=rejects)] if len(choices) > 1 else [_shown(choice) for choice in choices]
     field = {
         "type": "plain_text_input",
@@ -41,6 +47,21 @@ def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str,
         "type": "modal", "callback_id": action, "title": _text(word), "submit": _text(word), "close": _text("Not now"),
         "private_metadata": metadata, "blocks": made,
     }  # fmt: skip
+
+
+def _told_apart(choices: Sequence[Choice]) -> list[Choice]:
+    """With those parameters beside the run that are not the same for all."""
+    texts = [{key: _given(value) for key, value in one.parameters.items()} for one in choices]
+    keys = dict.fromkeys(key for one in texts for key in one)
+    apart = [key for key in keys if len({one.get(key) for one in texts}) > 1]
+    return [
+        choice._replace(run="  ".join([choice.run, *(f"{key}={text[key]}" for key in apart if key in text)]))
+        for choice, text in zip(choices, texts, strict=True)
+    ]
+
+
+def _given(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _boxes(choices: Sequence[Choice], *, ticked: bool) -> list[dict[str, Any]]:
@@ -66,7 +87,7 @@ def _shown(choice: Choice) -> dict[str, Any]:
 
 def _short(text: str) -> str:
     shown = visible.line(text).strip() or "–"
-    return shown if len(shown) <= OPTION_MAX else f"{shown[: OPTION_MAX - 1]}…"
+    return shown if len(shown) <= OPTION_MAX else f"{shown[: OPTION_MAX - END_SHOWN - 1]}…{shown[-END_SHOWN:]}"
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -106,15 +106,20 @@ class Desk:
         self,
         key: str,
         *,
-        asks: bool = False,
+        asks: bool | limits.Approval = False,
         parameters: Any = None,
         rule: str = "web/alerts/down",
         action: str = "restart",
+        cycle: int = 0,
     ) -> str:
-        """A match on the host of that name; its run. `asks`: it waits for a person."""
+        """A match on the host of that name; its run. `asks`: it waits for a person, or for those."""
         activation, ruleset, name = rule.split("/")
-        run = model.run_id(activation, ruleset, name, key, 0, 0)
-        held = dataclasses.replace(FREE, approvals=(ONE,), approval_expires_s=1800) if asks else FREE
+        run = model.run_id(activation, ruleset, name, key, cycle, 0)
+        held = (
+            dataclasses.replace(FREE, approvals=(ONE if asks is True else asks,), approval_expires_s=1800)
+            if asks
+            else FREE
+        )
         candidate = policy.Candidate(run, rule, action, "site", (f"host:{key}",), event_us=self.now_us, limits=held)
         target = model.Target("host", key, key, groups=("web",))
         made = asking.Ask(

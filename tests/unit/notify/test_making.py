@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from healer.store import notes
+from healer.store import notes, pausing
 
 S = 1_000_000
 WEB = [{"group": "web", "targets": 2, "size": 12, "percent": 16.7}]
@@ -90,7 +90,7 @@ async def test_what_an_event_holds_stays_text(desk: Any, shown: Any) -> None:
 async def test_a_long_parameter_is_cut_and_says_so(desk: Any, shown: Any) -> None:
     desk.ask("web01", asks=True, parameters={"blob": "x" * 5000})
     (line,) = [one for one in shown((await desk.told())[0]) if one.startswith("will run")]
-    assert line.endswith("… (5000 characters)")
+    assert line.endswith("… (5000 characters, beside this)")
     assert len(line) < 400
 
 
@@ -110,3 +110,32 @@ async def test_a_pause_is_over(desk: Any, shown: Any) -> None:
     desk.do(notes.Note("resume", "key:ana", scope="all"))
     (message,) = await desk.told()
     assert (shown(message)[-1], message.level) == ("= It is over.", "ok")
+
+
+async def test_a_pause_says_what_and_why(desk: Any, shown: Any) -> None:
+    desk.do(notes.Note("pause", "key:ana", scope="rule:web/alerts/down", reason="look"))
+    desk.do(notes.Note("pause", "key:bo", scope="rule:web/alerts/down", until_us=desk.now_us + 60 * S))
+    (message,) = await desk.told()
+    assert shown(message) == [
+        "something is paused – prod", "what: rule web/alerts/down is paused by key:ana: look · since @0",
+        "what: rule web/alerts/down is paused by key:bo · since @0 · until @60",
+    ]  # fmt: skip
+
+
+async def test_the_file_pause_says_so(desk: Any, shown: Any) -> None:
+    desk.do(
+        pausing.FileSeen(
+            {"scope": "everything", "who": "the file PAUSE", "since": "2026-01-01T00:00:00Z", "reason": "fire"}
+        )
+    )
+    (message,) = await desk.told()
+    assert shown(message)[1:] == ["what: everything is paused by the file PAUSE: fire · since @0"]
+
+
+async def test_a_refused_reload_says_where_and_how_to_see_why(desk: Any, shown: Any) -> None:
+    """Records leave out the sentences of mistakes, which quote the files."""
+    desk.do(notes.Note("reload", "os:ana", state="refused", mistakes=["options healer.yaml:1:7"]))
+    desk.do(notes.Note("reload", "os:bo", state="refused", mistakes=["options healer.yaml:1:7"]))
+    (message, *_) = await desk.told()
+    assert "what: options healer.yaml:1:7" in shown(message)
+    assert message.foot == "healer validate"

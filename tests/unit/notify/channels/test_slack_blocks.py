@@ -205,6 +205,14 @@ def test_a_diff_is_split_at_its_lines_and_bounded() -> None:
     assert blocks.replies(approval(details=(plugins.Detail("diff", diff),))) == found, "the same marks each time"
 
 
+def test_the_name_of_a_detail_stays() -> None:
+    name = "text of " + "  ".join(f"web{n:02}.example.org" for n in range(4))
+    assert [reply.text for reply in blocks.replies(approval(details=(plugins.Detail(name, "x"),)))] == [name]
+    (reply,) = blocks.replies(approval(details=(plugins.Detail("text of " + "y" * 500, "x"),)))
+    assert reply.text.startswith("text of y")
+    assert reply.text.endswith("more characters")
+
+
 def test_details_are_bounded() -> None:
     found = blocks.replies(approval(details=tuple(plugins.Detail(f"d{n}", "x") for n in range(50))))
     assert len(found) == blocks.DETAILS_MAX + 1
