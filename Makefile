@@ -27,7 +27,7 @@ demo: $(VENV)/run.stamp ## with `make run` going on: break two things, watch the
 	@$(ON_PATH) demo/demo
 
 test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
-	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py
