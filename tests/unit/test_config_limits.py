@@ -294,10 +294,11 @@ def test_a_key_of_many_digits_can_be_told() -> None:
 @pytest.mark.parametrize(
     "before", ["", "# ééé😀\né: ", "a: 1\r\rb: ", "a: 1\r\nb: ", "a: 1\x85b: '\u2028", "\ufeffa: 1\n#"]
 )
-def test_a_character_that_is_not_allowed_is_told_on_its_line(before: str, bad: str) -> None:
+def test_a_character_that_is_not_allowed_is_told_where_it_stands(before: str, bad: str) -> None:
     text = f"{before}{bad}\na: 1\nb: 2\n"
     line, column, _ = refused(text)
-    assert (line, column) == (len(f"{before}x".splitlines()), 1)
+    lines = f"{before}x".splitlines()
+    assert (line, column) == (len(lines), len(lines[-1]))
     assert only(read(text)).text == text.splitlines()[line - 1]
 
 
