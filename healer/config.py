@@ -241,8 +241,8 @@ def _place_of(error: Exception, text: str) -> Mark:
     position = error.start if isinstance(error, UnicodeEncodeError) else -1
     if isinstance(error, yaml.reader.ReaderError):  # whose own position is in bytes with the one loader only
         position = text.find(chr(error.character))
-    before = text[: position + 1].splitlines()
-    return len(before) or 1, max(1, len(before[-1])) if before else 1, 1
+    before = f"{text[: max(0, position)]}x".splitlines()  # some of these characters would end a line for it
+    return len(before), len(before[-1]), 1
 
 
 @dataclasses.dataclass
