@@ -31,7 +31,7 @@ class Routing:
             yield from ((name, wait_us) for name, heard in self.hears.items() if news in heard)
 
     def next_of(self, rung: int, receiver: str, news: str) -> tuple[str, int] | None:
-        """Whom a message of a rung goes to where nobody answers it, and the rung of that: who hears of such, and never who has it already."""
+        """Whom a message of a rung goes to where nobody answers it, and the rung of that: who hears of such, never who has it."""
         for number, (name, heard) in enumerate([*self.ladder.items()][rung:], rung + 1):
             if name != receiver and news in heard:
                 return name, number
