@@ -84,11 +84,15 @@ def drop(where: location.Where, message: str, yes: bool, as_json: bool) -> None:
 
 
 def _done(where: location.Where, message: str, what: str, said: str, *, as_json: bool) -> None:
-    answer = client.Client(where).ask("POST", f"{_PATH}/{client.segment(message)}/{what}")
+    found = client.Client(where).ask("POST", f"{_PATH}/{client.segment(message)}/{what}")
+    _tell(found, f"{terminal.clean(found.get('id') or message)} {said}", as_json=as_json)
+
+
+def _tell(answer: Any, said: str, *, as_json: bool) -> None:
     if as_json:
         terminal.echo_json(answer)
-        return
-    terminal.echo(f"{terminal.clean(answer.get('id') or message)} {said}")
+    else:
+        terminal.echo(said)
 
 
 @command.command("answer")
@@ -98,12 +102,8 @@ def _done(where: location.Where, message: str, what: str, said: str, *, as_json:
 def answer(where: location.Where, message: str, as_json: bool) -> None:
     """Say that you look after what a message tells: it goes to nobody else."""
     found = client.Client(where).ask("POST", f"{_PATH}/{client.segment(message)}/answer")
-    if as_json:
-        terminal.echo_json(found)
-        return
-    terminal.echo(
-        f"{terminal.clean(found.get('answered_by') or '?')} looks after {terminal.clean(found.get('id') or message)}"
-    )
+    who, what = terminal.clean(found.get("answered_by") or "?"), terminal.clean(found.get("id") or message)
+    _tell(found, f"{who} looks after {what}", as_json=as_json)
 
 
 @command.command("test")
@@ -113,7 +113,4 @@ def answer(where: location.Where, message: str, as_json: bool) -> None:
 def test(where: location.Where, receiver: str, as_json: bool) -> None:
     """Send a message to a receiver now."""
     found = client.Client(where).ask("POST", f"{client.API}/receivers/{client.segment(receiver)}/test")
-    if as_json:
-        terminal.echo_json(found)
-        return
-    terminal.echo(f"sent to {terminal.clean(receiver)}")
+    _tell(found, f"sent to {terminal.clean(receiver)}", as_json=as_json)

@@ -86,11 +86,6 @@ class Telling:
         """A message may have to go."""
         self.deliverer.wake()
 
-    def channel(self, name: str) -> plugins.Notifier | None:
-        """The channel of a name that is in use."""
-        found = self._channels.get(name)
-        return found[1] if found else None
-
     def _channel(self, told: receivers.Notifications, name: str) -> plugins.Notifier | None:
         account = receivers.account(told, name)
         held = self._channels.get(name)

@@ -134,7 +134,8 @@ class Notifier(abc.ABC):
 
     async def update(self, to: Any, reference: str, message: Message) -> str:
         """Change what was sent. Asked only where `updates`. Raises `Undelivered`."""
-        raise NotImplementedError
+        del to, reference, message
+        raise Undelivered(f"{self.context.name} changes nothing that was sent", final=True)
 
     async def check(self, to: Any) -> model.Health:
         """Whether a receiver can be reached now; nothing is sent."""

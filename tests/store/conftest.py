@@ -13,7 +13,7 @@ import pytest
 
 from healer import model, policy, store
 from healer.audit import verify
-from healer.store import asking, claiming, deciding, finishing, journal
+from healer.store import asking, claiming, deciding, finishing, journal, outbox
 
 FAULTS = pathlib.Path(__file__).with_name("faults.py")
 S = 1_000_000
@@ -31,6 +31,9 @@ def _beside(path: pathlib.Path) -> None:
 
 
 _beside(FAULTS)
+_beside(FAULTS.with_name("told.py"))
+
+import told  # noqa: E402 - it is found only now
 
 
 class Kit:
@@ -178,3 +181,15 @@ def kit(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[Kit]
     made = Kit(tmp_path if request.param == "disk" else None)
     yield made
     made.close()
+
+
+@pytest.fixture
+def follow(kit: Kit) -> Callable[..., None]:
+    """`follow(routes=told.ROUTES)`: the audit is followed to its end; from the first call on."""
+
+    def do(routes: Any = told.ROUTES) -> None:
+        while kit.do(outbox.Follow(routes)):
+            pass
+
+    do()
+    return do

@@ -25,7 +25,7 @@ CREATE TABLE outbox (
     answered_us INTEGER
 );
 CREATE INDEX outbox_due ON outbox (due_us) WHERE due_us IS NOT NULL;
-CREATE INDEX outbox_open ON outbox (receiver, subject) WHERE open = 1;
+CREATE INDEX outbox_subject ON outbox (subject, receiver, id);
 CREATE INDEX outbox_unanswered ON outbox (unanswered_us) WHERE unanswered_us IS NOT NULL;
 CREATE INDEX outbox_made ON outbox (made_us);
 
