@@ -67,7 +67,7 @@ class Store:
         witnessed = witness.Witness(path) if path else None
         try:
             if path is not None and witnessed is not None:
-                with contextlib.closing(connection.open_writer(connection.MEMORY)) as fresh:
+                with contextlib.closing(connection.blank()) as fresh:
                     soundness.refuse_damaged(opened, fresh, path)
                 witnessed.refuse_older(opened)
             uid, epoch = _begin(opened, clock())

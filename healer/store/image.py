@@ -6,7 +6,6 @@ around it that is taken back at its end, so that the statements of the connectio
 
 from __future__ import annotations
 
-import functools
 import sqlite3
 from typing import Any, Final
 
@@ -15,22 +14,9 @@ from healer.store import connection
 _BEGIN: Final = "BEGIN IMMEDIATE"
 
 
-@functools.cache
-def _empty() -> bytes:
-    """A database with its tables and nothing in them: to make one takes ten times as long as to copy it."""
-    made = connection.open_writer(connection.MEMORY)
-    try:
-        return made.serialize()
-    finally:
-        made.close()
-
-
 def fresh() -> sqlite3.Connection:
     """A database in memory as `connection.open_writer` makes it, for `Store.open(memory=…)`."""
-    made = sqlite3.connect(
-        connection.MEMORY, isolation_level=None, check_same_thread=False, cached_statements=connection.STATEMENTS_CACHED
-    )  # fmt: skip
-    made.deserialize(_empty())
+    made = connection.blank()
     made.execute("PRAGMA foreign_keys = ON")
     made.execute("PRAGMA temp_store = MEMORY")
     return made

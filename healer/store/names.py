@@ -26,9 +26,9 @@ def load() -> dict[str, str]:
     return found
 
 
-def schema() -> list[tuple[int, str]]:
+@functools.cache
+def schema() -> tuple[tuple[int, str], ...]:
     """The numbered migrations in order: (number, script)."""
     files = importlib.resources.files("healer.store").joinpath("schema").iterdir()
-    return sorted(
-        (int(file.name.split("_")[0]), file.read_text(encoding="utf-8")) for file in files if file.name.endswith(".sql")
-    )
+    found = [file for file in files if file.name.endswith(".sql")]
+    return tuple(sorted((int(file.name.split("_")[0]), file.read_text(encoding="utf-8")) for file in found))

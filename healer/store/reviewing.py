@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from healer import access, errors, model, policy, telemetry
 from healer.policy import approvals
@@ -43,20 +43,22 @@ class Reviewed:
 
 
 Word = Literal["approve", "reject"]
+DIGEST_LEAST: Final = 12
+"""Hexadecimal digits: as many as are shown to people."""
 
 
 class Review:
     """T5: one person's word on a request. What it comes to is decided in the same transaction.
 
-    `roles`: those that they have as far as the request's run is concerned. `digest`: how that of what they were shown begins; '': whoever
-    asks has looked at the request itself. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
+    `roles`: those that they have as far as the request's run is concerned. `digest`: how that of what they were shown begins, by at least
+    `DIGEST_LEAST` digits; None: whoever asks has looked at the request itself. Raises `errors.NotFound`, `ApprovalEnded`, `MayNotApprove`.
     """
 
     weight = 2
 
     def __init__(
         self, approval: str, word: Word, *, who: access.Principal, roles: Sequence[str], reason: str, standing_of: candidates.StandingOf,
-        digest: str = "",
+        digest: str | None = None,
     ) -> None:  # fmt: skip
         self.approval = approval
         self.word = word
@@ -76,7 +78,7 @@ class Review:
         asked = approvals.from_json(loads(asked_text))
         if state != "open" or (expires_us is not None and tx.now_us >= expires_us):
             raise ApprovalEnded(approval=self.approval, state=state if state != "open" else "expired")
-        if not digest.startswith(self.digest):
+        if self.digest is not None and not (len(self.digest) >= DIGEST_LEAST and digest.startswith(self.digest)):
             raise AskedOtherwise("look at the request: healer approvals", approval=self.approval)
         if not approvals.may_review(asked, self.roles):
             yours = (

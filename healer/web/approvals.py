@@ -110,7 +110,8 @@ async def say_many(
     units: list[reviewing.Review | errors.RequestError] = []
     for approval in dict.fromkeys(requests):
         try:
-            units.append(await unit(services, caller, approval, word, reason, (digests or {}).get(approval, "")))
+            digest = None if digests is None else digests.get(approval, "")
+            units.append(await unit(services, caller, approval, word, reason, digest))
         except errors.NotFound as error:
             units.append(error)
     made = await asyncio.gather(
@@ -130,7 +131,12 @@ async def say_many(
 
 
 async def unit(
-    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str, digest: str = ""
+    services: Services,
+    caller: access.Principal,
+    approval: str,
+    word: reviewing.Word,
+    reason: str,
+    digest: str | None = None,
 ) -> reviewing.Review:
     """The unit that says it, with the roles that they have for each of its steps. Raises `errors.NotFound`, `errors.Forbidden`."""
     row = await _row(services, approval)
@@ -160,7 +166,12 @@ async def _say(
 
 
 async def say(
-    services: Services, caller: access.Principal, approval: str, word: reviewing.Word, reason: str, digest: str = ""
+    services: Services,
+    caller: access.Principal,
+    approval: str,
+    word: reviewing.Word,
+    reason: str,
+    digest: str | None = None,
 ) -> dict[str, Any]:
     """What the word on one request came to. Raises what `unit` and `reviewing.Review` raise, and `within.NobodyKnown`."""
     within.known(caller, "approver")
@@ -189,7 +200,7 @@ async def _shown(services: Services, row: Any) -> dict[str, Any]:
         "state": row["state"], "reason": row["reason"], "rule": row["rule"],
         "action": row["action"], "controller": row["controller"],
         "parameters": transaction.loads(row["parameters"]), "targets": [one["target"] for one in targets],
-        "requester": row["requester"], "asked": queries.iso(row["asked_us"]), "digest": row["digest"][:12],
+        "requester": row["requester"], "asked": queries.iso(row["asked_us"]), "digest": row["digest"][: reviewing.DIGEST_LEAST],
         "expires": None if row["expires_us"] is None else queries.iso(row["expires_us"]), "needs": policy.missing(asked, reviews),
         "exclude": policy.exclusions(asked), "author": row["author"] or None,
         "reviews": [_review(one) for one in words],

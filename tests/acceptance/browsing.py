@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import http.client
+import http.server
 import os
 import pathlib
+import threading
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -159,3 +164,40 @@ def tab_to(page: Any, name: str) -> None:
         if focused(page) == name:
             return
     pytest.fail(f"{name!r} is not reached by Tab")
+
+
+@contextlib.contextmanager
+def proxied(daemon: Any, prefix: str) -> Iterator[str]:
+    """The address of a reverse proxy that has the daemon below a path, which it takes off, as nginx's `proxy_pass` with a slash does."""
+    host = urllib.parse.urlsplit(daemon.url).netloc
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            if not self.path.startswith(f"{prefix}/"):
+                self.send_error(404)
+                return
+            behind = http.client.HTTPConnection(host, timeout=60)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            behind.request(self.command, self.path.removeprefix(prefix), body, dict(self.headers))
+            answer = behind.getresponse()
+            said = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+            behind.close()
+
+        do_GET = do_POST = pass_on  # noqa: N815 - names that the library calls
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}{prefix}"
+        finally:
+            server.shutdown()

@@ -164,6 +164,28 @@ def test_a_link_confirms_once_and_shows_nothing_else(site: Any, page: Any, wait_
     assert text[:-2] not in logs
 
 
+def test_behind_a_proxy_that_has_them_below_a_path(site: Any, page: Any, wait_for: Any) -> None:
+    one, other = browsing.ask_for(site, wait_for, "web03", "db01")
+    with browsing.proxied(site, "/ops/healer") as url:
+        page.goto(f"{url}/ui/runs")
+        page.get_by_label("API key").fill(site.bo)
+        page.get_by_role("button", name="Log in").click()
+        assert page.url == f"{url}/ui/runs"
+        styled = page.locator("header").evaluate("one => getComputedStyle(one).display")
+        assert styled == "flex"  # the style sheet was found
+        page.get_by_role("link", name="Approvals").click()
+        page.get_by_role("link", name=one["id"], exact=True).click()
+        page.get_by_role("button", name="Approve").click()
+        assert page.url == f"{url}/ui/approvals"
+        assert f"Request {one['id']}: approved." in page.get_by_role("status").inner_text()
+        page.get_by_role("button", name="Log out").click()
+        assert page.url == f"{url}/ui/login"
+        page.goto(url + browsing.link(site, other).removeprefix(site.url.rstrip("/")))
+        page.get_by_role("button", name="Reject").click()
+        assert "The request is rejected: ana rejected it" in page.get_by_role("main").inner_text()
+        assert {(one["name"], one["path"]) for one in page.context.cookies()} == {("healer_login", "/ops/healer/ui")}
+
+
 def test_what_is_hostile_is_seen_as_it_is(site: Any, page: Any, wait_for: Any) -> None:
     (item,) = browsing.ask_for(site, wait_for, "web02", summary=browsing.HOSTILE)
     browsing.log_in(page, site)

@@ -130,7 +130,7 @@ def _guarded(
             view = views.View(request, services, ask, kept, view.session if page.handler is entry.show else None)
         elif view.session is None:
             asked = request.path_qs if page.method == "GET" else page_of(request.path)
-            return views.seen_other(views.address(forms.LOGIN, next=forms.next_page(asked)))
+            return view.seen_other(forms.LOGIN, next=forms.next_page(asked))
         if page.method == "GET":
             return await page.handler(view, EMPTY)
         forms.check_sender(request, services)

@@ -19,6 +19,9 @@ from healer.web.ui import forms, views
 
 COOKIE: Final = "healer_login"
 COOKIE_MAX: Final = 100
+PAGES: Final = ""
+"""The path of the cookies is not said. It is then that of the form without its last part (RFC 6265, section 5.1.4): `/ui`, and behind a
+proxy what the browser calls it."""
 
 
 class UnknownKey(errors.Unauthorized):
@@ -29,13 +32,13 @@ async def show(view: views.View, _form: forms.Form) -> web.StreamResponse:
     """The form. Whoever is logged in goes on at once."""
     going_on = forms.next_page(view.request.query.get("next", ""))
     if view.session is not None:
-        return views.seen_other(going_on)
+        return view.seen_other(going_on)
     return _page(view, going_on)
 
 
-async def home(_view: views.View, _form: forms.Form) -> web.StreamResponse:
+async def home(view: views.View, _form: forms.Form) -> web.StreamResponse:
     """303 to the first page, whose address has no slash at its end."""
-    return views.seen_other(forms.HOME)
+    return view.seen_other(forms.HOME)
 
 
 async def log_in(view: views.View, form: forms.Form) -> web.StreamResponse:
@@ -53,17 +56,17 @@ async def log_in(view: views.View, form: forms.Form) -> web.StreamResponse:
     gate.throttle.right(remote)
     view.kept.end(view.request.cookies.get(views.COOKIE, ""))
     logger.info("{} logged in to the pages", tally.one_line(caller.actor))
-    answer = views.seen_other(going_on)
+    answer = view.seen_other(going_on)
     _put(view, answer, views.COOKIE, view.kept.begin(key))
-    answer.del_cookie(COOKIE, path=forms.HOME)
+    _drop(answer, COOKIE)
     return answer
 
 
 async def log_out(view: views.View, _form: forms.Form) -> web.StreamResponse:
     """303 to the form."""
     view.kept.end(view.request.cookies.get(views.COOKIE, ""))
-    answer = views.seen_other(forms.LOGIN)
-    answer.del_cookie(views.COOKIE, path=forms.HOME)
+    answer = view.seen_other(forms.LOGIN)
+    _drop(answer, views.COOKIE)
     return answer
 
 
@@ -83,5 +86,8 @@ def _page(view: views.View, going_on: str, wrong: str = "") -> web.Response:
 
 
 def _put(view: views.View, answer: web.Response, name: str, value: str) -> None:
-    secure = forms.is_secure(view.services)
-    answer.set_cookie(name, value, path=forms.HOME, httponly=True, samesite="Strict", secure=secure)
+    answer.set_cookie(name, value, path=PAGES, httponly=True, samesite="Strict", secure=forms.is_secure(view.services))
+
+
+def _drop(answer: web.Response, name: str) -> None:
+    answer.set_cookie(name, "", path=PAGES, max_age=0)

@@ -56,7 +56,7 @@ async def decide(view: views.View, form: forms.Form) -> web.StreamResponse:
     except (ticketing.TicketUsed, reviewing.ApprovalEnded) as error:
         return await _page(view, link, f"{error.message[0].upper()}{error.message[1:]}.")
     await view.services.look_again()
-    return views.seen_other(PATH + link.text)
+    return view.seen_other(PATH + link.text)
 
 
 async def _link(view: views.View) -> Link:

@@ -123,7 +123,7 @@ async def decide(view: views.View, form: forms.Form) -> web.StreamResponse:
     made = await approvals.say(view.services, _decider(view), name, word, reason, digest)
     assert view.session is not None  # noqa: S101 - the door saw to it
     view.session.tell(told(made))
-    return views.seen_other(PATH)
+    return view.seen_other(PATH)
 
 
 def _decider(view: views.View) -> access.Principal:
@@ -174,4 +174,4 @@ async def decide_many(view: views.View, form: forms.Form) -> web.StreamResponse:
     view.session.tell(
         *(told(one) for one in made["items"]), *(f"Request {one['id']}: {one['detail']}." for one in made["refused"])
     )
-    return views.seen_other(PATH)
+    return view.seen_other(PATH)

@@ -92,20 +92,25 @@ class View:
             )
         return {name: self.request.query.get(name, "") for name in names}
 
+    def at(self, path: str, **query: str) -> str:
+        """A page as this one links to it, with its parameters: relative, so that it holds too where a proxy has put the pages below a path
+        of its own, and where somebody passes the proxy by."""
+        up = "../" * (self.request.rel_url.raw_path.count("/") - 1)
+        return address(up + path.removeprefix("/"), **query)
+
+    def seen_other(self, path: str, **query: str) -> web.Response:
+        """303: what was sent has been done, and this page shows it."""
+        return web.Response(status=303, headers={**HEADERS, "Location": self.at(path, **query)})
+
     def page(self, template: str, title: str, status: int = 200, **context: Any) -> web.Response:
         """The page."""
         session = self.session
         given = {
             "title": title, "token": session.token if session else "", "notices": session.told() if session else [],
-            "who": texts.who(self.caller.actor) if session else "", "here": self.request.path, "now": self.now,
+            "who": texts.who(self.caller.actor) if session else "", "here": self.request.rel_url.raw_path, "now": self.now, "at": self.at,
         }  # fmt: skip
         text = aiohttp_jinja2.render_string(template, self.request, given | context)
         return web.Response(body=text.encode("utf-8", "replace"), status=status, headers=HEADERS)
-
-
-def seen_other(path: str) -> web.Response:
-    """303: what was sent has been done, and this page shows it."""
-    return web.Response(status=303, headers={**HEADERS, "Location": path})
 
 
 def address(path: str, **query: str) -> str:
@@ -120,8 +125,7 @@ def set_up(app: web.Application) -> None:
         "when": texts.when, "sentence": texts.in_sentence, "span": texts.span, "json": texts.as_json, "lines": texts.lines,
         "who": texts.who, "ago": texts.ago, "command": texts.command, "pairs": texts.pairs,
     }  # fmt: skip
-    environment = aiohttp_jinja2.setup(
+    aiohttp_jinja2.setup(
         app, loader=jinja2.PackageLoader("healer.web.ui"), autoescape=True, undefined=jinja2.StrictUndefined, finalize=texts.shown,
         auto_reload=False, trim_blocks=True, lstrip_blocks=True, default_helpers=False, filters=filters,
     )  # fmt: skip
-    environment.globals.update(address=address)

@@ -36,3 +36,31 @@ def test_what_is_told(record: dict[str, Any], line: str | None) -> None:
 
 def test_only_kinds_that_are_written_are_told() -> None:
     assert {*notices.KINDS, *(kind for kind, _ in notices.ENDS)} <= {*records.KINDS}
+
+
+@pytest.mark.parametrize("kind", ["decision", "transition", "outcome"])
+@pytest.mark.parametrize(("state", "told"), [
+    ("failed", "failed"), ("timed_out", "failed"), ("unknown", "unknown"), ("succeeded", "succeeded"), ("expired", "not_done"),
+    ("void", "not_done"), ("refused", "not_done"), ("deferred", "deferred"), ("queued", ""), ("running", ""), ("withdrawn", ""),
+])  # fmt: skip
+def test_of_a_run_what_became_of_it_is_news(kind: str, state: str, told: str) -> None:
+    assert notices.news({"kind": kind, "state": state, **RUN}) == told
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("attempts", "not_done"), ("stale", "not_done"), ("duplicate", ""), (None, "")]
+)
+def test_what_is_suppressed_is_news_where_its_alert_may_still_need_it(reason: str | None, told: str) -> None:
+    record = {"kind": "transition", "state": "suppressed", **RUN}
+    assert notices.news(record if reason is None else record | {"reason": reason}) == told
+
+
+@pytest.mark.parametrize(("record", "told"), [
+    ({"kind": "reload", "state": "refused"}, "reload_refused"), ({"kind": "reload", "state": "taken"}, ""), ({"kind": "reload"}, ""),
+    ({"kind": "approval_asked"}, "needs_approval"), ({"kind": "breaker_opened"}, "breaker_open"), ({"kind": "breaker_closed"}, ""),
+    ({"kind": "storm"}, "storm"), ({"kind": "source_silent"}, "source_silent"), ({"kind": "delivery_refused"}, "batch_refused"),
+    ({"kind": "break_glass"}, "break_glass"), ({"kind": "pause"}, "paused"), ({"kind": "resume"}, ""), ({"kind": "transition"}, ""),
+    ({"kind": "storm", "state": "failed"}, "storm"),
+])  # fmt: skip
+def test_of_all_else_its_kind_is_news(record: dict[str, Any], told: str) -> None:
+    assert notices.news(record) == told

@@ -253,3 +253,42 @@ def test_what_is_simulated_says_whether_it_would_have_waited(
 ) -> None:
     decision = policy.decide(dataclasses.replace(PLAIN, dry_run=True, **candidate), policy.View(**view), 100 * S)
     assert decision.sentence.startswith(f"Nothing was touched (dry run), and it would {end}")
+
+
+def past(*names: str, **more: Any) -> list[str]:
+    candidate, view = asked(*names, **more)
+    return [no.code for no in policy.held_by(candidate, view, 100 * S)]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_person_is_told_each_gate_that_they_may_pass_and_no_other(name: str) -> None:
+    may = name == "kill switch" or name not in gates.UNBROKEN | {"once"}
+    assert past(name) == ([reason_of(name)] if may else [])
+    assert past(name, upstream=True) == ([reason_of(name)] if may and name in gates.UPSTREAM else [])
+
+
+def test_all_that_a_person_would_pass_is_told_by_the_order_of_the_gates_and_each_code_once() -> None:
+    assert past("cooldown", "silence", "once", "kill switch", "chain") == [
+        "paused",
+        "outside_window",
+        "cooldown",
+        "chain_depth",
+    ]
+    assert past("kill switch", enabled=False) == ["paused", "disabled"]  # a pause hides what else there is
+    two = dataclasses.replace(asked("cooldown")[0], targets=("host:a", "host:b"))
+    busy = policy.View(last_ended={"host:a": (99 * S, "r-2"), "host:b": (98 * S, "r-3")})
+    assert [(no.code, no.target) for no in policy.held_by(two, busy, 100 * S)] == [("cooldown", "host:a")]
+
+
+@pytest.mark.parametrize("before", ["queued", "running"])
+def test_what_only_looks_still_waits_for_the_step_before_it(before: Any) -> None:
+    step = dataclasses.replace(PLAIN, after="r-0", mode="observe")
+    assert policy.decide(step, policy.View(before=before), 100 * S).state == "deferred"
+    assert policy.decide(step, policy.View(before="failed"), 100 * S).state == "simulated"
+
+
+def test_what_is_simulated_would_have_waited_for_what_has_no_end() -> None:
+    made = policy.decide(*asked("kill switch", mode="observe"), 100 * S)
+    assert made.fields["end"] == "have waited"
+    assert policy.recheck(*asked("lock", mode="observe"), 100 * S).fields["end"] == "have waited"
+    assert policy.decide(*asked("chain", mode="observe"), 100 * S).fields["end"] == reasons.NOT_RUN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ SAME: dict[str, str] = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
 class Answer:
     """What came back."""
 
+    url: str
     status: int
     headers: Any
     text: str
@@ -36,13 +38,34 @@ class Answer:
 
     @property
     def goes_to(self) -> str:
-        """Where a 303 leads."""
+        """Where a 303 leads: the path, and the query."""
         assert self.status == 303, (self.status, self.said)
-        return str(self.headers["Location"])
+        return self.led(str(self.headers["Location"]))
+
+    def led(self, link: str) -> str:
+        """Where a link of this page leads, which is always told from where the page is."""
+        assert not link.startswith("/"), link
+        assert not urllib.parse.urlsplit(link).netloc, link
+        return urllib.parse.urljoin(self.url, html.unescape(link)).removeprefix(self.url.partition("/ui")[0])
+
+    @property
+    def links(self) -> list[str]:
+        """Where its links lead, and what it loads."""
+        return [self.led(one) for one in re.findall(r'(?:src|href)="([^"]*)"', self.text) if not one.startswith("#")]
+
+    @property
+    def forms(self) -> list[str]:
+        """Where its forms are sent."""
+        return [self.led(one) for one in re.findall(r'action="([^"]*)"', self.text)]
 
     def token(self) -> str:
         """The token of its (last) form."""
         return re.findall(r'name="token" value="([^"]*)"', self.text)[-1]
+
+    def fields(self) -> dict[str, str]:
+        """What the form of a request sends without being asked."""
+        main = self.text.partition("<main")[2]
+        return dict(re.findall(r'type="hidden" name="(token|digest)" value="([^"]*)"', main))
 
 
 class Browser:
@@ -56,7 +79,13 @@ class Browser:
         """Any request; nothing is followed."""
         url = more.pop("url", None) or self.room.url(path)
         async with self.session.request(method, url, allow_redirects=False, **more) as answer:
-            return Answer(answer.status, answer.headers, await answer.text(), answer.headers.getall("Set-Cookie", []))
+            return Answer(
+                str(answer.url),
+                answer.status,
+                answer.headers,
+                await answer.text(),
+                answer.headers.getall("Set-Cookie", []),
+            )
 
     async def get(self, path: str, **more: Any) -> Answer:
         """GET."""

@@ -76,7 +76,7 @@ async def test_a_link_shows_nothing_else(room: Any, browser: Any, asked: Any, an
     await asked()
     made = await browser()
     page = await made.get(await link())
-    assert re.findall(r'href="([^"#]*)"', page.text) == ["/ui/static/style.css", "/ui/static/icon.svg"]
+    assert page.links == ["/ui/static/style.css", "/ui/static/icon.svg"]
     await made.post(await link(), form(page))
     for path in ("/ui", "/ui/approvals", "/ui/approvals/a-1", f"/ui/runs/{RUN}"):
         assert (await made.get(path)).goes_to.startswith("/ui/login")
@@ -141,7 +141,7 @@ async def test_a_word_said_elsewhere_stands(room: Any, browser: Any, asked: Any,
     path, made = await link(), await browser()
     fields = form(await made.get(path), "reject")
     other = await browser("bo")
-    await other.post("/ui/approvals/a-1", {"token": (await other.get("/ui/approvals/a-1")).token(), "word": "approve"})
+    await other.post("/ui/approvals/a-1", (await other.get("/ui/approvals/a-1")).fields() | {"word": "approve"})
     answer = await made.post(path, fields)
     assert answer.status == 409
     assert "The request is approved: bo approved it at" in answer.said

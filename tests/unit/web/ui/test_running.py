@@ -202,5 +202,5 @@ async def test_states_of_targets(room: Any, browser: Any, seed: Any, state: str,
 async def test_a_run_that_waits_for_a_person_leads_to_its_request(room: Any, browser: Any, asked: Any) -> None:
     await asked()
     made = await browser("approver")
-    assert f'href="/ui/approvals/{RUN}"' in (await made.get(f"/ui/runs/{RUN}")).text
+    assert f"/ui/approvals/{RUN}" in (await made.get(f"/ui/runs/{RUN}")).links
     assert "Request a-1" in (await made.get(f"/ui/approvals/{RUN}")).said
