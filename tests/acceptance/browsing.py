@@ -176,11 +176,11 @@ def proxied(daemon: Any, prefix: str) -> Iterator[str]:
             if not self.path.startswith(f"{prefix}/"):
                 self.send_error(404)
                 return
-            behind = http.client.HTTPConnection(host, timeout=60)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            behind.request(self.command, self.path.removeprefix(prefix), body, dict(self.headers))
-            answer = behind.getresponse()
-            said = answer.read()
+            with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as behind:
+                behind.request(self.command, self.path.removeprefix(prefix), body, dict(self.headers))
+                answer = behind.getresponse()
+                said = answer.read()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
@@ -188,7 +188,6 @@ def proxied(daemon: Any, prefix: str) -> Iterator[str]:
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
-            behind.close()
 
         do_GET = do_POST = pass_on  # noqa: N815 - names that the library calls
 

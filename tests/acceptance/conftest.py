@@ -7,6 +7,7 @@ The project heals with one script, which writes a line a run to the file `effect
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import importlib.util
 import json
@@ -91,6 +92,22 @@ _beside(CRASHING.with_name("foreseen.py"))
 _beside(CRASHING.with_name("talking.py"))
 _beside(CRASHING.with_name("senders.py"))
 _beside(CRASHING.with_name("browsing.py"))
+_beside(CRASHING.with_name("zygote.py"))
+
+import zygote  # noqa: E402 - it is beside this file
+
+
+@functools.cache
+def starter() -> zygote.Zygote:
+    """What starts daemons and commands here, made for the first of them."""
+    return zygote.Zygote()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _starter_ends() -> Iterator[None]:
+    yield
+    if starter.cache_info().currsize:
+        starter().end()
 
 
 class Daemon:
@@ -105,7 +122,7 @@ class Daemon:
         self.log = base / "stderr"
         self.url = ""
         self.key = ""
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | zygote.Forked | None = None
         self.variables: dict[str, str] = {}
         self.within: list[str] = []  # a command in which it and its shell run, as `nsenter …` is one
         script = SCRIPT.format(effects=self.effects, hold=self.hold)
@@ -126,15 +143,23 @@ class Daemon:
 
     # --- its process ----------------------------------------------------------------------------------------------------
 
-    def start(self, *flags: str, crash: tuple[str, int] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, *flags: str, crash: tuple[str, int] | None = None) -> subprocess.Popen[bytes] | zygote.Forked:
         """Start it and return at once. `crash`: the place at which it kills itself, and at the how many-th time there."""
-        program = ["-m", "healer"] if crash is None else [str(CRASHING), crash[0], str(crash[1])]
+        argv = ["run", "--project", str(self.project), "--data-dir", str(self.data), "--port", "0", *flags]
         with self.log.open("ab") as log:
+            if crash is None and self._is_plain():
+                self.process = starter().piped(argv, self.environment(), self.base, log.fileno())
+                return self.process
+            program = ["-m", "healer"] if crash is None else [str(CRASHING), crash[0], str(crash[1])]
             self.process = subprocess.Popen(
-                [*self.within, sys.executable, *program, "run", "--project", self.project, "--data-dir", self.data, "--port", "0", *flags],
+                [*self.within, sys.executable, *program, *argv],
                 stdout=subprocess.PIPE, stderr=log, env=self.environment(), cwd=self.base,
             )  # fmt: skip
         return self.process
+
+    def _is_plain(self) -> bool:
+        """Whether nothing is wanted that needs an interpreter of its own."""
+        return not self.within and zygote.fits(self.environment())
 
     def environment(self) -> dict[str, str]:
         """What its process and the commands get."""
@@ -195,7 +220,7 @@ class Daemon:
         if self.process is not None:
             self.ended()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | zygote.Forked:
         assert self.process is not None, "it was never started"
         return self.process
 
@@ -203,6 +228,9 @@ class Daemon:
 
     def healer(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of the local shell on this daemon's data directory."""
+        if self._is_plain():
+            asked, out = [*arguments, "--data-dir", str(self.data)], self.base / "said"
+            return zygote.run(starter(), asked, self.environment(), self.base, out, DEADLINE_S)
         argv = [*self.within, sys.executable, "-m", "healer", *arguments, "--data-dir", str(self.data)]
         return subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=self.environment(), cwd=self.base
