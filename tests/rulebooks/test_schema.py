@@ -1,7 +1,7 @@
 """Upstream's JSON Schema, ours, and our checks say the same of the same rulebook; and of the other files ours and the checks.
 
 What upstream's schema accepts we accept, what it refuses we refuse: `LATER` lists what else is refused, with the reason.
-DOCUMENTS=n begins with n rulebooks (default 300); each is looked at with some mistakes too.
+DOCUMENTS=n begins with n rulebooks (default 120); each is looked at with some mistakes too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import yaml
 from healer import catalog, cli, config, errors, harness, plugins, project, rulebook
 from healer.project import activations, controllers, discovery, looks, settings, sources, tree
 
-DOCUMENTS = int(os.environ.get("DOCUMENTS", "300"))
+DOCUMENTS = int(os.environ.get("DOCUMENTS", "120"))
 MISTAKES = 6
 LATER = [
     ("duplicate-name", "", "upstream's parser refuses it after the schema"),
