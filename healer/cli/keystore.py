@@ -17,7 +17,7 @@ from typing import Any
 from healer import access, errors, store
 from healer.cli import location
 from healer.store import connection, keys, names, ownership
-from healer.web import auth, shapes
+from healer.web import minting
 
 
 class WrongKey(errors.InvalidField):
@@ -35,16 +35,16 @@ class Keystore:
 
     def create(self, name: str, role: str, principal: str = "") -> dict[str, Any]:
         """Make a key; as the API answers, with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
-        key_id, key = auth.make_key()
+        key_id, key = minting.make_key()
         unit = keys.CreateKey(
-            key_id, auth.digest(key), name, role, actor=_actor(), principal=principal, directory=_directory(self._root)
+            key_id, minting.digest(key), name, role, actor=_actor(), principal=principal, directory=_directory(self._root)
         )
         with self._open() as opened:
             try:
                 row = opened.writer.now(unit)
             except errors.InvalidField as error:
                 raise WrongKey(error.try_, **error.fields) from error
-        return {**shapes.key(row), "key": key}
+        return {**minting.shown(row), "key": key}
 
     def list(self) -> list[dict[str, Any]]:
         """The keys as the API lists them. Only reads: a data directory that is not there is not made. Raises `errors.StoreError`."""
@@ -58,7 +58,7 @@ class Keystore:
                 raise errors.StoreError(reason=f"{path}: {error}") from error
             columns = [column[0] for column in cursor.description]
             rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return [shapes.key(row) for row in rows]
+        return [minting.shown(row) for row in rows]
 
     def revoke(self, key_id: str) -> bool:
         """Withdraw a key; whether it was valid until now. Raises `errors.NotFound`."""

@@ -8,15 +8,11 @@ key is answered late: at full speed, refusing takes the loop from those who have
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 import functools
-import hashlib
-import hmac
 import os
 import pwd
 import re
-import secrets
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -27,6 +23,7 @@ import aiohttp.web
 from healer import access, errors, telemetry
 from healer.store import keys as stored
 from healer.store import reader
+from healer.web import minting
 
 DELAY_S: Final = 1.0
 WAITING_MAX: Final = 256
@@ -36,7 +33,6 @@ KNOWN_MAX: Final = 10_000
 NOTED_AGAIN_S: Final = 30.0
 TOKEN_MAX: Final = 512
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{TOKEN_MAX}}}")
-_KEY: Final = re.compile(r"hlr_([a-z2-7]{6,10})_([a-z2-7]{32,128})")
 _PEER: Final = struct.Struct("3i")
 _MAPPED: Final = bytes(10) + b"\xff\xff"
 """Before an address of IPv4 that is written as one of IPv6 (RFC 4291, 2.5.5.2)."""
@@ -49,28 +45,6 @@ class TooManyFailures(errors.RequestError):
 
     code = "too-many-failures"
     status = 429
-
-
-def make_key() -> tuple[str, str]:
-    """(id, key): `hlr_<id>_<secret>`, 50 bits of id and 256 of secret from the operating system."""
-    key_id = _base32(secrets.token_bytes(5))
-    return key_id, f"hlr_{key_id}_{_base32(secrets.token_bytes(32))}"
-
-
-def key_id_of(key: str) -> str:
-    """The part of a key that may be shown, or an empty string where it is none of ours."""
-    match = _KEY.fullmatch(key)
-    return match[1] if match else ""
-
-
-def digest(key: str) -> str:
-    """What is kept of a key: its SHA-256, hex."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def same(given: str, wanted: str) -> bool:
-    """Whether two secrets are equal, in a time that says nothing of where or how much they differ."""
-    return hmac.compare_digest(digest(given), digest(wanted))
 
 
 def bearer(request: aiohttp.web.BaseRequest) -> str | None:
@@ -129,7 +103,7 @@ class Keys:
 
     def find(self, key: str) -> access.Principal | None:
         """Whose key it is."""
-        return self.of_digest(digest(key))
+        return self.of_digest(minting.digest(key))
 
     def of_digest(self, hashed: str) -> access.Principal | None:
         """Whose key it is of which this is the hash: for who remembers no more than that."""
@@ -291,7 +265,3 @@ def _user(uid: int) -> str:
     except KeyError:
         return str(uid)
     return name if _USER.fullmatch(name) else str(uid)
-
-
-def _base32(data: bytes) -> str:
-    return base64.b32encode(data).decode("ascii").rstrip("=").lower()

@@ -12,7 +12,7 @@ from typing import Final
 
 from healer import errors
 from healer.store import keys as stored
-from healer.web import auth
+from healer.web import auth, minting
 
 BYTES_MAX: Final = 1 << 20
 ADMIN_KEY_MIN: Final = 20
@@ -46,7 +46,7 @@ def _read_admin(path: pathlib.Path, found: list[auth.FileKey], mistakes: list[er
         wanted = f"one key of {ADMIN_KEY_MIN} to {auth.TOKEN_MAX} printable ASCII characters without spaces is wanted"
         mistakes.append(errors.Diagnostic("admin-key", wanted, errors.Place(str(path)), try_="openssl rand -hex 32"))
         return
-    found.append(auth.FileKey(auth.digest(key), "admin", "admin", "", errors.Place(str(path))))
+    found.append(auth.FileKey(minting.digest(key), "admin", "admin", "", errors.Place(str(path))))
 
 
 def _read_hashes(path: pathlib.Path, found: list[auth.FileKey], mistakes: list[errors.Diagnostic]) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 import healer
 from healer import access, errors
 from healer.store import keys as stored
-from healer.web import answers, auth, bodies, queries, shapes
+from healer.web import answers, bodies, minting, queries
 from healer.web.services import Services
 
 
@@ -71,14 +71,14 @@ class NewKey(pydantic.BaseModel):
 async def create_key(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
     """201 with the key, which is shown this once."""
     asked = await bodies.document(request, NewKey)
-    key_id, key = auth.make_key()
+    key_id, key = minting.make_key()
     unit = stored.CreateKey(
-        key_id, auth.digest(key), asked.name, asked.role, actor=caller.actor, principal=asked.principal,
+        key_id, minting.digest(key), asked.name, asked.role, actor=caller.actor, principal=asked.principal,
         directory=services.gate.keys.directory,
     )  # fmt: skip
     made = await services.store.submit(unit)
     await services.gate.keys.load()
-    return answers.json(shapes.key(made) | {"key": key}, 201)
+    return answers.json(minting.shown(made) | {"key": key}, 201)
 
 
 async def list_keys(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
@@ -97,7 +97,7 @@ async def list_keys(request: web.Request, services: Services, _caller: access.Pr
         for one in services.gate.keys.files
     ]
     rows = await stored.list_keys(services.store.reader)
-    return answers.page(files + [shapes.key(row) for row in rows], None)
+    return answers.page(files + [minting.shown(row) for row in rows], None)
 
 
 async def revoke_key(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:

@@ -247,19 +247,6 @@ def held(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def key(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One API key; never its hash. `role` None: it has the roles of its principal."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "role": row["role"] or None,
-        "principal": row["principal"] or None,
-        "created": iso(row["created_us"]),
-        "created_by": row["created_by"],
-        "revoked": iso(row["revoked_us"]),
-    }
-
-
 def _json(text: str | bytes | None) -> Any:
     return None if text is None else orjson.loads(text)
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from healer import errors
 from healer.intake import strict
-from healer.web import auth, bodies
+from healer.web import bodies, minting
 from healer.web.services import Services
 
 HOME: Final = "/ui"
@@ -108,7 +108,7 @@ def _origin(url: str) -> str:
 def check_token(form: Form, wanted: str) -> None:
     """Raises `ForeignForm` for a form that is none of this session."""
     given = form.all(TOKEN)
-    if len(given) != 1 or not wanted or not auth.same(given[0], wanted):
+    if len(given) != 1 or not wanted or not minting.same(given[0], wanted):
         raise ForeignForm("open the page again, and decide there", why="its token is none of this session")
 
 

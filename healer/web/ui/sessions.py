@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from healer import access
-from healer.web import auth
+from healer.web import auth, minting
 
 IDLE_US: Final = 3600 * 1_000_000
 WHOLE_US: Final = 12 * 3600 * 1_000_000
@@ -60,7 +60,7 @@ class Sessions:
 
     def begin(self, key: str) -> str:
         """A session for a key that is valid; its id, which only the cookie has."""
-        now_us, hashed = self._clock(), auth.digest(key)
+        now_us, hashed = self._clock(), minting.digest(key)
         self._sweep(now_us)
         own = [name for name, one in self._open.items() if one.key == hashed]
         for name in own[: max(0, len(own) + 1 - OF_KEY_MAX)]:

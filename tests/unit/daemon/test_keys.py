@@ -13,7 +13,7 @@ from loguru import logger
 
 from healer import errors, project, store
 from healer.daemon import keys
-from healer.web import auth
+from healer.web import auth, minting
 
 ONCALL = (
     "roles:\n  oncall: {permissions: [pause], rulesets: ['web/*']}\nprincipals:\n  ana: {roles: [oncall], os: ana}\n"
@@ -51,7 +51,7 @@ def warned() -> Iterator[list[str]]:
 
 
 def file_key(name: str, role: str, principal: str = "") -> auth.FileKey:
-    return auth.FileKey(auth.digest(name), name, role, principal, errors.Place("keys", 1))
+    return auth.FileKey(minting.digest(name), name, role, principal, errors.Place("keys", 1))
 
 
 def told(kept: store.Store) -> list[Any]:
@@ -81,7 +81,7 @@ async def test_what_changes_is_recorded_before_it_holds(kept: store.Store, load:
         "ana": {"added": True, "given": ["oncall"], "os": {"after": "ana", "before": None}}
     }
     assert difference["keys"] == {
-        f"pc {auth.digest('pc')[:12]}": {"added": True, "principal": {"after": "ana", "before": None}}
+        f"pc {minting.digest('pc')[:12]}": {"added": True, "principal": {"after": "ana", "before": None}}
     }
     assert known.find("pc") is not None
     assert keys.changed(known, revision, files) == {}
@@ -113,4 +113,4 @@ def test_two_keys_of_one_name_are_two(load: Any) -> None:
     holds = keys.holds(
         load("").directory, [file_key("a", "ci"), auth.FileKey("0" * 64, "a", "admin", "", errors.Place("k"))]
     )
-    assert holds["keys"] == {f"a {auth.digest('a')[:12]}": {"roles": ["ci"]}, "a 000000000000": {"roles": ["admin"]}}
+    assert holds["keys"] == {f"a {minting.digest('a')[:12]}": {"roles": ["ci"]}, "a 000000000000": {"roles": ["admin"]}}

@@ -21,7 +21,7 @@ from healer.daemon import standing, switching
 from healer.dispatch import attempts, wishes
 from healer.project import controllers
 from healer.store import keys as stored
-from healer.web import auth, routes, serving
+from healer.web import auth, minting, routes, serving
 from healer.web.services import Check, Services
 
 NOW_US = 1_790_000_000_000_000
@@ -215,8 +215,8 @@ async def make_keys(kept: store.Store) -> dict[str, str]:
     """A key of each role."""
     made = {}
     for role in access.ROLES:
-        key_id, made[role] = auth.make_key()
-        await kept.submit(stored.CreateKey(key_id, auth.digest(made[role]), role, role, actor="test"))
+        key_id, made[role] = minting.make_key()
+        await kept.submit(stored.CreateKey(key_id, minting.digest(made[role]), role, role, actor="test"))
     return made
 
 

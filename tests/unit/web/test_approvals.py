@@ -15,7 +15,7 @@ import pytest
 from healer import access, errors, policy
 from healer.policy import approvals, limits
 from healer.store import candidates, ownership, transaction
-from healer.web import auth, control
+from healer.web import auth, control, minting
 
 RUN = "r-" + "a" * 26
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -48,7 +48,7 @@ def people(room: Any, *found: access.Person, **keys: tuple[str, str]) -> None:
     """These people are there, and keys of files by their name: (role, principal)."""
     place = errors.Place("keys", 1)
     files = [
-        auth.FileKey(auth.digest(f"key-{name:0<20}"), name, role, person, place)
+        auth.FileKey(minting.digest(f"key-{name:0<20}"), name, role, person, place)
         for name, (role, person) in keys.items()
     ]
     room.services.gate.keys.use(

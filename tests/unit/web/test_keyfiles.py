@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from healer import errors
-from healer.web import auth, keyfiles
+from healer.web import auth, keyfiles, minting
 
 HASH = hashlib.sha256(b"x").hexdigest()
 
@@ -24,11 +24,11 @@ def test_both_files_are_read(tmp_path: pathlib.Path) -> None:
     )
     found = keyfiles.read(tmp_path / "admin", tmp_path / "keys")
     assert [(one.digest, one.name, one.role, one.principal, str(one.place)) for one in found] == [
-        (auth.digest("x"), "ci", "ci", "", f"{tmp_path / 'keys'}:2"),
+        (minting.digest("x"), "ci", "ci", "", f"{tmp_path / 'keys'}:2"),
         ("0" * 64, "ana.b", "operator", "", f"{tmp_path / 'keys'}:4"),
         ("1" * 64, "laptop", "oncall", "ana", f"{tmp_path / 'keys'}:5"),
         ("2" * 64, "phone", "", "ana", f"{tmp_path / 'keys'}:6"),
-        (auth.digest("a" * 40), "admin", "admin", "", str(tmp_path / "admin")),
+        (minting.digest("a" * 40), "admin", "admin", "", str(tmp_path / "admin")),
     ]
 
 

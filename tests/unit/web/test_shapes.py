@@ -65,13 +65,3 @@ def test_what_holds_an_attempt_is_said_without_unfilled_places(code: str) -> Non
 @pytest.mark.parametrize(("state", "held"), [("queued", ""), ("withdrawn", "target_busy"), ("running", "target_busy")])
 def test_what_does_not_wait_is_held_by_nothing(state: str, held: str) -> None:
     assert shapes.attempt(ATTEMPT | {"state": state, "held": held}, {})["held_sentence"] == ""
-
-
-def test_a_key_is_shown_without_its_hash() -> None:
-    row = {
-        "id": "a", "hash": "h", "name": "n", "role": "ci", "principal": "", "created_us": 1, "created_by": "x", "revoked_us": None,
-    }  # fmt: skip
-    assert (shapes.key(row)["role"], shapes.key(row)["principal"]) == ("ci", None)
-    assert shapes.key(row | {"role": "", "principal": "ana"}).items() >= {"role": None, "principal": "ana"}.items()
-    assert "hash" not in shapes.key(row)
-    assert "h" not in shapes.key(row).values()

@@ -12,7 +12,7 @@ import pytest
 from healer import access, errors, policy
 from healer.policy import approvals, labels
 from healer.store import candidates, transaction
-from healer.web import auth, routes, within
+from healer.web import auth, minting, routes, within
 
 RUNS = {name: "r-" + letter * 26 for name, letter in zip(("waits", "unknown", "asks", "yes"), "abcd", strict=True)}
 EVENT = {"event_type": "service.down", "target": "web1", "parameters": {"service": "nginx"}}
@@ -118,7 +118,7 @@ async def limited(room: Any, seed: Any) -> Any:
 
 def with_people(room: Any) -> Any:
     place = errors.Place("keys", 1)
-    files = [auth.FileKey(auth.digest(f"key-of-{name}-00000000"), name, "", name, place) for name in PEOPLE]
+    files = [auth.FileKey(minting.digest(f"key-of-{name}-00000000"), name, "", name, place) for name in PEOPLE]
     room.services.gate.keys.use(DIRECTORY, files)
     room.keys |= {f"{name}'s": f"key-of-{name}-00000000" for name in PEOPLE}
     return room
@@ -196,7 +196,7 @@ async def test_a_pause_of_more_than_ones_own_rulesets(room: Any, scope: str) -> 
     narrow = access.Role("narrow", frozenset({"pause", "resume"}), access.Scope(("web/alerts",)))
     room.services.gate.keys.use(
         access.Directory({"narrow": narrow}),
-        [auth.FileKey(auth.digest("k" * 20), "n", "narrow", "", errors.Place("k"))],
+        [auth.FileKey(minting.digest("k" * 20), "n", "narrow", "", errors.Place("k"))],
     )
     await room.ask("POST", "/pause", json={"scope": scope})
     for path, body in (
@@ -213,7 +213,7 @@ async def test_a_pause_of_more_than_ones_own_rulesets(room: Any, scope: str) -> 
 async def test_who_may_stop_for_some_targets_does_not_let_go_for_all(room: Any) -> None:
     """A pause goes by rulesets; its end lets go what is on targets that the role is not for."""
     both = access.Role("both", frozenset({"pause", "resume"}), access.Scope(("web/*",), ("group:web",)))
-    files = [auth.FileKey(auth.digest("k" * 20), "n", "both", "", errors.Place("k"))]
+    files = [auth.FileKey(minting.digest("k" * 20), "n", "both", "", errors.Place("k"))]
     room.services.gate.keys.use(access.Directory({"both": both}), files)
     assert (await room.ask("POST", "/pause", "k" * 20, json={"scope": "ruleset:web/alerts"}))[0] == 200
     status, body = await room.ask("POST", "/resume", "k" * 20, json={"scope": "ruleset:web/alerts"})
@@ -245,7 +245,7 @@ async def test_a_silence_has_to_be_pinned_to_the_scope(limited: Any, matchers: l
 async def test_a_silence_is_pinned_to_what_the_gate_will_read(room: Any) -> None:
     """Whose inner quotes are its own: they were taken off by what reads the row, which then silenced another target."""
     odd = access.Role("odd", frozenset({"silences.write"}), access.Scope(targets=("?mars?",)))
-    files = [auth.FileKey(auth.digest("k" * 20), "n", "odd", "", errors.Place("k"))]
+    files = [auth.FileKey(minting.digest("k" * 20), "n", "odd", "", errors.Place("k"))]
     room.services.gate.keys.use(access.Directory({"odd": odd}), files)
     status, body = await room.ask("POST", "/silences", "k" * 20, json=SILENCE | {"matchers": ["target='mars'"]})
     assert (status, body["code"]) == (403, "forbidden")
@@ -274,7 +274,7 @@ async def test_an_event_without_a_target_is_of_no_target(limited: Any) -> None:
     noting = access.Role("noting", frozenset({"events.write"}), access.Scope(actions=("note",)))
     with_target = access.Role("t", frozenset({"events.write"}), access.Scope(targets=("*",)))
     for role, status in ((noting, 202), (with_target, 403)):
-        files = [auth.FileKey(auth.digest("k" * 20), "n", role.name, "", errors.Place("k"))]
+        files = [auth.FileKey(minting.digest("k" * 20), "n", role.name, "", errors.Place("k"))]
         limited.services.gate.keys.use(access.Directory({role.name: role}), files)
         got, _ = await limited.ask("POST", "/webhook", "k" * 20, json={"event_type": "note.made"})
         assert got == status
@@ -282,7 +282,7 @@ async def test_an_event_without_a_target_is_of_no_target(limited: Any) -> None:
 
 async def test_who_may_send_may_not_choose_the_controller(limited: Any) -> None:
     sends = access.Role("sends", frozenset({"events.write"}), OWN["here"].scope)
-    files = [auth.FileKey(auth.digest("k" * 20), "n", "sends", "", errors.Place("k"))]
+    files = [auth.FileKey(minting.digest("k" * 20), "n", "sends", "", errors.Place("k"))]
     limited.services.gate.keys.use(access.Directory({"sends": sends}), files)
     assert (await limited.ask("POST", "/webhook", "k" * 20, json=EVENT))[0] == 202
     for controller in ("ansible", "nothing"):

@@ -15,7 +15,7 @@ import pytest
 from healer import access, errors, policy
 from healer.policy import approvals, limits
 from healer.store import candidates, transaction
-from healer.web import auth
+from healer.web import auth, minting
 
 RUN = "r-" + "a" * 26
 SAME: dict[str, str] = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
@@ -159,7 +159,7 @@ def people(room: Any) -> Callable[..., None]:
         dba = access.Role("dba", frozenset({"approvals.decide", "approvals.read"}), access.Scope(("db/*",)))
         place = errors.Place("keys", 1)
         keys = {name: f"key-of-{name:-<20}" for name in found}
-        files = [auth.FileKey(auth.digest(keys[name]), f"{name}s-laptop", "", name, place) for name in found]
+        files = [auth.FileKey(minting.digest(keys[name]), f"{name}s-laptop", "", name, place) for name in found]
         directory = access.Directory(
             {one.name: one for one in (oncall, dba)},
             {name: access.Person(name, roles) for name, roles in found.items()},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from healer import access
-from healer.web import auth
+from healer.web import auth, minting
 from healer.web.ui import sessions
 
 S = 1_000_000
@@ -17,7 +17,7 @@ class Keys(auth.Keys):
     """Those that a test has."""
 
     def __init__(self, **known: access.Principal) -> None:
-        self.known = {auth.digest(name): one for name, one in known.items()}
+        self.known = {minting.digest(name): one for name, one in known.items()}
 
     def of_digest(self, hashed: str) -> access.Principal | None:
         return self.known.get(hashed)
@@ -68,7 +68,7 @@ def test_nothing_of_the_id_or_the_key_is_kept(kept: sessions.Sessions) -> None:
     made = kept.begin("a")
     held: Mapping[str, sessions.Session] = kept._open
     assert made not in held
-    assert all(one.key == auth.digest("a") and made not in one.token for one in held.values())
+    assert all(one.key == minting.digest("a") and made not in one.token for one in held.values())
 
 
 def test_it_ends_an_hour_after_it_was_used_last(kept: sessions.Sessions, clock: Clock) -> None:
@@ -95,13 +95,13 @@ def test_it_ends_after_twelve_hours_however_it_is_used(kept: sessions.Sessions, 
 def test_it_ends_with_its_key_and_roles_are_those_of_now(kept: sessions.Sessions, keys: Keys) -> None:
     made, other = kept.begin("a"), kept.begin("b")
     role = access.Role("x", frozenset({"pause"}))
-    keys.known[auth.digest("a")] = access.Principal("key:a", (role,))
+    keys.known[minting.digest("a")] = access.Principal("key:a", (role,))
     found = kept.find(made)
     assert found is not None
     assert found[1].permissions == {"pause"}
-    del keys.known[auth.digest("a")]
+    del keys.known[minting.digest("a")]
     assert kept.find(made) is None
-    keys.known[auth.digest("a")] = access.Principal("key:a")
+    keys.known[minting.digest("a")] = access.Principal("key:a")
     assert kept.find(made) is None
     assert kept.find(other) is not None
 
