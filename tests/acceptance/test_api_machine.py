@@ -18,7 +18,7 @@ from foreseen import ADMINS, ATTEMPTS, NAMES, NEW, OPERATORS, PAUSERS, QUORUM, R
 from hypothesis import stateful
 from hypothesis import strategies as st
 
-FEW: Final = 3
+FEW: Final = 2
 EXAMPLES: Final = int(os.environ.get("MACHINE", str(FEW)))
 """Of each story; `MACHINE=30 pytest tests/acceptance/test_api_machine.py` looks further (7 minutes)."""
 STEPS: Final = 25

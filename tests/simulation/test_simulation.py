@@ -1,6 +1,6 @@
 """Random worlds on a virtual clock, with crashes at every step: no invariant of the product breaks in any of them.
 
-`SEEDS=n` (50 without it), `FIRST=n`; `--seed N` repeats one and prints what happened.
+`SEEDS=n` (20 without it), `FIRST=n`; `--seed N` repeats one and prints what happened.
 """
 
 from __future__ import annotations
@@ -17,9 +17,30 @@ import invariants
 import pytest
 import simulating
 
-SEEDS = int(os.environ.get("SEEDS") or 50)
+SEEDS = int(os.environ.get("SEEDS") or 20)
 FIRST = int(os.environ.get("FIRST") or 1)
 SHOWN_MAX = 3
+LOOKED_AT = 60
+CRASHES = 20
+WORTH = {
+    "state": (
+        "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown",
+        "withdrawn", "suppressed", "refused", "expired", "simulated", "rejected", "void",
+    ),
+    "reason": (
+        "paused", "settling", "flapping", "silenced", "outside_window", "inhibited", "invalid_parameters", "unknown_target", "cooldown",
+        "rate_limited", "breaker_open", "blast_radius", "storm", "chain", "chain_depth", "stale", "resolved", "escalation", "observe",
+        "disabled", "verified", "not_verified", "no_fresh_sign", "rule_changed", "needs_approval", "approved",
+    ),
+    "kind": (
+        "decision", "intent", "outcome", "transition", "cancel", "resolved", "pause", "resume", "storm", "breaker_opened", "approval_asked",
+        "review", "clock",
+    ),
+    "act": (
+        "pause", "resume", "cancel", "resolve", "release", "silence", "unsilence", "breaker", "reload", "stop", "approve", "reject",
+    ),
+}  # fmt: skip
+"""What the worlds have to reach."""
 SCRIPT = pathlib.Path(__file__).with_name("simulating.py")
 
 
@@ -54,67 +75,31 @@ def test_no_invariant_breaks(
 
 def test_a_seed_gives_the_same_world_each_time(tmp_path: pathlib.Path) -> None:
     """Also in another process, with other hashes of texts."""
-    here = [simulating.judged(seed)["digest"] for seed in (3, 5, 8)]
-    assert here == [simulating.judged(seed)["digest"] for seed in (3, 5, 8)]
-    others = [start(seed, 1, 1, tmp_path, PYTHONHASHSEED=str(seed)) for seed in (3, 5, 8)]
+    here = [simulating.judged(seed)["digest"] for seed in (3, 8)]
+    assert here == [simulating.judged(seed)["digest"] for seed in (3, 8)]
+    others = [start(seed, 1, 1, tmp_path, PYTHONHASHSEED=str(seed)) for seed in (3, 8)]
     assert here == [one["digest"] for one in results(others, tmp_path)]
     assert len(set(here)) == 3
 
 
 def test_the_worlds_are_worth_a_look() -> None:
-    """The seeds together reach every state of a run, every gate that says no, crashes, stops, reloads and every act of a person."""
-    states: set[str] = set()
-    reasons: set[str] = set()
-    kinds: set[str] = set()
-    acts: set[str] = set()
+    """The first seeds together reach every state of a run, every gate that says no, crashes, stops, reloads and every act of a person."""
+    missing = {(what, one) for what, wanted in WORTH.items() for one in wanted}
     crashes = 0
-    for seed in range(1, 61):
+    for seed in range(1, LOOKED_AT + 1):
         seen = simulating.simulate(seed)
-        states |= {new for (new,) in seen.rows("SELECT DISTINCT new FROM change WHERE what = 'run'")}
-        reasons |= {code for (code,) in seen.rows("SELECT DISTINCT json_extract(record, '$.reason') FROM audit")}
-        kinds |= {kind for (kind,) in seen.rows("SELECT DISTINCT kind FROM audit")}
-        acts |= {act.kind for act in seen.crowd.acts if act.answered_us is not None and not act.error}
+        missing -= {("state", new) for (new,) in seen.rows("SELECT DISTINCT new FROM change WHERE what = 'run'")}
+        missing -= {
+            ("reason", code) for (code,) in seen.rows("SELECT DISTINCT json_extract(record, '$.reason') FROM audit")
+        }
+        missing -= {("kind", kind) for (kind,) in seen.rows("SELECT DISTINCT kind FROM audit")}
+        missing -= {("act", act.kind) for act in seen.crowd.acts if act.answered_us is not None and not act.error}
         crashes += seen.crashes
         seen.raw.close()
-    assert states >= {
-        "deferred", "awaiting_approval", "queued", "running", "verifying", "succeeded", "failed", "timed_out", "cancelled", "unknown",
-        "withdrawn", "suppressed", "refused", "expired", "simulated", "rejected", "void",
-    }  # fmt: skip
-    assert reasons >= {
-        "paused", "settling", "flapping", "silenced", "outside_window", "inhibited", "invalid_parameters", "unknown_target", "cooldown",
-        "rate_limited", "breaker_open", "blast_radius", "storm", "chain", "chain_depth", "stale", "resolved", "escalation", "observe",
-        "disabled", "verified", "not_verified", "no_fresh_sign", "rule_changed", "needs_approval", "approved",
-    }  # fmt: skip
-    assert kinds >= {
-        "decision",
-        "intent",
-        "outcome",
-        "transition",
-        "cancel",
-        "resolved",
-        "pause",
-        "resume",
-        "storm",
-        "breaker_opened",
-        "approval_asked",
-        "review",
-        "clock",
-    }
-    assert acts >= {
-        "pause",
-        "resume",
-        "cancel",
-        "resolve",
-        "release",
-        "silence",
-        "unsilence",
-        "breaker",
-        "reload",
-        "stop",
-        "approve",
-        "reject",
-    }
-    assert crashes > 20
+        if not missing and crashes > CRASHES:
+            break
+    assert missing == set()
+    assert crashes > CRASHES
 
 
 def test_every_checker_has_the_words_of_its_invariant() -> None:

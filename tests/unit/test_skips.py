@@ -37,7 +37,13 @@ def outcome(folder: pathlib.Path, test: str, **environment: str) -> tuple[int, s
         str(inner),
     ]
     done = subprocess.run(
-        command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=folder,
+        env=inherited | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     return done.returncode, done.stdout
 

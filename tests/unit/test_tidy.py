@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -52,7 +53,13 @@ class File:
         return self.path.endswith(".py") or self.text.startswith("#!/usr/bin/env python")
 
     def tree(self) -> ast.Module:
-        return ast.parse(self.text, self.path)
+        return parsed(self.text, self.path)
+
+
+@functools.lru_cache(maxsize=4096)
+def parsed(text: str, path: str) -> ast.Module:
+    """A module, which nobody changes."""
+    return ast.parse(text, path)
 
 
 def files(root: pathlib.Path = REPOSITORY) -> Iterator[File]:
