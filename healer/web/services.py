@@ -212,6 +212,10 @@ class Slack(Protocol):
         """Whether such requests are taken."""
         ...
 
+    def since_us(self) -> int:
+        """When this process began to take them, by the wall clock."""
+        ...
+
     def signing_secrets(self) -> Sequence[model.Secret]:
         """What they are signed with. Raises `errors.SecretUnavailable`."""
         ...

@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "fakes"))
 import fake_slack
 
 from healer.notify.channels import _slack_values as values
+from healer.web.slack import signed
 
 UPDATED_S = 2.0
 """From a click to its message. 300 ms are wanted and 30 to 50 measured, but these tests share their machine with others."""
@@ -137,6 +138,7 @@ async def test_a_daemon_that_was_killed_meanwhile(site: Site) -> None:
 
 async def test_over_http_with_true_signatures(site: Site) -> None:
     await site.start(HTTP)
+    site.fake.ahead_s = signed.START_S + 1
     posted = await site.asked("h1")
     async with fake_slack.aiohttp.ClientSession() as session:
         base = site.daemon.url.rstrip("/")

@@ -35,6 +35,9 @@ JSON_METHODS = ("chat.postMessage", "chat.update", "chat.postEphemeral", "views.
 class Fake(Workspace):
     """The workspace, the app in it, and the server."""
 
+    ahead_s = 0
+    """So much the clock is ahead by which deliveries are signed."""
+
     # --- what Slack sends ---------------------------------------------------------------------------------------------
 
     def click(
@@ -106,7 +109,9 @@ class Fake(Workspace):
         """By signed HTTP: the status and the body of the answer, which is late after 3 s."""
         path = "/slack/commands" if "command" in payload else "/slack/interactions"
         body, began = self.body(payload), time.monotonic()
-        async with session.post(base + path, data=body, headers=self.signed(body)) as answer:
+        async with session.post(
+            base + path, data=body, headers=self.signed(body, int(time.time()) + self.ahead_s)
+        ) as answer:
             text = await answer.text()
         if time.monotonic() - began > ACK_S:
             self.late.append(path)

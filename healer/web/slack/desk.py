@@ -76,6 +76,7 @@ class Desk:
         self._workers: list[asyncio.Task[None]] = []
         self._linking: asyncio.Task[None] | None = None
         self._reloaded = asyncio.Event()
+        self._since_us = 0
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -96,6 +97,7 @@ class Desk:
 
     async def start(self) -> None:
         """From now on what people do in Slack is taken. It needs the loop, and waits for nothing of Slack's."""
+        self._since_us = self._services.wall()
         self._workers = [asyncio.create_task(self._work(), name=f"slack-{number}") for number in range(WORKERS)]
         await self.refresh()
 
@@ -149,6 +151,10 @@ class Desk:
     def is_signed(self) -> bool:
         """As `services.Slack` has it."""
         return self._app is not None and self._app.account.signing_secret is not None
+
+    def since_us(self) -> int:
+        """As `services.Slack` has it."""
+        return self._since_us
 
     def signing_secrets(self) -> Sequence[model.Secret]:
         """As `services.Slack` has it. Raises `errors.SecretUnavailable`."""

@@ -1,7 +1,8 @@
 """`POST /slack/interactions` and `/slack/commands`: what Slack delivers over HTTP, each request signed. Caller: `routes`.
 
 The signature is looked at over the bytes as they came, before anything of them is read. A request that comes a second time does nothing:
-Slack sends none twice, so that somebody else did.
+Slack sends none twice, so that somebody else did. What came is remembered by this process alone, so that what was signed before it began is
+refused: the process before it may have taken it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ BODY_MAX: Final = 1 << 20
 SEEN_MAX: Final = 50_000
 SEEN_S: Final = 2 * signing.TOLERANCE_S
 """So long a request may come again: its time may be ahead of ours by as much as it may be behind."""
+
+
+START_S: Final = 5
+"""What is signed within so long after the start is refused too: Slack's clock may be ahead of ours."""
+
+
+class BeforeStart(errors.Unavailable):
+    """that was signed before healer began to take it, and may have been taken before"""
+
+    code = "signed-before-start"
 
 
 class SeenFull(errors.Unavailable):
@@ -96,6 +107,9 @@ class Signed:
             await throttle.wait(request.remote)
             raise
         throttle.right(request.remote)
+        if int(evidence.header(given, signing.SLACK.timestamp)) < slack.since_us() / 1_000_000 + START_S:
+            services.tally.refused(request.path, BeforeStart.code, "a request of Slack was signed before the start")
+            raise BeforeStart("do it once more in Slack")
         name = hashlib.sha256(evidence.header(given, signing.SLACK.header).encode() + b"\0" + body).digest()
         now_s = asyncio.get_running_loop().time()
         if self._seen.holds(name, now_s):

@@ -86,6 +86,13 @@ class Site:
         channel, at = reference.split(":")
         return self.fake.messages[channel, at]
 
+    async def restart(self) -> None:
+        """The daemon begins again, as far as Slack is concerned: another desk and other routes, at the time of `wall`."""
+        await self.desk.stop()
+        self.desk = desk.Desk(self.room.services, lambda: self.account)
+        self.room.services.slack = self.desk
+        await self.desk.start()
+
     async def states(self) -> dict[str, str]:
         """Of the requests."""
         rows = await self.room.services.store.reader.select("SELECT id, state FROM approval ORDER BY id", [])
@@ -146,9 +153,10 @@ async def site(room: Any, seed: Any, tmp_path: pathlib.Path) -> AsyncIterator[Si
         made.channel = slack.Slack(account, context)
         made.desk = desk.Desk(room.services, lambda: made.account, sleep=sleep)
         room.services.slack = made.desk
-        room.services.wall = _wall_us
+        room.services.wall = lambda: _wall_us() - 3_600_000_000
         made.people(*PEOPLE)
         await made.desk.start()
+        room.services.wall = _wall_us
         yield made
         await made.desk.stop()
         await made.channel.close()

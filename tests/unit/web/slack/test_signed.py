@@ -28,6 +28,8 @@ async def post(site: Any, body: bytes, headers: dict[str, str], path: str = "/sl
 
 async def test_the_published_vector(site: Any, shared: pathlib.Path) -> None:
     body = shared.joinpath("payloads/slack/slash_command_published_vector.txt").read_bytes()
+    site.room.services.wall = lambda: (PUBLISHED_AT_S - 60) * 1_000_000
+    await site.restart()
     site.room.services.wall = lambda: PUBLISHED_AT_S * 1_000_000
     headers = {
         "X-Slack-Signature": PUBLISHED, "X-Slack-Request-Timestamp": str(PUBLISHED_AT_S), "Content-Type": "application/x-www-form-urlencoded",
@@ -95,6 +97,30 @@ async def test_a_request_that_comes_again_does_nothing(site: Any) -> None:
     await site.done()
     assert len(site.fake.asked("users.info")) == 1
     assert site.fake.responses == []
+
+
+async def test_a_request_that_was_taken_before_a_restart_does_nothing(site: Any) -> None:
+    """What came is remembered in memory alone: what may be older than that is refused, and said to be so."""
+    now_s = int(time.time())
+    site.room.services.wall = lambda: now_s * 1_000_000
+    body = site.fake.body(site.fake.command("resume all"))
+    headers = site.fake.signed(body, now_s)
+    assert await post(site, body, headers, "/slack/commands") == (200, "")
+    await site.done()
+    asked = len(site.fake.asked("users.info"))
+    await site.restart()
+    for at_s, wanted in (
+        (now_s, 503),
+        (now_s - 200, 503),
+        (now_s + signed.START_S - 1, 503),
+        (now_s + signed.START_S, 200),
+    ):
+        status, text = await post(site, body, site.fake.signed(body, at_s), "/slack/commands")
+        assert status == wanted, at_s
+        assert ("signed-before-start" in text) == (wanted == 503)
+    await site.done()
+    assert len(site.fake.asked("users.info")) == asked + 1
+    assert site.room.slept == [], "who has the secret is not slowed"
 
 
 async def test_guessing_is_slowed(site: Any) -> None:
