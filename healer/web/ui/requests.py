@@ -7,6 +7,7 @@ again says nothing twice.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ PATH: Final = "/ui/approvals"
 LIMIT: Final = "200"
 DECIDE: Final = "approvals.decide"
 WORDS: Final[Mapping[str, reviewing.Word]] = {"approve": "approve", "reject": "reject"}
+TOLD_MAX: Final = 20
+"""Of so many requests that were decided at once it is told one by one what came of them."""
 SAID: Final = {"approved": "approved", "rejected": "rejected", "open": "noted; more people are wanted"}
 
 
@@ -135,10 +138,23 @@ def _decider(view: views.View) -> access.Principal:
 
 def told(made: Mapping[str, Any]) -> str:
     """What a word came to, in a sentence."""
-    name, state = f"Request {made['id']}", str(made["state"])
-    if made.get("stood"):
-        return f"{name}: your first word stands; it is {SAID.get(state, state)}."
-    return f"{name}: {SAID.get(state, state)}."
+    return f"Request {made['id']}: {_outcome(made)}."
+
+
+def told_of_many(made: Mapping[str, Any]) -> list[str]:
+    """What the words on many came to: first of those to which they came to nothing, and in one sentence of those that are too many."""
+    every = [(one["id"], str(one["detail"]), "nothing came of it") for one in made["refused"]]
+    every += [(one["id"], _outcome(one), _outcome(one)) for one in made["items"]]
+    more = collections.Counter(outcome for _, _, outcome in every[TOLD_MAX:])
+    counted = " · ".join(f"{count} {outcome}" for outcome, count in more.most_common())
+    rest = [f"And {more.total()} more requests: {counted}."] if more else []
+    return [*(f"Request {name}: {said}." for name, said, _ in every[:TOLD_MAX]), *rest]
+
+
+def _outcome(made: Mapping[str, Any]) -> str:
+    """`approved`, `your first word stands; it is noted; …`."""
+    state = SAID.get(str(made["state"]), str(made["state"]))
+    return f"your first word stands; it is {state}" if made.get("stood") else state
 
 
 async def chosen(view: views.View, form: forms.Form) -> web.StreamResponse:
@@ -171,7 +187,5 @@ async def decide_many(view: views.View, form: forms.Form) -> web.StreamResponse:
     digests = {name: form.one(f"digest-{name}") for name in asked.requests}
     made = await approvals.say_many(view.services, _decider(view), asked.requests, word, asked.reason, digests)
     assert view.session is not None  # noqa: S101 - the door saw to it
-    view.session.tell(
-        *(told(one) for one in made["items"]), *(f"Request {one['id']}: {one['detail']}." for one in made["refused"])
-    )
+    view.session.tell(*told_of_many(made))
     return view.seen_other(PATH)

@@ -35,15 +35,19 @@ class Session:
     made_us: int
     seen_us: int
     notices: list[str] = dataclasses.field(default_factory=list)
+    left_out: int = 0
 
     def tell(self, *texts: str) -> None:
-        """The next page says so."""
-        self.notices = [*self.notices, *texts][:NOTICES_MAX]
+        """The next page says so; of what is too much it says how much."""
+        every = [*self.notices, *texts]
+        self.notices = every[:NOTICES_MAX]
+        self.left_out += len(every) - len(self.notices)
 
     def told(self) -> list[str]:
         """What is to be said, once."""
-        found, self.notices = self.notices, []
-        return found
+        found, more = self.notices, self.left_out
+        self.notices, self.left_out = [], 0
+        return [*found, f"And {more} more, which are not shown here."] if more else found
 
 
 class Sessions:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from healer.web.ui import requests
+
 RUN = "r-" + "a" * 26
 MORE = {f"a-{n}": "r-" + letter * 26 for n, letter in enumerate("bcde", 2)}
 HOSTILE = (
@@ -240,6 +242,32 @@ async def test_those_that_ended_meanwhile_are_told(room: Any, browser: Any, seve
     shown = (await made.get("/ui/approvals")).said
     assert "Request a-1: the request a-1 is approved" in shown
     assert "Request a-3: approved." in shown
+
+
+def test_of_very_many_the_rest_is_counted_by_what_came_of_it() -> None:
+    """What was refused stands first: it may want somebody."""
+    items = [{"id": f"a-{n}", "state": "approved", "stood": False} for n in range(150)]
+    items += [{"id": f"o-{n}", "state": "open", "stood": n == 0} for n in range(40)]
+    refused = [{"id": f"g-{n}", "detail": "it is expired"} for n in range(10)]
+    told = requests.told_of_many({"items": items, "refused": refused})
+    assert told[:11] == [*(f"Request g-{n}: it is expired." for n in range(10)), "Request a-0: approved."]
+    assert len(told) == requests.TOLD_MAX + 1
+    assert told[-1] == (
+        "And 180 more requests: 140 approved · 39 noted; more people are wanted · "
+        "1 your first word stands; it is noted; more people are wanted."
+    )
+    assert requests.told_of_many({"items": items[:20], "refused": []})[-1] == "Request a-19: approved."
+
+
+async def test_more_at_once_than_are_told_one_by_one(room: Any, browser: Any, asked: Any, ana: None) -> None:
+    for n in range(1, 31):
+        await asked(f"a-{n}", "r-" + f"{n:x}".rjust(26, "b"))
+    made = await browser("ana")
+    page = await choose(made, await made.get("/ui/approvals"), every=True)
+    await made.post("/ui/approvals", decision(page, "approve"))
+    shown = (await made.get("/ui/approvals")).said
+    assert shown.count("Request a-") == requests.TOLD_MAX
+    assert "And 10 more requests: 10 approved." in shown
 
 
 async def test_of_many_nothing_is_decided_where_one_is_none_of_theirs(room: Any, browser: Any, several: None) -> None:
