@@ -312,6 +312,10 @@ def short_hash(text: str) -> str:
 _EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, without saying so
 
 
+MOMENT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
+"""A moment in a text, as `iso` writes it. ASCII digits alone."""
+
+
 def iso(at_us: int) -> str:
     """A moment in microseconds as ISO 8601 in UTC, as all that others read has it. OverflowError for no year that could be."""
     return f"{_EPOCH + datetime.timedelta(microseconds=at_us):%Y-%m-%dT%H:%M:%S.%fZ}"

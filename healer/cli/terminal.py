@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import click
 
-from healer import units
+from healer import model, units
 from healer.cli import usage
 
 WIDTH_MIN: Final = 60
@@ -35,7 +35,6 @@ _SEQUENCE: Final = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-Z\\^-~]"
 )
-_MOMENT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)")
 _HIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -205,7 +204,7 @@ def local(at: datetime.datetime) -> str:
 
 def local_times(text: str) -> str:
     """A sentence with the times in it (ISO 8601, as the API has them) as local ones."""
-    return _MOMENT.sub(lambda found: when(found[0]), text)
+    return model.MOMENT.sub(lambda found: when(found[0]), text)
 
 
 def span(seconds: float) -> str:

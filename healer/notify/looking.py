@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import json
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from healer import plugins
+from healer import model, plugins
 from healer.policy import reasons
 from healer.store import reader, transaction
 
@@ -192,11 +193,39 @@ async def history(read: reader.Reader, run: Mapping[str, Any], now_us: int) -> p
 
 
 def sentence(run: Mapping[str, Any]) -> str:
-    """Why a run is where it is."""
+    """Why a run is where it is. Times in it are of UTC: where there is room for pieces, `in_pieces` has them in their reader's zone."""
+    return model.MOMENT.sub(lambda found: _utc(found[0]), why(run))
+
+
+def why(run: Mapping[str, Any]) -> str:
+    """As `sentence`, with times as they are in the row."""
     detail = transaction.loads(run["detail"])
     if "summary" in detail:
         return str(detail["summary"])
     return reasons.sentence(run["reason"], detail) if run["reason"] else ""
+
+
+def in_pieces(text: str) -> plugins.Text:
+    """A sentence whose times are moments, which a channel shows as its reader wants them."""
+    made: list[plugins.Piece] = []
+    end = 0
+    for found in model.MOMENT.finditer(text):
+        if (at := _moment(found[0])) is not None:
+            made += [text[end : found.start()], plugins.When(round(at.timestamp() * 1_000_000))]
+            end = found.end()
+    return tuple(piece for piece in (*made, text[end:]) if piece)
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _utc(text: str) -> str:
+    at = _moment(text)
+    return text if at is None else f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def cut(text: str, most: int = DETAIL_MAX) -> str:

@@ -48,8 +48,8 @@ async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any
         plugins.Row("ran" if run["tries"] else "would run", (looking.command(run),)),
         plugins.Row("on", (looking.targets([run]),)),
     ]
-    if said := looking.sentence(run):
-        rows.append(plugins.Row("why" if state != "succeeded" else "said", (said,)))
+    if said := looking.why(run):
+        rows.append(plugins.Row("why" if state != "succeeded" else "said", looking.in_pieces(said)))
     if run["tries"] > 1:
         rows.append(plugins.Row("tries", (str(run["tries"]),)))
     details = looking.whole([run], looking.names([run]))
@@ -106,7 +106,7 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     for run in runs.values():
         alike[run["rule"], run["action"], run["reason"]].append(run)
     rows = [
-        plugins.Row(rule, (_line(action, of),))
+        plugins.Row(rule, _line(action, of))
         for (rule, action, _), of in sorted(alike.items(), key=lambda pair: -len(pair[1]))
     ]
     said = [plugins.Row("and", (f"{'up to ' if waits else ''}{more} more, not listed",))] if more else []
@@ -121,9 +121,9 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     )  # fmt: skip
 
 
-def _line(action: str, of: Sequence[Mapping[str, Any]]) -> str:
-    why = next((said for run in of if (said := looking.sentence(run))), "")
-    return f"{action} on {looking.targets(of)}" + (f": {why}" if why else "")
+def _line(action: str, of: Sequence[Mapping[str, Any]]) -> plugins.Text:
+    why = next((said for run in of if (said := looking.why(run))), "")
+    return f"{action} on {looking.targets(of)}" + (": " if why else ""), *looking.in_pieces(why)
 
 
 async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:
@@ -144,7 +144,7 @@ async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, An
         rows = [plugins.Row("what", _of_pause(record)) for record in records]
     else:
         lines = dict.fromkeys(notices.of(record) or _of_reload(record) for record in records)
-        rows = [plugins.Row("what", (line,)) for line in lines if line]
+        rows = [plugins.Row("what", looking.in_pieces(line)) for line in lines if line]
         if by := ", ".join(
             dict.fromkeys(str(one["actor"]) for one in records if one.get("actor") not in (None, "daemon"))
         ):

@@ -76,7 +76,7 @@ async def _rows(
     rows = [
         plugins.Row("rule", (str(first["rule"]),)),
         plugins.Row("asked by", by or (str(first["requester"]),)),
-        *((plugins.Row("why", (said,)),) if first["reason"] != "needs_approval" else ()),
+        *((plugins.Row("why", looking.in_pieces(said)),) if first["reason"] != "needs_approval" else ()),
         *(plugins.Row("will run", (text,)) for text in _commands(shown, named)),
         plugins.Row("on", (looking.targets(shown),)),
     ]

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import markupsafe
 
+from healer import model
 from healer.policy import reasons
 
 JSON_MAX: Final = 20_000
@@ -24,7 +25,6 @@ _HIDDEN: Final = re.compile(
     "\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 """Controls, marks of direction, and what takes no room (Unicode's Default_Ignorable_Code_Point)."""
-_MOMENT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)")
 
 
 def visible(text: str) -> str:
@@ -75,7 +75,7 @@ def when(text: object) -> str:
 
 def in_sentence(text: object) -> str:
     """A sentence with the times in it as `when` has them."""
-    return _MOMENT.sub(lambda found: when(found[0]), str(text or ""))
+    return model.MOMENT.sub(lambda found: when(found[0]), str(text or ""))
 
 
 def ago(text: object, now: datetime.datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from healer.notify import making
+from healer.notify import looking, making
 from healer.store import transaction
 
 
@@ -54,3 +54,23 @@ async def test_a_list_of_successes(desk: Any, shown: Any) -> None:
     desk.end("succeeded")
     assert shown(await listed(desk, "succeeded", [run, run]))[0] == "1 run succeeded – prod"
     assert shown(await listed(desk, "succeeded", [run], 30))[0] == "30 runs succeeded – prod"
+
+
+async def test_times_in_sentences_are_moments(desk: Any, shown: Any) -> None:
+    """What a channel shows in its reader's zone; a time in what would run stays as it is."""
+    run = desk.ask("h1", parameters={"since": "2026-09-21T14:13:20Z"})
+    detail = transaction.dumps({"who": "ana", "until": "2026-09-21T14:14:20Z", "comment": "at 2026-99-99T00:00:00Z"})
+    connection = desk.store.writer.tx.connection
+    connection.execute("UPDATE run SET state = 'deferred', reason = 'silenced', detail = ?", (detail,))
+    message = await listed(desk, "deferred", [run])
+    said = "Silenced by ana until @60: at 2026-99-99T00:00:00Z."
+    assert shown(message)[1] == f"web/alerts/down: restart on h1: {said}"
+    row = {
+        "id": 7, "news": "not_done", "subject": "x", "count": 1, "answered_us": None, "answered_by": None, "open": 0,
+        "members": transaction.dumps([{"seq": 1, "run": run}]),
+    }  # fmt: skip
+    one = shown(await making.made(desk.store.reader, desk.around(), row, desk.now_us))
+    assert f"why: {said}" in one
+    assert any("since=2026-09-21T14:13:20Z" in line for line in one)
+    found = (await looking.runs(desk.store.reader, [run]))[run]
+    assert looking.sentence(found) == "Silenced by ana until 2026-09-21 14:14:20 UTC: at 2026-99-99T00:00:00Z."
