@@ -56,6 +56,8 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     held, holds_now = await asyncio.to_thread(holding.of, old), await asyncio.to_thread(holding.of, new)
     if settings := granting.difference({"settings": held["settings"]}, {"settings": holds_now["settings"]}):
         changed["settings"] = settings
+    left = await daemon.telling.left(new)
+    warnings += [one.as_json() for one in left]
     if preview:
         return _answer(new, changed | given | await voids(daemon, made, actor, write=False), warnings)
     controllers = rules.controllers(new, loaded.published, daemon.resolve)
@@ -67,6 +69,8 @@ async def reload(daemon: running.Daemon, actor: str, preview: bool = False) -> d
     await daemon.use(new, actor, {"before": old.id, **changed}, holds)
     daemon.take(new, loaded.published, controllers)
     daemon.telling.use(new)
+    for one in left:
+        logger.warning("{}", one.message)
     daemon.dispatcher.wake()  # what is queued is held to the limits of today
     idle = keys.use(known, new, file_keys)
     changed |= await voids(daemon, made, actor, write=True)

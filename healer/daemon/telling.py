@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from loguru import logger
 
 from healer import access, errors, plugins, project
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 CLOSE_S: Final = 5.0
 DAY_US: Final = 86_400_000_000
+
+
+def _messages(count: int) -> str:
+    return "1 message waits" if count == 1 else f"{count:,} messages wait"
 
 
 class Telling:
@@ -80,6 +86,19 @@ class Telling:
                 "sent": queries.iso(row["sent_us"]) if row.get("sent_us") else None,
             }
             for name in sorted({*rows, *self.deliverer.receivers}) for row in (rows.get(name, {}),)
+        ]  # fmt: skip
+
+    async def left(self, revision: project.Revision) -> list[errors.Diagnostic]:
+        """What is on its way to receivers that this revision does not name, and what becomes of it."""
+        named = orjson.dumps([*revision.settings.notifications.receivers]).decode()
+        return [
+            errors.Diagnostic(
+                "receiver-gone",
+                f"{_messages(row['count'])} for the receiver {row['receiver']!r}, which is not there any more: kept for a day from the "
+                "first try on, in case it comes back, then given up; what needs somebody goes on by escalate meanwhile",
+                errors.Place("healer.yaml"), severity="warning", try_=f"healer notify outbox --receiver {shlex.quote(row['receiver'])}",
+            )
+            for row in await self._daemon.store.reader.all("outbox_left", named)
         ]  # fmt: skip
 
     def wake(self) -> None:

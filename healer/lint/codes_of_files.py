@@ -298,6 +298,9 @@ load-failed | error
 needs-restart | error
   a setting that a reload cannot change
   restart the daemon
+receiver-gone | warning
+  messages wait for a receiver that a reload took away
+  nothing, or name it again; `healer notify outbox` has them
 resumed | warning
   pauses ended because a rule changed
   nothing

@@ -202,3 +202,17 @@ async def test_its_secrets_are_seen_nowhere(site: Site) -> None:
         assert secret not in json.dumps(told)
         assert not [one for one in kept if secret.encode() in one]
         assert secret not in site.daemon.said()
+
+
+async def test_a_reload_says_what_waits_for_a_receiver_that_it_takes_away(site: Site) -> None:
+    site.fake.fault("chat.postMessage", fake_slack.html(503), times=1_000)
+    await site.start()
+    await asyncio.to_thread(site.daemon.break_host, "h1")
+    await site.fake.until(lambda: site.fake.faults[0].times < 1_000, 30)
+    told = "warning[receiver-gone]: 1 message waits for the receiver 'ops', which is not there any more: kept for a day from the first try on"
+    assert told not in (await asyncio.to_thread(site.daemon.healer, "reload")).stdout
+    settings = SETTINGS.replace("API", SOCKET).replace("URL", site.fake.api_url)
+    site.daemon.write("healer.yaml", settings.replace("receivers: {ops:", "receivers: {night:"))
+    assert told in (await asyncio.to_thread(site.daemon.healer, "reload", "--preview")).stdout
+    assert told in (await asyncio.to_thread(site.daemon.healer, "reload")).stdout
+    assert "1 message waits for the receiver 'ops'" in site.daemon.said()

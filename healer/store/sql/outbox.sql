@@ -114,6 +114,11 @@ SELECT receiver, sum(state = 'waiting') AS waiting, sum(tries > 0) AS retried, s
     max(CASE WHEN tries > 0 OR state = 'failed' THEN error END) AS error, max(sent_us) AS sent_us
 FROM outbox WHERE due_us IS NOT NULL OR changed_us > ? GROUP BY receiver ORDER BY receiver;
 
+-- name: outbox_left
+-- What is on its way to receivers that are none of these (a JSON array): how many messages each.
+SELECT receiver, count(*) AS count FROM outbox WHERE due_us IS NOT NULL AND state IN ('waiting', 'sent')
+    AND receiver NOT IN (SELECT value FROM json_each(?)) GROUP BY receiver ORDER BY receiver;
+
 -- name: outbox_forget_runs
 DELETE FROM outbox_run WHERE message IN (SELECT id FROM outbox WHERE made_us < ? AND due_us IS NULL AND open = 0 ORDER BY id LIMIT ?);
 
