@@ -91,6 +91,7 @@ EXAMPLES: Final[dict[str, tuple[Example, ...]]] = {
     "notify outbox retry": (("notify outbox retry n-12", "now, not at its next time"),),
     "notify outbox drop": (("notify outbox drop n-12", "asks first"),),
     "notify answer": (("notify answer n-12", "it goes to nobody else"),),
+    "notify check": (("notify check", "whether all can be reached; nothing is sent"), ("notify check ops", "one of them")),
     "notify test": (("notify test ops", "whether it arrives"),),
     "keys create": (("keys create ci --role operator > key", "the key stands in the file alone"),),
     "keys list": (("keys", "who has which"),),

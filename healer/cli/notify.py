@@ -1,4 +1,4 @@
-"""`healer notify`: what people were told and what is still on its way, having it tried again or given up, and trying a receiver."""
+"""`healer notify`: what people were told and what is still on its way, having it tried again or given up, and trying receivers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from healer import cli
+from healer import cli, errors
 from healer.cli import client, confirming, location, tables, terminal, usage, watching
 
 _PATH = f"{client.API}/notifications"
+TIMEOUT_S = 60.0
 
 
 @click.group(cls=usage.Group)
@@ -114,3 +115,25 @@ def test(where: location.Where, receiver: str, as_json: bool) -> None:
     """Send a message to a receiver now."""
     found = client.Client(where).ask("POST", f"{client.API}/receivers/{client.segment(receiver)}/test")
     _tell(found, f"sent to {terminal.clean(receiver)}", as_json=as_json)
+
+
+@command.command("check")
+@click.argument("receiver", metavar="[RECEIVER]", required=False)
+@location.options
+@location.JSON
+def check(where: location.Where, receiver: str | None, as_json: bool) -> int:
+    """Ask whether a receiver, or each, can be reached now: its token, its channel. Nothing is sent."""
+    found = client.Client(where, TIMEOUT_S).ask("POST", f"{client.API}/receivers/check", {"receiver": receiver})
+    items = found.get("items") if isinstance(found, dict) else None
+    every = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+    if as_json:
+        terminal.echo_json(found)
+    elif not every:
+        terminal.note("nobody is told anything: healer.yaml has no notifications.receivers")
+    for one in () if as_json else every:
+        words = "ok" if one.get("ok") else "cannot be reached"
+        detail = f": {terminal.clean(one['detail'])}" if one.get("detail") else ""
+        terminal.echo(
+            f"{terminal.clean(one.get('receiver') or '?')} ({terminal.clean(one.get('channel') or '?')})  {words}{detail}"
+        )
+    return errors.EXIT_OK if all(one.get("ok") for one in every) else errors.EXIT_FOUND

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from loguru import logger
 
-from healer import access, errors, plugins, project
+from healer import access, errors, model, plugins, project
 from healer.daemon import quiet
 from healer.explain import ahead, plans
 from healer.notify import delivering, looking, routing
@@ -72,6 +72,18 @@ class Telling:
     async def test(self, receiver: str, who: access.Principal) -> None:
         """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
         await self.deliverer.test(receiver, who.actor, self._daemon.revision.settings.environment)
+
+    async def check(self, receiver: str) -> list[dict[str, Any]]:
+        """Whether a receiver, or each (''), can be reached now. Raises `errors.NotFound`."""
+        every = receivers.receivers(self._daemon.revision.settings.notifications)
+        lost = {one.name: one.channel for one in every if one.name not in self.deliverer.receivers}
+        found = [] if receiver in lost else await self.deliverer.check(receiver)
+        said = model.Health(ok=False, detail="the channel cannot be used: the log says why")
+        found += [(name, channel, said) for name, channel in lost.items() if receiver in ("", name)]
+        return [
+            {"receiver": name, "channel": channel, "ok": said.ok, "detail": self._daemon.masked(said.detail)}
+            for name, channel, said in sorted(found, key=lambda one: one[0])
+        ]
 
     async def shown(self, now_us: int) -> list[dict[str, Any]]:
         """For the status: of each receiver what waits, and what went wrong in the last day."""

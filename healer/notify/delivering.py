@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from loguru import logger
 
-from healer import errors, plugins, store, telemetry
+from healer import errors, model, plugins, store, telemetry
 from healer.notify import looking, making, routing
 from healer.store import outbox
 
@@ -121,10 +121,7 @@ class Deliverer:
 
     async def test(self, receiver: str, actor: str, environment: str) -> None:
         """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
-        known = self._receivers.get(receiver)
-        if known is None:
-            near = errors.nearest(receiver, self._receivers) or f"there are: {', '.join(self._receivers) or 'none'}"
-            raise errors.NotFound(near, what=f"the receiver {receiver[:80]!r}")
+        known = self._known(receiver)
         title = (plugins.Strong("A test"), f" – {environment}")
         rows = (plugins.Row("by", (actor,)), plugins.Row("at", (plugins.When(self._clock()),)))
         message = plugins.Message(id="n-0", news="test", level="info", title=title, rows=rows)
@@ -133,6 +130,22 @@ class Deliverer:
                 await known.channel.send(known.options, message)
         except TimeoutError:
             raise plugins.Undelivered(f"the channel took longer than {SEND_S:g} s") from None
+
+    async def check(self, receiver: str = "") -> list[tuple[str, str, model.Health]]:
+        """Whether a receiver, or each, can be reached now, as its channel says: (receiver, channel, that). Nothing is sent.
+
+        Raises `errors.NotFound`.
+        """
+        asked = [self._known(receiver)] if receiver else [*self._receivers.values()]
+        found = await asyncio.gather(*map(_checked, asked))
+        return [(one.name, one.channel.context.name, said) for one, said in zip(asked, found, strict=True)]
+
+    def _known(self, receiver: str) -> Receiver:
+        known = self._receivers.get(receiver)
+        if known is None:
+            near = errors.nearest(receiver, self._receivers) or f"there are: {', '.join(self._receivers) or 'none'}"
+            raise errors.NotFound(near, what=f"the receiver {receiver[:80]!r}")
+        return known
 
     async def _wait(self) -> None:
         """For a word, or until something is due."""
@@ -227,3 +240,18 @@ class Deliverer:
             "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
         )
         return outbox.Later(row["id"], reason, now_us + round(wait_s * 1_000_000))
+
+
+async def _checked(receiver: Receiver) -> model.Health:
+    """What a channel says of a receiver; a channel that fails at it cannot be used."""
+    try:
+        async with asyncio.timeout(SEND_S):
+            said: Any = await receiver.channel.check(receiver.options)
+    except TimeoutError:
+        return model.Health(ok=False, detail=f"the channel took longer than {SEND_S:g} s")
+    except errors.HealerError as error:
+        return model.Health(ok=False, detail=error.message + (f"; {error.try_}" if error.try_ else ""))
+    except Exception as error:  # a stranger's code, as above
+        logger.opt(exception=error).warning("whether {} can be reached could not be asked: {}", receiver.name, error)
+        return model.Health(ok=False, detail=f"{type(error).__name__}: {error}"[:300])
+    return said if isinstance(said, model.Health) else model.Health(ok=False, detail="the channel did not say")

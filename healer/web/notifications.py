@@ -1,11 +1,12 @@
-"""`/notifications`: what people were told and what is still on its way; having one tried again, giving it up, answering it, trying a
-receiver."""
+"""`/notifications`: what people were told and what is still on its way; having one tried again, giving it up, answering it, trying and
+checking receivers."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from aiohttp import web
+from loguru import logger
 
 from healer import access, errors
 from healer.store import outbox, transaction
@@ -63,6 +64,15 @@ async def test(request: web.Request, services: Services, caller: access.Principa
     queries.Query(request)
     await services.notices.test(request.match_info["receiver"], caller)
     return answers.json({"receiver": request.match_info["receiver"], "sent": True})
+
+
+async def check(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
+    """Each receiver, or `receiver`, is asked whether it can be reached now; 200 with what its channel says, also where that is no."""
+    receiver = queries.Query(request, "receiver").text("receiver")
+    items = await services.notices.check(receiver)
+    wrong = ", ".join(str(one["receiver"]) for one in items if not one["ok"])
+    logger.info("{} asked whether receivers can be reached: {}", caller.actor, f"no: {wrong}" if wrong else "yes")
+    return answers.json({"items": items})
 
 
 def _number(request: web.Request) -> int:

@@ -6,10 +6,8 @@ A route that is not here does not exist, and none is here without saying who may
 
 from __future__ import annotations
 
-import dataclasses
 import http
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
 
 from aiohttp import web
 
@@ -35,49 +33,10 @@ from healer.web import (
     stored,
     webhook,
 )
+from healer.web.rows import PROVED, PUBLIC, SLACK, SOURCE, Route
 from healer.web.services import Services
 from healer.web.slack import signed
 from healer.web.ui import doors
-
-PUBLIC: Final = "public"
-"""No key is needed."""
-SOURCE: Final = "the source's own"
-"""The source's `auth` decides."""
-SLACK: Final = "Slack's signature"
-"""Requests are signed with the secret of the app."""
-_PROVED: Final = (SOURCE, SLACK)
-"""Others deliver there, and find them under one path."""
-VERSIONED: Final = "/api/v1"
-
-Handler = Callable[[web.Request, Services, access.Principal], Awaitable[web.StreamResponse]]
-Body = Literal["", "json", "events", "source", "form"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Route:
-    """One row. `permission`: one of `access.PERMISSIONS`, `PUBLIC`, `SOURCE` or `SLACK`. `body`: what a request carries.
-
-    `within`: the handler itself asks whether what a request is about lies within the scope of a role (`within`). Where it does not, only
-    roles without a scope will do, but for what only reads.
-    """
-
-    method: Literal["GET", "POST", "DELETE", "OPTIONS"]
-    path: str
-    permission: str
-    handler: Handler
-    summary: str
-    body: Body = ""
-    within: bool = False
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Where it is answered."""
-        return (self.path,) if self.permission in _PROVED else (self.path, VERSIONED + self.path)
-
-    def refusal(self, caller: access.Principal) -> errors.Forbidden | None:
-        """Why somebody may not ask for it at all; None: they may, or the handler looks at what it is about."""
-        may = caller.permissions if self.within else caller.everywhere
-        return None if self.permission in may else access.refusal(caller, self.permission)
 
 
 def table() -> tuple[Route, ...]:
@@ -332,6 +291,7 @@ def _telling() -> tuple[Route, ...]:
         Route("POST", f"{there}/drop", may, notifications.drop, "give up one that could not be delivered"),
         Route("POST", f"{there}/answer", may, notifications.answer, "say that you look after what it tells"),
         Route("POST", "/receivers/{receiver}/test", may, notifications.test, "send a message to a receiver"),
+        Route("POST", "/receivers/check", may, notifications.check, "whether receivers can be reached now"),
     )
 
 
@@ -377,7 +337,7 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
             vars(error).update(status=http.HTTPStatus.TOO_MANY_REQUESTS.value)
             raise
 
-    if permission in (PUBLIC, *_PROVED):
+    if permission in (PUBLIC, *PROVED):
         return admitted
     if permission not in access.PERMISSIONS:
         raise ValueError(f"{route.method} {route.path} asks for the permission {permission!r}, which is none")

@@ -171,6 +171,10 @@ class Notices(Protocol):
         """Send a message to a receiver now. Raises `errors.NotFound`, `plugins.Undelivered`."""
         ...
 
+    async def check(self, receiver: str) -> Sequence[Mapping[str, Any]]:
+        """Whether a receiver, or each (''), can be reached now. Raises `errors.NotFound`."""
+        ...
+
     def wake(self) -> None:
         """A message may have to go."""
         ...
@@ -188,6 +192,12 @@ class Nobody:
         """As `answer`."""
         del who
         raise errors.NotFound("notifications in healer.yaml", what=f"the receiver {receiver[:80]!r}")
+
+    async def check(self, receiver: str) -> Sequence[Mapping[str, Any]]:
+        """As `answer`."""
+        if receiver:
+            raise errors.NotFound("notifications in healer.yaml", what=f"the receiver {receiver[:80]!r}")
+        return []
 
     def wake(self) -> None:
         """Nothing has to go."""

@@ -55,3 +55,21 @@ def test_a_receiver_that_cannot_be_reached(ask, daemon):
     done = ask("notify", "test", "ops")
     assert done.exit_code == 1
     assert "error[undelivered]: a message cannot be delivered: no channel C1\n  try  invite the app" in done.stderr
+
+
+def test_whether_receivers_can_be_reached(ask, daemon):
+    good = {"receiver": "ops", "channel": "slack", "ok": True, "detail": "healer in Acme, #ops"}
+    bad = {"receiver": "night", "channel": "slack", "ok": False, "detail": "the token is\x1b[2J no longer valid"}
+    daemon["POST /api/v1/receivers/check"] = {"items": [bad, good]}
+    done = ask("notify", "check")
+    lines = "night (slack)  cannot be reached: the token is no longer valid\nops (slack)  ok: healer in Acme, #ops\n"
+    assert (done.exit_code, done.stdout) == (1, lines)
+    assert daemon.requests[-1].query == {}
+    daemon["POST /api/v1/receivers/check"] = {"items": [good]}
+    done = ask("notify", "check", "ops", "--json")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"items": [good]})
+    assert daemon.requests[-1].query == {"receiver": "ops"}
+    daemon["POST /api/v1/receivers/check"] = {"items": []}
+    done = ask("notify", "check")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "healer.yaml has no notifications.receivers" in done.stderr

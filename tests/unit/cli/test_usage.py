@@ -52,7 +52,7 @@ FULL = {
     ("keys", "list"): [], ("keys", "revoke"): ["x"], ("send",): ["file"], ("pause",): [], ("resume",): [], ("policy", "show"): ["."],
     ("test",): [],
     ("notify", "outbox", "list"): [], ("notify", "outbox", "retry"): ["n-1"], ("notify", "outbox", "drop"): ["n-1"],
-    ("notify", "answer"): ["n-1"], ("notify", "test"): ["ops"],
+    ("notify", "answer"): ["n-1"], ("notify", "test"): ["ops"], ("notify", "check"): ["ops"],
     ("silence", "add"): ["a=b", "--for", "2h", "--comment", "x"], ("silence", "list"): [], ("silence", "end"): ["s-1"],
     ("approvals", "list"): [], ("approvals", "show"): ["a-1"], ("approvals", "approve"): ["a-1"], ("approvals", "reject"): ["a-1"],
     ("actions", "list"): [], ("actions", "show"): ["clean"], ("actions", "run"): ["clean"], ("controllers", "list"): [],
@@ -69,7 +69,7 @@ TAKES_MANY = (
     ("approvals", "reject"),
     ("test",),
 )
-MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",), ("controllers", "check"))
+MAY_STAND_ALONE = (("explain",), ("schema",), ("simulate",), ("controllers", "check"), ("notify", "check"))
 """Of those with arguments."""
 
 

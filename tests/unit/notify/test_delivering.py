@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from healer import errors, plugins
+from healer import errors, model, plugins
 from healer.notify import delivering, routing
 from healer.store import outbox
 
@@ -238,3 +238,30 @@ async def test_a_stop_keeps_what_was_on_its_way(desk: Any) -> None:
     assert desk.rows("state") == [("waiting",)]
     desk.channel.holds = None
     assert len(await desk.told()) == 1
+
+
+async def test_whether_receivers_can_be_reached(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by itself, whatever its channel does; nothing is sent."""
+    good, no = model.Health(ok=True, detail="#ops"), errors.NotFound(what="C1")
+    said: dict[str, Any] = {"ops": good, "mute": None, "wrong": ValueError("x"), "no": no}
+
+    async def check(to: Any) -> Any:
+        if to == "hangs":
+            await asyncio.Event().wait()
+        if isinstance(said[to], Exception):
+            raise said[to]
+        return said[to]
+
+    desk.channel.check = check
+    monkeypatch.setattr(delivering, "SEND_S", 0.01)
+    names = (*said, "hangs")
+    desk.deliverer.use(desk.deliverer._routes, {name: delivering.Receiver(name, desk.channel, name) for name in names})
+    found = {name: (channel, health.ok, health.detail) for name, channel, health in await desk.deliverer.check()}
+    assert found == {
+        "ops": ("fake", True, "#ops"), "mute": ("fake", False, "the channel did not say"), "wrong": ("fake", False, "ValueError: x"),
+        "no": ("fake", False, errors.NotFound(what="C1").message), "hangs": ("fake", False, "the channel took longer than 0.01 s"),
+    }  # fmt: skip
+    assert [one[0] for one in await desk.deliverer.check("ops")] == ["ops"]
+    with pytest.raises(errors.NotFound):
+        await desk.deliverer.check("opz")
+    assert desk.channel.given == []

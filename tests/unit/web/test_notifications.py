@@ -31,6 +31,13 @@ class Notices:
         if self.error is not None:
             raise self.error
 
+    async def check(self, receiver: str) -> list[dict[str, Any]]:
+        """One of them cannot be reached."""
+        self.asked.append(("check", receiver, ""))
+        if self.error is not None:
+            raise self.error
+        return [{"receiver": name, "channel": "slack", "ok": name == "ops", "detail": "x"} for name in ("night", "ops")]
+
     def wake(self) -> None:
         """Count it."""
         self.woken += 1
@@ -129,6 +136,20 @@ async def test_a_receiver_is_tried(
     assert (got, body.get("code")) == (status, code)
 
 
+async def test_receivers_are_asked_whether_they_can_be_reached(room: Any, told: Any) -> None:
+    got, body = await room.ask("POST", "/receivers/check", "operator")
+    assert (got, [one["ok"] for one in body["items"]]) == (200, [False, True])
+    assert (await room.ask("POST", "/receivers/check?receiver=ops", "operator"))[0] == 200
+    assert told.asked == [("check", "", ""), ("check", "ops", "")]
+    told.error = errors.NotFound(what="the receiver 'x'")
+    assert (await room.ask("POST", "/receivers/check?receiver=x", "operator"))[0] == 404
+
+
+async def test_where_nobody_is_told_anything(room: Any) -> None:
+    assert await room.ask("POST", "/receivers/check", "operator") == (200, {"items": []})
+    assert (await room.ask("POST", "/receivers/check?receiver=x", "operator"))[0] == 404
+
+
 @pytest.mark.parametrize("name", ["x", "n-", "n-1e3", "n--1", "n-²", "9" * 30])
 async def test_what_names_no_message(room: Any, told: Any, name: str) -> None:
     for word in ("retry", "drop", "answer"):
@@ -136,7 +157,14 @@ async def test_what_names_no_message(room: Any, told: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/notifications/n-1/retry", "/notifications/n-1/drop", "/notifications/n-1/answer", "/receivers/ops/test"]
+    "path",
+    [
+        "/notifications/n-1/retry",
+        "/notifications/n-1/drop",
+        "/notifications/n-1/answer",
+        "/receivers/ops/test",
+        "/receivers/check",
+    ],
 )
 async def test_who_may_not(room: Any, told: Any, path: str) -> None:
     assert (await room.ask("POST", path, "readonly"))[0] == 403

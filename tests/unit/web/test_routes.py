@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from healer import access
-from healer.web import routes
+from healer.web import routes, rows
 from healer.web.ui import doors
 
 GUARDED = [route for route in routes.table() if route.permission in access.PERMISSIONS]
@@ -58,7 +58,7 @@ async def test_a_permission_that_is_none_is_not_built(room: Any, monkeypatch: py
 
 async def test_each_guarded_route_wants_a_key(room: Any) -> None:
     for route in GUARDED:
-        for path in (asked(route), routes.VERSIONED + asked(route)):
+        for path in (asked(route), rows.VERSIONED + asked(route)):
             for key in (None, "hlr_aaaaaaaa_" + "a" * 52, "x"):
                 status, body = await room.ask(route.method, path, key)
                 assert (status, body["code"]) == (401, "unauthorized"), (route, key)
