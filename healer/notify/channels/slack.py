@@ -32,7 +32,7 @@ _KEPT: Final = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False, "
 """Of a line of text nothing is read but letters, and no page is fetched for it."""
 
 
-class Workspace(plugins.Options):
+class SlackAccount(plugins.Options):
     """The app in a workspace."""
 
     bot_token: plugins.SecretRef = pydantic.Field(description="of the app in the workspace: xoxb-…")
@@ -52,35 +52,37 @@ class Workspace(plugins.Options):
     ] | None = pydantic.Field(None, description="another address of the Web API, of a proxy or of a test")  # fmt: skip
 
 
+class SlackOptions(plugins.Options):
+    """Where messages go: one of the two."""
+
+    _one_of: ClassVar[tuple[str, ...]] = ("channel", "principal")
+    channel: Annotated[
+        str,
+        pydantic.StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,30}$"),
+        plugins.Wanted("the id of a channel like C0123456789 (at the bottom of its details)"),
+    ] | None = pydantic.Field(None, description="the id of a channel that the app is in")  # fmt: skip
+    principal: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)] | None = pydantic.Field(
+        None, description="a principal of healer.yaml with slack: a message to that person"
+    )
+
+
 class Slack(plugins.Notifier):
     """Delivers to channels and people."""
 
     updates = True
     identity = "slack"
     packages = types.MappingProxyType({"slack_sdk": "slack"})
-    Account = Workspace
-
-    class Options(plugins.Options):
-        """One of the two."""
-
-        _one_of: ClassVar[tuple[str, ...]] = ("channel", "principal")
-        channel: Annotated[
-            str,
-            pydantic.StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,30}$"),
-            plugins.Wanted("the id of a channel like C0123456789 (at the bottom of its details)"),
-        ] | None = pydantic.Field(None, description="the id of a channel that the app is in")  # fmt: skip
-        principal: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=64)] | None = pydantic.Field(
-            None, description="a principal of healer.yaml with slack: a message to that person"
-        )
+    Account = SlackAccount
+    Options = SlackOptions
 
     def __init__(
-        self, account: Workspace, context: plugins.NotifierContext, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, account: SlackAccount, context: plugins.NotifierContext, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:  # fmt: skip
         super().__init__(account, context)
         self._api = api.Api(lambda: context.resolve(account.bot_token).reveal(), account.api_url or "")
         self._sleep = sleep
 
-    async def send(self, to: Options, message: plugins.Message) -> str:
+    async def send(self, to: SlackOptions, message: plugins.Message) -> str:
         """Post it; `channel:ts`, and marks of what its thread has. Raises `plugins.Undelivered`."""
         channel = await self._channel(to)
         made = blocks.blocks(message)
@@ -93,7 +95,7 @@ class Slack(plugins.Notifier):
             raise plugins.Undelivered("Slack did not say under which time it has the message")
         return await self._with_thread(channel, at, [], message)
 
-    async def update(self, to: Options, reference: str, message: plugins.Message) -> str:
+    async def update(self, to: SlackOptions, reference: str, message: plugins.Message) -> str:
         """Change it, and add to its thread what is new. Raises `plugins.Undelivered`."""
         del to
         found = _REFERENCE.fullmatch(reference)
@@ -131,7 +133,7 @@ class Slack(plugins.Notifier):
             await self._sleep(error.retry_after_s)
             await self._call("chat_postMessage", **given)
 
-    async def _channel(self, to: Options) -> str:
+    async def _channel(self, to: SlackOptions) -> str:
         if to.channel is not None:
             return str(to.channel)
         team, _, user = self.context.identity(str(to.principal), "slack").partition("/")
@@ -158,7 +160,7 @@ class Slack(plugins.Notifier):
         except errors.HealerError as error:
             raise plugins.Undelivered(error.message, try_=error.try_) from None
 
-    async def check(self, to: Options) -> model.Health:
+    async def check(self, to: SlackOptions) -> model.Health:
         """Whether the token is good and of that workspace, and whether the app is in the channel."""
         try:
             who = await self._api.call("auth_test")
@@ -175,7 +177,7 @@ class Slack(plugins.Notifier):
             return model.Health(False, error.message + (f"; {error.try_}" if error.try_ else ""))
         return model.Health(True, f"{who.get('user')} in {who.get('team')}{where}")
 
-    async def _where(self, to: Options) -> str:
+    async def _where(self, to: SlackOptions) -> str:
         """Raises `api.Failed`, `plugins.Undelivered`."""
         if to.channel is None:
             return f", to {to.principal}: {await self._channel(to)}"

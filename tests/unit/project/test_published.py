@@ -52,3 +52,11 @@ def test_the_types_of_controllers_are_those_that_ship() -> None:
     assert {name for name in made if name.startswith("controller_")} == {
         f"controller_{name}" for name in plugins.builtin_names("controllers")
     }
+
+
+def test_the_shapes_of_a_channel_say_whose_they_are() -> None:
+    """In a schema they stand beside those of everything else."""
+    made = project.schema("healer")["$defs"]
+    for name in plugins.builtin_names("notifiers"):
+        assert {f"{name.title()}Account", f"{name.title()}Options"} <= made.keys()
+    assert not {"Options", "Account", "Workspace"} & made.keys()
