@@ -26,6 +26,7 @@ KINDS: Final = {
     "breaker_opened": "the breaker of {action} on {controller} is open after {failures} failures: it is not started there for a while",
     "breaker_closed": "the breaker of {action} on {controller} is closed again",
     "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",
+    "storm_over": "the storm is over ({peak} matches at most): what it held comes back, slowly at first",
     "delivery_refused": "{count} deliveries of {source} were refused ({code}): {detail}",
     "source_silent": "{source} was not heard of for longer than its max_quiet",
     "approval_asked": "run {run} waits for a person: {action} of {rule} ({reason}); healer approvals",

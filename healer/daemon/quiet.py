@@ -1,4 +1,7 @@
-"""Sources that were not heard of for too long: the audit tells (and with it the log) when they become silent, and are heard again."""
+"""Looks at what nothing else would tell of, as it is no event: sources that are silent for too long, and heard again; a storm that is over.
+
+The audit tells of it, and with it the log and messages.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
-from healer import telemetry
-from healer.store import notes
+from healer import project, telemetry
+from healer.policy import brakes
+from healer.store import notes, seeing
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -41,3 +45,14 @@ class Quiet:
             logger.bind(source=key).info("{} is heard again", key)
             await self._daemon.store.insist(notes.Note("source_heard", "daemon", source=key))
         self._silent = silent
+        await self._calm()
+
+    async def _calm(self) -> None:
+        """Tell that the storm is over."""
+        store, limit = self._daemon.store, project.storm_of(self._daemon.revision.settings)
+        rows = [] if limit is None else await store.reader.all("storm_find")
+        if limit is None or not rows:
+            return
+        is_calm = self._daemon.clock() >= brakes.Storm(**rows[0]).calm_us(limit)
+        if is_calm and (await store.reader.all("storm_untold"))[0]["untold"]:
+            await store.insist(seeing.Calm(limit))

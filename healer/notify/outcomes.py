@@ -140,6 +140,7 @@ async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     news = row["news"]
     is_over = news in outbox.LASTING and not row["open"]
     title = notices.NEWS[news]
+    status = await _over(read, news, members[-1]) if is_over else ()
     if news == "paused":
         rows = [plugins.Row("what", _of_pause(record)) for record in records]
     else:
@@ -152,9 +153,16 @@ async def told(read: reader.Reader, around: looking.Around, row: Mapping[str, An
         rows.append(plugins.Row("at", (plugins.When(first["at_us"]),)))
     return plugins.Message(
         id=f"n-{row['id']}", news=news, level="ok" if is_over else LEVELS.get(news, "warning"),
-        title=(plugins.Strong(title), f" – {around.environment}"), rows=tuple(rows), status=("It is over.",) if is_over else (),
+        title=(plugins.Strong(title), f" – {around.environment}"), rows=tuple(rows), status=status,
         link=looking.link(around, "/ui/"), foot=WAYS.get(news, ""),
     )  # fmt: skip
+
+
+async def _over(read: reader.Reader, news: str, member: Mapping[str, Any]) -> plugins.Text:
+    """That it has ended: of a storm since when it is calm."""
+    for found in await read.all("told_next", "storm_over", member["seq"]) if news == "storm" else ():
+        return "Calm since ", plugins.When(transaction.loads(found["record"])["calm_us"])
+    return ("It is over.",)
 
 
 def _of_pause(record: Mapping[str, Any]) -> plugins.Text:

@@ -26,7 +26,7 @@ ANSWERED: Final = ("needs_approval", "failed", "unknown", "not_done")
 """Classes that somebody has to answer."""
 GOES_ON: Final = ("planned", "queued", "running", "verifying")
 """Of a run: what an attempt came to is not its end."""
-LASTING: Final = ("breaker_open", "paused", "source_silent")
+LASTING: Final = ("breaker_open", "paused", "source_silent", "storm")
 """Classes of what ends: a message of these stays open until then."""
 QUIET: Final = ("decision", "approval_asked", "plan")
 """Records of a run that do not hurry a message which waits for more of its like: they are what it waits for."""
@@ -105,6 +105,8 @@ class Follow:
             tx.run("outbox_touch_subject", *now, f"paused/{record.get('scope', '')}")
         elif record["kind"] == "source_heard":
             tx.run("outbox_touch_subject", *now, f"source_silent/{record.get('source')}")
+        elif record["kind"] == "storm_over":
+            tx.run("outbox_touch_subject", *now, "storm")
         thing = _thing(tx, seq, record)
         if thing is None:
             return
@@ -134,7 +136,7 @@ def _thing(tx: Transaction, seq: int, record: Mapping[str, Any]) -> Thing | None
     if news == "breaker_open":
         return Thing(news, _breaker(record), member, joins=True)
     if news == "storm":
-        return Thing(news, news, member)
+        return Thing(news, news, member, joins=True)
     if news == "paused":
         return Thing(news, f"paused/{record.get('scope', '')}", member, joins=True)
     return Thing(news, f"{news}/{record.get('source', '')}", member, joins=news in LASTING)

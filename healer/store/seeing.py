@@ -136,6 +136,8 @@ def count_match(tx: Transaction, limit: brakes.StormLimit | None, at_us: int) ->
         before = _storm(tx)
         after = brakes.storm_after(before, limit, count, at_us)
         if after is not None and after != before:
+            if before is not None and after.since_us != before.since_us:
+                storm_over(tx, before, before.calm_us(limit))
             tx.run("storm_put", after.since_us, after.last_us, after.peak)
             if before is None or after.since_us != before.since_us:
                 tx.audit(
@@ -144,8 +146,31 @@ def count_match(tx: Transaction, limit: brakes.StormLimit | None, at_us: int) ->
             tx.run("ramp_put", "all", STORM, after.calm_us(limit))
 
 
+def storm_over(tx: Transaction, seen: brakes.Storm, calm_us: int) -> None:
+    """It is calm since then: the audit says so, once for each storm."""
+    if tx.one("storm_untold")[0]:
+        tx.audit("storm_over", actor="daemon", since_us=seen.since_us, calm_us=calm_us, peak=seen.peak)
+
+
+class Calm:
+    """A look whether the last storm is over by the limit of today: nothing else would say when it is."""
+
+    weight = 1
+
+    def __init__(self, limit: brakes.StormLimit) -> None:
+        self.limit = limit
+
+    def apply(self, tx: Transaction) -> None:
+        """Note it. The row of the storm stays: the gates look at its time."""
+        seen = _storm(tx)
+        if seen is not None and tx.now_us >= seen.calm_us(self.limit):
+            storm_over(tx, seen, seen.calm_us(self.limit))
+
+
 def forget_storm(tx: Transaction) -> None:
     """Nothing counts as a storm (any more): what the last one held comes back at once."""
+    if (seen := _storm(tx)) is not None:
+        storm_over(tx, seen, tx.now_us)
     tx.run("storm_drop")
     tx.run("ramps_drop_after", STORM)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
 
 from healer import policy
 from healer.policy import brakes
-from healer.store import deciding, notes, pausing
+from healer.store import deciding, notes, pausing, seeing
 
 S = 1_000_000
 WIDE = policy.Limits(timeout_s=10)
@@ -62,3 +63,45 @@ def test_what_a_pause_held_comes_back_slowly_all_the_same(kit: Any) -> None:
     kit.do(pausing.Resume("all", "os:ana"))
     holds(kit, "reload", storm=False)
     assert kit.rows("SELECT what FROM ramp") == [("the pause of everything",)]
+
+
+def ends(kit: Any) -> list[tuple[int, int, int]]:
+    """Of each storm that is told to be over: since when it was one, since when it is calm, its peak."""
+    found = kit.rows("SELECT record FROM audit WHERE kind = 'storm_over' ORDER BY seq")
+    return [(one["since_us"], one["calm_us"], one["peak"]) for (text,) in found for one in (json.loads(text),)]
+
+
+def test_that_it_is_over_is_told_once(stormy: Any) -> None:
+    limit = stormy.standing.storm
+    ((since_us, last_us),) = stormy.rows("SELECT since_us, last_us FROM storm")
+    stormy.do(seeing.Calm(limit))
+    stormy.now_us = last_us + 60 * S - 1
+    stormy.do(seeing.Calm(limit))
+    assert ends(stormy) == []
+    stormy.now_us += 1_000 * S
+    for _ in range(2):
+        stormy.do(seeing.Calm(limit))
+    assert ends(stormy) == [(since_us, last_us + 60 * S, 5)], "since it was, not since somebody looked"
+    stormy.decide(*(stormy.asked(f"l{n}", f"host:l{n}", limits=WIDE) for n in range(4)))
+    stormy.do(seeing.Calm(limit))
+    assert len(ends(stormy)) == 1, "another one has begun"
+    stormy.now_us += 1_000 * S
+    stormy.do(seeing.Calm(limit))
+    assert len(ends(stormy)) == 2
+    assert stormy.verify().ok
+
+
+def test_the_next_one_says_that_the_last_one_ended(stormy: Any) -> None:
+    """Also where nobody looked in between."""
+    stormy.now_us += 1_000 * S
+    stormy.decide(*(stormy.asked(f"l{n}", f"host:l{n}", limits=WIDE) for n in range(4)))
+    kinds = stormy.rows("SELECT kind FROM audit WHERE kind LIKE 'storm%' ORDER BY seq")
+    assert [kind for (kind,) in kinds] == ["storm", "storm_over", "storm"]
+
+
+@pytest.mark.parametrize("how", ["reload", "start"])
+def test_where_nothing_is_a_storm_any_more_it_is_over(stormy: Any, how: str) -> None:
+    holds(stormy, how, storm=False)
+    assert [one[1] for one in ends(stormy)] == [stormy.now_us]
+    holds(stormy, how, storm=False)
+    assert len(ends(stormy)) == 1

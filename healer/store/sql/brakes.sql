@@ -96,6 +96,10 @@ SELECT since_us, last_us, peak FROM storm;
 INSERT INTO storm (one, since_us, last_us, peak) VALUES (1, ?, ?, ?)
 ON CONFLICT (one) DO UPDATE SET since_us = excluded.since_us, last_us = excluded.last_us, peak = excluded.peak;
 
+-- name: storm_untold
+-- Whether the audit has the last storm's beginning and not its end.
+SELECT coalesce((SELECT max(seq) FROM audit WHERE kind = 'storm'), -1) > coalesce((SELECT max(seq) FROM audit WHERE kind = 'storm_over'), -1) AS untold;
+
 -- name: storm_drop
 DELETE FROM storm;
 

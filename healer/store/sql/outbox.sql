@@ -156,5 +156,9 @@ WHERE rule = ? AND action = ? AND created_us > ? AND state IN ('succeeded', 'fai
 -- The last attempt that took effect.
 SELECT number, state, outcome, stdout_hash, stderr_hash FROM attempt WHERE run = ? AND started_us IS NOT NULL ORDER BY number DESC LIMIT 1;
 
+-- name: told_next
+-- The first record of a kind behind another record.
+SELECT record FROM audit WHERE kind = ? AND seq > ? ORDER BY seq LIMIT 1;
+
 -- name: told_record
 SELECT record FROM audit WHERE seq = ?;

@@ -112,6 +112,23 @@ async def test_a_pause_is_over(desk: Any, shown: Any) -> None:
     assert (shown(message)[-1], message.level) == ("= It is over.", "ok")
 
 
+async def test_a_storm_is_over(desk: Any, shown: Any) -> None:
+    """In place, and the next one is a message of its own."""
+    storm = notes.Note("storm", "daemon", matches=201, limit=200, within_ms=60_000)
+    desk.do(storm)
+    (message,) = await desk.told()
+    assert (shown(message)[-1], message.level) == ("at: @0", "warning")
+    desk.now_us += 400 * S
+    desk.do(notes.Note("storm_over", "daemon", since_us=0, calm_us=desk.now_us - 5 * S, peak=300))
+    (message,) = await desk.told()
+    assert (shown(message)[-1], message.level) == ("= Calm since @395", "ok")
+    assert [what for what, _, _ in desk.channel.given] == ["send", "update"]
+    desk.do(storm)
+    await desk.told()
+    assert [what for what, _, _ in desk.channel.given] == ["send", "update", "send"]
+    assert desk.rows("news", "open") == [("storm", 0), ("storm", 1)]
+
+
 async def test_a_pause_says_what_and_why(desk: Any, shown: Any) -> None:
     desk.do(notes.Note("pause", "key:ana", scope="rule:web/alerts/down", reason="look"))
     desk.do(notes.Note("pause", "key:bo", scope="rule:web/alerts/down", until_us=desk.now_us + 60 * S))
