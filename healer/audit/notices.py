@@ -26,6 +26,7 @@ KINDS: Final = {
     "breaker_opened": "the breaker of {action} on {controller} is open after {failures} failures: it is not started there for a while",
     "breaker_closed": "the breaker of {action} on {controller} is closed again",
     "storm": "a storm: {matches} matches at once (limit {limit}); nothing new starts until it is calm",
+    "audit_broken": "the audit does not prove itself: {finding}; healer audit verify",
     "storm_over": "the storm is over ({peak} matches at most): what it held comes back, slowly at first",
     "delivery_refused": "{count} deliveries of {source} were refused ({code}): {detail}",
     "source_silent": "{source} was not heard of for longer than its max_quiet",
@@ -76,6 +77,7 @@ NEWS: Final = {
 _OF_KIND: Final = {
     "approval_asked": "needs_approval", "breaker_opened": "breaker_open", "storm": "storm", "source_silent": "source_silent",
     "delivery_refused": "batch_refused", "break_glass": "break_glass", "pause": "paused",
+    "audit_broken": "audit_broken",
 }  # fmt: skip
 _OF_STATE: Final = {
     "failed": "failed", "timed_out": "failed", "unknown": "unknown", "succeeded": "succeeded", "expired": "not_done", "void": "not_done",

@@ -41,6 +41,7 @@ KINDS: Final = {
     "breaker_opened": "an action failed on a controller too often",
     "breaker_closed": "an action was seen to help again, or a person said so",
     "storm": "too many matches came at once: nothing new starts until it is calm",
+    "audit_broken": "the daily look at the audit found that it does not prove itself",
     "storm_over": "it is calm again: what the storm held comes back, slowly at first",
     "source_silent": "a source was not heard of for longer than its `max_quiet`",
     "source_heard": "a source that was silent is heard again",

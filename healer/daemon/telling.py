@@ -11,7 +11,7 @@ import orjson
 from loguru import logger
 
 from healer import access, errors, model, plugins, project
-from healer.daemon import quiet
+from healer.daemon import proving, quiet
 from healer.explain import ahead, plans
 from healer.notify import delivering, looking, routing
 from healer.project import receivers
@@ -43,6 +43,7 @@ class Telling:
         self.use(self._daemon.revision)
         yield "notify", self.deliverer.run()
         yield "quiet", quiet.Quiet(self._daemon).run()
+        yield "proving", proving.Proving(self._daemon).run()
         if (slack := self._daemon.services.slack) is not None:
             yield "slack", slack.run()
 

@@ -24,7 +24,12 @@ LISTS: Final = {
     "failed": "healer runs --failed",
     "unknown": "healer runs --unknown",
 }
-WAYS: Final = {"reload_refused": "healer validate", "paused": "healer status", "breaker_open": "healer breakers"}
+WAYS: Final = {
+    "reload_refused": "healer validate",
+    "paused": "healer status",
+    "breaker_open": "healer breakers",
+    "audit_broken": "healer audit verify",
+}
 LEVELS: Final[Mapping[str, plugins.Level]] = {
     "succeeded": "ok", "deferred": "info", "paused": "info", "failed": "error", "unknown": "error", "break_glass": "warning",
     "audit_broken": "error",

@@ -160,5 +160,9 @@ SELECT number, state, outcome, stdout_hash, stderr_hash FROM attempt WHERE run =
 -- The first record of a kind behind another record.
 SELECT record FROM audit WHERE kind = ? AND seq > ? ORDER BY seq LIMIT 1;
 
+-- name: told_last
+-- The last record of a kind.
+SELECT record FROM audit WHERE kind = ? ORDER BY seq DESC LIMIT 1;
+
 -- name: told_record
 SELECT record FROM audit WHERE seq = ?;

@@ -17,6 +17,8 @@ RUN = {"run": "r-1", "rule": "a/b/c", "action": "clean"}
     ({"kind": "breaker_closed", "action": "clean", "controller": "site", "failures": 0}, "the breaker of clean on site is closed again"),
     ({"kind": "storm", "matches": 101, "limit": 100, "within_ms": 60000},
      "a storm: 101 matches at once (limit 100); nothing new starts until it is calm"),
+    ({"kind": "audit_broken", "finding": "record 7: it has no time", "findings": 1, "first_bad": 7},
+     "the audit does not prove itself: record 7: it has no time; healer audit verify"),
     ({"kind": "storm_over", "since_us": 1, "calm_us": 2, "peak": 300},
      "the storm is over (300 matches at most): what it held comes back, slowly at first"),
     ({"kind": "approval_asked", "reason": "blast_radius", **RUN}, "run r-1 waits for a person: clean of a/b/c (blast_radius); healer approvals"),

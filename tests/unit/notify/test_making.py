@@ -112,6 +112,13 @@ async def test_a_pause_is_over(desk: Any, shown: Any) -> None:
     assert (shown(message)[-1], message.level) == ("= It is over.", "ok")
 
 
+async def test_an_audit_that_does_not_prove_itself(desk: Any, shown: Any) -> None:
+    desk.do(notes.Note("audit_broken", "daemon", finding="record 7: it has no time", findings=1, first_bad=7))
+    (message,) = await desk.told()
+    assert shown(message)[1] == "what: the audit does not prove itself: record 7: it has no time; healer audit verify"
+    assert (message.news, message.level, message.foot) == ("audit_broken", "error", "healer audit verify")
+
+
 async def test_a_storm_is_over(desk: Any, shown: Any) -> None:
     """In place, and the next one is a message of its own."""
     storm = notes.Note("storm", "daemon", matches=201, limit=200, within_ms=60_000)
