@@ -28,7 +28,7 @@ LOOK_S: Final = 6 * 3600.0
 SENTENCE_MAX: Final = 500
 BROKEN: Final = 1
 """How `healer audit verify` ends where it found something; 2: it could not read."""
-_CODE: Final = "import os, sys; os.nice(19); from healer import cli; cli.cli.main(['audit', 'verify', '--json', '--db', sys.argv[1]])"
+_CODE: Final = "import os, sys; os.nice(19); import healer.cli as of; of.cli.main(['audit', 'verify', '--json', '--db', sys.argv[1]])"
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
 
 
