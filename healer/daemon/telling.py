@@ -56,7 +56,8 @@ class Telling:
             if channel is not None:
                 named[one.name] = delivering.Receiver(one.name, channel, one.options)
         self._let_go({one.channel for one in named.values()})
-        self.deliverer.use(routing.of(told, named), named)
+        unchanging = [name for name, one in named.items() if not one.channel.updates]
+        self.deliverer.use(routing.of(told, named, unchanging), named)
         if (slack := self._daemon.services.slack) is not None:
             slack.reloaded()
 

@@ -220,10 +220,20 @@ class Deliverer:
                     reference = await receiver.channel.send(receiver.options, message)
                     telemetry.count("notifications_sent")
                 elif receiver.channel.updates and reference:
-                    reference = await receiver.channel.update(receiver.options, reference, message)
-                    telemetry.count("notifications_updated")
+                    reference = await self._update(receiver, reference, message)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
         return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays)
+
+    async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:
+        """In place; what somebody has to look after is sent anew where the message is not there any more, or cannot be changed."""
+        try:
+            reference = await receiver.channel.update(receiver.options, reference, message)
+        except plugins.Undelivered as error:
+            if not (error.final and message.answerable):
+                raise
+            reference = await receiver.channel.send(receiver.options, message)
+        telemetry.count("notifications_updated")
+        return reference
 
     def _failed(self, row: Mapping[str, Any], reason: str, after_s: float | None = None, *, final: bool = False) -> Any:
         telemetry.count("notifications_failed")

@@ -228,6 +228,19 @@ def _utc(text: str) -> str:
     return text if at is None else f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+async def output(read: reader.Reader, around: Around, run: Mapping[str, Any]) -> tuple[plugins.Detail, ...]:
+    """The end of what its last attempt printed."""
+    made = []
+    for attempt in await read.all("told_attempt", run["id"]):
+        for stream in ("stderr", "stdout"):
+            if (name := attempt[f"{stream}_hash"]) is None:
+                continue
+            text = (await around.output(name) or b"").decode("utf-8", "replace").strip()
+            if text:
+                made.append(plugins.Detail(f"{stream} of attempt {attempt['number']}", cut(text)))
+    return tuple(made)
+
+
 def cut(text: str, most: int = DETAIL_MAX) -> str:
     """A text of at most so many characters, marked where it was longer: its end, which says how something went."""
     return text if len(text) <= most else f"… ({len(text) - most} characters before)\n{text[-most:]}"

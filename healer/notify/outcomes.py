@@ -58,7 +58,7 @@ async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any
     if run["tries"] > 1:
         rows.append(plugins.Row("tries", (str(run["tries"]),)))
     details = looking.whole([run], looking.names([run]))
-    details += await _output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
+    details += await looking.output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
     words = f" {state.replace('_', ' ')} on "
     short = looking.short(run["id"])
     return plugins.Message(
@@ -82,19 +82,6 @@ def _answered(row: Mapping[str, Any]) -> plugins.Text:
         if row["answered_us"] is not None
         else ()
     )
-
-
-async def _output(read: reader.Reader, around: looking.Around, run: Mapping[str, Any]) -> tuple[plugins.Detail, ...]:
-    """The end of what its last attempt printed."""
-    made = []
-    for attempt in await read.all("told_attempt", run["id"]):
-        for stream in ("stderr", "stdout"):
-            if (name := attempt[f"{stream}_hash"]) is None:
-                continue
-            text = (await around.output(name) or b"").decode("utf-8", "replace").strip()
-            if text:
-                made.append(plugins.Detail(f"{stream} of attempt {attempt['number']}", looking.cut(text)))
-    return tuple(made)
 
 
 async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:

@@ -21,6 +21,9 @@ STATUS_MAX: Final = 900
 beside it."""
 WHY_MAX: Final = 100
 APART_MAX: Final = 6
+OUTPUTS_MAX: Final = 3
+"""Of so many runs that failed the outputs stand beside the message."""
+FAILED: Final = ("failed", "timed_out", "unknown")
 MINUTE_US: Final = 60_000_000
 ENDS: Final = {
     "rejected": "Rejected", "expired": "Expired: nobody decided in time", "void": "Void: what was asked for is something else now",
@@ -51,16 +54,38 @@ async def made(
     if open_:
         rows += _needs(open_, reviews, named)
     became = _Became(asked, runs, reviews, named)
+    failed = sorted(
+        (run for run in runs.values() if run["state"] in FAILED), key=lambda run: (run["ended_us"] or run["changed_us"], run["id"])
+    )  # fmt: skip
+    details += (*became.details(), *await _failures(read, around, failed, named))
+    is_answered = row["answered_us"] is not None
+    after = (f" · {row['answered_by']} looks after it since ", plugins.When(row["answered_us"])) if is_answered else ()
     about = looking.differing(shown)
     return plugins.Message(
         id=f"n-{row['id']}", news="needs_approval", level="warning" if open_ else _level(asked, runs),
         title=(plugins.Strong(str(first["action"])), " wants to run on " if open_ else " on ",
                plugins.Strong(looking.share(around, shown)), f" – {around.environment}"),
-        rows=tuple(rows), status=became.status(),
+        rows=tuple(rows), status=became.status() + after,
         asks=tuple(_asked(one, runs[one["run"]], about) for one in open_),
-        details=(*details, *became.details()), link=looking.link(around, f"/ui/approvals/{first['id']}"),
+        answerable=bool(failed) and not open_ and not is_answered, details=details,
+        link=looking.link(around, f"/ui/approvals/{first['id']}"),
         foot=", ".join(looking.short(one["run"]) for one in asked) + f" · digest {first['digest'][:12]}",
     )  # fmt: skip
+
+
+async def _failures(
+    read: reader.Reader, around: looking.Around, failed: Sequence[Mapping[str, Any]], named: Mapping[str, str]
+) -> tuple[plugins.Detail, ...]:  # fmt: skip
+    """That the first one failed, aloud and once; and the ends of outputs."""
+    made: list[plugins.Detail] = []
+    for run in failed[:1]:
+        made.append(
+            plugins.Detail(f"{run['action']} on {named[run['id']]} {_state(run)}", looking.sentence(run), loud=True)
+        )
+    for run in failed[:OUTPUTS_MAX]:
+        of = f"{named[run['id']]}: " if len(named) > 1 else ""
+        made += [plugins.Detail(of + one.name, one.text) for one in await looking.output(read, around, run)]
+    return tuple(made)
 
 
 def _asked(one: Mapping[str, Any], run: Mapping[str, Any], about: Mapping[str, str]) -> plugins.Asked:
@@ -263,6 +288,6 @@ def _by(review: Mapping[str, Any]) -> str:
 
 def _level(asked: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> plugins.Level:
     states = {runs[one["run"]]["state"] for one in asked}
-    if states & {"failed", "timed_out", "unknown"}:
+    if states & {*FAILED}:
         return "error"
     return "ok" if states == {"succeeded"} else "info"

@@ -18,6 +18,8 @@ class Routing:
     waits_us: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ladder: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     after_us: int = 0
+    unchanging: frozenset[str] = frozenset()
+    """Receivers whose channel changes nothing that was sent."""
 
     @property
     def is_empty(self) -> bool:
@@ -30,6 +32,10 @@ class Routing:
         if wait_us is not None:
             yield from ((name, wait_us) for name, heard in self.hears.items() if news in heard)
 
+    def changes(self, receiver: str) -> bool:
+        """Whether a message to a receiver can be changed once it was sent."""
+        return receiver not in self.unchanging
+
     def next_of(self, rung: int, receiver: str, news: str) -> tuple[str, int] | None:
         """Whom a message of a rung goes to where nobody answers it, and the rung of that: who hears of such, never who has it."""
         for number, (name, heard) in enumerate([*self.ladder.items()][rung:], rung + 1):
@@ -41,8 +47,11 @@ class Routing:
 NOBODY = Routing()
 
 
-def of(told: receivers.Notifications, known: Collection[str] | None = None) -> Routing:
-    """As the settings say. `known`: of the receivers those that there are (None: all); the others hear nothing."""
+def of(
+    told: receivers.Notifications, known: Collection[str] | None = None, unchanging: Collection[str] = ()
+) -> Routing:
+    """As the settings say. `known`: of the receivers those that there are (None: all); the others hear nothing. `unchanging`: as in
+    `Routing`."""
     named = [name for name in told.receivers if known is None or name in known]
     every = frozenset(receivers.AT_ONCE) | receivers.GROUPED.keys()
     heard = {name: frozenset(told.receivers[name].get(receivers.HEARS) or every) for name in named}
@@ -51,4 +60,4 @@ def of(told: receivers.Notifications, known: Collection[str] | None = None) -> R
     waits: dict[str, int] = {news: round(seconds * 1_000_000) for news, seconds in told.grouped.items()}
     waits |= dict.fromkeys(told.at_once, 0)
     after_us = round(told.escalate.after * 1_000_000) if told.escalate else 0
-    return Routing(first or ladder, waits, ladder, after_us)  # somebody has to hear first
+    return Routing(first or ladder, waits, ladder, after_us, frozenset(unchanging))  # somebody has to hear first

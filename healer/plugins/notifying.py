@@ -56,10 +56,12 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Detail:
-    """What is too long for the message itself: a diff, an output. Channels show it beside the message, in a thread."""
+    """What is too long for the message itself: a diff, an output. Channels show it beside the message, in a thread. `loud`: it is news
+    that whoever hears the channel should hear, as changing a message in place makes no sound."""
 
     name: str
     text: str
+    loud: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

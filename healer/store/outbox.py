@@ -30,8 +30,10 @@ LASTING: Final = ("breaker_open", "paused", "source_silent", "storm")
 """Classes of what ends: a message of these stays open until then."""
 QUIET: Final = ("decision", "approval_asked", "plan")
 """Records of a run that do not hurry a message which waits for more of its like: they are what it waits for."""
-IN_PLACE: Final = ("succeeded", "not_done", "deferred")
-"""Classes that the message which asked for a run tells in its place. A failure is told by itself too: somebody has to look after it."""
+IN_PLACE: Final = ("succeeded", "not_done", "deferred", "failed", "unknown")
+"""Classes that the message which asked for a run tells in its place, where its channel can change it."""
+FAILED: Final = ("failed", "unknown")
+"""Those of them that somebody has to look after: the message has to be answered then, also where its requests were."""
 _NEVER: Final = 1 << 62
 LISTED: Final = ("succeeded", "deferred")
 """Classes that are told as a list, however few they are."""
@@ -52,6 +54,10 @@ class Routes(Protocol):
 
     def of(self, news: str) -> Iterator[tuple[str, int]]:
         """(receiver, how long to wait) of a class."""
+        ...
+
+    def changes(self, receiver: str) -> bool:
+        """Whether a message to a receiver can be changed once it was sent."""
         ...
 
     def next_of(self, rung: int, receiver: str, news: str) -> tuple[str, int] | None:
@@ -149,8 +155,13 @@ def _breaker(record: Mapping[str, Any]) -> str:
 def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Routes) -> None:
     """A message of its own, or one more in a message that waits or stands open."""
     subject, now_us, run = thing.subject, tx.now_us, thing.member.get("run")
-    if thing.news in IN_PLACE and run is not None and tx.one("outbox_tells", run, receiver, "needs_approval")[0]:
-        return
+    if thing.news in IN_PLACE and run is not None and routes.changes(receiver):
+        (asked,) = tx.one("outbox_tells", run, receiver, "needs_approval")
+        if asked is not None:
+            if thing.news in FAILED:
+                until_us = _unanswered(tx, receiver, thing.news, 0, routes)
+                tx.run("outbox_failed_in_place", until_us, now_us, asked)
+            return
     if not thing.joins and wait_us == 0:
         (last_us,) = tx.one("outbox_latest", receiver, subject, now_us - BURST_US)
         if last_us is not None:
@@ -205,17 +216,18 @@ class Escalate:
         """All that are due now; what needs nobody any more is let be."""
         passed = 0
         for row in tx.named("outbox_unanswered", tx.now_us, RECORDS):
-            following = self.routes.next_of(row["rung"], row["receiver"], row["news"])
-            if following is None or not _needs_somebody(tx, row):
+            news = _wanting(tx, row)
+            following = self.routes.next_of(row["rung"], row["receiver"], news) if news else None
+            if following is None:
                 tx.run("outbox_settle", tx.now_us, row["id"])
                 continue
-            while following is not None and not self._pass_on(tx, row, *following):
-                following = self.routes.next_of(following[1], row["receiver"], row["news"])
+            while following is not None and not self._pass_on(tx, row, news, *following):
+                following = self.routes.next_of(following[1], row["receiver"], news)
             tx.run("outbox_passed_on", None, tx.now_us, tx.now_us, row["id"])
             passed += following is not None
         return passed
 
-    def _pass_on(self, tx: Transaction, row: Mapping[str, Any], receiver: str, rung: int) -> bool:
+    def _pass_on(self, tx: Transaction, row: Mapping[str, Any], news: str, receiver: str, rung: int) -> bool:
         """Into a message of its own, or into one that the receiver has of some of it. False: it has all of it already."""
         members = loads(row["members"])
         named = {dumps(one) for one in members}
@@ -228,32 +240,33 @@ class Escalate:
         else:
             thing = Thing(row["news"], row["subject"], members[0])
             message = put(tx, receiver, thing, row["subject"], tx.now_us, is_open=False, routes=self.routes, rung=rung)
-        until_us = _unanswered(tx, receiver, row["news"], rung, self.routes)
+        until_us = _unanswered(tx, receiver, news, rung, self.routes)
         tx.run("outbox_join", dumps(members), row["count"], tx.now_us, until_us, tx.now_us, message)
         for run in {one["run"] for one in members if "run" in one}:
             tx.run("outbox_run_insert", run, message)
         return True
 
 
-def _needs_somebody(tx: Transaction, row: Mapping[str, Any]) -> bool:
-    """Whether one of its requests still waits for a word; of runs whether one was not done after all, and its alert still fires."""
-    for member in loads(row["members"]):
-        if row["news"] == "needs_approval":
-            found = tx.one("approval_find", member["approval"])
-            if found is not None and found[2] == "open":
-                return True
-        elif _is_undone(tx, member["run"]):
-            return True
-    return False
+def _wanting(tx: Transaction, row: Mapping[str, Any]) -> str:
+    """The class of what of a message still needs somebody, '' for nothing: one of its requests waits for a word; one of its runs was not
+    done after all, and its alert still fires."""
+    members = loads(row["members"])
+    if row["news"] != "needs_approval":
+        return str(row["news"]) if any(_undone(tx, member["run"]) for member in members) else ""
+    for member in members:
+        found = tx.one("approval_find", member["approval"])
+        if found is not None and found[2] == "open":
+            return "needs_approval"
+    return next((news for member in members if (news := _undone(tx, member["run"])) in FAILED), "")
 
 
-def _is_undone(tx: Transaction, run: str) -> bool:
-    """Whether a run has not done what its alert still asks for."""
+def _undone(tx: Transaction, run: str) -> str:
+    """The class of what a run did not do that its alert still asks for; '' for nothing."""
     found = tx.one("run_standing", run)
     if found is None:
-        return False
+        return ""
     news = notices.news({"kind": "transition", "state": found[0], "reason": found[1]})
-    return news in ANSWERED and bool(tx.one("run_still_fires", run, run)[0])
+    return news if news in ANSWERED and tx.one("run_still_fires", run, run)[0] else ""
 
 
 class Sent:
@@ -315,7 +328,7 @@ class Retell:
             member = {"seq": tx.records, "run": row["run"], "approval": row["id"]}
             thing = Thing("needs_approval", f"bundle/{approving.bundle_of(row)}", member, joins=True)
             for receiver, wait_us in self.routes.of(thing.news):
-                if not tx.one("outbox_tells", row["run"], receiver, thing.news)[0]:
+                if tx.one("outbox_tells", row["run"], receiver, thing.news)[0] is None:
                     _tell(tx, receiver, thing, wait_us, self.routes)
                     told += 1
         return told

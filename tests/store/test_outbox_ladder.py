@@ -155,24 +155,71 @@ def test_requests_that_are_grouped_wait_and_are_all_told(kit: Any, follow: Any) 
     assert messages(kit, "due_us") == [(kit.now_us,)]
 
 
-def test_what_was_asked_for_is_told_in_its_place_and_a_failure_by_itself_too(kit: Any, follow: Any) -> None:
-    for key in "ab":
-        asked_for(kit, key)
-    follow()
+def decided(kit: Any, *ends: str) -> None:
+    """All requests are approved, and their runs end so, one after the other."""
     for (approval,) in kit.rows("SELECT id FROM approval ORDER BY id"):
         kit.do(
             reviewing.Review(
                 approval, "approve", who=ANA, roles=["approver"], reason="", standing_of=lambda _: kit.standing
             )
         )
-    first, second = kit.claim().claimed
-    kit.finish(first, "succeeded")
-    kit.finish(second, "failed")
+    for one, end in zip(kit.claim().claimed, ends, strict=True):
+        kit.finish(one, end)
+
+
+def test_what_was_asked_for_is_told_in_its_place(kit: Any, follow: Any) -> None:
+    """Also a failure; but to who hears of failures alone."""
+    for key in "ab":
+        asked_for(kit, key)
     follow()
-    assert [row for row in messages(kit, "receiver", "news") if row[0] == "ops"] == [
-        ("ops", "needs_approval"),
-        ("ops", "failed"),
-    ]
+    decided(kit, "succeeded", "failed")
+    follow()
+    assert messages(kit, "receiver", "news") == [("ops", "needs_approval"), ("chat", "failed")]
+
+
+def test_where_a_channel_changes_nothing_each_end_is_told_by_itself(kit: Any, follow: Any) -> None:
+    routes = dataclasses.replace(ROUTES, unchanging=frozenset({"ops"}))
+    for key in "ab":
+        asked_for(kit, key)
+    follow(routes)
+    decided(kit, "succeeded", "failed")
+    follow(routes)
+    told = [news for receiver, news in messages(kit, "receiver", "news") if receiver == "ops"]
+    assert told == ["needs_approval", "succeeded", "failed"]
+
+
+def test_a_failure_of_what_was_asked_for_has_to_be_answered(kit: Any, follow: Any) -> None:
+    """Whoever answered the request, and by who hears of failures."""
+    routes = dataclasses.replace(LADDER, ladder={"third": frozenset({"failed"})})
+    asked_for(kit, "a")
+    follow(routes)
+    kit.do(outbox.Answer(1, "key:bo"))
+    decided(kit, "failed")
+    follow(routes)
+    assert messages(kit, "receiver", "news", "answered_by") == [("ops", "needs_approval", "")]
+    kit.now_us += 10 * MINUTE
+    assert kit.do(outbox.Escalate(routes)) == 1
+    assert messages(kit, "receiver", "news") == [("ops", "needs_approval"), ("third", "needs_approval")]
+
+
+def test_a_failure_that_somebody_looks_after_goes_nowhere(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow(LADDER)
+    decided(kit, "failed")
+    follow(LADDER)
+    kit.do(outbox.Answer(1, "key:bo"))
+    kit.now_us += 60 * MINUTE
+    assert escalate(kit) == 0
+
+
+@pytest.mark.parametrize("state", ["rejected", "expired"])
+def test_what_was_not_approved_is_no_failure(kit: Any, follow: Any, state: str) -> None:
+    run = asked_for(kit, "a")
+    follow(LADDER)
+    kit.store.writer.tx.connection.execute("UPDATE approval SET state = ?", (state,))
+    kit.store.writer.tx.connection.execute("UPDATE run SET state = ? WHERE id = ?", (state, run))
+    kit.now_us += 60 * MINUTE
+    assert escalate(kit) == 0
 
 
 def test_who_hears_from_now_on_is_told_what_waits_for_a_person(kit: Any, follow: Any) -> None:

@@ -41,11 +41,12 @@ _LINK: Final = re.compile(r"https?://[!-~]+")
 
 
 class Reply(NamedTuple):
-    """What goes into the thread. `mark` tells it from others, so that none is posted twice."""
+    """What goes into the thread. `mark` tells it from others, so that none is posted twice; `loud`: it is shown in the channel too."""
 
     mark: str
     text: str
     blocks: list[Block]
+    loud: bool = False
 
 
 def escaped(text: str) -> str:
@@ -208,10 +209,11 @@ def _split(detail: plugins.Detail) -> Iterator[Reply]:
     name = visible.cut(visible.line(detail.name), NAME_MAX) or "detail"
     mark = hashlib.sha256(f"{detail.name}\0{detail.text}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
     for number, piece in enumerate(pieces, 1):
-        yield _reply(name if len(pieces) == 1 else f"{name} ({number} of {len(pieces)})", piece, f"{mark}{number}")
+        shown = name if len(pieces) == 1 else f"{name} ({number} of {len(pieces)})"
+        yield _reply(shown, piece, f"{mark}{number}", loud=detail.loud and number == 1)
 
 
-def _reply(name: str, text: str, mark: str) -> Reply:
+def _reply(name: str, text: str, mark: str, *, loud: bool = False) -> Reply:
     head = {"type": "rich_text_section", "elements": [_text(name, bold=True)]}
     body = {"type": "rich_text_preformatted", "elements": [_text(text)]}
-    return Reply(mark, escaped(name), [{"type": "rich_text", "elements": [head, body]}])
+    return Reply(mark, escaped(name), [{"type": "rich_text", "elements": [head, body]}], loud)

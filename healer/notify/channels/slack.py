@@ -106,7 +106,12 @@ class Slack(plugins.Notifier):
         await self._call(
             "chat_update", channel=channel, ts=at, text=summary, blocks=made, link_names=False, parse="none"
         )
-        return await self._with_thread(channel, at, [mark for mark in marks.split(",") if mark], message)
+        known = [mark for mark in marks.split(",") if mark]
+        for reply in blocks.replies(message):
+            if reply.loud and reply.mark not in known:  # the change itself makes no sound: without this it is not told
+                await self._reply(channel, at, reply, aloud=True)
+                known.append(reply.mark)
+        return await self._with_thread(channel, at, known, message)
 
     async def _with_thread(self, channel: str, at: str, marks: list[str], message: plugins.Message) -> str:
         """The message is there: what of its thread is not yet is no reason to send it once more, but comes with its next change."""
@@ -123,8 +128,9 @@ class Slack(plugins.Notifier):
         kept = ",".join(marks[-MARKS_MAX:])
         return f"{channel}:{at}" + (f":{kept}" if kept else "")
 
-    async def _reply(self, channel: str, at: str, reply: blocks.Reply) -> None:
+    async def _reply(self, channel: str, at: str, reply: blocks.Reply, *, aloud: bool = False) -> None:
         given = {"channel": channel, "thread_ts": at, "text": reply.text, "blocks": reply.blocks, **_KEPT}
+        given |= {"reply_broadcast": True} if aloud else {}
         try:
             await self._call("chat_postMessage", **given)
         except plugins.Undelivered as error:

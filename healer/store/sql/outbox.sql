@@ -34,9 +34,14 @@ UPDATE outbox SET members = ?, count = ?, due_us = ?, unanswered_us = ?, changed
 SELECT id, members, count FROM outbox WHERE receiver = ? AND news = ? AND subject = ? AND state IN ('waiting', 'sent') ORDER BY id DESC LIMIT 20;
 
 -- name: outbox_tells
--- Whether a receiver has, or will have, a message of a class that tells of a run.
-SELECT EXISTS (SELECT 1 FROM outbox_run r JOIN outbox o ON o.id = r.message
-    WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent'));
+-- The message of a class by which a receiver is, or will be, told of a run; NULL: there is none.
+SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
+    WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent');
+
+-- name: outbox_failed_in_place
+-- What a message asked for came to something that somebody has to look after, whoever looked after it before.
+UPDATE outbox SET answered_by = '', answered_us = NULL, unanswered_us = min(coalesce(unanswered_us, ?1), coalesce(?1, unanswered_us)),
+    changed_us = ?2, version = version + 1 WHERE id = ?3;
 
 -- name: outbox_run_insert
 INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;

@@ -113,6 +113,21 @@ async def test_what_fails_for_a_day_is_given_up(desk: Any) -> None:
     assert desk.rows("state", "error") == [("failed", "busy")]
 
 
+async def test_a_failure_whose_message_is_gone_is_told_anew(desk: Any) -> None:
+    """Somebody has to look after it; what else became of a message that somebody deleted is let be."""
+    for key, end, wanted in (("web01", "failed", ["send"]), ("web02", "succeeded", [])):
+        desk.ask(key, asks=True)
+        await desk.told()
+        desk.say("approve")
+        await desk.told()
+        before = len(desk.channel.given)
+        desk.end(end)
+        desk.channel.fails = [plugins.Undelivered("message_not_found", final=True)]
+        await desk.told()
+        assert [what for what, _, _ in desk.channel.given[before:]] == wanted
+    assert desk.rows("state", "reference") == [("sent", "ref-3"), ("failed", "ref-4")]
+
+
 async def test_a_receiver_that_is_gone_waits_to_be_there_again(desk: Any) -> None:
     desk.ask("web01")
     desk.end("failed")

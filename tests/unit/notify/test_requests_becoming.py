@@ -102,7 +102,10 @@ async def test_many_are_summed_up(desk: Any, shown: Any) -> None:
     end(desk, {runs[7]: "no", runs[9]: "gone", runs[11]: "no"})
     message = next(one for one in await desk.told() if one.news == "needs_approval")
     assert shown(message)[-1] == "= Approved by key:ana @0 · 17 succeeded · failed: h07  h11 (no) · failed: h09 (gone)"
-    assert (message.details, message.level) == ((), "error")
+    assert message.level == "error"
+    (aloud,) = message.details
+    assert aloud.loud
+    assert aloud.name in {f"restart on {name} failed" for name in ("h07", "h09", "h11")}
 
 
 async def test_what_is_cut_comes_beside_it_once_all_has_ended(desk: Any) -> None:
@@ -113,14 +116,17 @@ async def test_what_is_cut_comes_beside_it_once_all_has_ended(desk: Any) -> None
     first, *others = desk.claim()
     finish(desk, first, "y" * 400)
     message = await asked(desk)
-    assert message.details == (), "it may change yet"
+    (first_failed,) = message.details
+    assert first_failed.loud, "of the others it may change yet"
     assert length(message.status) < 1_000
+    desk.now_us += S
     for number, one in enumerate(others):
         finish(desk, one, f"{number}" * 400)
     message = await asked(desk)
     assert length(message.status) < 1_000
-    (each,) = message.details
+    (each,) = [one for one in message.details if not one.loud]
     assert each.name == "what became of each"
+    assert [one for one in message.details if one.loud] == [first_failed], "said aloud once"
     assert "y" * 400 in each.text
     assert len(each.text.split("\n")) == 20
 
@@ -135,3 +141,37 @@ async def test_a_line_that_is_too_long_counts(desk: Any, shown: Any) -> None:
     each = message.details[-1]
     assert each.name == "what became of each"
     assert f"x… rejected: key:ana: 19 {'z' * 300}" in each.text
+
+
+async def test_the_end_of_what_was_asked_for_is_told_where_it_was_asked_for(desk: Any, shown: Any) -> None:
+    """No message of its own: its output stands beside the message, and somebody has to look after it."""
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.say("approve")
+    (before,) = await desk.told()
+    assert not before.answerable
+    desk.end("failed", output=b"one\ntwo\n", summary="rc 4")
+    (message,) = await desk.told()
+    assert [what for what, _, _ in desk.channel.given] == ["send", "update", "update"]
+    assert (message.news, message.answerable, message.level) == ("needs_approval", True, "error")
+    assert shown(message)[-1] == "= Approved by key:ana @0 · web01 failed: rc 4"
+    assert [(one.name, one.text, one.loud) for one in message.details] == [
+        ("restart on web01 failed", "rc 4", True), ("stdout of attempt 1", "one\ntwo", False),
+    ]  # fmt: skip
+    await desk.deliverer.answer("n-1", "key:bo")
+    (message,) = await desk.told()
+    assert not message.answerable
+    assert shown(message)[-1].endswith("web01 failed: rc 4 · key:bo looks after it since @0")
+
+
+async def test_of_many_failures_the_first_outputs_stand_beside_it(desk: Any) -> None:
+    runs = [desk.ask(f"h{n}", asks=True) for n in range(5)]
+    await desk.told()
+    desk.say("approve")
+    desk.end("failed", output=b"no such service", summary="rc 4")
+    message = await asked(desk)
+    assert len(runs) == 5
+    outputs = {one.name for one in message.details if "stdout" in one.name}
+    assert len(outputs) == 3
+    assert outputs < {f"h{n}: stdout of attempt 1" for n in range(5)}
+    assert len([one for one in message.details if one.loud]) == 1

@@ -59,6 +59,22 @@ async def test_what_is_long_goes_into_the_thread_once(site: Any) -> None:
     assert len(site.fake.posts(at)) == 2
 
 
+async def test_news_of_a_message_that_was_sent_are_shown_in_the_channel_too(site: Any) -> None:
+    """Once. Sending the message is heard by itself."""
+    loud = plugins.Detail("restart on web01 failed", "rc 4", loud=True)
+    await site.channel.send(site.ops, message(details=(DIFF, loud)))
+    reference = await site.channel.send(site.ops, message())
+    site.fake.fault("chat.postMessage", fake_slack.error("internal_error"))
+    with pytest.raises(plugins.Undelivered):
+        await site.channel.update(site.ops, reference, message(details=(DIFF, loud)))
+    for _ in range(2):
+        reference = await site.channel.update(site.ops, reference, message(details=(DIFF, loud)))
+    assert [one.body["text"] for one in site.fake.posts(reference.split(":")[1])] == [loud.name, "diff"]
+    asked = site.fake.asked("chat.postMessage")
+    assert [one["text"] for one in asked if one.get("reply_broadcast")] == [loud.name]
+    assert {bool(one.get("thread_ts")) for one in asked if one.get("reply_broadcast")} == {True}
+
+
 async def test_a_thread_that_fails_is_no_reason_to_send_the_message_again(site: Any) -> None:
     """The rest of it comes with the message's next change."""
     await site.channel.send(site.ops, message())

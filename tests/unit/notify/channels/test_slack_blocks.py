@@ -227,3 +227,11 @@ def test_a_moment_far_away(at_us: int) -> None:
 def test_the_value_says_what_was_shown() -> None:
     (row,) = [block for block in blocks.blocks(approval()) if block["type"] == "actions"]
     assert values.read(row["elements"][0]["value"]) == (("a-1", DIGEST[:16]), ("a-2", DIGEST[:16]))
+
+
+def test_what_is_news_is_shown_in_the_channel_too() -> None:
+    """Once, however long it is."""
+    loud = plugins.Detail("restart on web01 failed", "x\n" * 3_000, loud=True)
+    found = blocks.replies(approval(details=(loud, plugins.Detail("stderr", "y"))))
+    assert len(found) > 2
+    assert [reply.loud for reply in found] == [True] + [False] * (len(found) - 1)
