@@ -48,6 +48,7 @@ KINDS: Final = {
     "approval_asked": "a run waits for a word of people",
     "plan": "a controller was asked what a run would do, which took no effect",
     "review": "a person approved or rejected a run",
+    "review_refused": "somebody's word on a request was refused, for who they are or what it was for (a few a minute)",
     "silence": "a person silenced alerts or runs for a time",
     "silence_ended": "a silence ended, at its time or before it by a person",
     "key_created": "an API key was made",

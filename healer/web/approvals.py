@@ -106,14 +106,15 @@ async def say_many(
 
     Raises `errors.Forbidden` where one is none of theirs.
     """
-    within.known(caller, "approver")
     units: list[reviewing.Review | errors.RequestError] = []
-    for approval in dict.fromkeys(requests):
-        try:
-            digest = None if digests is None else digests.get(approval, "")
-            units.append(await unit(services, caller, approval, word, reason, digest))
-        except errors.NotFound as error:
-            units.append(error)
+    async with services.attempts.noted(caller.actor, requests, word):
+        within.known(caller, "approver")
+        for approval in dict.fromkeys(requests):
+            try:
+                digest = None if digests is None else digests.get(approval, "")
+                units.append(await unit(services, caller, approval, word, reason, digest))
+            except errors.NotFound as error:
+                units.append(error)
     made = await asyncio.gather(
         *(services.store.submit(one) for one in units if isinstance(one, reviewing.Review)), return_exceptions=True
     )
@@ -126,6 +127,9 @@ async def say_many(
             raise found
         else:
             items.append(said(found))
+    for code, detail in {one["code"]: one["detail"] for one in reversed(refused)}.items():
+        of = [str(one["id"]) for one in refused if one["code"] == code]
+        await services.attempts.note(caller.actor, of, word, code, detail)
     await services.look_again()
     return {"items": items, "refused": refused}
 
@@ -174,8 +178,10 @@ async def say(
     digest: str | None = None,
 ) -> dict[str, Any]:
     """What the word on one request came to. Raises what `unit` and `reviewing.Review` raise, and `within.NobodyKnown`."""
-    within.known(caller, "approver")
-    made: reviewing.Reviewed = await services.store.submit(await unit(services, caller, approval, word, reason, digest))
+    async with services.attempts.noted(caller.actor, [approval], word):
+        within.known(caller, "approver")
+        review = await unit(services, caller, approval, word, reason, digest)
+        made: reviewing.Reviewed = await services.store.submit(review)
     await services.look_again()
     return said(made)
 

@@ -329,6 +329,10 @@ def _guarded(route: Route, services: Services) -> Callable[[web.Request], Awaita
         gate.throttle.right(request.remote)
         if (refusal := route.refusal(caller)) is not None:
             services.tally.refused(route.path, refusal.code, refusal.message)
+            if permission == "approvals.decide":
+                named = [request.match_info["id"]] if "id" in request.match_info else []
+                word = route.path.rpartition("/")[2]
+                await services.attempts.note(caller.actor, named, word, refusal.code, refusal.message)
             raise refusal
         try:
             return await handler(request, services, caller)

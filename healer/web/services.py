@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from healer import access, errors, model, secrets, store
 from healer import intake as intakes
 from healer.store import candidates, people
-from healer.web import auth, bodies, fetching, sns, tally
+from healer.web import attempts, auth, bodies, fetching, sns, tally
 
 State = Literal["starting", "ok", "paused", "disk-full", "stopping"]
 
@@ -294,8 +294,10 @@ class Services:
     slack: Slack | None = None
     fetch: fetching.Fetch = dataclasses.field(default_factory=fetching.Fetcher)
     certificates: sns.Certificates = dataclasses.field(init=False)
+    attempts: attempts.Attempts = dataclasses.field(init=False)
     room: bodies.Room = dataclasses.field(default_factory=bodies.Room)
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)
 
     def __post_init__(self) -> None:
         self.certificates = sns.Certificates(self.fetch)
+        self.attempts = attempts.Attempts(self.store, self.clock)

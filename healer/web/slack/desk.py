@@ -223,7 +223,13 @@ class Desk:
         """Raises `errors.HealerError`, `api.Failed`."""
         looks = isinstance(item, payloads.Command) and commands.looks(item.text)
         at = item.at
-        who = await app.identities.of(at.team, at.user, at.user_team, came_s=came_s, looks=looks)
+        word, named = _asks(item)
+        async with (
+            self._services.attempts.noted(f"slack:{at.team}/{at.user}", named, word)
+            if word
+            else contextlib.nullcontext()
+        ):
+            who = await app.identities.of(at.team, at.user, at.user_team, came_s=came_s, looks=looks)
         if isinstance(item, payloads.Command):
             return await commands.run(self._services, who, item.text)
         if isinstance(item, payloads.Form):
@@ -244,6 +250,20 @@ class Desk:
         view = forms.deciding(action, choices, payloads.metadata(item.value, item.at))
         await app.api.call("views_open", trigger_id=item.trigger, view=view)
         return Said()
+
+
+def _asks(item: Item) -> tuple[str, list[str]]:
+    """The word on requests that somebody wants to say, and on which; '' for something else."""
+    if isinstance(item, payloads.Command):
+        word, _, rest = item.text.strip().partition(" ")
+        return (word.lower(), rest.split()[:1]) if word.lower() in ("approve", "reject") else ("", [])
+    words = {values.APPROVE: "approve", values.CHOOSE: "approve", values.REJECT: "reject"}
+    if isinstance(item, payloads.Form):
+        return words.get(item.action, ""), [one.request for one in item.meant]
+    try:
+        return words.get(item.action, ""), [one.request for one in values.read(item.value)]
+    except ValueError:
+        return words.get(item.action, ""), []
 
 
 def _sentence(error: errors.HealerError) -> str:

@@ -50,9 +50,11 @@ async def decide(view: views.View, form: forms.Form) -> web.StreamResponse:
     link = await _link(view)
     forms.check_token(form, view.kept.token_for(f"ticket {link.text}"))
     word, reason = requests.word_of(form)
-    review = await approvals.unit(view.services, link.caller, link.ticket.approval, word, reason, form.one("digest"))
+    approval, caller = link.ticket.approval, link.caller
     try:
-        await view.services.store.submit(ticketing.Use(link.text, link.ticket, review))
+        async with view.services.attempts.noted(caller.actor, [approval], word):
+            review = await approvals.unit(view.services, caller, approval, word, reason, form.one("digest"))
+            await view.services.store.submit(ticketing.Use(link.text, link.ticket, review))
     except (ticketing.TicketUsed, reviewing.ApprovalEnded) as error:
         return await _page(view, link, f"{error.message[0].upper()}{error.message[1:]}.")
     await view.services.look_again()

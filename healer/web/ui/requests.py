@@ -123,7 +123,9 @@ async def decide(view: views.View, form: forms.Form) -> web.StreamResponse:
     """The word on one request, which is named by its whole id."""
     word, reason = word_of(form)
     name, digest = view.request.match_info["id"], form.one("digest")
-    made = await approvals.say(view.services, _decider(view), name, word, reason, digest)
+    async with view.services.attempts.noted(view.caller.actor, [name], word):
+        caller = _decider(view)
+    made = await approvals.say(view.services, caller, name, word, reason, digest)
     assert view.session is not None  # noqa: S101 - the door saw to it
     view.session.tell(told(made))
     return view.seen_other(PATH)
@@ -185,7 +187,9 @@ async def decide_many(view: views.View, form: forms.Form) -> web.StreamResponse:
     word, reason = word_of(form)
     asked = bodies.shaped({"requests": form.all("requests"), "reason": reason}, approvals.Words)
     digests = {name: form.one(f"digest-{name}") for name in asked.requests}
-    made = await approvals.say_many(view.services, _decider(view), asked.requests, word, asked.reason, digests)
+    async with view.services.attempts.noted(view.caller.actor, asked.requests, word):
+        caller = _decider(view)
+    made = await approvals.say_many(view.services, caller, asked.requests, word, asked.reason, digests)
     assert view.session is not None  # noqa: S101 - the door saw to it
     view.session.tell(*told_of_many(made))
     return view.seen_other(PATH)

@@ -125,9 +125,10 @@ def with_people(room: Any) -> Any:
 
 
 async def kept(room: Any) -> list[Any]:
-    """All that a request could change."""
+    """All that a request could change, but for the record that somebody tried what they may not."""
     read = room.services.store.reader
-    tables = ("run", "attempt", "approval", "review", "pause", "silence", "breaker", "lock", "journal", "audit")
+    tables = ("run", "attempt", "approval", "review", "pause", "silence", "breaker", "lock", "journal")
+    tables = (*tables, "audit WHERE kind <> 'review_refused'")
     return [await read.select(f"SELECT * FROM {table}", []) for table in tables]
 
 

@@ -343,3 +343,27 @@ async def test_what_was_taken_before_a_reload_is_done_with_the_app_of_before(sit
     await site.said(site.fake.click(posted, values.APPROVE))
     assert await site.states() == {"a-1": "open"}
     assert app.api._session is None or app.api._session.closed
+
+
+async def test_who_tries_to_decide_and_may_not_is_on_record(site: Any) -> None:
+    """Unknown people, those of other workspaces, who asked for it, and those without the role; not who only looks."""
+    for user in ("U4DI", "U9CY"):
+        site.fake.user(user)
+    posted = await site.ask("a-1", requester=f"slack:{fake_slack.TEAM}/U7ANA = ana")
+    await site.said(site.fake.click(posted, values.APPROVE, "U4DI"))
+    await site.said(site.fake.click(posted, values.REJECT, "U9CY", of="T9FAR"))
+    await site.said(site.fake.click(posted, values.APPROVE, "U7ANA"))
+    await site.said(site.fake.click(posted, values.APPROVE, "U9CY"))
+    await site.heal("approve a-1", "U4DI")
+    await site.heal("status", "U4DI")
+    rows = await site.room.services.store.reader.select(
+        "SELECT record FROM audit WHERE kind = 'review_refused' ORDER BY seq", []
+    )
+    found = [json.loads(row["record"]) for row in rows]
+    team = fake_slack.TEAM
+    assert [(one["actor"], one["approval"], one["word"], one["code"]) for one in found] == [
+        (f"slack:{team}/U4DI", "a-1", "approve", "unknown-person"), (f"slack:{team}/U9CY", "a-1", "reject", "not-from-here"),
+        (f"slack:{team}/U7ANA = ana", "a-1", "approve", "may-not-approve"), (f"slack:{team}/U9CY = cy", "a-1", "approve", "forbidden"),
+        (f"slack:{team}/U4DI", "a-1", "approve", "unknown-person"),
+    ]  # fmt: skip
+    assert await site.states() == {"a-1": "open"}

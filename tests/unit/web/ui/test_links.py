@@ -158,6 +158,8 @@ async def test_who_asked_does_not_approve_by_a_link_either(
     assert answer.status == 403
     assert "you asked for it" in answer.said
     assert await state_of(room) == ("open", [])
+    (record,) = (await room.ask("GET", "/audit?kind=review_refused"))[1]["items"]
+    assert (record["approval"], record["code"], record["word"]) == ("a-1", "may-not-approve", "approve")
     assert (
         await made.post(path, fields | {"word": "reject"})
     ).status == 303  # the link was not used up by what was refused

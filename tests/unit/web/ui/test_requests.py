@@ -276,6 +276,8 @@ async def test_of_many_nothing_is_decided_where_one_is_none_of_theirs(room: Any,
     answer = await made.post("/ui/approvals", decision(page, "approve"))
     assert answer.status == 403
     assert [await state_of(room, f"a-{n}") for n in range(1, 6)] == [("open", [])] * 5
+    (record,) = (await room.ask("GET", "/audit?kind=review_refused"))[1]["items"]
+    assert (record["approval"], record["more"], record["code"]) == ("a-1", 4, "forbidden")
 
 
 @pytest.mark.parametrize("names", [(), ("",), ("x" * 65,), tuple(f"a-{n}" for n in range(1001))])
