@@ -40,8 +40,8 @@ SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
 
 -- name: outbox_failed_in_place
 -- What a message asked for came to something that somebody has to look after, whoever looked after it before.
-UPDATE outbox SET answered_by = '', answered_us = NULL, unanswered_us = min(coalesce(unanswered_us, ?1), coalesce(?1, unanswered_us)),
-    changed_us = ?2, version = version + 1 WHERE id = ?3;
+UPDATE outbox SET answered_by = '', answered_us = NULL, unanswered_us = min(coalesce(unanswered_us, ?), coalesce(?, unanswered_us)),
+    changed_us = ?, version = version + 1 WHERE id = ?;
 
 -- name: outbox_run_insert
 INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;
