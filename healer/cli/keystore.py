@@ -37,7 +37,13 @@ class Keystore:
         """Make a key; as the API answers, with the key itself, which is kept nowhere. Raises `WrongKey`, `errors.AlreadyRunning`."""
         key_id, key = minting.make_key()
         unit = keys.CreateKey(
-            key_id, minting.digest(key), name, role, actor=_actor(), principal=principal, directory=_directory(self._root)
+            key_id,
+            minting.digest(key),
+            name,
+            role,
+            actor=_actor(),
+            principal=principal,
+            directory=_directory(self._root),
         )
         with self._open() as opened:
             try:
