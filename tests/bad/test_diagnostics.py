@@ -42,6 +42,7 @@ NOT_TOLD = {
     "load-failed": "the daemon reads a project in another process",
     "needs-restart": "a reload of what only a start can change",
     "no-project": "the command line refuses a folder that is not there before anything is read",
+    "receiver-gone": "messages that wait are in the store of the daemon",
     "resumed": "a reload that ends pauses",
     "revision-tampered": "the copies of revisions are in the daemon's data directory",
     "unknown-plugin": "told as what it is: unknown-source, unknown-check, unknown-controller-type, unknown-format",

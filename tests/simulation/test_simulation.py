@@ -79,7 +79,7 @@ def test_a_seed_gives_the_same_world_each_time(tmp_path: pathlib.Path) -> None:
     assert here == [simulating.judged(seed)["digest"] for seed in (3, 8)]
     others = [start(seed, 1, 1, tmp_path, PYTHONHASHSEED=str(seed)) for seed in (3, 8)]
     assert here == [one["digest"] for one in results(others, tmp_path)]
-    assert len(set(here)) == 3
+    assert len(set(here)) == len(here)
 
 
 def test_the_worlds_are_worth_a_look() -> None:
