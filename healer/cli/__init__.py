@@ -182,7 +182,12 @@ class Commands(usage.Group):
         except OSError as error:
             from healer.cli import terminal
 
-            _complain(f"error[unreadable]: {terminal.clean(error.filename or 'file')}: {error.strerror or error}")
+            where = (
+                f"unreadable]: {terminal.clean(error.filename)}"
+                if error.filename
+                else "not-written]: what was to be printed"
+            )
+            _complain(f"error[{where}: {error.strerror or error}")
             sys.exit(errors.EXIT_USAGE)
         sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
@@ -244,6 +249,9 @@ def cli() -> None:
 def main() -> None:
     """The entry point `healer`."""
     sys.excepthook = _unexpected
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started it: nothing can be said there
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(io.UnsupportedOperation):

@@ -210,6 +210,7 @@ def _revision(root: pathlib.Path, distrusted: bool) -> project.Revision:
 def _wanted(pattern: str | None) -> Any:
     if pattern is None:
         return lambda _case: True
+    pattern = pattern.replace("[", "[[]")  # a class is none here
     whole = pattern if set(pattern) & {"*", "?"} else f"*{pattern}*"
     return lambda case: fnmatch.fnmatchcase(case.name.lower(), whole.lower())
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from loguru import logger
 
-from healer import access, errors, model, plugins, project
+from healer import access, errors, model, plugins, project, tickets
 from healer.daemon import proving, quiet
 from healer.explain import ahead, plans
 from healer.notify import delivering, looking, routing
 from healer.project import receivers
+from healer.store import ticketing
 from healer.web import queries
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Telling:
         held = self._channels.get(name)
         if held is not None and held[0] == account:
             return held[1]
-        context = plugins.NotifierContext(name, self._daemon.resolve, self._log(name), self._identity)
+        context = plugins.NotifierContext(name, self._daemon.resolve, self._log(name), self._identity, self.link)
         try:
             made = receivers.notifier(name)(account, context)
         except errors.HealerError as error:
@@ -134,6 +135,14 @@ class Telling:
             self._close_soon(held[1])
         self._channels[name] = account, made
         return made
+
+    async def link(self, asked: plugins.Asked, person: str) -> str:
+        """The signed link by which a principal decides a request, `plugins.NotifierContext.link`."""
+        public = self._daemon.revision.settings.server.public_url
+        if not public or person not in self._daemon.revision.settings.principals:
+            return ""
+        ticket = tickets.Ticket(asked.request, person, tickets.ends(asked.expires_us, self._daemon.clock()))
+        return public.rstrip("/") + tickets.PATH + tickets.sign(await ticketing.key(self._daemon.store), ticket)
 
     def _let_go(self, used: set[plugins.Notifier]) -> None:
         for name, (_, channel) in [*self._channels.items()]:

@@ -5,6 +5,7 @@ Only JSON, and only of files in the project: a test must not be a way to read an
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, Final
@@ -33,16 +34,25 @@ class Fixtures:
         self._folder = self._root / folder
         self._known: dict[str, Any] = {}
 
-    def read(self, value: Any) -> Any:
-        """The value, or what stands in the file that it names. Raises `Unreadable`."""
+    def read(self, value: Any, *, whole: bool = False) -> Any:
+        """The value, or what stands in the file that it names. `whole`: an object is wanted. Raises `Unreadable`."""
         if not isinstance(value, Mapping) or KEY not in value:
-            return plain(value)
+            return _checked(plain(value))
         if len(value) > 1 or not isinstance(value[KEY], str):
             raise Unreadable(f"{KEY} stands alone, with the path of a JSON file: {{{KEY}: fixtures/full.json}}")
         name = value[KEY]
         if name not in self._known:
             self._known[name] = self._read(name)
-        return self._known[name]
+        found = self._known[name]
+        if whole and not isinstance(found, Mapping):
+            got = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(
+                type(found), "a number"
+            )
+            raise Unreadable(
+                f"{config.shown(name)} holds {got}, and an object is wanted",
+                "event: {...}, or body: for what a sender sends",
+            )
+        return found
 
     def _read(self, name: str) -> Any:
         try:
@@ -58,6 +68,8 @@ class Fixtures:
                 raw = file.read(BYTES_MAX + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
+            if path.is_dir():
+                raise Unreadable(f"{config.shown(name)} is a folder", "a JSON file of it") from error
             raise Unreadable(f"{config.shown(name)} cannot be read: {reason}", self._near(path)) from error
         if len(raw) > BYTES_MAX:
             raise Unreadable(f"{config.shown(name)} is larger than {BYTES_MAX} bytes")
@@ -72,6 +84,18 @@ class Fixtures:
         except OSError:
             return "from the test's file on"
         return errors.nearest(path.name, names) or "from the test's file on"
+
+
+def _checked(value: Any) -> Any:
+    """A value that JSON can have, as an event's body has to be one. Raises `Unreadable`."""
+    try:
+        return strict.parse(json.dumps(value, allow_nan=False).encode("utf-8", "surrogatepass"))
+    except errors.HealerError as error:
+        raise Unreadable(quoting.said(error.message), "a value that JSON can have") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unreadable(
+            "this holds what JSON cannot have: bytes, a set, .nan or .inf", "a text, or a number"
+        ) from error
 
 
 def plain(value: Any) -> Any:

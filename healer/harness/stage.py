@@ -17,8 +17,8 @@ import yaml
 from healer import config, decide, errors, inventory, project, rulebook, store
 from healer.daemon import rules, standing
 from healer.decide import acting, alerts, evaluating
-from healer.harness import hearing, virtual
-from healer.project import found, shipped
+from healer.harness import hearing, shapes, virtual
+from healer.project import found
 from healer.store import deciding, image, notes
 
 NOWHERE: Final = pathlib.Path("/nonexistent/healer-test")
@@ -118,9 +118,8 @@ def narrowed(
         name: dataclasses.replace(one, subscribers=tuple(by for by in one.subscribers if by[0] in names))
         for name, one in revision.sources.items()
     }  # fmt: skip
-    changes = {"mode": "active", **settings}
-    if isinstance(changes.get("storm"), dict):
-        changes["storm"] = shipped.Storm.model_validate(changes["storm"])
+    given = shapes.Settings.model_validate(settings)
+    changes = {"mode": given.mode} | {name: getattr(given, name) for name in given.model_fields_set}
     made = revision.settings.model_copy(update=changes)
     return dataclasses.replace(revision, activations=tuple(kept), sources=sources, settings=made)
 

@@ -238,9 +238,9 @@ def _case(written: _Written, test: shapes.Test, suite: Suite, known: checking.Pr
             written.error("wrong-order", "until lies before at", ("expect", number, "until"), "until: a later moment")
     if happenings is None:
         return None
-    wanted = wants.Wanted(
-        suite.rulebook, _text(test.variables), _text(_settings(test.settings)), "" if test.inventory is None else _text(test.inventory)
-    )  # fmt: skip
+    settings = fixtures.plain(written.value.get("settings"))
+    hosts = "" if test.inventory is None else _text(test.inventory)
+    wanted = wants.Wanted(suite.rulebook, _text(test.variables), _text(settings), hosts)
     start_us = shapes.START_US if test.start is None else test.start
     place = written.document.place(written.mark("name"))
     return Case(suite.file, test.name, place, wanted, start_us, tuple(happenings), tuple(expected))
@@ -269,7 +269,7 @@ def _happenings(written: _Written, test: shapes.Test, known: checking.Project) -
         at_s = max(begins_s, at_s)
         kind = next((name for name in shapes.ACTS if getattr(step, name) is not None), "")
         try:
-            data = known.fixtures.read(getattr(step, kind)) if kind in shapes.REPEATED else None
+            data = known.fixtures.read(getattr(step, kind), whole=kind != "body") if kind in shapes.REPEATED else None
         except fixtures.Unreadable as error:
             written.error("no-fixture", str(error), ("steps", number, kind), error.try_)
             right = False
@@ -289,11 +289,6 @@ def _happenings(written: _Written, test: shapes.Test, known: checking.Project) -
         )
         right = False
     return sorted(made, key=lambda one: one.at_us) if right else None
-
-
-def _settings(given: shapes.Settings) -> dict[str, Any]:
-    """Those that were written, and the mode."""
-    return {"mode": given.mode, **given.model_dump(mode="json", exclude_unset=True)}
 
 
 def _us(seconds: float) -> int:

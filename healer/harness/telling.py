@@ -14,6 +14,7 @@ from healer.harness.virtual import US
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+*-][A-Za-z0-9_./:@+* -]{0,118}[A-Za-z0-9_./@+*)-]|[A-Za-z0-9_./@+*-]")
 """What needs no quotes in a line of YAML."""
+_NUMBER: Final = re.compile(r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|0[xo][0-9a-fA-F_]+")
 _WORDS: Final = ("true", "false", "null", "yes", "no", "on", "off", "")
 _ALWAYS: Final = (
     "to",
@@ -88,6 +89,8 @@ def _pair(pair: comparing.Pair) -> Iterator[str]:
     for key in pair.wrong:
         got: Any = pair.got.get(key, pair.got.get("targets"))
         got = got[0] if key == "target" and len(got) == 1 else got
+        if key == "parameters" and isinstance(got, Mapping):  # of which only those are compared that are written
+            got = {name: inner for name, inner in got.items() if name in pair.wanted[key]}
         yield f"            ^ {key}: wanted {value(pair.wanted[key])}, got {value(got)}"
     if sentence := pair.got.get("sentence"):
         yield f"              {sentence}"
@@ -177,7 +180,10 @@ def value(inner: Any) -> str:
     elif isinstance(inner, str):
         text = (
             inner
-            if _PLAIN.fullmatch(inner) and inner.lower() not in _WORDS and ": " not in inner
+            if _PLAIN.fullmatch(inner)
+            and inner.lower() not in _WORDS
+            and ": " not in inner
+            and not _NUMBER.fullmatch(inner)
             else json.dumps(inner, ensure_ascii=False)
         )
     else:

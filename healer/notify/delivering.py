@@ -229,7 +229,7 @@ class Deliverer:
         try:
             reference = await receiver.channel.update(receiver.options, reference, message)
         except plugins.Undelivered as error:
-            if not (error.final and message.answerable):
+            if not (error.final and (message.answerable or message.asks)):
                 raise
             reference = await receiver.channel.send(receiver.options, message)
         telemetry.count("notifications_updated")

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from healer import model, plugins
+from healer import inline, model, plugins, quoting
 from healer.policy import reasons
 from healer.store import reader, transaction
 
@@ -25,6 +25,8 @@ ENDS_SHOWN: Final = 60
 NAMES_SHOWN: Final = 3
 NAME_MAX: Final = 60
 DETAIL_MAX: Final = 12_000
+LOOKED_AT: Final = 2 * DETAIL_MAX
+"""So much of an output is looked through: what stands at its cut is not shown."""
 """Characters of a diff or an output that stand beside a message."""
 
 Plan = Callable[[str], Awaitable[Mapping[str, Any] | None]]
@@ -114,20 +116,15 @@ def command(run: Mapping[str, Any]) -> str:
 
 
 def _given(key: str, value: Any) -> str:
-    text = _parameter(value)
+    text = inline.value(value)
     more = f"… ({len(text)} characters, beside this)" if len(text) > PARAMETER_MAX else ""
     return f"{key}={text[:PARAMETER_MAX]}{more}"
-
-
-def _parameter(value: Any) -> str:
-    text = value if isinstance(value, str) else _json(value)
-    return text if text and not set(text) & set(" \t\r\n\"'") else json.dumps(text, ensure_ascii=False)
 
 
 def differing(of: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The parameters of runs by their ids, those that are not the same for all; of long ones both ends."""
     given = {run["id"]: transaction.loads(run["parameters"]) for run in of}
-    texts = {run: {key: _parameter(value) for key, value in one.items()} for run, one in given.items()}
+    texts = {run: {key: inline.value(value) for key, value in one.items()} for run, one in given.items()}
     keys = dict.fromkeys(key for one in texts.values() for key in one)
     apart = [key for key in keys if len({one.get(key) for one in texts.values()}) > 1]
     return {run: "  ".join(f"{key}={_ends(one[key])}" for key in apart if key in one) for run, one in texts.items()}
@@ -142,7 +139,7 @@ def whole(of: Sequence[Mapping[str, Any]], named: Mapping[str, str]) -> tuple[pl
     found: dict[tuple[str, str], list[str]] = {}
     for run in of:
         for key, value in transaction.loads(run["parameters"]).items():
-            if len(_parameter(value)) > PARAMETER_MAX:
+            if len(inline.value(value)) > PARAMETER_MAX:
                 text = value if isinstance(value, str) else _json(value)
                 found.setdefault((key, text), []).append(named[run["id"]])
     made = [plugins.Detail(f"{key} of {together(who)}", both_ends(text)) for (key, text), who in found.items()]
@@ -237,13 +234,20 @@ async def output(read: reader.Reader, around: Around, run: Mapping[str, Any]) ->
                 continue
             text = (await around.output(name) or b"").decode("utf-8", "replace").strip()
             if text:
-                made.append(plugins.Detail(f"{stream} of attempt {attempt['number']}", cut(text)))
+                made.append(plugins.Detail(f"{stream} of attempt {attempt['number']}", _end(text)))
     return tuple(made)
 
 
-def cut(text: str, most: int = DETAIL_MAX) -> str:
-    """A text of at most so many characters, marked where it was longer: its end, which says how something went."""
-    return text if len(text) <= most else f"… ({len(text) - most} characters before)\n{text[-most:]}"
+def _end(text: str) -> str:
+    """The end of what a program printed. It leaves the house as the summary does, and so without what looks like a secret too."""
+    return cut(quoting.printed(text[-LOOKED_AT:]), before=max(0, len(text) - LOOKED_AT))
+
+
+def cut(text: str, *, before: int = 0) -> str:
+    """A text of at most so many characters, marked where it was longer: its end, which says how something went. `before`: so many are
+    left out already."""
+    left = before + max(0, len(text) - DETAIL_MAX)
+    return f"… ({left} characters before)\n{text[-DETAIL_MAX:]}" if left else text
 
 
 def link(around: Around, path: str) -> str:

@@ -89,7 +89,9 @@ async def _failures(
 
 
 def _asked(one: Mapping[str, Any], run: Mapping[str, Any], about: Mapping[str, str]) -> plugins.Asked:
-    return plugins.Asked(one["id"], run["id"], tuple(run["targets"]), one["digest"][:DIGEST], about[run["id"]])
+    return plugins.Asked(
+        one["id"], run["id"], tuple(run["targets"]), one["digest"][:DIGEST], about[run["id"]], one["expires_us"]
+    )
 
 
 async def _rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from healer import errors, model
@@ -45,13 +45,15 @@ class Row:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """One request for a person's word that may be decided from the message. `digest`: of exactly what it asks for; a word that was said
-    to another digest decides nothing. `about`: its parameters, as far as those of other requests beside it are others."""
+    to another digest decides nothing. `about`: its parameters, as far as those of other requests beside it are others. `expires_us`: when
+    it ends (None: never)."""
 
     request: str
     run: str
     targets: tuple[str, ...]
     digest: str
     about: str = ""
+    expires_us: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,15 +98,22 @@ class Undelivered(errors.HealerError):
         self.final = final
 
 
+async def _nowhere(_asked: Asked, _person: str) -> str:
+    """No link."""
+    return ""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotifierContext:
     """What a channel is given beside its account. `identity(person, kind)`: who a principal is there (`slack`, `email`), '' for nobody
-    known."""
+    known. `link(asked, person)`: the address by which this principal, and whoever else has it, decides a request once and without a key:
+    for a message that goes to them alone, of a channel without buttons of its own; '' without `server.public_url`."""
 
     name: str
     resolve: Callable[[SecretRef], model.Secret]
     log: Callable[[str, str], None]
     identity: Callable[[str, str], str]
+    link: Callable[[Asked, str], Awaitable[str]] = _nowhere
 
 
 class NoAccount(Options):

@@ -37,6 +37,8 @@ FOLDERS: Final = (
     "vars_plugins",
 )  # fmt: skip
 """What rules, actions and Ansible can read; everything else of a repository does not change what is done."""
+ALWAYS_FOLDERS: Final = ("rulebooks", "playbooks", "scripts", "manifests")
+"""Those that nobody else has as a file, as an inventory may be."""
 
 _LEFT_OUT: Final = re.compile(r"__pycache__|\.git|\.svn|\.DS_Store|.*~|\.#.*|#.*#|.*\.(?:pyc|pyo|swp|swo)", re.DOTALL)
 
@@ -91,8 +93,13 @@ class Tree:
             elif os.path.lexists(self.root / name):
                 self.add(name)
         for name in FOLDERS:
-            if (self.root / name).is_dir() and not self._is_program(name):
-                self.add(name)
+            if (self.root / name).is_dir():
+                if not self._is_program(name):
+                    self.add(name)
+            elif name in ALWAYS_FOLDERS and os.path.lexists(self.root / name):
+                self._error(
+                    "not-a-file", "a folder is wanted here, not a file", name, "move it, or give it another name"
+                )
         for path in configured.folders(self._contents.get(configured.CONFIG, b"")):
             first, *rest = path.split("/")
             counts = first not in FOLDERS and not any(_LEFT_OUT.fullmatch(part) for part in (first, *rest))

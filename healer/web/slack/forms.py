@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from healer import inline
 from healer.notify.channels import _slack_values as values
 from healer.notify.channels import _visible as visible
 from healer.web.slack import payloads
@@ -51,17 +51,13 @@ def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str,
 
 def _told_apart(choices: Sequence[Choice]) -> list[Choice]:
     """With those parameters beside the run that are not the same for all."""
-    texts = [{key: _given(value) for key, value in one.parameters.items()} for one in choices]
+    texts = [{key: inline.value(value) for key, value in one.parameters.items()} for one in choices]
     keys = dict.fromkeys(key for one in texts for key in one)
     apart = [key for key in keys if len({one.get(key) for one in texts}) > 1]
     return [
         choice._replace(run="  ".join([choice.run, *(f"{key}={text[key]}" for key in apart if key in text)]))
         for choice, text in zip(choices, texts, strict=True)
     ]
-
-
-def _given(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _boxes(choices: Sequence[Choice], *, ticked: bool) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import markupsafe
 
-from healer import model
+from healer import inline, model
 from healer.policy import reasons
 
 JSON_MAX: Final = 20_000
@@ -100,7 +100,7 @@ def as_json(value: Any) -> str:
 
 def pairs(given: Mapping[str, Any]) -> str:
     """Parameters in one line: `service=nginx, wait_s=30`."""
-    return ", ".join(f"{name}={value if isinstance(value, str) else as_json(value)}" for name, value in given.items())
+    return ", ".join(f"{name}={inline.value(value)}" for name, value in given.items())
 
 
 def command(kind: object, subject: Any) -> str:

@@ -295,3 +295,21 @@ def test_every_option_stands_in_the_docs(repository):
             for param in one.params:
                 missing += [f"{name} {opt}" for opt in param.opts if opt.startswith("--") and f"`{opt}" not in text]
     assert missing == []
+
+
+def test_whoever_closes_its_output_is_told_by_the_exit_code_alone(tmp_path):
+    (tmp_path / "healer.yaml").write_text("environment: [\n")
+    for command, code in (("version", 0), (f"validate {tmp_path}", 1)):
+        argv = f"{sys.executable} -m healer {command} >&- 2>&- <&-"
+        assert subprocess.run(["/bin/sh", "-c", argv], check=False, timeout=60).returncode == code
+
+
+def test_what_cannot_be_printed_is_told():
+    with pathlib.Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "healer", "schema", "rulebook"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error[not-written]: what was to be printed: No space left on device\n",
+    )

@@ -71,6 +71,10 @@ def test_what_failed_is_told_with_its_place_and_totals(healer, project):
 
 def test_some_by_their_names(healer, project):
     (project / "rulebooks" / "wrong_test.yml").write_text(WRONG)
+    fine = (project / "rulebooks" / "wrong_test.yml").read_text()
+    (project / "rulebooks" / "wrong_test.yml").write_text(fine.replace("is fine", "is fine [1]"))
+    assert healer("test", "--project", project, "--run", "fine [1]").exit_code == 0
+    (project / "rulebooks" / "wrong_test.yml").write_text(fine)
     for pattern, count in (("is FINE", 1), ("*fine", 1), ("a full disk*", 1), ("alone", 1)):
         done = healer("test", "--project", project, "--run", pattern)
         assert (done.exit_code, done.stdout.splitlines()[-1].split()[0]) == (0, str(count)), pattern

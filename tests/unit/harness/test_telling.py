@@ -28,6 +28,15 @@ rulebooks/case_test.yml:5:23: runs up to 1m
   what rules and gates said
     0s  e-2  web/web/down: restart queued, now succeeded
 """),
+    "a parameter is another": (f"steps: [{{{DOWN}}}]\n    expect: [{{at: 1m, runs: [{{rule: down, parameters: {{service: 3}}}}]}}]", """
+rulebooks/case_test.yml:5:23: runs up to 1m
+  expected      {rule: down, parameters: {service: 3}}
+  got           {rule: web/web/down, action: restart, target: host:web1, parameters: {service: shop}, status: succeeded, reason: unverified}
+              ^ parameters: wanted {service: 3}, got {service: shop}
+                faked: succeeded
+  what rules and gates said
+    0s  e-2  web/web/down: restart queued, now succeeded
+"""),
     "a gate held it": (f"steps: [{{{DOWN}}}, {{at: 1m, event: {{alert: {{name: Down, target: web1, key: k2, status: firing}}}}}}]\n"
                        "    expect: [{at: 1m, until: 5m, runs: [{rule: down, status: succeeded}]}]", """
 rulebooks/case_test.yml:5:34: runs from 1m to 5m
@@ -129,7 +138,7 @@ def test_moments(at_us, text):
 
 @pytest.mark.parametrize(("value", "text"), [
     ("disk is full", "disk is full"), ("host:web1", "host:web1"), ("a: b", '"a: b"'), ("", '""'), ("true", '"true"'), ("it's\n", '"it\'s\\n"'),
-    (True, "true"), (None, "null"), (5, "5"), ([1, "a"], "[1, a]"), ({"a": {"b": 1}}, "{a: {b: 1}}"), ("x" * 400, "x" * 299 + "…"),
+    ("3", '"3"'), ("-1.5e3", '"-1.5e3"'), ("0x1F", '"0x1F"'), ("3 per minute", "3 per minute"), ("1.2.3.4", "1.2.3.4"), (True, "true"), (None, "null"), (5, "5"), ([1, "a"], "[1, a]"), ({"a": {"b": 1}}, "{a: {b: 1}}"), ("x" * 400, "x" * 299 + "…"),
 ])  # fmt: skip
 def test_values_as_yaml_has_them(value, text):
     shown = telling.value(value)

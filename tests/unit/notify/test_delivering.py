@@ -128,6 +128,17 @@ async def test_a_failure_whose_message_is_gone_is_told_anew(desk: Any) -> None:
     assert desk.rows("state", "reference") == [("sent", "ref-3"), ("failed", "ref-4")]
 
 
+async def test_requests_whose_message_is_gone_are_asked_anew(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.ask("web02", asks=True)
+    desk.channel.fails = [plugins.Undelivered("message_not_found", final=True)]
+    await desk.told()
+    what, _, message = desk.channel.given[-1]
+    assert (what, [one.targets for one in message.asks]) == ("send", [("web01",), ("web02",)])
+    assert desk.rows("state", "reference") == [("sent", "ref-2")]
+
+
 async def test_a_receiver_that_is_gone_waits_to_be_there_again(desk: Any) -> None:
     desk.ask("web01")
     desk.end("failed")

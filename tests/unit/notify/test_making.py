@@ -66,6 +66,19 @@ async def test_a_dry_run_that_would_fail_says_so(desk: Any, shown: Any) -> None:
     assert "dry run: 1 step; it would fail: no such service" in shown((await desk.told())[0])
 
 
+async def test_what_looks_like_a_secret_in_an_output_does_not_leave_the_house(desk: Any, shown: Any) -> None:
+    desk.ask("web01")
+    told = b"mysql: password=hunter2 refused\nAuthorization: Bearer abcdef123456abcdef\n"
+    desk.end("failed", output=b"x\n" * 40_000 + told, summary="rc 3")
+    (message,) = await desk.told()
+    (detail,) = message.details
+    assert "mysql: password=*** refused" in detail.text
+    assert "hunter2" not in detail.text + str(message)
+    assert "abcdef123456" not in detail.text
+    assert detail.text.startswith("… (")
+    assert len(detail.text) < 12_100
+
+
 async def test_a_failure_shows_the_end_of_its_output(desk: Any, shown: Any) -> None:
     run = desk.ask("web01")
     desk.end("failed", output=b"one\ntwo\n", summary="rc 4")

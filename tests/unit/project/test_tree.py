@@ -109,6 +109,15 @@ def test_loops_special_files_and_dangling_links_are_refused(write: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("name", tree.ALWAYS_FOLDERS)
+def test_a_file_in_the_place_of_a_folder_is_told(write: Any, name: str) -> None:
+    root = write({})
+    if (root / name).is_dir():
+        (root / name).rename(root / "elsewhere")
+    (root / name).write_text("x")
+    assert [(d.code, str(d.place)) for d in read(root).diagnostics] == [("not-a-file", name)]
+
+
 def test_names_that_cannot_be_shown_are_refused(write: Any) -> None:
     root = write({})
     (root / "playbooks/a\nb").write_text("")
