@@ -54,12 +54,37 @@ def _is_single(condition: conditions.Condition) -> bool:
     return len(condition.patterns) == 1 and condition.kind != "not_all" and conditions.absence(condition) is None
 
 
+def _of_one(condition: conditions.Condition) -> normal.Normal | None:
+    """What one event at hand has to meet: also of `any`, which each of its conditions fires alone; None of what looks at more."""
+    if _is_single(condition):
+        return normal.normal(condition.patterns[0].test)
+    if condition.kind != "any" or len(condition.patterns) == 1:
+        return None
+    made = [normal.normal(pattern.test) for pattern in condition.patterns]
+    return normal.AnyOf(tuple(part for one in made for part in (one.parts if isinstance(one, normal.AnyOf) else (one,))))
+
+
+def _meant(condition: conditions.Condition) -> Any:
+    """Equal for conditions of several events that are alike: their order says nothing where none looks at an earlier one (measured)."""
+    each = [pattern.test for pattern in condition.patterns]
+    bound = any(conditions.bound(leaf.test) for one in each for leaf in conditions.leaves(one))
+    absent = condition.kind == "all" and any(map(_is_absence, condition.patterns))
+    if condition.kind == "not_all" or bound or absent or conditions.named_twice(condition):
+        return repr(conditions.meaning(condition))
+    meanings = sorted(repr(conditions.meaning(one)) for one in each)
+    return condition.kind, tuple(meanings), condition.timeout_us
+
+
+def _is_absence(pattern: conditions.Pattern) -> bool:
+    return conditions.absence(conditions.Condition("all", (pattern,))) is not None
+
+
 def _same(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
     """Of rules that all fire: those that have one condition."""
     seen: dict[Any, engine.Rule] = {}
     for rule in rules:
         one = rule.condition
-        key = tests(one.patterns[0].test) if _is_single(one) else repr(conditions.meaning(one))
+        key = tests(one.patterns[0].test) if _is_single(one) else _meant(one)
         if (first := seen.setdefault(key, rule)) is not rule:
             message = f"the rule {rule.name!r} has the condition of {first.name!r} ({first.place}): both act on each such event"
             told.tell(
@@ -80,12 +105,10 @@ def _shadowing(first: engine.Rule, rule: engine.Rule, facts: implying.Facts | No
 
 
 class _Index:
-    """Single conditions, each below what few of many need, so that few of them have to be compared."""
+    """Conditions on one event, each below what few of many need, so that few of them have to be compared."""
 
     def __init__(self, rules: list[engine.Rule]) -> None:
-        self.single = {
-            rule.index: normal.normal(rule.condition.patterns[0].test) for rule in rules if _is_single(rule.condition)
-        }
+        self.single = {rule.index: node for rule in rules if (node := _of_one(rule.condition)) is not None}
         known = [rule for rule in rules if rule.index in self.single]
         often: collections.Counter[finding.Key] = collections.Counter()
         for rule in known:
@@ -106,11 +129,10 @@ class _Index:
                 return first
         return None
 
-    def before(self, test: conditions.Test, rule: engine.Rule) -> list[engine.Rule]:
+    def before(self, node: normal.Normal, rule: engine.Rule) -> list[engine.Rule]:
         """The rules before another that take all of the events that meet a test of it, first those of the first events; none where some
         are left."""
         found: dict[int, engine.Rule] = {}
-        node = self.single.get(rule.index) or normal.normal(test)
         if (asked := finding.of_texts(node)) is not None and not any(self._below_of(asked, rule.index)):
             return []
         for facts in implying.branches(node):
@@ -151,22 +173,23 @@ class _Index:
 
 def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
     index = _Index(rules)
-    seen: dict[str, engine.Rule] = {}
+    seen: dict[Any, engine.Rule] = {}
     for rule in rules:
         one = rule.condition
-        if rule.index in index.single:
-            if takers := index.before(one.patterns[0].test, rule):
+        if _is_single(one):
+            if takers := index.before(index.single[rule.index], rule):
                 _shadowed(scope, told, rule, takers)
             continue
         if one.kind == "not_all" or conditions.absence(one) is not None:
             continue  # time fires those, each of them
-        first = seen.setdefault(repr(conditions.meaning(one)), rule)
+        first = seen.setdefault(_meant(one), rule)
         if first is not rule and _shadowing(first, rule, None):
             _shadowed(scope, told, rule, [first])
         elif one.kind == "any":
-            found = [index.before(part.test, rule) for part in one.patterns]
-            if all(found):
-                each = {taker.index: taker for some in found for taker in some}
+            some = [node for part in one.patterns if implying.branches(node := normal.normal(part.test))]
+            found = [index.before(node, rule) for node in some]
+            if found and all(found):
+                each = {taker.index: taker for takers in found for taker in takers}
                 _shadowed(scope, told, rule, list(each.values()))
         elif one.kind == "all":
             _consumed(scope, told, rule, index)
@@ -175,7 +198,7 @@ def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
 def _consumed(scope: Scope, told: Told, rule: engine.Rule, index: _Index) -> None:
     """Of an `all`: a condition whose events another rule takes before the others come."""
     for number, pattern in enumerate(rule.condition.patterns):
-        if conditions.absence(conditions.Condition("all", (pattern,))) is not None:
+        if _is_absence(pattern):
             continue
         taker = index.taking(pattern.test, rule)
         if taker is not None:

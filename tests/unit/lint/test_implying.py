@@ -144,6 +144,49 @@ def test_a_rule_that_is_said_to_be_shadowed_never_fires(linted: Any, seed: int) 
         assert not fired & names, book
 
 
+FEW = [{}, *({name: value} for name in "ijk" for value in (1, 2, 3)), *({"i": i, "j": j, "k": k} for i in (1, 2) for j in (1, 2) for k in (1, 2))]
+
+
+def small(draw: random.Random) -> str:
+    """A condition that many of a few events meet."""
+    one = f"event.{draw.choice('ijk')} {draw.choice(('==', '==', '>=', '<', '!='))} {draw.randint(1, 2)}"
+    return f"{one} {draw.choice(('and', 'or'))} {small(draw)}" if draw.random() < 0.25 else one
+
+
+def several(draw: random.Random, before: list[Any]) -> Any:
+    """A condition, often of several, often of those of one before it in another order."""
+    lists = [one[kind] for one in before if isinstance(one, dict) for kind in one if kind != "timeout"]
+    if draw.random() < 0.25:
+        return small(draw)
+    listed = [*draw.choice(lists)] if lists and draw.random() < 0.5 else [small(draw) for _ in range(draw.randint(1, 3))]
+    draw.shuffle(listed)
+    kind = draw.choice(("any", "all"))
+    return {kind: listed, **({"timeout": "10 seconds"} if kind == "all" and draw.random() < 0.2 else {})}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rule_of_several_conditions_that_is_said_to_be_shadowed_never_fires(linted: Any, seed: int) -> None:
+    draw, books = random.Random(seed), []
+    for number in range(40):
+        made: list[Any] = []
+        for _ in range(3):
+            made.append(several(draw, made))
+        rules = [{"name": f"r{n}", "condition": one, "action": {"none": {}}} for n, one in enumerate(made)]
+        books.append({"name": f"s{number}", "hosts": "all", "sources": [{"healer.api": {}}], "rules": rules})
+    text = json.dumps(books, indent=1)
+    lines = text.splitlines()
+    names = {
+        (_above(lines, one.place.line, '  "name": "s'), _above(lines, one.place.line, '    "name": "r'))
+        for one in linted(text) if one.code in ("shadowed", "unreachable")
+    }  # fmt: skip
+    assert len(names) > 5
+    for ruleset in {one for one, _ in names}:
+        (book,) = [one for one in books if one["name"] == ruleset]
+        steps = [one for _ in range(150) for one in ({"event": draw.choice(FEW)}, {"advance_s": draw.choice((0, 1, 6))})]
+        fired = {(one.ruleset, one.rule) for one in testing.replay([book], steps)}
+        assert not fired & names, book
+
+
 def _above(lines: list[str], number: int, start: str) -> str:
     """The value of the last line before that starts so."""
     found = next(line for line in reversed(lines[:number]) if line.startswith(start))

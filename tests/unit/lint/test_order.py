@@ -128,6 +128,58 @@ def test_an_any_of_which_each_part_goes_elsewhere(linted, rules):
     assert [(one[0], one[2]) for one in found] == [("shadowed", 11)]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{any: [event.i == 1, event.k == 3]}", "event.i == 1"),
+        ("{any: [event.i == 1, event.k == 3]}", "event.i == 1 and event.j == 2 or event.k == 3"),
+        ("{any: [event.i < 5, event.i >= 3]}", "event.i == 4"),
+        ("{any: [event.i is not defined, event.k == 3]}", "event.i is not defined and event.j == 1"),
+        ("event.i == 1 or event.k == 3", "{any: [event.k == 3]}"),
+        ("{any: [event.i == 1, event.k == 3]}", "{any: [event.k == 3]}"),
+        ("{any: [event.k == 3]}", "event.k == 3"),
+        ("{any: [event.i == 1, event.k == 3]}", "{any: [event.k == 3, event.i == 1]}"),
+        ("{any: [event.i == 1, event.k == 3, event.j == 1]}", "{any: ['event.k == 3 and event.j == 2', event.i == 1]}"),
+        ("event.i == 1", "{any: [event.i == 1, 'event.k == 1 and event.k == 2']}"),
+        ("{all: [event.i == 1, event.j == 2]}", "{all: [event.j == 2, event.i == 1]}"),
+        ("{all: ['events.x << event.i == 1', event.j == 2]}", "{all: [event.j == 2, event.i == 1]}"),
+    ],
+)
+def test_any_takes_what_each_of_its_conditions_does_and_the_order_of_all_says_nothing(linted, rules, first, second):
+    (one,) = told(linted(rules(f"condition: {first}", f"condition: {second}", head=HEAD)))
+    assert (one[0], one[2]) == ("shadowed", 8)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{any: [event.i == 1, event.k == 3]}", "event.i == 1 or event.j == 2"),
+        ("{any: [event.i == 1, event.k == 3]}", "{any: [event.i == 1, event.j == 2]}"),
+        ("{any: [event.i is not defined]}", "event.i is not defined and event.j == 1"),
+        ("{all: [event.i == 1, event.j == 2]}", "{all: [event.j == 2, event.i == 1, event.k == 1]}"),
+        ("{all: [event.i == 1, event.j == 2]}", "{all: [event.j == 2, event.i == 1], timeout: 1 minute}"),
+        ("{all: ['events.x << event.i == 1', event.j == events.x.j]}", "{all: ['events.x << event.j == events.x.j', event.i == 1]}"),
+        ("{all: ['events.x << event.i == 1', 'events.x << event.j == 2']}", "{all: [event.j == 2, event.i == 1]}"),
+        ("{all: [event.i is not defined, event.j == 2]}", "{all: [event.j == 2, event.i is not defined]}"),
+    ],
+)  # fmt: skip
+def test_any_and_all_that_leave_some(linted, rules, first, second):
+    assert told(linted(rules(f"condition: {first}", f"condition: {second}", head=HEAD))) == []
+
+
+def test_what_an_all_waits_for_and_an_any_takes(linted, rules):
+    texts = ["condition: {all: [event.i == 1, event.j == 2]}", "condition: {any: [event.i == 1, event.k == 3]}"]
+    assert [one[0] for one in told(linted(rules(*texts, head=HEAD)))] == ["trap-consumed"]
+    assert [one[0] for one in told(linted(rules(*texts[::-1], head=HEAD)))] == ["trap-consumed"]
+    assert told(linted(rules(*texts, head=MMR))) == []
+
+
+def test_with_match_multiple_rules_conditions_in_another_order_are_the_same(linted, rules):
+    for kind in ("any", "all"):
+        texts = [f"condition: {{{kind}: [{listed}]}}" for listed in ("event.i == 1, event.j == 2", "event.j == 2, event.i == 1")]
+        assert [one[0] for one in told(linted(rules(*texts, head=MMR)))] == ["duplicate-condition"]
+
+
 def test_each_ruleset_is_by_itself(linted, rules):
     second = rules("condition: event.a == 1", head=HEAD.replace("web", "other"))
     assert told(linted(rules("condition: event.a == 1", head=HEAD) + second)) == []
