@@ -37,10 +37,12 @@ def _braked(scope: Scope, rule: engine.Rule) -> bool:
 
 
 def _meets(shape: shapes.Shape, rule: engine.Rule) -> bool:
-    """Whether events of a source may meet a condition: they have all that it cannot do without."""
+    """Whether events of a source may meet a condition, or no event at all: they have all that it cannot do without."""
+    met = False
     for pattern in rule.condition.patterns:
         for facts in implying.branches(normal.normal(pattern.test)):
+            met = True
             needed = [steps for steps, upper in facts.fields.items() if "missing" not in upper.others]
             if all(shapes.lack(shape.tree, steps) is None for steps in needed):
                 return True
-    return False
+    return not met

@@ -37,11 +37,10 @@ def keys(node: normal.Normal, often: Mapping[Key, int]) -> list[Key]:
 
 
 def _of(check: normal.Check) -> list[Key]:
-    test = check.leaf.test
-    if isinstance(test, conditions.Constant):
-        return [ALWAYS] if test.value is not check.negated else [(implying.meaning(check),)]
     if (text := _text(check)) is not None:
         return [text]
+    if (fixed := implying.constant(check)) is not None:
+        return [ALWAYS] if fixed else [(implying.meaning(check),)]
     told = implying.bounds(check)
     if not told:
         return [(implying.meaning(check),)]

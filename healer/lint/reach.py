@@ -95,6 +95,9 @@ def never(node: normal.Normal) -> Never | None:
     parts = node.parts if isinstance(node, normal.All) else (node,)
     fields: dict[Any, _Field] = {}
     for part in parts:
+        if isinstance(part, normal.Check) and _told_nowhere_else(part):
+            word = "true, and `not` stands before it" if part.negated else "false"
+            return Never(part.leaf, f"`{part.leaf.text}` is always {word}")
         if isinstance(part, normal.Check):
             for name, shown, want in _wants(part):
                 field = fields.setdefault(name, _Field(shown))
@@ -103,6 +106,16 @@ def never(node: normal.Normal) -> Never | None:
         elif inner := never(part):
             return inner
     return None
+
+
+def _told_nowhere_else(check: normal.Check) -> bool:
+    """Whether a test is false whatever comes. A text alone is a trap of its own (`trap-literal`), and a variable may be there to switch."""
+    if implying.constant(check) is not False or "vars." in check.leaf.text or "{{" in check.leaf.text:
+        return False
+    if isinstance(check.leaf.test, conditions.Defined):
+        return False  # a trap of its own as well
+    alone = not isinstance(check.leaf.test, conditions.Constant)
+    return alone or check.leaf.text.strip("() \t").lower() in ("true", "false")
 
 
 def _wants(check: normal.Check) -> Iterator[tuple[Any, str, tuple[str, Any]]]:

@@ -160,6 +160,7 @@ class Checker:
                 or "cooldown" in held
                 or "throttle" in rule
                 or rule.get("enabled") is False
+                or _never(rule)
                 or _once_a_firing(rule)
                 or _joins(rule)
             )
@@ -354,6 +355,12 @@ def _once_a_firing(rule: config.Map) -> bool:
         else [asked]
     )
     return any(isinstance(text, str) and "event.alert.key" in text and "event.alert.status" in text for text in listed)
+
+
+def _never(rule: config.Map) -> bool:
+    """Whether no event meets it, as it says."""
+    asked = rule.get("condition")
+    return asked is False or (isinstance(asked, str) and asked.strip() in ("false", "False"))
 
 
 def _joins(rule: config.Map) -> bool:

@@ -25,6 +25,7 @@ def test_what_only_the_api_can_send_has_no_brake(linted, rules):
         'condition: event.alert.status == "firing"' + ACTION,
         'condition: event.f == 1 or event.alert.name == "x"' + ACTION,
         "condition: event.f is not defined and event.alert.name is defined" + ACTION,
+        "condition: event.f == 1 and 1 == 2" + ACTION,
         "condition: event.f == 1" + ACTION + ONCE,
         "condition: event.f == 1" + ACTION + "\npolicy: {cooldown: 5 minutes}",
         "condition: event.f == 1" + ACTION + "\nenabled: false",
@@ -39,5 +40,7 @@ def test_where_something_holds_it_or_it_may_end(linted, rules, text):
 def test_where_no_source_ends_it_is_told_once(linted, rules):
     head = BOTH.replace("{healer.source: {name: am}}, ", "")
     assert len(told(linted(rules("condition: event.f == 1" + ACTION, head=head)))) == 1
+    for never in ("false", "'false'", "' False '"):
+        assert told(linted(rules(f"condition: {never}" + ACTION, head=head))) == []
     head = BOTH.replace(", {healer.api: {}}", "")
     assert told(linted(rules("condition: event.f == 1" + ACTION, head=head))) == []

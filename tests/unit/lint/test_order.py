@@ -24,6 +24,8 @@ def told(found):
         ("event.a == 1 and event.b == 2", "event.b == 2 and event.a == 1 and event.c == 3"),
         ("(event.a == 1 or event.b == 2)", "(event.b == 2 or event.a == 1) and event.c == 1"),
         ("true", "event.a == 1"),
+        ("1 == 1", "event.a == 1"),
+        ("not (1 == 2) and event.a > 0", "event.a == 1"),
         ("not (event.a == 1)", "not (event.a == 1) and event.b == 1"),
         ("event.a > 5", "event.a > 7"),
         ("event.a > 5", "event.b == 1 and event.a >= 6 and event.a < 9"),

@@ -8,6 +8,8 @@ from healer import config, rulebook
 from healer.engine import normal
 from healer.lint import reach
 
+HOOK = 'sources: {am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: "env:T"}}}}}\n'
+
 
 def why(text: str) -> str:
     """Why a condition never holds; '' where it may."""
@@ -44,6 +46,14 @@ def why(text: str) -> str:
         ("(event.a == 1 and event.a == 2) or (event.b > 2 and event.b < 1)", "`event.a` would have to be 1 and 2"),
         ('event["a"].b == 1 and event.a["b"] == 2', "`event.a.b` would have to be 1 and 2"),
         ("event.a[0] == 1 and event.a[0] == 2", "`event.a[0]` would have to be 1 and 2"),
+        ("false", "`false` is always false"),
+        ("(False)", "`(False)` is always false"),
+        ("1 == 2", "`1 == 2` is always false"),
+        ('"a" == "b" and event.i == 1', '`"a" == "b"` is always false'),
+        ("event.i == 1 and 3 in [1, 2]", "`3 in [1, 2]` is always false"),
+        ("not (1 == 1)", "`1 == 1` is always true, and `not` stands before it"),
+        ("not true", "`true` is always true, and `not` stands before it"),
+        ('1 == "1" or 1 + 1 > 2', '`1 == "1"` is always false'),
     ],
 )
 def test_what_excludes_each_other(text: str, said: str) -> None:
@@ -72,6 +82,12 @@ def test_what_excludes_each_other(text: str, said: str) -> None:
         "event.a != 1 and event.a > 0",
         "not (event.b not in [null]) and not (event.b > 1.5)",
         'event.a.b is defined and event.a["b"] is not defined',
+        "true",
+        "1 == 1",
+        "not (1 == 2)",
+        "event.a == 1 or false",
+        "event.a + 1 == 1",
+        '"a text"',
     ],
 )
 def test_what_may_hold(text: str) -> None:
@@ -94,6 +110,27 @@ def test_of_any_all_have_to_be_wrong_and_of_all_one(linted, rules):
     assert told(linted(rules(f"condition: {{any: ['{bad}', '{good}']}}"))) == []
     assert len(told(linted(rules(f"condition: {{any: ['{bad}', '{bad}']}}")))) == 2
     assert told(linted(rules(f"condition: {{not_all: ['{bad}', '{good}'], timeout: 1 minute}}"))) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        ("false", 1),
+        ("'false'", 1),
+        ("{all: [event.alert.cycle == 1, 1 == 2]}", 1),
+        ("{any: [event.alert.cycle == 1, 'false']}", 0),
+        ("{not_all: [event.alert.cycle == 1, 'false'], timeout: 1 minute}", 0),
+        ("true", 0),
+        ("vars.flag", 0),
+        ("vars.n == 1 and event.alert.cycle == 1", 0),
+        ("'\"{{ n }}\" == \"1\"'", 0),
+    ],
+)
+def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, wanted):
+    main = HOOK + "activations: [{name: web, rulebook: rulebooks/web.yml, vars: {flag: false, n: 2}}]\n"
+    found = linted(rules(f"condition: {condition}"), main)
+    assert not [one for one in found if one.severity == "error"]
+    assert len(told(found)) == wanted
 
 
 @pytest.mark.parametrize(
