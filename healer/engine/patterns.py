@@ -7,7 +7,7 @@ dialect is in `dialect`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import re2
@@ -21,6 +21,9 @@ LENGTH_MAX: Final = 10_000
 MEMORY_MAX: Final = 64 << 20
 
 Finder = Callable[[str], bool]
+_FLAGS: Final = re.compile(r"\(\?[a-zA-Z-]+\)")
+_START: Final = re.compile(r"(?:\^|\\A)(?![*?{])|\.\*")
+_OPENED: Final = re.compile(r"\((?:\?(?:[a-zA-Z-]*:|<[a-zA-Z][a-zA-Z0-9]*>|>))?(?!\?)")
 _PLAIN: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 
 
@@ -35,9 +38,22 @@ def translate(pattern: str, *, anchored: bool = False, ignorecase: bool = False,
     return dialect.Translation("^" + pattern if anchored else pattern, flags).all()
 
 
-def alternatives(pattern: str) -> bool:
-    """Whether a pattern is one or another, outside of all groups."""
-    return bool(dialect.groups(pattern)[-1].bars)
+def loose(pattern: str) -> bool:
+    """Whether `match` finds one of the alternatives of a pattern elsewhere than at the start: any but the first that does not say `^`."""
+    found = dialect.groups(pattern)
+    return not all(_at_start(pattern, found, bar + 1) for bar in found[-1].bars)
+
+
+def _at_start(pattern: str, found: Mapping[int, dialect.Group], at: int) -> bool:
+    """Whether what stands there begins at the start of a text, or with anything at all."""
+    while flags := _FLAGS.match(pattern, at):
+        at = flags.end()
+    if _START.match(pattern, at):
+        return True
+    group, opened = found.get(at), _OPENED.match(pattern, at)
+    if group is None or opened is None or pattern[group.close + 1 : group.close + 2] in ("*", "?", "{"):
+        return False
+    return all(_at_start(pattern, found, one) for one in (opened.end(), *(bar + 1 for bar in group.bars)))
 
 
 def options(memory: int = MEMORY_MAX) -> Any:

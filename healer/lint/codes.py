@@ -75,6 +75,9 @@ trap-absence-join | warning
 trap-binding | warning
   only comparisons look into an earlier event; here it is a field of the event at hand
   compare it: `events.name.field == …`
+trap-boolean | hint
+  `yes`, `no`, `on`, `off`, `TRUE`, `FALSE` are texts in a condition
+  `true`, `false`, or quotes around the text
 trap-consumed | warning
   an event that one condition of an `all` waits for fires another rule, which uses it up
   `match_multiple_rules: true`
@@ -109,8 +112,8 @@ trap-name-twice | warning
   two conditions of `all` have one name; such a rule never fires
   give each its own
 trap-none | warning
-  `None` is the text 'None'
-  `null`
+  `None`, `none`, `Null`, `NULL` are texts in a condition
+  `null`, or quotes around the text
 trap-not-all-alone | warning
   `not_all` of one condition never fires: what it waits for is what starts it
   two conditions, or `once_after`

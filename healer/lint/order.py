@@ -61,7 +61,9 @@ def _of_one(condition: conditions.Condition) -> normal.Normal | None:
     if condition.kind != "any" or len(condition.patterns) == 1:
         return None
     made = [normal.normal(pattern.test) for pattern in condition.patterns]
-    return normal.AnyOf(tuple(part for one in made for part in (one.parts if isinstance(one, normal.AnyOf) else (one,))))
+    return normal.AnyOf(
+        tuple(part for one in made for part in (one.parts if isinstance(one, normal.AnyOf) else (one,)))
+    )
 
 
 def _meant(condition: conditions.Condition) -> Any:

@@ -190,7 +190,7 @@ def _is(parser: grammar.Parser, left: words.Part, right: words.Part, is_not: boo
             message = f"{right.node.kind}(…) looks at the event at hand, this is of an earlier one"
             _wrong("condition-binding", message, left, "write it in the condition of that one")
         made = calls.test(subject, right.node, is_not)
-        if isinstance(made, conditions.Search) and made.anchored and patterns.alternatives(made.pattern):
+        if isinstance(made, conditions.Search) and made.anchored and patterns.loose(made.pattern):
             message = "of the alternatives of match only the first has to be at the start"
             parser.trap("trap-match", message, right.start, right.end, 'put parentheses around them: match("(a|b)")')
         return made

@@ -140,7 +140,7 @@ def _parse(
         document.error(wrong.code, wrong.message, where.mark(wrong.start, wrong.end), wrong.try_)
         return None
     for code, message, start, end, try_ in parsed.traps:
-        severity: errors.Severity = "hint" if code == "trap-contains" else "warning"
+        severity: errors.Severity = "hint" if code in ("trap-boolean", "trap-contains") else "warning"
         document.diagnostic(severity, code, message, where.mark(start, end), try_)
     return parsed
 

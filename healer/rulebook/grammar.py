@@ -27,6 +27,9 @@ _OPERATOR: Final = re.compile(
     r"<<|<=|>=|==|!=|<|>|\*|/|\+|-|is not|is|and|or|(?i:not in\b|in\b|not contains\b|contains\b)"
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+[eE][+-]?\d+|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+)", re.ASCII)
+_NULLS: Final = ("None", "none", "Null", "NULL")
+_BOOLEANS: Final = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What YAML or another language may take for something else than a text."""
 _QUOTED: Final = re.compile(r"'[^'\n\r]*'|\"[^\"\n\r]*\"")
 _IDENTIFIER: Final = re.compile(
     r"(?:events|event|facts|fact|vars)(?![\w$])(?:\.[^\W\d]\w*|\[(?:\"[^\"\n]*\"|'[^'\n]*'|[+-]?\d+)\])*"
@@ -211,8 +214,11 @@ class Parser:
                 self.at = start + len(literal)
                 return words.Part(conditions.Literal(value), start, self.at)
         self.at = start + len(found)
-        if found == "None":
-            self.trap("trap-none", "None is the text 'None' here, not null", start, self.at, "write null")
+        if found in _NULLS:
+            self.trap("trap-none", f"{found} is the text {found!r} here, not null", start, self.at, "write null")
+        elif (meant := _BOOLEANS.get(found.lower())) is not None:
+            message = f"{found} is the text {found!r} here, not {meant}"
+            self.trap("trap-boolean", message, start, self.at, f"write {meant}, or quotes around the text")
         return words.Part(words.Word(found), start, self.at)
 
     def quoted(self, found: str, start: int) -> conditions.Literal:

@@ -58,8 +58,22 @@ def test_options() -> None:
 def test_of_the_alternatives_of_match_only_the_first_is_at_the_start() -> None:
     find = patterns.finder("a|b", anchored=True)
     assert [find(text) for text in ("ax", "xa", "bx", "xb")] == [True, False, True, True]
-    assert patterns.alternatives("a|b")
-    assert not patterns.alternatives(r"(a|b)[|]\|\Q|\E")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "loose"),
+    [
+        ("a|b", True), ("^a|b", True), ("a|^b|c", True), ("a|", True), ("a|^*b", True), (r"a|\Ab|\Bc", True), ("a|(^b|c)", True), ("a|(^b)?", True),
+        ("a|x^b", True), ("a|(?=^b)c", True), ("a|.b", True), ("a|[^b]", True), (r"a|\^b", True), ("a|(?i)b", True), ("a|((^b|c)|^d)", True),
+        ("ab", False), (r"(a|b)[|]\|\Q|\E", False), ("^a|^b", False), ("a|^b", False), (".*a|.*b", False), (r"a|\Ab", False), ("a|.*?b|^c", False),
+        ("a|(^b)", False), ("a|(?:^b|^c)x", False), ("a|(?i)^b", False), ("a|(?i:^b)+", False), ("a|(?<n>(^b|.*c))", False), ("a|^", False),
+    ],
+)  # fmt: skip
+def test_whether_an_alternative_of_match_may_be_found_elsewhere(pattern: str, loose: bool) -> None:
+    assert patterns.loose(pattern) is loose
+    if not loose and ".*" not in pattern:
+        find = patterns.finder(pattern, anchored=True)
+        assert find("z") or not any(find(f"z{text}") for text in ("a", "b", "c", "bx", "cx", "ab"))
 
 
 @pytest.mark.parametrize(

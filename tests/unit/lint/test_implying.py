@@ -144,7 +144,11 @@ def test_a_rule_that_is_said_to_be_shadowed_never_fires(linted: Any, seed: int) 
         assert not fired & names, book
 
 
-FEW = [{}, *({name: value} for name in "ijk" for value in (1, 2, 3)), *({"i": i, "j": j, "k": k} for i in (1, 2) for j in (1, 2) for k in (1, 2))]
+FEW = [
+    {},
+    *({name: value} for name in "ijk" for value in (1, 2, 3)),
+    *({"i": i, "j": j, "k": k} for i in (1, 2) for j in (1, 2) for k in (1, 2)),
+]
 
 
 def small(draw: random.Random) -> str:
@@ -158,7 +162,9 @@ def several(draw: random.Random, before: list[Any]) -> Any:
     lists = [one[kind] for one in before if isinstance(one, dict) for kind in one if kind != "timeout"]
     if draw.random() < 0.25:
         return small(draw)
-    listed = [*draw.choice(lists)] if lists and draw.random() < 0.5 else [small(draw) for _ in range(draw.randint(1, 3))]
+    listed = (
+        [*draw.choice(lists)] if lists and draw.random() < 0.5 else [small(draw) for _ in range(draw.randint(1, 3))]
+    )
     draw.shuffle(listed)
     kind = draw.choice(("any", "all"))
     return {kind: listed, **({"timeout": "10 seconds"} if kind == "all" and draw.random() < 0.2 else {})}
@@ -182,7 +188,9 @@ def test_a_rule_of_several_conditions_that_is_said_to_be_shadowed_never_fires(li
     assert len(names) > 5
     for ruleset in {one for one, _ in names}:
         (book,) = [one for one in books if one["name"] == ruleset]
-        steps = [one for _ in range(150) for one in ({"event": draw.choice(FEW)}, {"advance_s": draw.choice((0, 1, 6))})]
+        steps = [
+            one for _ in range(150) for one in ({"event": draw.choice(FEW)}, {"advance_s": draw.choice((0, 1, 6))})
+        ]
         fired = {(one.ruleset, one.rule) for one in testing.replay([book], steps)}
         assert not fired & names, book
 

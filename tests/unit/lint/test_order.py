@@ -178,7 +178,10 @@ def test_what_an_all_waits_for_and_an_any_takes(linted, rules):
 
 def test_with_match_multiple_rules_conditions_in_another_order_are_the_same(linted, rules):
     for kind in ("any", "all"):
-        texts = [f"condition: {{{kind}: [{listed}]}}" for listed in ("event.i == 1, event.j == 2", "event.j == 2, event.i == 1")]
+        texts = [
+            f"condition: {{{kind}: [{listed}]}}"
+            for listed in ("event.i == 1, event.j == 2", "event.j == 2, event.i == 1")
+        ]
         assert [one[0] for one in told(linted(rules(*texts, head=MMR)))] == ["duplicate-condition"]
 
 

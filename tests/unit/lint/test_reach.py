@@ -123,7 +123,7 @@ def test_of_any_all_have_to_be_wrong_and_of_all_one(linted, rules):
         ("true", 0),
         ("vars.flag", 0),
         ("vars.n == 1 and event.alert.cycle == 1", 0),
-        ("'\"{{ n }}\" == \"1\"'", 0),
+        ('\'"{{ n }}" == "1"\'', 0),
     ],
 )
 def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, wanted):

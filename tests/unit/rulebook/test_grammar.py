@@ -88,8 +88,30 @@ def test_traps(text: str, code: str) -> None:
     assert code in [trap[0] for trap in parse(text).traps]
 
 
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("None", "trap-none"), ("none", "trap-none"), ("Null", "trap-none"), ("NULL", "trap-none"), ("yes", "trap-boolean"), ("No", "trap-boolean"),
+        ("on", "trap-boolean"), ("OFF", "trap-boolean"), ("TRUE", "trap-boolean"), ("FALSE", "trap-boolean"),
+    ],
+)  # fmt: skip
+def test_words_that_are_texts_here(word: str, code: str) -> None:
+    (trap,) = parse(f"event.a == {word}").traps
+    assert (trap[0], trap[1].startswith(f"{word} is the text '{word}' here, not ")) == (code, True)
+    assert parse(f"event.a == {word}").test.test.right.value == word
+    for sound in (
+        f'event.a == "{word}"',
+        "event.a == null",
+        "event.a == true",
+        "event.a == False",
+        "event.a == nothing",
+        f"event.{word} == 1",
+    ):
+        assert parse(sound).traps == []
+
+
 def test_alternatives_that_all_begin_at_the_start_are_no_trap() -> None:
-    for text in ("(a|b)", "(?:a|b)c", "[|]", r"a\|b", r"\Qa|b\E", "a"):
+    for text in ("^a|^b", "a|^b", ".*a|.*b", "(a|b)", "(?:a|b)c", "[|]", r"a\|b", r"\Qa|b\E", "a"):
         assert parse(f'event.s is match("{text}")').traps == []
     assert parse('event.s is search("a|b")').traps == []
 
