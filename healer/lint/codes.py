@@ -130,7 +130,7 @@ trap-select-match | warning
   `match` in `select` looks anywhere in the text, not at its start
   `^` before the pattern
 trap-self-match | warning
-  an event meets two conditions of one `all` by itself, and is used up: such a rule hardly ever fires
+  an event meets all conditions of an `all` by itself, and is used up: such a rule never fires, or only where it comes last
   a test that tells the two events apart
 trap-substring | warning
   `in` looks for an element of a list, not for a part of a text

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from healer import config, engine, templates
 from healer.engine import conditions, values
-from healer.lint import texts
+from healer.lint import meeting, shapes, texts
 from healer.lint.scope import Scope, Told
 
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -113,44 +113,28 @@ def _several(scope: Scope, told: Told, rule: engine.Rule) -> None:
                 scope.mark_of(leaf, leaf.text),
                 "join it with another test: … and …",
             )
-    if not scope.ruleset.match_multiple_rules and (pair := _meeting_itself(condition)) is not None:
-        first, second = pair
-        leaf = conditions.leaves(condition.patterns[second].test)[0]
-        message = (
-            f"each event of condition {first + 1} of the rule {rule.name!r} meets condition {second + 1} by itself, and is used up:"
-            " the rule does not fire"
-        )
-        told.tell(
-            scope.document,
-            "trap-self-match",
-            message,
-            scope.mark_of(leaf, leaf.text),
-            "add a test that tells the two apart",
-        )
+    if not scope.ruleset.match_multiple_rules and not shapes.has_facts(scope.activation, scope.ruleset.name):
+        _meeting(scope, told, rule)
 
 
-def _meeting_itself(condition: conditions.Condition) -> tuple[int, int] | None:
-    """Two conditions of which each event of the first meets the second as well, or (None) none that surely do."""
-    meanings = [repr(conditions.meaning(pattern.test)) for pattern in condition.patterns]
-    for second, pattern in enumerate(condition.patterns):
-        if meanings.index(meanings[second]) < second:
-            return meanings.index(meanings[second]), second
-        found = [_same_field(leaf.test) for leaf in conditions.leaves(pattern.test)]
-        names = {name for name in found if name}
-        if isinstance(pattern.test, conditions.Leaf | conditions.And) and all(found) and len(names) == 1:
-            first = next((n for n, one in enumerate(condition.patterns[:second]) if one.name in names), None)
-            if first is not None:
-                return first, second
-    return None
-
-
-def _same_field(test: conditions.Simple) -> str:
-    """The name of the earlier event whose field equals the same field of the event at hand; '' for any other test."""
-    if isinstance(test, conditions.Compare) and test.op == "==":
-        for one, other in ((test.left, test.right), (test.right, test.left)):
-            if isinstance(one, conditions.Path) and isinstance(other, conditions.Bound) and one.steps == other.steps:
-                return other.name
-    return ""
+def _meeting(scope: Scope, told: Told, rule: engine.Rule) -> None:
+    """Facts are not used up, and with `match_multiple_rules` nothing is."""
+    if (found := meeting.itself(rule.condition)) is None:
+        return
+    which = f"condition {found.other + 1}" if len(rule.condition.patterns) == 2 else "all others"
+    meets = f"that can meet {which} does so" if found.joined else f"meets {which}"
+    then = "the rule does not fire" if found.never else "it waits for none, and the rule fires only where it comes last"
+    leaf = conditions.leaves(rule.condition.patterns[max(found.first, found.other)].test)[0]
+    message = (
+        f"each event of condition {found.first + 1} of the rule {rule.name!r} {meets} by itself, and is used up: {then}"
+    )
+    told.tell(
+        scope.document,
+        "trap-self-match",
+        message,
+        scope.mark_of(leaf, leaf.text),
+        "add a test that tells the two apart",
+    )
 
 
 # --- times and facts ------------------------------------------------------------------------------------------------------------

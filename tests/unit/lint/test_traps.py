@@ -71,6 +71,12 @@ def test_with_match_multiple_rules_an_event_that_meets_itself_is_not_used_up(lin
     assert codes_of(linted(rules("condition: {all: [event.a == 1, event.a == 1]}", head=MMR)), "trap-self-match") == []
 
 
+def test_facts_that_meet_themselves_are_not_used_up(linted, rules):
+    makes = "condition: event.b == 1\naction: {set_fact: {fact: {a: 1}}}"
+    found = linted(rules(makes, "condition: {all: [event.a == 1, event.a == 1]}", head=HEAD))
+    assert codes_of(found, "trap-self-match") == []
+
+
 @pytest.mark.parametrize(
     ("code", "trap", "sound"),
     [
