@@ -17,7 +17,9 @@ from healer.lint.scope import Scope, Told
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 _INVERSE: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 _TEXTS: Final = frozenset({"name", "target", "status", "severity", "severity_raw", "key"})
-"""Words of `event.alert` that are texts, whoever sent it; so are its labels."""
+"""Words of `event.alert` that are texts, whoever sent it; so are its labels, which are a mapping; `cycle` is a number."""
+_KINDS: Final = {"s": "a text", "n": "a number", "m": "a mapping"}
+_BELOW: Final = {"m": ".…"}
 _WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
 
 
@@ -42,35 +44,68 @@ def check(scope: Scope, told: Told) -> None:
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
         for pattern in rule.condition.patterns if closed else ():
-            for leaf in conditions.leaves(pattern.test):
-                for why, try_ in _impossible(leaf.test):
-                    told.tell(scope.document, "unreachable", why, scope.mark_of(leaf, leaf.text), try_)
+            for test in _checks(normal.normal(pattern.test)):
+                for why, try_ in _impossible(test):
+                    told.tell(scope.document, "unreachable", why, scope.mark_of(test.leaf, test.leaf.text), try_)
 
 
 # --- values that a word of event.alert never has ----------------------------------------------------------------------------
 
 
-def _impossible(test: conditions.Simple) -> Iterator[tuple[str, str]]:
+def _impossible(check: normal.Check) -> Iterator[tuple[str, str]]:
     """(why, what to do) for what a word of `event.alert` is compared with in vain."""
+    test = check.leaf.test
+    if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
+        names, shown = _named(test.value.steps)
+        if kind := _kind(names):
+            yield f"`{shown}` is {_KINDS[kind]} and alone never true", f"compare it: {shown}{_BELOW.get(kind, '')} == …"
     for steps, op, value in _compared(test):
-        names = [one[0] if isinstance(one, tuple) else one for one in steps]
-        if len(names) < 2 or names[0] != "alert":
-            continue
-        shown = "event." + ".".join(map(str, names))
-        label = names[1] == "labels" and len(names) == 3
-        if (label or (names[1] in _TEXTS and len(names) == 2)) and values.kind(value) in "nb":
-            yield (
-                f"`{shown}` is a text, so this is always false",
-                "put quotes around the value" if op in ("==", "!=") else "",
-            )
-        elif (
-            op == "=="
-            and len(names) == 2
-            and isinstance(value, str)
-            and value not in (known := _WORDS.get(str(names[1]), (value,)))
-        ):
+        names, shown = _named(steps)
+        kind, given = _kind(names), values.kind(value)
+        if kind and given in "snbl" and kind != given:
+            listed = isinstance(test, conditions.Member)
+            why = f" and never {_words([value])}" if listed else ", so this is always false"
+            yield f"`{shown}` is {_KINDS[kind]}{why}", _mended(kind, given, op, shown)
+        elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
             near = errors.nearest(value.lower(), known)
             yield f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}"
+
+
+def _kind(names: tuple[Any, ...]) -> str:
+    """The kind of what stands there in every alert (as `values.kind` has it); '' where that is not known."""
+    if names[0] != "alert" or len(names) > 3:
+        return ""
+    if len(names) == 3:
+        return "s" if names[1] == "labels" else ""
+    return (
+        "m"
+        if len(names) == 1 or names[1] == "labels"
+        else "n"
+        if names[1] == "cycle"
+        else "s"
+        if names[1] in _TEXTS
+        else ""
+    )
+
+
+def _words_of(names: tuple[Any, ...]) -> tuple[str, ...]:
+    return _WORDS.get(str(names[1]), ()) if names[0] == "alert" else ()
+
+
+def _mended(kind: str, given: str, op: str, shown: str) -> str:
+    if kind == "m":
+        return f"compare something below it: {shown}{_BELOW[kind]}"
+    if op not in ("==", "!=") or given == "l":
+        return ""
+    return "put quotes around the value" if kind == "s" else "a number has no quotes" if given == "s" else ""
+
+
+def _checks(node: normal.Normal) -> Iterator[normal.Check]:
+    if isinstance(node, normal.Check):
+        yield node
+    else:
+        for part in node.parts:
+            yield from _checks(part)
 
 
 def _compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]:

@@ -142,6 +142,17 @@ def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, want
         ("event.alert.name == 5", "`event.alert.name` is a text, so this is always false", "put quotes around the value"),
         ("event.alert.labels.disk > 90", "`event.alert.labels.disk` is a text, so this is always false", ""),
         ("event.alert.labels.on == true", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
+        ("not (event.alert.labels.on == true)", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
+        ("event.alert.name in ['x', 5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
+        ('event.alert.name == ["x"]', "`event.alert.name` is a text, so this is always false", ""),
+        ('event.alert.cycle == "1"', "`event.alert.cycle` is a number, so this is always false", "a number has no quotes"),
+        ("event.alert.cycle != true", "`event.alert.cycle` is a number, so this is always false", ""),
+        ('event.alert == "x"', "`event.alert` is a mapping, so this is always false", "compare something below it: event.alert.…"),
+        ("5 != event.alert.labels", "`event.alert.labels` is a mapping, so this is always false", "compare something below it: event.alert.labels.…"),
+        ("event.alert.name", "`event.alert.name` is a text and alone never true", "compare it: event.alert.name == …"),
+        ("event.alert.labels.up and event.alert.cycle == 1", "`event.alert.labels.up` is a text and alone never true", "compare it: event.alert.labels.up == …"),
+        ("event.alert.cycle", "`event.alert.cycle` is a number and alone never true", "compare it: event.alert.cycle == …"),
+        ("event.alert", "`event.alert` is a mapping and alone never true", "compare it: event.alert.… == …"),
     ],
 )  # fmt: skip
 def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message, try_):
@@ -153,6 +164,9 @@ def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message,
     [
         'event.alert.status != "fireing"', 'event.alert.severity_raw == "high"', "event.alert.cycle > 2", 'event.alert.status == "firing"',
         'event.alert.labels.disk == "90"', 'event.alert.status is match("fir")', "event.alert.labels.x == null",
+        "not event.alert.name", "not event.alert", "event.alert != null", "event.alert.labels == null", "event.alert.cycle > 1.5",
+        "event.alert.generatorURL", "event.alert.started_at", "event.alert.labels.a.b", 'event.alert is search("x")', 'event.alert.name contains 5',
+        "event.alert.name == event.alert.cycle",
     ],
 )  # fmt: skip
 def test_a_value_that_it_may_have(linted, rules, text):
