@@ -79,7 +79,7 @@ trap-boolean | hint
   `yes`, `no`, `on`, `off`, `TRUE`, `FALSE` are texts in a condition
   `true`, `false`, or quotes around the text
 trap-consumed | warning
-  an event that one condition of an `all` waits for fires another rule, which uses it up
+  an event that one condition of an `all` or `not_all` waits for fires another rule, which uses it up
   `match_multiple_rules: true`
 trap-contains | hint
   `contains` looks for an element of a list, not for a part of a text

@@ -182,6 +182,8 @@ def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
             if takers := index.before(index.single[rule.index], rule):
                 _shadowed(scope, told, rule, takers)
             continue
+        if one.kind == "not_all" and len(one.patterns) > 1:
+            _consumed(scope, told, rule, index)
         if one.kind == "not_all" or conditions.absence(one) is not None:
             continue  # time fires those, each of them
         first = seen.setdefault(_meant(one), rule)
@@ -198,16 +200,19 @@ def _one_each(scope: Scope, told: Told, rules: list[engine.Rule]) -> None:
 
 
 def _consumed(scope: Scope, told: Told, rule: engine.Rule, index: _Index) -> None:
-    """Of an `all`: a condition whose events another rule takes before the others come."""
+    """A condition whose events another rule takes before the others come. Of `not_all` such a one stands until the end of its window, but
+    the others do not complete it any more: that is silent where it is the last (measured). What a throttle takes it may not even see.
+    """
     for number, pattern in enumerate(rule.condition.patterns):
         if _is_absence(pattern):
             continue
         taker = index.taking(pattern.test, rule)
-        if taker is not None:
-            message = (
-                f"an event of condition {number + 1} of the rule {rule.name!r} fires {taker.name!r} ({taker.place}) and is used up:"
-                " it cannot wait here for the others"
-            )
+        if taker is not None and (rule.condition.kind == "all" or taker.throttle is None):
+            of = f"an event of condition {number + 1} of the rule {rule.name!r}"
+            taken = f"fires {taker.name!r} ({taker.place}) and is used up"
+            message = f"{of} {taken}: it cannot wait here for the others"
+            if rule.condition.kind == "not_all":
+                message = f"{of} that is not the last to come {taken}: the rule may fire although all came in time"
             told.tell(scope.document, "trap-consumed", message, _at(scope, rule), "match_multiple_rules: true")
 
 

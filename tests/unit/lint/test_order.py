@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
 import pytest
+
+from healer import testing
 
 HEAD = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
 MMR = HEAD.replace("  rules:", "  match_multiple_rules: true\n  rules:")
@@ -174,6 +179,31 @@ def test_what_an_all_waits_for_and_an_any_takes(linted, rules):
     assert [one[0] for one in told(linted(rules(*texts, head=HEAD)))] == ["trap-consumed"]
     assert [one[0] for one in told(linted(rules(*texts[::-1], head=HEAD)))] == ["trap-consumed"]
     assert told(linted(rules(*texts, head=MMR))) == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("names", ["ij", "ijk"])
+def test_what_a_not_all_waits_for_and_another_rule_takes(linted, rules, before, names):
+    listed = [f"event.{name} == 1" for name in names]
+    absent = {"not_all": listed, "timeout": "1 minute"}
+    for head, codes in ((HEAD, ["trap-consumed"]), (MMR, [])):
+        conditions = [absent, listed[0]] if before else [listed[0], absent]
+        found = told(linted(rules(*(f"condition: {json.dumps(one)}" for one in conditions), head=head)))
+        assert [one[0] for one in found] == codes
+        for order in itertools.permutations(names):
+            book = {"name": "s", "hosts": "all", "sources": [], "match_multiple_rules": head == MMR}
+            book["rules"] = [{"name": f"{one}", "condition": one, "action": {"none": {}}} for one in conditions]
+            steps = [step for name in order for step in ({"event": {name: 1}}, {"advance_s": 1})]
+            fired = [one for one in testing.replay([book], [*steps, {"advance_s": 100}]) if one.rule == f"{absent}"]
+            assert bool(fired) is (bool(codes) and order[-1] != names[0])
+
+
+def test_a_not_all_whose_events_are_left_or_throttled(linted, rules):
+    absent = "condition: {not_all: [event.i == 1, event.j == 1], timeout: 1 minute}"
+    throttle = "throttle: {once_within: 1 minute, group_by_attributes: [event.x]}"
+    assert told(linted(rules(f"condition: event.i == 1\n{throttle}", absent, head=HEAD))) == []
+    assert told(linted(rules("condition: event.i == 1 and event.k == 1", absent, head=HEAD))) == []
+    assert told(linted(rules("condition: event.i == 1", absent.replace(", event.j == 1", ""), head=HEAD))) == []
 
 
 def test_with_match_multiple_rules_conditions_in_another_order_are_the_same(linted, rules):
