@@ -160,9 +160,8 @@ class Checker:
                 or "cooldown" in held
                 or "throttle" in rule
                 or rule.get("enabled") is False
-                or _never(rule)
                 or _once_a_firing(rule)
-                or _joins(rule)
+                or _never_by_one(rule)
             )
             if effectful and not braked:
                 at = rule.values_at.get("name") or rule.mark
@@ -357,17 +356,11 @@ def _once_a_firing(rule: config.Map) -> bool:
     return any(isinstance(text, str) and "event.alert.key" in text and "event.alert.status" in text for text in listed)
 
 
-def _never(rule: config.Map) -> bool:
-    """Whether no event meets it, as it says."""
-    asked = rule.get("condition")
-    return asked is False or (isinstance(asked, str) and asked.strip() in ("false", "False"))
-
-
-def _joins(rule: config.Map) -> bool:
-    """Whether it takes several events to fire: no throttle can hold such a rule."""
+def _never_by_one(rule: config.Map) -> bool:
+    """Whether it takes several events to fire, which no throttle can hold, or is `false`."""
     asked = rule.get("condition")
     if not isinstance(asked, config.Map):
-        return False
+        return asked is False or (isinstance(asked, str) and asked.strip() in ("false", "False"))
     several = asked.get("all")
     return "not_all" in asked or (isinstance(several, config.Seq) and len(several) > 1)
 
