@@ -24,6 +24,7 @@ SEND_S: Final = 20.0
 """So long a channel may take for one message."""
 BACKOFF_S: Final = 2.0
 BACKOFF_MAX_S: Final = 300.0
+WAIT_LEAST_S: Final = 1.0
 WAIT_MAX_S: Final = 3600.0
 """No channel puts us off for longer."""
 GIVEN_UP_US: Final = 86_400_000_000
@@ -245,7 +246,7 @@ class Deliverer:
             )
             return outbox.End(row["id"], "failed", reason, passes_on=True)
         wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(row["tries"], 10))
-        wait_s = max(wait_s, min(after_s, WAIT_MAX_S)) if after_s is not None else wait_s
+        wait_s = min(max(after_s, WAIT_LEAST_S), WAIT_MAX_S) if after_s is not None else wait_s
         bound.warning(
             "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
         )

@@ -100,6 +100,22 @@ def test_an_answer_to_what_was_given_up_sends_nothing(kit: Any, follow: Any) -> 
     assert messages(kit, "state", "due_us", "answered_by")[0] == ("failed", None, "key:ana")
 
 
+@pytest.mark.parametrize(("answered", "whose"), [("ops", ["ops", "team"]), ("team", ["team"])])
+def test_an_answer_is_also_that_of_who_was_told_a_part_of_it(
+    kit: Any, follow: Any, answered: str, whose: list[str]
+) -> None:
+    for key in "ab":
+        asked_for(kit, key)
+    follow(dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL}))
+    assert messages(kit, "receiver", "count") == [("ops", 2), ("team", 2)]
+    kit.connection.execute(
+        "UPDATE outbox SET members = json_array(json_extract(members, '$[0]')) WHERE receiver = 'team'"
+    )
+    ((message,),) = kit.rows("SELECT id FROM outbox WHERE receiver = ?", answered)
+    kit.do(outbox.Answer(message, "key:ana"))
+    assert [receiver for receiver, who in messages(kit, "receiver", "answered_by") if who == "key:ana"] == whose
+
+
 def test_an_answer_is_that_of_all_who_were_told_the_same(kit: Any, follow: Any) -> None:
     routes = dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL})
     fail(kit, "a")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from healer import access, errors
+from healer import access, errors, inline, plugins
+from healer.notify.channels import _slack_blocks as blocks
 from healer.notify.channels import _slack_values as values
 from healer.store import approving, reviewing, transaction
 from healer.web import approvals, shapes
@@ -27,12 +28,18 @@ def meant(value: str) -> tuple[values.Meant, ...]:
 
 
 async def say(
-    services: Services, who: access.Principal, action: str, asks: Iterable[values.Meant], reason: str
+    services: Services,
+    who: access.Principal,
+    action: str,
+    asks: Iterable[values.Meant],
+    reason: str,
+    *,
+    whole: bool = False,
 ) -> Said:
-    """What there is to tell them; nothing where the message shows what came of it. Raises `errors.Forbidden`."""
+    """What there is to tell them; nothing where the message shows what came of it, but where `whole`. Raises `errors.Forbidden`."""
     digests = {one.request: one.digest for one in asks}
     made = await approvals.say_many(services, who, [*digests], _WORDS[action], reason, digests)
-    return Said("\n".join(_told(made)))
+    return Said("\n".join(_results(made) if whole else _told(made)))
 
 
 def _told(made: Mapping[str, Any]) -> list[str]:
@@ -68,18 +75,36 @@ async def choices(services: Services, asks: Sequence[values.Meant]) -> list[form
 
 
 async def by_name(services: Services, who: access.Principal, word: reviewing.Word, name: str, reason: str) -> Said:
-    """Of a command: one request, or many alike (`b-…`). Raises `errors.RequestError`."""
+    """Of a command: one request, or many alike (`b-…`), which are shown before they are approved. Raises `errors.RequestError`."""
     if not name.startswith(BUNDLE):
         made = await approvals.say(services, who, await approvals.find(services, name), word, reason)
         return Said(
             "You said something on it before, and that stands." if made["stood"] else f"{made['id']}: {_now(made)}"
         )
     rows = await services.store.reader.all("approvals_open", "", approvals.OPEN_MAX)
-    found = [row["id"] for row in rows if approving.bundle_of(row) == name][:MANY_MAX]
+    found = [row for row in rows if approving.bundle_of(row) == name][:MANY_MAX]
     if not found:
         raise errors.NotFound("healer approvals", what=f"an open request of {name[:80]!r}")
-    done = await approvals.say_many(services, who, found, word, reason)
-    return Said("\n".join([*(f"{item['id']}: {_now(item)}" for item in done["items"][:TOLD_MAX]), *_told(done)]))
+    if word == "approve":
+        access.demand(who, "approvals.decide")
+        return await _asked(services, [plugins.Asked(row["id"], row["run"], (), row["digest"]) for row in found])
+    done = await approvals.say_many(services, who, [row["id"] for row in found], word, reason)
+    return Said("\n".join(_results(done)))
+
+
+async def _asked(services: Services, asks: Sequence[plugins.Asked]) -> Said:
+    """What a button would approve: these, as they are now, and none that comes after."""
+    shown = values.fitting(asks)
+    lines = [
+        "  ".join([one.run, one.about, *(f"{key}={inline.value(given)}" for key, given in one.parameters.items())])
+        for one in await choices(services, shown)
+    ]
+    more = f"{len(asks) - len(shown)} more come after these: ask again." if len(asks) > len(shown) else ""
+    return Said(f"Approve these? {more}".strip(), "\n".join(lines), tuple(blocks.deciding(asks[: len(shown)])))
+
+
+def _results(made: Mapping[str, Any]) -> list[str]:
+    return [*(f"{item['id']}: {_now(item)}" for item in made["items"][:TOLD_MAX]), *_told(made)]
 
 
 MANY_MAX: Final = 1_000

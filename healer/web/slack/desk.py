@@ -208,7 +208,7 @@ class Desk:
                 await app.voice.tell(item.at, Said(wrong))
 
     async def _answered(self, app: App, item: Item, came_s: float) -> None:
-        replaces = isinstance(item, payloads.Click) and item.private and item.action == values.RESUME
+        replaces = isinstance(item, payloads.Click) and item.private and item.action in (values.RESUME, values.APPROVE)
         try:
             said = await self._done(app, item, came_s)
         except errors.HealerError as error:
@@ -238,7 +238,8 @@ class Desk:
 
     async def _clicked(self, app: App, item: payloads.Click, who: access.Principal) -> Said:
         if item.action == values.APPROVE:
-            return await deciding.say(self._services, who, item.action, deciding.meant(item.value), "")
+            asks = deciding.meant(item.value)
+            return await deciding.say(self._services, who, item.action, asks, "", whole=item.private)
         if item.action == values.RESUME:
             return await commands.resume(self._services, who, item.value)
         if item.action == values.ANSWER:

@@ -55,7 +55,7 @@ async def test_the_same_is_not_sent_again(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(("error", "wait_s"), [
-    (plugins.Undelivered("busy"), 2), (plugins.Undelivered("slow down", retry_after_s=30), 30), (plugins.Undelivered("soon", retry_after_s=0.5), 2),
+    (plugins.Undelivered("busy"), 2), (plugins.Undelivered("slow down", retry_after_s=30), 30), (plugins.Undelivered("soon", retry_after_s=0.5), 1),
     (plugins.Undelivered("never", retry_after_s=1e9), 3600), (ValueError("a mistake of the channel"), 2), (TimeoutError(), 2),
 ])  # fmt: skip
 async def test_what_could_not_be_sent_is_tried_again(desk: Any, error: Exception, wait_s: int) -> None:
@@ -167,6 +167,18 @@ async def test_a_channel_that_hangs_holds_up_no_other(desk: Any) -> None:
     slow.holds.set()
     await desk.deliverer.settled()
     assert len(slow.given) == 1
+
+
+async def test_when_a_channel_says_when_it_is_not_put_off_for_longer(desk: Any) -> None:
+    desk.ask("web01")
+    desk.end("failed")
+    for _ in range(6):
+        desk.channel.fails = [plugins.Undelivered("slow down", retry_after_s=3)]
+        assert await desk.told() == []
+        ((due_us,),) = desk.rows("due_us")
+        assert (due_us - desk.now_us) / S == 3
+        desk.now_us = due_us
+    assert len(await desk.told()) == 1
 
 
 async def test_a_channel_that_wants_to_be_left_alone_is(desk: Any) -> None:

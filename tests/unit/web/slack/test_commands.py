@@ -172,11 +172,24 @@ async def test_a_word_on_many_alike(site: Any) -> None:
     await site.ask("a-1", "a-2", "a-3")
     items = (await site.room.ask("GET", "/approvals"))[1]["items"]
     bundle = items[0]["bundle"]
-    assert (await site.heal(f"approve {bundle} all of them")).splitlines() == [
-        "a-1: approved",
-        "a-2: approved",
-        "a-3: approved",
+    said = await site.heal(f"approve {bundle} all of them")
+    assert said.splitlines()[0] == "Approve these?"
+    assert [line.split()[0] for line in said.splitlines()[1:4]] == [
+        site.runs[name][:8] for name in ("a-1", "a-2", "a-3")
     ]
+    assert await site.reviews() == [], "it only asks"
+    await site.ask("a-4")  # nobody was shown this one
+    (row,) = [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
+    every, *_ = row["elements"]
+    assert every["text"]["text"] == "Approve all 3"
+    click = site.fake._interaction("block_actions", "U7ANA", "T02AB", "") | {
+        "container": {"type": "message", "is_ephemeral": True, "channel_id": "C0OPS"}, "channel": {"id": "C0OPS"}, "actions": [every],
+    }  # fmt: skip
+    assert (await site.said(click)).splitlines() == ["a-1: approved", "a-2: approved", "a-3: approved"]
+    assert site.fake.responses[-1]["replace_original"] is True
+    assert await site.states() == {"a-1": "approved", "a-2": "approved", "a-3": "approved", "a-4": "open"}
+    assert "needs the permission approvals.decide" in await site.heal(f"approve {bundle}", READER)
+    assert (await site.heal(f"reject {bundle} not today")).splitlines() == ["a-4: rejected"]
     assert "is not known" in await site.heal(f"approve {bundle}")
 
 
