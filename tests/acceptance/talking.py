@@ -31,7 +31,9 @@ class Talks(foreseen.Model):
     def records(self) -> list[dict[str, Any]]:
         """What the audit has had since the last step."""
         found = self.daemon.get(f"/audit?limit=500&after={self.seen}")[1]["items"]
-        return [one for one in found if one["kind"] != "review_refused"]  # that a word was refused, which has done nothing
+        return [
+            one for one in found if one["kind"] != "review_refused"
+        ]  # that a word was refused, which has done nothing
 
     def say(self, key: str, path: str, body: Any, wanted: int, kind: str = "") -> Any:
         """A request: answered as predicted; what it did is in the audit once, by whom; refused it has done nothing."""
