@@ -8,6 +8,7 @@ from typing import Any, Final
 from healer import access, errors, inline, plugins
 from healer.notify.channels import _slack_blocks as blocks
 from healer.notify.channels import _slack_values as values
+from healer.notify.channels import _visible as visible
 from healer.store import approving, reviewing, transaction
 from healer.web import approvals, shapes
 from healer.web.services import Services
@@ -15,6 +16,8 @@ from healer.web.slack import forms, payloads
 from healer.web.slack.telling import Said
 
 TOLD_MAX: Final = 5
+SHOWN_MAX: Final = 2_800
+"""Characters that an answer has room for (`telling.TEXT_MAX`)."""
 BUNDLE: Final = "b-"
 _WORDS: Final[Mapping[str, reviewing.Word]] = {values.APPROVE: "approve", values.REJECT: "reject"}
 
@@ -68,7 +71,7 @@ async def choices(services: Services, asks: Sequence[values.Meant]) -> list[form
             names = await services.store.reader.all("run_targets_in", rows[0]["run"])
             about = ", ".join(name["target"].removeprefix("host:") for name in names) or rows[0]["action"]
             given = transaction.loads(rows[0]["parameters"])
-            made.append(forms.Choice(one.request, about, rows[0]["run"][: shapes.SHORT], given))
+            made.append(forms.Choice(one.request, about, rows[0]["run"][: shapes.SHORT], given, rows[0]["action"]))
     if not made:
         raise errors.NotFound("healer approvals", what="what the button is for")
     return made
@@ -93,14 +96,19 @@ async def by_name(services: Services, who: access.Principal, word: reviewing.Wor
 
 
 async def _asked(services: Services, asks: Sequence[plugins.Asked]) -> Said:
-    """What a button would approve: these, as they are now, and none that comes after."""
-    shown = values.fitting(asks)
-    lines = [
-        "  ".join([one.run, one.about, *(f"{key}={inline.value(given)}" for key, given in one.parameters.items())])
-        for one in await choices(services, shown)
-    ]
-    more = f"{len(asks) - len(shown)} more come after these: ask again." if len(asks) > len(shown) else ""
-    return Said(f"Approve these? {more}".strip(), "\n".join(lines), tuple(blocks.deciding(asks[: len(shown)])))
+    """What a button would approve: these, as they are now, of which each is shown whole, and none that comes after."""
+    lines: dict[str, str] = {}
+    for choice in await choices(services, values.fitting(asks)):
+        given = (f"{key}={inline.value(value)}" for key, value in choice.parameters.items())
+        line = visible.line("  ".join([choice.run, choice.action, choice.about, *given]))
+        if sum(map(len, lines.values())) + len(lines) + len(line) > SHOWN_MAX:
+            break
+        lines[choice.request] = line
+    if not lines:
+        return Said("What it would do is too long to be shown here: healer approvals shows it.")
+    shown = [one for one in asks if one.request in lines]
+    more = f"{len(asks) - len(lines)} more come after these: ask again." if len(asks) > len(lines) else ""
+    return Said(f"Approve these? {more}".strip(), "\n".join(lines.values()), tuple(blocks.deciding(shown)))
 
 
 def _results(made: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ class Choice(NamedTuple):
     about: str
     run: str
     parameters: Mapping[str, Any] = types.MappingProxyType({})
+    action: str = ""
 
 
 def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str, Any]:

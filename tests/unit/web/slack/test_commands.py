@@ -8,7 +8,7 @@ import pytest
 
 from healer import access
 from healer.notify.channels import _slack_values as values
-from healer.web.slack import commands
+from healer.web.slack import commands, deciding
 
 RUN = "r-" + "b" * 26
 READER, NOBODY_MUCH = "U9CY", "U8BO"
@@ -191,6 +191,22 @@ async def test_a_word_on_many_alike(site: Any) -> None:
     assert "needs the permission approvals.decide" in await site.heal(f"approve {bundle}", READER)
     assert (await site.heal(f"reject {bundle} not today")).splitlines() == ["a-4: rejected"]
     assert "is not known" in await site.heal(f"approve {bundle}")
+
+
+async def test_of_many_alike_only_what_is_shown_whole_is_in_the_button(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.ask("a-1", "a-2", "a-3")
+    bundle = (await site.room.ask("GET", "/approvals"))[1]["items"][0]["bundle"]
+    whole = await site.heal(f"approve {bundle}")
+    monkeypatch.setattr(deciding, "SHOWN_MAX", len(whole.splitlines()[1]) * 2 + 5)
+    said = await site.heal(f"approve {bundle}")
+    assert said.splitlines()[0] == "Approve these? 1 more come after these: ask again."
+    (row,) = [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
+    assert [one.request for one in deciding.meant(row["elements"][0]["value"])] == ["a-1", "a-2"]
+    monkeypatch.setattr(deciding, "SHOWN_MAX", 5)
+    assert (await site.heal(f"approve {bundle}")).startswith("What it would do is too long to be shown here")
+    assert not [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
 
 
 async def test_two_have_to_agree(site: Any) -> None:
