@@ -105,7 +105,7 @@ async def _asked(services: Services, asks: Sequence[plugins.Asked]) -> Said:
             break
         lines[choice.request] = line
     if not lines:
-        return Said("What it would do is too long to be shown here: healer approvals shows it.")
+        return Said("What it would do is too long to be shown here. It is shown by: healer approvals")
     shown = [one for one in asks if one.request in lines]
     more = f"{len(asks) - len(lines)} more come after these: ask again." if len(asks) > len(lines) else ""
     return Said(f"Approve these? {more}".strip(), "\n".join(lines.values()), tuple(blocks.deciding(shown)))
