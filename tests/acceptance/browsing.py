@@ -130,7 +130,8 @@ def log_in(page: Any, daemon: Any, key: str = "", path: str = "/ui") -> None:
     """By the form; the page that was asked for is there then."""
     go(page, daemon, path)
     page.get_by_label("API key").fill(key or daemon.ana)
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():  # until all of it is there, its style too
+        page.get_by_role("button", name="Log in").click()
     assert urllib.parse.urlsplit(page.url).path == path
 
 

@@ -152,13 +152,17 @@ class Fake(Workspace):
         app.router.add_get("/link", self._link)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        listening = web.TCPSite(runner, "127.0.0.1", port)
+        await listening.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         try:
             yield self
         finally:
             self.release.set()
             await self.cut()
+            await listening.stop()
+            for _ in range(10):  # what was accepted last is known to the server before it closes all that it knows
+                await asyncio.sleep(0)
             await runner.cleanup()
 
     @property
