@@ -169,7 +169,8 @@ def test_behind_a_proxy_that_has_them_below_a_path(site: Any, page: Any, wait_fo
     with browsing.proxied(site, "/ops/healer") as url:
         page.goto(f"{url}/ui/runs")
         page.get_by_label("API key").fill(site.bo)
-        page.get_by_role("button", name="Log in").click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Log in").click()
         assert page.url == f"{url}/ui/runs"
         styled = page.locator("header").evaluate("one => getComputedStyle(one).display")
         assert styled == "flex"  # the style sheet was found
