@@ -97,8 +97,8 @@ def share(around: Around, of: Sequence[Mapping[str, Any]]) -> str:
     return next(iter(every)) if len(every) == 1 else f"{len(every)} targets"
 
 
-def command(run: Mapping[str, Any]) -> str:
-    """Exactly what would run: controller, kind, file or argv, parameters."""
+def command(run: Mapping[str, Any], most: int = PARAMETER_MAX) -> str:
+    """Exactly what would run: controller, kind, file or argv, parameters, each of at most `most` characters."""
     subject = transaction.loads(run["subject"])
     said = (
         shlex.join(map(str, subject))
@@ -109,14 +109,14 @@ def command(run: Mapping[str, Any]) -> str:
     )
     given = transaction.loads(run["parameters"])
     return "  ".join(
-        [str(run["controller"]), str(run["kind"]), said, *(_given(key, value) for key, value in given.items())]
+        [str(run["controller"]), str(run["kind"]), said, *(_given(key, value, most) for key, value in given.items())]
     )
 
 
-def _given(key: str, value: Any) -> str:
+def _given(key: str, value: Any, most: int) -> str:
     text = _parameter(value)
-    more = f"… ({len(text)} characters, beside this)" if len(text) > PARAMETER_MAX else ""
-    return f"{key}={text[:PARAMETER_MAX]}{more}"
+    more = f"… ({len(text)} characters, beside this)" if len(text) > most else ""
+    return f"{key}={text[:most]}{more}"
 
 
 def _parameter(value: Any) -> str:

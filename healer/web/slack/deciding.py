@@ -1,4 +1,4 @@
-"""A person's word on requests, said in Slack: the same unit and permissions as that of the API. Caller: `desk`, `commands`."""
+"""A person's word on requests, said in Slack: the same unit and permissions as that of the API. Callers: `desk`, `naming`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from healer import access, errors
 from healer.notify.channels import _slack_values as values
-from healer.store import approving, reviewing, transaction
+from healer.store import reviewing, transaction
 from healer.web import approvals, shapes
 from healer.web.services import Services
 from healer.web.slack import forms, payloads
 from healer.web.slack.telling import Said
 
 TOLD_MAX: Final = 5
-BUNDLE: Final = "b-"
 _WORDS: Final[Mapping[str, reviewing.Word]] = {values.APPROVE: "approve", values.REJECT: "reject"}
 
 
@@ -27,12 +26,28 @@ def meant(value: str) -> tuple[values.Meant, ...]:
 
 
 async def say(
-    services: Services, who: access.Principal, action: str, asks: Iterable[values.Meant], reason: str
-) -> Said:
-    """What there is to tell them; nothing where the message shows what came of it. Raises `errors.Forbidden`."""
+    services: Services, who: access.Principal, action: str, asks: Iterable[values.Meant], reason: str, *, private: bool = False
+) -> Said:  # fmt: skip
+    """What there is to tell them; nothing where the message shows what came of it, which one that only they see (`private`) does not.
+
+    Raises `errors.Forbidden`.
+    """
     digests = {one.request: one.digest for one in asks}
     made = await approvals.say_many(services, who, [*digests], _WORDS[action], reason, digests)
-    return Said("\n".join(_told(made)))
+    return Said("\n".join([*(_became(made) if private else ()), *_told(made)]))
+
+
+def _became(made: Mapping[str, Any]) -> list[str]:
+    alike: dict[str, list[str]] = {}
+    for item in made["items"]:
+        if not item["stood"] and item["state"] != "void":
+            alike.setdefault(now(item), []).append(item["id"])
+    return [f"{', '.join(ids)}: {words}" for words, ids in alike.items()]
+
+
+def now(item: Mapping[str, Any]) -> str:
+    """What a word on a request came to."""
+    return "your word counts, more are wanted" if item["state"] == "open" else str(item["state"])
 
 
 def _told(made: Mapping[str, Any]) -> list[str]:
@@ -65,25 +80,3 @@ async def choices(services: Services, asks: Sequence[values.Meant]) -> list[form
     if not made:
         raise errors.NotFound("healer approvals", what="what the button is for")
     return made
-
-
-async def by_name(services: Services, who: access.Principal, word: reviewing.Word, name: str, reason: str) -> Said:
-    """Of a command: one request, or many alike (`b-…`). Raises `errors.RequestError`."""
-    if not name.startswith(BUNDLE):
-        made = await approvals.say(services, who, await approvals.find(services, name), word, reason)
-        return Said(
-            "You said something on it before, and that stands." if made["stood"] else f"{made['id']}: {_now(made)}"
-        )
-    rows = await services.store.reader.all("approvals_open", "", approvals.OPEN_MAX)
-    found = [row["id"] for row in rows if approving.bundle_of(row) == name][:MANY_MAX]
-    if not found:
-        raise errors.NotFound("healer approvals", what=f"an open request of {name[:80]!r}")
-    done = await approvals.say_many(services, who, found, word, reason)
-    return Said("\n".join([*(f"{item['id']}: {_now(item)}" for item in done["items"][:TOLD_MAX]), *_told(done)]))
-
-
-MANY_MAX: Final = 1_000
-
-
-def _now(item: Mapping[str, Any]) -> str:
-    return "your word counts, more are wanted" if item["state"] == "open" else str(item["state"])
