@@ -55,7 +55,7 @@ async def test_the_same_is_not_sent_again(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(("error", "wait_s"), [
-    (plugins.Undelivered("busy"), 2), (plugins.Undelivered("slow down", retry_after_s=30), 30), (plugins.Undelivered("soon", retry_after_s=0.5), 2),
+    (plugins.Undelivered("busy"), 2), (plugins.Undelivered("slow down", retry_after_s=30), 30), (plugins.Undelivered("soon", retry_after_s=0.5), 1),
     (plugins.Undelivered("never", retry_after_s=1e9), 3600), (ValueError("a mistake of the channel"), 2), (TimeoutError(), 2),
 ])  # fmt: skip
 async def test_what_could_not_be_sent_is_tried_again(desk: Any, error: Exception, wait_s: int) -> None:
@@ -84,6 +84,32 @@ async def test_it_waits_longer_each_time_up_to_a_bound(desk: Any) -> None:
         waits.append((due_us - desk.now_us) // S)
         desk.now_us = due_us
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+
+async def test_where_the_channel_says_when_that_is_the_time(desk: Any) -> None:
+    busy, said = plugins.Undelivered("busy"), plugins.Undelivered("slow down", retry_after_s=3)
+    desk.channel.fails = [
+        said,
+        busy,
+        busy,
+        busy,
+        said,
+        said,
+        plugins.Undelivered("odd", retry_after_s=float("nan")),
+        busy,
+    ]
+    desk.ask("web01")
+    desk.end("failed")
+    waits = []
+    for _ in range(8):
+        await desk.told()
+        ((due_us, tries),) = desk.rows("due_us", "tries")
+        waits.append((due_us - desk.now_us) // S)
+        desk.now_us = due_us
+    assert waits == [3, 2, 4, 8, 3, 3, 1, 16]
+    assert tries == 8, "each try counts, for who looks"
+    assert len(await desk.told()) == 1
+    assert desk.deliverer._told_when == {}
 
 
 async def test_what_its_channel_refuses_is_given_up_and_told_of(desk: Any) -> None:
