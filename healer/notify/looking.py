@@ -194,7 +194,12 @@ async def history(read: reader.Reader, run: Mapping[str, Any], now_us: int) -> p
 
 def sentence(run: Mapping[str, Any]) -> str:
     """Why a run is where it is. Times in it are of UTC: where there is room for pieces, `in_pieces` has them in their reader's zone."""
-    return model.MOMENT.sub(lambda found: _utc(found[0]), why(run))
+    return in_utc(why(run))
+
+
+def in_utc(text: str) -> str:
+    """A sentence whose times are of UTC."""
+    return model.MOMENT.sub(lambda found: _utc(found[0]), text)
 
 
 def why(run: Mapping[str, Any]) -> str:

@@ -8,12 +8,14 @@ from typing import Any, Final
 from healer import access, errors
 from healer.notify.channels import _slack_values as values
 from healer.store import reviewing, transaction
-from healer.web import approvals, shapes
+from healer.web import approvals, shapes, within
 from healer.web.services import Services
 from healer.web.slack import forms, payloads
 from healer.web.slack.telling import Said
 
 TOLD_MAX: Final = 5
+_NAMING: Final = frozenset({errors.Forbidden.code, reviewing.MayNotApprove.code, within.NobodyKnown.code})
+"""Errors that begin with somebody's name."""
 _WORDS: Final[Mapping[str, reviewing.Word]] = {values.APPROVE: "approve", values.REJECT: "reject"}
 
 
@@ -58,13 +60,14 @@ def _told(made: Mapping[str, Any]) -> list[str]:
         elif item["state"] == "void":
             found[f"{item['id']} is void: what was asked for is something else now."] = None
     for item in made["refused"]:
-        found[_sentence(item["detail"])] = None
+        found[f"{sentence(item['code'], item['detail'])}."] = None
     lines = [*found]
     return lines[:TOLD_MAX] + ([f"… and {len(lines) - TOLD_MAX} more"] if len(lines) > TOLD_MAX else [])
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def sentence(code: str, text: str) -> str:
+    """What an error says, as a sentence. One that begins with who it is leaves the name as it is."""
+    return text if code in _NAMING else f"{text[:1].upper()}{text[1:]}"
 
 
 async def choices(services: Services, asks: Sequence[values.Meant]) -> list[forms.Choice]:

@@ -269,5 +269,5 @@ def _asks(item: Item) -> tuple[str, list[str]]:
 
 def _sentence(error: errors.HealerError) -> str:
     text = tally.one_line(error.message) if not isinstance(error, identity.Stranger) else error.message
-    first = f"{text[:1].upper()}{text[1:]}"
+    first = deciding.sentence(error.code, text)
     return f"{first}\ntry  {error.try_}" if error.try_ else first

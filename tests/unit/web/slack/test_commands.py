@@ -41,7 +41,7 @@ async def test_how_the_daemon_is(site: Any) -> None:
             "paused": [{"scope": "controller:local", "who": "os:ana", "reason": "a <try>", "since": "2026-01-31T03:05:00Z"}],
             "storm": {"since": "2026-01-31T03:00:41Z", "matches": 2114, "limit": 200},
             "alerts": {"firing": 2041, "resolved": 1959}, "runs": {"running": 6, "awaiting_approval": 3},
-            "rules": [{"rule": "web/alerts/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"storm": 175}}],
+            "rules": [{"rule": "web/alerts/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"storm": 175, "needs_approval": 3}}],
             "sources": [{"name": "am", "silent": False}, {"name": "sqs", "silent": True}],
         }  # fmt: skip
 
@@ -52,7 +52,7 @@ async def test_how_the_daemon_is(site: Any) -> None:
         "STORM    since 01-31 03:00 UTC · 2114 matches (limit 200)",
         "alerts   2041 firing · 1959 resolved in 10 min",
         "runs     6 running · 3 waiting for a person",
-        "  web/alerts/restart: 1204 fired · 41 acted · 9 healed · 32 failed · storm 175",
+        "  web/alerts/restart: 1204 fired · 41 acted · 9 healed · 32 failed · storm 175, needs approval 3",
         "sources  SILENT: sqs",
     ]  # fmt: skip
     assert site.fake.responses[-1]["response_type"] == "ephemeral"
@@ -76,11 +76,23 @@ async def test_the_last_runs(site: Any) -> None:
     assert (await site.heal("runs faild")).startswith("Runs have no state 'faild'")
 
 
+async def test_why_a_run_is_where_it_is(site: Any) -> None:
+    detail = '{"k": 1, "who": "approver", "until": "2026-01-31T03:05:00+01:00"}'
+    await site.seed(site.room, RUN, "awaiting_approval", reason="needs_approval", detail=detail)
+    line = (await site.heal("runs")).rstrip()
+    assert line.endswith("Waiting for 1 of approver until 2026-01-31 02:05:00 UTC.")
+    assert "needs_approval" not in line
+
+    def apply(tx: Any) -> None:
+        tx.connection.execute("UPDATE run SET detail = ?", [f'{{"summary": "{"x" * 5_000}"}}'])
+
+    await site.seed.do(site.room, apply)
+    assert (await site.heal("runs")).rstrip().endswith("  " + "x" * 99 + "…")
+
+
 async def test_a_run_is_stopped(site: Any) -> None:
     await site.seed(site.room, RUN, "queued")
-    assert (await site.heal("stop r-bbb", READER)).startswith(
-        "Slack:T02AB/U9CY = cy may not do this; it needs the permission runs.cancel"
-    )
+    assert (await site.heal("stop r-bbb", READER)).startswith("cy may not do this; it needs the permission runs.cancel")
     assert await site.heal("stop r-bbb it <hangs> “again”") == "r-bbbbbb: cancelled\n"
     records = [one for one in await site.room.records() if '"cancelled"' in one["record"]]
     assert "slack:T02AB/U7ANA = ana" in records[-1]["record"]
@@ -156,7 +168,7 @@ async def test_who_may_stop_runs_is_asked_for_cancel_running(site: Any) -> None:
 async def test_a_word_on_a_request(site: Any) -> None:
     await site.ask("a-1", "a-2", "a-3")
     assert (await site.heal("approve a-1", READER)).startswith(
-        "Slack:T02AB/U9CY = cy may not do this; it needs the permission approvals.decide"
+        "cy may not do this; it needs the permission approvals.decide"
     )
     assert (await site.heal("approve a-1 looks fine")).splitlines() == [
         "a-1: approved",
