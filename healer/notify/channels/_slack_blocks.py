@@ -158,7 +158,7 @@ def _plain_text(text: str) -> Block:
 
 def _buttons(message: plugins.Message) -> Block | None:
     """What may be done now; None: nothing."""
-    made = [*deciding(message.asks)]
+    made = [*_deciding(message.asks)]
     if message.answerable:
         made.append(button(values.ANSWER, "I look after it", message.id))
     if _LINK.fullmatch(message.link) and len(message.link) <= URL_MAX:
@@ -166,8 +166,7 @@ def _buttons(message: plugins.Message) -> Block | None:
     return {"type": "actions", "elements": made} if made else None
 
 
-def deciding(asks: Sequence[plugins.Asked]) -> Iterator[Block]:
-    """The buttons that decide these requests, each as what was shown; as many as fit into one."""
+def _deciding(asks: Sequence[plugins.Asked]) -> Iterator[Block]:
     meant = values.fitting(asks)
     if not meant:
         return

@@ -95,15 +95,15 @@ UPDATE outbox SET state = CASE WHEN reference IS NULL THEN 'waiting' ELSE 'sent'
 WHERE id = ? AND (state = 'failed' OR (tries > 0 AND state IN ('waiting', 'sent')));
 
 -- name: outbox_answer
--- All that tell the same, or a part of it: who hears it elsewhere is told who looks after it. What tells more has still more to answer.
+-- All that tell the same or less of it (each member of theirs is one of what was answered, and none of theirs was left out): who hears it
+-- elsewhere is told who looks after it.
 UPDATE outbox SET answered_by = ?, answered_us = ?, unanswered_us = NULL, changed_us = ?, version = version + 1,
     due_us = CASE WHEN state = 'sent' THEN ? ELSE due_us END
-WHERE answered_us IS NULL AND id IN (
-    SELECT told.id FROM outbox AS answered JOIN outbox AS told ON told.news = answered.news AND told.subject = answered.subject
-    WHERE answered.id = ? AND NOT EXISTS (
-        SELECT 1 FROM json_each(told.members) AS one WHERE one.value NOT IN (SELECT value FROM json_each(answered.members))
-    )
-);
+WHERE answered_us IS NULL AND EXISTS (
+    SELECT 1 FROM outbox said WHERE said.id = ? AND said.news = outbox.news AND said.subject = outbox.subject
+        AND (said.id = outbox.id OR said.members = outbox.members OR outbox.count = json_array_length(outbox.members))
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(outbox.members) one WHERE one.value NOT IN (SELECT value FROM json_each(said.members))));
 
 -- name: outbox_unanswered
 SELECT * FROM outbox WHERE unanswered_us IS NOT NULL AND unanswered_us <= ? ORDER BY unanswered_us, id LIMIT ?;
