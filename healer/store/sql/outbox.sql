@@ -39,9 +39,11 @@ SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
     WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent');
 
 -- name: outbox_failed_in_place
--- What a message asked for came to something that somebody has to look after, whoever looked after it before.
-UPDATE outbox SET answered_by = '', answered_us = NULL, unanswered_us = min(coalesce(unanswered_us, ?), coalesce(?, unanswered_us)),
-    changed_us = ?, version = version + 1 WHERE id = ?;
+-- What a message asked for came to something that somebody has to look after, whoever looked after it before: who has a copy reads that too;
+-- the time in which it has to be answered is that of one of them.
+UPDATE outbox SET answered_by = '', answered_us = NULL, changed_us = ?, version = version + 1,
+    unanswered_us = CASE WHEN id = ? THEN min(coalesce(unanswered_us, ?), coalesce(?, unanswered_us)) ELSE unanswered_us END
+WHERE news = 'needs_approval' AND state IN ('waiting', 'sent') AND id IN (SELECT message FROM outbox_run WHERE run = ?);
 
 -- name: outbox_run_insert
 INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;
