@@ -77,13 +77,16 @@ def summary(message: plugins.Message) -> str:
     return escaped(visible.cut(" – ".join(part for part in parts if part), SUMMARY_MAX)) or "healer"
 
 
-def blocks(message: plugins.Message) -> list[Block]:
-    """The message itself."""
+def blocks(message: plugins.Message, links: Sequence[tuple[str, str]] = ()) -> list[Block]:
+    """The message itself. `links`: what else may be followed from it, each with what it leads to."""
     emoji = {"type": "emoji", "name": EMOJI[message.level]}
     made = [_rich([[emoji, _text(" "), *_elements(message.title, TITLE_MAX)]])]
     made += _rows(message.rows)
     if status := _elements(message.status, ROW_MAX):
         made.append(_rich([status]))
+    if links:
+        shown = [{"type": "link", "url": url, "text": visible.cut(visible.line(text), NAME_MAX)} for text, url in links]
+        made.append(_rich([[_text("decide", bold=True), *(one for link in shown for one in (_text("  "), link))]]))
     if (row := _buttons(message)) is not None:
         made.append(row)
     if message.foot.strip():
