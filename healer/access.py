@@ -304,7 +304,7 @@ def allows(principal: Principal, permission: str, about: About = EVERYTHING) -> 
 def refusal(principal: Principal, permission: str, about: About = EVERYTHING) -> errors.Forbidden:
     """Why not: the permission is missing, or it is there for other things only."""
     if permission not in principal.permissions:
-        return errors.Forbidden(actor=principal.actor, permission=permission)
+        return errors.Forbidden(actor=principal.person, permission=permission)
     scopes = [str(role.scope) for role in principal.roles if permission in role.permissions]
     scope = " or for ".join(dict.fromkeys(scopes))
     return OutOfScope(actor=principal.actor, permission=permission, scope=scope, about=about)

@@ -24,7 +24,7 @@ SEND_S: Final = 20.0
 """So long a channel may take for one message."""
 BACKOFF_S: Final = 2.0
 BACKOFF_MAX_S: Final = 300.0
-WAIT_LEAST_S: Final = 1.0
+WAIT_MIN_S: Final = 1.0
 WAIT_MAX_S: Final = 3600.0
 """No channel puts us off for longer."""
 GIVEN_UP_US: Final = 86_400_000_000
@@ -60,6 +60,8 @@ class Deliverer:
         self._is_new = False
         self._put_off: dict[str, int] = {}
         """Receiver → when its channel is asked again."""
+        self._told_when: dict[int, int] = {}
+        """Message → how many of its tries failed so that the channel said when to come again: they make no later wait longer."""
 
     def use(self, routes: routing.Routing, receivers: Mapping[str, Receiver]) -> None:
         """From now on these hear, and hear so."""
@@ -195,6 +197,7 @@ class Deliverer:
             if isinstance(unit, outbox.Later):
                 self._put_off[name] = unit.due_us
                 return
+            self._told_when.pop(row["id"], None)
 
     async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
         """What is written of one try."""
@@ -245,8 +248,12 @@ class Deliverer:
                 "the message n-{} to {} is given up: {}; healer notify outbox", row["id"], row["receiver"], reason
             )
             return outbox.End(row["id"], "failed", reason, passes_on=True)
-        wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(row["tries"], 10))
-        wait_s = min(max(after_s, WAIT_LEAST_S), WAIT_MAX_S) if after_s is not None else wait_s
+        told = self._told_when.get(row["id"], 0) if row["tries"] else 0
+        if after_s is not None:
+            self._told_when[row["id"]] = told + 1
+            wait_s = min(max(WAIT_MIN_S, after_s), WAIT_MAX_S)
+        else:
+            wait_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(max(0, row["tries"] - told), 10))
         bound.warning(
             "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
         )

@@ -99,8 +99,8 @@ def share(around: Around, of: Sequence[Mapping[str, Any]]) -> str:
     return next(iter(every)) if len(every) == 1 else f"{len(every)} targets"
 
 
-def command(run: Mapping[str, Any]) -> str:
-    """Exactly what would run: controller, kind, file or argv, parameters."""
+def command(run: Mapping[str, Any], most: int = PARAMETER_MAX) -> str:
+    """Exactly what would run: controller, kind, file or argv, parameters, each of at most `most` characters."""
     subject = transaction.loads(run["subject"])
     said = (
         shlex.join(map(str, subject))
@@ -111,14 +111,14 @@ def command(run: Mapping[str, Any]) -> str:
     )
     given = transaction.loads(run["parameters"])
     return "  ".join(
-        [str(run["controller"]), str(run["kind"]), said, *(_given(key, value) for key, value in given.items())]
+        [str(run["controller"]), str(run["kind"]), said, *(_given(key, value, most) for key, value in given.items())]
     )
 
 
-def _given(key: str, value: Any) -> str:
+def _given(key: str, value: Any, most: int) -> str:
     text = inline.value(value)
-    more = f"… ({len(text)} characters, beside this)" if len(text) > PARAMETER_MAX else ""
-    return f"{key}={text[:PARAMETER_MAX]}{more}"
+    more = f"… ({len(text)} characters, beside this)" if len(text) > most else ""
+    return f"{key}={text[:most]}{more}"
 
 
 def differing(of: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -191,7 +191,12 @@ async def history(read: reader.Reader, run: Mapping[str, Any], now_us: int) -> p
 
 def sentence(run: Mapping[str, Any]) -> str:
     """Why a run is where it is. Times in it are of UTC: where there is room for pieces, `in_pieces` has them in their reader's zone."""
-    return model.MOMENT.sub(lambda found: _utc(found[0]), why(run))
+    return in_utc(why(run))
+
+
+def in_utc(text: str) -> str:
+    """A sentence whose times are of UTC."""
+    return model.MOMENT.sub(lambda found: _utc(found[0]), text)
 
 
 def why(run: Mapping[str, Any]) -> str:

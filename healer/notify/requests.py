@@ -236,7 +236,7 @@ class _Became:
     def _words(self, one: Mapping[str, Any]) -> str:
         said = self.reviews[one["id"]]
         if one["state"] == "approved":
-            return f"Approved by {', '.join(review['person'] for review in said if review['approves'])} "
+            return f"Approved by {', '.join(_yes(review) for review in said if review['approves'])} "
         words = ENDS.get(one["state"], str(one["state"]))
         if one["state"] == "rejected":
             return words + next((f" by {self._brief(_by(review))}" for review in said if not review["approves"]), "")
@@ -286,6 +286,12 @@ def _state(run: Mapping[str, Any]) -> str:
 
 def _by(review: Mapping[str, Any]) -> str:
     return f"{review['person']}: {review['reason']}" if review["reason"] else str(review["person"])
+
+
+def _yes(review: Mapping[str, Any]) -> str:
+    """Who said yes, and why as far as it fits before what came of it."""
+    reason = f" ({looking.brief(review['reason'], WHY_MAX)})" if review["reason"] else ""
+    return f"{review['person']}{reason}"
 
 
 def _level(asked: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> plugins.Level:

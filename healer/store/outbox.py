@@ -160,7 +160,7 @@ def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Ro
         if asked is not None:
             if thing.news in FAILED:
                 until_us = _unanswered(tx, receiver, thing.news, 0, routes)
-                tx.run("outbox_failed_in_place", until_us, until_us, now_us, asked)
+                tx.run("outbox_failed_in_place", now_us, asked, until_us, until_us, run)
             return
     if not thing.joins and wait_us == 0:
         (last_us,) = tx.one("outbox_latest", receiver, subject, now_us - BURST_US)

@@ -86,11 +86,11 @@ class Review:
                 if self.roles
                 else "you have none here"
             )
-            raise MayNotApprove(actor=self.actor, reason=f"a role like {_roles(asked)} is wanted, {yours}")
+            raise MayNotApprove(actor=self.who.person, reason=f"a role like {_roles(asked)} is wanted, {yours}")
         if self.word == "approve" and approvals.excluded(asked, self.who.identities, requester):
-            raise MayNotApprove(actor=self.actor, reason="you asked for it")
+            raise MayNotApprove(actor=self.who.person, reason="you asked for it")
         if self.word == "approve" and author and author in self.who.identities:
-            raise MayNotApprove(actor=self.actor, reason="you changed its rule last")
+            raise MayNotApprove(actor=self.who.person, reason="you changed its rule last")
         new = tx.run(
             "review_insert", self.approval, self.who.person, " ".join(self.roles), int(self.word == "approve"), self.reason, tx.now_us
         )  # fmt: skip

@@ -161,10 +161,11 @@ class Calm:
         self.limit = limit
 
     def apply(self, tx: Transaction) -> None:
-        """Note it. The row of the storm stays: the gates look at its time."""
+        """Note it. What comes after that is another storm, also where the settings want a longer calm by then."""
         seen = _storm(tx)
         if seen is not None and tx.now_us >= seen.calm_us(self.limit):
             storm_over(tx, seen, seen.calm_us(self.limit))
+            tx.run("storm_drop")
 
 
 def forget_storm(tx: Transaction) -> None:

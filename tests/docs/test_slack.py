@@ -85,6 +85,15 @@ def test_the_page_names_every_scope_command_option_and_permission(page: str, rep
     assert f"{desk.WAITING_MAX:,} clicks" in page
 
 
+def test_its_secrets_are_files_that_a_reload_can_see(page: str) -> None:
+    files = set(re.findall(r'\{secret: "file:([^"]+)"\}', page))
+    assert files == {"secrets/slack-bot", "secrets/slack-app", "secrets/slack-signing"}
+    assert '{secret: "env:' not in page, "the environment of a daemon that runs is the one that it was started with"
+    made = set(re.findall(r"\(umask 077; cat > (\S+)\)", page))
+    assert made == {"secrets/slack-bot", "secrets/slack-app"}
+    assert "start it again" in page
+
+
 def test_its_settings_are_read(page: str) -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     found = yaml.safe_load(text)

@@ -9,7 +9,7 @@ import pytest
 from told import ALL, ANA, MINUTE, ROUTES, S, asked_for, fail, messages, runs_in, sent
 
 from healer import errors
-from healer.store import notes, outbox, reviewing
+from healer.store import notes, outbox, reviewing, transaction
 
 # --- what nobody answers --------------------------------------------------------------------------------------------------
 
@@ -100,20 +100,28 @@ def test_an_answer_to_what_was_given_up_sends_nothing(kit: Any, follow: Any) -> 
     assert messages(kit, "state", "due_us", "answered_by")[0] == ("failed", None, "key:ana")
 
 
-@pytest.mark.parametrize(("answered", "whose"), [("ops", ["ops", "team"]), ("team", ["team"])])
-def test_an_answer_is_also_that_of_who_was_told_a_part_of_it(
-    kit: Any, follow: Any, answered: str, whose: list[str]
-) -> None:
-    for key in "ab":
-        asked_for(kit, key)
-    follow(dataclasses.replace(LADDER, hears={"ops": ALL, "team": ALL}))
-    assert messages(kit, "receiver", "count") == [("ops", 2), ("team", 2)]
-    kit.connection.execute(
-        "UPDATE outbox SET members = json_array(json_extract(members, '$[0]')) WHERE receiver = 'team'"
-    )
-    ((message,),) = kit.rows("SELECT id FROM outbox WHERE receiver = ?", answered)
-    kit.do(outbox.Answer(message, "key:ana"))
-    assert [receiver for receiver, who in messages(kit, "receiver", "answered_by") if who == "key:ana"] == whose
+def test_an_answer_is_that_of_those_who_were_told_less_of_it(kit: Any, follow: Any) -> None:
+    one, two, other = ({"run": f"r-{name}"} for name in "abc")
+
+    def tell(receiver: str, members: list[dict[str, str]], subject: str = "s", count: int = 0) -> int:
+        kit.connection.execute(
+            "INSERT INTO outbox (receiver, news, subject, members, count, state, open, due_us, made_us, changed_us, unanswered_us, rung)"
+            " VALUES (?, 'failed', ?, ?, ?, 'sent', 0, NULL, 1, 1, 9, 0)",
+            [receiver, subject, transaction.dumps(members), count or len(members)],
+        )  # fmt: skip
+        return int(kit.rows("SELECT max(id) FROM outbox")[0][0])
+
+    said = tell("ops", [one, two])
+    less, more = tell("second", [two]), tell("boss", [one, two, other])
+    apart, elsewhere, cut = tell("x", [two, other]), tell("y", [two], "t"), tell("z", [one], count=60)
+    kit.do(outbox.Answer(said, "key:ana"))
+    told = dict(kit.rows("SELECT id, unanswered_us FROM outbox"))
+    assert told == {said: None, less: None, more: 9, apart: 9, elsewhere: 9, cut: 9}
+    kit.do(outbox.Answer(less, "key:bo"))
+    assert kit.rows("SELECT id FROM outbox WHERE answered_by = 'key:bo'") == []
+    kit.do(outbox.Answer(more, "key:bo"))
+    told = kit.rows("SELECT id FROM outbox WHERE unanswered_us IS NULL")
+    assert {number for (number,) in told} == {said, less, more, apart}
 
 
 def test_an_answer_is_that_of_all_who_were_told_the_same(kit: Any, follow: Any) -> None:

@@ -71,6 +71,10 @@ def ends(kit: Any) -> list[tuple[int, int, int]]:
     return [(one["since_us"], one["calm_us"], one["peak"]) for (text,) in found for one in (json.loads(text),)]
 
 
+def told(kit: Any) -> list[str]:
+    return [kind for (kind,) in kit.rows("SELECT kind FROM audit WHERE kind LIKE 'storm%' ORDER BY seq")]
+
+
 def test_that_it_is_over_is_told_once(stormy: Any) -> None:
     limit = stormy.standing.storm
     ((since_us, last_us),) = stormy.rows("SELECT since_us, last_us FROM storm")
@@ -95,8 +99,32 @@ def test_the_next_one_says_that_the_last_one_ended(stormy: Any) -> None:
     """Also where nobody looked in between."""
     stormy.now_us += 1_000 * S
     stormy.decide(*(stormy.asked(f"l{n}", f"host:l{n}", limits=WIDE) for n in range(4)))
-    kinds = stormy.rows("SELECT kind FROM audit WHERE kind LIKE 'storm%' ORDER BY seq")
-    assert [kind for (kind,) in kinds] == ["storm", "storm_over", "storm"]
+    assert told(stormy) == ["storm", "storm_over", "storm"]
+
+
+@pytest.mark.parametrize("calm_s", [1, 60, 10_000])
+def test_one_that_was_told_to_be_over_is_over(stormy: Any, calm_s: float) -> None:
+    """Whatever the settings call calm since: what comes then is another one, which is told by itself, and once."""
+    ((since_us, last_us),) = stormy.rows("SELECT since_us, last_us FROM storm")
+    stormy.now_us = last_us + 60 * S
+    stormy.do(seeing.Calm(stormy.standing.storm))
+    limit = brakes.StormLimit(2, 10, calm_s)
+    stormy.standing = dataclasses.replace(stormy.standing, storm=limit)
+    stormy.now_us += 20 * S
+    (run,) = stormy.decide(stormy.asked("before", "host:before", limits=WIDE)).runs
+    assert stormy.rows("SELECT state, reason FROM run WHERE id = ?", run) == [("queued", "")]
+    for n in range(6):
+        stormy.now_us += S // 10
+        stormy.decide(stormy.asked(f"l{n}", f"host:l{n}", limits=WIDE))
+    stormy.do(seeing.Calm(limit))
+    assert told(stormy) == ["storm", "storm_over", "storm"]
+    stormy.now_us += round(calm_s * S)
+    for _ in range(2):
+        stormy.do(seeing.Calm(limit))
+    assert told(stormy) == ["storm", "storm_over"] * 2
+    assert ends(stormy)[0] == (since_us, last_us + 60 * S, 5)
+    assert ends(stormy)[1][0] > last_us + 80 * S, "since it began, not since the one before did"
+    assert stormy.verify().ok
 
 
 @pytest.mark.parametrize("how", ["reload", "start"])

@@ -77,13 +77,16 @@ def summary(message: plugins.Message) -> str:
     return escaped(visible.cut(" – ".join(part for part in parts if part), SUMMARY_MAX)) or "healer"
 
 
-def blocks(message: plugins.Message) -> list[Block]:
-    """The message itself."""
+def blocks(message: plugins.Message, links: Sequence[tuple[str, str]] = ()) -> list[Block]:
+    """The message itself. `links`: what else may be followed from it, each with what it leads to."""
     emoji = {"type": "emoji", "name": EMOJI[message.level]}
     made = [_rich([[emoji, _text(" "), *_elements(message.title, TITLE_MAX)]])]
     made += _rows(message.rows)
     if status := _elements(message.status, ROW_MAX):
         made.append(_rich([status]))
+    if links:
+        shown = [{"type": "link", "url": url, "text": visible.cut(visible.line(text), NAME_MAX)} for text, url in links]
+        made.append(_rich([[_text("decide", bold=True), *(one for link in shown for one in (_text("  "), link))]]))
     if (row := _buttons(message)) is not None:
         made.append(row)
     if message.foot.strip():
@@ -158,7 +161,7 @@ def _plain_text(text: str) -> Block:
 
 def _buttons(message: plugins.Message) -> Block | None:
     """What may be done now; None: nothing."""
-    made = [*deciding(message.asks)]
+    made = [*_deciding(message.asks)]
     if message.answerable:
         made.append(button(values.ANSWER, "I look after it", message.id))
     if _LINK.fullmatch(message.link) and len(message.link) <= URL_MAX:
@@ -166,8 +169,7 @@ def _buttons(message: plugins.Message) -> Block | None:
     return {"type": "actions", "elements": made} if made else None
 
 
-def deciding(asks: Sequence[plugins.Asked]) -> Iterator[Block]:
-    """The buttons that decide these requests, each as what was shown; as many as fit into one."""
+def _deciding(asks: Sequence[plugins.Asked]) -> Iterator[Block]:
     meant = values.fitting(asks)
     if not meant:
         return

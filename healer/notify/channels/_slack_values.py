@@ -35,24 +35,38 @@ class Meant(NamedTuple):
     digest: str
 
 
-def written(asks: Iterable[Meant]) -> str:
-    """The value of a button."""
-    return " ".join((_VERSION, *(f"{one.request}:{one.digest}" for one in asks)))
+def written(asks: Iterable[Meant], reason: str = "") -> str:
+    """The value of a button. `reason`: what whoever clicks has said already."""
+    value = " ".join((_VERSION, *(f"{one.request}:{one.digest}" for one in asks)))
+    return f"{value}\n{reason}" if reason else value
+
+
+def reason_of(value: str) -> str:
+    """The reason that `written` was given."""
+    return value.partition("\n")[2]
 
 
 def read(value: str) -> tuple[Meant, ...]:
-    """What `written` was given. Raises ValueError for any other text."""
-    version, *parts = value.split(" ")
+    """The requests that `written` was given. Raises ValueError for any other text."""
+    requests, mark, reason = value.partition("\n")
+    version, *parts = requests.split(" ")
     found = [_ONE.fullmatch(part) for part in parts]
-    if version != _VERSION or not parts or len(value) > VALUE_MAX or None in found:
+    if (
+        bool(mark) != bool(reason)
+        or "\n" in reason
+        or version != _VERSION
+        or not parts
+        or len(value) > VALUE_MAX
+        or None in found
+    ):
         raise ValueError("that is no value of a button of ours")
     return tuple(Meant(one[1], one[2]) for one in found if one is not None)
 
 
-def fitting(asks: Sequence[plugins.Asked]) -> tuple[Meant, ...]:
+def fitting(asks: Sequence[plugins.Asked], reason: str = "") -> tuple[Meant, ...]:
     """The requests that fit into the value of one button: the first ones."""
     made: list[Meant] = []
-    length = len(_VERSION)
+    length = len(_VERSION) + len(reason) + 1
     for one in asks:
         meant = Meant(one.request, one.digest[:DIGEST_SHOWN])
         length += len(meant.request) + len(meant.digest) + 2

@@ -8,6 +8,7 @@ Slack offers nothing against.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import types
 from collections.abc import Awaitable, Callable, Mapping
@@ -85,7 +86,7 @@ class Slack(plugins.Notifier):
     async def send(self, to: SlackOptions, message: plugins.Message) -> str:
         """Post it; `channel:ts`, and marks of what its thread has. Raises `plugins.Undelivered`."""
         channel = await self._channel(to)
-        made = blocks.blocks(message)
+        made = await self._blocks(to, message)
         answer = await self._call(
             "chat_postMessage", channel=channel, text=blocks.summary(message), blocks=made, **_KEPT
         )
@@ -97,12 +98,11 @@ class Slack(plugins.Notifier):
 
     async def update(self, to: SlackOptions, reference: str, message: plugins.Message) -> str:
         """Change it, and add to its thread what is new. Raises `plugins.Undelivered`."""
-        del to
         found = _REFERENCE.fullmatch(reference)
         if found is None:
             raise plugins.Undelivered(f"{reference[:80]!r} is no message of Slack", final=True)
         channel, at, marks = found[1], found[2], found[3] or ""
-        summary, made = blocks.summary(message), blocks.blocks(message)
+        summary, made = blocks.summary(message), await self._blocks(to, message)
         await self._call(
             "chat_update", channel=channel, ts=at, text=summary, blocks=made, link_names=False, parse="none"
         )
@@ -112,6 +112,17 @@ class Slack(plugins.Notifier):
                 await self._reply(channel, at, reply, aloud=True)
                 known.append(reply.mark)
         return await self._with_thread(channel, at, known, message)
+
+    async def _blocks(self, to: SlackOptions, message: plugins.Message) -> list[blocks.Block]:
+        """With buttons where Slack can tell of a click on them; else, in a message to one person alone, with links by which they decide."""
+        if self.account.app_token is not None or self.account.signing_secret is not None:
+            return blocks.blocks(message)
+        links = []
+        for one in message.asks if to.principal is not None else ():
+            if url := await self.context.link(one, str(to.principal)):
+                where = ", ".join(target.removeprefix("host:") for target in one.targets) or one.request
+                links.append((f"{where}  {one.about}".rstrip(), url))
+        return blocks.blocks(dataclasses.replace(message, asks=(), answerable=False), links)
 
     async def _with_thread(self, channel: str, at: str, marks: list[str], message: plugins.Message) -> str:
         """The message is there: what of its thread is not yet is no reason to send it once more, but comes with its next change."""

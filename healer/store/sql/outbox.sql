@@ -39,9 +39,11 @@ SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
     WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent');
 
 -- name: outbox_failed_in_place
--- What a message asked for came to something that somebody has to look after, whoever looked after it before.
-UPDATE outbox SET answered_by = '', answered_us = NULL, unanswered_us = min(coalesce(unanswered_us, ?), coalesce(?, unanswered_us)),
-    changed_us = ?, version = version + 1 WHERE id = ?;
+-- What a message asked for came to something that somebody has to look after, whoever looked after it before: who has a copy reads that too;
+-- the time in which it has to be answered is that of one of them.
+UPDATE outbox SET answered_by = '', answered_us = NULL, changed_us = ?, version = version + 1,
+    unanswered_us = CASE WHEN id = ? THEN min(coalesce(unanswered_us, ?), coalesce(?, unanswered_us)) ELSE unanswered_us END
+WHERE news = 'needs_approval' AND state IN ('waiting', 'sent') AND id IN (SELECT message FROM outbox_run WHERE run = ?);
 
 -- name: outbox_run_insert
 INSERT INTO outbox_run (run, message) VALUES (?, ?) ON CONFLICT DO NOTHING;
@@ -95,15 +97,15 @@ UPDATE outbox SET state = CASE WHEN reference IS NULL THEN 'waiting' ELSE 'sent'
 WHERE id = ? AND (state = 'failed' OR (tries > 0 AND state IN ('waiting', 'sent')));
 
 -- name: outbox_answer
--- All that tell the same, or a part of it: who hears it elsewhere is told who looks after it. What tells more has still more to answer.
+-- All that tell the same or less of it (each member of theirs is one of what was answered, and none of theirs was left out): who hears it
+-- elsewhere is told who looks after it.
 UPDATE outbox SET answered_by = ?, answered_us = ?, unanswered_us = NULL, changed_us = ?, version = version + 1,
     due_us = CASE WHEN state = 'sent' THEN ? ELSE due_us END
-WHERE answered_us IS NULL AND id IN (
-    SELECT told.id FROM outbox AS answered JOIN outbox AS told ON told.news = answered.news AND told.subject = answered.subject
-    WHERE answered.id = ? AND NOT EXISTS (
-        SELECT 1 FROM json_each(told.members) AS one WHERE one.value NOT IN (SELECT value FROM json_each(answered.members))
-    )
-);
+WHERE answered_us IS NULL AND EXISTS (
+    SELECT 1 FROM outbox said WHERE said.id = ? AND said.news = outbox.news AND said.subject = outbox.subject
+        AND (said.id = outbox.id OR said.members = outbox.members OR outbox.count = json_array_length(outbox.members))
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(outbox.members) one WHERE one.value NOT IN (SELECT value FROM json_each(said.members))));
 
 -- name: outbox_unanswered
 SELECT * FROM outbox WHERE unanswered_us IS NOT NULL AND unanswered_us <= ? ORDER BY unanswered_us, id LIMIT ?;

@@ -15,7 +15,7 @@ from healer.notify.channels import _slack_values as values
 from healer.store import reads
 from healer.web import bodies, pauses, runs, shapes, silences, within
 from healer.web.services import Services
-from healer.web.slack import deciding, standing
+from healer.web.slack import naming, standing
 from healer.web.slack.telling import Said
 
 RUNS_SHOWN: Final = 15
@@ -28,7 +28,7 @@ HELP: Final = """\
 /heal pause SCOPE [for 2h] [cancel-running] [REASON]
                                     nothing new in it takes effect: all, activation:A, ruleset:A/R, rule:A/R/X, controller:C
 /heal resume SCOPE                  shows what that would start, and asks
-/heal approve REQUEST [REASON]      a request (a-…, a run's id, or b-… for many alike)
+/heal approve REQUEST [REASON]      a request (a-…, a run's id, or b-… for many alike: shows them, and asks)
 /heal reject REQUEST REASON
 /heal silence MATCHER… for 2h WHY   alertname=NodeDown, env=~"prod|stage", target=web01
 /heal whoami                        who you are here, and what you may
@@ -159,14 +159,14 @@ async def _approve(services: Services, who: access.Principal, rest: str) -> Said
     name, reason = _first(rest)
     if not name:
         raise WrongCommand("healer approvals", what="which request? /heal approve REQUEST [REASON]")
-    return await deciding.by_name(services, who, "approve", name, reason[:REASON_MAX])
+    return await naming.by_name(services, who, "approve", name, reason[:REASON_MAX])
 
 
 async def _reject(services: Services, who: access.Principal, rest: str) -> Said:
     name, reason = _first(rest)
     if not name or not reason:
         raise WrongCommand("healer approvals", what="which request, and why? /heal reject REQUEST REASON")
-    return await deciding.by_name(services, who, "reject", name, reason[:REASON_MAX])
+    return await naming.by_name(services, who, "reject", name, reason[:REASON_MAX])
 
 
 async def _silence(services: Services, who: access.Principal, rest: str) -> Said:

@@ -208,7 +208,7 @@ class Desk:
                 await app.voice.tell(item.at, Said(wrong))
 
     async def _answered(self, app: App, item: Item, came_s: float) -> None:
-        replaces = isinstance(item, payloads.Click) and item.private and item.action in (values.RESUME, values.APPROVE)
+        replaces = not isinstance(item, payloads.Command) and item.private
         try:
             said = await self._done(app, item, came_s)
         except errors.HealerError as error:
@@ -233,13 +233,13 @@ class Desk:
         if isinstance(item, payloads.Command):
             return await commands.run(self._services, who, item.text)
         if isinstance(item, payloads.Form):
-            return await deciding.say(self._services, who, item.action, item.meant, item.reason)
+            return await deciding.say(self._services, who, item.action, item.meant, item.reason, private=item.private)
         return await self._clicked(app, item, who)
 
     async def _clicked(self, app: App, item: payloads.Click, who: access.Principal) -> Said:
         if item.action == values.APPROVE:
-            asks = deciding.meant(item.value)
-            return await deciding.say(self._services, who, item.action, asks, "", whole=item.private)
+            meant, reason = deciding.meant(item.value), values.reason_of(item.value)
+            return await deciding.say(self._services, who, item.action, meant, reason, private=item.private)
         if item.action == values.RESUME:
             return await commands.resume(self._services, who, item.value)
         if item.action == values.ANSWER:
@@ -248,7 +248,7 @@ class Desk:
             return Said() if by in (who.actor, "") else Said(f"{by} looks after it already.")
         action = values.REJECT if item.action == values.REJECT else values.APPROVE
         choices = await deciding.choices(self._services, deciding.meant(item.value))
-        view = forms.deciding(action, choices, payloads.metadata(item.value, item.at))
+        view = forms.deciding(action, choices, payloads.metadata(item), values.reason_of(item.value))
         await app.api.call("views_open", trigger_id=item.trigger, view=view)
         return Said()
 
@@ -269,5 +269,5 @@ def _asks(item: Item) -> tuple[str, list[str]]:
 
 def _sentence(error: errors.HealerError) -> str:
     text = tally.one_line(error.message) if not isinstance(error, identity.Stranger) else error.message
-    first = f"{text[:1].upper()}{text[1:]}"
+    first = deciding.sentence(error.code, text)
     return f"{first}\ntry  {error.try_}" if error.try_ else first

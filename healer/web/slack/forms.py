@@ -25,11 +25,13 @@ class Choice(NamedTuple):
     about: str
     run: str
     parameters: Mapping[str, Any] = types.MappingProxyType({})
-    action: str = ""
 
 
-def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str, Any]:
-    """`action`: `values.APPROVE` (none is chosen yet, a reason may be given) or `values.REJECT` (all are, a reason is a must)."""
+def deciding(action: str, choices: Sequence[Choice], metadata: str, reason: str = "") -> dict[str, Any]:
+    """`action`: `values.APPROVE` (none is chosen yet, a reason may be given) or `values.REJECT` (all are, a reason is a must).
+
+    `reason`: what they said already.
+    """
     rejects = action == values.REJECT
     choices = _told_apart(choices)
     made = [*_boxes(choices, ticked=rejects)] if len(choices) > 1 else [_shown(choice) for choice in choices]
@@ -38,6 +40,7 @@ def deciding(action: str, choices: Sequence[Choice], metadata: str) -> dict[str,
         "action_id": payloads.REASON,
         "multiline": True,
         "max_length": payloads.REASON_MAX,
+        **({"initial_value": reason[: payloads.REASON_MAX]} if reason else {}),
     }
     made.append({
         "type": "input", "block_id": payloads.REASON, "optional": not rejects, "label": _text("Why"), "element": field,

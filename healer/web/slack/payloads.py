@@ -57,12 +57,13 @@ class Click:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Form:
-    """A form that was sent: which of its requests were chosen, and why."""
+    """A form that was sent: which of its requests were chosen, and why. `private`: its button was in a message that only they see."""
 
     at: From
     action: str
     meant: tuple[values.Meant, ...]
     reason: str
+    private: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _form(payload: Any) -> Form | None:
     action = _text(view, "callback_id", needed=False)
     if action not in (values.APPROVE, values.REJECT):
         return None
-    meant, channel, url = back(_text(view, "private_metadata"))
+    meant, channel, url, private = back(_text(view, "private_metadata"))
     entered = _object(_object(view, "state"), "values")
     chosen: set[str] = set()
     reason, has_choice = "", False
@@ -114,7 +115,7 @@ def _form(payload: Any) -> Form | None:
             options = one.get("selected_options")
             chosen |= {_text(option, "value") for option in (options if isinstance(options, list) else [])}
     kept = tuple(one for one in meant if one.request in chosen) if has_choice else meant
-    return Form(_from(payload, channel, url), action, kept, reason)
+    return Form(_from(payload, channel, url), action, kept, reason, private)
 
 
 def command(fields: Mapping[str, Any]) -> Command:
@@ -127,16 +128,17 @@ def command(fields: Mapping[str, Any]) -> Command:
     return Command(at, " ".join(text.split()))
 
 
-def metadata(value: str, at: From) -> str:
+def metadata(click: Click) -> str:
     """What a form brings back: the requests of its button, and where an answer goes to."""
-    return orjson.dumps({"v": value, "c": at.channel, "u": at.url}).decode()
+    value = click.value.partition("\n")[0]
+    return orjson.dumps({"v": value, "c": click.at.channel, "u": click.at.url, "p": click.private}).decode()
 
 
-def back(text: str) -> tuple[tuple[values.Meant, ...], str, str]:
+def back(text: str) -> tuple[tuple[values.Meant, ...], str, str, bool]:
     """What `metadata` was given. Raises `Unreadable`."""
     try:
         found = orjson.loads(text)
-        return values.read(str(found["v"])), str(found["c"]), str(found["u"])
+        return values.read(str(found["v"])), str(found["c"]), str(found["u"]), found.get("p") is True
     except (ValueError, TypeError, KeyError):
         raise Unreadable(what="a form of ours") from None
 

@@ -6,10 +6,14 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from healer.notify import looking
+from healer.notify.channels import _visible as visible
+
 PAUSES_SHOWN: Final = 10
 RULES_SHOWN: Final = 10
 SOURCES_SHOWN: Final = 10
 TARGETS_SHOWN: Final = 3
+WHY_MAX: Final = 100
 _WAITING: Final = {"running": "running", "verifying": "verifying", "queued": "queued", "awaiting_approval": "waiting for a person",
                    "deferred": "deferred", "unknown": "unknown"}  # fmt: skip
 
@@ -44,7 +48,7 @@ def _status(found: Mapping[str, Any]) -> Iterator[str]:
         " · ".join(f"{runs[word]} {text}" for word, text in _WAITING.items() if runs.get(word)) or "none"
     )
     for one in (found.get("rules") or [])[:RULES_SHOWN]:
-        why = ", ".join(f"{code} {count}" for code, count in (one.get("why_not") or {}).items())
+        why = ", ".join(f"{code.replace('_', ' ')} {count}" for code, count in (one.get("why_not") or {}).items())
         numbers = " · ".join(f"{one.get(word, 0)} {word}" for word in ("fired", "acted", "healed", "failed"))
         yield f"  {one.get('rule')}: {numbers}" + (f" · {why}" if why else "")
     silent = [one.get("name") for one in found.get("sources") or [] if one.get("silent")]
@@ -55,12 +59,17 @@ def _status(found: Mapping[str, Any]) -> Iterator[str]:
 def runs(found: Sequence[Mapping[str, Any]]) -> str:
     """One run a line, those of `shapes.run`."""
     rows = [
-        (str(one["short"]), str(one["state"]), str(one["action"]), _targets(one["targets"]), when(one["created"]), str(one["reason"] or ""))
+        (str(one["short"]), str(one["state"]), str(one["action"]), _targets(one["targets"]), when(one["created"]), _why(one))
         for one in found
     ]  # fmt: skip
     widths = [max((len(row[at]) for row in rows), default=0) for at in range(6)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines) or "no runs"
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    said = looking.in_utc(str(one.get("sentence") or one.get("reason") or ""))
+    return looking.brief(visible.line(said), WHY_MAX)
 
 
 def _targets(names: Sequence[str]) -> str:

@@ -86,6 +86,32 @@ async def test_it_waits_longer_each_time_up_to_a_bound(desk: Any) -> None:
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
+async def test_where_the_channel_says_when_that_is_the_time(desk: Any) -> None:
+    busy, said = plugins.Undelivered("busy"), plugins.Undelivered("slow down", retry_after_s=3)
+    desk.channel.fails = [
+        said,
+        busy,
+        busy,
+        busy,
+        said,
+        said,
+        plugins.Undelivered("odd", retry_after_s=float("nan")),
+        busy,
+    ]
+    desk.ask("web01")
+    desk.end("failed")
+    waits = []
+    for _ in range(8):
+        await desk.told()
+        ((due_us, tries),) = desk.rows("due_us", "tries")
+        waits.append((due_us - desk.now_us) // S)
+        desk.now_us = due_us
+    assert waits == [3, 2, 4, 8, 3, 3, 1, 16]
+    assert tries == 8, "each try counts, for who looks"
+    assert len(await desk.told()) == 1
+    assert desk.deliverer._told_when == {}
+
+
 async def test_what_its_channel_refuses_is_given_up_and_told_of(desk: Any) -> None:
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message}")

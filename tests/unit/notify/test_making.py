@@ -34,11 +34,19 @@ async def test_what_became_of_it(desk: Any, shown: Any) -> None:
     desk.now_us += 60 * S
     desk.say("approve", reason="go")
     (message,) = await desk.told()
-    assert shown(message)[-1] == "= Approved by key:ana @60 · web01 queued"
+    assert shown(message)[-1] == "= Approved by key:ana (go) @60 · web01 queued"
     desk.end("succeeded", summary="restarted")
     (message,) = await desk.told()
-    assert shown(message)[-1] == "= Approved by key:ana @60 · web01 succeeded: restarted"
+    assert shown(message)[-1] == "= Approved by key:ana (go) @60 · web01 succeeded: restarted"
     assert (message.level, message.asks) == ("ok", ())
+
+
+async def test_the_reason_of_a_yes_leaves_room_for_what_came_of_it(desk: Any, shown: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.say("approve", reason="r" * 500)
+    (message,) = await desk.told()
+    assert shown(message)[-1] == f"= Approved by key:ana ({'r' * 99}…) @0 · web01 queued"
 
 
 async def test_a_no_with_its_reason(desk: Any, shown: Any) -> None:

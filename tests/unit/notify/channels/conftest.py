@@ -45,16 +45,20 @@ async def site() -> AsyncIterator[Site]:
     def resolve(ref: plugins.SecretRef) -> model.Secret:
         return model.Secret(ref.secret, secrets[ref.secret])
 
+    async def link(asked: plugins.Asked, person: str) -> str:
+        return f"https://healer.example.org/ui/decide/{asked.request}-of-{person}" if person != "far" else ""
+
     people = {"ana": f"{fake_slack.TEAM}/U7ANA", "far": "T9FAR/U1", "bot": f"{fake_slack.TEAM}/U0BOT"}
     async with fake_slack.Fake().serving() as fake:
         account = slack.Slack.Account.model_validate(
-            {"bot_token": {"secret": "env:BOT"}, "team": fake_slack.TEAM, "api_url": fake.api_url}
-        )
+            {"bot_token": {"secret": "env:BOT"}, "app_token": {"secret": "env:APP"}, "team": fake_slack.TEAM, "api_url": fake.api_url}
+        )  # fmt: skip
         context = plugins.NotifierContext(
             "slack",
             resolve,
             lambda level, text: logged.append((level, text)),
             lambda person, kind: people.get(person, ""),
+            link,
         )
         channel = slack.Slack(account, context, sleep=sleep)
         yield Site(fake, channel, logged, slept, secrets=secrets)

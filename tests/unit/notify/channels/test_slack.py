@@ -44,6 +44,55 @@ async def test_a_message_into_a_channel_is_changed_in_place(site: Any) -> None:
     assert len(site.fake.messages) == 1
 
 
+def _links(posted: Any) -> list[tuple[str, str]]:
+    found = [
+        part
+        for block in posted.blocks
+        if block["type"] == "rich_text"
+        for one in block["elements"]
+        for part in one["elements"]
+    ]
+    return [(part["text"], part["url"]) for part in found if part["type"] == "link"]
+
+
+async def test_where_nobody_hears_a_click_there_are_links_for_one_person(site: Any) -> None:
+    """Buttons of an app without Socket Mode and without signed HTTP would do nothing."""
+    site.channel.account = site.channel.account.model_copy(update={"app_token": None})
+    two = plugins.Asked("a-2", "r-2", ("host:web02", "host:web03"), DIGEST, f"n=2  why={'w' * 30}")
+    asks = message(asks=(*message().asks, two), answerable=True, link="https://healer.example.org/ui/approvals/a-1")
+    reference = await site.channel.send(slack.Slack.Options(principal="ana"), asks)
+    await site.channel.send(site.ops, asks)
+    alone, all_see = site.fake.posts()
+    assert [*alone.buttons] == [*all_see.buttons] == ["healer-open"]
+    assert _links(all_see) == []
+    of = "https://healer.example.org/ui/decide/{}-of-ana".format
+    assert _links(alone) == [("web01", of("a-1")), (f"web02, web03  n=2  why={'w' * 30}", of("a-2"))]
+    await site.channel.update(slack.Slack.Options(principal="ana"), reference, message(asks=(two,)))
+    assert _links(alone) == [(f"web02, web03  n=2  why={'w' * 30}", of("a-2"))]
+    await site.channel.update(slack.Slack.Options(principal="ana"), reference, message(asks=()))
+    assert _links(alone) == []
+
+
+@pytest.mark.parametrize("way", ["app_token", "signing_secret"])
+async def test_where_a_click_is_heard_there_are_buttons_and_no_links(site: Any, way: str) -> None:
+    ways = {"app_token": None, "signing_secret": None, way: plugins.SecretRef(secret="env:APP")}
+    site.channel.account = site.channel.account.model_copy(update=ways)
+    await site.channel.send(slack.Slack.Options(principal="ana"), message())
+    (posted,) = site.fake.posts()
+    assert [*posted.buttons] == ["healer-approve", "healer-choose", "healer-reject"]
+    assert _links(posted) == []
+
+
+async def test_who_gets_no_link_has_the_page(site: Any) -> None:
+    """Without `server.public_url`, or a principal of that name, there is none."""
+    site.channel.account = site.channel.account.model_copy(update={"app_token": None})
+    made = await site.channel._blocks(
+        slack.Slack.Options(principal="far"), message(link="https://healer.example.org/ui/approvals/a-1")
+    )
+    assert "decide" not in fake_slack.words(made)
+    assert fake_slack.words(made).count("Open") == 1
+
+
 async def test_what_is_long_goes_into_the_thread_once(site: Any) -> None:
     reference = await site.channel.send(site.ops, message(details=(DIFF,)))
     channel, at, marks = reference.split(":")

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from healer import access
 from healer.notify.channels import _slack_values as values
-from healer.web.slack import commands, deciding
+from healer.web.slack import commands
 
 RUN = "r-" + "b" * 26
 READER, NOBODY_MUCH = "U9CY", "U8BO"
@@ -41,7 +40,7 @@ async def test_how_the_daemon_is(site: Any) -> None:
             "paused": [{"scope": "controller:local", "who": "os:ana", "reason": "a <try>", "since": "2026-01-31T03:05:00Z"}],
             "storm": {"since": "2026-01-31T03:00:41Z", "matches": 2114, "limit": 200},
             "alerts": {"firing": 2041, "resolved": 1959}, "runs": {"running": 6, "awaiting_approval": 3},
-            "rules": [{"rule": "web/alerts/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"storm": 175}}],
+            "rules": [{"rule": "web/alerts/restart", "fired": 1204, "acted": 41, "healed": 9, "failed": 32, "why_not": {"storm": 175, "needs_approval": 3}}],
             "sources": [{"name": "am", "silent": False}, {"name": "sqs", "silent": True}],
         }  # fmt: skip
 
@@ -52,7 +51,7 @@ async def test_how_the_daemon_is(site: Any) -> None:
         "STORM    since 01-31 03:00 UTC · 2114 matches (limit 200)",
         "alerts   2041 firing · 1959 resolved in 10 min",
         "runs     6 running · 3 waiting for a person",
-        "  web/alerts/restart: 1204 fired · 41 acted · 9 healed · 32 failed · storm 175",
+        "  web/alerts/restart: 1204 fired · 41 acted · 9 healed · 32 failed · storm 175, needs approval 3",
         "sources  SILENT: sqs",
     ]  # fmt: skip
     assert site.fake.responses[-1]["response_type"] == "ephemeral"
@@ -76,11 +75,23 @@ async def test_the_last_runs(site: Any) -> None:
     assert (await site.heal("runs faild")).startswith("Runs have no state 'faild'")
 
 
+async def test_why_a_run_is_where_it_is(site: Any) -> None:
+    detail = '{"k": 1, "who": "approver", "until": "2026-01-31T03:05:00+01:00"}'
+    await site.seed(site.room, RUN, "awaiting_approval", reason="needs_approval", detail=detail)
+    line = (await site.heal("runs")).rstrip()
+    assert line.endswith("Waiting for 1 of approver until 2026-01-31 02:05:00 UTC.")
+    assert "needs_approval" not in line
+
+    def apply(tx: Any) -> None:
+        tx.connection.execute("UPDATE run SET detail = ?", [f'{{"summary": "{"x" * 5_000}"}}'])
+
+    await site.seed.do(site.room, apply)
+    assert (await site.heal("runs")).rstrip().endswith("  " + "x" * 99 + "…")
+
+
 async def test_a_run_is_stopped(site: Any) -> None:
     await site.seed(site.room, RUN, "queued")
-    assert (await site.heal("stop r-bbb", READER)).startswith(
-        "Slack:T02AB/U9CY = cy may not do this; it needs the permission runs.cancel"
-    )
+    assert (await site.heal("stop r-bbb", READER)).startswith("cy may not do this; it needs the permission runs.cancel")
     assert await site.heal("stop r-bbb it <hangs> “again”") == "r-bbbbbb: cancelled\n"
     records = [one for one in await site.room.records() if '"cancelled"' in one["record"]]
     assert "slack:T02AB/U7ANA = ana" in records[-1]["record"]
@@ -151,75 +162,6 @@ async def test_without_a_scope_they_are_listed(site: Any) -> None:
 async def test_who_may_stop_runs_is_asked_for_cancel_running(site: Any) -> None:
     assert "needs the permission runs.cancel" in await site.heal("pause all cancel-running", NOBODY_MUCH)
     assert await site.room.services.switch.pauses() == []
-
-
-async def test_a_word_on_a_request(site: Any) -> None:
-    await site.ask("a-1", "a-2", "a-3")
-    assert (await site.heal("approve a-1", READER)).startswith(
-        "Slack:T02AB/U9CY = cy may not do this; it needs the permission approvals.decide"
-    )
-    assert await site.heal("approve a-1 looks fine") == "a-1: approved\n"
-    assert (
-        await site.heal("reject a-2") == "Which request, and why? /heal reject REQUEST REASON\ntry  healer approvals\n"
-    )
-    assert await site.heal(f"reject {site.runs['a-2']} not today", NOBODY_MUCH) == "a-2: rejected\n"
-    assert await site.reviews() == [("a-1", "ana", 1, "looks fine"), ("a-2", "bo", 0, "not today")]
-    assert "nothing waits for a word on it any more" in await site.heal("approve a-1")
-    assert "which request?" in (await site.heal("approve")).lower()
-
-
-async def test_a_word_on_many_alike(site: Any) -> None:
-    await site.ask("a-1", "a-2", "a-3")
-    items = (await site.room.ask("GET", "/approvals"))[1]["items"]
-    bundle = items[0]["bundle"]
-    said = await site.heal(f"approve {bundle} all of them")
-    assert said.splitlines()[0] == "Approve these?"
-    assert [line.split()[0] for line in said.splitlines()[1:4]] == [
-        site.runs[name][:8] for name in ("a-1", "a-2", "a-3")
-    ]
-    assert await site.reviews() == [], "it only asks"
-    await site.ask("a-4")  # nobody was shown this one
-    (row,) = [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
-    every, *_ = row["elements"]
-    assert every["text"]["text"] == "Approve all 3"
-    click = site.fake._interaction("block_actions", "U7ANA", "T02AB", "") | {
-        "container": {"type": "message", "is_ephemeral": True, "channel_id": "C0OPS"}, "channel": {"id": "C0OPS"}, "actions": [every],
-    }  # fmt: skip
-    assert (await site.said(click)).splitlines() == ["a-1: approved", "a-2: approved", "a-3: approved"]
-    assert site.fake.responses[-1]["replace_original"] is True
-    assert await site.states() == {"a-1": "approved", "a-2": "approved", "a-3": "approved", "a-4": "open"}
-    assert "needs the permission approvals.decide" in await site.heal(f"approve {bundle}", READER)
-    assert (await site.heal(f"reject {bundle} not today")).splitlines() == ["a-4: rejected"]
-    assert "is not known" in await site.heal(f"approve {bundle}")
-
-
-async def test_of_many_alike_only_what_is_shown_whole_is_in_the_button(
-    site: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await site.ask("a-1", "a-2", "a-3")
-    bundle = (await site.room.ask("GET", "/approvals"))[1]["items"][0]["bundle"]
-    whole = await site.heal(f"approve {bundle}")
-    monkeypatch.setattr(deciding, "SHOWN_MAX", len(whole.splitlines()[1]) * 2 + 5)
-    said = await site.heal(f"approve {bundle}")
-    assert said.splitlines()[0] == "Approve these? 1 more come after these: ask again."
-    (row,) = [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
-    assert [one.request for one in deciding.meant(row["elements"][0]["value"])] == ["a-1", "a-2"]
-    monkeypatch.setattr(deciding, "SHOWN_MAX", 5)
-    assert (await site.heal(f"approve {bundle}")).startswith("What it would do is too long to be shown here")
-    assert not [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
-
-
-async def test_two_have_to_agree(site: Any) -> None:
-    await site.ask("a-1", want=2)
-    assert await site.heal("approve a-1") == "a-1: your word counts, more are wanted\n"
-    assert await site.heal("approve a-1") == "You said something on it before, and that stands.\n"
-
-
-async def test_a_role_for_something_else_decides_nothing(site: Any) -> None:
-    await site.ask("a-1")
-    site.people(access.Person("ana", ("dba",), slack="T02AB/U7ANA"))
-    assert "only for rulesets db/*" in await site.heal("approve a-1")
-    assert await site.states() == {"a-1": "open"}
 
 
 @pytest.mark.parametrize(

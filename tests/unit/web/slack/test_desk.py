@@ -116,7 +116,7 @@ async def test_two_of_a_quorum(site: Any) -> None:
 async def test_who_asked_does_not_approve(site: Any) -> None:
     posted = await site.ask("a-1", requester="key:laptop = ana")
     said = await site.said(site.fake.click(posted, values.APPROVE))
-    assert said == "Slack:T02AB/U7ANA = ana may not decide this: you asked for it.\n"
+    assert said == "ana may not decide this: you asked for it.\n"
     assert await site.states() == {"a-1": "open"}
     posted = await site.ask("a-2", requester="slack:T02AB/U7ANA")
     assert "you asked for it" in await site.said(site.fake.click(posted, values.APPROVE))
@@ -367,3 +367,13 @@ async def test_who_tries_to_decide_and_may_not_is_on_record(site: Any) -> None:
         (f"slack:{team}/U4DI", "a-1", "approve", "unknown-person"),
     ]  # fmt: skip
     assert await site.states() == {"a-1": "open"}
+
+
+async def test_a_refusal_names_somebody_as_they_are_named(site: Any) -> None:
+    site.people(access.Person("é", ("approver",), slack="T02AB/U8BO"))
+    posted = await site.ask("a-1", requester="slack:T02AB/U8BO")
+    assert (
+        await site.said(site.fake.click(posted, values.APPROVE, "U8BO")) == "é may not decide this: you asked for it.\n"
+    )
+    await site.heal("pause all", "U8BO")
+    assert (await site.heal("resume all", "U8BO")).startswith("é may not do this; it needs the permission resume")

@@ -34,7 +34,9 @@ def test_a_click() -> None:
 
 
 def form(action: str = values.REJECT, entered: Any = None, metadata: str | None = None) -> dict[str, Any]:
-    kept = payloads.metadata("1 a-1:00ff a-2:00ee", AT) if metadata is None else metadata
+    kept = (
+        payloads.metadata(payloads.Click(AT, action, "1 a-1:00ff a-2:00ee\nso it is")) if metadata is None else metadata
+    )
     view = {"callback_id": action, "private_metadata": kept, "state": {"values": entered or {}}}
     return {
         "type": "view_submission",
