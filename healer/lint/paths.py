@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from healer import config, engine, errors
-from healer.engine import conditions
-from healer.lint import roots, shapes, texts
+from healer.engine import conditions, values
+from healer.lint import implying, roots, shapes, texts
 from healer.lint.scope import Scope, Told, strings
 
 
@@ -23,7 +23,7 @@ def check(scope: Scope, told: Told) -> None:
             for text, mark in strings(args, at):
                 for read in texts.of_template(text):
                     if found := _lacking(scope.shapes, read):
-                        _tell(scope, told, read, roots.within(scope.document, mark, read.shown), found)
+                        _tell(scope, told, read, roots.within(scope.document, mark, read.written or read.shown), found)
 
 
 def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shapes.Shape]) -> None:
@@ -33,6 +33,8 @@ def _condition(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shap
             for read in texts.of_condition(leaf.text, tuple(earlier) if rule.condition.kind == "all" else ()):
                 if (read.root in ("event", "fact") or read.name) and (found := _lacking(known, read)):
                     _tell(scope, told, read, scope.mark_of(leaf, read.shown), found)
+            if (one := texts.of_selection(leaf)) and (found := _lacking(known, one)):
+                _tell(scope, told, one, scope.mark_of(leaf, one.written), found)
         earlier.append(pattern.name)
 
 
@@ -47,22 +49,24 @@ def _throttle(scope: Scope, told: Told, rule: engine.Rule, known: Sequence[shape
 
 
 def _lacking(known: Sequence[shapes.Shape], read: texts.Read) -> list[shapes.Lack]:
-    """Where each of the shapes lacks it; nothing where one of them may have it."""
+    """Where each of the shapes lacks it; nothing where one of them may have it, and where what is asked of what is not there was told."""
     found = []
     for shape in known:
-        if (one := shapes.lack(shape.tree, read.steps)) is None:
+        if (one := shapes.lack(shape.tree, read.steps, read.asked)) is None:
             return []
         found.append(one)
-    return found
+    return found if not read.asked or any(one.depth >= len(read.steps) for one in found) else []
 
 
 def _tell(scope: Scope, told: Told, read: texts.Read, mark: config.Mark | None, found: Sequence[shapes.Lack]) -> None:
     known = scope.shapes or ()
     who, deepest = shapes.named(known), max(found, key=lambda one: one.depth)
     has = "has no such field" if " and " not in who else "have no such field"
-    last = read.steps[-1][0] if isinstance(read.steps[-1], tuple) else str(read.steps[-1])
+    steps = implying.plain((*read.steps, *read.asked))
+    last = str(steps[-1])
     near = (
         errors.nearest(deepest.step, deepest.beside)
+        or _dotted(steps, deepest)
         or _below(known, deepest.step)
         or _below(known, last)
         or _label(read, deepest)
@@ -75,9 +79,15 @@ def _label(read: texts.Read, lack: shapes.Lack) -> str:
     above = read.shown.removesuffix(f".{lack.step}")
     return (
         f"a label is {above}.labels.{lack.step}"
-        if lack.beside.get("labels", "") is None and above != read.shown
+        if isinstance(lack.beside.get("labels"), shapes.Texts) and above != read.shown
         else ""
     )
+
+
+def _dotted(steps: values.Steps, lack: shapes.Lack) -> str:
+    """What is below a label: its name may have a dot."""
+    name = ".".join(map(str, steps[2 : lack.depth + 1]))
+    return f'a label with a dot in its name is labels["{name}"]' if steps[:2] == ("alert", "labels") else ""
 
 
 def _below(known: Sequence[shapes.Shape], step: str) -> str:
@@ -87,7 +97,8 @@ def _below(known: Sequence[shapes.Shape], step: str) -> str:
         above, tree = waiting.pop(0)
         if step in tree and above != "event":
             return f"did you mean '{above}.{step}'?"
-        waiting += [(f"{above}.{name}", below) for name, below in tree.items() if below]
+        inner = [(f"{above}.{name}", below) for name, below in tree.items() if below]
+        waiting += [one for one in inner if one[0] != "event.meta.source"]  # its words are those of anything
     return ""
 
 

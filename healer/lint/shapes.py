@@ -6,6 +6,7 @@ an activation make themselves. What is not known is open: a path is only ever ca
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -24,10 +25,24 @@ STATUSES: Final = ("firing", "resolved", "event", "unknown")
 SEVERITIES: Final = ("critical", "error", "warning", "info", "unknown")
 ANYBODYS: Final = frozenset({"auto", "generic"})
 """Formats of which nothing is said: anybody may send them."""
+
+
+class Texts(dict[str, Any]):
+    """Any name, and a single value below each: the labels of an alert, whoever sent it."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+    def __missing__(self, _: str) -> Mapping[str, Any]:
+        return {}
+
+
+TEXTS: Final[Mapping[str, Any]] = Texts()
+LABELS: Final = "alert.labels"
 META: Final[Mapping[str, Any]] = {
-    "uuid": {}, "received_at": {}, "source": None, "hosts": None, "rule_engine": None,
+    "uuid": {}, "received_at": {}, "source": {"name": {}, "type": {}}, "hosts": None, "rule_engine": None,
 }  # fmt: skip
-DELIVERED: Final[Mapping[str, Any]] = {**META, "endpoint": {}, "headers": None}
+DELIVERED: Final[Mapping[str, Any]] = {**META, "endpoint": {}, "headers": TEXTS}
 """What a delivery over HTTP brings beside."""
 
 
@@ -52,14 +67,15 @@ class Lack:
     depth: int = 0
 
 
-def lack(tree: Tree, steps: values.Steps) -> Lack | None:
-    """Where a path leaves what there can be; None where it does not, or where that is not known."""
+def lack(tree: Tree, steps: values.Steps, asked: values.Steps = ()) -> Lack | None:
+    """Where a path leaves what there can be; None where it does not, or where that is not known. `asked`: the rest of it, which is asked of
+    each element where a list stands there, as a single value may be one."""
     at: Tree = tree
-    for depth, step in enumerate(steps):
+    for depth, step in enumerate((*steps, *asked)):
         if at is None:
             return None
         name = step[0] if isinstance(step, tuple) else step
-        if isinstance(name, int):
+        if isinstance(name, int) or (depth == len(steps) and not at and not isinstance(at, Texts)):
             return None
         if name not in at:
             return Lack(name, at, depth)
@@ -100,9 +116,12 @@ def of_format(form: plugins.Format, who: str = "") -> Shape | None:
     """What events of a format have; None where it declares nothing, or anybody may send it."""
     if not form.fields or form.name in ANYBODYS:
         return None
-    tree: dict[str, Any] = {"alert": _alert(), "meta": dict(DELIVERED)}
+    tree: dict[str, Any] = {"alert": _alert(), "meta": copy.deepcopy(DELIVERED)}
+    if any(field.startswith(f"{LABELS}.") and field != f"{LABELS}.*" for field in form.fields):
+        tree["alert"]["labels"] = None  # a sender of its own kind
     for field in form.fields:
-        _put(tree, field)
+        if field != f"{LABELS}.*":  # as of every alert
+            _put(tree, field)
     return Shape(who or f"the format {form.name}", tree, alerts=True)
 
 
@@ -123,7 +142,7 @@ def _put(tree: dict[str, Any], field: str) -> None:
 
 def _alert() -> dict[str, Any]:
     """What every `event.alert` has."""
-    return {**{word: {} for word in ALERT}, "labels": None}
+    return {**{word: {} for word in ALERT}, "labels": TEXTS}
 
 
 # --- what the rules make themselves -----------------------------------------------------------------------------------------

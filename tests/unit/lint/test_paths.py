@@ -56,6 +56,13 @@ def test_all_texts_of_a_rule(linted, rules):
         ("event.payload.status", "did you mean 'event.alert.status'?"),
         ("event.foo", "there are: alert, meta, group"),
         ("event.meta.header", "did you mean 'headers'?"),
+        ("event.meta.source.nam", "did you mean 'name'?"),
+        ("event.meta.source.kind", "there are: name, type"),
+        ("event.meta.received", "did you mean 'received_at'?"),
+        ("event.meta.headers.x.y", "nothing is below a single value"),
+        ("event.alert.labels.env.name", 'a label with a dot in its name is labels["env.name"]'),
+        ('event.alert.labels["a.b"].c', 'a label with a dot in its name is labels["a.b.c"]'),
+        ("event.type", "there are: alert, meta, group"),
     ],
 )
 def test_what_is_said_to_do(linted, rules, path, try_):
@@ -65,12 +72,107 @@ def test_what_is_said_to_do(linted, rules, path, try_):
 @pytest.mark.parametrize(
     "path",
     [
-        "event.alert.name", "event.alert.labels.any.thing", "event.alert.annotations.x", "event.group.commonLabels.x", "event.alert",
-        'event.alert.labels["a b"]', "event.meta.headers.x", "event.meta.source.name", "event.group", "fact.alert.name", "event.alert.cycle",
+        "event.alert.name", "event.alert.labels.any", "event.alert.labels[0]", "event.alert.annotations.x.y", "event.group.commonLabels.x", "event.alert",
+        'event.alert.labels["a b"]', "event.meta.headers.x", "event.meta.source.name", "event.meta.source.type", "event.meta.hosts", "event.meta.rule_engine.x", "event.group", "fact.alert.name", "event.alert.cycle",
     ],
 )  # fmt: skip
 def test_what_is_there_is_not_told(linted, rules, path):
     assert told(linted(rules(f"condition: {path} is defined"))) == []
+
+
+@pytest.mark.parametrize(
+    ("test", "shown", "try_"),
+    [
+        ('event.alert is selectattr("nmae", "==", "x")', "event.alert.nmae", "did you mean 'name'?"),
+        ("event.alert is not selectattr( 'nmae', '==', 'x')", "event.alert.nmae", "did you mean 'name'?"),
+        ('event.meta is selectattr("source.nam", "==", "x")', "event.meta.source.nam", "did you mean 'name'?"),
+        ('event.alert.labels is selectattr("a.b", "==", "x")', "event.alert.labels.a.b", 'a label with a dot in its name is labels["a.b"]'),
+        ('event.alert is selectattr("instance", "==", "x")', "event.alert.instance", "a label is event.alert.labels.instance"),
+    ],
+)  # fmt: skip
+def test_what_selectattr_asks_of_an_object_that_is_known(linted, rules, test, shown, try_):
+    ((place, _, message, advice),) = told(linted(rules(f"condition: {test}")))
+    assert (message, advice) == (f"`{shown}`: the format alertmanager has no such field", try_)
+    line, column = rules(f"condition: {test}").splitlines()[5], int(place.rpartition(":")[2])
+    assert line[column - 1 :].lstrip("\"'").startswith(shown.removeprefix(f"{test.partition(' ')[0]}."))
+
+
+def test_what_selectattr_asks_of_an_earlier_event(linted, rules):
+    text = "condition:\n  all:\n    - events.f << event.alert.name == 'a'\n    - events.f.alert is selectattr('nmae', '==', 'x')"
+    found = told(linted(rules(text)))
+    assert [(place, message.partition(":")[0]) for place, _, message, _ in found] in (
+        [], [("rulebooks/web.yml:9:45", "`events.f.alert.nmae`")]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        'event.alert is selectattr("name", "==", "x")',
+        'event.alert is selectattr("labels.env", "==", "x")',
+        'event.alert.labels is selectattr("env", "==", "x")',
+        'event.alert.annotations is selectattr("a.b", "==", "x")',
+        'event.group.truncatedAlerts is selectattr("a", "==", 1)',
+        'event.alert.labels.env is select("==", "x")',
+        'event.meta.hosts is selectattr("a", "==", 1)',
+        'event.alert is selectattr("", "==", "x")',
+    ],
+)
+def test_what_selectattr_may_ask_is_not_told(linted, rules, test):
+    assert told(linted(rules(f"condition: {test}"))) == []
+
+
+def test_what_is_asked_of_what_is_not_there_is_told_once(linted, rules):
+    found = told(linted(rules("condition: event.alrt is selectattr('nmae', '==', 'x')")))
+    assert [message.partition(":")[0] for _, _, message, _ in found] == ["`event.alrt`"]
+
+
+@pytest.mark.parametrize(
+    ("template", "shown", "written"),
+    [
+        ("{{ events.values() | map(attribute='alert.nmae') | list }}", "alert.nmae", "'alert.nmae'"),
+        ("{{ events.values() | selectattr('alrt.name', 'defined') | list }}", "alrt.name", "'alrt.name'"),
+        ("{{ events.values() | rejectattr('alert.nmae') | list }}", "alert.nmae", "'alert.nmae'"),
+        ("{{ events.values() | list | sort(attribute='alert.name,alert.kye') }}", "alert.kye", "'alert.name,alert.kye'"),
+        ("{{ events.values() | sort(false, true, 'alert.kye') }}", "alert.kye", "'alert.kye'"),
+        ("{{ events.values() | map(attribute='alert') | map(attribute='nmae') | join }}", "nmae", "'nmae'"),
+        ("{{ events.values() | map(attribute='alert.labels.a.b') | join }}", "alert.labels.a.b", "'alert.labels.a.b'"),
+        ("{{ facts.values() | groupby('alert.nmae') }}", "alert.nmae", "'alert.nmae'"),
+        ("{{ [event.alert] | map(attribute='nmae') | first }}", "event.alert.nmae", "'nmae'"),
+        ("{{ [event, fact] | map(attribute='alert.name') | first }}{{ [event.meta.source] | sum('nam') }}", "event.meta.source.nam", "'nam'"),
+        ("{{ (events.m.alert, 1) | join(',', 'nmae') }}", "events.m.alert.nmae", "'nmae'"),
+    ],
+)  # fmt: skip
+def test_what_a_filter_asks_of_events(linted, rules, template, shown, written):
+    text = f'condition: event.alert.name == "x"\naction: {{debug: {{msg: "{template}"}}}}'
+    ((place, _, message, _),) = told(linted(rules(text)))
+    assert message == f"`{shown}`: the format alertmanager has no such field"
+    line = rules(text).splitlines()[6]
+    assert place == f"rulebooks/web.yml:7:{line.index(written) + 1}"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ events.values() | map(attribute='alert.name') | list }}",
+        "{{ events.values() | map(attribute='alert.labels.env') | list }}",
+        "{{ events | map(attribute='nmae') | list }}",
+        "{{ events.values() | map('upper') | map(attribute='nmae') | list }}",
+        "{{ events.values() | groupby('alert.name') | map(attribute='nmae') | list }}",
+        "{{ events.items() | map(attribute='nmae') | list }}",
+        "{{ [event.alert[event.alert.name]] | map(attribute='nmae') | list }}",
+        "{{ [event.group.truncatedAlerts] | map(attribute='nmae') | list }}",
+        "{{ [event.alert.annotations] | map(attribute='nmae') | list }}",
+        "{{ [[event]] | map(attribute='0.alrt') | list }}",
+        "{{ [{'nmae': 1}] | map(attribute='nmae') | list }}",
+        "{% set events = {'a': {'b': 1}} %}{{ events.values() | map(attribute='b') | list }}",
+        "{{ events.values() | map(attribute=event.alert.name) | list }}",
+        "{{ events.values() | list | batch(2) | map(attribute='0.alrt') | list }}",
+    ],
+)
+def test_what_a_filter_may_ask_is_not_told(linted, rules, template):
+    text = f'condition: event.alert.name == "x"\naction: {{debug: {{msg: "{template}"}}}}'
+    assert told(linted(rules(text))) == []
 
 
 @pytest.mark.parametrize(
