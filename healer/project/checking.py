@@ -12,7 +12,19 @@ from typing import Any, Final
 
 from healer import catalog, config, errors, inventory, model, templates
 from healer.catalog import building, clusters
-from healer.project import approvers, machines, manifests, nearby, plays, reaching, revision, sources, targets
+from healer.project import (
+    approvers,
+    braking,
+    machines,
+    manifests,
+    nearby,
+    parameters,
+    plays,
+    reaching,
+    revision,
+    sources,
+    targets,
+)
 from healer.project import clusters as objects
 from healer.project.controllers import Controller, Controllers
 from healer.project.settings import Settings
@@ -149,28 +161,14 @@ class Checker:
         for rule in rules if isinstance(rules, config.Seq) else ():
             if not isinstance(rule, config.Map):
                 continue
-            effectful, held = False, _policies(value, rule)
+            effectful, held = False, braking.policies(value, rule)
             for name, action in _actions(rule):
                 effectful |= name in revision.EFFECTFUL
                 kinds |= {revision.UPSTREAM[name]: None} if name in ("run_playbook", "run_module") else {}
                 if isinstance(action[name], config.Map):
                     self._action(document, name, action, names, upstream=upstream or bool(held))
-            braked = (
-                lifecycle
-                or "cooldown" in held
-                or "throttle" in rule
-                or rule.get("enabled") is False
-                or _once_a_firing(rule)
-                or _never_by_one(rule)
-            )
-            if effectful and not braked:
-                at = rule.values_at.get("name") or rule.mark
-                message = (
-                    "each event that matches acts: no source tells when an alert is over, and no throttle holds it"
-                )
-                document.warning(
-                    "no-brake", message, at, "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
-                )
+            if effectful and not lifecycle:
+                braking.check(document, rule, held)
         self._hosts(document, value, kinds)
 
     def _hosts(self, document: config.Document, value: config.Map, kinds: Iterable[str]) -> None:
@@ -260,41 +258,14 @@ class Checker:
             document.error("unknown_action", f"no action is named {name!r}", args.values_at.get("name"), near)
         entry = self.actions.entries.get(name)
         if entry is not None:
-            self._parameters(document, entry, args, at)
+            parameters.check(document, entry, args, at)
             self._place_of_work(document, entry, args, at)
-
-    def _parameters(
-        self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
-    ) -> None:
-        given = args.get("parameters", {})
-        if not isinstance(given, Mapping):
-            return
-        for name in given:
-            if name not in entry.parameters:
-                mark = given.keys_at.get(name) if isinstance(given, config.Map) else at
-                message = f"the action {entry.name!r} declares no parameter {name!r}"
-                near = (
-                    errors.nearest(str(name), entry.parameters) or f"declared: {', '.join(entry.parameters) or 'none'}"
-                )
-                document.error("invalid_parameters", message, mark, near)
-            elif isinstance(given, config.Map) and not (
-                _has_template(given[name]) or any(sources.secrets_in(given[name]))
-            ):
-                mark = given.values_at.get(name)
-                for path, message in catalog.mistakes(entry.parameters[name], building.plain(given[name])):
-                    document.error("invalid_parameters", f"{name}{path}: {message}", mark, "as its entry declares it")
-        for name in entry.required:
-            schema = entry.parameters.get(name)
-            if name not in given and not (isinstance(schema, Mapping) and "default" in schema):
-                mark = args.keys_at.get("parameters") or at
-                message, like = f"the action {entry.name!r} needs the parameter {name!r}", f"parameters: {{{name}: …}}"
-                document.error("invalid_parameters", message, mark, like)
 
     def _place_of_work(
         self, document: config.Document, entry: catalog.Entry, args: config.Map, at: config.Mark | None
     ) -> None:
         given = building.plain(args.get("target"))
-        if not _has_template(given) and entry.unwanted_target(given):
+        if not parameters.has_template(given) and entry.unwanted_target(given):
             message = f"the action {entry.name!r} works on no target (target: none), and one is given"
             document.error("invalid_parameters", message, args.keys_at.get("target"), "leave target: out here")
         named = args.get("controller")
@@ -345,37 +316,12 @@ def _actions(rule: config.Map) -> Iterator[tuple[str, config.Map]]:
             yield next(iter(item)), item
 
 
-def _once_a_firing(rule: config.Map) -> bool:
-    """Whether its condition asks for an alert's key and status: such an alert leads to one run for each time that it fires."""
-    asked = rule.get("condition")
-    listed = (
-        [text for inner in asked.values() if isinstance(inner, list) for text in inner]
-        if isinstance(asked, config.Map)
-        else [asked]
-    )
-    return any(isinstance(text, str) and "event.alert.key" in text and "event.alert.status" in text for text in listed)
-
-
-def _never_by_one(rule: config.Map) -> bool:
-    """Whether it takes several events to fire, which no throttle can hold, or is `false`."""
-    asked = rule.get("condition")
-    if not isinstance(asked, config.Map):
-        return asked is False or (isinstance(asked, str) and asked.strip() in ("false", "False"))
-    several = asked.get("all")
-    return "not_all" in asked or (isinstance(several, config.Seq) and len(several) > 1)
-
-
 def _texts(args: config.Map, key: str) -> Iterator[tuple[str, config.Mark | None]]:
     value = args.get(key)
     if isinstance(value, str):
         yield value, args.values_at.get(key)
     elif isinstance(value, config.Seq):
         yield from ((text, value.items_at[index]) for index, text in enumerate(value) if isinstance(text, str))
-
-
-def _policies(*found: config.Map) -> set[Any]:
-    """The keys that the policies of a ruleset and its rule name."""
-    return {key for one in found if isinstance(policy := one.get("policy"), config.Map) for key in policy}
 
 
 def _templates(document: config.Document, value: Any) -> None:
@@ -390,11 +336,3 @@ def _templates(document: config.Document, value: Any) -> None:
             except errors.TemplateError as error:
                 at = marks.get(key) if isinstance(value, config.Map) else value.items_at[key]
                 document.error("template", error.message, at)
-
-
-def _has_template(value: Any) -> bool:
-    if isinstance(value, str):
-        return templates.is_template(value)
-    if isinstance(value, Mapping):
-        return any(map(_has_template, value.values()))
-    return isinstance(value, list) and any(map(_has_template, value))

@@ -12,12 +12,11 @@ import dataclasses
 import gc
 import json
 import pathlib
-import re
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from healer import catalog, config, errors, inventory, model, plugins, vault
+from healer import catalog, config, errors, model, plugins, vault
 from healer.project import (
     activations,
     approvers,
@@ -33,6 +32,7 @@ from healer.project import (
     git,
     hidden,
     identities,
+    inventories,
     looks,
     mistakes,
     opening,
@@ -46,8 +46,6 @@ from healer.project import (
 
 MANIFEST: Final = ".revision.json"
 """Stands in a published revision; names the commit that it came from."""
-_LIKE: Final = f"like {controllers.INVENTORY}/"
-_BESIDE_PLAYS: Final = re.compile(r"(playbooks(?:/[^/]+)*?)/(?:group|host)_vars/")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,7 +116,6 @@ class _Loading:
         self.tree = tree.Tree(project_dir, self._kept)
         self._documents: list[config.Document] = []
         self._more: list[errors.Diagnostic] = []
-        self._incomplete: set[str] = set()
         self._hostname = socket.gethostname()
 
     def load(self) -> drafts.Draft:
@@ -145,7 +142,7 @@ class _Loading:
         other = copy.copy(self)
         other.tree = copy.copy(self.tree)
         other.tree.counting = {file: counting}
-        other._documents, other._more, other._incomplete = [], [], set()
+        other._documents, other._more = [], []
         other._revision()
         return other._told()
 
@@ -153,22 +150,23 @@ class _Loading:
         main = self._main = self._document("healer")
         read = settings.read(main, self._environ, self._overrides)
         self._more += [*read.diagnostics, *folders.mistakes(self.tree)]
-        project = controllers.Project(self._find, self._default_inventory())
+        held = inventories.Inventories(self.tree, self._kept_files, self._text, self._more)
+        project = controllers.Project(self._find, held.default)
         control = self._document("controllers")
         control_by = controllers.with_environment(
             controllers.read(control, project), project, self._environ, self._more
         )
         controllers.take_files(control, control_by, project, self.tree)
         specs = activations.read(main, self.tree, self._kept_files, self._vault)
-        inventories = self._inventories(control, control_by, specs or [])
+        hosts = held.read(control, control_by, specs or [])
         self._more += folders.among_read(self.tree, main, read, self._inventory_paths)
         actions = self._document("actions")
         written, metadata = discovery.written(self.tree, actions)
         self._documents += metadata
         found = catalog.build(written)
         checker = checking.Checker(
-            self.tree, read.settings, found, frozenset(one.name for one in written), control_by, inventories,
-            frozenset(self._incomplete), self._hostname, approvers.Approvers(main, read, found, [one.name for one in written]),
+            self.tree, read.settings, found, frozenset(one.name for one in written), control_by, hosts,
+            frozenset(held.incomplete), self._hostname, approvers.Approvers(main, read, found, [one.name for one in written]),
         )  # fmt: skip
         self._check(checker, written, control)
         self._more += [*checker.approvers.settings(), *looks.check(main, read, written, control_by, self.tree.root)]
@@ -191,7 +189,7 @@ class _Loading:
         authored = approvers.authored(read.settings, found, switched_on, self.tree.files)
         made = revision.Revision(
             tree.revision_id(self.tree.files.values()), self.tree.root, self._git(authored), read.settings, found, control_by.by_name,
-            control_by.default, inventories, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
+            control_by.default, hosts, tuple(switched_on), all_sources.found, self.tree.files, self._hostname,
             outside=self.tree.outside,
         )  # fmt: skip
         self._more += approvers.without_author(made.git, authored)
@@ -244,59 +242,6 @@ class _Loading:
         except (OSError, ValueError, KeyError, TypeError):
             counted = {path.split("/", 1)[0] for path in self.tree.files} | set(tree.FOLDERS) | set(tree.FILES)
             return git.read(self.tree.root, sorted(counted), authored)
-
-    # --- inventories ------------------------------------------------------------------------------------------------------
-
-    def _default_inventory(self) -> str:
-        return controllers.INVENTORY if any(self.tree.names(controllers.INVENTORY)) else ""
-
-    def _inventories(
-        self, document: config.Document | None, found: controllers.Controllers, specs: list[activations.Spec]
-    ) -> dict[str, inventory.Inventory]:  # fmt: skip
-        """All that controllers and activations name."""
-        made: dict[str, inventory.Inventory] = {}
-        wanted = [
-            (path, at, document or config.Document("controllers.yaml", "")) for path, at in found.inventories.items()
-        ]
-        for spec in specs:
-            if spec.shape.inventory and controllers.path_of(spec.shape.inventory) not in found.inventories:
-                wanted.append((controllers.path_of(spec.shape.inventory), spec.at("inventory"), spec.document))
-        plays = sorted({"playbooks", *(found[1] for found in map(_BESIDE_PLAYS.match, self.tree.files) if found)})
-        for path, at, named_in in wanted:
-            if not path or path in made:
-                continue
-            files = self._inventory_files(named_in, path, at)
-            if files:
-                folder = path.rpartition("/")[0] if path in files else path
-                files |= {one: text for where in (folder, *plays) for one, text in self._variables(where)}
-            made[path], told = inventory.parse(files, path, plays, self.tree.counting)
-            self._more += told
-            if any(one.code == inventory.DYNAMIC for one in told):
-                self._incomplete.add(path)
-        return made
-
-    def _inventory_files(self, document: config.Document, path: str, at: config.Mark | None) -> dict[str, str]:
-        if path.startswith("/") or ".." in path.split("/") or path == "." or "\0" in path:
-            message = f"the inventory {path!r} has to be a file or folder of its own in the project"
-            document.error("path-escapes", message, at, _LIKE)
-            self._incomplete.add(path)
-            return {}
-        there = self._kept_files(path)
-        if not there:
-            near = errors.nearest(path, {one.partition("/")[0] for one in self.tree.files}) or _LIKE
-            document.error("no-inventory", f"there is no inventory {path!r}", at, near)
-            self._incomplete.add(path)
-        texts = {one: text for one in there if (text := self._text(one)) is not None}
-        # Ansible runs whatever is executable, so its text says nothing.
-        programs = {one: "#!" for one in texts if self.tree.files[one].executable and not texts[one].startswith("#!")}
-        return texts | programs
-
-    def _variables(self, folder: str) -> Iterator[tuple[str, str]]:
-        """The files of variables beside an inventory or playbooks, with their texts."""
-        for kind in inventory.KINDS:
-            for path in self._kept_files(f"{folder}/{kind}" if folder else kind):
-                if (text := self._text(path)) is not None:
-                    yield path, text
 
     def _kept_files(self, path: str) -> list[str]:
         """The files at a path, which are parsed from now on."""
