@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
@@ -93,8 +93,8 @@ class Written:
     subject: str = ""
 
 
-def build(written: Sequence[Written]) -> Catalog:
-    """The catalog of these actions; mistakes become diagnostics of their documents. Of two with one name the first counts."""
+def build(written: Sequence[Written], names: Collection[str] | None = ()) -> Catalog:
+    """The catalog of these actions; mistakes become diagnostics of their documents. `names`: of others; None: of any."""
     entries: dict[str, Entry] = {}
     by_event: dict[str, str] = {}
     listed: dict[str, tuple[str, errors.Place]] = {}
@@ -105,8 +105,9 @@ def build(written: Sequence[Written]) -> Catalog:
             entries[one.name] = entry
             for event in entry.events:
                 by_event.setdefault(event, one.name)
+    known = None if names is None else {*(one.name for one in written), *names}
     for one in written[:ENTRIES_MAX]:
-        _named_actions(one, entries)
+        _named_actions(one, entries, known)
     if len(written) > ENTRIES_MAX:
         last = written[ENTRIES_MAX]
         last.document.error("too-many", f"more than {ENTRIES_MAX} actions", last.mark, "fewer")
@@ -146,7 +147,7 @@ def _entry(one: Written) -> Entry | None:
     return _made(one, kind, shape)
 
 
-def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
+def _named_actions(one: Written, entries: Mapping[str, Entry], known: Collection[str] | None) -> None:
     """Say which actions of `verify` and `escalate` there are not, and what is wrong with the parameters that they are given."""
     entry = entries.get(one.name)
     if entry is None or not isinstance(one.value, config.Map):
@@ -159,9 +160,10 @@ def _named_actions(one: Written, entries: Mapping[str, Entry]) -> None:
     for key, path, value in asked:
         found, at = entries.get(value["action"]), mark_at(one.value, (key, *path, "action"), one.mark)
         if found is None:
-            message = f"{key}: no action is named {config.shown(value['action'])}"
-            near = errors.nearest(value["action"], entries)
-            one.document.error("unknown-action", message, at, near or "the name of an action of this project")
+            if known is not None and value["action"] not in known:
+                message = f"{key}: no action is named {config.shown(value['action'])}"
+                near = errors.nearest(value["action"], known) or "the name of an action of this project"
+                one.document.error("unknown-action", message, at, near)
             continue
         if found.name == one.name:
             message = f"{key}: {found.name} is this action itself"
@@ -358,10 +360,8 @@ def _schema(document: config.Document, name: str, schema: config.Map, mark: conf
             document.error("schema", f"the parameter {name!r}: {message}", at, try_)
     if not found and "default" in schema:
         for path, message in schemas.mistakes(plain(schema), plain(schema["default"])):
-            at = schema.values_at.get("default")
-            document.error(
-                "schema", f"the parameter {name!r}: its default is wrong{path and ' at ' + path}: {message}", at
-            )
+            said = f"the parameter {name!r}: its default is wrong{path and ' at ' + path}: {message}"
+            document.error("schema", said, schema.values_at.get("default"))
 
 
 def without(value: config.Map, keys: Sequence[str]) -> config.Map:

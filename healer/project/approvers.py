@@ -20,9 +20,9 @@ class Approvers:
     """The roles and people of `healer.yaml`."""
 
     def __init__(
-        self, main: config.Document | None, read: settings.Read, actions: catalog.Catalog, names: Iterable[str]
+        self, main: config.Document | None, read: settings.Read, actions: catalog.Catalog, names: Iterable[str] | None
     ) -> None:
-        """`names`: of all actions that are written, also of those that are not valid."""
+        """`names`: of all actions that are written, also of those that are not valid; None: not all are known."""
         written = main.value.get("roles") if main is not None and isinstance(main.value, config.Map) else None
         own = map(str, written) if isinstance(written, config.Map) else read.settings.roles
         self._roles = [*access.ROLES, *own]
@@ -30,7 +30,8 @@ class Approvers:
         self._people = {name: person.roles for name, person in known.people.items()}
         grants = {name for name, role in known.roles.items() if _DECIDE in role.permissions}
         self._may = {name for name, roles in self._people.items() if grants.intersection(roles)}
-        self._lacking = {name: one.lacking if (one := actions.entries.get(name)) else () for name in names}
+        self._lacking = {name: one.lacking if (one := actions.entries.get(name)) else () for name in names or ()}
+        self._known = names is not None
         self._main = main
         self._read = read
 
@@ -89,6 +90,8 @@ class Approvers:
 
     def _then(self, name: str) -> errors.Diagnostic | None:
         """Why an action cannot be tried where nobody decides, with no place."""
+        if not self._known:
+            return None
         if name not in self._lacking:
             message = f"then: no action is named {wording.shown(name)}"
             near = errors.nearest(name, self._lacking) or "the name of an action of this project"

@@ -41,12 +41,12 @@ LIKE: Final[Mapping[str, str]] = {
 
 @dataclasses.dataclass(slots=True)
 class Checker:
-    """Everything that rulebooks may name. `action_names` also has those whose own entry is wrong."""
+    """Everything that rulebooks may name. `action_names` also has those whose own entry is wrong; None: not all are known."""
 
     tree: Tree
     settings: Settings
     actions: catalog.Catalog
-    action_names: frozenset[str]
+    action_names: frozenset[str] | None
     controllers: Controllers
     inventories: Mapping[str, inventory.Inventory]
     incomplete: frozenset[str]
@@ -111,18 +111,23 @@ class Checker:
         """The bounds of a controller against the catalog and its inventory (None: what it is cannot be told), and its machines."""
         if spec is not None:
             machines.check(document, spec, value, self.controllers, self.inventories, self.incomplete)
-        for key, known in (("actions", self.action_names), ("targets", None)):
+        for key in ("actions", "targets"):
             items = value.get(key)
             if not isinstance(items, config.Seq):
                 continue
             for name, at in zip(items, items.items_at, strict=True):
                 if not isinstance(name, str):
                     continue
-                if known is None and spec is not None:
+                if key == "actions":
+                    self._named(document, name, at)
+                elif spec is not None:
                     self._bound(document, spec, name, at)
-                elif known is not None and name not in known:
-                    message = f"no action is named {name!r}"
-                    document.error("unknown_action", message, at, nearby.like(name, known, NONE_DECLARED))
+
+    def _named(self, document: config.Document, name: str, at: config.Mark | None) -> None:
+        """Tell of an action that there is not."""
+        if self.action_names is not None and name not in self.action_names:
+            near = nearby.like(name, self.action_names, NONE_DECLARED)
+            document.error("unknown_action", f"no action is named {name!r}", at, near)
 
     def _bound(self, document: config.Document, spec: Controller, name: str, at: config.Mark | None) -> None:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)
@@ -253,9 +258,7 @@ class Checker:
         name = args.get("name")
         if not isinstance(name, str) or templates.is_template(name):
             return
-        if name not in self.action_names:
-            near = nearby.like(name, self.action_names, NONE_DECLARED)
-            document.error("unknown_action", f"no action is named {name!r}", args.values_at.get("name"), near)
+        self._named(document, name, args.values_at.get("name"))
         entry = self.actions.entries.get(name)
         if entry is not None:
             parameters.check(document, entry, args, at)

@@ -47,6 +47,33 @@ def written(tree: Tree, actions: config.Document | None) -> tuple[list[catalog.W
     return found, documents
 
 
+def names(
+    tree: Tree, actions: config.Document | None, found: Collection[catalog.Written], metadata: Collection[config.Document]
+) -> frozenset[str] | None:  # fmt: skip
+    """The names of all actions, right or wrong. None: `actions.yaml` could not be read, so that there may be others."""
+    broken = {one.place.file for one in tree.diagnostics}
+    if broken & {"actions.yaml", "actions.yml"} or not _could_be_read(actions):
+        return None
+    beside = (path for path in (*broken, *(one.file for one in metadata)) if is_metadata(path))
+    return frozenset({*(one.name for one in found), *map(_name, beside)})
+
+
+def _could_be_read(actions: config.Document | None) -> bool:
+    """Whether all that `actions.yaml` names is known: not of one that is no YAML, that is there twice, whose `actions` may be misspelt."""
+    if actions is None:
+        return True
+    if any(one.code == "both-endings" for one in actions.diagnostics):
+        return False
+    if not isinstance(actions.value, config.Map):
+        return actions.value is None and actions.ok
+    listed = actions.value.get("actions")
+    return isinstance(listed, config.Map) or (listed is None and not set(actions.value) - {"actions"})
+
+
+def _name(path: str) -> str:
+    return pathlib.PurePosixPath(path).name.removesuffix(META[0]).removesuffix(META[1])
+
+
 def _listed(document: config.Document) -> Iterator[catalog.Written]:
     value = document.value
     if value is None:
@@ -73,7 +100,7 @@ def _listed(document: config.Document) -> Iterator[catalog.Written]:
 
 def _beside(tree: Tree, document: config.Document, kind: catalog.Kind) -> catalog.Written | None:
     path = pathlib.PurePosixPath(document.file)
-    name = path.name.removesuffix(META[0]).removesuffix(META[1])
+    name = _name(document.file)
     other = str(path.parent / (name + META[1]))
     if path.name.endswith(META[0]) and other in tree.files:
         document.error("both-endings", f"{other} is there too", None, "one of the two has to go")

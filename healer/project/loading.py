@@ -163,18 +163,19 @@ class _Loading:
         actions = self._document("actions")
         written, metadata = discovery.written(self.tree, actions)
         self._documents += metadata
-        found = catalog.build(written)
+        names = discovery.names(self.tree, actions, written, metadata)
+        found = catalog.build(written, names)
         checker = checking.Checker(
-            self.tree, read.settings, found, frozenset(one.name for one in written), control_by, hosts,
-            frozenset(held.incomplete), self._hostname, approvers.Approvers(main, read, found, [one.name for one in written]),
+            self.tree, read.settings, found, names, control_by, hosts,
+            frozenset(held.incomplete), self._hostname, approvers.Approvers(main, read, found, names),
         )  # fmt: skip
         self._check(checker, written, control)
         self._more += [*checker.approvers.settings(), *looks.check(main, read, written, control_by, self.tree.root)]
         all_sources = sources.Sources(self.tree, read.settings, self._plain)
         if main is not None:
             all_sources.share(main)
-        names = identities.Identities()
-        switched_on = self._activations(checker, all_sources, read.settings, specs, names)
+        taken = identities.Identities()
+        switched_on = self._activations(checker, all_sources, read.settings, specs, taken)
         self._more += playbooks.mistakes(self.tree, written, checker.playbooks, control_by.by_name.values())
         if self._is_sound():  # else it is not known what runs what
             self._more += discovery.without_metadata(self.tree, found, checker.playbooks)
@@ -183,7 +184,7 @@ class _Loading:
             switched_on.append(of_events[0])
             all_sources.found |= {one.name: one for one in of_events[1]}
             for ruleset in of_events[0].rulesets:
-                self._more += names.take_ours(of_events[0].name, ruleset)
+                self._more += taken.take_ours(of_events[0].name, ruleset)
         if not written and len(switched_on) == (of_events is not None) and self._is_sound():
             self._more.append(mistakes.EMPTY)
         authored = approvers.authored(read.settings, found, switched_on, self.tree.files)
