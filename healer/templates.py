@@ -326,16 +326,17 @@ def _text(source: str, variables: Mapping[str, Any], words: bool) -> Any:
         raise errors.TemplateError(template=_shown(source), reason=str(error) or type(error).__name__) from None
 
 
-def check(source: str) -> None:
-    """Raise `errors.TemplateError` if the text is no template (its syntax is wrong, or it uses what is not there)."""
+def check(source: str) -> bool:
+    """Whether it gives a text whatever its expressions are: where it is none alone. Raises `errors.TemplateError` if the text is no
+    template (its syntax is wrong, or it uses what is not there)."""
     try:
-        _compiled(source, False)
+        return _compiled(source, False).func is _string
     except (jinja2.TemplateError, RecursionError, ValueError) as error:
         raise errors.TemplateError(template=_shown(source), reason=str(error)) from None
 
 
 @functools.lru_cache(maxsize=4096)
-def _compiled(source: str, words: bool) -> Callable[[Mapping[str, Any]], Any]:
+def _compiled(source: str, words: bool) -> functools.partial[Any]:
     if len(source) > SOURCE_MAX:
         raise errors.TemplateError(template=_shown(source), reason=f"it is longer than {SOURCE_MAX} characters")
     environment = _OF_WORDS if words else _ENVIRONMENT
