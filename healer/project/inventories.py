@@ -67,10 +67,8 @@ class Inventories:
             near = errors.nearest(path, {one.partition("/")[0] for one in self.tree.files}) or _LIKE
             document.error("no-inventory", f"there is no inventory {path!r}", at, near)
             self.incomplete.add(path)
-        texts = {one: text for one in there if (text := self.text(one)) is not None}
-        # Ansible runs whatever is executable, so its text says nothing.
-        programs = {one: "#!" for one in texts if self.tree.files[one].executable and not texts[one].startswith("#!")}
-        return texts | programs
+        # Ansible tries to run whatever is executable; a text without `#!` no system starts, and it is read as it stands.
+        return {one: text for one in there if (text := self.text(one)) is not None}
 
     def _variables(self, folder: str) -> Iterator[tuple[str, str]]:
         """The files of variables beside an inventory or playbooks, with their texts."""
