@@ -24,10 +24,8 @@ def check(scope: Scope, told: Told) -> None:
                     f"each event that matches acts: {shapes.named(known)} has none that does, no other source tells when an alert is over,"
                     " and no throttle holds it"
                 )
-                written = scope.rule(rule)
-                mark = written.values_at.get("name") or written.mark
                 try_ = "throttle: {once_within: 5 minutes, group_by_attributes: […]}"
-                told.tell(scope.document, "no-brake", message, mark, try_)
+                told.tell(scope.document, "no-brake", message, scope.name_of(rule), try_)
 
 
 def _braked(scope: Scope, rule: engine.Rule) -> bool:

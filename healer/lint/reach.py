@@ -40,6 +40,7 @@ def check(scope: Scope, told: Told) -> None:
         kind = rule.condition.kind
         if kind == "all" or (kind == "any" and all(found)):
             for one in filter(None, found):
+                told.never.add(scope.document.place(scope.name_of(rule)))
                 mark = scope.mark_of(one.leaf, one.leaf.text)
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")

@@ -19,6 +19,8 @@ class Told:
     """What was told, in one place for all checks."""
 
     found: list[errors.Diagnostic] = dataclasses.field(default_factory=list)
+    never: set[errors.Place] = dataclasses.field(default_factory=set)
+    """Rules that never fire, by where their names stand."""
 
     def tell(
         self, document: config.Document, code: str, message: str, mark: config.Mark | None, try_: str = "",
@@ -54,6 +56,11 @@ class Scope:
         return self._rules.get((rule.place.line, rule.place.column)) or config.Map(
             (rule.place.line, rule.place.column, 1)
         )
+
+    def name_of(self, rule: engine.Rule) -> config.Mark:
+        """Where a rule is named."""
+        written = self.rule(rule)
+        return written.values_at.get("name") or written.mark
 
     def actions(self, rule: engine.Rule) -> Iterator[tuple[engine.Action, config.Map, config.Mark | None]]:
         """The actions of a rule with their arguments as written and where each stands."""

@@ -44,3 +44,37 @@ def test_where_no_source_ends_it_is_told_once(linted, rules):
         assert told(linted(rules(f"condition: {never}" + ACTION, head=head))) == []
     head = BOTH.replace(", {healer.api: {}}", "")
     assert told(linted(rules("condition: event.f == 1" + ACTION, head=head))) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "1 == 2",
+        "event.f == 1 and 1 == 2",
+        "event.f == 1 and event.f == 2",
+        "not (1 == 1)",
+        "{any: [1 == 2, event.f > 2 and event.f < 1]}",
+        "{all: [1 == 2]}",
+    ],
+)
+def test_a_rule_that_never_fires_needs_none(codes, rules, condition):
+    head = BOTH.replace("{healer.source: {name: am}}, ", "")
+    found = codes(rules(f"condition: {condition}" + ACTION, head=head))
+    assert "unreachable" in found
+    assert "no-brake" not in found
+    ignored = f"condition: {condition}  # healer: ignore[unreachable]" + ACTION
+    assert set(codes(rules(ignored, head=head))) & {"unreachable", "no-brake", "unused-ignore"} <= {"unreachable"}
+
+
+def test_beside_a_rule_that_never_fires_another_still_needs_one(linted, rules):
+    head = BOTH.replace("{healer.source: {name: am}}, ", "")
+    text = rules("condition: 1 == 2" + ACTION, "condition: {any: [1 == 2, event.f == 1]}" + ACTION, head=head)
+    assert [line for line, _ in told(linted(text))] == [8]
+
+
+def test_a_comment_that_a_start_needs_is_not_said_to_be_for_nothing(codes, rules):
+    head = BOTH.replace("{healer.source: {name: am}}, ", "")
+    text = rules("condition: 1 == 2" + ACTION, head=head).replace(
+        "name: rule 0", "name: rule 0  # healer: ignore[no-brake]"
+    )
+    assert not {"unused-ignore", "no-brake"} & set(codes(text))
