@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -120,12 +121,19 @@ def address(path: str, **query: str) -> str:
 
 
 def set_up(app: web.Application) -> None:
-    """The templates: everything that they put out is made visible (`texts.shown`) and escaped, and what they name has to be there."""
-    filters: Mapping[str, Callable[..., str]] = {
+    """The templates of the pages."""
+    app[aiohttp_jinja2.APP_KEY] = _templates()
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    """Compiled once a process. What they put out is made visible (`texts.shown`) and escaped, and what they name has to be there."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("healer.web.ui"), autoescape=True, undefined=jinja2.StrictUndefined, finalize=texts.shown,
+        auto_reload=False, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {
         "when": texts.when, "sentence": texts.in_sentence, "span": texts.span, "json": texts.as_json, "lines": texts.lines,
         "who": texts.who, "ago": texts.ago, "command": texts.command, "pairs": texts.pairs,
     }  # fmt: skip
-    aiohttp_jinja2.setup(
-        app, loader=jinja2.PackageLoader("healer.web.ui"), autoescape=True, undefined=jinja2.StrictUndefined, finalize=texts.shown,
-        auto_reload=False, trim_blocks=True, lstrip_blocks=True, default_helpers=False, filters=filters,
-    )  # fmt: skip
+    return made
