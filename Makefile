@@ -15,7 +15,7 @@ ARGS ?=
 # Tests run in so many processes, a file in one.
 WORKERS ?= 2
 
-.PHONY: help run demo test bench bench-fleet bench-peer crash simulate differential fuzz mutate check format build clean distclean
+.PHONY: help run demo test test-long bench bench-fleet bench-peer crash simulate differential fuzz mutate check format build clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,8 +26,11 @@ run: $(VENV)/run.stamp ## set up and start the daemon on this folder, with demon
 demo: $(VENV)/run.stamp ## with `make run` going on: break two things, watch them healed, see why
 	@$(ON_PATH) demo/demo
 
-test: $(VENV)/dev.stamp ## set up and run all tests (ARGS="-k name" for some)
-	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(VENV)/dev.stamp ## set up and run the tests (ARGS="-k name" for some of all)
+	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(ARGS),--kind short)
+
+test-long: $(VENV)/dev.stamp ## set up and run the tests that take long: tests/conftest.py lists them (6 minutes)
+	@$(ON_PATH) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --kind long $(ARGS)
 
 bench: $(VENV)/dev.stamp ## measure; writes docs/benchmarks.md (10 minutes)
 	@$(ON_PATH) python bench/run.py

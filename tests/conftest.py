@@ -33,6 +33,34 @@ if _memory.is_dir():
 
 NO_SHARED = "HEALER_SHARED is set to nothing: the shared references are left out"
 
+LONG = (
+    "acceptance/test_activations.py",
+    "acceptance/test_api_machine.py",
+    "acceptance/test_crash_matrix.py",
+    "acceptance/test_dynamic_hosts.py",
+    "acceptance/test_full_disk.py",
+    "acceptance/test_kills.py",
+    "acceptance/test_trying.py",
+    "acceptance/test_upstream_actions.py",
+    "acceptance/test_voided.py",
+    "controllers/test_ansible_lists.py",
+    "controllers/test_ansible_plans.py",
+    "controllers/test_ansible_plugins.py",
+    "controllers/test_ansible_roles.py",
+    "controllers/test_ansible_ssh.py",
+    "controllers/test_ansible_why.py",
+    "controllers/test_run_on.py",
+    "controllers/test_run_on_plans.py",
+    "docs/test_own_controller.py",
+    "rulebooks/test_differential.py",
+    "rulebooks/test_upstream_examples.py",
+    "simulation/test_of_the_tests.py",
+    "simulation/test_simulation.py",
+    "simulation/test_storm.py",
+    "unit/test_packaging.py",
+)
+"""Files of tests that take long (real Ansible by the hundred, kills, worlds, upstream's engine): `make test-long` runs them, CI both."""
+
 # No deadline: how long an example takes says more about the machine than about the code.
 _slow = [hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile("dev", deadline=None, suppress_health_check=_slow)
@@ -143,6 +171,16 @@ def _reason(longrepr: object) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For tests/simulation."""
     parser.addoption("--seed", type=int, help="simulate this seed alone, and show what happened")
+    parser.addoption("--kind", choices=["short", "long"], help="only the tests that take long, or only the others")
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
+    """Tests of the other kind are not even read."""
+    kind = config.getoption("kind")
+    if kind is None or collection_path.suffix != ".py":
+        return None
+    takes_long = any(collection_path == REPOSITORY / "tests" / one for one in LONG)
+    return True if takes_long != (kind == "long") else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

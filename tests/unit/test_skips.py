@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -84,3 +85,16 @@ def test_without_shared_what_wants_it_is_skipped(tmp_path: pathlib.Path) -> None
 def test_shared_is_beside_the_repository(tmp_path: pathlib.Path) -> None:
     (tmp_path / "shared").mkdir()
     assert outcome(tmp_path, WANTS_SHARED, CI="true")[0] == pytest.ExitCode.OK
+
+
+def test_each_kind_of_tests_is_run_by_its_target_and_both_by_ci(repository: pathlib.Path) -> None:
+    spec = importlib.util.spec_from_file_location("conftest_of_all", CONFTEST)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+    assert [one for one in module.LONG if not (repository / "tests" / one).is_file()] == []
+    made = (repository / "Makefile").read_text()
+    assert "--kind short" in made.partition("\ntest:")[2].partition("\n\n")[0]
+    assert "--kind long" in made.partition("\ntest-long:")[2].partition("\n\n")[0]
+    by_ci = (repository / ".ci" / "run").read_text()
+    assert all(f'make PYTHON="$PYTHON" {target} ||' in by_ci for target in ("test", "test-long"))
