@@ -299,3 +299,17 @@ def test_other_failures_of_the_rule_are_messages_of_their_own(kit: Any, follow: 
         kit.now_us += 10 * MINUTE
         kit.do(outbox.Escalate(routes))
     assert [receiver for (receiver,) in messages(kit, "receiver")] == ["ops", "second", "ops", "second"]
+
+
+def test_what_joins_what_was_answered_has_to_be_answered(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow(LADDER)
+    kit.do(outbox.Answer(1, "key:ana"))
+    assert messages(kit, "answered_by", "unanswered_us") == [("key:ana", None)]
+    asked_for(kit, "b")
+    follow(LADDER)
+    assert messages(kit, "answered_by", "answered_us", "unanswered_us") == [("", None, kit.now_us + 10 * MINUTE)]
+    kit.do(outbox.Answer(1, "key:ana"))
+    assert messages(kit, "answered_by", "unanswered_us") == [("key:ana", None)]
+    kit.now_us += 10 * MINUTE
+    assert escalate(kit) == 0

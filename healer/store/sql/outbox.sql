@@ -27,7 +27,9 @@ INSERT INTO outbox (receiver, news, subject, members, count, state, open, due_us
 VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id;
 
 -- name: outbox_join
-UPDATE outbox SET members = ?, count = ?, due_us = ?, unanswered_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+-- Who looked after what it told before does not look after what joins.
+UPDATE outbox SET members = ?, count = ?, due_us = ?, unanswered_us = ?, changed_us = ?, version = version + 1,
+    answered_by = '', answered_us = NULL WHERE id = ?;
 
 -- name: outbox_copies
 -- What a receiver has of a class and subject already.

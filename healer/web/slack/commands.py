@@ -142,15 +142,31 @@ async def _resume(services: Services, who: access.Principal, rest: str) -> Said:
     if not scope:
         held = "\n".join(str(one["scope"]) for one in await services.switch.pauses())
         return Said("Say what to resume: /heal resume SCOPE", held or "nothing is paused")
+    return await _resume_asked(services, who, scope, "Resume?")
+
+
+async def _resume_asked(services: Services, who: access.Principal, scope: str, question: str) -> Said:
+    """What the end of a pause would start, with a button for the end of this pause and no later one."""
     found = await pauses.end(services, who, bodies.shaped({"scope": scope, "preview": True}, pauses.Resuming))
-    label = f"Resume {standing.scope(found['scope'])}"
-    return Said(
-        "Resume?", standing.preview(found), (blocks.button(values.RESUME, label, found["scope"][:2_000], "danger"),)
-    )
+    label, since = f"Resume {standing.scope(found['scope'])}", await _since(services, found["scope"])
+    value = f"{since} {found['scope']}"[:2_000]
+    return Said(question, standing.preview(found), (blocks.button(values.RESUME, label, value, "danger"),))
 
 
-async def resume(services: Services, who: access.Principal, scope: str) -> Said:
-    """The button of `/heal resume`. Raises `errors.HealerError`."""
+async def _since(services: Services, scope: str) -> str:
+    """Since when a scope is paused by itself, as buttons have it: a pause of the same that was made later is another."""
+    made = (one for one in await services.switch.pauses() if one["scope"] == scope and one.get("by") != "file")
+    return next((str(one["since_us"]) for one in made), "0")
+
+
+async def resume(services: Services, who: access.Principal, value: str) -> Said:
+    """The button of `/heal resume`, asked anew where another pause took the place of the one that was shown.
+
+    Raises `errors.HealerError`.
+    """
+    shown, _, scope = value.partition(" ")
+    if shown != await _since(services, scope):
+        return await _resume_asked(services, who, scope or value, "What is paused has changed since this was asked. Resume?")
     made = await pauses.end(services, who, bodies.shaped({"scope": scope}, pauses.Resuming))
     return Said("\n".join([f"Resumed: {standing.scope(made['scope'])}, by {who.actor}.", *standing.still(made)]))
 

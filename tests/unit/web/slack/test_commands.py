@@ -110,7 +110,7 @@ async def test_a_pause_and_its_end(site: Any) -> None:
     assert await site.room.services.switch.pauses(), "it only asks"
     (row,) = [block for block in site.fake.responses[-1]["blocks"] if block["type"] == "actions"]
     (button,) = row["elements"]
-    assert (button["text"]["text"], button["value"]) == ("Resume everything", "all")
+    assert (button["text"]["text"], button["value"]) == ("Resume everything", f"{pause['since_us']} all")
     click = site.fake._interaction("block_actions", "U7ANA", "T02AB", "") | {
         "container": {"type": "message", "is_ephemeral": True, "channel_id": "C0OPS"}, "channel": {"id": "C0OPS"}, "actions": [button],
     }  # fmt: skip
@@ -123,6 +123,12 @@ async def test_a_pause_and_its_end(site: Any) -> None:
     assert await site.room.services.switch.pauses() == []
     again = await site.said(click | {"trigger_id": "1.1"})
     assert "a pause of everything is not known" in again.lower()
+    await site.heal("pause all the datacentre is on fire")
+    later = await site.said(click | {"trigger_id": "1.2"})
+    assert later.startswith("What is paused has changed since this was asked. Resume?"), (
+        "the button was of another pause"
+    )
+    assert [one["reason"] for one in await site.room.services.switch.pauses()] == ["the datacentre is on fire"]
 
 
 @pytest.mark.parametrize(
