@@ -166,7 +166,9 @@ async def resume(services: Services, who: access.Principal, value: str) -> Said:
     """
     shown, _, scope = value.partition(" ")
     if shown != await _since(services, scope):
-        return await _resume_asked(services, who, scope or value, "What is paused has changed since this was asked. Resume?")
+        return await _resume_asked(
+            services, who, scope or value, "What is paused has changed since this was asked. Resume?"
+        )
     made = await pauses.end(services, who, bodies.shaped({"scope": scope}, pauses.Resuming))
     return Said("\n".join([f"Resumed: {standing.scope(made['scope'])}, by {who.actor}.", *standing.still(made)]))
 
