@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from healer import errors, wording
 
@@ -177,17 +177,35 @@ def _matches(text: str, value: str) -> bool:
         return False
 
 
+class Mistake(NamedTuple):
+    """What is wrong, and where: `path` is '' or `.a[0]`, `steps` the same in parts; `value` stands there. `keyword`: '' where none may."""
+
+    path: str
+    message: str
+    steps: tuple[Any, ...] = ()
+    value: Any = None
+    keyword: str = ""
+
+
 def mistakes(schema: Any, value: Any) -> list[tuple[str, str]]:
     """(path, message) of everything that is wrong with a value under a schema that was checked; the path is '' or `.a[0]`."""
+    return [(one.path, one.message) for one in found(schema, value, validators())]
+
+
+def found(schema: Any, value: Any, asked: Any) -> list[Mistake]:
+    """The same in full. `asked`: the class of validators, `validators()` or one made of it."""
     try:
-        found = sorted(
-            _validator(json.dumps(schema, sort_keys=True)).iter_errors(value), key=lambda e: str(e.json_path)
+        wrong = sorted(
+            _validator(json.dumps(schema, sort_keys=True), asked).iter_errors(value), key=lambda e: str(e.json_path)
         )
     except RecursionError:
-        return [("", "it is nested too deep")]
-    except (ArithmeticError, TypeError, ValueError) as error:
-        return [("", f"it cannot be checked: {short(str(error))}")]
-    return [(error.json_path[1:], _said(error)) for error in found[:PROBLEMS_MAX]]
+        return [Mistake("", "it is nested too deep")]
+    except (ArithmeticError, TypeError, ValueError) as failed:
+        return [Mistake("", f"it cannot be checked: {short(str(failed))}")]
+    return [
+        Mistake(one.json_path[1:], _said(one), tuple(one.absolute_path), one.instance, one.validator or "")
+        for one in wrong[:PROBLEMS_MAX]
+    ]
 
 
 def _said(error: Any) -> str:
@@ -228,14 +246,14 @@ _WORDS: Final = {
 
 
 @functools.lru_cache(maxsize=4096)
-def _validator(text: str) -> Any:
-    return _validators()(json.loads(text))
+def _validator(text: str, asked: Any) -> Any:
+    return asked(json.loads(text))
 
 
 @functools.cache
-def _validators() -> Any:
+def validators() -> Any:
     """Draft 2020-12 with RE2 in the place of Python's regular expressions, wherever the library would use them."""
-    from jsonschema import Draft202012Validator, validators
+    import jsonschema
 
     own = {
         "pattern": _check_pattern,
@@ -243,13 +261,13 @@ def _validators() -> Any:
         "additionalProperties": _check_additional_properties,
         "required": _check_required,
     }
-    extend: Any = validators.extend
-    return extend(Draft202012Validator, own)
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft202012Validator, own)
 
 
 def _check_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
     if isinstance(value, str) and not _matches(pattern, value):
-        yield _error(pattern)
+        yield error(pattern)
 
 
 def _check_pattern_properties(validator: Any, parts: Mapping[str, Any], value: Any, _schema: Any) -> Iterator[Any]:
@@ -264,7 +282,7 @@ def _check_additional_properties(validator: Any, part: Any, value: Any, schema: 
         if name in schema.get("properties", {}) or any(_matches(p, name) for p in schema.get("patternProperties", {})):
             continue
         if part is False:
-            yield _error(f"{short(str(name))!r} is not declared")
+            yield error(f"{short(str(name))!r} is not declared")
         else:
             yield from validator.descend(inner, part, path=name)
 
@@ -272,10 +290,10 @@ def _check_additional_properties(validator: Any, part: Any, value: Any, schema: 
 def _check_required(_validator: Any, names: Sequence[str], value: Any, _schema: Any) -> Iterator[Any]:
     for name in names:
         if isinstance(value, Mapping) and name not in value:
-            yield _error(f"the key {short(name)!r} is missing")
+            yield error(f"the key {short(name)!r} is missing")
 
 
-def _error(message: str) -> Any:
+def error(message: str) -> Any:
     import jsonschema
 
     return jsonschema.ValidationError(message)

@@ -21,6 +21,10 @@ actions:
       any: {}
       list: {type: array, items: {type: integer}}
       map: {type: object, properties: {n: {type: integer}, t: {type: string}}}
+      two: {type: array, maxItems: 2}
+      ints: {type: object, additionalProperties: {type: integer}, required: [q]}
+      closed: {type: object, additionalProperties: false, properties: {a: {}}}
+      any_of: {anyOf: [{type: integer}, {type: boolean}]}
 """
 BOOK = """\
 - name: web
@@ -57,6 +61,7 @@ def wrong(write):
 
 
 ALONE = 'write "{{ … }}" alone: with anything beside it a template gives a text'
+DECLARED = "as its entry declares it"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,24 @@ def test_what_stands_beside_a_template_is_looked_at(wrong):
         ("list[1]", "as its entry declares it"), ("map.n", "as its entry declares it"),
     ]  # fmt: skip
     assert [message for _, message, _ in wrong('n: ["{{ event.n }}"]')] == ["n: a whole number is wanted, got a list"]
+
+
+@pytest.mark.parametrize(
+    ("given", "at", "message", "try_"),
+    [
+        ('two: ["{{ event.n }}", 1, 2, 3]', '["{{', "two: a list of at most 2 items is wanted, got a list", DECLARED),
+        ('ints: {q: 1, x: "y", z: "{{ event.n }}"}', '"y"', "ints.x: a whole number is wanted, got 'y'", DECLARED),
+        ('ints: {x: "{{ event.n }}"}', "{x:", "ints: the key 'q' is missing", DECLARED),
+        ('ints: {q: "{{ event.n }}0"}', '"{{', "ints.q: a whole number is wanted, got '{{ event.n }}0'", ALONE),
+        ('closed: {a: "{{ event.n }}", b: 1}', "{a:", "closed: 'b' is not declared", DECLARED),
+        ('any_of: "{{ event.n }}0"', '"{{', "any_of: a whole number or true or false is wanted, got '{{ event.n }}0'", ALONE),
+        ('e: "{{ event.n }}0"', '"{{', "e: 1 or 2 is wanted, got '{{ event.n }}0'", ALONE),
+    ],
+)  # fmt: skip
+def test_what_no_event_could_make_right_is_told(wrong, given, at, message, try_):
+    ((there, *told),) = wrong(given)
+    assert told == [message, try_]
+    assert there.startswith(at)
 
 
 @pytest.mark.parametrize(
