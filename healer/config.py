@@ -323,7 +323,10 @@ class _Walk:
                     self.value(before, depth + 1)  # what stands twice in there is told all the same
                 raise
             if key in pairs:
-                self.twice(node, key, at, f", already in line {pairs[key][-1][0].start_mark.line + 1}")
+                first = next(
+                    one for one in pairs if one == key
+                )  # to Python 1, 1.0 and true are equal, to YAML they are not
+                self.twice(node, key, at, f", already in line {pairs[key][-1][0].start_mark.line + 1}", first)
             pairs.setdefault(key, []).append((key_node, value_node))
         for key, found in pairs.items():
             key_node, value_node = found[0] if len(found) == 1 else self.counted(found, depth)
@@ -345,12 +348,17 @@ class _Walk:
             raise _Refused("a key cannot be .nan", node)
         return key
 
-    def twice(self, node: Any, key: Any, at: Mark, more: str) -> None:
+    def twice(self, node: Any, key: Any, at: Mark, more: str, first: Any = None) -> None:
         """Tell a key that stands twice, once: each alias of the mapping is walked again."""
         if (id(node), at) not in self.told:
             self.told.add((id(node), at))
             message = f"the key {shown(key)} stands here twice{more}"
             try_ = "one of them has to go" if self.severity == "error" else "the last one counts"
+            if first is not None and type(first) is not type(key):
+                message = (
+                    f"{first} and {key} are one key here{more}: a name has to be a text".lower()
+                )  # YAML's true is no True
+                try_ = "put both in quotes" if self.severity == "error" else try_
             self.document.diagnostic(self.severity, "duplicate-key", message, at, try_)
 
     def counted(self, found: list[tuple[Any, Any]], depth: int) -> tuple[Any, Any]:
