@@ -4,12 +4,12 @@
 reading: every event asks, ansible-inventory takes half a second, and mistakes have to be shown where they stand. Pure.
 """
 
-from healer.inventory.files import DYNAMIC, parse
+from healer.inventory.files import COMPILED, DYNAMIC, parse
 from healer.inventory.found import Known, Unreadable
 from healer.inventory.found import read as read_found
 from healer.inventory.names import THIS_MACHINE, Host, Inventory, LeftOut, Refusal
 from healer.inventory.variables import KINDS
 
 __all__ = [
-    "DYNAMIC", "KINDS", "THIS_MACHINE", "Host", "Inventory", "Known", "LeftOut", "Refusal", "Unreadable", "parse", "read_found",
+    "COMPILED", "DYNAMIC", "KINDS", "THIS_MACHINE", "Host", "Inventory", "Known", "LeftOut", "Refusal", "Unreadable", "parse", "read_found",
 ]  # fmt: skip

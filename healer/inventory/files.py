@@ -26,6 +26,8 @@ MISTAKES_MAX: Final = 1_000
 """Of one file; after so many it is none of hosts."""
 DYNAMIC: Final = "dynamic-inventory"
 """The code of a hint: this file has hosts that are not known here."""
+COMPILED: Final = "\x7fELF"
+"""Begins a program that is no text; so given, it stands for all of it."""
 STATIC: Final = "the daemon has Ansible list them; ansible-inventory --list --yaml --output FILE writes a static one"
 _IGNORED: Final = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
@@ -74,8 +76,9 @@ def _standing(one: errors.Diagnostic) -> tuple[str, int, int]:
 
 def _read(reading: Reading, file: str, text: str, counting: Collection[config.Span]) -> None:
     suffix = pathlib.PurePosixPath(file).suffix
-    if text.startswith("#!"):
-        _unknown(reading, file, text, "a program makes an inventory; it is not run", STATIC)
+    if text.startswith(("#!", COMPILED)):
+        shown = text if text.startswith("#!") else ""
+        _unknown(reading, file, shown, "a program makes an inventory; it is not run", STATIC)
         return
     if text.startswith(variables.VAULT):
         try_ = "encrypt what is secret in group_vars/ and host_vars/, and leave the hosts readable"

@@ -68,7 +68,13 @@ class Inventories:
             document.error("no-inventory", f"there is no inventory {path!r}", at, near)
             self.incomplete.add(path)
         # Ansible tries to run whatever is executable; a text without `#!` no system starts, and it is read as it stands.
-        return {one: text for one in there if (text := self.text(one)) is not None}
+        return {one: text for one in there if (text := self._compiled(one) or self.text(one)) is not None}
+
+    def _compiled(self, path: str) -> str:
+        """What stands for a program that is no text; '' for anything else."""
+        executable = path in self.tree.files and self.tree.files[path].executable
+        starts = executable and (self.tree.content(path) or b"").startswith(hosts.COMPILED.encode())
+        return hosts.COMPILED if starts else ""
 
     def _variables(self, folder: str) -> Iterator[tuple[str, str]]:
         """The files of variables beside an inventory or playbooks, with their texts."""
