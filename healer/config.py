@@ -323,9 +323,7 @@ class _Walk:
                     self.value(before, depth + 1)  # what stands twice in there is told all the same
                 raise
             if key in pairs:
-                first = next(
-                    one for one in pairs if one == key
-                )  # to Python 1, 1.0 and true are equal, to YAML they are not
+                first = next(one for one in pairs if one == key)
                 self.twice(node, key, at, f", already in line {pairs[key][-1][0].start_mark.line + 1}", first)
             pairs.setdefault(key, []).append((key_node, value_node))
         for key, found in pairs.items():
@@ -354,10 +352,8 @@ class _Walk:
             self.told.add((id(node), at))
             message = f"the key {shown(key)} stands here twice{more}"
             try_ = "one of them has to go" if self.severity == "error" else "the last one counts"
-            if first is not None and type(first) is not type(key):
-                message = (
-                    f"{first} and {key} are one key here{more}: a name has to be a text".lower()
-                )  # YAML's true is no True
+            if first is not None and type(first) is not type(key):  # 1 and true are equal to Python alone
+                message = f"{first} and {key} are one key here{more}: a name has to be a text".lower()
                 try_ = "put both in quotes" if self.severity == "error" else try_
             self.document.diagnostic(self.severity, "duplicate-key", message, at, try_)
 

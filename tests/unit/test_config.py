@@ -192,20 +192,6 @@ def test_a_key_that_stands_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("1: x\ntrue: y\n", "1 and true are one key here, already in line 1: a name has to be a text"),
-        ("off: x\n0.0: y\n", "false and 0.0 are one key here, already in line 1: a name has to be a text"),
-        ("1: x\n1: y\n", "the key 1 stands here twice, already in line 1"),
-    ],
-)
-def test_keys_that_python_alone_takes_for_one_are_told_as_what_they_are(text: str, said: str) -> None:
-    (found,) = config.read_text(text, "a.yml").diagnostics
-    assert (found.code, found.message, found.place.line) == ("duplicate-key", said, 2)
-    assert found.try_ == ("one of them has to go" if "twice" in said else "put both in quotes")
-
-
-@pytest.mark.parametrize(
     ("text", "line", "column"),
     [
         ("{a: 1, a: 2}", 1, 8), ("x:\n  - a: 1\n    'a': 1\n", 3, 5), ("1: a\n0x1: b\n", 2, 1), ("a:\na:\n", 2, 1),
