@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from healer import config, errors, measures, model, plugins, templates, wording
-from healer.catalog import clusters, filling, requests, schemas
+from healer.catalog import clusters, filling, handing, requests, schemas
 from healer.catalog.entries import FOLDERS, KINDS, ROLES, Catalog, Entry, Kind
 
 ENTRIES_MAX: Final = 10_000
@@ -172,13 +172,10 @@ def _named_actions(one: Written, entries: Mapping[str, Entry], known: Collection
         if found.dry_run:
             message = f"{key}: {found.name} is only ever simulated (dry_run: true), so it would not help"
             one.document.error("dry-run", message, at, "leave out dry_run, or name another action")
-        given = value["parameters"]
-        if any(templates.is_template(text) for text in given.values() if isinstance(text, str)):
-            continue
-        if isinstance(problems := found.parameters_of(given), list):
-            at = mark_at(one.value, (key, *path, "parameters"), at)
-            declared = f"declared: {', '.join(found.parameters) or 'none'}"
-            one.document.error("parameters", f"{key}: {found.name}: {'; '.join(problems)}", at, declared)
+        for code, message, steps, try_ in handing.mistakes(entry, found, value["parameters"]):
+            one.document.error(
+                code, f"{key}: {message}", mark_at(one.value, (key, *path, "parameters", *steps), at), try_
+            )
 
 
 def runs(one: Written) -> tuple[Kind, str] | None:

@@ -153,8 +153,8 @@ options | error
   a key or value of a section, source, controller or check is wrong
   as the message says
 parameters | error
-  the declaration of a parameter is wrong
-  a JSON Schema
+  parameters that `verify` or `escalate` gives to an action do not fit
+  as its entry declares them
 path-escapes | error
   a path leads out of the project
   a file in the project

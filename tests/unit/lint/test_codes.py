@@ -24,6 +24,7 @@ BY_NAME = {
     "unknown-format",
     "duplicate-key",
     "dynamic-inventory",
+    "parameters",
     "no-action-file",
     "ambiguous-file",
     "unknown-principal",
