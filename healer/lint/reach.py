@@ -23,6 +23,15 @@ _BELOW: Final = {"m": ".…"}
 _WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
 
 
+class Vain(NamedTuple):
+    """A value that a word of `event.alert` never has."""
+
+    why: str
+    try_: str
+    false: bool
+    """Whether a comparison with it is false; of what is listed, one with it alone."""
+
+
 class Never(NamedTuple):
     """Why a condition never holds, and at which test that shows."""
 
@@ -38,38 +47,54 @@ def check(scope: Scope, told: Told) -> None:
     for rule in scope.ruleset.rules:
         found = [never(normal.normal(pattern.test)) for pattern in rule.condition.patterns]
         kind = rule.condition.kind
+        dead = [_dead(normal.normal(pattern.test), closed) for pattern in rule.condition.patterns]
+        if (kind == "all" and any(dead)) or (kind == "any" and all(dead)):
+            told.never.add(scope.document.place(scope.name_of(rule)))
         if kind == "all" or (kind == "any" and all(found)):
             for one in filter(None, found):
-                told.never.add(scope.document.place(scope.name_of(rule)))
                 mark = scope.mark_of(one.leaf, one.leaf.text)
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
         for pattern in rule.condition.patterns if closed else ():
             for test in _checks(normal.normal(pattern.test)):
-                for why, try_ in _impossible(test):
-                    told.tell(scope.document, "unreachable", why, scope.mark_of(test.leaf, test.leaf.text), try_)
+                for vain in _impossible(test):
+                    mark = scope.mark_of(test.leaf, test.leaf.text)
+                    told.tell(scope.document, "unreachable", vain.why, mark, vain.try_)
+
+
+def _dead(node: normal.Normal, closed: bool) -> bool:
+    """Whether a test holds for no event, also by what is told of each of its values (`closed`)."""
+    if isinstance(node, normal.Check):
+        found = list(_impossible(node)) if closed else []
+        wanted = len(list(_compared(node.leaf.test))) if isinstance(node.leaf.test, conditions.Member) else 1
+        return never(node) is not None or (len(found) >= wanted > 0 and all(one.false for one in found))
+    dead = (_dead(part, closed) for part in node.parts)
+    return all(dead) if isinstance(node, normal.AnyOf) else never(node) is not None or any(dead)
 
 
 # --- values that a word of event.alert never has ----------------------------------------------------------------------------
 
 
-def _impossible(check: normal.Check) -> Iterator[tuple[str, str]]:
-    """(why, what to do) for what a word of `event.alert` is compared with in vain."""
+def _impossible(check: normal.Check) -> Iterator[Vain]:
+    """What a word of `event.alert` is compared with in vain."""
     test = check.leaf.test
     if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
         names, shown = _named(test.value.steps)
         if kind := _kind(names):
-            yield f"`{shown}` is {_KINDS[kind]} and alone never true", f"compare it: {shown}{_BELOW.get(kind, '')} == …"
+            try_ = f"compare it: {shown}{_BELOW.get(kind, '')} == …"
+            yield Vain(f"`{shown}` is {_KINDS[kind]} and alone never true", try_, false=True)
+    listed = isinstance(test, conditions.Member)
     for steps, op, value in _compared(test):
         names, shown = _named(steps)
         kind, given = _kind(names), values.kind(value)
         if kind and given in "snbl" and kind != given:
-            listed = isinstance(test, conditions.Member)
             why = f" and never {_words([value])}" if listed else ", so this is always false"
-            yield f"`{shown}` is {_KINDS[kind]}{why}", _mended(kind, given, op, shown)
+            yield Vain(
+                f"`{shown}` is {_KINDS[kind]}{why}", _mended(kind, given, op, shown), not (listed and check.negated)
+            )
         elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
             near = errors.nearest(value.lower(), known)
-            yield f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}"
+            yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
 
 
 def _kind(names: tuple[Any, ...]) -> str:

@@ -66,6 +66,47 @@ def test_a_rule_that_never_fires_needs_none(codes, rules, condition):
     assert set(codes(rules(ignored, head=head))) & {"unreachable", "no-brake", "unused-ignore"} <= {"unreachable"}
 
 
+ENDLESS = 'sources: {fa: {healer.webhook: {path: fa, format: falco, auth: {bearer: {secret: "env:T"}}}}}\n'
+FALCO = "- name: web\n  hosts: all\n  sources: [{healer.source: {name: fa}}]\n  rules:\n"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'event.alert.status == "bogus"',
+        "event.alert.name == 5",
+        "event.alert.name != 5",
+        "not (event.alert.name == 5)",
+        'event.alert.status == "bogus" or event.alert.status == "resolvd"',
+        'event.alert.status == "bogus" or event.alert.cycle == 1 and event.alert.name == 5',
+        "(event.alert.cycle == 1 and event.alert.cycle == 2) or event.alert.name == 5",
+        'event.alert.status in ["bogus", 5]',
+        "event.alert.name",
+        "{any: [event.alert.name == 5, event.alert.cycle == 1 and event.alert.cycle == 2]}",
+    ],
+)
+def test_a_rule_that_wants_a_value_that_there_never_is_needs_none(codes, rules, condition):
+    found = codes(rules(f"condition: {condition}" + ACTION, head=FALCO), ENDLESS)
+    assert "unreachable" in found
+    assert "no-brake" not in found
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'event.alert.status == "bogus" or event.alert.name == "x"',
+        'not (event.alert.status == "bogus")',
+        'event.alert.status in ["bogus", "firing"]',
+        'not (event.alert.status in ["bogus"])',
+        "event.alert.name not in [5]",
+        "not event.alert.name",
+        '{any: [event.alert.name == 5, event.alert.name == "x"]}',
+    ],
+)
+def test_a_rule_that_may_fire_beside_such_a_value_needs_one(codes, rules, condition):
+    assert "no-brake" in codes(rules(f"condition: {condition}" + ACTION, head=FALCO), ENDLESS)
+
+
 def test_beside_a_rule_that_never_fires_another_still_needs_one(linted, rules):
     head = BOTH.replace("{healer.source: {name: am}}, ", "")
     text = rules("condition: 1 == 2" + ACTION, "condition: {any: [1 == 2, event.f == 1]}" + ACTION, head=head)
