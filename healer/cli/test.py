@@ -54,7 +54,7 @@ class WrongProject(errors.HealerError):
 @click.option(
     "--fail-under",
     metavar="PERCENT",
-    type=click.FloatRange(0, 100),
+    type=usage.Real(0, 100),
     help="Fail where less is covered (with --coverage)",
 )
 @click.option("--why", is_flag=True, help="Show of each event what each rule made of it, and what its condition saw")

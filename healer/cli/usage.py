@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 import os
 import shlex
 import stat
 import types
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -52,6 +53,17 @@ class Unreadable(WrongUse):
     """
 
     code = "unreadable"
+
+
+class Real(click.FloatRange):
+    """A number in a range; NaN, which no range leaves out, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does."""
+        made = super().convert(value, param, ctx)
+        if math.isnan(made):
+            self.fail("it is no number", param, ctx)
+        return made
 
 
 class _Checked(click.Command):

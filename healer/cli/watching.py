@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-import math
 import shutil
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from healer.cli import terminal
+from healer.cli import terminal, usage
 
 EVERY_S: Final = 2.0
 HOME: Final = "\x1b[H"
@@ -25,20 +24,9 @@ REST_OF_LINE: Final = "\x1b[K"
 REST_OF_SCREEN: Final = "\x1b[J"
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds; NaN, which no range leaves out, is none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click does."""
-        made = super().convert(value, param, ctx)
-        if math.isnan(made):
-            self.fail("it is no number", param, ctx)
-        return made
-
-
 OPTION: Final = click.option(
     "--watch",
-    type=Seconds(0.2, 3600),
+    type=usage.Real(0.2, 3600),
     is_flag=False,
     flag_value=EVERY_S,
     metavar="[SECONDS]",

@@ -118,6 +118,13 @@ def test_coverage_and_its_limit(healer, project):
     assert healer("test", "--project", project, "--fail-under", "57").exit_code == 0
 
 
+@pytest.mark.parametrize("given", ["nan", "NaN", "-nan", "inf", "101"])
+def test_a_limit_that_is_no_percentage_is_wrong_use(healer, project, given):
+    done = healer("test", "--project", project, "--coverage", f"--fail-under={given}")
+    assert done.exit_code == 2
+    assert f"--fail-under: a number from 0 to 100 is wanted, got '{given}'" in done.stderr
+
+
 def test_mistakes_of_a_file_are_told_and_none_of_it_is_run(healer, project):
     (project / "rulebooks" / "wrong_test.yml").write_text(WRONG.replace("disk is full", "disk is ful"))
     done = healer("test", "--project", project)
