@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from healer import config, engine, errors
@@ -66,7 +67,7 @@ def _tell(scope: Scope, told: Told, read: texts.Read, mark: config.Mark | None, 
     last = str(steps[-1])
     near = (
         errors.nearest(deepest.step, deepest.beside)
-        or _dotted(steps, deepest)
+        or _dotted(steps)
         or _below(known, deepest.step)
         or _below(known, last)
         or _label(read, deepest)
@@ -84,10 +85,14 @@ def _label(read: texts.Read, lack: shapes.Lack) -> str:
     )
 
 
-def _dotted(steps: values.Steps, lack: shapes.Lack) -> str:
+def _dotted(steps: values.Steps) -> str:
     """What is below a label: its name may have a dot."""
-    name = ".".join(map(str, steps[2 : lack.depth + 1]))
-    return f'a label with a dot in its name is labels["{name}"]' if steps[:2] == ("alert", "labels") else ""
+    names = itertools.takewhile(lambda one: isinstance(one, str), steps[2:])
+    return (
+        f'a label with a dot in its name is labels["{".".join(map(str, names))}"]'
+        if steps[:2] == ("alert", "labels")
+        else ""
+    )
 
 
 def _below(known: Sequence[shapes.Shape], step: str) -> str:

@@ -62,6 +62,9 @@ def test_all_texts_of_a_rule(linted, rules):
         ("event.meta.headers.x.y", "nothing is below a single value"),
         ("event.alert.labels.env.name", 'a label with a dot in its name is labels["env.name"]'),
         ('event.alert.labels["a.b"].c', 'a label with a dot in its name is labels["a.b.c"]'),
+        ("event.alert.labels.app.kubernetes.io", 'a label with a dot in its name is labels["app.kubernetes.io"]'),
+        ('event.alert.labels["app"]["kubernetes"]', 'a label with a dot in its name is labels["app.kubernetes"]'),
+        ("event.alert.labels.a.b[0]", 'a label with a dot in its name is labels["a.b"]'),
         ("event.type", "there are: alert, meta, group"),
     ],
 )
@@ -87,6 +90,7 @@ def test_what_is_there_is_not_told(linted, rules, path):
         ("event.alert is not selectattr( 'nmae', '==', 'x')", "event.alert.nmae", "did you mean 'name'?"),
         ('event.meta is selectattr("source.nam", "==", "x")', "event.meta.source.nam", "did you mean 'name'?"),
         ('event.alert.labels is selectattr("a.b", "==", "x")', "event.alert.labels.a.b", 'a label with a dot in its name is labels["a.b"]'),
+        ('event.alert.labels is selectattr("app.kubernetes.io", "==", "x")', "event.alert.labels.app.kubernetes.io", 'a label with a dot in its name is labels["app.kubernetes.io"]'),
         ('event.alert is selectattr("instance", "==", "x")', "event.alert.instance", "a label is event.alert.labels.instance"),
     ],
 )  # fmt: skip
