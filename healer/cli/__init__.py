@@ -164,31 +164,13 @@ class Commands(usage.Group):
         """Run a command and exit: 0 fine, 1 found something, 2 wrong use, 3 no daemon, 4 not allowed, 130 interrupted."""
         try:
             code = super().main(*args, **{"prog_name": "healer", **extra, "standalone_mode": False})
-        except click.ClickException as error:
-            wrong = usage.of(error)
-            _complain(str(wrong))
-            sys.exit(wrong.exit_code)
-        except click.Abort as error:
-            interrupted = isinstance(error.__cause__, KeyboardInterrupt)
-            sys.exit(EXIT_INTERRUPTED if interrupted else errors.EXIT_FOUND)
-        except errors.AlreadyRunning as error:
-            from healer.cli import terminal
+        except Exception as error:
+            from healer import interruption
 
-            _complain(terminal.local_times(str(error)))
-            sys.exit(error.exit_code)
-        except errors.HealerError as error:
-            _complain(str(error))
-            sys.exit(error.exit_code)
-        except OSError as error:
-            from healer.cli import terminal
-
-            where = (
-                f"unreadable]: {terminal.clean(error.filename)}"
-                if error.filename
-                else "not-written]: what was to be printed"
-            )
-            _complain(f"error[{where}: {error.strerror or error}")
-            sys.exit(errors.EXIT_USAGE)
+            ended = EXIT_INTERRUPTED if interruption.behind(error) else _failed(error)
+            if ended is None:
+                raise
+            sys.exit(ended)
         sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
@@ -209,6 +191,35 @@ class Lists(usage.Group):
             return super().shell_complete(ctx, incomplete)
         listing = self.commands["list"]
         return listing.shell_complete(click.Context(listing, parent=ctx, info_name="list"), incomplete)
+
+
+def _failed(error: Exception) -> int | None:
+    """Say what went wrong; the exit code. None of what nobody foresaw."""
+    if isinstance(error, click.Abort):
+        return errors.EXIT_FOUND
+    if isinstance(error, click.ClickException):
+        wrong = usage.of(error)
+        _complain(str(wrong))
+        return wrong.exit_code
+    if isinstance(error, errors.AlreadyRunning):
+        from healer.cli import terminal
+
+        _complain(terminal.local_times(str(error)))
+        return error.exit_code
+    if isinstance(error, errors.HealerError):
+        _complain(str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
+        from healer.cli import terminal
+
+        where = (
+            f"unreadable]: {terminal.clean(error.filename)}"
+            if error.filename
+            else "not-written]: what was to be printed"
+        )
+        _complain(f"error[{where}: {error.strerror or error}")
+        return errors.EXIT_USAGE
+    return None
 
 
 def _complain(text: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import dis
 import filecmp
 import functools
 import importlib
@@ -20,7 +19,7 @@ import types
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-from healer import config, errors
+from healer import config, errors, interruption
 from healer.plugins import calling
 from healer.plugins.contracts import Check, Format
 from healer.plugins.options import check_options
@@ -164,18 +163,10 @@ def find(kind: Kind, name: str, project_dir: pathlib.Path | None = None) -> type
     except ImportError as error:
         raise BrokenPlugin(what=what, name=name, where=where, reason=str(error)) from error
     except BaseException as error:  # a stranger's code: whatever it raises at import (`sys.exit()`) is its mistake
-        if isinstance(error, KeyboardInterrupt) and not _is_raised(error):
+        if isinstance(error, KeyboardInterrupt) and not interruption.is_raised(error):
             raise  # the operator's
         raise BrokenPlugin(what=what, name=name, where=where, reason=calling.raised(error)) from error
     raise UnknownPlugin(what=what, name=name, try_=errors.nearest(name, names(kind, project_dir)))
-
-
-def _is_raised(error: BaseException) -> bool:
-    """Whether a `raise` made it. A signal's comes between other instructions."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    return at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def check(name: str, project_dir: pathlib.Path | None = None) -> type[Check]:

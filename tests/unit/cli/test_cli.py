@@ -206,6 +206,43 @@ def test_what_goes_wrong_becomes_text_and_a_code(healer, monkeypatch, error, cod
     assert "Traceback" not in done.output
 
 
+def after(error: BaseException, cause: BaseException, context: BaseException | None = None) -> BaseException:
+    error.__cause__, error.__context__ = cause, context
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        after(RuntimeError("Error calling __set_name__"), KeyboardInterrupt()),
+        after(TypeError("schema"), after(ValueError("inner"), KeyboardInterrupt())),
+        after(ValueError("x"), OSError("gone"), KeyboardInterrupt()),
+        after(OSError("gone"), after(click.UsageError("x"), KeyboardInterrupt())),
+        after(click.UsageError("x"), KeyboardInterrupt()),
+        after(click.Abort(), after(RuntimeError("x"), KeyboardInterrupt())),
+    ],
+)
+def test_what_an_interruption_caused_is_one(healer, monkeypatch, error):
+    monkeypatch.setattr(cli.Commands, "get_command", lambda *_: raising(error))
+    done = healer("version")
+    assert (done.exit_code, done.output.strip()) == (130, "")
+
+
+def test_a_ring_of_causes_ends(healer, monkeypatch):
+    first, second = OSError(2, "No such file or directory"), ValueError("x")
+    first.__cause__, second.__context__ = second, first
+    monkeypatch.setattr(cli.Commands, "get_command", lambda *_: raising(first))
+    assert healer("version").exit_code == 2
+
+
+@pytest.mark.parametrize("made", ["raise RuntimeError('x') from e", "raise RuntimeError('x')"])
+def test_what_is_interrupted_within_an_import_is_no_mistake_of_healer(made):
+    code = "import sys; from healer import cli\ndef gone(*_):\n    try:\n        raise KeyboardInterrupt\n    except BaseException as e:\n"
+    code += f"        {made}\ncli.Commands.get_command = gone\nsys.argv = ['healer', 'version']; cli.main()"
+    done = python("-c", code)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_text_of_an_error_steers_no_terminal(healer, monkeypatch):
     monkeypatch.setattr(
         cli.Commands, "get_command", lambda *_: raising(errors.UnknownAction(action="\x1b[2J\u202egone"))
