@@ -4,7 +4,12 @@ pydantic raise a `RuntimeError` or `SchemaError` after it. Callers: `cli`, `plug
 
 from __future__ import annotations
 
+from typing import Final
+
 from healer import errors
+
+_IN_WORDS: Final = " KeyboardInterrupt:"
+"""What a `SchemaError` ends with, which names no cause but in its text."""
 
 
 def behind(error: BaseException) -> bool:
@@ -19,6 +24,8 @@ def behind(error: BaseException) -> bool:
             continue
         seen.add(id(one))
         if isinstance(one, KeyboardInterrupt) and not (told and is_raised(one)):
+            return True
+        if type(one).__module__.startswith("pydantic_core") and _IN_WORDS in str(one):
             return True
         waiting += (one.__cause__, one.__context__)
     return False

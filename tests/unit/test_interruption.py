@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pydantic_core
 import pytest
 
 from healer import errors, interruption
@@ -32,6 +33,15 @@ def test_a_signals_is_behind_whatever_came_of_it():
         error.__cause__ = RuntimeError("made of it")
         error.__cause__.__cause__ = signalled()
         assert interruption.behind(error)
+
+
+def test_of_a_schema_pydantic_says_it_in_words_alone():
+    words = (
+        'Error building "literal" validator:\n  SchemaError: Error building "default" validator:\n  KeyboardInterrupt: '
+    )
+    assert interruption.behind(after(ValueError("x"), pydantic_core.SchemaError(words)))
+    assert not interruption.behind(pydantic_core.SchemaError("Error building: TypeError: x"))
+    assert not interruption.behind(ValueError(words))
 
 
 def test_one_that_somebodys_code_raised_is_what_an_error_tells():
