@@ -31,7 +31,7 @@ unknown-path | warning
   a path that no event of the sources can have, a name that no template of the rule has: such a test never holds, such a template fails
   the field as the source has it; `healer sources show NAME` lists them
 unreachable | warning
-  a condition that never holds: it is false whatever comes, its tests on one field contradict each other, or a field has no such value
+  a condition that never holds: it is false whatever comes, its tests on one field exclude each other, or a field has no such value or type
   mend it, or take the rule out
 shadowed | warning, of an action hint
   a rule that never gets an event, since those before it take them all (an event fires one rule); an action hidden by another of its name

@@ -6,6 +6,7 @@ Only what is certain is told. Within one condition all tests look at one event, 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,12 @@ _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": 
 _INVERSE: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 _TEXTS: Final = frozenset({"name", "target", "status", "severity", "severity_raw", "key"})
 """Words of `event.alert` that are texts, whoever sent it; so are its labels, which are a mapping; `cycle` is a number."""
+_READ: Final = frozenset({"event.alert.summary", "event.alert.link"})
+"""Texts too, where they are there: a sender may leave them out."""
 _KINDS: Final = {"s": "a text", "n": "a number", "m": "a mapping"}
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_CONTAINS: Final = re.compile(r"(?<![.\w])contains(?![.\w])")
 _BELOW: Final = {"m": ".…"}
 _WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
 
@@ -30,6 +36,7 @@ class Vain(NamedTuple):
     try_: str
     false: bool
     """Whether a comparison with it is false; of what is listed, one with it alone."""
+    code: str = "unreachable"
 
 
 class Never(NamedTuple):
@@ -59,15 +66,15 @@ def check(scope: Scope, told: Told) -> None:
             for test in _checks(normal.normal(pattern.test)):
                 for vain in _impossible(test):
                     mark = scope.mark_of(test.leaf, test.leaf.text)
-                    told.tell(scope.document, "unreachable", vain.why, mark, vain.try_)
+                    told.tell(scope.document, vain.code, vain.why, mark, vain.try_)
 
 
 def _dead(node: normal.Normal, closed: bool) -> bool:
     """Whether a test holds for no event, also by what is told of each of its values (`closed`)."""
     if isinstance(node, normal.Check):
         found = list(_impossible(node)) if closed else []
-        wanted = len(list(_compared(node.leaf.test))) if isinstance(node.leaf.test, conditions.Member) else 1
-        return never(node) is not None or (len(found) >= wanted > 0 and all(one.false for one in found))
+        listed = list(_compared(node.leaf.test)) if isinstance(node.leaf.test, conditions.Member) else []
+        return never(node) is not None or (len(found) >= max(1, len(listed)) and all(one.false for one in found))
     dead = (_dead(part, closed) for part in node.parts)
     return all(dead) if isinstance(node, normal.AnyOf) else never(node) is not None or any(dead)
 
@@ -77,6 +84,7 @@ def _dead(node: normal.Normal, closed: bool) -> bool:
 
 def _impossible(check: normal.Check) -> Iterator[Vain]:
     """What a word of `event.alert` is compared with in vain."""
+    yield from _of_two(check)
     test = check.leaf.test
     if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
         names, shown = _named(test.value.steps)
@@ -95,6 +103,72 @@ def _impossible(check: normal.Check) -> Iterator[Vain]:
         elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
             near = errors.nearest(value.lower(), known)
             yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
+
+
+def _of_two(check: normal.Check) -> Iterator[Vain]:
+    """A word beside another of which the kind is known too, and what is looked for within one."""
+    test = check.leaf.test
+    if isinstance(test, conditions.Compare):
+        (one, shown), (other, beside) = _known(test.left), _known(test.right)
+        if not shown or not beside:
+            return
+        if one and other and one != other:
+            yield _differing(one, shown, other, beside)
+        elif one == other == "m" and test.op not in ("==", "!="):
+            yield Vain("mappings have no order, so this is always false", _mended("m", "m", test.op, shown), false=True)
+    elif isinstance(test, conditions.Member):
+        (one, shown), (items, within) = _known(test.item), _known(test.items)
+        wanted = test.negated is check.negated
+        if within in _READ and one in ("s", ""):
+            items = "s"
+        if not within or not items:
+            return
+        if items == "s" and one in ("s", ""):
+            yield from _part(check.leaf, within, literal=isinstance(test.item, conditions.Literal))
+        elif not wanted or not one or one == items:
+            return
+        elif items == "m":
+            why = f"the keys of the mapping `{within}` are not looked at, so this is always false"
+            yield Vain(why, _key(test.item, within) or _mended("m", one, "in", within), false=True)
+        elif isinstance(test.item, conditions.Literal):
+            why = f"`{within}` is {_KINDS[items]} and never {_words([test.item.value])}"
+            yield Vain(why, _mended(items, one, "==", within), false=True)
+        else:
+            yield _differing(one, shown, items, within)
+
+
+def _known(value: conditions.Value) -> tuple[str, str]:
+    """(kind, as shown) of a literal or of a word; no name of a literal, and no kind where that is not known."""
+    if isinstance(value, conditions.Literal):
+        return values.kind(value.value), ""
+    if not isinstance(value, conditions.Path):
+        return "", ""
+    names, shown = _named(value.steps)
+    return _kind(names), shown
+
+
+def _differing(one: str, shown: str, other: str, beside: str) -> Vain:
+    mapping = next((name for kind, name in ((one, shown), (other, beside)) if kind == "m"), "")
+    why = f"`{shown}` is {_KINDS[one]} and `{beside}` is {_KINDS[other]}, so this is always false"
+    return Vain(why, _mended("m", "", "", mapping) if mapping else "", false=True)
+
+
+def _part(leaf: conditions.Leaf, within: str, *, literal: bool) -> Iterator[Vain]:
+    """A part of a text; of a literal after `contains` reading the condition tells it."""
+    contains = _CONTAINS.search(_QUOTED.sub("", leaf.text)) is not None
+    if contains and literal:
+        return
+    word, code = ("contains", "trap-contains") if contains else ("in", "trap-substring")
+    try_ = 'a pattern of search is written out: … is search("…"); for the same text write =='
+    message = f"{word} looks for an element of a list, not for a part of a text"
+    yield Vain(message, f'write {within} is search("…")' if literal else try_, false=False, code=code)
+
+
+def _key(item: conditions.Value, within: str) -> str:
+    if not isinstance(item, conditions.Literal) or not isinstance(item.value, str):
+        return ""
+    name = f".{item.value}" if _NAME.fullmatch(item.value) else f'["{item.value}"]'
+    return f"for a key write {within}{name} is defined" if '"' not in item.value else ""
 
 
 def _kind(names: tuple[Any, ...]) -> str:

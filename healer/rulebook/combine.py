@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _VALUES: Final = (conditions.Literal, conditions.Path, conditions.Bound, conditions.Nowhere, conditions.Arithmetic)
 _TESTS: Final = (conditions.Leaf, conditions.Not, conditions.And, conditions.Or)
 _NAME: Final = re.compile(r"(?:events|facts)\.([^\W\d]\w*)")
+_KEY: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_LABELS: Final = ("alert", "labels")
 _AFTER_IS: Final = ("defined", "match", "search", "regex", "select", "selectattr")
 
 
@@ -174,7 +176,11 @@ def _simple(parser: grammar.Parser, op: str, left: words.Part, right: words.Part
         item = as_value(right)
         if isinstance(item, conditions.Literal) and isinstance(item.value, str):
             message = "contains looks for an element of a list, not for a part of a text"
-            parser.trap("trap-contains", message, right.start, right.end, 'for a part of a text write … is search("…")')
+            items = as_value(left)
+            try_ = 'for a part of a text write … is search("…")'
+            if isinstance(items, conditions.Path) and items.steps == _LABELS and _KEY.fullmatch(item.value):
+                try_ = f"for a key write event.alert.labels.{item.value} is defined"
+            parser.trap("trap-contains", message, right.start, right.end, try_)
         return conditions.Member(as_value(left), item, op == "not contains")
     return conditions.Compare(op, as_value(left), as_value(right))  # type: ignore[arg-type]
 

@@ -82,6 +82,9 @@ FALCO = "- name: web\n  hosts: all\n  sources: [{healer.source: {name: fa}}]\n  
         "(event.alert.cycle == 1 and event.alert.cycle == 2) or event.alert.name == 5",
         'event.alert.status in ["bogus", 5]',
         "event.alert.name",
+        "event.alert.name == event.alert.cycle",
+        "event.alert.name in event.alert.labels",
+        "event.alert.labels < event.alert.labels",
         "{any: [event.alert.name == 5, event.alert.cycle == 1 and event.alert.cycle == 2]}",
     ],
 )
@@ -100,6 +103,8 @@ def test_a_rule_that_wants_a_value_that_there_never_is_needs_none(codes, rules, 
         'not (event.alert.status in ["bogus"])',
         "event.alert.name not in [5]",
         "not event.alert.name",
+        "event.alert.name in event.alert.summary",
+        "event.alert.name not in event.alert.labels",
         '{any: [event.alert.name == 5, event.alert.name == "x"]}',
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healer import config, rulebook
-from healer.engine import normal
+from healer.engine import leaves, normal
 from healer.lint import reach
 
 HOOK = 'sources: {am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: "env:T"}}}}}\n'
@@ -165,8 +165,10 @@ def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message,
         'event.alert.status != "fireing"', 'event.alert.severity_raw == "high"', "event.alert.cycle > 2", 'event.alert.status == "firing"',
         'event.alert.labels.disk == "90"', 'event.alert.status is match("fir")', "event.alert.labels.x == null",
         "not event.alert.name", "not event.alert", "event.alert != null", "event.alert.labels == null", "event.alert.cycle > 1.5",
-        "event.alert.generatorURL", "event.alert.started_at", "event.alert.labels.a.b", 'event.alert is search("x")', 'event.alert.name contains 5',
-        "event.alert.name == event.alert.cycle",
+        "event.alert.generatorURL", "event.alert.started_at", "event.alert.labels.a.b", 'event.alert is search("x")',
+        "event.alert.name == event.alert.target", "event.alert.labels == event.alert", "event.alert.name != event.alert.labels.a", "event.alert.name < event.alert.target",
+        "event.alert.labels not contains 5", "not (event.alert.name in event.alert.labels)", "event.alert.labels contains event.alert", "event.alert.labels contains event.x",
+        "event.alert.cycle contains 1", "event.alert.name in event.alert.annotations", "event.alert.name == event.alert.started_at", "event.alert.name < event.alert.labels.n + 1",
     ],
 )  # fmt: skip
 def test_a_value_that_it_may_have(linted, rules, text):
@@ -176,3 +178,73 @@ def test_a_value_that_it_may_have(linted, rules, text):
 def test_nothing_is_known_of_values_of_open_sources(linted, rules):
     head = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
     assert told(linted(rules('condition: event.alert.status == "whatever"', head=head))) == []
+
+
+TWO = [
+    ("event.alert.name == event.alert.cycle", "`event.alert.name` is a text and `event.alert.cycle` is a number, so this is always false", ""),
+    ("not (event.alert.cycle != event.alert.name)", "`event.alert.cycle` is a number and `event.alert.name` is a text, so this is always false", ""),
+    ("event.alert.labels.n > event.alert.cycle", "`event.alert.labels.n` is a text and `event.alert.cycle` is a number, so this is always false", ""),
+    ("event.alert == event.alert.key", "`event.alert` is a mapping and `event.alert.key` is a text, so this is always false", "compare something below it: event.alert.…"),
+    ("event.alert.labels < event.alert.labels", "mappings have no order, so this is always false", "compare something below it: event.alert.labels.…"),
+    ("not (event.alert >= event.alert.labels)", "mappings have no order, so this is always false", "compare something below it: event.alert.…"),
+    ("event.alert.name in event.alert.labels", "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "compare something below it: event.alert.labels.…"),
+    ("not (event.alert.labels not contains event.alert.cycle)", "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "compare something below it: event.alert.labels.…"),
+    ("event.alert.labels contains 5", "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "compare something below it: event.alert.labels.…"),
+    ('event.alert.labels contains "team"', "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "for a key write event.alert.labels.team is defined"),
+    ('"app.name" in event.alert.labels', "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", 'for a key write event.alert.labels["app.name"] is defined'),
+    ('event.alert.cycle contains "1"', "`event.alert.cycle` is a number and never '1'", "a number has no quotes"),
+    ("event.alert.name contains 5", "`event.alert.name` is a text and never 5", "put quotes around the value"),
+    ("event.alert.cycle in event.alert.name", "`event.alert.cycle` is a number and `event.alert.name` is a text, so this is always false", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message", "try_"), TWO)
+def test_two_that_never_match(linted, rules, text, message, try_):
+    assert [(said, advice) for _, said, advice in told(linted(rules(f"condition: {text!r}")))] == [(message, try_)]
+    assert not any(map(holds(text), EVENTS))
+
+
+LABELS = ({}, {"n": "1"}, {"team": "a", "app.name": "b", "n": "9", "disk": "disk"})
+EVENTS = [
+    {"alert": {"name": name, "key": name, "target": "h", "cycle": cycle, "summary": "disk is full", "labels": labels}}
+    for name in ("", "1", "team", "disk", "disk is full")
+    for cycle in (0, 1, 9)
+    for labels in LABELS
+]
+
+
+def holds(text):
+    book = f"- name: a\n  hosts: all\n  sources: []\n  rules:\n    - name: r\n      condition: {text!r}\n      action: {{none: {{}}}}\n"
+    (ruleset,) = rulebook.parse(config.read_text(book, "a.yml"), {})
+    node = normal.normal(ruleset.rules[0].condition.patterns[0].test)
+    assert isinstance(node, normal.Check)
+    return leaves.leaf(node.leaf.test, node.negated, leaves.Tally())
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "try_"),
+    [
+        ("event.alert.name in event.alert.summary", "trap-substring", "a pattern of search is written out: … is search(\"…\"); for the same text write =="),
+        ("event.alert.name not in event.alert.summary", "trap-substring", "a pattern of search is written out: … is search(\"…\"); for the same text write =="),
+        ('"full" in event.alert.summary', "trap-substring", 'write event.alert.summary is search("…")'),
+        ("event.alert.summary contains event.alert.name", "trap-contains", "a pattern of search is written out: … is search(\"…\"); for the same text write =="),
+        ('event.alert.summary contains "full"', "trap-contains", 'for a part of a text write … is search("…")'),
+        ('event.alert.labels contains "team"', "trap-contains", "for a key write event.alert.labels.team is defined"),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_text_that_is_a_field(linted, rules, text, code, try_):
+    found = [one for one in linted(rules(f"condition: {text!r}")) if one.code in ("trap-substring", "trap-contains")]
+    assert [(one.code, one.try_) for one in found] == [(code, try_)]
+    sentence = "in looks" if code == "trap-substring" else "contains looks"
+    assert found[0].message == f"{sentence} for an element of a list, not for a part of a text"
+
+
+def test_of_open_sources_nothing_is_known_of_two(linted, rules):
+    head = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
+    for text, *_ in TWO:
+        assert told(linted(rules(f"condition: {text!r}", head=head))) == []
+    assert not [
+        one
+        for one in linted(rules("condition: event.alert.name in event.alert.summary", head=head))
+        if "trap" in one.code
+    ]
