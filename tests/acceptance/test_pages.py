@@ -231,7 +231,8 @@ def test_pages_pass_axe_and_fit_the_screen(
     browsing.go(page, site, f"/ui/runs/{failed['id']}")
     looked_at(page, "run", size, scheme)
     browsing.go(page, site, "/ui/approvals")
-    page.get_by_role("button", name=re.compile("Decide on all")).first.click()
+    with page.expect_navigation():  # until its style is there too
+        page.get_by_role("button", name=re.compile("Decide on all")).first.click()
     looked_at(page, "chosen", size, scheme)
     page.goto(browsing.link(site, items[0]))
     looked_at(page, "link", size, scheme)
