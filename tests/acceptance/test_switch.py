@@ -212,7 +212,7 @@ def test_an_activation_is_another_than_one_whose_name_begins_with_its_own(daemon
 
 
 def test_without_storms_a_reload_lets_go_what_one_held(daemon: Any, wait_for: WaitFor) -> None:
-    storms = SETTINGS + "storm: {matches: 2 per minute, calm: 1 hour}\n"
+    storms = SETTINGS + "storm: {matches: 2 per hour, calm: 1 hour}\n"
     daemon.write("healer.yaml", storms)
     daemon.start()
     daemon.ready()
