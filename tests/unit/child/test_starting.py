@@ -147,7 +147,7 @@ def test_launchers_that_are_killed_all_the_time_lose_no_start(tmp_path: pathlib.
         thread.start()
     while any(thread.is_alive() for thread in threads):
         if (used := starting._launcher) is not None:
-            os.kill(used._process.pid, signal.SIGKILL) if used._process.poll() is None else None
+            used._process.kill()
     for thread in threads:
         thread.join()
     assert {type(error) for error in errors.values()} <= {ConnectionResetError, ChildProcessError, BrokenPipeError}
