@@ -307,7 +307,7 @@ async def test_a_row_that_cannot_be_committed_is_set_aside_and_the_others_are_no
 
     box.decider.evaluator.evaluate = poisoned  # type: ignore[union-attr,method-assign]
     await box.post({"a": 1}, {"a": 1}, {"a": 1})
-    await box.decided_to(4)
+    await box.until(lambda: box.decider is not None and box.decider.committed_position >= 4)
     assert box.firings() == [(2, "act/rs/old"), (4, "act/rs/old")]
     ((seq, ruleset, error),) = box.rows("SELECT seq, ruleset, error FROM quarantine")
     assert (seq, ruleset) == (3, "*")
