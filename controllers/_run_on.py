@@ -258,6 +258,7 @@ class Away:
                         f"{place.folder}\n".encode() + sent,
                         _run_on_report.BYTES_MAX,
                         held=held,
+                        spare=connection.spare,
                     )
                 answer = _run_on_report.after_greeting(told)
                 if answer.strip() != b"gone" or last:

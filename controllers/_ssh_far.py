@@ -56,9 +56,11 @@ mode=plain
 [ "$mode" = plain ] || command -v setsid >/dev/null || {{ printf "healer: lacks setsid\\n"; exit; }}
 [ -n "$theirs" ] || {{ printf "healer: lacks timeout\\n"; exit; }}
 [ "$exact" = bc ] || exact=no
-printf "healer: ready %s %s %s %s\\n%s\\n" "$boot" "$exact" "$mode" "${{SHELL:-none}}" "$PWD"
+python=no
+command -v python3 >/dev/null && python=yes
+printf "healer: ready %s %s %s %s %s\\n%s\\n" "$boot" "$exact" "$mode" "${{SHELL:-none}}" "$python" "$PWD"
 """
-"""Makes the user's own folder and says what is here: `ready BOOT EXACT MODE SHELL`, then the folder's path in a line of its own."""
+"""Makes the user's own folder and says what is here: `ready BOOT EXACT MODE SHELL PYTHON`, then the folder's path in a line of its own."""
 
 _SWEEP: Final = """marked() {
   if printf "x\\000y\\000" | grep -qzxF y 2>/dev/null; then
@@ -182,7 +184,7 @@ IFS= read -r boot </proc/sys/kernel/random/boot_id
 born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
 look() {{
   state=unknown
-  tries=10
+  waits=10
   while :; do
     line=
     if [ -e "$name.claim" ]; then IFS= read -r line <"$name.claim"
@@ -192,9 +194,9 @@ look() {{
       {{ printf "none %s never\\n" "$boot" >"$name.claim"; }} 2>/dev/null
       set +C
     fi
-    [ -z "$line" ] && [ "$tries" -gt 0 ] || break
-    tries=$((tries - 1))
-    [ "$tries" -gt 8 ] || sleep 0.1 || sleep 1
+    [ -z "$line" ] && [ "$waits" -gt 0 ] || break
+    waits=$((waits - 1))
+    [ "$waits" -gt 8 ] || sleep 0.1 || sleep 1
   done
   pid=${{line%% *}}; then=${{line#* }}; then=${{then%% *}}
   case $line in "none "*) state=absent; return;; "") return;; esac
@@ -230,7 +232,7 @@ if [ "$what" = end ] && [ "$state" = running ]; then
 fi
 if [ "$what" = drop ]; then
   case $state in running|unknown) ;; absent) rm -f "$name".*.script;; *)
-    if alive; then kill -TERM "-$pid" 2>/dev/null; fi
+    case $state in ended*) if alive; then kill -TERM "-$pid" 2>/dev/null; fi;; esac
     rm -rf "$name".*;;
   esac
 fi
@@ -247,13 +249,15 @@ starts, `end` ends it before, `drop` removes what an end has left."""
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """What a probe found. `exact`: head takes no byte too many; `mode`: whether setsid has to make the process group."""
+    """What a probe found. `exact`: head takes no byte too many; `mode`: whether setsid has to make the process group;
+    `python`: whether `_ssh_worker` may be tried."""
 
     folder: str
     boot: str
     exact: bool
     mode: Literal["plain", "setsid"]
     shell: str
+    python: bool
 
 
 class Unfit(Exception):
@@ -361,10 +365,12 @@ def place_of(answer: bytes) -> Place:
         raise Unfit(
             f"others may replace what is in {' '.join(words[2:])}; give the user another TMPDIR, or set its sticky bit"
         )
-    if found is None or words[1:2] != ["ready"] or len(words) != 6 or found + 1 >= len(lines):
+    if found is None or words[1:2] != ["ready"] or len(words) != 7 or found + 1 >= len(lines):
         said = " ".join(" ".join(lines).split())[:200] or "nothing"
         raise Unfit(
             f"its login shell does not hand a command on to /bin/sh (a forced command, nologin?): it said {said}"
         )
-    _, _, boot, exact, mode, shell = words
-    return Place(lines[found + 1], boot, exact == "bc", "setsid" if mode == "setsid" else "plain", shell)
+    _, _, boot, exact, mode, shell, python = words
+    return Place(
+        lines[found + 1], boot, exact == "bc", "setsid" if mode == "setsid" else "plain", shell, python == "yes"
+    )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from healer import model
-from healer.controllers import _shimmed, _ssh_door, _ssh_end, _ssh_far, _ssh_job, _ssh_pool, _ssh_talk
+from healer.controllers import _shimmed, _ssh_door, _ssh_end, _ssh_far, _ssh_job, _ssh_pool, _ssh_talk, _ssh_worker
 
 DRAIN_S: Final = 2.0
 """So long after the end more output is waited for; a service that the job started may hold the pipe for ever."""
@@ -266,17 +266,24 @@ class Course:
         self._refused = ""
         self._status: tuple[str, ...] = ()
         self._drained = 0
+        self._free = False
 
     async def begin(self, order: _ssh_job.Order) -> None:
         """Send it whole. Raises `NeverSent`, `Again`."""
-        attempt, place = self.attempt, self.connection.known
-        command = _ssh_far.command(_ssh_far.RUN, attempt.name, place.shell)
-        data = _ssh_far.order(
-            place, self.nonce, attempt.job.deadline_s, order.argv, order.of(attempt.target), order.stdin, order.script, binary=order.binary
-        )  # fmt: skip
+        attempt = self.attempt
+        name, limit_s = attempt.name, attempt.job.deadline_s
+        given = (order.argv, order.of(attempt.target), order.stdin, order.script)
         try:
             async with asyncio.timeout(_ssh_pool.QUESTION_S):
-                self._talk = await _ssh_talk.open_talk(self.connection.raw, command, self._hear)
+                self._talk = await self.connection.worker()
+                place = self.connection.known
+                if self._talk is not None:
+                    data = _ssh_worker.order(place.folder, name, self.nonce, limit_s, *given, binary=order.binary)
+                    self._talk.hear = self._hear
+                else:
+                    data = _ssh_far.order(place, self.nonce, limit_s, *given, binary=order.binary)
+                    command = _ssh_far.command(_ssh_far.RUN, name, place.shell)
+                    self._talk = await _ssh_talk.open_talk(self.connection.raw, command, self._hear)
         except TimeoutError:
             self.connection.raw.abort()  # one that died in silence
             raise Again from None
@@ -284,7 +291,7 @@ class Course:
             if not self.connection.alive:
                 raise Again from error
             raise NeverSent(f"no session can be opened: {getattr(error, 'reason', '') or error}") from error
-        self._talk.closed.add_done_callback(lambda _: self._moved.set())
+        self._talk.closed.add_done_callback(self._wake)
         attempt.record.sent(attempt.name, place.boot)
         attempt.sent = True
         self._talk.send(data)
@@ -332,15 +339,26 @@ class Course:
         return True
 
     async def closed(self, held: contextlib.AsyncExitStack) -> None:
-        """Wait for the far side's end of it, then give its place to others."""
+        """Wait until the far side has removed what was left, then give its place, and a session that stays, to others."""
         async with held:
-            if self._talk is not None:
-                await asyncio.wait([self._talk.closed], timeout=CLOSED_S)
+            talk = self._talk
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSED_S):
+                    while talk is not None and not self._free and not talk.closed.done():
+                        self._moved.clear()
+                        await self._moved.wait()
+            if talk is not None and self._free and not talk.closed.done():
+                talk.closed.remove_done_callback(self._wake)
+                self._talk = None
+                self.connection.keep(talk)
 
     def close(self) -> None:
         """No more is sent; without a word that it may forget, the far side keeps what it has."""
         if self._talk is not None:
             self._talk.finish()
+
+    def _wake(self, _closed: object) -> None:
+        self._moved.set()
 
     def _hear(self, of_stderr: bool, data: bytes) -> None:
         output, marks = self._sieves[of_stderr].feed(data)
@@ -356,6 +374,8 @@ class Course:
                 self._status = tuple(rest.split())
             elif word == "drained":
                 self._drained += 2 if rest == "alone" else 1
+            elif word == "free":
+                self._free = True
             self._moved.set()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple
 
-from healer.controllers import _ssh_far, _ssh_talk
+from healer.controllers import _ssh_far, _ssh_talk, _ssh_worker
 
 JOBS_AT_ONCE: Final = 7
 QUESTIONS_AT_ONCE: Final = 2
@@ -53,6 +54,7 @@ class Connection:
         self.closing: asyncio.TimerHandle | None = None
         self.jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self.questions = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+        self._workers: list[_ssh_talk.Talk] = []
 
     @property
     def alive(self) -> bool:
@@ -73,6 +75,31 @@ class Connection:
             raise ConnectionResetError("the connection was closed")
         self.place = _ssh_far.place_of(told)
 
+    async def worker(self) -> _ssh_talk.Talk | None:
+        """A session that takes an order at once, to be given back with `keep`; None where a job needs one of its own."""
+        while self._workers:
+            talk = self._workers.pop()
+            if not talk.closed.done():
+                return talk
+        if not self.known.python:
+            return None
+        started: _ssh_talk.Talk | None = await _ssh_worker.start(self.raw, self.spare)
+        if started is None:
+            self.place = dataclasses.replace(self.known, python=False)
+        return started
+
+    def keep(self, worker: _ssh_talk.Talk) -> None:
+        """It is free for the next job."""
+        worker.hear = _nobody
+        self._workers.append(worker)
+
+    def spare(self) -> bool:
+        """Give up a session that only waits for a job; whether there was one."""
+        if self._workers:
+            self._workers.pop().finish()
+            return True
+        return False
+
     async def look(self, name: str, what: Any, out: int = 0, err: int = 0) -> tuple[_ssh_far.Seen, bytes, bytes]:
         """What became of a job, with its output from offsets on. Raises OSError where no answer comes."""
         for last in (False, True):
@@ -88,8 +115,12 @@ class Connection:
 
     async def _ask(self, command: str, data: bytes) -> tuple[int | None, bytes, bytes]:
         async with self.questions, asyncio.timeout(QUESTION_S):
-            answer: tuple[int | None, bytes, bytes] = await _ssh_talk.ask(self.raw, command, data)
+            answer: tuple[int | None, bytes, bytes] = await _ssh_talk.ask(self.raw, command, data, spare=self.spare)
             return answer
+
+
+def _nobody(_of_stderr: bool, _data: bytes) -> None:
+    """What is said between two jobs is of neither."""
 
 
 Dial = Callable[[Address, "Connection | None"], Awaitable[Any]]

@@ -111,11 +111,11 @@ class Talk:
         """There is no terminal."""
 
 
-async def open_talk(connection: Any, command: str, hear: Hear) -> Talk:
+async def open_talk(connection: Any, command: str, hear: Hear, spare: Callable[[], bool] = bool) -> Talk:
     """Start a command. Raises what asyncssh raises where the far side does not take it.
 
     A session that the server has no place for is asked for again: an ended one counts there until its process is reaped, and
-    some servers allow fewer than OpenSSH does.
+    some servers allow fewer than OpenSSH does. `spare` gives one up that nobody needs, where there is one.
     """
     pauses_s = iter(PLACE_S)
     while True:
@@ -133,6 +133,7 @@ async def open_talk(connection: Any, command: str, hear: Hear) -> Talk:
             pause_s = next(pauses_s, None)
             if pause_s is None or connection.is_closed() or getattr(error, "code", None) not in _NO_PLACE:
                 raise
+            spare()
             await asyncio.sleep(pause_s)
         else:
             opened: Talk = talk
@@ -145,7 +146,13 @@ def _abandon(opening: asyncio.Future[Any]) -> None:
 
 
 async def ask(
-    connection: Any, command: str, data: bytes, most: int = ANSWER_BYTES_MAX, *, held: bool = False
+    connection: Any,
+    command: str,
+    data: bytes,
+    most: int = ANSWER_BYTES_MAX,
+    *,
+    held: bool = False,
+    spare: Callable[[], bool] = bool,
 ) -> tuple[int | None, bytes, bytes]:
     """The exit status of a command (None: the connection broke) and its output, each stream up to its bound.
 
@@ -157,7 +164,7 @@ async def ask(
         part = heard[of_stderr]
         part += piece[: most - len(part)]
 
-    talk = await open_talk(connection, command, hear)
+    talk = await open_talk(connection, command, hear, spare)
     try:
         talk.send(data)
         if not held:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from healer import model, plugins
-from healer.controllers import _aap_api, _aap_attempt, _http_door, aap
+from healer.controllers import _aap_api, _aap_attempt, _http_door, _ssh_far, aap
 
 
 def _beside(name: str) -> Any:
@@ -139,6 +139,16 @@ async def http_one(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
         yield site
 
 
+@pytest.fixture(params=["python", "shell"])
+def far_sides(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A far side where jobs are begun by the worker, and one that lacks Python."""
+    if request.param == "shell":
+        without = _ssh_far.PROBE.replace("command -v python3", "false")
+        assert without != _ssh_far.PROBE
+        monkeypatch.setattr(_ssh_far, "PROBE", without)
+    return str(request.param)
+
+
 @pytest.fixture
 async def ssh_one(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> AsyncIterator[Any]:
     """A served sshd, and a controller that reaches it; nothing may be left running or lying there."""
@@ -148,6 +158,7 @@ async def ssh_one(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> AsyncIte
     finally:
         await site.close()
         await wait_for_async(lambda: not site.marked(), what="the end of what ran there")
+        await wait_for_async(lambda: not site.workers(), what="the end of what waited for jobs")
 
 
 @pytest.fixture

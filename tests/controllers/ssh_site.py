@@ -186,6 +186,22 @@ class Site:
                 continue
         return found
 
+    def workers(self) -> list[int]:
+        """The sessions on its servers that stay for the next job."""
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                ours = any(
+                    f"TMPDIR={server.temporary}".encode() in (path / "environ").read_bytes().split(b"\0")
+                    for server in self.servers
+                )
+                words = (path / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if ours and words[-2:] == [b"healer", b""]:
+                found.append(int(path.name))
+        return found
+
     def hear(self, stream: str, piece: bytes) -> None:
         self.heard.append((stream, piece))
 

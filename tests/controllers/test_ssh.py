@@ -15,6 +15,7 @@ from healer import model
 from healer.controllers import _shimmed, _ssh_far
 
 WaitAsync = Callable[..., Awaitable[None]]
+pytestmark = pytest.mark.usefixtures("far_sides")
 hosts: Any = sys.modules["ssh_site"].hosts
 TOKEN: str = sys.modules["ssh_site"].TOKEN
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import errno
 import os
 import pathlib
@@ -64,7 +65,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Any:
 @pytest.mark.parametrize("mode", ["plain", "setsid"])
 def test_far_sides_of_other_tools(shell: Any, exact: bool, mode: Any) -> None:
     place = _ssh_far.place_of(shell(_ssh_far.PROBE, "", b"")[0])
-    place = _ssh_far.Place(place.folder, place.boot, exact, mode, place.shell)
+    place = dataclasses.replace(place, exact=exact, mode=mode)
     script = b'cat; printf %s "$A"; echo err >&2; exit 3 # \xff\n'
     value = "a\nb'\x01\udc81\udc88 $(x)\n"
     out, err = shell(_ssh_far.RUN, "r-1", _ssh_far.order(place, "N" * 32, 5, ["sh"], {"A": value}, '{"a": 1}', script))

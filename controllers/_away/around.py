@@ -1,0 +1,199 @@
+"""What is around a job of `worker`: who asks and listens, processes, files. The two become one text; Python may be 3.8."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+
+PIECE = 64 << 10
+HEAD_BYTES_MAX = 1 << 20
+RESTORED = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ)
+
+
+class Lost(Exception):
+    """nobody sends any more"""
+
+
+# --- what is asked ------------------------------------------------------------------------------------------------------
+
+
+class Order:
+    """What to do. All of it is bytes, as it was sent."""
+
+    def __init__(self, words: list[bytes], values: list[bytes]) -> None:
+        self.name, self.nonce = words[0], words[1]
+        self.limit_s, self.binary, count = int(words[2]), words[3] == b"1", int(words[4])
+        self.folder, self.stdin, self.script = values[:3]
+        self.environment = values[3 : 3 + count]
+        self.argv = values[3 + count :]
+
+
+def next_order() -> Order:
+    """The one on standard input, where nobody sends more than that before it has ended. Raises `Lost`."""
+    data = b""
+    while b"\n" not in data:
+        if len(data) > HEAD_BYTES_MAX:
+            raise Lost
+        data += more()
+    head, _, rest = data.partition(b"\n")
+    words = head.split()
+    lengths = [int(word) for word in words[5:]]
+    parts, size, total = [rest], len(rest), sum(lengths)
+    while size < total:
+        parts.append(more())
+        size += len(parts[-1])
+    rest, values, at = b"".join(parts), [], 0
+    for length in lengths:
+        values.append(rest[at : at + length])
+        at += length
+    return Order(words, values)
+
+
+def more() -> bytes:
+    """What comes next on standard input. Raises `Lost`."""
+    while True:
+        try:
+            piece = os.read(0, PIECE)
+        except BlockingIOError:
+            select.select([0], [], [])
+            continue
+        except OSError:
+            raise Lost from None
+        if not piece:
+            raise Lost
+        return piece
+
+
+class Said:
+    """What is on its way to whoever asked: `waiting` by descriptor, none of it once nobody listens there."""
+
+    def __init__(self, nonce: bytes) -> None:
+        self.nonce = nonce
+        self.waiting = {1: bytearray(), 2: bytearray()}
+        self.deaf: set[int] = set()
+
+    def add(self, descriptor: int, data: bytes) -> None:
+        """More for it."""
+        if descriptor not in self.deaf:
+            self.waiting[descriptor] += data
+
+    def tell(self, descriptor: int, words: str) -> None:
+        """A mark, which no job can forge as it does not know the nonce."""
+        self.add(descriptor, b"\0" + self.nonce + b" " + words.encode() + b"\n")
+
+    def send(self, descriptor: int) -> None:
+        """As much as is taken now."""
+        waiting = self.waiting[descriptor]
+        try:
+            while waiting:
+                del waiting[: os.write(descriptor, waiting[:PIECE])]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.deaf.add(descriptor)
+            waiting.clear()
+
+    def flush(self) -> None:
+        """All of it, or nobody listens."""
+        while True:
+            for descriptor in (1, 2):
+                self.send(descriptor)
+            left = [one for one in (1, 2) if self.waiting[one]]
+            if not left:
+                return
+            select.select([], left, [])
+
+
+# --- the machine --------------------------------------------------------------------------------------------------------
+
+
+def spawn(argv: list[bytes], environment: dict[bytes, bytes], ends: tuple[int, int, int]) -> int:
+    """Its process. A path is looked for as execvp(3) does, which gives a text without a first line to the shell. Raises OSError."""
+    actions = [(os.POSIX_SPAWN_DUP2, end, descriptor) for descriptor, end in enumerate(ends)]
+    path = argv[0]
+    if b"/" not in path:
+        places = (os.path.join(place, path) for place in environment.get(b"PATH", b"/usr/bin:/bin").split(b":"))
+        path = next((one for one in places if os.access(one, os.X_OK) and not os.path.isdir(one)), path)
+    if b"/" not in path:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    try:
+        return os.posix_spawn(
+            path, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=RESTORED
+        )
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    shell = b"/bin/sh"
+    words = [shell, path, *argv[1:]]
+    return os.posix_spawn(
+        shell, words, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=RESTORED
+    )
+
+
+def with_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, and close. Raises OSError."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
+
+
+def read(path: bytes) -> bytes:
+    """A file of /proc. Raises OSError."""
+    descriptor, parts = os.open(path, os.O_RDONLY), [b""]
+    try:
+        while not parts[1:] or parts[-1]:
+            parts.append(os.read(descriptor, PIECE))
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
+def uptime() -> str:
+    """Seconds since the start of the machine."""
+    return read(b"/proc/uptime").split()[0].decode()
+
+
+def processes(file: bytes) -> list[tuple[int, bytes]]:
+    """The number and such a file of each process that may be seen."""
+    found = []
+    for pid in os.listdir(b"/proc"):
+        if pid.isdigit():
+            try:
+                found.append((int(pid), read(b"/proc/" + pid + b"/" + file)))
+            except OSError:
+                continue
+    return found
+
+
+def grouped(group: int) -> bool:
+    """Whether somebody of a process group is alive."""
+    words = [stat.rpartition(b")")[2].split() for _, stat in processes(b"stat")]
+    return any(int(one[2]) == group and one[0] not in (b"Z", b"X") for one in words)
+
+
+def sweep(name: bytes, number: int) -> None:
+    """Signal whatever came of a job, whatever sessions it made."""
+    mark = b"HEALER_MARK=" + name + b"."
+    for pid, environment in processes(b"environ"):
+        if mark in environment.split(b"\0"):
+            try:
+                os.kill(pid, number)
+            except OSError:
+                continue
+
+
+def clear_away(path: bytes) -> None:
+    """A file, or a folder with all that is in it. What cannot be removed stays until it is swept."""
+    try:
+        if os.path.islink(path) or not os.path.isdir(path):
+            os.unlink(path)
+            return
+        for inner in os.listdir(path):
+            clear_away(os.path.join(path, inner))
+        os.rmdir(path)
+    except OSError:
+        return
