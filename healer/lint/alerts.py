@@ -1,0 +1,175 @@
+"""Tests on words of `event.alert` that never hold, as it is known of what kind each word is. Pure. Caller: `reach`.
+
+Only what is certain is told; beside an event without such a word such a test is false as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from healer import errors
+from healer.engine import conditions, normal, values
+from healer.lint import shapes
+
+_TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+_TEXTS: Final = frozenset({"name", "target", "status", "severity", "severity_raw", "key"})
+"""Words of `event.alert` that are texts, whoever sent it; so are its labels, which are a mapping; `cycle` is a number."""
+_READ: Final = frozenset({"event.alert.summary", "event.alert.link"})
+"""Texts too, where they are there: a sender may leave them out."""
+_KINDS: Final = {"s": "a text", "n": "a number", "m": "a mapping"}
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_CONTAINS: Final = re.compile(r"(?<![.\w])contains(?![.\w])")
+_BELOW: Final = {"m": ".…"}
+_WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
+
+
+class Vain(NamedTuple):
+    """A value that a word of `event.alert` never has."""
+
+    why: str
+    try_: str
+    false: bool
+    """Whether a comparison with it is false; of what is listed, one with it alone."""
+    code: str = "unreachable"
+
+
+def impossible(check: normal.Check) -> Iterator[Vain]:
+    """What a word of `event.alert` is compared with in vain."""
+    yield from _of_two(check)
+    test = check.leaf.test
+    if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
+        names, shown = named(test.value.steps)
+        if kind := _kind(names):
+            try_ = f"compare it: {shown}{_BELOW.get(kind, '')} == …"
+            yield Vain(f"`{shown}` is {_KINDS[kind]} and alone never true", try_, false=True)
+    listed = isinstance(test, conditions.Member)
+    for steps, op, value in compared(test):
+        names, shown = named(steps)
+        kind, given = _kind(names), values.kind(value)
+        if kind and given in "snbl" and kind != given:
+            why = f" and never {words([value])}" if listed else ", so this is always false"
+            yield Vain(
+                f"`{shown}` is {_KINDS[kind]}{why}", _mended(kind, given, op, shown), not (listed and check.negated)
+            )
+        elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
+            near = errors.nearest(value.lower(), known)
+            yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
+
+
+def _of_two(check: normal.Check) -> Iterator[Vain]:
+    """A word beside another of which the kind is known too, and what is looked for within one."""
+    test = check.leaf.test
+    if isinstance(test, conditions.Compare):
+        (one, shown), (other, beside) = _known(test.left), _known(test.right)
+        if not shown or not beside:
+            return
+        if one and other and one != other:
+            yield _differing(one, shown, other, beside)
+        elif one == other == "m" and test.op not in ("==", "!="):
+            yield Vain("mappings have no order, so this is always false", _mended("m", "m", test.op, shown), false=True)
+    elif isinstance(test, conditions.Member):
+        (one, shown), (items, within) = _known(test.item), _known(test.items)
+        wanted = test.negated is check.negated
+        if within in _READ and one in ("s", ""):
+            items = "s"
+        if not within or not items:
+            return
+        if items == "s" and one in ("s", ""):
+            yield from _part(check.leaf, within, literal=isinstance(test.item, conditions.Literal))
+        elif not wanted or not one or one == items:
+            return
+        elif items == "m":
+            why = f"the keys of the mapping `{within}` are not looked at, so this is always false"
+            yield Vain(why, _key(test.item, within) or _mended("m", one, "in", within), false=True)
+        elif isinstance(test.item, conditions.Literal):
+            why = f"`{within}` is {_KINDS[items]} and never {words([test.item.value])}"
+            yield Vain(why, _mended(items, one, "==", within), false=True)
+        else:
+            yield _differing(one, shown, items, within)
+
+
+def _known(value: conditions.Value) -> tuple[str, str]:
+    """(kind, as shown) of a literal or of a word; no name of a literal, and no kind where that is not known."""
+    if isinstance(value, conditions.Literal):
+        return values.kind(value.value), ""
+    if not isinstance(value, conditions.Path):
+        return "", ""
+    names, shown = named(value.steps)
+    return _kind(names), shown
+
+
+def _differing(one: str, shown: str, other: str, beside: str) -> Vain:
+    mapping = next((name for kind, name in ((one, shown), (other, beside)) if kind == "m"), "")
+    why = f"`{shown}` is {_KINDS[one]} and `{beside}` is {_KINDS[other]}, so this is always false"
+    return Vain(why, _mended("m", "", "", mapping) if mapping else "", false=True)
+
+
+def _part(leaf: conditions.Leaf, within: str, *, literal: bool) -> Iterator[Vain]:
+    """A part of a text; of a literal after `contains` reading the condition tells it."""
+    contains = _CONTAINS.search(_QUOTED.sub("", leaf.text)) is not None
+    if contains and literal:
+        return
+    word, code = ("contains", "trap-contains") if contains else ("in", "trap-substring")
+    try_ = 'a pattern of search is written out: … is search("…"); for the same text write =='
+    message = f"{word} looks for an element of a list, not for a part of a text"
+    yield Vain(message, f'write {within} is search("…")' if literal else try_, false=False, code=code)
+
+
+def _key(item: conditions.Value, within: str) -> str:
+    if not isinstance(item, conditions.Literal) or not isinstance(item.value, str):
+        return ""
+    name = f".{item.value}" if _NAME.fullmatch(item.value) else f'["{item.value}"]'
+    return f"for a key write {within}{name} is defined" if '"' not in item.value else ""
+
+
+def _kind(names: tuple[Any, ...]) -> str:
+    """The kind of what stands there in every alert (as `values.kind` has it); '' where that is not known."""
+    if names[0] != "alert" or len(names) > 3:
+        return ""
+    if len(names) == 3:
+        return "s" if names[1] == "labels" else ""
+    return (
+        "m"
+        if len(names) == 1 or names[1] == "labels"
+        else "n"
+        if names[1] == "cycle"
+        else "s"
+        if names[1] in _TEXTS
+        else ""
+    )
+
+
+def _words_of(names: tuple[Any, ...]) -> tuple[str, ...]:
+    return _WORDS.get(str(names[1]), ()) if names[0] == "alert" else ()
+
+
+def _mended(kind: str, given: str, op: str, shown: str) -> str:
+    if kind == "m":
+        return f"compare something below it: {shown}{_BELOW[kind]}"
+    if op not in ("==", "!=") or given == "l":
+        return ""
+    return "put quotes around the value" if kind == "s" else "a number has no quotes" if given == "s" else ""
+
+
+def compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]:
+    """(path, operator, literal) of a comparison, of `in` one for each element."""
+    if isinstance(test, conditions.Compare):
+        for one, other, op in ((test.left, test.right, test.op), (test.right, test.left, _TURNED[test.op])):
+            if isinstance(one, conditions.Path) and isinstance(other, conditions.Literal):
+                yield one.steps, op, other.value
+    elif isinstance(test, conditions.Member) and isinstance(test.item, conditions.Path) and not test.negated:
+        items = test.items.value if isinstance(test.items, conditions.Literal) else ()
+        yield from ((test.item.steps, "==", one) for one in (items if isinstance(items, list) else ()))
+
+
+def named(steps: values.Steps) -> tuple[Any, str]:
+    names = tuple(one[0] if isinstance(one, tuple) else one for one in steps)
+    return names, "event" + "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in names)
+
+
+def words(given: list[Any] | None) -> str:
+    shown = ["null" if one is None else str(one).lower() if isinstance(one, bool) else repr(one) for one in given or ()]
+    return " or ".join(shown[:3]) + (" …" if len(shown) > 3 else "")
