@@ -60,7 +60,8 @@ def _lint(draft: project.Draft, more: Iterable[errors.Diagnostic]) -> list[error
     found = severities.apply([*draft.diagnostics, *more, *told.found, *unread.told(draft)], draft.revision.settings)
     texts = {file: document.lines for file, document in draft.documents.items()}
     left = ignoring.apply(found, texts, functools.partial(_lines, draft.revision.project_dir))
-    left = [one for one in left if one.code != "no-brake" or one.place not in told.never]
+    quiet = {"no-brake": told.never, "trap-contains": reach.bettered(told, draft.diagnostics)}
+    left = [one for one in left if one.place not in quiet.get(one.code, ())]
     said = severities.apply(left, draft.revision.settings)
     return sorted(dict.fromkeys(said), key=lambda one: (one.place.file, one.place.line, one.place.column))
 

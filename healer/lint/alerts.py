@@ -34,11 +34,17 @@ class Vain(NamedTuple):
     false: bool
     """Whether a comparison with it is false; of what is listed, one with it alone."""
     code: str = "unreachable"
+    severity: errors.Severity | None = None
+    """None: as the table of codes has it."""
 
 
 def impossible(check: normal.Check) -> Iterator[Vain]:
     """What a word of `event.alert` is compared with in vain."""
+    if found := list(_of_places(check)):
+        yield found[0]
+        return
     yield from _of_two(check)
+    yield from _of_selection(check)
     test = check.leaf.test
     if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
         names, shown = named(test.value.steps)
@@ -57,6 +63,55 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
         elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
             near = errors.nearest(value.lower(), known)
             yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
+
+
+def _of_places(check: normal.Check) -> Iterator[Vain]:
+    """A place in a list where no list is: nothing is there."""
+    test = check.leaf.test
+    if isinstance(test, conditions.Defined) and test.negated is not check.negated:
+        return  # it holds, or is a trap of its own
+    for path in test:
+        steps = path.steps if isinstance(path, conditions.Path) else ()
+        for number in (at for at, step in enumerate(steps) if at and isinstance(step, int)):
+            names, shown = named(steps[:number])
+            if kind := _kind(names):
+                why = (
+                    f"`{shown}` is {_KINDS[kind]} and no list: there is no `[{steps[number]}]`, so this is always false"
+                )
+                yield Vain(why, _instead(kind, names, shown), false=True)
+
+
+def _instead(kind: str, names: tuple[Any, ...], shown: str) -> str:
+    if names == ("alert", "labels"):
+        return f"for a key write {shown}.NAME"
+    if kind == "m":
+        return _mended(kind, "", "", shown)
+    return f'for a part of a text write {shown} is search("…")' if kind == "s" else f"compare it: {shown} == …"
+
+
+def _of_selection(check: normal.Check) -> Iterator[Vain]:
+    """`select` takes what is no list for a list of one, and `selectattr` looks into mappings alone."""
+    test = check.leaf.test
+    if not isinstance(test, conditions.Select) or not isinstance(test.value, conditions.Path):
+        return
+    names, shown = named(test.value.steps)
+    kind = _kind(names)
+    if kind and test.steps and kind != "m":
+        why = f"`{shown}` is {_KINDS[kind]}, and selectattr looks into mappings, so this is always false"
+        yield Vain(why, f"compare it: {shown} == …", false=True)
+        return
+    if test.steps:
+        if check.negated:
+            return  # of a mapping that lacks the key it holds
+        names, shown = named((*test.value.steps, *test.steps))
+        kind = _kind(names)
+    given, _ = _known(test.operand)
+    if not kind or not given or given not in "snblm" or kind == given or test.op not in _TURNED:
+        return
+    if ((test.op == "!=") is not test.negated) is check.negated:
+        yield Vain(
+            f"`{shown}` is {_KINDS[kind]}, so this is always false", _mended(kind, given, test.op, shown), false=True
+        )
 
 
 def _of_two(check: normal.Check) -> Iterator[Vain]:
@@ -79,11 +134,14 @@ def _of_two(check: normal.Check) -> Iterator[Vain]:
             return
         if items == "s" and one in ("s", ""):
             yield from _part(check.leaf, within, literal=isinstance(test.item, conditions.Literal))
-        elif not wanted or not one or one == items:
+        elif not one or one == items:
             return
+        elif not wanted:
+            if items == "m" and not _may_lack(test.item):
+                yield _always(check.leaf, test.item, one, within)
         elif items == "m":
             why = f"the keys of the mapping `{within}` are not looked at, so this is always false"
-            yield Vain(why, _key(test.item, within) or _mended("m", one, "in", within), false=True)
+            yield Vain(why, _key(test.item, within, "defined") or _mended("m", one, "in", within), false=True)
         elif isinstance(test.item, conditions.Literal):
             why = f"`{within}` is {_KINDS[items]} and never {words([test.item.value])}"
             yield Vain(why, _mended(items, one, "==", within), false=True)
@@ -107,9 +165,33 @@ def _differing(one: str, shown: str, other: str, beside: str) -> Vain:
     return Vain(why, _mended("m", "", "", mapping) if mapping else "", false=True)
 
 
+def _may_lack(value: conditions.Value) -> bool:
+    """Whether an alert may be without it: a label."""
+    return isinstance(value, conditions.Path) and len(value.steps) > 2
+
+
+def _always(leaf: conditions.Leaf, item: conditions.Value, one: str, within: str) -> Vain:
+    """What is not among the keys of a mapping, since nothing ever is."""
+    why = f"the keys of the mapping `{within}` are not looked at, so this holds of every alert"
+    try_ = _key(item, within, "not defined") or _mended("m", one, "in", within)
+    code = "trap-contains" if _contains(leaf) else "trap-substring"
+    return Vain(why, try_, false=False, code=code, severity="warning")
+
+
+def is_trapped(leaf: conditions.Leaf) -> bool:
+    """Whether reading a test told `trap-contains`."""
+    item = leaf.test.item if isinstance(leaf.test, conditions.Member) else None
+    return isinstance(item, conditions.Literal) and isinstance(item.value, str) and _contains(leaf)
+
+
+def _contains(leaf: conditions.Leaf) -> bool:
+    """Whether a test is written with `contains`, not with `in`."""
+    return _CONTAINS.search(_QUOTED.sub("", leaf.text)) is not None
+
+
 def _part(leaf: conditions.Leaf, within: str, *, literal: bool) -> Iterator[Vain]:
     """A part of a text; of a literal after `contains` reading the condition tells it."""
-    contains = _CONTAINS.search(_QUOTED.sub("", leaf.text)) is not None
+    contains = _contains(leaf)
     if contains and literal:
         return
     word, code = ("contains", "trap-contains") if contains else ("in", "trap-substring")
@@ -118,16 +200,16 @@ def _part(leaf: conditions.Leaf, within: str, *, literal: bool) -> Iterator[Vain
     yield Vain(message, f'write {within} is search("…")' if literal else try_, false=False, code=code)
 
 
-def _key(item: conditions.Value, within: str) -> str:
+def _key(item: conditions.Value, within: str, defined: str) -> str:
     if not isinstance(item, conditions.Literal) or not isinstance(item.value, str):
         return ""
     name = f".{item.value}" if _NAME.fullmatch(item.value) else f'["{item.value}"]'
-    return f"for a key write {within}{name} is defined" if '"' not in item.value else ""
+    return f"for a key write {within}{name} is {defined}" if '"' not in item.value else ""
 
 
 def _kind(names: tuple[Any, ...]) -> str:
     """The kind of what stands there in every alert (as `values.kind` has it); '' where that is not known."""
-    if names[0] != "alert" or len(names) > 3:
+    if names[0] != "alert" or len(names) > 3 or any(isinstance(one, int) for one in names):
         return ""
     if len(names) == 3:
         return "s" if names[1] == "labels" else ""

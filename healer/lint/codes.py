@@ -81,7 +81,7 @@ trap-boolean | hint
 trap-consumed | warning
   an event that one condition of an `all` or `not_all` waits for fires another rule, which uses it up
   `match_multiple_rules: true`
-trap-contains | hint
+trap-contains | hint, of a mapping warning
   `contains` looks for an element of a list, not for a part of a text
   `is search("…")`
 trap-double-not | warning

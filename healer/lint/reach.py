@@ -5,10 +5,12 @@ Only what is certain is told. Within one condition all tests look at one event, 
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from healer import errors
 from healer.engine import conditions, normal, values
 from healer.lint import alerts, implying
 from healer.lint.scope import Scope, Told
@@ -43,7 +45,19 @@ def check(scope: Scope, told: Told) -> None:
             for test in _checks(normal.normal(pattern.test)):
                 for vain in alerts.impossible(test):
                     mark = scope.mark_of(test.leaf, test.leaf.text)
-                    told.tell(scope.document, vain.code, vain.why, mark, vain.try_)
+                    told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
+                    if alerts.is_trapped(test.leaf):
+                        told.better.add((scope.document.file, test.leaf.line, test.leaf.column))
+
+
+def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> set[errors.Place]:
+    """Where reading told `trap-contains` of a test of which more is known. `before`: what reading told.
+
+    It stands within the test: it is the first such from where that begins.
+    """
+    traps = sorted((one.place.file, one.place.line, one.place.column) for one in before if one.code == "trap-contains")
+    found = [traps[at] for one in told.better if (at := bisect.bisect_left(traps, one)) < len(traps)]
+    return {errors.Place(*one) for one in found}
 
 
 def _dead(node: normal.Normal, closed: bool) -> bool:

@@ -21,6 +21,8 @@ class Told:
     found: list[errors.Diagnostic] = dataclasses.field(default_factory=list)
     never: set[errors.Place] = dataclasses.field(default_factory=set)
     """Rules that never fire, by where their names stand."""
+    better: set[tuple[str, int, int]] = dataclasses.field(default_factory=set)
+    """Tests with `contains` of which is told more than reading them could, by where they begin."""
 
     def tell(
         self, document: config.Document, code: str, message: str, mark: config.Mark | None, try_: str = "",

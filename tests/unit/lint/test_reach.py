@@ -229,7 +229,6 @@ def holds(text):
         ('"full" in event.alert.summary', "trap-substring", 'write event.alert.summary is search("…")'),
         ("event.alert.summary contains event.alert.name", "trap-contains", "a pattern of search is written out: … is search(\"…\"); for the same text write =="),
         ('event.alert.summary contains "full"', "trap-contains", 'for a part of a text write … is search("…")'),
-        ('event.alert.labels contains "team"', "trap-contains", "for a key write event.alert.labels.team is defined"),
     ],
 )  # fmt: skip
 def test_a_part_of_a_text_that_is_a_field(linted, rules, text, code, try_):
