@@ -13,7 +13,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 EXIT_INTERRUPTED: Final = 130
+EXIT_UNREAD: Final = 141
+"""128 and the number of SIGPIPE: what a shell says of a program that this signal ends."""
 EXIT_CODES: Final = {
     errors.EXIT_OK: "fine",
     errors.EXIT_FOUND: "something was found, refused, or failed",
@@ -33,6 +35,7 @@ EXIT_CODES: Final = {
     errors.EXIT_UNREACHABLE: "no daemon answers",
     errors.EXIT_FORBIDDEN: "not allowed",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C)",
+    EXIT_UNREAD: "the reader went away",
 }
 DEBUG_VARIABLE: Final = "HEALER_DEBUG"
 ELSEWHERE_MAX: Final = 3
@@ -101,6 +104,18 @@ COMMANDS: Final = {
 }
 
 
+class Unread(Exception):
+    """Nobody reads what is printed (any more). No `OSError`: click would make an exit code of 1 of it, as if something were found."""
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise Unread from error
+
+
 class Commands(usage.Group):
     """Finds commands by name, lists them by group, and turns what goes wrong into text and an exit code."""
 
@@ -160,18 +175,40 @@ class Commands(usage.Group):
             formatter.write_paragraph()
             formatter.write_text(text)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As every command, which may print its help here. Raises `Unread`."""
+        with _read():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As every group. Raises `Unread`."""
+        with _read():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command and exit: 0 fine, 1 found something, 2 wrong use, 3 no daemon, 4 not allowed, 130 interrupted."""
+        """Run a command and exit, with one of `EXIT_CODES`."""
+        try:
+            code = self._ended(*args, **extra)
+        except (Unread, BrokenPipeError):
+            # What is still to be written is dropped: Python would try once more at its end, and complain.
+            sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+            code = EXIT_UNREAD
+        sys.exit(code)
+
+    def _ended(self, *args: Any, **extra: Any) -> int:
+        """Run a command; its exit code. Raises `Unread`; `BrokenPipeError` where nobody reads what went wrong."""
         try:
             code = super().main(*args, **{"prog_name": "healer", **extra, "standalone_mode": False})
+        except Unread:
+            raise
         except Exception as error:
             from healer import interruption
 
             ended = EXIT_INTERRUPTED if interruption.behind(error) else _failed(error)
             if ended is None:
                 raise
-            sys.exit(ended)
-        sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
+            return ended
+        return code if isinstance(code, int) else errors.EXIT_OK
 
 
 class Lists(usage.Group):

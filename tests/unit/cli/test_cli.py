@@ -264,14 +264,45 @@ def test_debug_shows_the_traceback():
     assert "Traceback" in python("-c", BROKEN, env={"HEALER_DEBUG": "1"}).stderr
 
 
-def test_a_reader_that_goes_away_is_no_error():
-    code = "import os, sys; from healer import cli; sys.argv = ['healer', '--help']; cli.main()"
+@pytest.mark.parametrize("also", ["", " 2>&1"])
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "version", "validate", "validate --json", "schema rulebook", "test --help"]
+)
+def test_a_reader_that_goes_away_ends_it_as_the_signal_would(tmp_path, command, also):
+    (tmp_path / "healer.yaml").write_text("{}\n")
+    told, code = without_reader(f"{command}{also}", tmp_path)
+    assert (told, code) == ("", 141)
+
+
+def test_a_reader_of_errors_that_goes_away_ends_it_so_too(tmp_path):
+    assert without_reader("nosuch 2>&1", tmp_path) == ("", 141)
+    assert without_reader("version 2>&1 >/dev/null", tmp_path) == ("", 0)  # nothing was to be said there
+    told, code = without_reader("nosuch", tmp_path)
+    assert told.startswith("error[usage]")
+    assert code == 2
+
+
+def test_what_is_behind_a_mistake_of_its_own_stays_one(tmp_path):
+    code = (
+        "from healer import cli, errors\nimport click\n"
+        "@click.command()\ndef one():\n    try:\n        raise BrokenPipeError(32, 'x')\n"
+        "    except OSError as error:\n        raise errors.HealerError('it is gone') from error\n"
+        "cli.Commands.get_command = lambda *_: one\nimport sys; sys.argv = ['healer', 'version']; cli.main()"
+    )
+    done = python("-c", code)
+    assert done.returncode == errors.HealerError.exit_code
+    assert "it is gone" in done.stderr
+
+
+def without_reader(command, folder):
+    """(what is told on standard error, exit code) of a command whose output nobody reads."""
     read, write = os.pipe()
     os.close(read)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True) as done:
+    argv = ["/bin/sh", "-c", f"exec {sys.executable} -m healer {command}"]
+    with subprocess.Popen(argv, stdout=write, stderr=subprocess.PIPE, text=True, cwd=folder) as done:
         os.close(write)
         _, told = done.communicate(timeout=60)
-    assert told == ""
+    return told, done.returncode
 
 
 def test_interrupted_is_130(tmp_path, wait_for):
