@@ -172,10 +172,10 @@ def _named_actions(one: Written, entries: Mapping[str, Entry], known: Collection
         if found.dry_run:
             message = f"{key}: {found.name} is only ever simulated (dry_run: true), so it would not help"
             one.document.error("dry-run", message, at, "leave out dry_run, or name another action")
-        for code, message, steps, try_ in handing.mistakes(entry, found, value["parameters"]):
-            one.document.error(
-                code, f"{key}: {message}", mark_at(one.value, (key, *path, "parameters", *steps), at), try_
-            )
+        for wrong in handing.mistakes(entry, found, value["parameters"]):
+            where = mark_at(one.value, (key, *path, "parameters", *wrong.steps), at)
+            tell = one.document.error if wrong.certain else one.document.warning
+            tell(wrong.code, f"{key}: {wrong.message}", where, wrong.try_)
 
 
 def runs(one: Written) -> tuple[Kind, str] | None:

@@ -89,6 +89,11 @@ class Entry:
             if not (isinstance(schema := self.parameters.get(name), Mapping) and "default" in schema)
         )  # fmt: skip
 
+    def always(self, name: str) -> bool:
+        """Whether a run has this parameter, whoever asks for it."""
+        schema = self.parameters.get(name)
+        return name in self.required or (isinstance(schema, Mapping) and "default" in schema)
+
     def payload_of(self, given: Mapping[str, Any]) -> dict[str, Any] | list[str]:
         """As `parameters_of`, for what an event brings: only `payload_parameters` may be set."""
         kept = [name for name in given if name in self.parameters and name not in self.payload_parameters]

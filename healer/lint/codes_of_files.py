@@ -185,7 +185,7 @@ selects-nothing | warning
 target | error
   the target of an action is declared wrongly
   `required` or `none`
-template | error
+template | error, of a parameter that `verify` or `escalate` may lack warning
   a template that cannot be read, or not be filled
   as the message says
 then-needs-parameters | error

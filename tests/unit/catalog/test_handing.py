@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from healer import catalog, config
+from healer import catalog, config, errors, templates
 
 TEXT = """\
 go:
   command: [x]
-  parameters: {n: {type: integer}, s: {type: string}}
+  parameters: {n: {type: integer}, s: {type: string}, o: {type: string}, d: {type: string, default: x}}
+  required: [n, s]
   %s
 chk:
   command: [x]
-  parameters: {n: {type: integer}, l: {type: array, maxItems: 1}}
+  parameters: {n: {type: integer}, l: {type: array, maxItems: 1}, t: {}}
   required: [n]
 """
 
 
 def told(line):
+    return [(one.code, one.message, one.place.column) for one in read(line).diagnostics]
+
+
+def read(line):
     document = config.read_text(TEXT % line, "actions.yaml")
     catalog.build(
         [catalog.Written(name, document, document.value[name], document.value.keys_at[name]) for name in document.value]
     )
-    return [(one.code, one.message, one.place.column) for one in document.diagnostics]
+    return document
 
 
 @pytest.mark.parametrize(
@@ -61,3 +66,54 @@ def test_what_no_run_could_make_right_is_told(line, given, at, code, message):
 )
 def test_what_a_run_may_make_right_is_not(given):
     assert told(f"verify: {{action: chk, within: 1m, parameters: {{{given}}}}}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ parameters.o }}",
+        "a {{ parameters.o | upper }}",
+        "{{ parameters['o'] }}",
+        "{{ parameters.n }}{{ parameters.o }}{{ parameters.d }}",
+        "{{ parameters.o ~ (parameters.p | default('x')) }}",
+        "{{ [parameters.s, parameters.o] | join }}",
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["verify: {action: chk, within: 1m, parameters: {%s}}", "escalate: [{action: chk, parameters: {%s}}]"]
+)
+def test_what_may_be_missing_when_it_runs_is_told(line, text):
+    written = line % f'n: 1, t: ["{text}"]'
+    document = read(written)
+    (found,) = document.diagnostics
+    key = written.partition(":")[0]
+    assert (found.code, found.severity) == ("template", "warning")
+    assert found.message == f"{key}: the parameter 'o' may be missing, and is used here"
+    assert found.try_ == "list it in required, give it a default, or write parameters.o | default(…)"
+    assert found.place.column == 3 + written.index(f'"{text}')
+    with pytest.raises(errors.TemplateError):
+        templates.render(text, {"parameters": {"n": 1, "s": "x", "d": "x"}})
+    assert templates.render(text, {"parameters": {"n": 1, "s": "x", "d": "x", "o": "y"}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ parameters.s }}{{ parameters.d }}",
+        "{{ parameters.o | default('x') }}",
+        "{{ parameters['o'] | d('x') | upper }}",
+        "{{ (parameters.o | default('x')) ~ parameters.s }}",
+        "{{ parameters.o if parameters.o is defined else 'x' }}",
+        "{% if parameters.o is defined %}{{ parameters.o }}{% endif %}",
+        "{{ parameters.o is defined and parameters.o == 'x' }}",
+        "{{ parameters.o is none }}",
+        "{{ parameters.get('o', 'x') }}",
+        "{{ parameters.get('o') or 'x' }}",
+        "{{ [parameters.o] | select('defined') | list | length }}",
+        "{% for one in [] %}{{ parameters.o }}{% endfor %}x",
+        "{% set parameters = {'o': 1} %}{{ parameters.o }}",
+    ],
+)
+def test_what_is_asked_for_may_be_missing(text):
+    assert told(f'verify: {{action: chk, within: 1m, parameters: {{n: 1, t: "{text}"}}}}') == []
+    templates.render(text, {"parameters": {"n": 1, "s": "x", "d": "x"}})
