@@ -11,6 +11,8 @@ from healer import errors
 from healer.harness import checking, observing, shapes, suite
 
 Fields = dict[str, Any]
+LACKING: Final = object()
+"""A value that is not there."""
 NOT_RUN: Final[frozenset[str]] = frozenset(
     {"planned", "suppressed", "refused", "deferred", "awaiting_approval", "queued", "withdrawn", "rejected", "expired", "void", "simulated"}
 )  # fmt: skip
@@ -119,7 +121,7 @@ def _decisions(wanted: Sequence[shapes.Decision], expected: suite.Expected, seen
             if found:
                 pairs.append(Pair(shown, entry | {"count": found}, ("count",)))
             else:
-                near = _nearest(entry, made)
+                near = _nearest(entry, made, ())
                 pairs.append(Pair(shown, near, _wrong(entry, near) if near else ()))
     return pairs
 
@@ -140,9 +142,18 @@ def _notifications(wanted: Sequence[shapes.Notification], expected: suite.Expect
     return _matched([_written(one) for one in wanted], made, complete=True)
 
 
-def _facts(wanted: Sequence[Mapping[str, Any]], _expected: suite.Expected, seen: observing.Seen) -> list[Pair]:
-    made = [{"fact": {key: value for key, value in body.items() if key != "meta"}} for _, body in seen.facts]
-    return _matched([{"fact": dict(one)} for one in wanted], made, complete=True)
+def _facts(wanted: Sequence[Mapping[str, Any]], expected: suite.Expected, seen: observing.Seen) -> list[Pair]:
+    made = [{"fact": _own(body)} for _, body in seen.facts]
+    unkept = [
+        {"fact": _own(one["fact"]), "sentence": f"It is not kept: it passes no condition of {one['ruleset']}."}
+        for one in seen.unkept if one["at_us"] <= expected.to_us
+    ]  # fmt: skip
+    return _matched([{"fact": dict(one)} for one in wanted], made, complete=True, near=unkept)
+
+
+def _own(body: Mapping[str, Any]) -> Fields:
+    """A fact as it was given."""
+    return {key: value for key, value in body.items() if key != "meta"}
 
 
 def _alerts(wanted: Sequence[shapes.Alert], _expected: suite.Expected, seen: observing.Seen) -> list[Pair]:
@@ -182,7 +193,7 @@ def _matched(
     left = [one for number, one in enumerate(got) if number not in taken]
     pairs = []
     for number in missing:
-        found = _nearest(wanted[number], left) or _nearest(wanted[number], near)
+        found = _nearest(wanted[number], left, near)
         if complete and any(one is found for one in left):
             left = [one for one in left if one is not found]
         pairs.append(Pair(wanted[number], found, _wrong(wanted[number], found) if found is not None else ()))
@@ -209,10 +220,29 @@ def _wrong(wanted: Fields, got: Fields) -> tuple[str, ...]:
     return tuple(key for key, value in wanted.items() if not _same(key, value, got))
 
 
-def _nearest(wanted: Fields, among: Sequence[Fields]) -> Fields | None:
-    """The entry with the fewest fields that differ; None where none has the rule, the action or the key that is wanted."""
-    alike = [one for one in among if len(wanted) == 1 or len(_wrong(wanted, one)) < len(wanted)]
-    return min(alike, key=lambda one: len(_wrong(wanted, one)), default=None)
+def _nearest(wanted: Fields, among: Sequence[Fields], near: Sequence[Fields]) -> Fields | None:
+    """The entry with the fewest fields that differ, of `near` where there is none; None where none has the rule, the action or the key
+    that is wanted."""
+    if isinstance(fact := wanted.get("fact"), Mapping):
+        alike = [one for one in (*among, *near) if not fact.keys().isdisjoint(one["fact"])]
+        return min(alike, key=lambda one: len(apart(fact, one["fact"])), default=None)
+    for entries in (among, near):
+        alike = [one for one in entries if len(wanted) == 1 or len(_wrong(wanted, one)) < len(wanted)]
+        if alike:
+            return min(alike, key=lambda one: len(_wrong(wanted, one)))
+    return None
+
+
+def apart(wanted: Mapping[str, Any], got: Mapping[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:
+    """(path, wanted, got) of each key that is written and differs, at any depth; `LACKING` is got where it is not there."""
+    found = []
+    for key, value in wanted.items():
+        inner, at = got.get(key, LACKING), f"{above}{key}"
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            found += apart(value, inner, f"{at}.")
+        elif inner is LACKING or not _inside(value, inner):
+            found.append((at, value, inner))
+    return found
 
 
 def _same(key: str, wanted: Any, got: Fields) -> bool:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Set
 from typing import Any
 
+from healer.decide import firing
 from healer.harness import rig
 from healer.policy import reasons
 from healer.store import transaction
@@ -28,6 +29,8 @@ class Seen:
     alerts: list[Row]
     facts: list[tuple[str, Mapping[str, Any]]]
     """(ruleset, fact)"""
+    unkept: list[Row]
+    """Facts that came, and pass no condition of their `ruleset`: such a one is not stored."""
     events: list[Row]
     quarantined: list[Row]
 
@@ -57,9 +60,22 @@ async def look(on: rig.Rig, kinds: Set[str] | None = None) -> Seen:
         [_message(row, start_us, rules) for row in await of("seen_messages", "notifications")],
         await of("seen_alerts", "alerts"),
         [(name, one.body) for name, running in on.decider.evaluator.running.items() for one in running.session.facts.stored],
+        [one for row in await of("seen_facts", "facts") if (one := _unkept(on, row))],
         [row | {"at_us": row["at_us"] - start_us} for row in await of("seen_events")],
         await of("seen_quarantine"),
     )  # fmt: skip
+
+
+def _unkept(on: rig.Rig, row: Row) -> Row | None:
+    running = on.decider.evaluator.running.items()
+    name, session = next(
+        ((name, one.session) for name, one in running if firing.inner_source(name) == row["source"]), ("", None)
+    )
+    body = transaction.loads(row["body"])
+    meta = {"meta": transaction.loads(row["meta"])} if row["meta"] else {}
+    if session is None or session.relevant(body | meta):
+        return None
+    return {"ruleset": name, "fact": body, "at_us": row["at_us"] - on.clock.start_us}
 
 
 def _message(row: Row, start_us: int, rules: Mapping[str, tuple[str, str]]) -> Row:

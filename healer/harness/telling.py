@@ -87,6 +87,9 @@ def _pair(pair: comparing.Pair) -> Iterator[str]:
         return
     yield f"got           {flow(_shown(pair.got, pair.wanted))}"
     for key in pair.wrong:
+        if key == "fact":
+            yield from _apart(pair.wanted[key], pair.got[key])
+            continue
         got: Any = pair.got.get(key, pair.got.get("targets"))
         got = got[0] if key == "target" and len(got) == 1 else got
         if key == "parameters" and isinstance(got, Mapping):  # of which only those are compared that are written
@@ -94,6 +97,11 @@ def _pair(pair: comparing.Pair) -> Iterator[str]:
         yield f"            ^ {key}: wanted {value(pair.wanted[key])}, got {value(got)}"
     if sentence := pair.got.get("sentence"):
         yield f"              {sentence}"
+
+
+def _apart(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> Iterator[str]:
+    for path, one, other in comparing.apart(wanted, got):
+        yield f"            ^ fact.{path}: wanted {value(one)}, got {'none' if other is comparing.LACKING else value(other)}"
 
 
 def _shown(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,3 +28,7 @@ SELECT seq, kind, source, at_us FROM journal WHERE kind IN ('event', 'fact', 're
 
 -- name: seen_quarantine
 SELECT seq, ruleset, error FROM quarantine ORDER BY seq, ruleset;
+
+-- name: seen_facts
+-- What was to be kept, whoever said so.
+SELECT source, at_us, body, meta FROM journal WHERE kind = 'fact' AND body IS NOT NULL ORDER BY seq;

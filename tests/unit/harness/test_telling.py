@@ -112,11 +112,34 @@ rulebooks/case_test.yml:5:56: approvals up to 0s
 rulebooks/case_test.yml:5:15: facts at 0s
   expected      {fact: {kept: z}}
   got           {fact: {kept: x}}
-              ^ fact: wanted {kept: z}, got {kept: x}
+              ^ fact.kept: wanted z, got x
 rulebooks/case_test.yml:5:35: alerts at 0s
   expected      {status: firing, key: k2}
   got           {key: k1, status: firing}
               ^ key: wanted k2, got k1
+"""),
+    "the nearest of several facts": ("steps: [{event: {remember: x}}, {fact: {host: web1, kept: x, at: {rack: 2}}, ruleset: web}]\n"
+                                     "    expect: [{facts: [{kept: x, host: web2, at: {rack: 3}, up: true}, {kept: x}]}]", """
+rulebooks/case_test.yml:5:15: facts at 0s
+  expected      {fact: {kept: x, host: web2, at: {rack: 3}, up: true}}
+  got           {fact: {at: {rack: 2}, host: web1, kept: x}}
+              ^ fact.host: wanted web2, got web1
+              ^ fact.at.rack: wanted 3, got 2
+              ^ fact.up: wanted true, got none
+"""),
+    "a fact that is not kept": ("steps: [{fact: {other: x, n: 1}, ruleset: web}]\n    expect: [{facts: [{other: x}, {nobody: 1}]}]", """
+rulebooks/case_test.yml:5:15: facts at 0s
+  expected      {fact: {other: x}}
+  got           {fact: {n: 1, other: x}}
+                It is not kept: it passes no condition of web/web.
+  expected      {fact: {nobody: 1}}
+  got           nothing like it
+"""),
+    "a fact of another kind": ("steps: [{event: {remember: x}}]\n    expect: [{facts: [{host: web1}]}]", """
+rulebooks/case_test.yml:5:15: facts at 0s
+  expected      {fact: {host: web1}}
+  got           nothing like it
+  not expected  {fact: {kept: x}}
 """),
 }  # fmt: skip
 
