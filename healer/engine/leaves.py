@@ -94,6 +94,19 @@ def leaf(test: conditions.Simple, negated: bool, tally: Tally) -> Holds:
     return _select(test, negated, tally)
 
 
+def constant(check: normal.Check) -> bool | None:
+    """What a test is that looks at nothing (`false`, `1 == 2`); None of one that looks at an event."""
+    return None if _looks(check.leaf.test) else leaf(check.leaf.test, check.negated, Tally())({})
+
+
+def _looks(node: Any) -> bool:
+    if isinstance(node, conditions.Literal | conditions.Constant):
+        return False
+    if isinstance(node, conditions.Path | conditions.Bound | conditions.Nowhere):
+        return True
+    return hasattr(node, "_fields") and any(map(_looks, node))
+
+
 def _constant(verdict: bool) -> Holds:
     return lambda _: verdict
 

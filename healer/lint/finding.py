@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from healer.engine import conditions, normal, values
+from healer.engine import conditions, leaves, normal, values
 from healer.lint import implying
 
 Key = tuple[Any, ...]
@@ -39,7 +39,7 @@ def keys(node: normal.Normal, often: Mapping[Key, int]) -> list[Key]:
 def _of(check: normal.Check) -> list[Key]:
     if (text := _text(check)) is not None:
         return [text]
-    if (fixed := implying.constant(check)) is not None:
+    if (fixed := leaves.constant(check)) is not None:
         return [ALWAYS] if fixed else [(implying.meaning(check),)]
     told = implying.bounds(check)
     if not told:

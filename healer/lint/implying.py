@@ -7,7 +7,7 @@ tests of which no more is known than that they hold. It follows the engine's own
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from healer.engine import conditions, leaves, normal, patterns, values
 from healer.lint import ranges
@@ -77,20 +77,6 @@ def _of_member(test: conditions.Member, wanted: bool) -> Iterator[Bound]:
         else:
             left = ranges.PRESENT.without(found)
             yield test.items.steps, left, left.without(ranges.LISTS)
-
-
-def constant(check: normal.Check) -> bool | None:
-    """What a test is that looks at nothing (`false`, `1 == 2`); None of one that looks at an event."""
-    test = check.leaf.test
-    return None if _looks(test) else leaves.leaf(test, check.negated, leaves.Tally())({})
-
-
-def _looks(node: Any) -> bool:
-    if isinstance(node, conditions.Literal | conditions.Constant):
-        return False
-    if isinstance(node, conditions.Path | conditions.Bound | conditions.Nowhere):
-        return True
-    return hasattr(node, "_fields") and any(map(_looks, node))
 
 
 def meaning(node: normal.Normal) -> str:
@@ -172,7 +158,7 @@ class Facts:
 
 
 def _is_false(test: normal.Normal) -> bool:
-    return isinstance(test, normal.Check) and constant(test) is False
+    return isinstance(test, normal.Check) and leaves.constant(test) is False
 
 
 def _single(node: normal.Normal) -> tuple[Bound, ...]:
@@ -216,7 +202,7 @@ def holds(node: normal.Normal, facts: Facts) -> bool:
     if isinstance(node, normal.AnyOf):
         return any(holds(part, facts) for part in node.parts) or _together(node, facts) or meaning(node) in facts.texts
     test = node.leaf.test
-    if (fixed := constant(node)) is not None:
+    if (fixed := leaves.constant(node)) is not None:
         return fixed
     told = bounds(node)
     if len(told) == 1 and (known := facts.of(told[0][0])) is not None:

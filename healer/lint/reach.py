@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from healer import errors
-from healer.engine import conditions, normal, values
+from healer.engine import conditions, leaves, normal, values
 from healer.lint import alerts, implying
 from healer.lint.scope import Scope, Told
 
@@ -104,7 +104,7 @@ def never(node: normal.Normal) -> Never | None:
 
 def _told_nowhere_else(check: normal.Check) -> bool:
     """Whether a test is false whatever comes. A text alone is a trap of its own (`trap-literal`), and a variable may be there to switch."""
-    if implying.constant(check) is not False or "vars." in check.leaf.text or "{{" in check.leaf.text:
+    if leaves.constant(check) is not False or "vars." in check.leaf.text or "{{" in check.leaf.text:
         return False
     if isinstance(check.leaf.test, conditions.Defined):
         return False  # a trap of its own as well

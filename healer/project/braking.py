@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from healer import config
+from healer import config, engine
+from healer.engine import leaves, normal
 
 
-def check(document: config.Document, rule: config.Map, held: Set[Any]) -> None:
-    """Tell of a rule that acts and has no brake, where no source of its ruleset tells when an alert is over. `held`: its `policies`."""
+def check(document: config.Document, rule: config.Map, held: Set[Any], made: engine.Rule | None) -> None:
+    """Tell of a rule that acts and has no brake, where no source of its ruleset tells when an alert is over. `held`: its `policies`;
+    `made`: what was read of it, as far as it is right."""
     braked = (
         "cooldown" in held
         or "throttle" in rule
         or rule.get("enabled") is False
         or _once_a_firing(rule)
         or _never_by_one(rule)
+        or (made is not None and _never(made))
     )
     if not braked:
         at = rule.values_at.get("name") or rule.mark
@@ -46,3 +49,19 @@ def _never_by_one(rule: config.Map) -> bool:
         return asked is False or (isinstance(asked, str) and asked.strip() in ("false", "False"))
     several = asked.get("all")
     return "not_all" in asked or (isinstance(several, config.Seq) and len(several) > 1)
+
+
+def _never(rule: engine.Rule) -> bool:
+    """Whether its condition is false whatever comes (`1 == 2`). Tests that exclude each other are seen by `lint` alone."""
+    if rule.condition.kind == "not_all":
+        return False
+    false = [_is_false(normal.normal(pattern.test)) for pattern in rule.condition.patterns]
+    return any(false) if rule.condition.kind == "all" else all(false)
+
+
+def _is_false(node: normal.Normal) -> bool:
+    if isinstance(node, normal.Check):
+        switched = "vars." in node.leaf.text or "{{" in node.leaf.text
+        return not switched and leaves.constant(node) is False
+    parts = map(_is_false, node.parts)
+    return any(parts) if isinstance(node, normal.All) else all(parts)

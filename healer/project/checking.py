@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from healer import catalog, config, errors, inventory, model, templates
+from healer import catalog, config, engine, errors, inventory, model, templates
 from healer.catalog import building, clusters
 from healer.project import (
     approvers,
@@ -155,12 +155,13 @@ class Checker:
         document: config.Document,
         value: config.Map,
         names: frozenset[str],
+        made: Mapping[tuple[int, int], engine.Rule],
         *,
         lifecycle: bool,
         upstream: bool = False,
     ) -> None:
-        """The rules of one ruleset. `names`: the rulesets of its file; `lifecycle`: a source of it closes its alerts; `upstream`: its
-        own actions are meant to pass no gates."""
+        """The rules of one ruleset. `names`: the rulesets of its file; `made`: its rules as they were read, by where they stand;
+        `lifecycle`: a source of it closes its alerts; `upstream`: its own actions are meant to pass no gates."""
         self.approvers.ruleset(document, value)
         rules, kinds = value.get("rules"), dict[str, None]()
         for rule in rules if isinstance(rules, config.Seq) else ():
@@ -173,7 +174,7 @@ class Checker:
                 if isinstance(action[name], config.Map):
                     self._action(document, name, action, names, upstream=upstream or bool(held))
             if effectful and not lifecycle:
-                braking.check(document, rule, held)
+                braking.check(document, rule, held, made.get(rule.mark[:2]))
         self._hosts(document, value, kinds)
 
     def _hosts(self, document: config.Document, value: config.Map, kinds: Iterable[str]) -> None:

@@ -307,6 +307,7 @@ class _Loading:
         document, spec = book.document, book.spec
         written = list(book.written())
         names = frozenset(name for name, _ in written)
+        made = {(rule.place.line, rule.place.column): rule for ruleset in book.rulesets for rule in ruleset.rules}
         replaced = spec.shape.sources if spec else {}
         given = sources.Given(activation.variables, activation.env, replaced)
         # Where not all variables are known a port may be another one.
@@ -314,7 +315,7 @@ class _Loading:
         for name, value in written:
             lifecycle = taking.of_ruleset(document, value, activation.name, name, given) or _is_off(book)
             upstream = spec is not None and spec.shape.compat == "upstream"
-            checker.ruleset(document, value, names, lifecycle=lifecycle, upstream=upstream)
+            checker.ruleset(document, value, names, made, lifecycle=lifecycle, upstream=upstream)
         for name in replaced:
             if spec is not None and name not in given.used:
                 known = [sources.name_of(item) for _, value in written for item in value.get("sources") or ()]

@@ -118,9 +118,13 @@ def test_beside_a_rule_that_never_fires_another_still_needs_one(linted, rules):
     assert [line for line, _ in told(linted(text))] == [8]
 
 
-def test_a_comment_that_a_start_needs_is_not_said_to_be_for_nothing(codes, rules):
+@pytest.mark.parametrize(("condition", "needed"), [("event.f == 1 and event.f == 2", True), ("1 == 2", False)])
+def test_a_comment_that_a_start_needs_is_not_said_to_be_for_nothing(codes, rules, condition, needed):
+    """What is false whatever comes a start sees itself."""
     head = BOTH.replace("{healer.source: {name: am}}, ", "")
-    text = rules("condition: 1 == 2" + ACTION, head=head).replace(
+    text = rules(f"condition: {condition}" + ACTION, head=head).replace(
         "name: rule 0", "name: rule 0  # healer: ignore[no-brake]"
     )
-    assert not {"unused-ignore", "no-brake"} & set(codes(text))
+    found = set(codes(text))
+    assert "no-brake" not in found
+    assert ("unused-ignore" in found) is not needed

@@ -95,6 +95,14 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         act("run_action: {name: restart, target: web01, parameters: {service: x}}").replace(
             'event.alert.name == "Down"', 'event.alert.key is defined and event.alert.status == "firing"'),
         sources="  - healer.source: {name: plain}\n"), []),
+    *((f"{never} needs no brake", book(
+        act("run_action: {name: restart, target: web01, parameters: {service: x}}").replace('event.alert.name == "Down"', never),
+        sources="  - healer.source: {name: plain}\n"), [])
+      for never in ("1 == 2", "event.x == 1 and 1 == 2", "not (1 == 1)", "1 == 2 or 3 in [4]", "{any: [1 == 2, 2 == 3]}", "{all: [1 == 2]}")),
+    *((f"{ever} needs one", book(
+        act("run_action: {name: restart, target: web01, parameters: {service: x}}", name="⟦down").replace('event.alert.name == "Down"', ever),
+        sources="  - healer.source: {name: plain}\n"), ["no-brake"])
+      for ever in ("1 == 1", "event.x == 1 or 1 == 2", "not (1 == 2)", "{any: [1 == 2, event.x == 1]}")),
     ("debug needs no brake", book(act("debug: {msg: x}"), sources="  - healer.source: {name: plain}\n"), []),
     ("rule twice", book(act("debug: {msg: x}") + act("debug: {msg: x}", name="⟦down")), ["duplicate-name"]),
     ("a key that YAML reads as true", {"healer.yaml": "⟦on: 1\nlog: {⟦no: 1}\nsources: {⟦yes: {range: {limit: 1}}, am: {healer.webhook: {path: am, format: alertmanager, auth: none}}}\n",
