@@ -25,6 +25,12 @@ THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """What Ansible takes for this machine without an inventory."""
 KEY_MAX: Final = 1000
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]")  # printable ASCII but for " and \
+_EXPANDS: Final = frozenset({"command", "ansible.builtin.command", "ansible.legacy.command"})
+_AS_IT_IS: Final = (
+    '"module_defaults": {"ansible.builtin.command": {"expand_argument_vars": '
+    "\"{{ (ansible_version.full is version('2.16', '>=')) | ternary(false, omit) }}\"}}, "
+)
+"""`command` puts the target's environment in the place of `$NAME`; where it can be told not to, a text of an event stays one."""
 _WITH_CMD: Final = frozenset({"command", "shell", "script", "win_command", "win_shell"})
 
 
@@ -89,6 +95,8 @@ def one_task(module: str, arguments: Mapping[str, Any], hosts: str) -> str:
             # The module has free form alone; what else was given stands in `args`.
             return _task(hosts, module, f'{quoted(module)}: {yaml_of(raw)}, "args": {yaml_of(given)}')
         given["cmd"] = raw  # free form would look for key=value in it
+    if module in _EXPANDS and "expand_argument_vars" not in given:
+        return _play(hosts, module, f"{_AS_IT_IS}{_tasks(module, f'{quoted(module)}: {yaml_of(given)}')}")
     return _task(hosts, module, f"{quoted(module)}: {yaml_of(given)}")
 
 
@@ -101,7 +109,11 @@ def one_role(role: str, hosts: str) -> str:
 
 
 def _task(hosts: str, module: str, call: str) -> str:
-    return _play(hosts, module, f'"gather_facts": false, "tasks": [{{"name": {quoted(module)}, {call}}}]')
+    return _play(hosts, module, _tasks(module, call))
+
+
+def _tasks(module: str, call: str) -> str:
+    return f'"gather_facts": false, "tasks": [{{"name": {quoted(module)}, {call}}}]'
 
 
 def _play(hosts: str, name: str, does: str) -> str:

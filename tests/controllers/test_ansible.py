@@ -191,10 +191,14 @@ async def test_upstreams_actions_succeed_when_ansible_says_so(site: Site) -> Non
 
 
 async def test_module_gets_its_arguments_as_text(site: Site) -> None:
-    argv = ["/bin/echo", INJECTION, "a b", "$(id)"]
-    outcome = await site.run("ansible.builtin.command", "module", parameters={"argv": argv})
-    assert outcome.state == "succeeded", outcome
-    assert outcome.result["returned"]["web01"]["stdout"] == f"{INJECTION} a b $(id)"
+    argv = ["/bin/echo", INJECTION, "a b", "$(id)", "$HOME", "~root"]
+    for number, module in enumerate(("command", "ansible.builtin.command", "ansible.legacy.command"), 1):
+        outcome = await site.run(module, "module", parameters={"argv": argv}, **site.again(number))
+        assert outcome.state == "succeeded", outcome
+        assert outcome.result["returned"]["web01"]["stdout"] == f"{INJECTION} a b $(id) $HOME ~root"
+    asked = {"argv": ["/bin/echo", "$HOME"], "expand_argument_vars": True}
+    outcome = await site.run("command", "module", parameters=asked, **site.again(9))
+    assert outcome.result["returned"]["web01"]["stdout"].startswith("/")
 
 
 async def test_free_form_is_no_place_for_options(site: Site) -> None:
