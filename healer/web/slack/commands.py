@@ -53,7 +53,7 @@ class WrongCommand(errors.RequestError):
 
 async def run(services: Services, who: access.Principal, text: str) -> Said:
     """What a command says. Raises `errors.HealerError`."""
-    word, rest = _first(text)
+    word, rest = first(text)
     handler = _COMMANDS.get(word.lower() or "help")
     if handler is None:
         near = errors.nearest(word, _COMMANDS)
@@ -63,10 +63,10 @@ async def run(services: Services, who: access.Principal, text: str) -> Said:
 
 def looks(text: str) -> bool:
     """Whether a command only shows something."""
-    return _first(text)[0].lower() in LOOKS
+    return first(text)[0].lower() in LOOKS
 
 
-def _first(text: str) -> tuple[str, str]:
+def first(text: str) -> tuple[str, str]:
     """The first word, in quotes where it has spaces, and the rest."""
     found = _WORD.match(text)
     return (next(filter(None, found.groups()), ""), text[found.end() :]) if found else ("", text)
@@ -102,7 +102,7 @@ async def _runs(services: Services, who: access.Principal, rest: str) -> Said:
 
 
 async def _stop(services: Services, who: access.Principal, rest: str) -> Said:
-    name, reason = _first(rest)
+    name, reason = first(rest)
     if not name:
         raise WrongCommand("/heal runs", what="which run? /heal stop RUN [REASON]")
     run_id = await reads.find_run(services.store.reader, name)
@@ -113,12 +113,12 @@ async def _stop(services: Services, who: access.Principal, rest: str) -> Said:
 
 
 async def _pause(services: Services, who: access.Principal, rest: str) -> Said:
-    scope, rest = _first(rest)
+    scope, rest = first(rest)
     if not scope:
         return _which(services, "pause")
     options: dict[str, object] = {"scope": scope}
     while rest:
-        span, (word, behind) = _PAUSED_FOR.match(rest), _first(rest)
+        span, (word, behind) = _PAUSED_FOR.match(rest), first(rest)
         if span is not None and "for_s" not in options:
             options["for_s"], rest = _seconds(span[1]), rest[span.end() :]
         elif (flag := _FLAGS.get(word.removeprefix("--"))) and flag not in options:
@@ -138,7 +138,7 @@ async def _pause(services: Services, who: access.Principal, rest: str) -> Said:
 
 
 async def _resume(services: Services, who: access.Principal, rest: str) -> Said:
-    scope, _ = _first(rest)
+    scope, _ = first(rest)
     if not scope:
         held = "\n".join(str(one["scope"]) for one in await services.switch.pauses())
         return Said("Say what to resume: /heal resume SCOPE", held or "nothing is paused")
@@ -174,14 +174,14 @@ async def resume(services: Services, who: access.Principal, value: str) -> Said:
 
 
 async def _approve(services: Services, who: access.Principal, rest: str) -> Said:
-    name, reason = _first(rest)
+    name, reason = first(rest)
     if not name:
         raise WrongCommand("healer approvals", what="which request? /heal approve REQUEST [REASON]")
     return await naming.by_name(services, who, "approve", name, reason[:REASON_MAX])
 
 
 async def _reject(services: Services, who: access.Principal, rest: str) -> Said:
-    name, reason = _first(rest)
+    name, reason = first(rest)
     if not name or not reason:
         raise WrongCommand("healer approvals", what="which request, and why? /heal reject REQUEST REASON")
     return await naming.by_name(services, who, "reject", name, reason[:REASON_MAX])

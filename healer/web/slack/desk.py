@@ -256,8 +256,9 @@ class Desk:
 def _asks(item: Item) -> tuple[str, list[str]]:
     """The word on requests that somebody wants to say, and on which; '' for something else."""
     if isinstance(item, payloads.Command):
-        word, _, rest = item.text.strip().partition(" ")
-        return (word.lower(), rest.split()[:1]) if word.lower() in ("approve", "reject") else ("", [])
+        word, rest = commands.first(item.text)
+        name, _ = commands.first(rest)
+        return (word.lower(), [name] if name else []) if word.lower() in ("approve", "reject") else ("", [])
     words = {values.APPROVE: "approve", values.CHOOSE: "approve", values.REJECT: "reject"}
     if isinstance(item, payloads.Form):
         return words.get(item.action, ""), [one.request for one in item.meant]

@@ -369,6 +369,17 @@ async def test_who_tries_to_decide_and_may_not_is_on_record(site: Any) -> None:
     assert await site.states() == {"a-1": "open"}
 
 
+@pytest.mark.parametrize(("text", "word"), [
+    ('"approve" a-1', "approve"), ("'Reject' 'a-1' no", "reject"), ('approve "a-1" looks fine', "approve"), ('"approve"a-1', "approve"),
+])  # fmt: skip
+async def test_a_command_with_quotes_is_noted_as_it_is_read(site: Any, text: str, word: str) -> None:
+    site.fake.user("U4DI")
+    await site.heal(text, "U4DI")
+    rows = await site.room.services.store.reader.select("SELECT record FROM audit WHERE kind = 'review_refused'", [])
+    found = [json.loads(row["record"]) for row in rows]
+    assert [(one["approval"], one["word"], one["code"]) for one in found] == [("a-1", word, "unknown-person")]
+
+
 async def test_a_refusal_names_somebody_as_they_are_named(site: Any) -> None:
     site.people(access.Person("é", ("approver",), slack="T02AB/U8BO"))
     posted = await site.ask("a-1", requester="slack:T02AB/U8BO")
