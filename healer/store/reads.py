@@ -162,10 +162,15 @@ async def find_run(read: reader.Reader, given: str) -> str:
     if not found:
         raise errors.NotFound("healer runs", what=f"the run {given[:80]!r}")
     if len(found) > 1 and found[0]["id"] != low:
-        names = [row["id"] for row in found[:CANDIDATES_MAX]]
-        count = str(len(found)) if len(found) <= CANDIDATES_MAX else f"more than {CANDIDATES_MAX}"
-        raise errors.Ambiguous(f"one of: {', '.join(names)}", prefix=given, count=count, near=names)
+        raise several(given, [row["id"] for row in found])
     return str(found[0]["id"])
+
+
+def several(prefix: str, ids: Sequence[str]) -> errors.Ambiguous:
+    """That more than one id begins so, and which. `ids`: one more than are named will do."""
+    names = list(ids[:CANDIDATES_MAX])
+    count = str(len(ids)) if len(ids) <= CANDIDATES_MAX else f"more than {CANDIDATES_MAX}"
+    return errors.Ambiguous(f"one of: {', '.join(names)}", prefix=prefix[:80], count=count, near=names)
 
 
 async def run(read: reader.Reader, run_id: str) -> Row:

@@ -187,11 +187,13 @@ async def say(
 
 
 async def find(services: Services, asked: str) -> str:
-    """The request that a beginning of its id or of its run's means. Raises `errors.NotFound`."""
+    """The request that a beginning of its id or of its run's means. Raises `errors.NotFound`, `errors.Ambiguous`."""
     read = services.store.reader.all
     rows = await read("approval_beginning", asked, asked) or await read("approval_of_beginning", asked, asked)
-    if len(rows) != 1:
+    if not rows:
         raise errors.NotFound("healer approvals", what=f"one request that begins with {asked[:80]!r}")
+    if len(rows) > 1 and rows[0]["name"] != asked:
+        raise reads.several(asked, [row["name"] for row in rows])
     return str(rows[0]["id"])
 
 

@@ -46,11 +46,12 @@ ORDER BY a.id LIMIT ?;
 UPDATE attempt SET state = 'withdrawn', ended_us = ? WHERE run = ? AND state = 'queued';
 
 -- name: approval_beginning
-SELECT id FROM approval WHERE substr(id, 1, length(?)) = ? LIMIT 2;
+-- At most one more than are shown as candidates.
+SELECT id, id AS name FROM approval WHERE substr(id, 1, length(?)) = ? ORDER BY id LIMIT 11;
 
 -- name: approval_of_beginning
 -- By the run: of each that begins so its newest request.
-SELECT id, max(asked_us) FROM approval WHERE substr(run, 1, length(?)) = ? GROUP BY run LIMIT 2;
+SELECT id, run AS name, max(asked_us) FROM approval WHERE substr(run, 1, length(?)) = ? GROUP BY run ORDER BY run LIMIT 11;
 
 -- name: review_insert
 INSERT INTO review (approval, person, role, approves, reason, at_us) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;

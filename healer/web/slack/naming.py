@@ -14,7 +14,7 @@ from healer.notify import looking
 from healer.notify.channels import _slack_blocks as blocks
 from healer.notify.channels import _slack_values as values
 from healer.notify.channels import _visible as visible
-from healer.store import approving, reviewing, transaction
+from healer.store import approving, reads, reviewing, transaction
 from healer.web import approvals, shapes, within
 from healer.web.services import Services
 from healer.web.slack import deciding
@@ -32,19 +32,33 @@ class TooLong(errors.RequestError):
 
 async def by_name(services: Services, who: access.Principal, word: reviewing.Word, name: str, reason: str) -> Said:
     """What became of one request; of what is less certain what it means, and buttons. Raises `errors.RequestError`."""
-    if not name.startswith(BUNDLE):
-        row = await _one(services, name)
-        if name not in (row["id"], row["run"]):
-            return await _ask(services, who, word, [row], reason)
-        shown = await _shown(services, [row])
-        made = await approvals.say(services, who, row["id"], word, reason, row["digest"])
-        stood = "You said something on it before, and that stands."
-        return Said(stood if made["stood"] else f"{made['id']}: {deciding.now(made)}", shown[-1])
-    every = await services.store.reader.all("approvals_open", "", approvals.OPEN_MAX)
-    rows = [row for row in every if approving.bundle_of(row) == name]
-    if not rows:
+    try:
+        rows = await _alike(services, name) if name.startswith(BUNDLE) else [await _one(services, name)]
+    except errors.Ambiguous:
+        async with services.attempts.noted(who.actor, [name], word):
+            if "approvals.decide" not in who.permissions:  # it names requests
+                raise access.refusal(who, "approvals.decide") from None
+        raise
+    (row, *_) = rows
+    if name not in (row["id"], row["run"]):
+        return await _ask(services, who, word, rows, reason)
+    shown = await _shown(services, [row])
+    made = await approvals.say(services, who, row["id"], word, reason, row["digest"])
+    stood = "You said something on it before, and that stands."
+    return Said(stood if made["stood"] else f"{made['id']}: {deciding.now(made)}", shown[-1])
+
+
+async def _alike(services: Services, name: str) -> Sequence[Row]:
+    """Those open requests that are alike and have a name which begins so. Raises `errors.NotFound`, `errors.Ambiguous`."""
+    found: dict[str, list[Row]] = {}
+    for row in await services.store.reader.all("approvals_open", "", approvals.OPEN_MAX):
+        if (bundle := approving.bundle_of(row)).startswith(name):
+            found.setdefault(bundle, []).append(row)
+    if not found:
         raise errors.NotFound("healer approvals", what=f"an open request of {name[:80]!r}")
-    return await _ask(services, who, word, rows, reason)
+    if len(found) > 1:
+        raise reads.several(name, sorted(found))
+    return next(iter(found.values()))
 
 
 async def _one(services: Services, name: str) -> Row:

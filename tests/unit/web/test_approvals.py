@@ -304,7 +304,9 @@ async def test_another_user_of_this_host_has_the_roles_of_a_person(room: Any, as
     assert (await shell("GET", "/runs"))[0] == 403
 
 
-async def test_a_beginning_that_several_runs_have_means_none_of_them(room: Any, asked: Any, seed: Any) -> None:
+async def test_a_beginning_that_several_have_means_none_of_them_and_names_them(
+    room: Any, asked: Any, seed: Any
+) -> None:
     await asked(asking(1, "approver"))
     other = "r-" + "ab" * 13
     await seed(room, other, "awaiting_approval", reason="blast_radius", groups=["web"])
@@ -315,8 +317,29 @@ async def test_a_beginning_that_several_runs_have_means_none_of_them(room: Any, 
             tx.run("approval_insert", name, "blast_radius", "d", text, "rule:x", None, at_us, None, run)
 
     await seed.do(room, apply)
-    for text in ("r", "r-", "r-a", "a", "a-"):
+    ids, runs = ["a-1", "a-2", "a-3"], ["r-" + "a" * 26, other]
+    for text, near in (("r", runs), ("r-", runs), ("r-a", runs), ("a", ids), ("a-", ids)):
         for method, path in (("GET", f"/approvals/{text}"), ("POST", f"/approvals/{text}/approve")):
-            assert (await room.ask(method, path, "approver"))[0] == 404, text
+            status, answer = await room.ask(method, path, "approver")
+            assert (status, answer["code"], answer["near"]) == (409, "ambiguous", near), text
+            assert answer["detail"] == f"'{text}' is the beginning of {len(near)} ids"
+            assert answer["try"] == f"one of: {', '.join(near)}"
     assert (await room.ask("GET", "/approvals/r-ab", "approver"))[1]["id"] == "a-3"
     assert (await room.ask("GET", "/approvals/r-aa", "approver"))[1]["id"] == "a-1"
+
+
+async def test_of_many_that_begin_so_the_first_ones_are_named(room: Any, asked: Any, seed: Any) -> None:
+    await asked(asking(1, "approver"))
+
+    def apply(tx: Any) -> None:
+        text = transaction.dumps(approvals.as_json([asking(1, "approver")]))
+        for number in range(10, 30):
+            tx.run("approval_insert", f"a-{number}", "blast_radius", "d", text, "rule:x", None, 2, None, RUN)
+
+    await seed.do(room, apply)
+    assert (await room.ask("GET", "/approvals/a-1", "approver"))[1]["id"] == "a-1", (
+        "a whole one, though others begin so"
+    )
+    _, answer = await room.ask("GET", "/approvals/a-", "approver")
+    assert answer["near"] == ["a-1", *(f"a-{number}" for number in range(10, 19))]
+    assert answer["detail"] == "'a-' is the beginning of more than 10 ids"

@@ -110,6 +110,26 @@ async def test_the_beginning_of_a_name_decides_nothing(site: Any) -> None:
     assert "nothing waits for a word on it any more" in await site.heal("approve a-7")
 
 
+async def test_a_beginning_of_several_says_which(site: Any) -> None:
+    await site.ask("a-71", "a-72")
+    assert await site.heal("approve a-7") == "'a-7' is the beginning of 2 ids\ntry  one of: a-71, a-72\n"
+    said = await site.heal("approve a-7", READER)
+    assert "it needs the permission approvals.decide" in said
+    assert "a-71" not in said
+    assert [*(await site.states()).values()] == ["open", "open"]
+
+
+async def test_the_beginning_of_the_name_of_many_alike_is_asked_for(site: Any) -> None:
+    await site.ask("a-1", "a-2")
+    bundle = await _bundle(site)
+    assert (await site.heal(f"approve {bundle[:5]}")).startswith("Approve these 2 requests?\n")
+    await site.ask("a-3", requester="key:di")
+    first, second = sorted({one["bundle"] for one in (await site.room.ask("GET", "/approvals"))[1]["items"]})
+    assert await site.heal("reject b- no") == f"'b-' is the beginning of 2 ids\ntry  one of: {first}, {second}\n"
+    assert (await site.heal(f"approve {bundle}")).startswith("Approve these 2 requests?\n")
+    assert await site.heal("approve b-00") == "An open request of 'b-00' is not known\ntry  healer approvals\n"
+
+
 async def test_who_may_not_decide_is_shown_nothing(site: Any) -> None:
     await site.ask("a-1", "a-2")
     said = await site.heal(f"approve {await _bundle(site)}", READER)
