@@ -328,8 +328,8 @@ def inside(revision_dir: str, subject: str, folders: Sequence[str]) -> pathlib.P
 
 
 def one_line(text: str) -> str:
-    """The text as one printable line, cut to a bearable length; before that what may be a secret in it is left out."""
-    flat = quoting.printed(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    """The text as one line, cut to a bearable length: what cannot be seen is written out (`\\x1b`), what may be a secret is left out."""
+    flat = quoting.printed_line(text)
     return flat if len(flat) <= SUMMARY_CHARACTERS_MAX else flat[: SUMMARY_CHARACTERS_MAX - 1] + "…"
 
 

@@ -244,7 +244,7 @@ def _said(status: jobs.Status, folder: pathlib.Path) -> str:
             break
         last = line[:LINE_MAX] if line.strip() else last
     told = f"exit {status.exit_code}: {why[:LINE_MAX]}" + (f" It said: {last}" if last else "")
-    return quoting.printed(" ".join("".join(c if c.isprintable() else " " for c in told).split()))
+    return quoting.printed_line(told)
 
 
 def _for_people(argv: Sequence[str], flags: Sequence[str], folder: pathlib.Path, revision_dir: str) -> str:

@@ -73,6 +73,11 @@ def printed(text: str) -> str:
     return "\n".join(_of_program(line) for line in text.split("\n"))
 
 
+def printed_line(text: str) -> str:
+    """As `printed`, in one line: of white space one space is left, and what cannot be seen is written out (`\\x1b`, `\\u202e`)."""
+    return printed(" ".join("".join(c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in text).split()))
+
+
 def _of_program(line: str) -> str:
     quoted = _quoted(line)
     named = [*_of_accounts(line, quoted), *_of_keys(line, quoted, prose=True)]

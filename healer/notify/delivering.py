@@ -116,9 +116,9 @@ class Deliverer:
     async def answer(self, message: str, actor: str) -> str:
         """Somebody looks after what a message tells; who does so, which may be another who said it first. Raises `errors.NotFound`."""
         number = message.removeprefix("n-")
-        who: str = await self._store.submit(
-            outbox.Answer(int(number) if number.isdecimal() and len(number) < 19 else -1, actor)
-        )
+        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+            raise errors.NotFound("healer notify outbox", what=f"the message {message[:80]!r}")
+        who: str = await self._store.submit(outbox.Answer(int(number), actor))
         self.wake()
         return who
 

@@ -42,6 +42,10 @@ class SlowBody(errors.RequestError):
     status = 408
 
 
+class FieldTwice(errors.DuplicateKey):
+    """the form has the field {key!r} twice"""
+
+
 class WrongBody(errors.InvalidField):
     """{detail}"""
 
@@ -154,7 +158,7 @@ def form(body: bytes) -> Any:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = next(name for name in fields if sum(name == key for key, _ in pairs) > 1)
-        raise errors.DuplicateKey(key=twice[:100])
+        raise FieldTwice(key=twice[:100])
     if "payload" in fields:
         return strict.parse(fields["payload"].encode())
     return strict.parse(orjson.dumps(fields))

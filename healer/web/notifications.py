@@ -76,9 +76,10 @@ async def check(request: web.Request, services: Services, caller: access.Princip
 
 
 def _number(request: web.Request) -> int:
-    text = request.match_info["id"].removeprefix("n-")
+    given = request.match_info["id"]
+    text = given.removeprefix("n-")
     if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_MAX):
-        raise errors.NotFound("healer notify outbox", what=f"the message {text[:80]!r}")
+        raise errors.NotFound("healer notify outbox", what=f"the message {given[:80]!r}")
     return int(text)
 
 

@@ -273,7 +273,7 @@ def test_only_whole_numbers_become_paths(id_: Any) -> None:
     (fake_aap.status(403, {"detail": "You do not have permission."}), "403 Forbidden: You do not have permission.; the account lacks a role"),
     (fake_aap.status(400, {"limit": ["wrong"]}), '400 Bad Request: {"limit": ["wrong"]}'),
     (fake_aap.status(502, "<html><h1>Bad Gateway</h1>", Content_Type="text/html"), "502 Bad Gateway"),
-    (fake_aap.status(500, b"\xff\x00\n\x1b[31mred"), "500 Internal Server Error: \N{REPLACEMENT CHARACTER} [31mred"),
+    (fake_aap.status(500, b"\xff\x00\n\x1b[31mred"), "500 Internal Server Error: \N{REPLACEMENT CHARACTER}\\x00 \\x1b[31mred"),
     (fake_aap.status(200, "{"), "it is no JSON"), (fake_aap.status(200, "[]"), "a JSON object is wanted, got list"),
     (fake_aap.drop, "got no whole answer: "), (fake_aap.cut, "got no whole answer: "),
 ])  # fmt: skip

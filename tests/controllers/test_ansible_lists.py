@@ -121,7 +121,7 @@ async def test_the_last_that_it_said_is_told_with_it(site: Site) -> None:
     site.script(f"printf 'first\\n\\nbut: {line}\\033[2J\\n\\n' >&2; exit 3\n")
     with pytest.raises(errors.HealerError) as failed:
         await site.listed()
-    assert failed.value.message.endswith(f"non-zero exit code 3. It said: but: {line} [2J".replace("\t", " "))
+    assert failed.value.message.endswith(f"non-zero exit code 3. It said: but: {line}\\x1b[2J".replace("\t", " "))
     site.script("seq -f 'line %.0f' 1000000 >&2; exit 3\n")
     site.folder = site.folder.with_name("plan-hosts-2")
     with pytest.raises(errors.HealerError) as failed:

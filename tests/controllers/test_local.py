@@ -182,7 +182,7 @@ def test_command_is_an_argument_list(site: Site, subject: Any) -> None:
 async def test_failure_says_what_the_script_said(site: Site) -> None:
     site.script("fail.sh", "#!/bin/sh\necho out\nprintf 'no \\033[31mspace left\\n\\n' >&2\nexit 3")
     outcome = await site.run("fail.sh")
-    assert (outcome.state, outcome.exit_code, outcome.summary) == ("failed", 3, "exit 3: no [31mspace left")
+    assert (outcome.state, outcome.exit_code, outcome.summary) == ("failed", 3, "exit 3: no \\x1b[31mspace left")
 
 
 async def test_deadline(site: Site) -> None:

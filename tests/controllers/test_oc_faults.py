@@ -263,7 +263,7 @@ NOISE = (
      "the API did not answer: Unable to connect to the server: net/http: TLS handshake timeout"),
     ("connection timed out\ncommand terminated with exit code 7\n", "failed", "exit 7: connection timed out"),
     ("command terminated with exit code 1\nEOF\n", "unknown", "the API did not answer: EOF"),
-    ("error: \x1b[31mred\x00\n", "failed", "exit 3: [31mred"),
+    ("error: \x1b[31mred\x00\n", "failed", "exit 3: \\x1b[31mred\\x00"),
     (f"{NOISE}Unable to connect to the server: getting credentials: exec: executable aws not found\n\nIt looks like you are trying to use a client-go credential plugin\n", "failed",
      "no credentials could be got, so nothing was sent: Unable to connect to the server: getting credentials: exec: executable aws not found; look at the kubeconfig's user"),
     ("error: exec plugin: invalid apiVersion \"v1\"\n", "failed", "no credentials could be got, so nothing was sent: exec plugin: invalid apiVersion \"v1\"; look at the kubeconfig's user"),

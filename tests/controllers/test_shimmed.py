@@ -290,3 +290,13 @@ async def test_preparation_that_fails_halfway_leaves_no_secret(site: Site, error
     with contextlib.suppress(OSError, KeyError):
         await site.run("/bin/true")
     assert [path.name for path in site.folder.iterdir()] == ["made"]
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("no \x1b[31mspace\x1b[0m left\n\n", "no \\x1b[31mspace\\x1b[0m left"), ("a\r\n\tb\u2028c", "a b c"), ("db\u202e1\x00\x7f", "db\\u202e1\\x00\\x7f"),
+    ("\udcff", "\\udcff"), ("password=\x1b[1mhunter2\x1b[0m", "password=***"),
+])  # fmt: skip
+def test_what_cannot_be_seen_of_an_output_is_written_out_in_its_line(text: str, line: str) -> None:
+    """As channels and pages write it out of the output itself."""
+    assert _shimmed.one_line(text) == line
+    assert _shimmed.one_line(line) == line

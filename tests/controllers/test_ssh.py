@@ -116,7 +116,7 @@ async def test_scripts_lie_in_their_folder_and_can_be_run(ssh_one: Any, subject:
 async def test_failure_says_what_the_script_said(ssh_one: Any) -> None:
     ssh_one.script("fail.sh", "#!/bin/sh\necho out\nprintf 'no \\033[31mspace left\\n\\n' >&2\nexit 3")
     outcome = await ssh_one.run("fail.sh")
-    assert (outcome.state, outcome.exit_code, outcome.summary) == ("failed", 3, "exit 3: no [31mspace left")
+    assert (outcome.state, outcome.exit_code, outcome.summary) == ("failed", 3, "exit 3: no \\x1b[31mspace left")
     assert (ssh_one.said(), ssh_one.said("stderr")) == (b"out\n", b"no \x1b[31mspace left\n\n")
 
 

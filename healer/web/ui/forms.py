@@ -43,10 +43,10 @@ class Form:
         self._fields = fields
 
     def one(self, name: str) -> str:
-        """The value; '' without one. Raises `errors.DuplicateKey`."""
+        """The value; '' without one. Raises `bodies.FieldTwice`."""
         values = self._fields.get(name, [""])
         if len(values) > 1:
-            raise errors.DuplicateKey(key=name)
+            raise bodies.FieldTwice(key=name)
         return values[0]
 
     def all(self, name: str) -> list[str]:

@@ -275,8 +275,14 @@ async def test_who_answers_is_shown_in_place(desk: Any, shown: Any) -> None:
     (message,) = await desk.told()
     assert shown(message)[-1] == "= slack:T/U = ana looks after it since @0"
     assert not message.answerable
-    for odd in ("n-", "n-99999999999999999999", "x", "n-7"):
-        with pytest.raises(errors.NotFound):
+    for odd, named in (
+        ("n-", "'n-'"),
+        ("n-99999999999999999999", "'n-9{20}'"),
+        ("x", "'x'"),
+        ("n-x", "'n-x'"),
+        ("n-7", "n-7"),
+    ):
+        with pytest.raises(errors.NotFound, match=f"^error.not-found.: the message {named} is not known"):
             await desk.deliverer.answer(odd, "key:bo")
 
 

@@ -208,3 +208,10 @@ def test_bodies_on_their_way_take_room_until_they_are_done() -> None:
         one(0)
     with room.place() as again:
         again(10)
+
+
+def test_a_form_that_has_a_field_twice_is_called_a_form() -> None:
+    with pytest.raises(errors.DuplicateKey, match="the form has the field 'payload' twice"):
+        bodies.form(b"payload=%7B%7D&payload=%7B%7D")
+    with pytest.raises(errors.DuplicateKey, match="the JSON has the key 'a' twice in one object"):
+        bodies.form(b"payload=%7B%22a%22%3A1%2C%22a%22%3A2%7D")

@@ -153,7 +153,8 @@ async def test_where_nobody_is_told_anything(room: Any) -> None:
 @pytest.mark.parametrize("name", ["x", "n-", "n-1e3", "n--1", "n-²", "9" * 30])
 async def test_what_names_no_message(room: Any, told: Any, name: str) -> None:
     for word in ("retry", "drop", "answer"):
-        assert (await room.ask("POST", f"/notifications/{name}/{word}", "operator"))[0] == 404
+        status, answer = await room.ask("POST", f"/notifications/{name}/{word}", "operator")
+        assert (status, answer["detail"]) == (404, f"the message {name!r} is not known")
 
 
 @pytest.mark.parametrize(

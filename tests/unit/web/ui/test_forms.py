@@ -110,5 +110,5 @@ def test_a_form_has_each_value_once_where_one_is_wanted() -> None:
     assert form.all("a") == ["1", "2"]
     assert (form.all("b"), form.one("b")) == ([], "")
     assert form.line("reason") == "it hangs"
-    with pytest.raises(errors.DuplicateKey):
+    with pytest.raises(errors.DuplicateKey, match="the form has the field 'a' twice"):
         form.one("a")
