@@ -16,7 +16,7 @@ from healer.explain import ahead, plans
 from healer.notify import delivering, looking, routing
 from healer.project import receivers
 from healer.store import ticketing
-from healer.web import queries
+from healer.web import approvals, queries
 
 if TYPE_CHECKING:
     from healer.daemon import running
@@ -137,9 +137,10 @@ class Telling:
         return made
 
     async def link(self, asked: plugins.Asked, person: str) -> str:
-        """The signed link by which a principal decides a request, `plugins.NotifierContext.link`."""
-        public = self._daemon.revision.settings.server.public_url
-        if not public or person not in self._daemon.revision.settings.principals:
+        """The signed link by which a principal decides a request, `plugins.NotifierContext.link`; '' for one whose word would not count."""
+        public, services = self._daemon.revision.settings.server.public_url, self._daemon.services
+        caller = services.gate.keys.directory.of_person("link:", person) if public else None
+        if not public or caller is None or not await approvals.has_a_say(services, caller, asked.request):
             return ""
         ticket = tickets.Ticket(asked.request, person, tickets.ends(asked.expires_us, self._daemon.clock()))
         return public.rstrip("/") + tickets.PATH + tickets.sign(await ticketing.key(self._daemon.store), ticket)

@@ -107,7 +107,8 @@ async def _nowhere(_asked: Asked, _person: str) -> str:
 class NotifierContext:
     """What a channel is given beside its account. `identity(person, kind)`: who a principal is there (`slack`, `email`), '' for nobody
     known. `link(asked, person)`: the address by which this principal, and whoever else has it, decides a request once and without a key:
-    for a message that goes to them alone, of a channel without buttons of its own; '' without `server.public_url`."""
+    for a message that goes to them alone, of a channel without buttons of its own; '' without `server.public_url`, and for somebody whose
+    word on it would not count."""
 
     name: str
     resolve: Callable[[SecretRef], model.Secret]

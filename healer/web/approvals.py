@@ -155,6 +155,16 @@ async def unit(
     )
 
 
+async def has_a_say(services: Services, caller: access.Principal, approval: str) -> bool:
+    """Whether their word on a request may count, with the permission and the roles that they have now."""
+    try:
+        review = await unit(services, caller, approval, "approve", "")
+    except (errors.Forbidden, errors.NotFound):
+        return False
+    asked = policy.from_json(transaction.loads((await _row(services, approval))["asked"]))
+    return policy.may_review(asked, review.roles)
+
+
 def said(made: reviewing.Reviewed) -> dict[str, Any]:
     """What a word came to."""
     return {"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood}

@@ -7,26 +7,38 @@ from typing import Any
 
 import pytest
 
-from healer import plugins, project, store, tickets
+from healer import access, plugins, project, store, tickets
 from healer.daemon import telling
 from healer.store import ticketing
+from healer.web import approvals
 
 S = 1_000_000
 ASKED = plugins.Asked("a-1", "r-1", ("host:web1",), "0" * 16, expires_us=1_790_000_900 * S)
 
 
+DIRECTORY = access.Directory({}, {"ana": access.Person("ana", ("approver",)), "cy": access.Person("cy", ("readonly",))})
+
+
 @pytest.mark.parametrize(("url", "person", "wanted"), [
     ("https://ops.example.org/healer", "ana", "https://ops.example.org/healer/ui/decide/"),
     ("https://ops.example.org/", "ana", "https://ops.example.org/ui/decide/"), (None, "ana", ""), ("https://ops.example.org", "nobody", ""),
+    ("https://ops.example.org", "cy", ""),
 ])  # fmt: skip
-async def test_a_link_is_for_one_person_and_one_request(url: str | None, person: str, wanted: str) -> None:
-    settings = project.Settings.model_validate(
-        {"principals": {"ana": {"roles": ["approver"]}}, "server": {"public_url": url} if url else {}}
-    )
+async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
+    url: str | None, person: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = project.Settings.model_validate({"server": {"public_url": url} if url else {}})
     opened = store.Store.open(None, lambda: 1_790_000_000 * S, loop=None)
+    gate = types.SimpleNamespace(keys=types.SimpleNamespace(directory=DIRECTORY))
     daemon: Any = types.SimpleNamespace(
-        store=opened, clock=lambda: 1_790_000_000 * S, revision=types.SimpleNamespace(settings=settings)
-    )
+        store=opened, clock=lambda: 1_790_000_000 * S, revision=types.SimpleNamespace(settings=settings),
+        services=types.SimpleNamespace(gate=gate),
+    )  # fmt: skip
+
+    async def has_a_say(_services: Any, caller: access.Principal, approval: str) -> bool:
+        return approval == "a-1" and access.allows(caller, "approvals.decide")
+
+    monkeypatch.setattr(approvals, "has_a_say", has_a_say, raising=False)
     made = await telling.Telling(daemon).link(ASKED, person)
     assert made.startswith(wanted)
     assert bool(made) is bool(wanted)

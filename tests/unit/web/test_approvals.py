@@ -15,6 +15,7 @@ import pytest
 from healer import access, errors, policy
 from healer.policy import approvals, limits
 from healer.store import candidates, ownership, transaction
+from healer.web import approvals as web_approvals
 from healer.web import auth, control, minting
 
 RUN = "r-" + "a" * 26
@@ -343,3 +344,19 @@ async def test_of_many_that_begin_so_the_first_ones_are_named(room: Any, asked: 
     _, answer = await room.ask("GET", "/approvals/a-", "approver")
     assert answer["near"] == ["a-1", *(f"a-{number}" for number in range(10, 19))]
     assert answer["detail"] == "'a-' is the beginning of more than 10 ids"
+
+
+@pytest.mark.parametrize(("role", "wanted", "has"), [
+    ("approver", "approver", True), ("readonly", "approver", False), ("approver", "dba", False), ("webby", "webby", True), ("dbs", "dbs", False),
+])  # fmt: skip
+async def test_who_has_a_say(room: Any, asked: Any, role: str, wanted: str, has: bool) -> None:
+    """The permission, where the request is, and a role that is asked for."""
+    await asked(asking(1, wanted))
+    roles = {
+        name: access.Role(name, frozenset({"approvals.decide"}), access.Scope((scope,)))
+        for name, scope in (("webby", "web/*"), ("dbs", "db/*"))
+    }
+    directory = access.Directory(roles, {"ana": access.Person("ana", (role,))})
+    caller = directory.of_person("link:", "ana")
+    assert await web_approvals.has_a_say(room.services, caller, "a-1") is has
+    assert await web_approvals.has_a_say(room.services, caller, "a-2") is False
