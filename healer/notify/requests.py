@@ -67,7 +67,7 @@ async def made(
                plugins.Strong(looking.share(around, shown)), f" – {around.environment}"),
         rows=tuple(rows), status=became.status() + after,
         asks=tuple(_asked(one, runs[one["run"]], about) for one in open_),
-        answerable=bool(failed) and not open_ and not is_answered, details=details,
+        answerable=bool(failed) and not is_answered, details=details,
         link=looking.link(around, f"/ui/approvals/{first['id']}"),
         foot=", ".join(looking.short(one["run"]) for one in asked) + f" · digest {first['digest'][:12]}",
     )  # fmt: skip

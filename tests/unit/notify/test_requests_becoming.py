@@ -164,6 +164,22 @@ async def test_the_end_of_what_was_asked_for_is_told_where_it_was_asked_for(desk
     assert shown(message)[-1].endswith("web01 failed: rc 4 · key:bo looks after it since @0")
 
 
+async def test_a_failure_beside_an_open_request_may_be_looked_after(desk: Any, shown: Any) -> None:
+    runs = [desk.ask(name, asks=True) for name in ("h1", "h2")]
+    await desk.told()
+    say(desk, runs[0], "approve")
+    end(desk, {runs[0]: "rc 4"})
+    message = await asked(desk)
+    assert (message.answerable, [one.run for one in message.asks]) == (True, runs[1:])
+    await desk.deliverer.answer("n-1", "key:bo")
+    message = await asked(desk)
+    assert (message.answerable, [one.run for one in message.asks]) == (False, runs[1:])
+    assert shown(message)[-1].endswith("key:bo looks after it since @0")
+    say(desk, runs[1], "approve")
+    end(desk, {runs[1]: "rc 5"})
+    assert (await asked(desk)).answerable, "it failed since they said so"
+
+
 async def test_of_many_failures_the_first_outputs_stand_beside_it(desk: Any) -> None:
     runs = [desk.ask(f"h{n}", asks=True) for n in range(5)]
     await desk.told()
