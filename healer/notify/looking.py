@@ -255,6 +255,11 @@ def cut(text: str, *, before: int = 0) -> str:
     return f"… ({left} characters before)\n{text[-DETAIL_MAX:]}" if left else text
 
 
+def answering(row: Mapping[str, Any]) -> plugins.Row:
+    """How somebody says that they look after a message, where it has no button for that."""
+    return plugins.Row("answer", (f"healer notify answer n-{row['id']}",))
+
+
 def link(around: Around, path: str) -> str:
     """The address of a page."""
     return f"{around.link}{path}" if around.link else ""

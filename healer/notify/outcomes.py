@@ -61,12 +61,13 @@ async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any
     details += await looking.output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
     words = f" {state.replace('_', ' ')} on "
     short = looking.short(run["id"])
+    answerable = _answerable(row) and state != "succeeded"
     return plugins.Message(
         id=f"n-{row['id']}", news=row["news"], level=STATES.get(state, "info"),
         title=(
             plugins.Strong(str(run["action"])), words, plugins.Strong(looking.share(around, [run])), f" – {around.environment}"
         ),
-        rows=tuple(rows), status=_answered(row), answerable=_answerable(row) and state != "succeeded",
+        rows=tuple(rows), status=_answered(row), answerable=answerable, ways=(looking.answering(row),) if answerable else (),
         details=details, link=looking.link(around, f"/ui/runs/{run['id']}"), foot=f"{short} · healer explain {short}",
     )  # fmt: skip
 
@@ -109,6 +110,7 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
         id=f"n-{row['id']}", news=row["news"], level=LEVELS.get(row["news"], "warning"),
         title=(plugins.Strong(many), f" {word} – {around.environment}"),
         rows=(*rows[:LINES], *said), status=_answered(row), answerable=_answerable(row),
+        ways=(looking.answering(row),) if _answerable(row) else (),
         link=looking.link(around, "/ui/runs"), foot=LISTS.get(row["news"], ""),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from healer import plugins
 from healer.notify import looking
 from healer.policy import approvals, reasons
-from healer.store import reader, reviewing, transaction
+from healer.store import approving, reader, reviewing, transaction
 
 DIGEST: Final = 16
 """So many characters of a digest are in a button: enough that nobody finds another request of the same."""
@@ -61,16 +61,25 @@ async def made(
     is_answered = row["answered_us"] is not None
     after = (f" · {row['answered_by']} looks after it since ", plugins.When(row["answered_us"])) if is_answered else ()
     about = looking.differing(shown)
+    answerable = bool(failed) and not is_answered
     return plugins.Message(
         id=f"n-{row['id']}", news="needs_approval", level="warning" if open_ else _level(asked, runs),
         title=(plugins.Strong(str(first["action"])), " wants to run on " if open_ else " on ",
                plugins.Strong(looking.share(around, shown)), f" – {around.environment}"),
         rows=tuple(rows), status=became.status() + after,
         asks=tuple(_asked(one, runs[one["run"]], about) for one in open_),
-        answerable=bool(failed) and not is_answered, details=details,
+        answerable=answerable, ways=(*_deciding(around, open_), *((looking.answering(row),) if answerable else ())), details=details,
         link=looking.link(around, f"/ui/approvals/{first['id']}"),
         foot=", ".join(looking.short(one["run"]) for one in asked) + f" · digest {first['digest'][:12]}",
     )  # fmt: skip
+
+
+def _deciding(around: looking.Around, open_: Sequence[Mapping[str, Any]]) -> tuple[plugins.Row, ...]:
+    """By which commands they are decided, where there is no page for it either."""
+    if not open_ or around.link:
+        return ()
+    name = open_[0]["id"] if len(open_) == 1 else approving.bundle_of(open_[0])
+    return (plugins.Row("decide", (f"healer approvals approve {name}, or: healer approvals reject {name}",)),)
 
 
 async def _failures(

@@ -69,7 +69,7 @@ class Detail:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
     """What is told. `news`: the class that it is of; `status`: what became of it since; `asks`: what may be decided now; `answerable`:
-    whether somebody may say that they look after it."""
+    whether somebody may say that they look after it; `ways`: by which commands they do all that, for a channel in which nobody can."""
 
     id: str
     news: str
@@ -79,6 +79,7 @@ class Message:
     status: Text = ()
     asks: tuple[Asked, ...] = ()
     answerable: bool = False
+    ways: tuple[Row, ...] = ()
     details: tuple[Detail, ...] = ()
     link: str = ""
     foot: str = ""

@@ -114,7 +114,8 @@ class Slack(plugins.Notifier):
         return await self._with_thread(channel, at, known, message)
 
     async def _blocks(self, to: SlackOptions, message: plugins.Message) -> list[blocks.Block]:
-        """With buttons where Slack can tell of a click on them; else, in a message to one person alone, with links by which they decide."""
+        """With buttons where Slack can tell of a click on them; else with the commands in their place, and to one person alone with links
+        by which they decide."""
         if self.account.app_token is not None or self.account.signing_secret is not None:
             return blocks.blocks(message)
         links = []
@@ -122,7 +123,8 @@ class Slack(plugins.Notifier):
             if url := await self.context.link(one, str(to.principal)):
                 where = ", ".join(target.removeprefix("host:") for target in one.targets) or one.request
                 links.append((f"{where}  {one.about}".rstrip(), url))
-        return blocks.blocks(dataclasses.replace(message, asks=(), answerable=False), links)
+        rows = (*message.rows, *message.ways)
+        return blocks.blocks(dataclasses.replace(message, rows=rows, asks=(), answerable=False), links)
 
     async def _with_thread(self, channel: str, at: str, marks: list[str], message: plugins.Message) -> str:
         """The message is there: what of its thread is not yet is no reason to send it once more, but comes with its next change."""

@@ -65,6 +65,7 @@ class Desk:
     position: int = 0
     plans: dict[str, Any] = dataclasses.field(default_factory=dict)
     shares: Sequence[dict[str, Any]] = ()
+    link: str = "https://healer.example.org"
 
     def __post_init__(self) -> None:
         self.standing = policy.Standing(enabled=True, mode="active")
@@ -82,7 +83,7 @@ class Desk:
         async def plan(run: str) -> Any:
             return self.plans.get(run)
 
-        return looking.Around("prod", "https://healer.example.org", plan, lambda *_: self.shares, self.store.blob)
+        return looking.Around("prod", self.link, plan, lambda *_: self.shares, self.store.blob)
 
     def do(self, unit: Any) -> Any:
         """Commit a unit."""

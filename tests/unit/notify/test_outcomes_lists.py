@@ -74,3 +74,10 @@ async def test_times_in_sentences_are_moments(desk: Any, shown: Any) -> None:
     assert any("since=2026-09-21T14:13:20Z" in line for line in one)
     found = (await looking.runs(desk.store.reader, [run]))[run]
     assert looking.sentence(found) == "Silenced by ana until 2026-09-21 14:14:20 UTC: at 2026-99-99T00:00:00Z."
+
+
+async def test_a_list_of_failures_names_the_command_by_which_it_is_answered(desk: Any) -> None:
+    runs = [desk.ask("h1"), desk.ask("h2")]
+    (row,) = (await listed(desk, "failed", runs)).ways
+    assert (row.label, row.text) == ("answer", ("healer notify answer n-7",))
+    assert (await listed(desk, "succeeded", runs)).ways == ()

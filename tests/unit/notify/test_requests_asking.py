@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from healer import plugins
 from healer.notify import looking
+from healer.store import approving
 
 S = 1_000_000
 LONG = "B" * 3_000 + "END"
@@ -74,6 +76,49 @@ async def test_requests_that_are_alike_say_nothing_of_it(desk: Any) -> None:
     desk.ask("h2", asks=True, parameters={"text": "a"})
     (message,) = await desk.told()
     assert [one.about for one in message.asks] == ["", ""]
+
+
+def ways(message: plugins.Message) -> list[str]:
+    """As lines."""
+    return [f"{row.label}: {''.join(map(str, row.text))}" for row in message.ways]
+
+
+async def test_without_a_page_the_commands_are_named_by_which_it_is_decided(desk: Any) -> None:
+    desk.link = ""
+    desk.ask("h1", asks=True)
+    (message,) = await desk.told()
+    (one,) = message.asks
+    assert ways(message) == [
+        f"decide: healer approvals approve {one.request}, or: healer approvals reject {one.request}"
+    ]
+    desk.ask("h2", asks=True)
+    (message,) = await desk.told()
+    (row,) = desk.store.writer.tx.named("approval_shown", one.request)
+    bundle = approving.bundle_of(row)
+    assert ways(message) == [f"decide: healer approvals approve {bundle}, or: healer approvals reject {bundle}"]
+    desk.say("reject")
+    (message,) = await desk.told()
+    assert message.ways == ()
+
+
+async def test_with_a_page_it_is_decided_there(desk: Any) -> None:
+    desk.ask("h1", asks=True)
+    (message,) = await desk.told()
+    assert (message.ways, message.link[:40]) == ((), "https://healer.example.org/ui/approvals/")
+
+
+async def test_a_failure_names_the_command_by_which_it_is_answered(desk: Any) -> None:
+    desk.ask("h1", asks=True)
+    desk.ask("h2", rule="web/alerts/other")
+    await desk.told()
+    desk.say("approve")
+    desk.end("failed")
+    assert {one.id: ways(one) for one in await desk.told()} == {
+        f"n-{number}": [f"answer: healer notify answer n-{number}"] for number in (1, 2)
+    }
+    for number in (1, 2):
+        await desk.deliverer.answer(f"n-{number}", "key:bo")
+    assert [one.ways for one in await desk.told()] == [(), ()]
 
 
 def fires(desk: Any, run: str, name: str, target: str, status: str = "firing", opened_us: int = 0) -> None:

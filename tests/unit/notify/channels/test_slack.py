@@ -73,6 +73,16 @@ async def test_where_nobody_hears_a_click_there_are_links_for_one_person(site: A
     assert _links(alone) == []
 
 
+async def test_where_nobody_hears_a_click_the_commands_stand_in_the_message(site: Any) -> None:
+    told = message(ways=(plugins.Row("decide", ("healer approvals approve a-1",)),))
+    await site.channel.send(site.ops, told)
+    site.channel.account = site.channel.account.model_copy(update={"app_token": None})
+    await site.channel.send(site.ops, told)
+    heard, unheard = site.fake.posts()
+    assert "healer approvals" not in heard.words
+    assert "decide  healer approvals approve a-1" in unheard.words
+
+
 @pytest.mark.parametrize("way", ["app_token", "signing_secret"])
 async def test_where_a_click_is_heard_there_are_buttons_and_no_links(site: Any, way: str) -> None:
     ways = {"app_token": None, "signing_secret": None, way: plugins.SecretRef(secret="env:APP")}
