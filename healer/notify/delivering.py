@@ -17,7 +17,7 @@ from loguru import logger
 
 from healer import errors, model, plugins, store, telemetry
 from healer.notify import looking, making, routing
-from healer.store import outbox
+from healer.store import outbox, reshaping
 
 DUE: Final = 100
 SEND_S: Final = 20.0
@@ -29,6 +29,8 @@ WAIT_MAX_S: Final = 3600.0
 """No channel puts us off for longer."""
 GIVEN_UP_US: Final = 86_400_000_000
 """A message that could not be delivered for so long is not tried again."""
+FORM_MAX: Final = 100
+"""Characters of what a channel says of its form."""
 BREATH_S: Final = 0.02
 """What comes within so short a time is followed in one transaction."""
 LEAST_S: Final = 0.02
@@ -109,9 +111,17 @@ class Deliverer:
             telemetry.count("notifications_behind")
         if self._is_new:
             self._is_new = False
+            await self._reshape()
             await self._store.insist(outbox.Retell(self._routes))
         if await self._store.reader.all("outbox_unanswered", self._clock(), 1):
             await self._store.insist(outbox.Escalate(self._routes))
+
+    async def _reshape(self) -> None:
+        """What somebody may still do something with is told anew where it looks otherwise now."""
+        link = self._around().link
+        forms = {name: _form(one, link) for name, one in self._receivers.items() if one.channel.updates}
+        while await self._store.insist(reshaping.Reshape(forms)):
+            pass
 
     async def answer(self, message: str, actor: str) -> str:
         """Somebody looks after what a message tells; who does so, which may be another who said it first. Raises `errors.NotFound`."""
@@ -194,10 +204,15 @@ class Deliverer:
             else:
                 unit = await self._tried(receiver, row)
             await self._store.insist(unit)
-            if isinstance(unit, outbox.Later):
+            is_later = isinstance(unit, outbox.Later)
+            if not is_later:
+                self._told_when.pop(row["id"], None)
+            if self._receivers.get(name) is not receiver:
+                self._is_new = True  # it was told as it was to look before
+                return
+            if is_later:
                 self._put_off[name] = unit.due_us
                 return
-            self._told_when.pop(row["id"], None)
 
     async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
         """What is written of one try."""
@@ -214,10 +229,11 @@ class Deliverer:
             return self._failed(row, f"{type(error).__name__}: {error}"[:300])
 
     async def _deliver(self, receiver: Receiver, row: dict[str, Any]) -> Any:
-        message = await making.made(self._store.reader, self._around(), row, self._clock())
+        around = self._around()
+        message, form = await making.made(self._store.reader, around, row, self._clock()), _form(receiver, around.link)
         if message is None:
             return outbox.End(row["id"], "dropped", "there is nothing to tell any more")
-        shown, reference = making.digest(message), row["reference"] or ""
+        shown, reference = making.digest(message, form), row["reference"] or ""
         if shown != row["shown"]:
             async with asyncio.timeout(SEND_S):
                 if row["reference"] is None:
@@ -226,7 +242,7 @@ class Deliverer:
                 elif receiver.channel.updates and reference:
                     reference = await self._update(receiver, reference, message)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
-        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays)
+        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays, form=form)
 
     async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:
         """In place; what somebody has to look after is sent anew where the message is not there any more, or cannot be changed."""
@@ -258,6 +274,18 @@ class Deliverer:
             "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
         )
         return outbox.Later(row["id"], reason, now_us + round(wait_s * 1_000_000))
+
+
+def _form(receiver: Receiver, link: str) -> str:
+    """How messages to a receiver look: by its channel's account, and with pages at this address."""
+    try:
+        said = str(receiver.channel.form)[:FORM_MAX]
+    except Exception as error:  # a stranger's code, as above
+        logger.opt(exception=error).warning(
+            "{} does not say how its messages look: {}", receiver.channel.context.name, error
+        )
+        said = ""
+    return f"{said} {link}".strip()
 
 
 async def _checked(receiver: Receiver) -> model.Health:

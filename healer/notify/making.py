@@ -23,6 +23,7 @@ async def made(
     return await outcomes.told(read, around, row)
 
 
-def digest(message: plugins.Message) -> str:
-    """Of all that a message shows: the same is not sent twice."""
-    return hashlib.sha256(repr(message).encode("utf-8", "surrogatepass")).hexdigest()
+def digest(message: plugins.Message, form: str = "") -> str:
+    """Of all that a message shows: the same is not sent twice. `form`: how its channel shows what somebody may do with it."""
+    told = f"{message!r}{form if message.asks or message.answerable else ''}"
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()

@@ -141,6 +141,12 @@ class Notifier(abc.ABC):
         self.account = account
         self.context = context
 
+    @property
+    def form(self) -> str:
+        """How it shows what somebody may do with a message, as far as its account says that (buttons, or none): where this is another one
+        than before, what is open is changed in place."""
+        return ""
+
     @abc.abstractmethod
     async def send(self, to: Any, message: Message) -> str:
         """Deliver to a receiver, `to` its options; a reference under which it can be changed ('': it cannot). Raises `Undelivered`."""

@@ -216,7 +216,7 @@ class Escalate:
         """All that are due now; what needs nobody any more is let be."""
         passed = 0
         for row in tx.named("outbox_unanswered", tx.now_us, RECORDS):
-            news = _wanting(tx, row)
+            news = wanting(tx, row)
             following = self.routes.next_of(row["rung"], row["receiver"], news) if news else None
             if following is None:
                 tx.run("outbox_settle", tx.now_us, row["id"])
@@ -247,7 +247,7 @@ class Escalate:
         return True
 
 
-def _wanting(tx: Transaction, row: Mapping[str, Any]) -> str:
+def wanting(tx: Transaction, row: Mapping[str, Any]) -> str:
     """The class of what of a message still needs somebody, '' for nothing: one of its requests waits for a word; one of its runs was not
     done after all, and its alert still fires."""
     members = loads(row["members"])
@@ -270,17 +270,20 @@ def _undone(tx: Transaction, run: str) -> str:
 
 
 class Sent:
-    """A message is with its channel, under a reference. `version`: that which was shown, so that what changed since is sent too."""
+    """A message is with its channel, under a reference. `version`: that which was shown, so that what changed since is sent too. `form`:
+    how it looks there (`reshaping`)."""
 
     weight = 1
 
-    def __init__(self, message: int, reference: str, shown: str, version: int, *, stays_open: bool) -> None:
-        self.parameters = (reference, shown), int(stays_open), version, message
+    def __init__(
+        self, message: int, reference: str, shown: str, version: int, *, stays_open: bool, form: str = ""
+    ) -> None:
+        self.parameters = (reference, shown, form), int(stays_open), version, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
-        (reference, shown), stays_open, version, message = self.parameters
-        tx.run("outbox_sent", reference, shown, tx.now_us, tx.now_us, stays_open, version, message)
+        told, stays_open, version, message = self.parameters
+        tx.run("outbox_sent", *told, tx.now_us, tx.now_us, stays_open, version, message)
 
 
 class Later:

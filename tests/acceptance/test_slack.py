@@ -49,9 +49,13 @@ class Site:
     daemon: Any
     fake: Any
 
+    def settings(self, way: str) -> None:
+        """Its `healer.yaml`, with that way back."""
+        self.daemon.write("healer.yaml", SETTINGS.replace("API", way).replace("URL", self.fake.api_url))
+
     async def start(self, way: str = SOCKET) -> None:
         """Up, and connected where it opens a connection."""
-        self.daemon.write("healer.yaml", SETTINGS.replace("API", way).replace("URL", self.fake.api_url))
+        self.settings(way)
         self.daemon.variables = {
             "BOT": fake_slack.BOT_TOKEN,
             "APP": fake_slack.APP_TOKEN,
@@ -134,6 +138,23 @@ async def test_a_daemon_that_was_killed_meanwhile(site: Site) -> None:
     await site.states(["succeeded"])
     await site.fake.until(lambda: values.APPROVE not in posted.buttons)
     await asyncio.to_thread(site.daemon.verified)
+
+
+async def test_buttons_are_there_as_long_as_they_are_heard(site: Site) -> None:
+    """Whether the way back goes with a reload, or with another daemon on another `healer.yaml`."""
+    await site.start()
+    posted = await site.asked("h1")
+    async with asyncio.timeout(30):
+        while site.daemon.rows("SELECT count(*) FROM outbox WHERE reference IS NOT NULL") != [(1,)]:
+            await asyncio.sleep(0)
+    site.settings("")
+    await asyncio.to_thread(site.daemon.healer, "reload")
+    await site.fake.until(lambda: not posted.buttons, 30)
+    assert "decide  healer approvals approve a-" in posted.words
+    await asyncio.to_thread(site.daemon.kill)
+    await site.start(HTTP)
+    await site.fake.until(lambda: values.APPROVE in posted.buttons, 30)
+    assert (posted.edits, len(site.fake.posts())) == (2, 1)
 
 
 async def test_over_http_with_true_signatures(site: Site) -> None:

@@ -83,6 +83,15 @@ class Slack(plugins.Notifier):
         self._api = api.Api(lambda: context.resolve(account.bot_token).reveal(), account.api_url or "")
         self._sleep = sleep
 
+    @property
+    def form(self) -> str:
+        """By its account, Slack can tell of a click, or cannot."""
+        return "buttons" if self._hears else "no buttons"
+
+    @property
+    def _hears(self) -> bool:
+        return self.account.app_token is not None or self.account.signing_secret is not None
+
     async def send(self, to: SlackOptions, message: plugins.Message) -> str:
         """Post it; `channel:ts`, and marks of what its thread has. Raises `plugins.Undelivered`."""
         channel = await self._channel(to)
@@ -116,7 +125,7 @@ class Slack(plugins.Notifier):
     async def _blocks(self, to: SlackOptions, message: plugins.Message) -> list[blocks.Block]:
         """With buttons where Slack can tell of a click on them; else with the commands in their place, and to one person alone with links
         by which they decide."""
-        if self.account.app_token is not None or self.account.signing_secret is not None:
+        if self._hears:
             return blocks.blocks(message)
         links = []
         for one in message.asks if to.principal is not None else ():

@@ -62,6 +62,18 @@ UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
     due_us = CASE WHEN state = 'sent' AND tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
 WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
 
+-- name: outbox_otherwise
+-- What was told in another form than that which its receiver (a JSON object: receiver → form) has now.
+SELECT o.* FROM outbox o JOIN json_each(?) f ON f.key = o.receiver WHERE o.state = 'sent' AND o.form <> f.value ORDER BY o.id LIMIT ?;
+
+-- name: outbox_touch_form
+-- As `outbox_touch_run`, of one that was sent.
+UPDATE outbox SET form = ?, version = version + 1, changed_us = ?, due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+WHERE id = ?;
+
+-- name: outbox_form
+UPDATE outbox SET form = ? WHERE id = ?;
+
 -- name: outbox_due
 -- But for receivers (a JSON array) that have something on its way, or are not to be asked yet.
 SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? AND state IN ('waiting', 'sent')
@@ -77,7 +89,7 @@ SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS 
 SELECT * FROM outbox WHERE id = ?;
 
 -- name: outbox_sent
-UPDATE outbox SET state = 'sent', reference = ?, shown = ?, sent_us = ?, changed_us = ?, tries = 0, error = '', failing_us = NULL,
+UPDATE outbox SET state = 'sent', reference = ?, shown = ?, form = ?, sent_us = ?, changed_us = ?, tries = 0, error = '', failing_us = NULL,
     open = CASE WHEN ? THEN open ELSE 0 END, due_us = CASE WHEN version = ? THEN NULL ELSE due_us END
 WHERE id = ? AND state IN ('waiting', 'sent');
 

@@ -82,3 +82,43 @@ async def test_a_failure_has_to_be_answered_in_every_copy(desk: Any, site: Any) 
     await desk.told()
     assert "ana looks after it since" in first.words
     assert second.words == first.words
+
+
+def hears(site: Any, desk: Any, **ways: Any) -> None:
+    """The account has these ways back from now on."""
+    neither = {"app_token": None, "signing_secret": None}
+    site.channel.account = site.channel.account.model_copy(update={**neither, **ways})
+    desk.deliverer.use(desk.deliverer._routes, {"ops": delivering.Receiver("ops", site.channel, site.ops)})
+
+
+async def test_buttons_go_and_come_with_who_hears_them(desk: Any, site: Any) -> None:
+    """On what is open; what was decided stays as it is."""
+    desk.link = ""
+    token = site.channel.account.app_token
+    hears(site, desk, app_token=token)
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.say("reject")
+    desk.ask("web02", asks=True, rule="web/alerts/other")
+    desk.ask("web03", rule="web/alerts/third")
+    desk.end("failed")
+    await desk.told()
+    decided, asks, failed = site.fake.posts()
+    edits = decided.edits
+    assert [[*one.buttons] for one in (decided, asks, failed)] == [
+        [],
+        [values.APPROVE, values.CHOOSE, values.REJECT],
+        [values.ANSWER],
+    ]
+    hears(site, desk)
+    await desk.told()
+    assert [[*one.buttons] for one in (decided, asks, failed)] == [[], [], []]
+    assert "healer approvals approve a-" in asks.words
+    assert "healer notify answer n-3" in failed.words
+    hears(site, desk, signing_secret=token)
+    await desk.told()
+    assert [*asks.buttons] == [values.APPROVE, values.CHOOSE, values.REJECT]
+    assert [*failed.buttons] == [values.ANSWER]
+    hears(site, desk, app_token=token)
+    await desk.told()
+    assert (decided.edits, asks.edits, failed.edits) == (edits, 2, 2)

@@ -1,0 +1,44 @@
+"""Messages that look otherwise from now on: clicks are heard that nobody heard before, or are not any more; pages have another address.
+
+Each row has the form in which its message was told, or is about to be: so that what is open is told anew once, and whatever ends the
+process in between loses nothing. Caller: `notify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from healer.store import outbox
+from healer.store.transaction import Transaction, dumps
+
+AT_ONCE: Final = 100
+"""So many messages are looked at in one transaction."""
+
+
+class Reshape:
+    """What is open of what was told in another form is due. `forms`: receiver → the form of now. The result: whether there may be more."""
+
+    weight = 4
+
+    def __init__(self, forms: Mapping[str, str]) -> None:
+        self.forms = dict(forms)
+
+    def apply(self, tx: Transaction) -> bool:
+        """The next ones, in the order in which they were made; of what needs nobody any more it is written down alone."""
+        rows = tx.named("outbox_otherwise", dumps(self.forms), AT_ONCE)
+        for row in rows:
+            form = self.forms[row["receiver"]]
+            if _is_open(tx, row):
+                tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
+            else:
+                tx.run("outbox_form", form, row["id"])
+        return len(rows) == AT_ONCE
+
+
+def _is_open(tx: Transaction, row: Mapping[str, Any]) -> bool:
+    """Whether somebody may still do something with it: decide a request, or look after what was not done."""
+    if row["news"] not in outbox.ANSWERED:
+        return False
+    wanting = outbox.wanting(tx, row)
+    return wanting == "needs_approval" or (bool(wanting) and row["answered_us"] is None)

@@ -1,0 +1,99 @@
+"""What is open is told anew, once, where its channel shows it otherwise from now on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from told import ANA, S, asked_for, fail, messages, sent
+
+from healer.store import outbox, reshaping, reviewing
+
+NOW = {"ops": "buttons"}
+
+
+def decide(kit: Any) -> None:
+    """Somebody says yes to the one request that there is."""
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    given = {"who": ANA, "roles": ["approver"], "reason": "", "standing_of": lambda _: kit.standing}
+    kit.do(reviewing.Review(approval, "approve", **given))
+
+
+def looks(kit: Any, **forms: str) -> list[tuple[Any, ...]]:
+    """(number, form, due) of all messages, once all were looked at."""
+    while kit.do(reshaping.Reshape(forms or NOW)):
+        pass
+    return messages(kit, "id", "form", "due_us")
+
+
+def test_an_open_request_is_told_anew_once(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    assert looks(kit) == [(1, "", kit.now_us)], "what was never sent will look as it is to look"
+    sent(kit)
+    kit.now_us += S
+    assert looks(kit) == [(1, "buttons", kit.now_us)]
+    ((version,),) = messages(kit, "version")
+    kit.do(outbox.Sent(1, "C1:1", "abd", version, stays_open=True, form="buttons"))
+    assert looks(kit) == [(1, "buttons", None)]
+    assert looks(kit, ops="none") == [(1, "none", kit.now_us)]
+    assert looks(kit, chat="buttons") == [(1, "none", kit.now_us)]
+
+
+def test_what_is_decided_or_answered_or_asks_nothing_is_let_be(kit: Any, follow: Any) -> None:
+    fail(kit, "b")
+    fail(kit, "c", "succeeded")
+    asked_for(kit, "a")
+    follow()
+    decide(kit)
+    numbers = [number for (number,) in messages(kit, "id")]
+    assert messages(kit, "news") == [("failed",), ("failed",), ("succeeded",), ("needs_approval",)]
+    kit.do(outbox.Answer(1, "key:bo"))
+    follow()
+    for number in numbers:
+        sent(kit, number)
+    kit.now_us += S
+    before = messages(kit, "version", "changed_us")
+    assert looks(kit, ops="buttons", chat="buttons") == [(number, "buttons", None) for number in numbers]
+    assert messages(kit, "version", "changed_us") == before
+
+
+def test_a_failure_that_nobody_looks_after_is_told_anew(kit: Any, follow: Any) -> None:
+    fail(kit, "a")
+    follow()
+    for number in (1, 2):
+        sent(kit, number)
+    assert looks(kit) == [(1, "buttons", kit.now_us), (2, "", None)], "and only to those who see it otherwise"
+
+
+def test_a_failure_of_what_was_asked_for_too(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    decide(kit)
+    (claimed,) = kit.claim().claimed
+    kit.finish(claimed, "failed")
+    follow()
+    sent(kit)
+    assert looks(kit)[0] == (1, "buttons", kit.now_us)
+
+
+def test_what_waits_for_its_channel_goes_on_waiting(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    sent(kit)
+    kit.do(outbox.Later(1, "busy", kit.now_us + 9 * S))
+    assert looks(kit) == [(1, "buttons", kit.now_us + 9 * S)]
+
+
+def test_many_are_looked_at_in_pieces(kit: Any, follow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MEMBERS_MAX", 1)
+    monkeypatch.setattr(reshaping, "AT_ONCE", 2)
+    for key in "abc":
+        asked_for(kit, key)
+        follow()
+    for number in (1, 2, 3):
+        sent(kit, number)
+    assert kit.do(reshaping.Reshape(NOW)) is True
+    assert messages(kit, "form") == [("buttons",), ("buttons",), ("",)]
+    assert kit.do(reshaping.Reshape(NOW)) is False
+    assert messages(kit, "form") == [("buttons",)] * 3

@@ -1,0 +1,118 @@
+"""A channel that shows messages otherwise than before: what is open is changed in place, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from healer import plugins
+from healer.notify import delivering
+
+
+class Shows:
+    """Another account holds: another channel, which writes down what it is given where the first one does."""
+
+    def __init__(self, desk: Any, form: Any) -> None:
+        kind = type(desk.channel)
+        self.channel = type("Formed", (kind,), {"form": form})()
+        self.channel.given = desk.channel.given
+        self.desk = desk
+        self.use()
+
+    def use(self) -> None:
+        """A reload."""
+        receiver = delivering.Receiver("ops", self.channel, None)
+        self.desk.deliverer.use(self.desk.deliverer._routes, {"ops": receiver})
+
+
+def given(desk: Any) -> list[tuple[str, str]]:
+    """What channels were told to do, in order."""
+    return [(what, message.id) for what, _, message in desk.channel.given]
+
+
+async def test_what_is_open_is_changed_once(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    desk.ask("web02", rule="web/alerts/other")
+    desk.end("failed")
+    desk.ask("web03", rule="web/alerts/third")
+    desk.end("failed")
+    await desk.told()
+    await desk.deliverer.answer("n-3", "key:bo")
+    await desk.told()
+    del desk.channel.given[:]
+    Shows(desk, "buttons")
+    await desk.told()
+    assert sorted(given(desk)) == [("update", "n-1"), ("update", "n-2")]
+    Shows(desk, "buttons")
+    assert await desk.told() == []
+    Shows(desk, "none")
+    Shows(desk, "buttons")
+    assert await desk.told() == [], "it never looked otherwise"
+
+
+async def test_a_restart_in_between_loses_nothing(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    first = desk.deliverer
+    for ends_after in ("nothing", "the look", "a try"):
+        desk.deliverer = delivering.Deliverer(desk.store, lambda: desk.now_us, desk.around)
+        desk.deliverer._routes = first._routes
+        shows = Shows(desk, "buttons")
+        if ends_after == "the look":
+            await desk.deliverer._follow()
+        elif ends_after == "a try":
+            shows.channel.fails = [plugins.Undelivered("busy")]
+            assert await desk.told() == []
+    ((due_us,),) = desk.rows("due_us")
+    desk.now_us = due_us
+    desk.deliverer = delivering.Deliverer(desk.store, lambda: desk.now_us, desk.around)
+    desk.deliverer._routes = first._routes
+    Shows(desk, "buttons")
+    await desk.told()
+    assert given(desk) == [("send", "n-1"), ("update", "n-1")]
+
+
+@pytest.mark.parametrize("before", ["none", ""])
+async def test_what_was_on_its_way_meanwhile_is_changed_too(desk: Any, before: str) -> None:
+    """Also where it is as it was once more, and what was on its way is not."""
+    Shows(desk, "buttons")
+    desk.ask("web01", asks=True)
+    if before:
+        await desk.told()
+        desk.ask("web02", asks=True)
+    old = Shows(desk, before)
+    old.channel.holds = asyncio.Event()
+    await desk.deliverer.turn()
+    async with asyncio.timeout(20):
+        while not old.channel.holds._waiters:
+            await asyncio.sleep(0)
+    Shows(desk, "buttons")
+    await desk.deliverer.turn()
+    old.channel.holds.set()
+    await desk.deliverer.settled()
+    await desk.told()
+    assert given(desk)[-2:] == [("update" if before else "send", "n-1"), ("update", "n-1")]
+    assert desk.rows("due_us") == [(None,)]
+    assert await desk.told() == []
+
+
+async def test_pages_at_another_address_are_told_too(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+    desk.link = "https://ops.example.org"
+    desk.use(desk.deliverer._routes)
+    (message,) = await desk.told()
+    assert message.link.startswith("https://ops.example.org/ui/approvals/")
+
+
+async def test_a_channel_that_does_not_say_it_is_one_that_never_changes(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    await desk.told()
+
+    def form(_self: Any) -> str:
+        raise ValueError("a mistake of the channel")
+
+    Shows(desk, property(form))
+    assert await desk.told() == []
