@@ -26,6 +26,7 @@ from healer.controllers import (
     _revision_files,
     _run_on_report,
     _shimmed,
+    _ssh_course,
     _ssh_door,
     _ssh_end,
     _ssh_far,
@@ -348,7 +349,7 @@ async def _explained(there: _There) -> AsyncIterator[None]:
     """Where the network fails before anything has begun: as a host that cannot be reached for now."""
     try:
         yield
-    except _ssh_host.network() as error:
+    except _ssh_course.network() as error:
         words = getattr(error, "reason", "") or str(error) or type(error).__name__
         raise _ssh_pool.Unreachable(f"{there.address}: {words}", passing=True) from error
 

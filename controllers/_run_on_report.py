@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from healer import errors
 from healer.child import jobs
-from healer.controllers import _outcome, _ssh_end, _ssh_far, _ssh_host, _ssh_pool, _ssh_talk
+from healer.controllers import _outcome, _ssh_course, _ssh_end, _ssh_far, _ssh_host, _ssh_pool, _ssh_talk
 
 REPORT: Final = "report.json"
 BYTES_MAX: Final = 16 << 20
@@ -48,7 +48,7 @@ async def fetch(folder: pathlib.Path, attempt: _ssh_host.Attempt) -> None:
         try:
             await fetched(attempt)
             return
-        except (_ssh_pool.Unreachable, *_ssh_host.network()) as error:
+        except (_ssh_pool.Unreachable, *_ssh_course.network()) as error:
             if isinstance(error, OSError) and error.errno in errors.NO_SPACE:
                 raise  # the machine keeps it until there is room here
             if time.monotonic() > until or (isinstance(error, _ssh_pool.Unreachable) and not error.passing):

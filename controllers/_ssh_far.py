@@ -9,6 +9,7 @@ own cost is hardly more. In the user's folder, for a name (a token and a hash of
 
 NAME.claim     who runs it: made by whom comes first (O_EXCL), also by a `find` that wants it never to start
 NAME.PID.script, NAME.out, NAME.err, NAME.child (its process group), NAME.cancel (its end was asked for)
+id             of the folder: another one has another, so that having no trace of a job there says nothing
 NAME.status    how it ended: one line that ends with ` end`, so that a half of it is none
 NAME.drained   all output is in its file
 NAME.work, NAME.report, revisions/   of playbooks, see `_away/machine`
@@ -46,7 +47,14 @@ base=${{place%/}}/healer-$(id -u)
 mkdir "$base" 2>/dev/null
 [ -d "$base" ] && [ ! -L "$base" ] && [ -O "$base" ] && cd -P -- "$base" && [ -O . ] || {{ printf "healer: taken %s\\n" "$base"; exit; }}
 case $(ls -ldn .) in drwx------*) ;; *) printf "healer: taken %s\\n" "$base"; exit;; esac
-find . -name revisions -prune -o -type f -mtime +{SWEPT_DAYS} -exec rm -f {{}} +
+find . -name revisions -prune -o -type f ! -name id -mtime +{SWEPT_DAYS} -exec rm -f {{}} +
+id=
+tries=5
+while [ -z "$id" ] && [ "$tries" -gt 0 ]; do
+  [ -s id ] || {{ IFS= read -r new </proc/sys/kernel/random/uuid; (set -C; printf "%s\n" "$new" >id) 2>/dev/null; }}
+  [ ! -e id ] || IFS= read -r id <id || rm -f id
+  tries=$((tries - 1))
+done
 exact=$(printf "abc\\n" | {{ head -c 1 >/dev/null; read -r rest; printf %s "$rest"; }})
 group() {{ rest=${{1##*)}}; set -- $rest; printf %s "$3"; }}
 read -r own </proc/self/stat
@@ -58,9 +66,10 @@ mode=plain
 [ "$exact" = bc ] || exact=no
 python=no
 command -v python3 >/dev/null && python=yes
-printf "healer: ready %s %s %s %s %s\\n%s\\n" "$boot" "$exact" "$mode" "${{SHELL:-none}}" "$python" "$PWD"
+printf "healer: ready %s %s %s %s %s\\n%s\\n" "$boot.$id" "$exact" "$mode" "${{SHELL:-none}}" "$python" "$PWD"
 """
-"""Makes the user's own folder and says what is here: `ready BOOT EXACT MODE SHELL PYTHON`, then the folder's path in a line of its own."""
+"""Makes the user's own folder, once with an id of its own, and says what is here: `ready BOOT.ID EXACT MODE SHELL
+PYTHON`, then the folder's path in a line of its own."""
 
 _SWEEP: Final = """marked() {
   if printf "x\\000y\\000" | grep -qzxF y 2>/dev/null; then
@@ -92,7 +101,7 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
 done
 IFS= read -r json || exit 64
-cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ tell "refused folder"; exit; }}
+[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ tell "refused folder"; exit; }}
 script=
 if [ "$size" -gt 0 ]; then
   script=$PWD/$name.$$.script
@@ -158,7 +167,10 @@ supervise() {{
     kill -KILL "-$child" 2>/dev/null
   fi
   case $asked$code in 1*|0124|0137|0143) sweep KILL;; esac
-  printf "%s %s %s %s end\\n" "$code" "$began" "$ended" "$asked" >"$name.status"
+  for try in 1 2; do
+    {{ printf "%s %s %s %s end\\n" "$code" "$began" "$ended" "$asked" >"$name.status"; }} 2>/dev/null && break
+    [ -z "$script" ] || rm -f "$script"
+  done
   tell "ended $code $began $ended $asked end" >&5 2>/dev/null
 }}
 exec 5>&2
@@ -174,7 +186,7 @@ ASK: Final = f"""
 umask 077
 trap : HUP PIPE
 IFS= read -r base && read -r what out err || exit 64
-cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ printf "healer: gone\\n"; exit; }}
+[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r id <id || {{ printf "healer: gone\\n"; exit; }}
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 {_SWEEP}alive() {{
   [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
@@ -216,6 +228,15 @@ stop() {{
   sweep "$1"
 }}
 look
+if [ "$state" = absent ] && [ -n "$(marked)" ]; then
+  state=lost
+  if [ "$what" = end ]; then
+    sweep TERM
+    tries=$(({KILL_AFTER_S} * 10))
+    while [ "$tries" -gt 0 ] && [ -n "$(marked)" ]; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
+    sweep KILL
+  fi
+fi
 if [ "$what" = end ] && [ "$state" = running ]; then
   : >"$name.cancel"
   tries=$(({KILL_AFTER_S} * 10))
@@ -231,12 +252,12 @@ if [ "$what" = end ] && [ "$state" = running ]; then
   done
 fi
 if [ "$what" = drop ]; then
-  case $state in running|unknown) ;; absent) rm -f "$name".*.script;; *)
+  case $state in running|unknown|lost) ;; absent) rm -f "$name".*.script;; *)
     case $state in ended*) if alive; then kill -TERM "-$pid" 2>/dev/null; fi;; esac
     rm -rf "$name".*;;
   esac
 fi
-printf "healer: %s %s\\n" "$boot" "$state"
+printf "healer: %s %s\\n" "$boot.$id" "$state"
 [ ! -s "$name.out" ] || tail -c +$((out + 1)) "$name.out"
 [ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
 """
@@ -249,8 +270,8 @@ starts, `end` ends it before, `drop` removes what an end has left."""
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """What a probe found. `exact`: head takes no byte too many; `mode`: whether setsid has to make the process group;
-    `python`: whether `_ssh_worker` may be tried."""
+    """What a probe found. `boot`: of the machine, and the folder's id; `exact`: head takes no byte too many; `mode`: whether setsid has
+    to make the process group; `python`: whether `_ssh_worker` may be tried."""
 
     folder: str
     boot: str
@@ -327,9 +348,9 @@ def status_of(words: Sequence[str], limit_s: float) -> Status | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """What `ASK` saw: `gone` where the folder itself is missing."""
+    """What `ASK` saw: `gone` where the folder itself is missing, `lost` where a job was at work whose files are. `boot`: as of `Place`."""
 
-    state: Literal["running", "ended", "drained", "absent", "unknown", "gone"]
+    state: Literal["running", "ended", "drained", "absent", "unknown", "gone", "lost"]
     boot: str = ""
     status: tuple[str, ...] = ()
 
@@ -343,7 +364,7 @@ def seen(answer: bytes) -> tuple[Seen, bytes] | None:
         return None
     if words[1:] == ["gone"]:
         return Seen("gone"), rest
-    if len(words) < 3 or words[2] not in ("running", "ended", "drained", "absent", "unknown"):
+    if len(words) < 3 or words[2] not in ("running", "ended", "drained", "absent", "unknown", "lost"):
         return None
     return Seen(words[2], words[1], tuple(words[3:])), rest  # type: ignore[arg-type]
 

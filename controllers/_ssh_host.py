@@ -6,24 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from healer import model
-from healer.controllers import _shimmed, _ssh_door, _ssh_end, _ssh_far, _ssh_job, _ssh_pool, _ssh_talk, _ssh_worker
+from healer.controllers import _shimmed, _ssh_course, _ssh_end, _ssh_far, _ssh_job, _ssh_pool
 
-DRAIN_S: Final = 2.0
-"""So long after the end more output is waited for; a service that the job started may hold the pipe for ever."""
-DRAIN_MAX_S: Final = 30.0
-"""The same where output goes on and on."""
 LOOKS_S: Final = (0.05, 2.0)
 AGAIN_S: Final = (0.2, 10.0)
 PATIENCE_S: Final = 60.0
 """So long beyond the deadline a host that cannot be reached is tried."""
 END_S: Final = 25.0
-CLOSED_S: Final = 30.0
 
 Say = Callable[[bool, bytes], None]
 
@@ -53,7 +47,7 @@ class Attempt:
         self.ended = False
         self._say = say
         self._keep_more = keep_more
-        self._course: Course | None = None
+        self._course: _ssh_course.Course | None = None
         self._held: contextlib.AsyncExitStack | None = None
         self._until = time.monotonic() + job.deadline_s + PATIENCE_S
 
@@ -84,19 +78,22 @@ class Attempt:
                 await stack.enter_async_context(connection.jobs)
                 if not may_begin():
                     return _not_begun("it was withheld")
-                course = Course(connection, self)
+                course = _ssh_course.Course(connection, self)
                 stack.callback(course.close)
-                await course.begin(order)
+                await course.open(order)
+                if not may_begin():
+                    return _not_begun("it was withheld")
+                course.send()
                 end = await course.follow()
                 self._course, self._held = course, stack.pop_all()
                 return end
         except _ssh_pool.Unreachable as error:
             return _not_begun(str(error), passing=error.passing)
-        except Again:
+        except _ssh_course.Again:
             return None
-        except NeverSent as error:
+        except _ssh_course.NeverSent as error:
             return _not_begun(f"{self.where}: {error}")
-        except Broken:
+        except _ssh_course.Broken:
             return await self.poll(claim=True)
 
     # --- following ----------------------------------------------------------------------------------------------------
@@ -126,7 +123,7 @@ class Attempt:
                     break
                 await asyncio.sleep(LOOKS_S[0] * 2)
                 seen = await self.look("peek")
-        except (_ssh_pool.Unreachable, *network()) as error:
+        except (_ssh_pool.Unreachable, *_ssh_course.network()) as error:
             return _ssh_end.End("unknown", _shimmed.one_line(f"nobody can say: {error or type(error).__name__}"))
         return await self._judged(seen, last=True)
 
@@ -144,7 +141,7 @@ class Attempt:
         while True:
             try:
                 return await self.look(what)
-            except (_ssh_pool.Unreachable, *network()) as error:
+            except (_ssh_pool.Unreachable, *_ssh_course.network()) as error:
                 if time.monotonic() > self._until or (isinstance(error, _ssh_pool.Unreachable) and not error.passing):
                     return None
             await asyncio.sleep(pause_s)
@@ -152,8 +149,7 @@ class Attempt:
 
     async def look(self, what: Any) -> _ssh_far.Seen:
         """One look. Raises `Unreachable`, or what the network brings."""
-        async with self.pool.lease(self.where) as connection:
-            seen, out, err = await connection.look(self.name, what, *self.heard.count)
+        seen, out, err = await self.pool.look(self.where, self.name, what, *self.heard.count)
         self.hear(False, out)
         self.hear(True, err)
         return seen
@@ -167,6 +163,8 @@ class Attempt:
             return _ssh_end.End(
                 "unknown", f"{self.where} was restarted, or its temporary files were removed, since it was sent there"
             )
+        if seen.state == "lost":
+            return _ssh_end.End("unknown", f"its files on {self.where} were removed while it was at work there")
         if seen.state in ("unknown", "gone"):
             return _ssh_end.End("unknown", f"its supervisor on {self.where} is gone and left no word of how it ended")
         status = _ssh_far.status_of(seen.status, self.job.deadline_s)
@@ -194,9 +192,8 @@ class Attempt:
         await self.release()
         if not ended:
             return
-        with contextlib.suppress(_ssh_pool.Unreachable, *network()):
-            async with self.pool.lease(self.where) as connection:
-                await connection.look(self.name, "drop", 1 << 40, 1 << 40)
+        with contextlib.suppress(_ssh_pool.Unreachable, *_ssh_course.network()):
+            await self.pool.look(self.where, self.name, "drop", 1 << 40, 1 << 40)
 
     async def release(self) -> None:
         """Give its place on the connection to others."""
@@ -236,154 +233,10 @@ class Attempt:
                 await self.record.keep()
                 await self.forget()
                 return
-            except (_ssh_pool.Unreachable, *network()):
+            except (_ssh_pool.Unreachable, *_ssh_course.network()):
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, AGAIN_S[1])
 
 
-class Broken(Exception):
-    """the connection broke after the job was sent"""
-
-
-class NeverSent(Exception):
-    """why nothing was begun"""
-
-
-class Again(Exception):
-    """nothing was begun: the connection was dead, or the folder gone"""
-
-
-class Course:
-    """The session that begins a job, with what it tells."""
-
-    def __init__(self, connection: _ssh_pool.Connection, attempt: Attempt) -> None:
-        self.connection = connection
-        self.attempt = attempt
-        self.nonce = secrets.token_hex(16)
-        self._sieves = (_ssh_talk.Sieve(self.nonce), _ssh_talk.Sieve(self.nonce))
-        self._talk: _ssh_talk.Talk | None = None
-        self._moved = asyncio.Event()
-        self._refused = ""
-        self._status: tuple[str, ...] = ()
-        self._drained = 0
-        self._free = False
-
-    async def begin(self, order: _ssh_job.Order) -> None:
-        """Send it whole. Raises `NeverSent`, `Again`."""
-        attempt = self.attempt
-        name, limit_s = attempt.name, attempt.job.deadline_s
-        given = (order.argv, order.of(attempt.target), order.stdin, order.script)
-        try:
-            async with asyncio.timeout(_ssh_pool.QUESTION_S):
-                self._talk = await self.connection.worker()
-                place = self.connection.known
-                if self._talk is not None:
-                    data = _ssh_worker.order(place.folder, name, self.nonce, limit_s, *given, binary=order.binary)
-                    self._talk.hear = self._hear
-                else:
-                    data = _ssh_far.order(place, self.nonce, limit_s, *given, binary=order.binary)
-                    command = _ssh_far.command(_ssh_far.RUN, name, place.shell)
-                    self._talk = await _ssh_talk.open_talk(self.connection.raw, command, self._hear)
-        except TimeoutError:
-            self.connection.raw.abort()  # one that died in silence
-            raise Again from None
-        except network() as error:
-            if not self.connection.alive:
-                raise Again from error
-            raise NeverSent(f"no session can be opened: {getattr(error, 'reason', '') or error}") from error
-        self._talk.closed.add_done_callback(self._wake)
-        attempt.record.sent(attempt.name, place.boot)
-        attempt.sent = True
-        self._talk.send(data)
-
-    async def follow(self) -> _ssh_end.End:
-        """To its end. Raises `Broken`, `NeverSent`, `Again`."""
-        if self._talk is None:
-            raise NeverSent("it was not begun")
-        ended_at = float("inf")
-        while self._drained < 2 and not self._refused and not self._talk.closed.done():
-            self._moved.clear()
-            if self._status:
-                ended_at = min(ended_at, time.monotonic())
-                if time.monotonic() > ended_at + DRAIN_MAX_S:
-                    break
-            try:
-                async with asyncio.timeout(DRAIN_S if self._status else None):
-                    await self._moved.wait()
-            except TimeoutError:
-                break
-        if self._refused:
-            return await self._of_refusal()
-        status = _ssh_far.status_of(self._status, self.attempt.job.deadline_s)
-        if status is None:
-            if self._talk.closed.done() and self._talk.closed.result() == 64:
-                raise NeverSent("what was sent did not arrive whole")
-            raise Broken
-        return self.attempt.ends(status)
-
-    async def _of_refusal(self) -> _ssh_end.End:
-        if self._refused == "folder":
-            await self.connection.probe()
-            raise Again
-        if self._refused == "used":
-            return _ssh_end.End("failed", "an attempt with this token was made there before", used=True)
-        if self._refused == "room":
-            raise NeverSent("there is no room for its files there")
-        raise NeverSent("the script did not arrive whole")
-
-    def forget(self) -> bool:
-        """Let the far side remove what is left of it; False where it does not listen any more."""
-        if self._talk is None or self._talk.closed.done() or self._drained < 2:
-            return False
-        self._talk.send(f"{self.nonce}\n".encode())
-        return True
-
-    async def closed(self, held: contextlib.AsyncExitStack) -> None:
-        """Wait until the far side has removed what was left, then give its place, and a session that stays, to others."""
-        async with held:
-            talk = self._talk
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSED_S):
-                    while talk is not None and not self._free and not talk.closed.done():
-                        self._moved.clear()
-                        await self._moved.wait()
-            if talk is not None and self._free and not talk.closed.done():
-                talk.closed.remove_done_callback(self._wake)
-                self._talk = None
-                self.connection.keep(talk)
-
-    def close(self) -> None:
-        """No more is sent; without a word that it may forget, the far side keeps what it has."""
-        if self._talk is not None:
-            self._talk.finish()
-
-    def _wake(self, _closed: object) -> None:
-        self._moved.set()
-
-    def _hear(self, of_stderr: bool, data: bytes) -> None:
-        output, marks = self._sieves[of_stderr].feed(data)
-        if output:
-            self.attempt.hear(of_stderr, output)
-            if self._status:
-                self._moved.set()
-        for mark in marks:
-            word, _, rest = mark.partition(" ")
-            if word == "refused":
-                self._refused = rest
-            elif word == "ended":
-                self._status = tuple(rest.split())
-            elif word == "drained":
-                self._drained += 2 if rest == "alone" else 1
-            elif word == "free":
-                self._free = True
-            self._moved.set()
-
-
 def _not_begun(words: str, *, passing: bool = True) -> _ssh_end.End:
     return _ssh_end.End("failed", _shimmed.one_line(words), begun=False, passing=passing)
-
-
-def network() -> tuple[type[Exception], ...]:
-    """What asyncssh raises for a connection that does not do."""
-    ssh: Any = _ssh_door.library()
-    return (OSError, TimeoutError, ssh.Error)

@@ -46,6 +46,8 @@ def order_of(job: model.Job, interpreters: Mapping[str, str]) -> Order:
         argv = local.argv_of(job)
         if any("\0" in word for word in argv):
             raise _shimmed.RefusedJob(reason="an argument has a NUL, which no program can be given")
+        if not all(map(_sound, argv)):
+            raise _shimmed.RefusedJob(reason="an argument has half of a surrogate pair, which is no text")
         return Order(tuple(argv), environment, "", None, binary=False)
     if job.kind != "script" or not isinstance(job.subject, str):
         raise _shimmed.RefusedJob(reason=f"the controller ssh cannot do {job.kind} {job.subject!r}")
@@ -59,9 +61,18 @@ def _environment(job: model.Job) -> dict[str, str]:
     if job.dry_run:
         made["HEALER_DRY_RUN"] = "1"
     for name, value in made.items():
-        if not _VARIABLE.fullmatch(name) or "\0" in value:
+        if not _VARIABLE.fullmatch(name) or "\0" in value or not _sound(value):
             raise _shimmed.RefusedJob(reason=f"{name!r} cannot be a variable of the environment")
     return made
+
+
+def _sound(text: str) -> bool:
+    """Whether it can be sent; bytes that are no UTF-8 came as `surrogateescape` has them, and go so."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _script(path: pathlib.Path, interpreters: Mapping[str, str]) -> tuple[tuple[str, ...], bytes, bool]:

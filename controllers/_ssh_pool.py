@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer.controllers import _ssh_far, _ssh_talk, _ssh_worker
@@ -43,10 +43,12 @@ class Unreachable(Exception):
 
 
 class Connection:
-    """One that is open. `place`: what its far side has; None for a host that is only passed through."""
+    """One that is open. `place`: what its far side has; None for a host that is only passed through. `without`: hosts whose Python does
+    not do."""
 
-    def __init__(self, address: Address, raw: Any, through: Connection | None) -> None:
+    def __init__(self, address: Address, raw: Any, through: Connection | None, without: set[Address]) -> None:
         self.address = address
+        self._without = without
         self.raw = raw
         self.through = through
         self.place: _ssh_far.Place | None = None
@@ -54,7 +56,10 @@ class Connection:
         self.closing: asyncio.TimerHandle | None = None
         self.jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self.questions = asyncio.Semaphore(QUESTIONS_AT_ONCE)
+        self.working = 0
+        self._freed = asyncio.Event()
         self._workers: list[_ssh_talk.Talk] = []
+        self._starting = asyncio.Lock()
 
     @property
     def alive(self) -> bool:
@@ -69,24 +74,47 @@ class Connection:
         return self.place
 
     async def probe(self) -> None:
-        """Find out what the far side has, and make its folder. Raises `_ssh_far.Unfit`."""
+        """Find out what the far side has, and make its folder. Raises `Unreachable` where it does not do."""
         status, told, _ = await self._ask(_ssh_far.command(_ssh_far.PROBE), b"")
         if status is None and not told:
             raise ConnectionResetError("the connection was closed")
-        self.place = _ssh_far.place_of(told)
+        try:
+            self.place = _ssh_far.place_of(told)
+        except _ssh_far.Unfit as error:
+            raise Unreachable(f"{self.address} cannot be used: {error}") from error
+        if self.address in self._without:
+            self.place = dataclasses.replace(self.place, python=False)
 
-    async def worker(self) -> _ssh_talk.Talk | None:
+    async def worker(self, pauses_s: Sequence[float] = _ssh_talk.PLACE_S) -> _ssh_talk.Talk | None:
         """A session that takes an order at once, to be given back with `keep`; None where a job needs one of its own."""
+        if (talk := self._waiting()) or not self.known.python:
+            return talk
+        async with self._starting:  # whether the Python there does is found out once
+            if (talk := self._waiting()) or not self.known.python:
+                return talk
+            started: _ssh_talk.Talk | None = await _ssh_worker.start(self.raw, self.spare, pauses_s)
+            if started is None:
+                self._without.add(self.address)
+                self.place = dataclasses.replace(self.known, python=False)
+        return started
+
+    def _waiting(self) -> _ssh_talk.Talk | None:
         while self._workers:
             talk = self._workers.pop()
             if not talk.closed.done():
                 return talk
-        if not self.known.python:
-            return None
-        started: _ssh_talk.Talk | None = await _ssh_worker.start(self.raw, self.spare)
-        if started is None:
-            self.place = dataclasses.replace(self.known, python=False)
-        return started
+        return None
+
+    def freed(self) -> asyncio.Event:
+        """Set once a job that is at work now has ended."""
+        if self._freed.is_set():
+            self._freed = asyncio.Event()
+        return self._freed
+
+    def free(self) -> None:
+        """A job has ended."""
+        self.working -= 1
+        self._freed.set()
 
     def keep(self, worker: _ssh_talk.Talk) -> None:
         """It is free for the next job."""
@@ -115,7 +143,9 @@ class Connection:
 
     async def _ask(self, command: str, data: bytes) -> tuple[int | None, bytes, bytes]:
         async with self.questions, asyncio.timeout(QUESTION_S):
-            answer: tuple[int | None, bytes, bytes] = await _ssh_talk.ask(self.raw, command, data, spare=self.spare)
+            answer: tuple[int | None, bytes, bytes] = await _ssh_talk.ask(
+                self.raw, command, data, spare=self.spare, pauses_s=_ssh_talk.SOON_S
+            )
             return answer
 
 
@@ -143,6 +173,7 @@ class Pool:
         self._making = 0
         self._locks: weakref.WeakValueDictionary[tuple[Address, ...], asyncio.Lock] = weakref.WeakValueDictionary()
         self._freed = asyncio.Event()
+        self._without: set[Address] = set()
         self._later: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -160,6 +191,30 @@ class Pool:
             yield connection
         finally:
             self._release(connection)
+
+    async def look(
+        self, address: Address, name: str, what: Any, out: int, err: int
+    ) -> tuple[_ssh_far.Seen, bytes, bytes]:
+        """What became of a job. Over a connection of its own where the server has no place for a question beside the jobs: one that
+        ends them must not wait for them. Raises `Unreachable`, or what the network brings."""
+        async with self.lease(address) as connection:
+            try:
+                return await connection.look(name, what, out, err)
+            except Exception as error:
+                if not _ssh_talk.no_place(error):
+                    raise
+        async with self._aside(address) as another:
+            await another.probe()
+            return await another.look(name, what, out, err)
+
+    @contextlib.asynccontextmanager
+    async def _aside(self, address: Address) -> AsyncIterator[Connection]:
+        way = self._way(address)
+        async with contextlib.AsyncExitStack() as stack:
+            through = await stack.enter_async_context(self.passage(way)) if way else None
+            raw = await self._dial(address, through)
+            stack.callback(raw.close)
+            yield Connection(address, raw, through, self._without)
 
     @contextlib.asynccontextmanager
     async def passage(self, way: list[Address]) -> AsyncIterator[Connection]:
@@ -212,7 +267,7 @@ class Pool:
         finally:
             self._making -= target
             self._freed.set()
-        made = self._open[key] = Connection(key[-1], raw, through)
+        made = self._open[key] = Connection(key[-1], raw, through, self._without)
         if target:
             self._targets.add(key)
         return made
@@ -223,9 +278,7 @@ class Pool:
         except BaseException as error:
             self._release(connection)
             self._close(key)
-            if isinstance(error, _ssh_far.Unfit):
-                raise Unreachable(f"{key[-1]} cannot be used: {error}") from error
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, Unreachable):
                 words = f"{key[-1]} was reached, and said nothing of itself: {type(error).__name__} {error}"
                 raise Unreachable(words.rstrip(), passing=True) from error
             raise

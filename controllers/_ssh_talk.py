@@ -7,11 +7,12 @@ stands still, and the rest is dropped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 MARK_BYTES_MAX: Final = 300
 PLACE_S: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+SOON_S: Final = PLACE_S[:4]
 _NO_PLACE: Final = (1, 2, 4)  # RFC 4254 5.1: prohibited, failed, resource shortage
 ANSWER_BYTES_MAX: Final = (1 << 20) + (1 << 12)
 
@@ -111,13 +112,20 @@ class Talk:
         """There is no terminal."""
 
 
-async def open_talk(connection: Any, command: str, hear: Hear, spare: Callable[[], bool] = bool) -> Talk:
+def no_place(error: BaseException) -> bool:
+    """Whether the server has no place for another session."""
+    return getattr(error, "code", None) in _NO_PLACE
+
+
+async def open_talk(
+    connection: Any, command: str, hear: Hear, spare: Callable[[], bool] = bool, pauses_s: Sequence[float] = PLACE_S
+) -> Talk:
     """Start a command. Raises what asyncssh raises where the far side does not take it.
 
     A session that the server has no place for is asked for again: an ended one counts there until its process is reaped, and
     some servers allow fewer than OpenSSH does. `spare` gives one up that nobody needs, where there is one.
     """
-    pauses_s = iter(PLACE_S)
+    pauses = iter(pauses_s)
     while True:
         opening = asyncio.ensure_future(
             connection.create_session(
@@ -130,8 +138,8 @@ async def open_talk(connection: Any, command: str, hear: Hear, spare: Callable[[
             opening.add_done_callback(_abandon)  # else a shell would wait there for what nobody sends
             raise
         except Exception as error:
-            pause_s = next(pauses_s, None)
-            if pause_s is None or connection.is_closed() or getattr(error, "code", None) not in _NO_PLACE:
+            pause_s = next(pauses, None)
+            if pause_s is None or connection.is_closed() or not no_place(error):
                 raise
             spare()
             await asyncio.sleep(pause_s)
@@ -153,6 +161,7 @@ async def ask(
     *,
     held: bool = False,
     spare: Callable[[], bool] = bool,
+    pauses_s: Sequence[float] = PLACE_S,
 ) -> tuple[int | None, bytes, bytes]:
     """The exit status of a command (None: the connection broke) and its output, each stream up to its bound.
 
@@ -164,7 +173,7 @@ async def ask(
         part = heard[of_stderr]
         part += piece[: most - len(part)]
 
-    talk = await open_talk(connection, command, hear, spare)
+    talk = await open_talk(connection, command, hear, spare, pauses_s)
     try:
         talk.send(data)
         if not held:

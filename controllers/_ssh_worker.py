@@ -36,7 +36,7 @@ def _text() -> bytes:
 TEXT: Final = _text()
 
 
-async def start(raw: Any, spare: Callable[[], bool]) -> _ssh_talk.Talk | None:
+async def start(raw: Any, spare: Callable[[], bool], pauses_s: Sequence[float]) -> _ssh_talk.Talk | None:
     """A session with a worker that waits for an order; None where the Python there does not do. Raises as `open_talk` does."""
     nonce = secrets.token_hex(16)
     sieve = _ssh_talk.Sieve(nonce)
@@ -46,7 +46,7 @@ async def start(raw: Any, spare: Callable[[], bool]) -> _ssh_talk.Talk | None:
         if not of_stderr and "ready" in sieve.feed(data)[1] and not ready.done():
             ready.set_result(None)
 
-    talk = await _ssh_talk.open_talk(raw, BEGIN.format(size=len(TEXT), nonce=nonce), hear, spare)
+    talk = await _ssh_talk.open_talk(raw, BEGIN.format(size=len(TEXT), nonce=nonce), hear, spare, pauses_s)
     try:
         talk.send(TEXT)
         await asyncio.wait([ready, talk.closed], timeout=START_S, return_when=asyncio.FIRST_COMPLETED)

@@ -109,6 +109,25 @@ class Said:
 # --- the machine --------------------------------------------------------------------------------------------------------
 
 
+def can_spawn() -> bool:
+    """Whether this Python can start a session: not before 3.8, nor where it was built for an old C library."""
+    try:
+        os.posix_spawn(b"/nonexistent", [b"/nonexistent"], {}, setsid=True)
+    except (AttributeError, NotImplementedError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def go_home(environment: dict[bytes, bytes]) -> None:
+    """Where a login begins."""
+    try:
+        os.chdir(environment.get(b"HOME", b"/"))
+    except OSError:
+        os.chdir(b"/")
+
+
 def spawn(argv: list[bytes], environment: dict[bytes, bytes], ends: tuple[int, int, int]) -> int:
     """Its process. A path is looked for as execvp(3) does, which gives a text without a first line to the shell. Raises OSError."""
     actions = [(os.POSIX_SPAWN_DUP2, end, descriptor) for descriptor, end in enumerate(ends)]

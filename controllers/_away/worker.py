@@ -21,7 +21,9 @@ from healer.controllers._away.around import (
     Lost,
     Order,
     Said,
+    can_spawn,
     clear_away,
+    go_home,
     grouped,
     more,
     next_order,
@@ -37,6 +39,7 @@ KILL_AFTER_S = 10.0
 GROUP_S = 2.0
 LOOK_S = 0.1
 ASKED_S = 1.0
+NAME_SHOWN = 200
 WAITING_BYTES = 128 << 10
 EXIT_LOST = 64
 ENDED_BY = (124, 137, 143)
@@ -50,10 +53,11 @@ class Refused(Exception):
 
 
 class Job:
-    """One under its name: `begin`, then `follow` it to the end of all that it wrote. `wakes`: a pipe that SIGCHLD writes to."""
+    """One under its name: `begin`, then `follow` it to the end of all that it wrote. `login`: the environment of a login;
+    `wakes`: a pipe that SIGCHLD writes to."""
 
-    def __init__(self, order: Order, said: Said, boot: bytes, wakes: int) -> None:
-        self.order, self.said, self.boot, self.wakes = order, said, boot, wakes
+    def __init__(self, order: Order, said: Said, login: dict[bytes, bytes], boot: bytes, wakes: int) -> None:
+        self.order, self.said, self.login, self.boot, self.wakes = order, said, login, boot, wakes
         self.folder = -1
         self.began = ""
         self.script = b""
@@ -74,44 +78,43 @@ class Job:
                 raise Refused("folder")
         except OSError:
             raise Refused("folder") from None
-        own = read(b"/proc/self/stat").strip()
         pid = str(os.getpid()).encode()
         claimed = False
         try:
+            own = read(b"/proc/self/stat").strip()
+            pipes = [os.pipe() for _ in range(3)]
             if order.script:
                 self.script = self.name(b"." + pid + b".script")
                 self.write(self.script, order.script, os.O_EXCL, 0o700 if order.binary else 0o600)
             claim = os.open(self.name(b".claim"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.folder)
             claimed = True
             with_all(claim, pid + b" " + self.boot + b" " + own + b"\n")
+            self.began = uptime()
         except OSError as error:
             self.remove(self.script, self.name(b".claim") if claimed else b"")
             raise Refused("used" if isinstance(error, FileExistsError) else "room") from None
-        self.start()
+        self.start(*pipes)
 
-    def start(self) -> None:
+    def start(self, given: tuple[int, int], out: tuple[int, int], err: tuple[int, int]) -> None:
         """The child, in a session of its own, with its pipes and files."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self.began = uptime()
-        (given, give), (out, say), (err, warn) = os.pipe(), os.pipe(), os.pipe()
-        words = {b"HEALER_MARK": self.order.name + b"."}
+        environment = {**self.login, b"HEALER_MARK": self.order.name + b"."}
         for one in self.order.environment:
             key, _, value = one.partition(b"=")
-            words[key] = value
-        environment = {**os.environb, **words}
+            environment[key] = value
         argv = self.order.argv + ([os.path.join(self.order.folder, self.script)] if self.script else [])
         try:
-            self.child = spawn(argv, environment, (given, say, warn))
+            go_home(self.login)
+            self.child = spawn(argv, environment, (given[0], out[1], err[1]))
         except OSError as error:
-            name = argv[0].decode("utf-8", "replace")
-            os.write(warn, f"healer: {name} cannot be run: {error.strerror}\n".encode("utf-8", "replace"))
+            name = argv[0][:NAME_SHOWN].decode("utf-8", "replace")
+            os.write(err[1], f"healer: {name} cannot be run: {error.strerror}\n".encode("utf-8", "replace"))
             self.code = 127 if isinstance(error, FileNotFoundError) else 126
-        for end in (given, say, warn):
-            os.close(end)
-        for end in (give, out, err):
-            os.set_blocking(end, False)
-        self.to_child = give
-        self.pipes = {out: 1, err: 2}
+        for theirs, ours in (given, out[::-1], err[::-1]):
+            os.close(theirs)
+            os.set_blocking(ours, False)
+        self.to_child = given[1]
+        self.pipes = {out[0]: 1, err[0]: 2}
         for descriptor, suffix in ((1, b".out"), (2, b".err")):
             try:
                 self.files[descriptor] = self.made(suffix)
@@ -128,6 +131,7 @@ class Job:
         ended, asked, code = uptime(), self.cancelled(), over or self.code
         self.clear(marked=asked or code in ENDED_BY)
         status = f"{code} {self.began} {ended} {int(asked)} end"
+        self.remove(self.script)  # its room is for the word of the end, where the disk is full
         noted = self.note(b".status", status.encode() + b"\n")
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a `drop` ends what only waits for somebody to close the pipes
         self.said.tell(1, "ended " + status)
@@ -316,10 +320,12 @@ def serve() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(woken)
     boot = read(b"/proc/sys/kernel/random/boot_id").strip()
+    words = (word.partition(b"=") for word in read(b"/proc/self/environ").split(b"\0"))
+    login = {key: value for key, _, value in words if key}  # `os.environ` has a locale that Python adds
     while True:
         order = next_order()
         said = Said(order.nonce)
-        job = Job(order, said, boot, wakes)
+        job = Job(order, said, login, boot, wakes)
         try:
             job.begin()
         except Refused as error:
@@ -332,19 +338,16 @@ def serve() -> None:
         said.tell(1, "free")
         said.flush()
         job.close()
+        del order, said, job  # nothing of a job stays while the next is waited for
 
 
 def main() -> None:
     """Say that it is there, then serve."""
-    if not hasattr(os, "posix_spawn"):  # older than 3.8: whoever asked begins its jobs without this
+    if not can_spawn():
         sys.exit(EXIT_LOST)
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        os.chdir(os.environ.get("HOME", "/"))
-    except OSError:
-        os.chdir("/")
     os.write(1, b"\0" + sys.argv[1].encode() + b" ready\n")
     try:
         serve()

@@ -139,7 +139,7 @@ class Site:
 
     def files(self) -> set[str]:
         """What lies in the user's folder there, without what is kept of revisions."""
-        return {path.name for path in self.machine.temporary.glob("healer-*/*")} - {"revisions"}
+        return {path.name for path in self.machine.temporary.glob("healer-*/*")} - {"revisions", "id"}
 
     def kept(self) -> list[pathlib.Path]:
         """The revisions that are there."""

@@ -96,8 +96,8 @@ class Sshd:
         return f"{','.join(f'[{name}]:{self.port}' for name in names)} {text}"
 
     def left(self) -> list[str]:
-        """What stands in its temporary files."""
-        return sorted(path.name for path in self.temporary.glob("healer-*/*"))
+        """What stands in its temporary files, but for the id of the folder."""
+        return sorted(path.name for path in self.temporary.glob("healer-*/*") if path.name != "id")
 
 
 def _tree(pid: int) -> list[int]:

@@ -120,6 +120,32 @@ async def test_failure_says_what_the_script_said(ssh_one: Any) -> None:
     assert (ssh_one.said(), ssh_one.said("stderr")) == (b"out\n", b"no \x1b[31mspace left\n\n")
 
 
+async def test_a_name_of_any_length_is_said_to_be_missing(ssh_one: Any) -> None:
+    outcome = await ssh_one.run(("x" * 70_000,))
+    assert outcome.state == "failed"
+    assert outcome.exit_code in (126, 127)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "words"),
+    [(("/bin/echo", "\ud800"), {}, "half of a surrogate pair"), (("/bin/echo",), {"A": "\ud800"}, "'A' cannot be")],
+)
+async def test_half_of_a_surrogate_pair_is_refused(
+    ssh_one: Any, argv: tuple[str, ...], environment: dict[str, str], words: str
+) -> None:
+    outcome = await ssh_one.run(argv, environment=environment)
+    assert (outcome.state, words in outcome.summary) == ("failed", True), outcome
+
+
+async def test_the_environment_is_that_of_a_login_and_ours(ssh_one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await ssh_one.run(("/usr/bin/env",))).state == "succeeded"
+    seen = {line.partition("=")[0] for line in ssh_one.said().decode().splitlines()}
+    ours = {"HEALER_MARK", "HEALER_RUN_ID", "HEALER_TOKEN", "HEALER_TARGET"}
+    login = {"HOME", "LANG", "LOGNAME", "MAIL", "OLDPWD", "PATH", "PWD", "SHELL", "SHLVL", "TMPDIR", "USER", "_"}
+    assert ours <= seen
+    assert not {name for name in seen - ours - login if not name.startswith("SSH_")}
+
+
 async def test_missing_program_and_signal(ssh_one: Any) -> None:
     missing = await ssh_one.run(("/no/such/program",))
     assert (missing.state, missing.exit_code, "/no/such/program" in missing.summary) == ("failed", 127, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -209,8 +210,8 @@ async def test_open_temporary_folder_is_not_used(ssh_one: Any) -> None:
 async def test_folder_that_was_removed_is_made_again(ssh_one: Any, wait_for_async: WaitAsync) -> None:
     assert (await ssh_one.run(TRUE)).state == "succeeded"
     (folder,) = ssh_one.server.temporary.iterdir()
-    await wait_for_async(lambda: not any(folder.iterdir()))
-    folder.rmdir()
+    await wait_for_async(lambda: ssh_one.server.left() == [])
+    shutil.rmtree(folder)
     assert (await ssh_one.run(TRUE, token=f"{site_module.TOKEN}1")).state == "succeeded"
 
 

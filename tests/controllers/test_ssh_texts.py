@@ -78,7 +78,7 @@ def test_far_sides_of_other_tools(shell: Any, exact: bool, mode: Any) -> None:
     status = _ssh_far.status_of(seen[0].status, 5)
     assert (seen[0].state, seen[1][:8], status.code if status else None) == ("drained", b'{"a": 1}', 3)
     shell(_ssh_far.ASK, "r-1", _ssh_far.question(place, "drop"))
-    assert not list(pathlib.Path(place.folder).iterdir())
+    assert [path.name for path in pathlib.Path(place.folder).iterdir()] == ["id"]
 
 
 def test_of_two_that_begin_at_once_one_does(shell: Any, tmp_path: pathlib.Path) -> None:
@@ -98,7 +98,7 @@ def test_no_room_there_is_said_and_leaves_nothing(shell: Any) -> None:
     full = _ssh_far.RUN.replace('printf "%s %s %s\\n" "$$"', 'false "$$"')
     assert full != _ssh_far.RUN
     assert b"refused room" in shell(full, "r-1", data)[0]
-    assert not list(pathlib.Path(place.folder).iterdir())
+    assert [path.name for path in pathlib.Path(place.folder).iterdir()] == ["id"]
 
 
 @pytest.mark.parametrize(

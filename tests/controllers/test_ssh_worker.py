@@ -6,6 +6,7 @@ import ast
 import asyncio
 import os
 import pathlib
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -139,12 +140,29 @@ async def test_where_there_is_no_room_for_the_word_of_an_end_the_next_has_a_sess
     await wait_for_async(lambda: ssh_one.server.left() == [])
 
 
+async def test_a_home_that_was_made_anew_is_gone_to(
+    ssh_one: Any, wait_for_async: WaitAsync, tmp_path: pathlib.Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    server = ssh_one.serve("homes", path=f"/usr/bin:/bin HOME={home}")
+    ssh_one.know(server.known())
+    ssh_one.controller = ssh_one.made(port=server.port)
+    ssh_one.script("touch.sh", "#!/bin/sh\ntouch here\n")
+    assert (await ssh_one.run("touch.sh", token=f"{TOKEN}1")).state == "succeeded"
+    await waiting(ssh_one, wait_for_async)
+    shutil.rmtree(home)
+    home.mkdir()
+    assert (await ssh_one.run("touch.sh", token=f"{TOKEN}2")).state == "succeeded"
+    assert (home / "here").exists()
+
+
 # --- without it -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["exit 1", "exit 64", "exec cat >/dev/null", "echo what is this; exec cat >/dev/null"])
 async def test_a_python_that_does_not_do_is_done_without(
-    ssh_one: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, text: str
+    ssh_one: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync, text: str
 ) -> None:
     monkeypatch.setattr(_ssh_worker, "START_S", 0.3)
     (tmp_path / "bin").mkdir()
@@ -160,6 +178,25 @@ async def test_a_python_that_does_not_do_is_done_without(
     assert not connection.known.python
     await parent(ssh_one, 2)
     assert not connection._workers
+    server.cut()
+    await wait_for_async(lambda: not connection.alive)
+    started = []
+    monkeypatch.setattr(_ssh_worker, "start", started.append)
+    await parent(ssh_one, 3)
+    assert not started, "it is known of a host until its controller is made anew"
+
+
+async def test_of_jobs_at_once_one_finds_out(ssh_one: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    async def start(*_: Any) -> None:
+        started.append(1)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(_ssh_worker, "start", start)
+    ssh_one.script("parent.sh", PARENT)
+    await asyncio.gather(*(parent(ssh_one, number) for number in range(5)))
+    assert started == [1]
 
 
 def test_its_text_is_one_program_of_an_old_python() -> None:
