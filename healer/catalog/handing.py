@@ -12,7 +12,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from healer import errors, templates
-from healer.catalog import foreseen
+from healer.catalog import foreseen, needing
 from healer.catalog.entries import Entry
 
 
@@ -27,18 +27,7 @@ class Wrong(NamedTuple):
 
 
 _ENVIRONMENT: Final = jinja2.Environment()  # noqa: S701 - it parses, and renders nothing
-_ASKING: Final = frozenset({"default", "d", "defined", "undefined"})
-_DOUBTFUL: Final = (
-    nodes.If,
-    nodes.For,
-    nodes.CondExpr,
-    nodes.And,
-    nodes.Or,
-    nodes.Assign,
-    nodes.AssignBlock,
-    nodes.Macro,
-)
-"""With one of these it is not certain that all of a template is computed."""
+_ASKING: Final = frozenset({"defined", "undefined"})
 
 
 def mistakes(own: Entry, found: Entry, given: Mapping[str, Any]) -> Iterator[Wrong]:
@@ -75,51 +64,42 @@ def _templates(value: Any, steps: tuple[Any, ...]) -> Iterator[tuple[str, tuple[
 
 
 def _names(own: Entry, text: str, steps: tuple[Any, ...]) -> Iterator[Wrong]:
-    """What a template names and never has, or may not have."""
+    """What a template names and never has, or may not have: an error where it could never be filled, else a warning."""
     try:
         templates.check(text)
         tree = _ENVIRONMENT.parse(text)
-        names = meta.find_undeclared_variables(tree) - {"parameters", *templates.GLOBALS}
+        names = meta.find_undeclared_variables(tree) - {needing.ROOT, *templates.GLOBALS}
     except errors.TemplateError as error:
         yield Wrong("template", error.message, steps, "")
         return
     except (jinja2.TemplateError, RecursionError, ValueError):
         return
-    if any(True for _ in tree.find_all(_DOUBTFUL)):
-        return
-    if not any(node.name in _ASKING for node in tree.find_all((nodes.Filter, nodes.Test))):
-        for name in sorted(names):
+    stored = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    needed = needing.of(tree)
+    asked = {
+        node.node.name
+        for node in tree.find_all(nodes.Test)
+        if node.name in _ASKING and isinstance(node.node, nodes.Name)
+    }
+    for name in sorted(names - stored):
+        near = errors.nearest(name, [needing.ROOT])
+        certain = needing.Need(name, False) in needed
+        if certain or near or name not in asked:
             said = f"nothing is named {name!r} here: these templates know parameters alone"
-            yield Wrong("template", said, steps, "{{ parameters.NAME }}")
-        for name in _read(tree):
-            if name not in own.parameters:
-                near = errors.nearest(name, own.parameters) or "declare it in parameters: of this action"
-                yield Wrong("unknown-parameter", f"the parameter {name!r} is not declared", steps, near)
-    asked = _asked(tree)
-    for name in _read(tree):
-        if name in own.parameters and name not in asked and not own.always(name):
+            yield Wrong("template", said, steps, near or "{{ parameters.NAME }}", certain)
+    for name in () if needing.ROOT in stored else _read(tree):
+        certain = needing.Need(name, True) in needed
+        if name not in own.parameters:
+            near = errors.nearest(name, own.parameters) or "declare it in parameters: of this action"
+            yield Wrong("unknown-parameter", f"the parameter {name!r} is not declared", steps, near, certain)
+        elif certain and not own.always(name):
             try_ = f"list it in required, give it a default, or write parameters.{name} | default(…)"
-            said = f"the parameter {name!r} may be missing, and is used here"
-            yield Wrong("template", said, steps, try_, certain=False)
+            yield Wrong(
+                "template", f"the parameter {name!r} may be missing, and is used here", steps, try_, certain=False
+            )
 
 
 def _read(tree: nodes.Node) -> list[str]:
     """The parameters that a template reads by name, each once."""
-    read = [
-        *((node.node, node.attr) for node in tree.find_all(nodes.Getattr)),
-        *((node.node, node.arg.value) for node in tree.find_all(nodes.Getitem) if isinstance(node.arg, nodes.Const)),
-    ]
-    found = [name for root, name in read if isinstance(root, nodes.Name) and root.name == "parameters"]
-    return list(dict.fromkeys(name for name in found if isinstance(name, str) and not hasattr(dict, name)))
-
-
-def _asked(tree: nodes.Node) -> set[str]:
-    """The parameters that a template asks whether they are there, or takes anyway: a test raises for none that is missing."""
-    asking = [node for node in tree.find_all((nodes.Filter, nodes.Test)) if isinstance(node, nodes.Test) or _asks(node)]
-    return {name for node in asking for name in _read(node)}
-
-
-def _asks(node: nodes.Expr) -> bool:
-    """Whether a filter takes also what is missing: `default`, `select("defined")`."""
-    given = [one.value for one in getattr(node, "args", ()) if isinstance(one, nodes.Const)]
-    return getattr(node, "name", "") in _ASKING or not _ASKING.isdisjoint(one for one in given if isinstance(one, str))
+    found = map(needing.parameter, tree.find_all((nodes.Getattr, nodes.Getitem)))
+    return list(dict.fromkeys(name for name in found if name))

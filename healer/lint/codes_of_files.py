@@ -185,7 +185,7 @@ selects-nothing | warning
 target | error
   the target of an action is declared wrongly
   `required` or `none`
-template | error, of a parameter that `verify` or `escalate` may lack warning
+template | error, of what a run of `verify` or `escalate` may lack, or may never compute, warning
   a template that cannot be read, or not be filled
   as the message says
 then-needs-parameters | error
@@ -230,7 +230,7 @@ unknown-keyword | warning
 unknown-machine | error
   a machine that no controller reaches
   the name as the inventory has it
-unknown-parameter | error
+unknown-parameter | error, in a template of `verify` or `escalate` where it may never be computed warning
   a parameter that the action does not declare
   one that it declares
 unknown-permission | error

@@ -6,10 +6,11 @@ import pytest
 
 from healer import catalog, config, errors, templates
 
+NOTHING = "nothing is named %r here: these templates know parameters alone"
 TEXT = """\
 go:
   command: [x]
-  parameters: {n: {type: integer}, s: {type: string}, o: {type: string}, d: {type: string, default: x}}
+  parameters: {n: {type: integer}, s: {type: string}, o: {type: string}, service: {type: string}, d: {type: string, default: x}}
   required: [n, s]
   %s
 chk:
@@ -57,8 +58,6 @@ def test_what_no_run_could_make_right_is_told(line, given, at, code, message):
     [
         'n: "{{ parameters.n }}"',
         "n: \"{{ parameters.get('m') }}\"",
-        'n: "{{ parameters.m | default(1) }}"',
-        'n: "{{ 1 if true else parameters.m }}"',
         'n: "{{ event.n if event is defined else 1 }}"',
         'n: "{{ range(3) | list | length }}"',
         'n: 1, l: ["{{ parameters.s }}"]',
@@ -75,8 +74,30 @@ def test_what_a_run_may_make_right_is_not(given):
         "a {{ parameters.o | upper }}",
         "{{ parameters['o'] }}",
         "{{ parameters.n }}{{ parameters.o }}{{ parameters.d }}",
-        "{{ parameters.o ~ (parameters.p | default('x')) }}",
+        "{{ parameters.o ~ (parameters.d | default('x')) }}",
         "{{ [parameters.s, parameters.o] | join }}",
+        "{{ parameters.o or 'x' }}",
+        "{{ parameters.o and 'x' }}",
+        "{% if parameters.o %}{{ parameters.o }}{% endif %}x",
+        "{{ 'x' if parameters.o else 'y' }}",
+        "{{ 'x' if not parameters.o else 'y' }}",
+        "{{ 'x' if parameters.o == 'y' else 'z' }}",
+        "{{ 'x' if 1 == parameters.o else 'z' }}",
+        "{{ 'x' if 'x' in parameters.o else 'z' }}",
+        "{{ parameters.o.x | default('o') }}",
+        "{{ parameters.o['x'] | default('o') }}",
+        "{{ parameters.o[0:1] | default('o') }}",
+        "{{ parameters.o.strip() | default('o') }}",
+        "{{ parameters.o | string | default('s') }}",
+        "{{ (parameters.o | default('')) ~ parameters.o }}",
+        "{% set x = parameters.o | upper %}{{ parameters.s }}",
+        "{% for one in parameters.o | map('upper') %}{{ one }}{% endfor %}x",
+        "{{ parameters.o | map('upper') | list }}",
+        "{{ parameters.s }}{% if parameters.s %}x{% endif %}{{ parameters.o }}",
+        "{{ not parameters.o }}x",
+        "{{ parameters.o is eq 'x' }}x",
+        "{{ 'x' | replace('x', parameters.o ~ '') }}",
+        "{{ parameters.s.replace('x', parameters.o | upper) if false else 'x' }}{{ parameters.o }}",
     ],
 )
 @pytest.mark.parametrize(
@@ -112,8 +133,61 @@ def test_what_may_be_missing_when_it_runs_is_told(line, text):
         "{{ [parameters.o] | select('defined') | list | length }}",
         "{% for one in [] %}{{ parameters.o }}{% endfor %}x",
         "{% set parameters = {'o': 1} %}{{ parameters.o }}",
+        "{{ 'x' or parameters.o }}",
+        "{{ parameters.o is string and parameters.o }}",
+        "{{ parameters.s if 1 else parameters.o }}",
+        "{{ 1 < 0 < parameters.o }}",
+        "{{ parameters.o in [] }}",
+        "{{ [parameters.o] | length }}",
+        "{{ parameters.o | map('upper') }}",
+        "{{ parameters.o | default(parameters.o) | default('x') }}",
+        "{% set x = parameters.o %}{{ parameters.s }}",
+        "{{ parameters.s }}{% for one in [] %}{{ parameters.o | upper }}{% else %}x{% endfor %}",
     ],
 )
 def test_what_is_asked_for_may_be_missing(text):
+    assert told(f'verify: {{action: chk, within: 1m, parameters: {{n: 1, t: "{text}"}}}}') == []
+    templates.render(text, {"parameters": {"n": 1, "s": "x", "d": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "severity", "message", "try_"),
+    [
+        ("{{ parameters.mm or 'x' }}", "unknown-parameter", "error", "the parameter 'mm' is not declared", "declare it in parameters: of this action"),
+        ("{{ 'x' ~ parameters.srvice }}", "unknown-parameter", "error", "the parameter 'srvice' is not declared", "did you mean 'service'?"),
+        ("{% if not parameters.s %}{{ parameters.srvice }}{% endif %}", "unknown-parameter", "warning", "the parameter 'srvice' is not declared", "did you mean 'service'?"),
+        ("{{ parameters.srvice | default('x') }}", "unknown-parameter", "warning", "the parameter 'srvice' is not declared", "did you mean 'service'?"),
+        ("{{ parameters.s or parameters.srvice }}", "unknown-parameter", "warning", "the parameter 'srvice' is not declared", "did you mean 'service'?"),
+        ("{% for one in [] %}{{ parameters['srvice'] }}{% endfor %}x", "unknown-parameter", "warning", "the parameter 'srvice' is not declared", "did you mean 'service'?"),
+        ("{{ event.x | default('x') }}", "template", "error", NOTHING % "event", "{{ parameters.NAME }}"),
+        ("{{ evnt or 'x' }}", "template", "error", NOTHING % "evnt", "{{ parameters.NAME }}"),
+        ("{{ evnt | default('x') }}", "template", "warning", NOTHING % "evnt", "{{ parameters.NAME }}"),
+        ("{{ parameters.s or event.x }}", "template", "warning", NOTHING % "event", "{{ parameters.NAME }}"),
+        ("{% if not parameters.s %}{{ paramters.s }}{% endif %}", "template", "warning", NOTHING % "paramters", "did you mean 'parameters'?"),
+        ("{{ paramters.s if paramters is defined else 'x' }}", "template", "warning", NOTHING % "paramters", "did you mean 'parameters'?"),
+    ],
+)  # fmt: skip
+def test_what_is_never_there_is_told_wherever_it_stands(text, code, severity, message, try_):
+    """An error where no run could fill it; else a warning, since it may never be computed."""
+    (found,) = read(f'verify: {{action: chk, within: 1m, parameters: {{n: 1, t: "{text}"}}}}').diagnostics
+    assert (found.code, found.severity, found.message, found.try_) == (code, severity, f"verify: {message}", try_)
+    given = {"parameters": {"n": 1, "s": "x", "d": "x", "o": "y", "service": "z"}}
+    if severity == "error":
+        with pytest.raises(errors.TemplateError):
+            templates.render(text, given)
+    else:
+        templates.render(text, given)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if parameters.s %}{% set x = 1 %}{% endif %}{{ x }}",
+        "{% for one in [1] %}{{ loop.index }}{{ one }}{% endfor %}{{ parameters.s }}",
+        "{% with a = parameters.s %}{{ a }}{% endwith %}",
+        "{{ 'x' if event is defined and event.x else 'y' }}",
+    ],
+)
+def test_a_name_of_the_template_itself_is_known(text):
     assert told(f'verify: {{action: chk, within: 1m, parameters: {{n: 1, t: "{text}"}}}}') == []
     templates.render(text, {"parameters": {"n": 1, "s": "x", "d": "x"}})
