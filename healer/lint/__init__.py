@@ -25,13 +25,21 @@ from healer.lint import (
     scope,
     severities,
     traps,
+    truths,
     unread,
 )
 from healer.project import loading
 
 __all__ = ["lint"]
 
-CHECKS: Final[tuple[scope.Check, ...]] = (paths.check, reach.check, order.check, traps.check, brakes.check)
+CHECKS: Final[tuple[scope.Check, ...]] = (
+    paths.check,
+    reach.check,
+    order.check,
+    traps.check,
+    truths.check,
+    brakes.check,
+)
 """Those that need the rules alone."""
 BYTES_MAX: Final = 4 << 20
 

@@ -18,7 +18,7 @@ _TEXTS: Final = frozenset({"name", "target", "status", "severity", "severity_raw
 """Words of `event.alert` that are texts, whoever sent it; so are its labels, which are a mapping; `cycle` is a number."""
 _READ: Final = frozenset({"event.alert.summary", "event.alert.link"})
 """Texts too, where they are there: a sender may leave them out."""
-_KINDS: Final = {"s": "a text", "n": "a number", "m": "a mapping"}
+KINDS: Final = {"s": "a text", "n": "a number", "m": "a mapping"}
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CONTAINS: Final = re.compile(r"(?<![.\w])contains(?![.\w])")
@@ -48,21 +48,30 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
     test = check.leaf.test
     if isinstance(test, conditions.Truth) and isinstance(test.value, conditions.Path) and not check.negated:
         names, shown = named(test.value.steps)
-        if kind := _kind(names):
+        if kind := kind_of(names):
             try_ = f"compare it: {shown}{_BELOW.get(kind, '')} == …"
-            yield Vain(f"`{shown}` is {_KINDS[kind]} and alone never true", try_, false=True)
+            yield Vain(f"`{shown}` is {KINDS[kind]} and alone never true", try_, false=True)
     listed = isinstance(test, conditions.Member)
     for steps, op, value in compared(test):
         names, shown = named(steps)
-        kind, given = _kind(names), values.kind(value)
+        kind, given = kind_of(names), values.kind(value)
         if kind and given in "snbl" and kind != given:
             why = f" and never {words([value])}" if listed else ", so this is always false"
             yield Vain(
-                f"`{shown}` is {_KINDS[kind]}{why}", _mended(kind, given, op, shown), not (listed and check.negated)
+                f"`{shown}` is {KINDS[kind]}{why}", _mended(kind, given, op, shown), not (listed and check.negated)
             )
         elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
             near = errors.nearest(value.lower(), known)
             yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
+
+
+def checks(node: normal.Normal) -> Iterator[normal.Check]:
+    """The simple tests of a condition, each with whether `not` stands before it."""
+    if isinstance(node, normal.Check):
+        yield node
+    else:
+        for part in node.parts:
+            yield from checks(part)
 
 
 def _of_places(check: normal.Check) -> Iterator[Vain]:
@@ -74,9 +83,9 @@ def _of_places(check: normal.Check) -> Iterator[Vain]:
         steps = path.steps if isinstance(path, conditions.Path) else ()
         for number in (at for at, step in enumerate(steps) if at and isinstance(step, int)):
             names, shown = named(steps[:number])
-            if kind := _kind(names):
+            if kind := kind_of(names):
                 why = (
-                    f"`{shown}` is {_KINDS[kind]} and no list: there is no `[{steps[number]}]`, so this is always false"
+                    f"`{shown}` is {KINDS[kind]} and no list: there is no `[{steps[number]}]`, so this is always false"
                 )
                 yield Vain(why, _instead(kind, names, shown), false=True)
 
@@ -95,22 +104,22 @@ def _of_selection(check: normal.Check) -> Iterator[Vain]:
     if not isinstance(test, conditions.Select) or not isinstance(test.value, conditions.Path):
         return
     names, shown = named(test.value.steps)
-    kind = _kind(names)
+    kind = kind_of(names)
     if kind and test.steps and kind != "m":
-        why = f"`{shown}` is {_KINDS[kind]}, and selectattr looks into mappings, so this is always false"
+        why = f"`{shown}` is {KINDS[kind]}, and selectattr looks into mappings, so this is always false"
         yield Vain(why, f"compare it: {shown} == …", false=True)
         return
     if test.steps:
         if check.negated:
             return  # of a mapping that lacks the key it holds
         names, shown = named((*test.value.steps, *test.steps))
-        kind = _kind(names)
+        kind = kind_of(names)
     given, _ = _known(test.operand)
     if not kind or not given or given not in "snblm" or kind == given or test.op not in _TURNED:
         return
     if ((test.op == "!=") is not test.negated) is check.negated:
         yield Vain(
-            f"`{shown}` is {_KINDS[kind]}, so this is always false", _mended(kind, given, test.op, shown), false=True
+            f"`{shown}` is {KINDS[kind]}, so this is always false", _mended(kind, given, test.op, shown), false=True
         )
 
 
@@ -143,7 +152,7 @@ def _of_two(check: normal.Check) -> Iterator[Vain]:
             why = f"the keys of the mapping `{within}` are not looked at, so this is always false"
             yield Vain(why, _key(test.item, within, "defined") or _mended("m", one, "in", within), false=True)
         elif isinstance(test.item, conditions.Literal):
-            why = f"`{within}` is {_KINDS[items]} and never {words([test.item.value])}"
+            why = f"`{within}` is {KINDS[items]} and never {words([test.item.value])}"
             yield Vain(why, _mended(items, one, "==", within), false=True)
         else:
             yield _differing(one, shown, items, within)
@@ -156,12 +165,12 @@ def _known(value: conditions.Value) -> tuple[str, str]:
     if not isinstance(value, conditions.Path):
         return "", ""
     names, shown = named(value.steps)
-    return _kind(names), shown
+    return kind_of(names), shown
 
 
 def _differing(one: str, shown: str, other: str, beside: str) -> Vain:
     mapping = next((name for kind, name in ((one, shown), (other, beside)) if kind == "m"), "")
-    why = f"`{shown}` is {_KINDS[one]} and `{beside}` is {_KINDS[other]}, so this is always false"
+    why = f"`{shown}` is {KINDS[one]} and `{beside}` is {KINDS[other]}, so this is always false"
     return Vain(why, _mended("m", "", "", mapping) if mapping else "", false=True)
 
 
@@ -207,7 +216,7 @@ def _key(item: conditions.Value, within: str, defined: str) -> str:
     return f"for a key write {within}{name} is {defined}" if '"' not in item.value else ""
 
 
-def _kind(names: tuple[Any, ...]) -> str:
+def kind_of(names: tuple[Any, ...]) -> str:
     """The kind of what stands there in every alert (as `values.kind` has it); '' where that is not known."""
     if names[0] != "alert" or len(names) > 3 or any(isinstance(one, int) for one in names):
         return ""
@@ -222,6 +231,16 @@ def _kind(names: tuple[Any, ...]) -> str:
         if names[1] in _TEXTS
         else ""
     )
+
+
+def text_or_kind(names: tuple[Any, ...]) -> str:
+    """As `kind_of`, also of what a sender may leave out: the kind that it has where it is there."""
+    return "s" if names in (("alert", "summary"), ("alert", "link")) else kind_of(names)
+
+
+def may_lack(names: tuple[Any, ...]) -> bool:
+    """Whether an alert may be without it."""
+    return len(names) > 2 or names in (("alert", "summary"), ("alert", "link"))
 
 
 def _words_of(names: tuple[Any, ...]) -> tuple[str, ...]:

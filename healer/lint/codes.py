@@ -120,6 +120,9 @@ trap-not-all-alone | warning
 trap-not-defined | warning
   `not (… is defined)` never holds
   `… is not defined`
+trap-not-field | warning, of a field of which the kind is not known hint
+  `not` before a field alone holds of all that is there and is not `true`, a text as well, and never where the field is missing
+  `… is not defined`, or compare it
 trap-not-select | hint
   `is not select(…)` holds if some element does not satisfy, not if none does
   `not (… is select(…))`

@@ -27,9 +27,7 @@ class Never(NamedTuple):
 
 def check(scope: Scope, told: Told) -> None:
     """Tell of each rule of a ruleset that can never fire, and of each value that a field never has."""
-    closed = scope.shapes is not None and all(
-        one.alerts or (one.tree is not None and "alert" not in one.tree) for one in scope.shapes
-    )
+    closed = scope.alerts_alone
     for rule in scope.ruleset.rules:
         found = [never(normal.normal(pattern.test)) for pattern in rule.condition.patterns]
         kind = rule.condition.kind
@@ -42,7 +40,7 @@ def check(scope: Scope, told: Told) -> None:
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
         for pattern in rule.condition.patterns if closed else ():
-            for test in _checks(normal.normal(pattern.test)):
+            for test in alerts.checks(normal.normal(pattern.test)):
                 for vain in alerts.impossible(test):
                     mark = scope.mark_of(test.leaf, test.leaf.text)
                     told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
@@ -68,14 +66,6 @@ def _dead(node: normal.Normal, closed: bool) -> bool:
         return never(node) is not None or (len(found) >= max(1, len(listed)) and all(one.false for one in found))
     dead = (_dead(part, closed) for part in node.parts)
     return all(dead) if isinstance(node, normal.AnyOf) else never(node) is not None or any(dead)
-
-
-def _checks(node: normal.Normal) -> Iterator[normal.Check]:
-    if isinstance(node, normal.Check):
-        yield node
-    else:
-        for part in node.parts:
-            yield from _checks(part)
 
 
 # --- tests that exclude each other --------------------------------------------------------------------------------------------

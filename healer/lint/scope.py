@@ -53,6 +53,13 @@ class Scope:
         """`activation/ruleset`"""
         return f"{self.activation.name}/{self.ruleset.name}"
 
+    @property
+    def alerts_alone(self) -> bool:
+        """Whether `event.alert` is what every sender's is, wherever there is one."""
+        return self.shapes is not None and all(
+            one.alerts or (one.tree is not None and "alert" not in one.tree) for one in self.shapes
+        )
+
     def rule(self, rule: engine.Rule) -> config.Map:
         """A rule as written."""
         return self._rules.get((rule.place.line, rule.place.column)) or config.Map(
