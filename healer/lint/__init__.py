@@ -6,6 +6,7 @@ serious as healer.yaml wants it, without what a comment ignores. A check is a fu
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -68,8 +69,12 @@ def _lint(draft: project.Draft, more: Iterable[errors.Diagnostic]) -> list[error
     found = severities.apply([*draft.diagnostics, *more, *told.found, *unread.told(draft)], draft.revision.settings)
     texts = {file: document.lines for file, document in draft.documents.items()}
     left = ignoring.apply(found, texts, functools.partial(_lines, draft.revision.project_dir))
-    quiet = {"no-brake": told.never, "trap-contains": reach.bettered(told, draft.diagnostics)}
-    left = [one for one in left if one.place not in quiet.get(one.code, ())]
+    better = reach.bettered(told, draft.diagnostics)
+    left = [
+        dataclasses.replace(one, try_=better.get((one.code, one.place), one.try_))
+        for one in left
+        if better.get((one.code, one.place)) != "" and not (one.code == "no-brake" and one.place in told.never)
+    ]
     said = severities.apply(left, draft.revision.settings)
     return sorted(dict.fromkeys(said), key=lambda one: (one.place.file, one.place.line, one.place.column))
 

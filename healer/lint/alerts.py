@@ -26,6 +26,11 @@ _BELOW: Final = {"m": ".…"}
 _WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
 
 
+NO_NUMBER: Final = (
+    "a condition makes no number of a text: let the sender compare, or send the number as a field of its own"
+)
+
+
 class Vain(NamedTuple):
     """A value that a word of `event.alert` never has."""
 
@@ -195,7 +200,12 @@ def is_trapped(leaf: conditions.Leaf) -> bool:
 
 def _contains(leaf: conditions.Leaf) -> bool:
     """Whether a test is written with `contains`, not with `in`."""
-    return _CONTAINS.search(_QUOTED.sub("", leaf.text)) is not None
+    return _CONTAINS.search(unquoted(leaf.text)) is not None
+
+
+def unquoted(text: str) -> str:
+    """A test without its texts in quotes."""
+    return _QUOTED.sub("", text)
 
 
 def _part(leaf: conditions.Leaf, within: str, *, literal: bool) -> Iterator[Vain]:
@@ -251,8 +261,14 @@ def _mended(kind: str, given: str, op: str, shown: str) -> str:
     if kind == "m":
         return f"compare something below it: {shown}{_BELOW[kind]}"
     if op not in ("==", "!=") or given == "l":
-        return ""
-    return "put quotes around the value" if kind == "s" else "a number has no quotes" if given == "s" else ""
+        return NO_NUMBER if (kind, given) == ("s", "n") else ""
+    return (
+        "put quotes around the value"
+        if kind == "s"
+        else "compare it with a number, without quotes"
+        if given == "s"
+        else ""
+    )
 
 
 def compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]:

@@ -45,17 +45,17 @@ def check(scope: Scope, told: Told) -> None:
                     mark = scope.mark_of(test.leaf, test.leaf.text)
                     told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
                     if alerts.is_trapped(test.leaf):
-                        told.better.add((scope.document.file, test.leaf.line, test.leaf.column))
+                        told.advise("trap-contains", scope.document, test.leaf, "")
 
 
-def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> set[errors.Place]:
-    """Where reading told `trap-contains` of a test of which more is known. `before`: what reading told.
-
-    It stands within the test: it is the first such from where that begins.
+def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> dict[tuple[str, errors.Place], str]:
+    """(code, place) of what reading told of a test of which more is known → the advice, '' where it is told otherwise. `before`: all
+    that reading told. It stands within the test: it is the first such from where that begins.
     """
-    traps = sorted((one.place.file, one.place.line, one.place.column) for one in before if one.code == "trap-contains")
-    found = [traps[at] for one in told.better if (at := bisect.bisect_left(traps, one)) < len(traps)]
-    return {errors.Place(*one) for one in found}
+    codes = {code for code, *_ in told.better}
+    traps = sorted((one.code, one.place.file, one.place.line, one.place.column) for one in before if one.code in codes)
+    found = ((at, try_) for one, try_ in told.better.items() if (at := bisect.bisect_left(traps, one)) < len(traps))
+    return {(traps[at][0], errors.Place(*traps[at][1:])): try_ for at, try_ in found}
 
 
 def _dead(node: normal.Normal, closed: bool) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from healer import config, engine, errors, project
+from healer.engine import conditions
 from healer.lint import codes, shapes
 
 LINES_ON: Final = 40
@@ -21,8 +22,13 @@ class Told:
     found: list[errors.Diagnostic] = dataclasses.field(default_factory=list)
     never: set[errors.Place] = dataclasses.field(default_factory=set)
     """Rules that never fire, by where their names stand."""
-    better: set[tuple[str, int, int]] = dataclasses.field(default_factory=set)
-    """Tests with `contains` of which is told more than reading them could, by where they begin."""
+    better: dict[tuple[str, str, int, int], str] = dataclasses.field(default_factory=dict)
+    """(code, file, line, column) of a test of which reading it told that code, where more is known of its fields → the advice,
+    '' where it is told otherwise."""
+
+    def advise(self, code: str, document: config.Document, leaf: conditions.Leaf, try_: str) -> None:
+        """What to do instead of what reading a test advised for a code."""
+        self.better[code, document.file, leaf.line, leaf.column] = try_
 
     def tell(
         self, document: config.Document, code: str, message: str, mark: config.Mark | None, try_: str = "",

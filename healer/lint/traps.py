@@ -11,13 +11,16 @@ from typing import Any, Final
 
 from healer import config, engine, templates
 from healer.engine import conditions, values
-from healer.lint import meeting, shapes, texts
+from healer.lint import alerts, implying, meeting, shapes, texts
 from healer.lint.scope import Scope, Told
+from healer.rulebook import grammar
 
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?|true|false")
 _TEMPLATED: Final = re.compile(r"(['\"])\s*\{\{.*?\}\}\s*\1")
 _MATCHING: Final = ("match",)
+NAMED: Final = ("labels", "annotations")
+"""What has names of the sender's own, and a text below each."""
 LOOKED_THROUGH_MAX: Final = 2_000
 """Characters of a test that are looked through for a template."""
 
@@ -28,8 +31,10 @@ def check(scope: Scope, told: Told) -> None:
         earlier: list[str] = []
         for pattern in rule.condition.patterns:
             for leaf in conditions.leaves(pattern.test):
-                for code, message, shown, try_ in (*_of_text(leaf, earlier), *_of_test(leaf)):
+                for code, message, shown, try_ in (*_of_text(leaf, earlier, scope), *_of_test(leaf, scope)):
                     told.tell(scope.document, code, message, scope.mark_of(leaf, shown), try_)
+                for code, try_ in _of_bare(leaf, scope):
+                    told.advise(code, scope.document, leaf, try_)
             if rule.condition.kind == "all":
                 earlier.append(pattern.name)
         _several(scope, told, rule)
@@ -40,7 +45,7 @@ def check(scope: Scope, told: Told) -> None:
 # --- one simple test ----------------------------------------------------------------------------------------------------------
 
 
-def _of_text(leaf: conditions.Leaf, earlier: list[str]) -> Iterator[tuple[str, str, str, str]]:
+def _of_text(leaf: conditions.Leaf, earlier: list[str], scope: Scope) -> Iterator[tuple[str, str, str, str]]:
     """(code, message, where, what to do) for what a test's paths look like and are not."""
     for read in texts.of_condition(leaf.text, tuple(earlier)):
         if read.root == "facts":
@@ -57,21 +62,39 @@ def _of_text(leaf: conditions.Leaf, earlier: list[str]) -> Iterator[tuple[str, s
                 read.shown,
                 f"write event{own}, or bind the name with << in a condition before",
             )
-        for step in read.steps:
+        for at, step in enumerate(read.steps):
+            if _is_mapping(read.steps[:at], scope):
+                continue  # a key of it is what was meant
             if isinstance(step, tuple) and re.fullmatch(r"-?\d+", step[0]):
                 message = f'["{step[0]}"] is a key of a mapping, never a place in a list'
                 yield "trap-index", message, read.shown, f"write [{step[0]}] for a list"
 
 
-def _of_test(leaf: conditions.Leaf) -> Iterator[tuple[str, str, str, str]]:
+def _is_mapping(steps: values.Steps, scope: Scope) -> bool:
+    """Whether what stands there has names, and is no list."""
+    names = implying.plain(steps)
+    known = bool(names) and scope.alerts_alone and alerts.kind_of(names) == "m"
+    return known or not names or names[-1] in NAMED
+
+
+def _is_text(value: conditions.Value, scope: Scope) -> bool:
+    """Whether a field is a text, as far as that is known: labels and annotations are, whoever sends them."""
+    if not isinstance(value, conditions.Path):
+        return False
+    names = implying.plain(value.steps)
+    return (len(names) > 1 and names[-2] in NAMED) or (scope.alerts_alone and alerts.text_or_kind(names) == "s")
+
+
+def _of_test(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str, str, str]]:
     test = leaf.test
     if isinstance(test, conditions.Compare):
-        for side in (test.left, test.right):
+        for side, beside in ((test.left, test.right), (test.right, test.left)):
             if not isinstance(side, conditions.Literal) or not isinstance(side.value, str):
                 continue
             if test.op not in ("==", "!=") and _NUMBER.fullmatch(side.value) and not _templated(leaf):
                 message = f'"{side.value}" is compared as a text: "9" is more than "10", and a number never matches'
-                yield "trap-text-order", message, leaf.text, f"write {side.value} without quotes"
+                try_ = alerts.NO_NUMBER if _is_text(beside, scope) else f"write {side.value} without quotes"
+                yield "trap-text-order", message, leaf.text, try_
             elif _PLAIN.fullmatch(side.value) and _templated(leaf):
                 message = f'the template gives the text "{side.value}" here, which a number or Boolean never equals'
                 yield "trap-template-text", message, leaf.text, "write vars.name without quotes and braces"
@@ -86,6 +109,33 @@ def _of_test(leaf: conditions.Leaf) -> Iterator[tuple[str, str, str, str]]:
         ):
             message = "match in select looks anywhere in the text, not at its start"
             yield "trap-select-match", message, leaf.text, 'write ^ before the pattern, or "search"'
+
+
+def _of_bare(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str]]:
+    """What to do about a word without quotes, which reading the test told, where it is known what it is compared with."""
+    test = leaf.test
+    if not isinstance(test, conditions.Compare):
+        return
+    for word, beside in ((test.right, test.left), (test.left, test.right)):
+        code = _bare(word, leaf)
+        if not code or not isinstance(beside, conditions.Path):
+            continue
+        names, shown = alerts.named(beside.steps)
+        if not _is_text(beside, scope):
+            if scope.alerts_alone and alerts.kind_of(names):
+                yield code, ""
+            continue
+        missing = code == "trap-none" and (not scope.alerts_alone or alerts.may_lack(names))
+        defined = "defined" if test.op == "!=" else "not defined"
+        quoted = "put quotes around the text"
+        yield code, f"for what is missing write {shown} is {defined}, else {quoted}" if missing else quoted
+
+
+def _bare(value: conditions.Value, leaf: conditions.Leaf) -> str:
+    """The code of a word without quotes; '' of any other value."""
+    word = value.value if isinstance(value, conditions.Literal) else None
+    code = grammar.trap_of(word) if isinstance(word, str) else ""
+    return code if code and re.search(rf"(?<![\w.]){word}(?!\w)", alerts.unquoted(leaf.text)) else ""
 
 
 def _templated(leaf: conditions.Leaf) -> bool:

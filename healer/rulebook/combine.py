@@ -19,7 +19,7 @@ _VALUES: Final = (conditions.Literal, conditions.Path, conditions.Bound, conditi
 _TESTS: Final = (conditions.Leaf, conditions.Not, conditions.And, conditions.Or)
 _NAME: Final = re.compile(r"(?:events|facts)\.([^\W\d]\w*)")
 _KEY: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_LABELS: Final = ("alert", "labels")
+_NAMED: Final = ("labels", "annotations")
 _AFTER_IS: Final = ("defined", "match", "search", "regex", "select", "selectattr")
 
 
@@ -178,8 +178,10 @@ def _simple(parser: grammar.Parser, op: str, left: words.Part, right: words.Part
             message = "contains looks for an element of a list, not for a part of a text"
             items = as_value(left)
             try_ = 'for a part of a text write … is search("…")'
-            if isinstance(items, conditions.Path) and items.steps == _LABELS and _KEY.fullmatch(item.value):
-                try_ = f"for a key write event.alert.labels.{item.value} is defined"
+            if isinstance(items, conditions.Path) and items.steps[-1] in _NAMED and '"' not in item.value:
+                key = f".{item.value}" if _KEY.fullmatch(item.value) else f'["{item.value}"]'
+                defined = "not defined" if op == "not contains" else "defined"
+                try_ = f"for a key write {parser.text[left.start : left.end].strip()}{key} is {defined}"
             parser.trap("trap-contains", message, right.start, right.end, try_)
         return conditions.Member(as_value(left), item, op == "not contains")
     return conditions.Compare(op, as_value(left), as_value(right))  # type: ignore[arg-type]

@@ -269,3 +269,8 @@ class Parser:
     def trap(self, code: str, message: str, start: int, end: int, try_: str = "") -> None:
         """Note something that works but hardly does what it looks like."""
         self.traps.append((code, message, start, end, try_))
+
+
+def trap_of(word: str) -> str:
+    """The code of a word without quotes that looks like something else than a text; '' of any other."""
+    return "trap-none" if word in _NULLS else "trap-boolean" if word.lower() in _BOOLEANS else ""

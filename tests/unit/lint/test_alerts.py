@@ -8,6 +8,7 @@ import pytest
 
 from healer import config, plugins, rulebook
 from healer.engine import leaves, normal
+from healer.lint import alerts
 
 LABELS = ({}, {"n": "1"}, {"team": "a", "app.name": "b", "n": "9", "disk": "disk"}, {"team": "", "0": "x"})
 EVENTS = [
@@ -33,7 +34,7 @@ NEVER = [
     ('event.alert.labels is select("==", event.alert.name)', MAPPING, BELOW),
     ('event.alert.name is select("==", 5)', TEXT, "put quotes around the value"),
     ('event.alert.cycle is select(">", "5")', "`event.alert.cycle` is a number, so this is always false", ""),
-    ('event.alert.labels is selectattr("n", ">", 5)', "`event.alert.labels.n` is a text, so this is always false", ""),
+    ('event.alert.labels is selectattr("n", ">", 5)', "`event.alert.labels.n` is a text, so this is always false", alerts.NO_NUMBER),
     ('event.alert.labels is not selectattr("n", "!=", 5)', "`event.alert.labels.n` is a text, so this is always false", "put quotes around the value"),
     ('event.alert is selectattr("name", "==", 5)', TEXT, "put quotes around the value"),
     ('event.alert.name is selectattr("x", "==", 1)', NO_MAPPING, "compare it: event.alert.name == …"),
@@ -188,3 +189,61 @@ def test_of_open_sources_the_trap_is_told(codes, rules):
     found = codes(rules('condition: event.alert.labels contains "team"', head=head))
     assert "trap-contains" in found
     assert "unreachable" not in found
+
+
+ADVISED = [
+    ('event.alert.labels.disk_used > "90"', "trap-text-order", alerts.NO_NUMBER, ""),
+    ('"1.10" <= event.alert.labels.version', "trap-text-order", alerts.NO_NUMBER, ""),
+    ("event.alert.labels.disk_used > 90", "unreachable", alerts.NO_NUMBER, ""),
+    ('event.alert.summary > "5"', "trap-text-order", alerts.NO_NUMBER, ""),
+    ("event.alert.labels.flag == yes", "trap-boolean", "put quotes around the text", 'event.alert.labels.flag == "yes"'),
+    ("off != event.alert.name", "trap-boolean", "put quotes around the text", '"off" != event.alert.name'),
+    ("event.alert.labels.x == None", "trap-none", "for what is missing write event.alert.labels.x is not defined, else put quotes around the text", 'event.alert.labels.x is not defined and event.alert.name == "x"'),
+    ("event.alert.labels.x != None", "trap-none", "for what is missing write event.alert.labels.x is defined, else put quotes around the text", "event.alert.labels.x is defined"),
+    ("event.alert.summary == None", "trap-none", "for what is missing write event.alert.summary is not defined, else put quotes around the text", 'event.alert.summary == "None"'),
+    ("event.alert.name == none", "trap-none", "put quotes around the text", 'event.alert.name == "none"'),
+    ("event.alert.cycle == yes", "unreachable", "compare it with a number, without quotes", "event.alert.cycle == 1"),
+    ("event.alert.cycle == None", "unreachable", "compare it with a number, without quotes", "event.alert.cycle == 1"),
+    ('event.annotations contains "runbook"', "trap-contains", "for a key write event.annotations.runbook is defined", "event.annotations.runbook is defined"),
+    ('event.annotations not contains "a.b"', "trap-contains", 'for a key write event.annotations["a.b"] is not defined', 'event.annotations["a.b"] is not defined and event.alert.name == "x"'),
+    ('event.alert.labels["8080"] == "x"', "", "", ""),
+    ('event.annotations["0"] == "x"', "", "", ""),
+    ('event["0"].x == "x"', "", "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code", "try_", "instead"), ADVISED)
+def test_the_advice_is_what_works(linted, rules, text, code, try_, instead):
+    """Who follows it is told nothing more; where nothing works, it says so."""
+    found = [one for one in linted(rules(f"condition: {text!r}")) if one.code not in ("no-brake", "unknown-path")]
+    assert [(one.code, one.try_) for one in found] == ([(code, try_)] if code else [])
+    if instead:
+        assert [one.code for one in linted(rules(f"condition: {instead!r}")) if one.code != "no-brake"] in (
+            [],
+            ["unknown-path"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "try_"),
+    [
+        ('event.alert.labels.used > "90"', "trap-text-order", alerts.NO_NUMBER),
+        ('event.used > "90"', "trap-text-order", "write 90 without quotes"),
+        ("event.labels.flag == yes", "trap-boolean", "put quotes around the text"),
+        ("event.flag == yes", "trap-boolean", "write true, or quotes around the text"),
+        ("event.flag == None", "trap-none", "write null"),
+        ('event.list["0"] == 1', "trap-index", "write [0] for a list"),
+    ],
+)
+def test_of_open_sources_labels_are_texts_and_nothing_is_known_else(linted, rules, text, code, try_):
+    head = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
+    found = linted(rules(f"condition: {text!r}", head=head))
+    assert [(one.code, one.try_) for one in found if one.code != "no-brake"] == [(code, try_)]
+
+
+def test_the_advice_is_for_the_test_that_it_stands_at(linted, rules):
+    """Several in one condition, one of them of a field of which nothing is known."""
+    text = "event.alert.labels.a == yes and event.alert.started_at == on and event.alert.cycle == no and event.alert.labels.b == off"
+    found = [one for one in linted(rules(f"condition: {text}")) if one.code == "trap-boolean"]
+    quotes = "put quotes around the text"
+    assert [one.try_ for one in found] == [quotes, "write true, or quotes around the text", quotes]

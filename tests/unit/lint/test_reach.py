@@ -6,7 +6,7 @@ import pytest
 
 from healer import config, rulebook
 from healer.engine import leaves, normal
-from healer.lint import reach
+from healer.lint import alerts, reach
 
 HOOK = 'sources: {am: {healer.webhook: {path: am, format: alertmanager, auth: {bearer: {secret: "env:T"}}}}}\n'
 
@@ -140,12 +140,12 @@ def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, want
         ('event.alert.status == "Resolved"', "`event.alert.status` is never 'Resolved'", "did you mean 'resolved'?"),
         ('event.alert.severity in ["critical", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
         ("event.alert.name == 5", "`event.alert.name` is a text, so this is always false", "put quotes around the value"),
-        ("event.alert.labels.disk > 90", "`event.alert.labels.disk` is a text, so this is always false", ""),
+        ("event.alert.labels.disk > 90", "`event.alert.labels.disk` is a text, so this is always false", alerts.NO_NUMBER),
         ("event.alert.labels.on == true", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
         ("not (event.alert.labels.on == true)", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
         ("event.alert.name in ['x', 5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
         ('event.alert.name == ["x"]', "`event.alert.name` is a text, so this is always false", ""),
-        ('event.alert.cycle == "1"', "`event.alert.cycle` is a number, so this is always false", "a number has no quotes"),
+        ('event.alert.cycle == "1"', "`event.alert.cycle` is a number, so this is always false", "compare it with a number, without quotes"),
         ("event.alert.cycle != true", "`event.alert.cycle` is a number, so this is always false", ""),
         ('event.alert == "x"', "`event.alert` is a mapping, so this is always false", "compare something below it: event.alert.…"),
         ("5 != event.alert.labels", "`event.alert.labels` is a mapping, so this is always false", "compare something below it: event.alert.labels.…"),
@@ -192,7 +192,7 @@ TWO = [
     ("event.alert.labels contains 5", "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "compare something below it: event.alert.labels.…"),
     ('event.alert.labels contains "team"', "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", "for a key write event.alert.labels.team is defined"),
     ('"app.name" in event.alert.labels', "the keys of the mapping `event.alert.labels` are not looked at, so this is always false", 'for a key write event.alert.labels["app.name"] is defined'),
-    ('event.alert.cycle contains "1"', "`event.alert.cycle` is a number and never '1'", "a number has no quotes"),
+    ('event.alert.cycle contains "1"', "`event.alert.cycle` is a number and never '1'", "compare it with a number, without quotes"),
     ("event.alert.name contains 5", "`event.alert.name` is a text and never 5", "put quotes around the value"),
     ("event.alert.cycle in event.alert.name", "`event.alert.cycle` is a number and `event.alert.name` is a text, so this is always false", ""),
 ]  # fmt: skip
