@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from healer import errors
-from healer.engine import conditions, normal, values
+from healer.engine import conditions, normal, patterns, values
 from healer.lint import shapes
 
 _TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
@@ -56,18 +56,65 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
         if kind := kind_of(names):
             try_ = f"compare it: {shown}{_BELOW.get(kind, '')} == …"
             yield Vain(f"`{shown}` is {KINDS[kind]} and alone never true", try_, false=True)
-    listed = isinstance(test, conditions.Member)
+    yield from _of_pattern(check)
     for steps, op, value in compared(test):
-        names, shown = named(steps)
-        kind, given = kind_of(names), values.kind(value)
-        if kind and given in "snbl" and kind != given:
-            why = f" and never {words([value])}" if listed else ", so this is always false"
-            yield Vain(
-                f"`{shown}` is {KINDS[kind]}{why}", _mended(kind, given, op, shown), not (listed and check.negated)
-            )
-        elif op == "==" and len(names) == 2 and given == "s" and value not in (known := _words_of(names) or (value,)):
-            near = errors.nearest(value.lower(), known)
-            yield Vain(f"`{shown}` is never {value!r}", near or f"it is one of: {', '.join(known)}", not check.negated)
+        yield from _of_literal(check, *named(steps), op, value)
+
+
+def _of_literal(check: normal.Check, names: tuple[Any, ...], shown: str, op: str, value: Any) -> Iterator[Vain]:
+    """One value that a field is compared with."""
+    listed, given = isinstance(check.leaf.test, conditions.Member), values.kind(value)
+    false = not (listed and check.negated)
+    kind = kind_of(names) or ("" if op == "!=" or check.negated else text_or_kind(names))
+    if kind and given in "snbl" and kind != given:
+        why = f" and never {words([value])}" if listed else ", so this is always false"
+        yield Vain(f"`{shown}` is {KINDS[kind]}{why}", _mended(kind, given, op, shown), false)
+    elif kind_of(names) and given == "z" and false and _is_vain_of_null(check, op):
+        try_ = (
+            f"for what is missing write {shown} is not defined"
+            if may_lack(names)
+            else f"compare it: {shown}{_BELOW.get(kind, '')} == …"
+        )
+        yield Vain(f"`{shown}` is {KINDS[kind]} and never null", try_, false)
+    elif op == "==":
+        yield from _of_words(names, shown, value, false=not check.negated)
+
+
+def _of_words(names: tuple[Any, ...], shown: str, value: Any, *, false: bool) -> Iterator[Vain]:
+    known = _words_of(names)
+    if known and isinstance(value, str) and value not in known:
+        yield Vain(f"`{shown}` is never {value!r}", _nearest(value, known), false)
+
+
+def _nearest(value: str, known: tuple[str, ...]) -> str:
+    return errors.nearest(value.lower(), known) or f"it is one of: {', '.join(known)}"
+
+
+def _is_vain_of_null(check: normal.Check, op: str) -> bool:
+    """Whether a comparison of what is never null with null is false."""
+    test = check.leaf.test
+    if op in ("==", "!="):
+        return (op == "==") is not check.negated
+    return isinstance(test, conditions.Compare) and isinstance(test.left, conditions.Path)
+
+
+def _of_pattern(check: normal.Check) -> Iterator[Vain]:
+    """What is looked for in a field of which all words are known."""
+    test = check.leaf.test
+    if (
+        not isinstance(test, conditions.Search)
+        or test.negated is not check.negated
+        or not isinstance(test.value, conditions.Path)
+    ):
+        return
+    names, shown = named(test.value.steps)
+    if known := _words_of(names):
+        find = patterns.finder(
+            test.pattern, anchored=test.anchored, ignorecase=test.ignorecase, multiline=test.multiline
+        )
+        if not any(map(find, known)):
+            why = f"nothing that `{shown}` can be matches {test.pattern!r}"
+            yield Vain(why, _nearest(test.pattern, known), false=True)
 
 
 def checks(node: normal.Normal) -> Iterator[normal.Check]:
@@ -120,6 +167,8 @@ def _of_selection(check: normal.Check) -> Iterator[Vain]:
         names, shown = named((*test.value.steps, *test.steps))
         kind = kind_of(names)
     given, _ = _known(test.operand)
+    if test.op == "==" and not test.negated and not check.negated and isinstance(test.operand, conditions.Literal):
+        yield from _of_words(names, shown, test.operand.value, false=True)
     if not kind or not given or given not in "snblm" or kind == given or test.op not in _TURNED:
         return
     if ((test.op == "!=") is not test.negated) is check.negated:
@@ -137,7 +186,7 @@ def _of_two(check: normal.Check) -> Iterator[Vain]:
             return
         if one and other and one != other:
             yield _differing(one, shown, other, beside)
-        elif one == other == "m" and test.op not in ("==", "!="):
+        elif one == other == "m" and test.left != test.right and test.op not in ("==", "!="):
             yield Vain("mappings have no order, so this is always false", _mended("m", "m", test.op, shown), false=True)
     elif isinstance(test, conditions.Member):
         (one, shown), (items, within) = _known(test.item), _known(test.items)
@@ -167,9 +216,11 @@ def _known(value: conditions.Value) -> tuple[str, str]:
     """(kind, as shown) of a literal or of a word; no name of a literal, and no kind where that is not known."""
     if isinstance(value, conditions.Literal):
         return values.kind(value.value), ""
-    if not isinstance(value, conditions.Path):
+    if not isinstance(value, conditions.Path | conditions.Bound):
         return "", ""
     names, shown = named(value.steps)
+    if isinstance(value, conditions.Bound):
+        shown = f"events.{value.name}{shown.removeprefix('event')}"
     return kind_of(names), shown
 
 
@@ -254,7 +305,8 @@ def may_lack(names: tuple[Any, ...]) -> bool:
 
 
 def _words_of(names: tuple[Any, ...]) -> tuple[str, ...]:
-    return _WORDS.get(str(names[1]), ()) if names[0] == "alert" else ()
+    """All that a field can be; () where that is not known."""
+    return _WORDS.get(str(names[1]), ()) if len(names) == 2 and names[0] == "alert" else ()
 
 
 def _mended(kind: str, given: str, op: str, shown: str) -> str:

@@ -82,6 +82,8 @@ def never(node: normal.Normal) -> Never | None:
         if isinstance(part, normal.Check) and _told_nowhere_else(part):
             word = "true, and `not` stands before it" if part.negated else "false"
             return Never(part.leaf, f"`{part.leaf.text}` is always {word}")
+        if isinstance(part, normal.Check) and _with_itself(part):
+            return Never(part.leaf, f"`{part.leaf.text}` compares a field with itself")
         if isinstance(part, normal.Check):
             for name, shown, want in _wants(part):
                 field = fields.setdefault(name, _Field(shown))
@@ -100,6 +102,18 @@ def _told_nowhere_else(check: normal.Check) -> bool:
         return False  # a trap of its own as well
     alone = not isinstance(check.leaf.test, conditions.Constant)
     return alone or check.leaf.text.strip("() \t").lower() in ("true", "false")
+
+
+def _with_itself(check: normal.Check) -> bool:
+    """Whether a field is compared with itself in vain; `not (x <= x)` holds of null."""
+    test = check.leaf.test
+    if (
+        not isinstance(test, conditions.Compare)
+        or test.left != test.right
+        or not isinstance(test.left, conditions.Path)
+    ):
+        return False
+    return test.op == "==" if check.negated else test.op in ("!=", "<", ">")
 
 
 def _wants(check: normal.Check) -> Iterator[tuple[Any, str, tuple[str, Any]]]:

@@ -12,7 +12,17 @@ from healer.lint import alerts
 
 LABELS = ({}, {"n": "1"}, {"team": "a", "app.name": "b", "n": "9", "disk": "disk"}, {"team": "", "0": "x"})
 EVENTS = [
-    {"alert": {"name": name, "key": name, "target": "h", "cycle": cycle, "summary": "disk is full", "labels": labels}}
+    {
+        "alert": {
+            "name": name,
+            "key": name,
+            "target": "h",
+            "cycle": cycle,
+            "status": "firing",
+            "summary": "disk is full",
+            "labels": labels,
+        }
+    }
     for name in ("", "1", "team", "disk", "disk is full")
     for cycle in (0, 1, 9)
     for labels in LABELS
@@ -57,6 +67,18 @@ NEVER = [
     ('event.alert.name[0] == "x"', "`event.alert.name` is a text and no list: there is no `[0]`, so this is always false", "for a part of a text write event.alert.name is search(\"…\")"),
     ('event.alert.labels.n[-1] == "x"', "`event.alert.labels.n` is a text and no list: there is no `[-1]`, so this is always false", "for a part of a text write event.alert.labels.n is search(\"…\")"),
     ("event.alert.cycle[1] > 0", "`event.alert.cycle` is a number and no list: there is no `[1]`, so this is always false", "compare it: event.alert.cycle == …"),
+    ("event.alert.labels.n == null", "`event.alert.labels.n` is a text and never null", "for what is missing write event.alert.labels.n is not defined"),
+    ("not (event.alert.labels.n != null)", "`event.alert.labels.n` is a text and never null", "for what is missing write event.alert.labels.n is not defined"),
+    ("null == event.alert.name", "`event.alert.name` is a text and never null", "compare it: event.alert.name == …"),
+    ("event.alert.cycle > null", "`event.alert.cycle` is a number and never null", "compare it: event.alert.cycle == …"),
+    ("event.alert.labels == null", "`event.alert.labels` is a mapping and never null", "compare it: event.alert.labels.… == …"),
+    ("event.alert.name in [null]", "`event.alert.name` is a text and never null", "compare it: event.alert.name == …"),
+    ('event.alert.status is match("Firing")', "nothing that `event.alert.status` can be matches 'Firing'", "did you mean 'firing'?"),
+    ('not (event.alert.severity is not search("high|urgent"))', "nothing that `event.alert.severity` can be matches 'high|urgent'", "it is one of: critical, error, warning, info, unknown"),
+    ('event.alert is selectattr("status", "==", "fireing")', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
+    ("event.alert.summary > 5", "`event.alert.summary` is a text, so this is always false", alerts.NO_NUMBER),
+    ("event.alert.summary == 5", "`event.alert.summary` is a text, so this is always false", "put quotes around the value"),
+    ("event.alert.link in [true]", "`event.alert.link` is a text and never true", "put quotes around the value"),
 ]  # fmt: skip
 ALWAYS_SO = [
     ('event.alert.labels not contains "team"', "trap-contains", "for a key write event.alert.labels.team is not defined"),
@@ -115,6 +137,15 @@ def test_what_never_holds(linted, rules, text, message, try_):
         'event.alert.name is select("==", "disk")',
         'event.alert.name is select("search", "disk")',
         "event.alert.labels[0] is not defined",
+        "event.alert.labels.n != null",
+        "event.alert.name not in [null]",
+        "event.alert.cycle != null",
+        'event.alert.status is match("fir")',
+        'event.alert.status is match("FIRING", ignorecase=true)',
+        'event.alert.status is not search("Firing")',
+        'event.alert is selectattr("status", "==", "firing")',
+        'event.alert is selectattr("status", "!=", "fireing")',
+        'event.alert.summary != "x"',
         "event.alert.labels[0] + 1 == 1",
         'event.alert.labels["0"] == "x"',
         'event.alert.labels not contains "disk"',
@@ -132,6 +163,9 @@ def test_what_may_hold(linted, rules, text):
         'event.alert.annotations is select("==", "x")',
         'event.alert.annotations[0] == "x"',
         'event.alert.summary[0] == "x"',
+        "event.alert.summary != 5",
+        "not (event.alert.summary > 5)",
+        "event.alert.summary == null",
         'event.alert.labels is select("==", event.x)',
         'event.alert.labels is select("<", null)',
         "event.alert.labels not contains event.x",
@@ -247,3 +281,17 @@ def test_the_advice_is_for_the_test_that_it_stands_at(linted, rules):
     found = [one for one in linted(rules(f"condition: {text}")) if one.code == "trap-boolean"]
     quotes = "put quotes around the text"
     assert [one.try_ for one in found] == [quotes, "write true, or quotes around the text", quotes]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("event.alert.name == events.first.alert.cycle", "`event.alert.name` is a text and `events.first.alert.cycle` is a number, so this is always false"),
+        ("events.first.alert.cycle < event.alert.labels.n", "`events.first.alert.cycle` is a number and `event.alert.labels.n` is a text, so this is always false"),
+        ("event.alert.name == events.first.alert.name", ""),
+        ("event.alert.name == events.first.alert.started_at", ""),
+    ],
+)  # fmt: skip
+def test_of_an_earlier_event_as_much_is_known(linted, rules, text, said):
+    found = linted(rules(f"condition: {{all: ['events.first << event.alert.status == \"firing\"', {text!r}]}}"))
+    assert [one[1] for one in told(found, "unreachable")] == ([said] if said else [])
