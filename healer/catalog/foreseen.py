@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import jinja2
+from jinja2 import nodes
 
 from healer import errors, templates
 from healer.catalog import schemas
 
+_ENVIRONMENT: Final = jinja2.Environment()  # noqa: S701 - it parses, and renders nothing
+BESIDE: Final = "shorten what stands beside {{ … }}: all of it stays in the text"
 ALONE: Final = 'write "{{ … }}" alone: with anything beside it a template gives a text'
 
 
@@ -28,14 +33,18 @@ class _Text(_Later):
     __slots__ = ()
 
 
-_OF_TEXTS: Final = frozenset({"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$dynamicRef"})
+_OF_TEXTS: Final = frozenset({"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "maxLength"})
 """What can be wrong with a text whatever stands in it."""
 
 
 def mistakes(schema: Any, value: Any) -> list[tuple[schemas.Mistake, str]]:
     """All that no event could make right, each with what to do where that is certain."""
     found = schemas.found(schema, _held(value), _validators())
-    return [(one, ALONE if isinstance(one.value, _Text) and one.keyword else "") for one in found]
+    return [(one, _instead(one) if isinstance(one.value, _Text) else "") for one in found]
+
+
+def _instead(one: schemas.Mistake) -> str:
+    return BESIDE if one.keyword == "maxLength" else ALONE if one.keyword else ""
 
 
 def _held(value: Any) -> Any:
@@ -62,12 +71,38 @@ def _is_open(value: Any) -> bool:
 def _may_be(value: Any, wanted: Any) -> bool:
     """Whether a value can turn out to be this one."""
     if isinstance(value, _Later):
-        return isinstance(wanted, str) or not isinstance(value, _Text)
+        return not isinstance(value, _Text) or (isinstance(wanted, str) and _around(value).fits(wanted))
     if isinstance(value, dict) and isinstance(wanted, dict):
         return value.keys() == wanted.keys() and all(_may_be(value[key], wanted[key]) for key in value)
     if isinstance(value, list) and isinstance(wanted, list):
         return len(value) == len(wanted) and all(map(_may_be, value, wanted))
     return bool(value == wanted)
+
+
+class _Around(NamedTuple):
+    """What of a text is there whatever its templates give: how it begins and ends, and how long it is at least."""
+
+    before: str = ""
+    behind: str = ""
+    least: int = 0
+
+    def fits(self, whole: str) -> bool:
+        """Whether the text can turn out to be this one."""
+        return len(whole) >= self.least and whole.startswith(self.before) and whole.endswith(self.behind)
+
+
+@functools.lru_cache(maxsize=4096)
+def _around(text: str) -> _Around:
+    try:
+        body = _ENVIRONMENT.parse(text).body
+    except (jinja2.TemplateError, RecursionError, ValueError):
+        return _Around()
+    parts: list[str] = []
+    for part in body:
+        given = part.nodes if isinstance(part, nodes.Output) else [part]
+        parts += [one.data if isinstance(one, nodes.TemplateData) else "" for one in given]
+    parts = parts or [""]
+    return _Around(parts[0], parts[-1], sum(map(len, parts)))
 
 
 @functools.cache
@@ -102,6 +137,11 @@ def _of_value(_validator: Any, part: Any, value: Any, _schema: Any, _strict: Any
         yield schemas.error(f"{part!r} was expected")
 
 
+def _not_longer(_validator: Any, part: Any, value: Any, _schema: Any, _strict: Any) -> Iterator[Any]:
+    if isinstance(value, _Text) and _around(value).least > part:
+        yield schemas.error(f"{value!r} is too long")
+
+
 def _one_of(validator: Any, part: Any, value: Any, schema: Any, strict: Any) -> Iterator[Any]:
     """Whether it fits several is known when it comes; whether it fits none, as for `anyOf`."""
     return strict.VALIDATORS["anyOf"](validator, part, value, schema)  # type: ignore[no-any-return]
@@ -130,5 +170,6 @@ def _nothing(*_: Any) -> Iterator[Any]:
 
 _OPEN: Final[Mapping[str, Callable[..., Iterator[Any]]]] = {
     "enum": _of_values, "const": _of_value, "oneOf": _one_of, "contains": _contains, "uniqueItems": _unique, "if": _if, "not": _nothing,
+    "maxLength": _not_longer,
 }  # fmt: skip
 """Keyword → what it says of a value with a template in it, where it cannot be asked as ever."""
