@@ -216,7 +216,8 @@ def _said(error: Any) -> str:
     got, near = error.instance, ""
     if error.validator == "enum" and isinstance(got, str) and len(got) <= TEXT_MAX:
         near = errors.nearest(got, (one for one in error.validator_value if isinstance(one, str)))
-    return f"{short(wanted)} is wanted, got {wording.shown(got)}{near and ', ' + near}"
+    many = f"{len(got)}" if got and error.validator in _COUNTED else wording.shown(got)
+    return f"{short(wanted)} is wanted, got {many}{near and ', ' + near}"
 
 
 def _wanted(error: Any) -> str:
@@ -243,6 +244,8 @@ _WORDS: Final = {
     "uniqueItems": "a list without the same item twice",
 }  # fmt: skip
 """Keyword of JSON Schema → what it asks for."""
+_COUNTED: Final = frozenset({"minItems", "maxItems", "minProperties", "maxProperties"})
+"""Keywords for which it matters how many there are."""
 
 
 @functools.lru_cache(maxsize=4096)

@@ -80,7 +80,14 @@ def never(node: normal.Normal) -> Never | None:
     fields: dict[Any, _Field] = {}
     for part in parts:
         if isinstance(part, normal.Check) and _told_nowhere_else(part):
-            word = "true, and `not` stands before it" if part.negated else "false"
+            turned = part.negated and leaves.constant(part._replace(negated=False))
+            word = (
+                "true, and `not` stands before it"
+                if turned
+                else "false, with `not` before it too"
+                if part.negated
+                else "false"
+            )
             return Never(part.leaf, f"`{part.leaf.text}` is always {word}")
         if isinstance(part, normal.Check) and _with_itself(part):
             return Never(part.leaf, f"`{part.leaf.text}` compares a field with itself")

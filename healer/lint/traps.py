@@ -78,9 +78,9 @@ def _is_mapping(steps: values.Steps, scope: Scope) -> bool:
 
 
 def _is_text(value: conditions.Value, scope: Scope) -> bool:
-    """Whether a field is a text, as far as that is known: labels and annotations are, whoever sends them."""
+    """Whether a value is a text, as far as that is known: labels and annotations are, whoever sends them."""
     if not isinstance(value, conditions.Path):
-        return False
+        return isinstance(value, conditions.Literal) and isinstance(value.value, str)
     names = implying.plain(value.steps)
     return (len(names) > 1 and names[-2] in NAMED) or (scope.alerts_alone and alerts.text_or_kind(names) == "s")
 
@@ -95,7 +95,7 @@ def _of_test(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str, st
                 message = f'"{side.value}" is compared as a text: "9" is more than "10", and a number never matches'
                 try_ = alerts.NO_NUMBER if _is_text(beside, scope) else f"write {side.value} without quotes"
                 yield "trap-text-order", message, leaf.text, try_
-            elif _PLAIN.fullmatch(side.value) and _templated(leaf):
+            elif _PLAIN.fullmatch(side.value) and _templated(leaf) and not _is_text(beside, scope):
                 message = f'the template gives the text "{side.value}" here, which a number or Boolean never equals'
                 yield "trap-template-text", message, leaf.text, "write vars.name without quotes and braces"
     elif isinstance(test, conditions.Select):

@@ -41,7 +41,7 @@ def read(line):
         ('n: "{{ parameters.n }}0"', '"{{', "parameters", "chk: n: a whole number is wanted, got '{{ parameters.n }}0'"),
         ('n: "{{ parameters.n }}", q: 1', "1}", "parameters", "chk: q: is not declared"),
         ('n: x, l: ["{{ parameters.n }}"]', "x,", "parameters", "chk: n: a whole number is wanted, got 'x'"),
-        ('n: 1, l: ["{{ parameters.n }}", 2]', '["', "parameters", "chk: l: a list of at most 1 item is wanted, got a list"),
+        ('n: 1, l: ["{{ parameters.n }}", 2]', '["', "parameters", "chk: l: a list of at most 1 item is wanted, got 2"),
         ('l: ["{{ parameters.n }}"]', "{l:", "parameters", "chk: n: is required"),
         ('n: "{{ parameters.m }}"', '"{{', "unknown-parameter", "the parameter 'm' is not declared"),
         ('n: "{{ event.n }}"', '"{{', "template", "nothing is named 'event' here: these templates know parameters alone"),

@@ -52,6 +52,8 @@ def why(text: str) -> str:
         ('"a" == "b" and event.i == 1', '`"a" == "b"` is always false'),
         ("event.i == 1 and 3 in [1, 2]", "`3 in [1, 2]` is always false"),
         ("not (1 == 1)", "`1 == 1` is always true, and `not` stands before it"),
+        ('not (1 == "1")', '`1 == "1"` is always false, with `not` before it too'),
+        ('not (1 != "1")', '`1 != "1"` is always false, with `not` before it too'),
         ("not true", "`true` is always true, and `not` stands before it"),
         ("event.a != event.a", "`event.a != event.a` compares a field with itself"),
         ("event.b == 1 and event.a.b < event.a.b", "`event.a.b < event.a.b` compares a field with itself"),

@@ -98,6 +98,12 @@ def test_a_template_in_a_condition_is_a_text(linted, rules):
         assert len(codes_of(found, "trap-template-text")) == wanted, text
 
 
+@pytest.mark.parametrize("text", ['"{{ n }}" == "1"', 'event.alert.labels.n == "{{ n }}"'])
+def test_a_template_beside_a_text_is_none(linted, rules, text):
+    main = "activations: [{name: web, rulebook: rulebooks/web.yml, vars: {n: 42}}]\n"
+    assert codes_of(linted(rules(f"condition: {text!r}", head=HEAD), main), "trap-template-text") == []
+
+
 @pytest.mark.parametrize(
     ("fact", "condition", "wanted"),
     [

@@ -95,7 +95,7 @@ def test_what_stands_beside_a_template_is_looked_at(wrong):
 @pytest.mark.parametrize(
     ("given", "at", "message", "try_"),
     [
-        ('two: ["{{ event.n }}", 1, 2, 3]', '["{{', "two: a list of at most 2 items is wanted, got a list", DECLARED),
+        ('two: ["{{ event.n }}", 1, 2, 3]', '["{{', "two: a list of at most 2 items is wanted, got 4", DECLARED),
         ('ints: {q: 1, x: "y", z: "{{ event.n }}"}', '"y"', "ints.x: a whole number is wanted, got 'y'", DECLARED),
         ('ints: {x: "{{ event.n }}"}', "{x:", "ints: the key 'q' is missing", DECLARED),
         ('ints: {q: "{{ event.n }}0"}', '"{{', "ints.q: a whole number is wanted, got '{{ event.n }}0'", ALONE),
