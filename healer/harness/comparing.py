@@ -189,15 +189,40 @@ def _matched(
     """What is left of both once as many entries as can be have found one of their own. `near`: what else may have been meant."""
     taken: dict[int, int] = {}
     fits = [[number for number, one in enumerate(got) if _holds(entry, one)] for entry in wanted]
-    missing = [number for number in range(len(wanted)) if not _place(number, fits, taken, set())]
-    left = [one for number, one in enumerate(got) if number not in taken]
-    pairs = []
+    order = sorted(range(len(wanted)), key=lambda number: -_asked(wanted[number]))
+    missing = [number for number in order if not _place(number, fits, taken, set())]
+    shown: set[int] = set()
+    made: dict[int, Pair] = {}
     for number in missing:
-        found = _nearest(wanted[number], left, near)
-        if complete and any(one is found for one in left):
-            left = [one for one in left if one is not found]
-        pairs.append(Pair(wanted[number], found, _wrong(wanted[number], found) if found is not None else ()))
-    return pairs + [Pair(None, one) for one in left if complete]
+        at = _own_nearest(wanted[number], got, fits, taken, shown)
+        left = [one for place, one in enumerate(got) if place not in taken and place not in shown]
+        found = got[at] if at is not None else _nearest(wanted[number], left, near)
+        if complete and found is not None:
+            shown |= {place for place, one in enumerate(got) if one is found}
+        made[number] = Pair(wanted[number], found, _wrong(wanted[number], found) if found is not None else ())
+    rest = [one for place, one in enumerate(got) if place not in taken and place not in shown]
+    return [made[number] for number in sorted(made)] + [Pair(None, one) for one in rest if complete]
+
+
+def _own_nearest(
+    wanted: Fields, got: Sequence[Fields], fits: Sequence[Sequence[int]], taken: dict[int, int], shown: set[int]
+) -> int | None:
+    """Where the nearest one is that another entry has, which is as well met by one that nobody has: that takes it. None: there is none."""
+    free_first = sorted((place in taken, place) for place in range(len(got)) if place not in shown)
+    found = _nearest(wanted, [got[place] for _, place in free_first], ())
+    at = next((place for place, one in enumerate(got) if one is found), None)
+    if at is None or at not in taken:
+        return None
+    owner = taken.pop(at)
+    if _place(owner, fits, taken, {at, *shown}):
+        return at
+    taken[at] = owner
+    return None
+
+
+def _asked(wanted: Any) -> int:
+    """How much an entry says: what says more is given one of its own first."""
+    return sum(1 + _asked(value) for value in wanted.values()) if isinstance(wanted, Mapping) else 0
 
 
 def _place(number: int, fits: Sequence[Sequence[int]], taken: dict[int, int], asked: set[int]) -> bool:

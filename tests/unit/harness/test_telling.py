@@ -127,6 +127,13 @@ rulebooks/case_test.yml:5:15: facts at 0s
               ^ fact.at.rack: wanted 3, got 2
               ^ fact.up: wanted true, got none
 """),
+    "a vague entry takes what is left": ("steps: [{fact: {host: web1, kept: x, up: true}, ruleset: web}, {event: {remember: x}}]\n"
+                                         "    expect: [{facts: [{}, {kept: x, up: true, host: web2}]}]", """
+rulebooks/case_test.yml:5:15: facts at 0s
+  expected      {fact: {kept: x, up: true, host: web2}}
+  got           {fact: {host: web1, kept: x, up: true}}
+              ^ fact.host: wanted web2, got web1
+"""),
     "a fact that is not kept": ("steps: [{fact: {other: x, n: 1}, ruleset: web}]\n    expect: [{facts: [{other: x}, {nobody: 1}]}]", """
 rulebooks/case_test.yml:5:15: facts at 0s
   expected      {fact: {other: x}}
