@@ -142,7 +142,7 @@ def _write(junit: pathlib.Path, report: harness.Report) -> None:
     from healer.harness import junit as xml
     from healer.harness import telling
 
-    made = xml.written(report, lambda result: "\n".join(telling.lines(result)))
+    made = xml.written(report, lambda result: "\n".join(telling.lines(result)), terminal.clean_lines)
     if junit == _OUTPUT:
         click.echo(made, nl=False)
     else:

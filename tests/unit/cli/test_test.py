@@ -104,6 +104,22 @@ def test_junit_is_written(healer, project, tmp_path):
     assert healer("test", "--project", project, "--junit", tmp_path / "nowhere" / "report.xml").exit_code == 2
 
 
+def test_what_cannot_be_seen_is_written_out_in_junit(healer, project, tmp_path):
+    """As in the text."""
+    name = "a\u202etxt.exe"
+    (project / "rulebooks" / "odd_test.yml").write_text(
+        f"rulebook: disk.yml\ntests: [{{name: {json.dumps(name)}, steps: [{{event: {{x: {json.dumps(name)}}}}}], expect: [{{facts: [{{x: 1}}]}}]}}]\n"
+    )
+    done = healer("test", "--project", project, "--junit", tmp_path / "report.xml")
+    raw = (tmp_path / "report.xml").read_text("utf-8")
+    assert "\u202e" not in raw
+    assert "\u202e" not in done.stdout
+    failed = next(one for one in ET.fromstring(raw).iter("testcase") if one.find("failure") is not None)
+    assert failed.get("name") == "a\\u202etxt.exe"
+    assert f"FAIL  rulebooks/odd_test.yml: {failed.get('name')}" in done.stdout
+    assert "\n" in (failed.findtext("failure") or "")
+
+
 def test_coverage_and_its_limit(healer, project):
     done = healer("test", "--project", project, "--fail-under", "100")
     assert done.exit_code == 0
