@@ -236,8 +236,13 @@ class Alert(plugins.Options):
     cycle: Count | None = _said("the number of its openings", 1)
 
 
+EXPECTED: Final = ("fired", "runs", "decisions", "approvals", "notifications", "facts", "alerts")
+
+
 class Expectation(plugins.Options):
     """What has to be at a moment (`at`: from the beginning up to and including it), or within a span (`at` with `until`)."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=plugins.some_of(*EXPECTED))
 
     at: Moment | None = _said("the moment, or the beginning of the span; left out: when the last step is done", "5m")
     until: Moment | None = _said("the end of the span, which belongs to it", "10m")
@@ -270,9 +275,6 @@ class Expectation(plugins.Options):
             yield f"some of {', '.join(EXPECTED)} is wanted"
         if given.get("until") is not None and given.get("at") is None:
             yield "until wants at: where the span begins"
-
-
-EXPECTED: Final = ("fired", "runs", "decisions", "approvals", "notifications", "facts", "alerts")
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ from healer.plugins.options import (
     exactly_one,
     made_of,
     schemas,
+    some_of,
 )
 from healer.plugins.rates import WITHIN_MAX_S, Rate, RateShape, RateText, rate_of
 from healer.plugins.readings import look
@@ -133,6 +134,7 @@ __all__ = [
     "raised",
     "rate_of",
     "schemas",
+    "some_of",
     "within",
     "without_project_code",
 ]

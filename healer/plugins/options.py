@@ -157,6 +157,11 @@ def exactly_one(*keys: str) -> dict[str, Any]:
     return {"oneOf": given}
 
 
+def some_of(*keys: str) -> dict[str, Any]:
+    """The same: one of the keys or more is given, and is not nothing."""
+    return {"anyOf": exactly_one(*keys)["oneOf"]}
+
+
 def schemas(shapes: Sequence[type[pydantic.BaseModel]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The JSON Schema (draft 2020-12) of each, as a reference, and the `$defs` that they lead to."""
     wanted: Any = [(shape, "validation") for shape in shapes]

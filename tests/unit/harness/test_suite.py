@@ -298,3 +298,20 @@ def test_the_schema_takes_whatever_the_parser_takes(made, revision, value):
     """The other way round it cannot be: the schema knows no names and nothing between keys."""
     if read(made, revision, yaml.safe_dump(value, sort_keys=False, allow_unicode=True)).ok:
         jsonschema.validate(value, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("expected", "right"),
+    [
+        ({}, False),
+        ({"at": "5m"}, False),
+        ({"runs": None}, False),
+        ({"runs": []}, True),
+        ({"fired": ["down"], "runs": None}, True),
+        ({"at": "5m", "facts": []}, True),
+    ],
+)
+def test_an_expectation_of_nothing_is_refused_by_the_schema_too(made, revision, expected, right):
+    value = {"rulebook": "web.yml", "tests": [{"name": "a", "expect": [expected]}]}
+    assert read(made, revision, yaml.safe_dump(value)).ok is right
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(value) is right
