@@ -55,7 +55,7 @@ def _lint(draft: project.Draft, more: Iterable[errors.Diagnostic]) -> list[error
     told, held = scope.Told(), holding.Holding(draft.revision)
     verified = safety.Verified(draft, held)
     checks: list[scope.Check] = [
-        *CHECKS, functools.partial(roots.check, known=not draft.failed), functools.partial(safety.check, holding=held), verified.check,
+        *CHECKS, functools.partial(roots.check, known=roots.known(draft)), functools.partial(safety.check, holding=held), verified.check,
         functools.partial(required.check, holding=held, checks=draft.revision.settings.validated.checks),
     ]  # fmt: skip
     for one in scope.of(draft):

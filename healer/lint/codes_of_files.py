@@ -141,7 +141,7 @@ not-activated | warning
   a rulebook that no activation names is off
   name it in `activations:`, or remove it
 not-rendered | warning
-  a template where none is filled
+  a template where none is filled, or a text that looks like one and is none
   as the message says
 not-yet | error, or warning
   planned, and not there yet

@@ -5,16 +5,22 @@ A root that is none, `event` where there are several, `events.NAME` of no condit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from healer import config, engine, errors, templates
+from healer import config, engine, errors, project, templates
 from healer.lint import texts
 from healer.lint.scope import Scope, Told, strings
 
 _SINGLE: Final = ("event", "fact")
 _SEVERAL: Final = ("events", "facts")
 LISTED_MAX: Final = 8
+
+CLOSE: Final = "close it with }}"
+TRY: Final = "a template has {{ and }}: write {{ 'a' if event.x else 'b' }}"
+_STATEMENT: Final = re.compile(r"\{%[-+]?\s*(?:if|for|set|else|endif|endfor|elif|with)\b[^%]{0,500}%\}")
+_OPENED: Final = re.compile(r"\{\{[-+]?\s*([A-Za-z_]\w*)(?!\w)")
 
 Found = tuple[str, str, str]
 """(what of the template, why it fails, what to write instead)"""
@@ -26,11 +32,24 @@ def check(scope: Scope, told: Told, *, known: bool) -> None:
         names = _names(rule)
         for action, args, at in scope.actions(rule):
             more = _of_var_root(action.args.get("var_root"))
+            aside = {
+                mark for _, mark in strings(args.get("target"), args.values_at.get("target"))
+            }  # told where it is no target
             for text, mark in strings(args, at):
+                if mark not in aside and (word := _unrendered(text, scope.activation.variables)):
+                    message = f"{word}, so this is no template: it stays as it stands"
+                    try_ = CLOSE if "{{" in text else TRY
+                    told.tell(scope.document, "not-rendered", message, mark, try_, severity="warning")
                 for shown, why, try_ in _wrong(text, rule, names, more, scope.activation.variables, known=known):
                     told.tell(
                         scope.document, "unknown-path", f"`{shown}`: {why}", within(scope.document, mark, shown), try_
                     )
+
+
+def known(draft: project.Draft) -> bool:
+    """Whether all variables could be read: what is wrong in a rulebook hides none of them."""
+    books = {one.file for one in draft.revision.activations}
+    return not any(one.severity == "error" and one.place.file not in books for one in draft.diagnostics)
 
 
 def within(document: config.Document, mark: config.Mark | None, shown: str) -> config.Mark | None:
@@ -39,6 +58,16 @@ def within(document: config.Document, mark: config.Mark | None, shown: str) -> c
         return mark
     at = document.lines[mark[0] - 1].find(shown, mark[1] - 1)
     return (mark[0], at + 1, len(shown)) if at >= 0 else mark
+
+
+def _unrendered(text: str, variables: Mapping[str, Any]) -> str:
+    """Why a text that looks like a template is none; '' where it does not, or is one."""
+    if "{" not in text or templates.is_template(text):
+        return ""
+    if "{{" in text:
+        roots = {*_SINGLE, *_SEVERAL, "vars", *variables}
+        return "{{ is never closed" if any(one in roots for one in _OPENED.findall(text)) else ""
+    return "nothing but {% … %} stands in it" if _STATEMENT.search(text) else ""
 
 
 def _names(rule: engine.Rule) -> tuple[str, ...] | None:

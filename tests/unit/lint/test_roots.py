@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from healer import templates
 
 ONE = 'condition: event.alert.status == "firing"'
 TWO = 'condition: {all: [events.x << event.alert.status == "firing", event.alert.name == "B"]}'
@@ -76,6 +80,36 @@ def test_of_variables_that_are_not_known_nothing_is_said(linted, rules):
     broken = _main().replace("vars: {zone: a}", "vars_files: [nowhere.yml]")
     assert told(linted(rules(ONE + action("{{ zone }}")), main=broken)) == []
     assert len(told(linted(rules(ONE + action("{{ evnt.alert.target }}")), main=broken))) == 1
+
+
+def test_mistakes_of_a_rulebook_hide_no_names(linted, rules):
+    """All at once: which variables there are is known."""
+    wrong = "\naction: {set_fact: {fact: {a: '{{ event. }}', b: '{{ zonne }}', c: '{{ whatever }}', d: '{{ zone }}'}}}"
+    found = linted(rules(ONE + wrong), main=_main())
+    assert [one.code for one in found if one.severity == "error"] == ["template"]
+    assert [said[1].partition("`:")[0] for said in told(found)] == ["`zonne", "`whatever"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{% if event.alert.name %}a{% endif %}", "nothing but {% … %} stands in it"),
+        ("a {%- for x in events %} b {% endfor %}", "nothing but {% … %} stands in it"),
+        ("{{ event.alert.name", "{{ is never closed"),
+        ("x {{zone }", "{{ is never closed"),
+        ("{% if event.x %}{{ event.alert.target }}{% endif %}", ""),
+        ("100 {% of it %}", ""),
+        ("awk '{{print $1}'", ""),
+        ("{{ whatever", ""),
+        ("{'a': {'b': 1}}", ""),
+        ("{# nothing #}", ""),
+    ],
+)
+def test_what_looks_like_a_template_and_is_none(linted, rules, text, why):
+    found = linted(rules(f"{ONE}\naction: {{debug: {{msg: {json.dumps(text)}}}}}"), main=_main())
+    said = [(one.severity, one.message) for one in found if one.code == "not-rendered"]
+    assert said == ([("warning", f"{why}, so this is no template: it stays as it stands")] if why else [])
+    assert templates.is_template(text) is ("{{" in text and "}}" in text)
 
 
 def _main() -> str:
