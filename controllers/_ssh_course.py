@@ -77,7 +77,7 @@ class Course:
         place = self.connection.known
         if talk is not None:
             talk.hear = self._hear
-            self._order = _ssh_worker.order(place.folder, name, self.nonce, limit_s, *given, binary=order.binary)
+            self._order = _ssh_worker.order(place, name, self.nonce, limit_s, *given, binary=order.binary)
         else:
             self._order = _ssh_far.order(place, self.nonce, limit_s, *given, binary=order.binary)
             command = _ssh_far.command(_ssh_far.RUN, name, place.shell)
@@ -112,7 +112,7 @@ class Course:
                 break
         if self._refused:
             return await self._of_refusal()
-        status = _ssh_far.status_of(self._status, self.attempt.job.deadline_s)
+        status = _ssh_end.status_of(self._status, self.attempt.job.deadline_s)
         if status is None:
             if self._talk.closed.done() and self._talk.closed.result() == 64:
                 raise NeverSent("what was sent did not arrive whole")

@@ -6,8 +6,10 @@ import asyncio
 import base64
 import dataclasses
 import json
+import math
 import os
 import pathlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,10 +20,32 @@ from healer.controllers import _shimmed, _ssh_far
 KEPT_BYTES_MAX: Final = 8 << 20
 """Of each stream of all hosts of a job, in memory and then on our disk; but `KEPT_BYTES_MIN` of each host."""
 KEPT_BYTES_MIN: Final = 16 << 10
+RECENT_S: Final = 86_400.0
 LINE_BYTES_MAX: Final = 4 << 10
 RESULTS_BYTES_MAX: Final = 256 << 10
 FAILURES_SHOWN: Final = 5
 _BOOT: Final = pathlib.Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """How a job ended. `code` is the shell's: 128 and a number where a signal ended it."""
+
+    code: int
+    seconds: float
+    timed_out: bool
+    cancelled: bool
+
+
+def status_of(words: Sequence[str], limit_s: float) -> Status | None:
+    """Of `CODE BEGAN ENDED ASKED end`; None where it is none. 124, 137 and 143 are those of `timeout` once the time is over."""
+    try:
+        code, began, ended, asked, end = words
+        seconds, code_number = max(0.0, float(ended) - float(began)), int(code)
+    except ValueError:
+        return None
+    over = code_number in (124, 137, 143) and seconds >= max(1, math.ceil(limit_s)) - 0.05
+    return Status(code_number, seconds, over and asked == "0", asked == "1") if end == "end" else None
 
 
 @dataclasses.dataclass(slots=True)
@@ -80,7 +104,7 @@ class Heard:
         return _shimmed.sound_json(lines[-1])
 
 
-def end_of(status: _ssh_far.Status, heard: Heard) -> End:
+def end_of(status: Status, heard: Heard) -> End:
     """The word for an end, and a line about it."""
     after = f"after {status.seconds:.1f} s"
     if status.cancelled:
@@ -168,24 +192,32 @@ class Record:
             words for line in _lines(self.folder / "sent") if len(words := line.decode("ascii", "replace").split()) == 2
         )
         here = b"".join(_lines(self.folder / "here")).strip()
-        return Known((self.folder / "made").exists(), here == _BOOT.read_bytes().strip(), sent, ends)
+        return Known((self.folder / "made").exists(), here == _BOOT.read_bytes().strip(), sent, ends, self._is_recent())
+
+    def _is_recent(self) -> bool:
+        try:
+            return time.time() - (self.folder / "sent").stat().st_mtime < RECENT_S
+        except FileNotFoundError:
+            return True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """`made`: it was to be run at all; `same_boot`: what was written here before a host was told cannot have got lost."""
+    """`made`: it was to be run at all; `same_boot`: what was written here before a host was told cannot have got lost; `recent`: nor can
+    what was left there, as sweepers of temporary files wait for days."""
 
     made: bool
     same_boot: bool
     sent: Mapping[str, str]
     ends: Mapping[str, tuple[End, list[bytes]]]
+    recent: bool = True
 
     def never(self, name: str, boot: str) -> bool:
         """Whether it is certain that a host began nothing, where its folder has no trace of it and this is its boot now.
 
         A folder of temporary files does not outlive a restart of the host.
         """
-        return self.sent[name] == boot if name in self.sent else self.same_boot or not self.made
+        return self.recent and self.sent[name] == boot if name in self.sent else self.same_boot or not self.made
 
 
 def _lines(path: pathlib.Path) -> list[bytes]:

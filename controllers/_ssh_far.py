@@ -43,6 +43,7 @@ for tool in {" ".join(TOOLS)}; do command -v $tool >/dev/null || missing="$missi
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 place=${{TMPDIR:-/tmp}}
 base=${{place%/}}/healer-$(id -u)
+[ -d "$place" ] || {{ printf "healer: missing %s\\n" "$place"; exit; }}
 [ -O "$place" ] || [ -k "$place" ] || {{ printf "healer: open %s\\n" "$place"; exit; }}
 mkdir "$base" 2>/dev/null
 [ -d "$base" ] && [ ! -L "$base" ] && [ -O "$base" ] && cd -P -- "$base" && [ -O . ] || {{ printf "healer: taken %s\\n" "$base"; exit; }}
@@ -52,7 +53,8 @@ id=
 tries=5
 while [ -z "$id" ] && [ "$tries" -gt 0 ]; do
   [ -s id ] || {{ IFS= read -r new </proc/sys/kernel/random/uuid; (set -C; printf "%s\n" "$new" >id) 2>/dev/null; }}
-  [ ! -e id ] || IFS= read -r id <id || rm -f id
+  if [ -e id ]; then IFS= read -r id <id || id=; fi
+  case $id in ""|*[!0-9a-f-]*) rm -rf id; id=;; esac
   tries=$((tries - 1))
 done
 exact=$(printf "abc\\n" | {{ head -c 1 >/dev/null; read -r rest; printf %s "$rest"; }})
@@ -91,7 +93,7 @@ umask 077
 trap : HUP PIPE
 nl="
 "
-IFS= read -r base && IFS= read -r nonce && read -r exact mode limit size text chmod envs count || exit 64
+IFS= read -r base && IFS= read -r nonce && read -r exact mode limit size text chmod envs count id || exit 64
 tell() {{ printf "\\000%s %s\\n" "$nonce" "$1"; }}
 set --
 while [ "$count" -gt 0 ]; do
@@ -101,7 +103,10 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
 done
 IFS= read -r json || exit 64
-[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] || {{ tell "refused folder"; exit; }}
+[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r value <id && [ "$value" = "$id" ] || {{
+  tell "refused folder"
+  exit
+}}
 script=
 if [ "$size" -gt 0 ]; then
   script=$PWD/$name.$$.script
@@ -186,9 +191,20 @@ ASK: Final = f"""
 umask 077
 trap : HUP PIPE
 IFS= read -r base && read -r what out err || exit 64
-[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r id <id || {{ printf "healer: gone\\n"; exit; }}
+{_SWEEP}lost() {{
+  [ -n "$(marked)" ] || return 1
+  [ "$what" = end ] || return 0
+  sweep TERM
+  tries=$(({KILL_AFTER_S} * 10))
+  while [ "$tries" -gt 0 ] && [ -n "$(marked)" ]; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
+  sweep KILL
+}}
+[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r id <id || {{
+  if [ "$what" = end ] && lost; then printf "healer: none lost\\n"; else printf "healer: gone\\n"; fi
+  exit
+}}
 IFS= read -r boot </proc/sys/kernel/random/boot_id
-{_SWEEP}alive() {{
+alive() {{
   [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
   IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
   [ "$(born "$now")" = "$(born "$line")" ]
@@ -228,15 +244,7 @@ stop() {{
   sweep "$1"
 }}
 look
-if [ "$state" = absent ] && [ -n "$(marked)" ]; then
-  state=lost
-  if [ "$what" = end ]; then
-    sweep TERM
-    tries=$(({KILL_AFTER_S} * 10))
-    while [ "$tries" -gt 0 ] && [ -n "$(marked)" ]; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
-    sweep KILL
-  fi
-fi
+if [ "$state" = absent ] && lost; then state=lost; fi
 if [ "$what" = end ] && [ "$state" = running ]; then
   : >"$name.cancel"
   tries=$(({KILL_AFTER_S} * 10))
@@ -280,6 +288,11 @@ class Place:
     shell: str
     python: bool
 
+    @property
+    def id(self) -> str:
+        """Of the folder."""
+        return self.boot.partition(".")[2]
+
 
 class Unfit(Exception):
     """what the far side lacks, in words for people"""
@@ -309,7 +322,7 @@ def order(
         raise ValueError("an argument or a variable has a NUL")
     limit, size = max(1, math.ceil(limit_s)), len(script or b"")
     exact = "bc" if place.exact else "no"
-    head = f"{exact} {place.mode} {limit} {size} {int(text)} {int(binary)} {len(environment)} {len(values)}"
+    head = f"{exact} {place.mode} {limit} {size} {int(text)} {int(binary)} {len(environment)} {len(values)} {place.id}"
     lines = [place.folder, nonce, head]
     for value in values:
         lines += [str(value.count("\n") + 1), value]
@@ -323,27 +336,6 @@ def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: in
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Status:
-    """How a job ended. `code` is the shell's: 128 and a number where a signal ended it."""
-
-    code: int
-    seconds: float
-    timed_out: bool
-    cancelled: bool
-
-
-def status_of(words: Sequence[str], limit_s: float) -> Status | None:
-    """Of `CODE BEGAN ENDED ASKED end`; None where it is none. 124, 137 and 143 are those of `timeout` once the time is over."""
-    try:
-        code, began, ended, asked, end = words
-        seconds, code_number = max(0.0, float(ended) - float(began)), int(code)
-    except ValueError:
-        return None
-    over = code_number in (124, 137, 143) and seconds >= max(1, math.ceil(limit_s)) - 0.05
-    return Status(code_number, seconds, over and asked == "0", asked == "1") if end == "end" else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -381,6 +373,10 @@ def place_of(answer: bytes) -> Place:
     if words[1:2] == ["taken"]:
         raise Unfit(
             f"{' '.join(words[2:])} is there and is no folder of the user's own with mode 0700; remove it there"
+        )
+    if words[1:2] == ["missing"]:
+        raise Unfit(
+            f"{' '.join(words[2:])}, where its temporary files are to be, is not there; make it, or set another TMPDIR"
         )
     if words[1:2] == ["open"]:
         raise Unfit(

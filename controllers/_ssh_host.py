@@ -165,16 +165,20 @@ class Attempt:
             )
         if seen.state == "lost":
             return _ssh_end.End("unknown", f"its files on {self.where} were removed while it was at work there")
-        if seen.state in ("unknown", "gone"):
+        if seen.state == "gone":
+            return _ssh_end.End(
+                "unknown", f"its files on {self.where} are gone, and with them the word of how it ended"
+            )
+        if seen.state == "unknown":
             return _ssh_end.End("unknown", f"its supervisor on {self.where} is gone and left no word of how it ended")
-        status = _ssh_far.status_of(seen.status, self.job.deadline_s)
+        status = _ssh_end.status_of(seen.status, self.job.deadline_s)
         if seen.state == "running" or (seen.state == "ended" and not last):
             return None
         if status is None:
             return _ssh_end.End("unknown", f"{self.where} tells an end that cannot be read")
         return self.ends(status)
 
-    def ends(self, status: _ssh_far.Status) -> _ssh_end.End:
+    def ends(self, status: _ssh_end.Status) -> _ssh_end.End:
         """It has ended; this is to be kept here before the host may forget it."""
         end = _ssh_end.end_of(status, self.heard)
         self.record.add(self.name, end, self.heard)

@@ -60,17 +60,17 @@ async def start(raw: Any, spare: Callable[[], bool], pauses_s: Sequence[float]) 
 
 
 def order(
-    folder: str, name: str, nonce: str, limit_s: float, argv: Sequence[str], environment: Mapping[str, str], stdin: str,
+    place: _ssh_far.Place, name: str, nonce: str, limit_s: float, argv: Sequence[str], environment: Mapping[str, str], stdin: str,
     script: bytes | None, *, binary: bool = False,
 ) -> bytes:  # fmt: skip
     """What the worker reads. Raises ValueError for a NUL, or a name that is none: they could not be sent."""
     if not _ssh_far.NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of an attempt")
-    texts = [folder, stdin, *(f"{key}={value}" for key, value in environment.items()), *argv]
+    texts = [place.folder, stdin, *(f"{key}={value}" for key, value in environment.items()), *argv]
     if any("\0" in text for text in texts):
         raise ValueError("an argument or a variable has a NUL")
     values = [text.encode("utf-8", "surrogateescape") for text in texts]
     values.insert(2, script or b"")
-    head = f"{name} {nonce} {max(1, math.ceil(limit_s))} {int(binary)} {len(environment)}"
+    head = f"{name} {nonce} {max(1, math.ceil(limit_s))} {int(binary)} {len(environment)} {place.id}"
     lengths = " ".join(str(len(value)) for value in values)
     return b"".join([f"{head} {lengths}\n".encode(), *values])

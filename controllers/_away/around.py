@@ -24,7 +24,7 @@ class Order:
 
     def __init__(self, words: list[bytes], values: list[bytes]) -> None:
         self.name, self.nonce = words[0], words[1]
-        self.limit_s, self.binary, count = int(words[2]), words[3] == b"1", int(words[4])
+        self.limit_s, self.binary, count, self.id = int(words[2]), words[3] == b"1", int(words[4]), words[5]
         self.folder, self.stdin, self.script = values[:3]
         self.environment = values[3 : 3 + count]
         self.argv = values[3 + count :]
@@ -39,7 +39,7 @@ def next_order() -> Order:
         data += more()
     head, _, rest = data.partition(b"\n")
     words = head.split()
-    lengths = [int(word) for word in words[5:]]
+    lengths = [int(word) for word in words[6:]]
     parts, size, total = [rest], len(rest), sum(lengths)
     while size < total:
         parts.append(more())
@@ -160,9 +160,9 @@ def with_all(descriptor: int, data: bytes) -> None:
         os.close(descriptor)
 
 
-def read(path: bytes) -> bytes:
-    """A file of /proc. Raises OSError."""
-    descriptor, parts = os.open(path, os.O_RDONLY), [b""]
+def read(path: bytes, folder: int | None = None) -> bytes:
+    """A small file, of /proc or of a folder. Raises OSError."""
+    descriptor, parts = os.open(path, os.O_RDONLY, dir_fd=folder), [b""]
     try:
         while not parts[1:] or parts[-1]:
             parts.append(os.read(descriptor, PIECE))

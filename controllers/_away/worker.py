@@ -4,7 +4,7 @@ Sent there over standard input by `_ssh_worker`, one text with `around`; it impo
 what the shell text `_ssh_far.RUN` does, with the same files, marks and ends, so that `_ssh_far.ASK` says what became of a job whichever
 way it was begun. A job goes on when the connection breaks, and is supervised to its end; then nothing of this remains.
 
-An order is a line `NAME NONCE LIMIT BINARY ENVIRONMENT LENGTH…`, then as many bytes as the lengths say: folder, standard input, script,
+An order is a line `NAME NONCE LIMIT BINARY ENVIRONMENT ID LENGTH…`, then as many bytes as the lengths say: folder, standard input, script,
 variables, arguments. After its end `NONCE` and a newline let it remove what is left of the job and be free for the next one.
 """
 
@@ -74,7 +74,8 @@ class Job:
         order = self.order
         try:
             self.folder = os.open(order.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            if os.fstat(self.folder).st_uid != os.geteuid():
+            known = read(b"id", self.folder).strip()
+            if os.fstat(self.folder).st_uid != os.geteuid() or known != order.id:
                 raise Refused("folder")
         except OSError:
             raise Refused("folder") from None

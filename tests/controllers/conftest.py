@@ -162,6 +162,12 @@ async def ssh_one(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> AsyncIte
 
 
 @pytest.fixture
+def work(ssh_one: Any, tmp_path: pathlib.Path) -> Any:
+    """Scripts that wait on that sshd for a word of the test (`ssh_site.Work`)."""
+    return ssh_site.Work(ssh_one, tmp_path)
+
+
+@pytest.fixture
 async def away(ssh_one: Any, wait_for_async: WaitAsync) -> AsyncIterator[Any]:
     """A machine that playbooks run on (`away_site.Site`); nothing may be left running there."""
     site = away_site.Site(ssh_one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import getpass
@@ -218,3 +219,42 @@ class Site:
 def hosts(count: int) -> tuple[model.Target, ...]:
     """Names of an inventory whose addresses are the loopback's."""
     return tuple(model.Target("host", f"web{n:02}", f"web{n:02}", f"127.0.0.{n}") for n in range(1, count + 1))
+
+
+WAITING = """#!/bin/sh
+echo begun
+echo x >>"$HEALER_AT/begun"
+while [ ! -e "$HEALER_AT/go" ]; do sleep 0.02; done
+echo '"done"'
+"""
+STUBBORN = """#!/bin/sh
+trap '' TERM
+(trap '' TERM; exec setsid sleep 300) &
+sleep 300 &
+echo x >"$HEALER_AT/begun"
+while :; do sleep 300; done
+"""
+
+
+class Work:
+    """A folder that a job and its test share, and the job."""
+
+    def __init__(self, site: Site, folder: pathlib.Path) -> None:
+        self.site = site
+        self.at = folder / "at"
+        self.at.mkdir()
+        site.script("wait.sh", WAITING)
+        site.script("stubborn.sh", STUBBORN)
+
+    def job(self, subject: str = "wait.sh", **given: Any) -> model.Job:
+        return self.site.job(subject, environment={"HEALER_AT": str(self.at)}, **given)
+
+    def start(self, subject: str = "wait.sh", **given: Any) -> asyncio.Task[model.Outcome]:
+        return asyncio.create_task(self.site.controller.run(self.job(subject, **given), self.site.hear))
+
+    @property
+    def begun(self) -> bool:
+        return (self.at / "begun").exists()
+
+    def go(self) -> None:
+        (self.at / "go").touch()

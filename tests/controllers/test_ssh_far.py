@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import os
 import pathlib
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,50 +18,7 @@ from healer.controllers import _shimmed, _ssh_far, _ssh_talk, _ssh_worker
 WaitAsync = Callable[..., Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("far_sides")
 site_module: Any = sys.modules["ssh_site"]
-hosts, TOKEN = site_module.hosts, site_module.TOKEN
-
-WAITING = """#!/bin/sh
-echo begun
-echo x >>"$HEALER_AT/begun"
-while [ ! -e "$HEALER_AT/go" ]; do sleep 0.02; done
-echo '"done"'
-"""
-STUBBORN = """#!/bin/sh
-trap '' TERM
-(trap '' TERM; exec setsid sleep 300) &
-sleep 300 &
-echo x >"$HEALER_AT/begun"
-while :; do sleep 300; done
-"""
-
-
-class Work:
-    """A folder that a job and its test share, and the job."""
-
-    def __init__(self, site: Any, folder: pathlib.Path) -> None:
-        self.site = site
-        self.at = folder / "at"
-        self.at.mkdir()
-        site.script("wait.sh", WAITING)
-        site.script("stubborn.sh", STUBBORN)
-
-    def job(self, subject: str = "wait.sh", **given: Any) -> model.Job:
-        return self.site.job(subject, environment={"HEALER_AT": str(self.at)}, **given)
-
-    def start(self, subject: str = "wait.sh", **given: Any) -> asyncio.Task[model.Outcome]:
-        return asyncio.create_task(self.site.controller.run(self.job(subject, **given), self.site.hear))
-
-    @property
-    def begun(self) -> bool:
-        return (self.at / "begun").exists()
-
-    def go(self) -> None:
-        (self.at / "go").touch()
-
-
-@pytest.fixture
-def work(ssh_one: Any, tmp_path: pathlib.Path) -> Work:
-    return Work(ssh_one, tmp_path)
+hosts, TOKEN, WAITING = site_module.hosts, site_module.TOKEN, site_module.WAITING
 
 
 async def drop(task: asyncio.Task[Any], controller: Any) -> None:
@@ -84,7 +39,7 @@ async def drop(task: asyncio.Task[Any], controller: Any) -> None:
 # --- ends that are asked for ------------------------------------------------------------------------------------------
 
 
-async def test_cancelling_ends_what_came_of_it(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_cancelling_ends_what_came_of_it(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start("wait.sh")
     await wait_for_async(lambda: work.begun)
     task.cancel()
@@ -97,7 +52,7 @@ async def test_cancelling_ends_what_came_of_it(work: Work, wait_for_async: WaitA
 
 
 async def test_cancelling_kills_what_does_not_hear(
-    work: Work, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_ssh_far, "RUN", _ssh_far.RUN.replace("timeout -k 10", "timeout -k 1"))
     monkeypatch.setattr(_ssh_worker, "TEXT", _ssh_worker.TEXT.replace(b"KILL_AFTER_S = 10.0", b"KILL_AFTER_S = 1.0"))
@@ -112,7 +67,7 @@ async def test_cancelling_kills_what_does_not_hear(
     assert (await work.site.controller.find(work.job("stubborn.sh"))).outcome.state == "cancelled"
 
 
-async def test_cancelling_reaches_a_job_whose_connection_is_lost(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_cancelling_reaches_a_job_whose_connection_is_lost(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start("wait.sh")
     await wait_for_async(lambda: work.begun)
     work.site.server.cut()
@@ -125,7 +80,7 @@ async def test_cancelling_reaches_a_job_whose_connection_is_lost(work: Work, wai
     await wait_for_async(lambda: work.site.server.left() == [])
 
 
-async def test_cancelling_ends_it_on_each_host(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_cancelling_ends_it_on_each_host(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start(targets=hosts(3))
     await wait_for_async(lambda: work.begun and (work.at / "begun").read_text() == "x\n" * 3)
     task.cancel()
@@ -140,7 +95,7 @@ async def test_cancelling_ends_it_on_each_host(work: Work, wait_for_async: WaitA
     )
 
 
-async def test_what_has_not_been_sent_is_withheld(work: Work) -> None:
+async def test_what_has_not_been_sent_is_withheld(work: Any) -> None:
     controller = work.site.controller
     assert not await controller.withhold(work.job())
     gate = asyncio.Event()
@@ -161,44 +116,7 @@ async def test_what_has_not_been_sent_is_withheld(work: Work) -> None:
     assert not work.begun
 
 
-@pytest.mark.parametrize("places", [1, 2])
-async def test_cancelling_needs_no_place_beside_the_jobs(work: Work, wait_for_async: WaitAsync, places: int) -> None:
-    """The server allows no further session: the question has a connection of its own."""
-    narrow = work.site.serve("narrow", f"MaxSessions {places}")
-    work.site.know(narrow.known())
-    work.site.controller = work.site.made(port=narrow.port)
-    tasks = [work.start(token=f"{TOKEN}{number}") for number in range(places)]
-    await wait_for_async(lambda: work.begun and (work.at / "begun").read_text() == "x\n" * places)
-    tasks[0].cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await tasks[0]
-    assert not work.site.marked(f"{TOKEN}0")
-    assert (await work.site.controller.find(work.job(token=f"{TOKEN}0"))).outcome.state == "cancelled"
-    work.go()
-    assert [(await task).state for task in tasks[1:]] == ["succeeded"] * (places - 1)
-
-
-async def test_jobs_wait_for_a_place_as_long_as_one_is_at_work(
-    work: Work, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_ssh_talk, "SOON_S", (0.0,))
-    narrow = work.site.serve("narrow", "MaxSessions 1")
-    work.site.know(narrow.known())
-    work.site.controller = work.site.made(port=narrow.port)
-    tasks = [work.start(token=f"{TOKEN}{number}") for number in range(4)]
-    await wait_for_async(lambda: work.begun)
-    refused = b"no more sessions"
-    await wait_for_async(lambda: narrow.log.read_bytes().count(refused) >= 3, what="the others to be refused")
-    assert (work.at / "begun").read_text() == "x\n"
-    assert await work.site.controller.withhold(work.job(token=f"{TOKEN}3"))
-    work.go()
-    assert [(await task).state for task in tasks[:3]] == ["succeeded"] * 3
-    with pytest.raises(model.NotBegunError, match="withheld"):
-        await tasks[3]
-    assert (work.at / "begun").read_text() == "x\n" * 3
-
-
-async def test_what_has_begun_is_not_withheld(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_what_has_begun_is_not_withheld(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun)
     assert not await work.site.controller.withhold(work.job())
@@ -206,7 +124,7 @@ async def test_what_has_begun_is_not_withheld(work: Work, wait_for_async: WaitAs
     assert (await task).state == "succeeded"
 
 
-async def test_attempts_of_other_daemons_are_left_alone(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_attempts_of_other_daemons_are_left_alone(work: Any, wait_for_async: WaitAsync) -> None:
     """Two daemons with the same rules may have a token in common."""
     other = work.job(extra={"instance": "another"}, work_dir=str(work.at / "other"))
     tasks = [work.start(), asyncio.create_task(work.site.made().run(other, work.site.hear))]
@@ -219,7 +137,7 @@ async def test_attempts_of_other_daemons_are_left_alone(work: Work, wait_for_asy
     assert (await tasks[1]).state == "succeeded"
 
 
-async def test_cancelling_while_a_session_opens_leaves_no_shell_there(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_cancelling_while_a_session_opens_leaves_no_shell_there(work: Any, wait_for_async: WaitAsync) -> None:
     assert (await work.site.run(("/bin/true",), token=f"{TOKEN}0")).state == "succeeded"
     (connection,) = work.site.controller.pool._open.values()
     await wait_for_async(lambda: (connection.spare(), not connection.raw._channels)[1])
@@ -235,14 +153,14 @@ async def test_cancelling_while_a_session_opens_leaves_no_shell_there(work: Work
 # --- deadlines --------------------------------------------------------------------------------------------------------
 
 
-async def test_deadline(work: Work) -> None:
+async def test_deadline(work: Any) -> None:
     outcome = await work.start(deadline_s=0.3)
     assert (outcome.state, outcome.exit_code) == ("timed_out", None)
     assert outcome.seconds >= 1.0
     assert not work.site.marked()
 
 
-async def test_deadline_is_held_there_though_the_connection_is_cut(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_deadline_is_held_there_though_the_connection_is_cut(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start(deadline_s=1.5)
     await wait_for_async(lambda: work.begun)
     work.site.server.stop()  # nobody can be asked, nobody tells it to end
@@ -253,7 +171,7 @@ async def test_deadline_is_held_there_though_the_connection_is_cut(work: Work, w
     await wait_for_async(lambda: work.site.server.left() == [])
 
 
-async def test_what_a_program_says_of_itself_is_no_deadline(work: Work) -> None:
+async def test_what_a_program_says_of_itself_is_no_deadline(work: Any) -> None:
     for code in (124, 137, 143):
         outcome = await work.site.run(("/bin/sh", "-c", f"exit {code}"), token=f"{TOKEN}{code}")
         assert (outcome.state, outcome.exit_code) == ("failed", code)
@@ -262,7 +180,7 @@ async def test_what_a_program_says_of_itself_is_no_deadline(work: Work) -> None:
 # --- connections that break -------------------------------------------------------------------------------------------
 
 
-async def test_job_goes_on_when_its_connection_is_cut(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_job_goes_on_when_its_connection_is_cut(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun and work.site.said() == b"begun\n")
     work.site.server.cut()
@@ -273,59 +191,7 @@ async def test_job_goes_on_when_its_connection_is_cut(work: Work, wait_for_async
     await wait_for_async(lambda: work.site.server.left() == [])
 
 
-@pytest.mark.parametrize("cut", [False, True])
-async def test_a_job_whose_files_are_removed_there_is_not_begun_again(
-    work: Work, wait_for_async: WaitAsync, cut: bool
-) -> None:
-    """Neither its own absence nor a new folder says that it never began."""
-    task = work.start()
-    await wait_for_async(lambda: work.begun)
-    shutil.rmtree(next(work.site.server.temporary.iterdir()))
-    work.site.server.cut()
-    if cut:
-        work.go()
-        await wait_for_async(lambda: not work.site.marked())
-    outcome = await task
-    words = "temporary files were removed" if cut else "its files on root@127.0.0.1"
-    assert (outcome.state, words in outcome.summary) == ("unknown", True), outcome
-    assert bool(work.site.marked()) is not cut
-    assert (await work.site.controller.find(work.job())).state == "unknown"
-    work.go()
-    await wait_for_async(lambda: not work.site.marked())
-    assert (work.at / "begun").read_text() == "x\n"
-
-
-async def test_cancelling_reaches_a_job_whose_files_are_removed_there(work: Work, wait_for_async: WaitAsync) -> None:
-    task = work.start()
-    await wait_for_async(lambda: work.begun)
-    shutil.rmtree(next(work.site.server.temporary.iterdir()))
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert not work.site.marked()
-    assert (await work.site.controller.find(work.job())).state == "unknown"
-
-
-async def test_a_folder_that_is_no_longer_one_spoils_its_own_host_alone(
-    work: Work, wait_for_async: WaitAsync, tmp_path: pathlib.Path
-) -> None:
-    other = work.site.serve("other")
-    work.site.know(work.site.server.known(), other.known())
-    targets = (hosts(1)[0], dataclasses.replace(hosts(2)[1], port=other.port))
-    work.go()
-    assert (await work.start(targets=targets, token=f"{TOKEN}1")).state == "succeeded"
-    await wait_for_async(lambda: (work.site.server.left(), other.left()) == ([], []))
-    folder = next(other.temporary.iterdir())
-    shutil.rmtree(folder)
-    (tmp_path / "elsewhere").mkdir(mode=0o700)
-    folder.symlink_to(tmp_path / "elsewhere")
-    outcome = await work.start(targets=targets, token=f"{TOKEN}2")
-    assert outcome.per_target == {"host:web01": "succeeded", "host:web02": "failed"}
-    assert "no folder of the user's own" in outcome.summary
-    assert not [*(tmp_path / "elsewhere").iterdir()]
-
-
-async def test_service_that_holds_the_pipe_is_not_waited_for(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_service_that_holds_the_pipe_is_not_waited_for(work: Any, wait_for_async: WaitAsync) -> None:
     work.site.script("serve.sh", "#!/bin/sh\nHEALER_MARK= setsid sleep 300 &\necho $! >$HEALER_AT/pid\necho started\n")
     outcome = await work.start("serve.sh")
     pid = int((work.at / "pid").read_text())
@@ -337,14 +203,14 @@ async def test_service_that_holds_the_pipe_is_not_waited_for(work: Work, wait_fo
         os.kill(pid, 9)
 
 
-async def test_what_a_job_leaves_in_its_group_is_ended(work: Work) -> None:
+async def test_what_a_job_leaves_in_its_group_is_ended(work: Any) -> None:
     work.site.script("leave.sh", "#!/bin/sh\nsleep 300 >/dev/null 2>&1 &\necho left\n")
     assert (await work.start("leave.sh")).state == "succeeded"
     assert not work.site.marked()
 
 
 async def test_what_arrives_in_half_is_never_begun(
-    work: Work, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
+    work: Any, monkeypatch: pytest.MonkeyPatch, wait_for_async: WaitAsync
 ) -> None:
     send = _ssh_talk.Talk.send
 
@@ -366,7 +232,7 @@ async def test_what_arrives_in_half_is_never_begun(
 # --- a daemon that dies -----------------------------------------------------------------------------------------------
 
 
-async def test_job_is_found_and_followed_by_the_next_daemon(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_job_is_found_and_followed_by_the_next_daemon(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun and work.site.said() == b"begun\n")
     await drop(task, work.site.controller)
@@ -388,7 +254,7 @@ async def test_job_is_found_and_followed_by_the_next_daemon(work: Work, wait_for
     assert work.site.said() == b'begun\n"done"\n'
 
 
-async def test_end_that_nobody_saw_is_found(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_end_that_nobody_saw_is_found(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun)
     await drop(task, work.site.controller)
@@ -405,7 +271,7 @@ async def test_end_that_nobody_saw_is_found(work: Work, wait_for_async: WaitAsyn
     await wait_for_async(lambda: work.site.server.left() == [])
 
 
-async def test_followed_job_is_cancelled(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_followed_job_is_cancelled(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun)
     await drop(task, work.site.controller)
@@ -420,7 +286,7 @@ async def test_followed_job_is_cancelled(work: Work, wait_for_async: WaitAsync) 
     assert (await work.site.controller.find(work.job())).outcome.state == "cancelled"
 
 
-async def test_what_never_began_never_will(work: Work) -> None:
+async def test_what_never_began_never_will(work: Any) -> None:
     found = await work.site.controller.find(work.job())
     assert found.state == "absent"
     job = work.job(work_dir=str(work.at / "elsewhere"))  # as if a run of before the crash came late
@@ -429,7 +295,7 @@ async def test_what_never_began_never_will(work: Work) -> None:
     assert not work.begun
 
 
-async def test_host_that_was_restarted_says_nothing(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_host_that_was_restarted_says_nothing(work: Any, wait_for_async: WaitAsync) -> None:
     """Its temporary files are gone, and with them the claim: that there is none proves nothing."""
     task = work.start()
     await wait_for_async(lambda: work.begun)
@@ -445,7 +311,7 @@ async def test_host_that_was_restarted_says_nothing(work: Work, wait_for_async: 
     assert (found.state, "was restarted" in found.detail) == ("unknown", True)
 
 
-async def test_lost_supervisor_is_unknown(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_lost_supervisor_is_unknown(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start()
     await wait_for_async(lambda: work.begun)
     await drop(task, work.site.controller)
@@ -462,7 +328,7 @@ async def test_lost_supervisor_is_unknown(work: Work, wait_for_async: WaitAsync)
     assert (await work.site.controller.follow(work.job(), work.site.hear)).state == "unknown"
 
 
-async def test_some_hosts_ended_and_some_were_never_told(work: Work, wait_for_async: WaitAsync) -> None:
+async def test_some_hosts_ended_and_some_were_never_told(work: Any, wait_for_async: WaitAsync) -> None:
     work.site.controller = work.site.made(fan_out=1)
     task = work.start(targets=hosts(2))
     await wait_for_async(lambda: work.begun)

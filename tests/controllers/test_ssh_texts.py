@@ -41,6 +41,18 @@ def test_a_record_that_found_no_room_was_not_made(tmp_path: pathlib.Path, monkey
     assert record.read().made
 
 
+def test_after_a_day_no_trace_of_a_job_says_nothing(tmp_path: pathlib.Path) -> None:
+    """What was left there may have been swept."""
+    record = _ssh_end.Record(tmp_path / "r-1-1")
+    record.make()
+    record.sent("r-1-1-abc", "boot.id")
+    assert record.read().never("r-1-1-abc", "boot.id")
+    assert not record.read().never("r-1-1-abc", "boot.another")
+    os.utime(record.folder / "sent", (0, record.folder.stat().st_mtime - 2 * _ssh_end.RECENT_S))
+    assert not record.read().never("r-1-1-abc", "boot.id")
+    assert record.read().never("r-1-1-def", "boot.id"), "nobody was told"
+
+
 @pytest.fixture(params=["dash", "bash"])
 def shell(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Any:
     """Runs a text as a far side does."""
@@ -75,10 +87,28 @@ def test_far_sides_of_other_tools(shell: Any, exact: bool, mode: Any) -> None:
     assert (output, marks[-1], marks[0][:8]) == (b"err\n", "drained both", "ended 3 ")
     seen = _ssh_far.seen(shell(_ssh_far.ASK, "r-1", _ssh_far.question(place, "find"))[0])
     assert seen is not None
-    status = _ssh_far.status_of(seen[0].status, 5)
+    status = _ssh_end.status_of(seen[0].status, 5)
     assert (seen[0].state, seen[1][:8], status.code if status else None) == ("drained", b'{"a": 1}', 3)
     shell(_ssh_far.ASK, "r-1", _ssh_far.question(place, "drop"))
     assert [path.name for path in pathlib.Path(place.folder).iterdir()] == ["id"]
+
+
+@pytest.mark.parametrize("text", ["", "a b c\n", "no-newline", "x" * 5000, "$(id)\n", None])
+def test_an_id_that_is_none_is_made_anew(shell: Any, text: str | None) -> None:
+    place = _ssh_far.place_of(shell(_ssh_far.PROBE, "", b"")[0])
+    kept = pathlib.Path(place.folder) / "id"
+    assert _ssh_far.place_of(shell(_ssh_far.PROBE, "", b"")[0]) == place
+    kept.unlink()
+    if text is None:
+        kept.mkdir()
+    else:
+        kept.write_text(text)
+    made = _ssh_far.place_of(shell(_ssh_far.PROBE, "", b"")[0])
+    assert made.boot.partition(".")[0] == place.boot.partition(".")[0]
+    assert made.id not in ("", place.id)
+    assert kept.read_text() == f"{made.id}\n"
+    order = _ssh_far.order(place, "N" * 32, 5, ["sh"], {}, "", b"echo x\n")
+    assert b"refused folder" in shell(_ssh_far.RUN, "r-1", order)[0], "it was sent for another folder"
 
 
 def test_of_two_that_begin_at_once_one_does(shell: Any, tmp_path: pathlib.Path) -> None:
@@ -105,7 +135,7 @@ def test_no_room_there_is_said_and_leaves_nothing(shell: Any) -> None:
     ("answer", "words"),
     [
         (b"healer: lacks timeout /proc\n", "lacks timeout, /proc"), (b"healer: taken /tmp/healer-0\n", "mode 0700"), (b"", "said nothing"),
-        (b"Welcome!\nhealer: ready x\n", "said Welcome"), (b"healer: open /x\n", "sticky bit"),
+        (b"Welcome!\nhealer: ready x\n", "said Welcome"), (b"healer: missing /run/x\n", "/run/x, where"), (b"healer: open /x\n", "sticky bit"),
     ],
 )  # fmt: skip
 def test_unfit_far_sides(answer: bytes, words: str) -> None:
@@ -127,7 +157,7 @@ def test_greetings_of_a_login_shell_are_passed_over() -> None:
 
 @pytest.mark.parametrize("words", [[], ["0", "1", "2", "0"], ["a", "1", "2", "0", "end"], ["0", "1", "2", "0", "en"]])
 def test_half_of_a_status_is_none(words: list[str]) -> None:
-    assert _ssh_far.status_of(words, 5.0) is None
+    assert _ssh_end.status_of(words, 5.0) is None
 
 
 def test_marks_are_found_however_they_are_cut() -> None:

@@ -209,12 +209,13 @@ def test_its_text_is_one_program_of_an_old_python() -> None:
 
 
 def test_what_cannot_be_sent_is_refused() -> None:
+    place = _ssh_far.Place("/tmp", "boot.id", True, "plain", "/bin/sh", True)
     for name in ("a b", "-a", "a\n", "a" * 300, "ä"):
         with pytest.raises(ValueError, match="no name"):
-            _ssh_worker.order("/tmp", name, "n", 1, ["sh"], {}, "", None)
+            _ssh_worker.order(place, name, "n", 1, ["sh"], {}, "", None)
     for argv, environment in ((["a\0b"], {}), (["a"], {"A": "\0"})):
         with pytest.raises(ValueError, match="NUL"):
-            _ssh_worker.order("/tmp", "r-1", "n", 1, argv, environment, "", None)
+            _ssh_worker.order(place, "r-1", "n", 1, argv, environment, "", None)
 
 
 def test_a_probe_says_whether_python_may_be_tried() -> None:
