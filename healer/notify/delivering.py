@@ -60,6 +60,9 @@ class Deliverer:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._is_silent = False
         self._is_new = False
+        """Others may hear now: what waits for a person is told to all who were not told."""
+        self._is_otherwise = False
+        """Messages may look otherwise now, and not all of them were looked at."""
         self._put_off: dict[str, int] = {}
         """Receiver → when its channel is asked again."""
         self._told_when: dict[int, int] = {}
@@ -68,7 +71,7 @@ class Deliverer:
     def use(self, routes: routing.Routing, receivers: Mapping[str, Receiver]) -> None:
         """From now on these hear, and hear so."""
         self._routes, self._receivers = routes, dict(receivers)
-        self._is_new, self._put_off = True, {}
+        self._is_new, self._is_otherwise, self._put_off = True, True, {}
         self.wake()
 
     @property
@@ -111,17 +114,20 @@ class Deliverer:
             telemetry.count("notifications_behind")
         if self._is_new:
             self._is_new = False
-            await self._reshape()
             await self._store.insist(outbox.Retell(self._routes))
+        if self._is_otherwise:
+            self._is_otherwise = False
+            await self._reshape()
         if await self._store.reader.all("outbox_unanswered", self._clock(), 1):
             await self._store.insist(outbox.Escalate(self._routes))
 
     async def _reshape(self) -> None:
-        """What somebody may still do something with is told anew where it looks otherwise now."""
+        """What somebody may still do something with is told anew where it looks otherwise now: a piece of it at a time."""
         link = self._around().link
         forms = {name: _form(one, link) for name, one in self._receivers.items() if one.channel.updates}
-        while await self._store.insist(reshaping.Reshape(forms)):
-            pass
+        if await self._store.insist(reshaping.Reshape(forms)):
+            self._is_otherwise = True
+            self.wake()
 
     async def answer(self, message: str, actor: str) -> str:
         """Somebody looks after what a message tells; who does so, which may be another who said it first. Raises `errors.NotFound`."""
@@ -208,7 +214,7 @@ class Deliverer:
             if not is_later:
                 self._told_when.pop(row["id"], None)
             if self._receivers.get(name) is not receiver:
-                self._is_new = True  # it was told as it was to look before
+                self._is_otherwise = True  # it was told as it was to look before
                 return
             if is_later:
                 self._put_off[name] = unit.due_us
@@ -242,6 +248,7 @@ class Deliverer:
                 elif receiver.channel.updates and reference:
                     reference = await self._update(receiver, reference, message)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
+        form = form if message.asks or message.answerable else reshaping.CLOSED
         return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays, form=form)
 
     async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:

@@ -153,8 +153,10 @@ def _breaker(record: Mapping[str, Any]) -> str:
 
 
 def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Routes) -> None:
-    """A message of its own, or one more in a message that waits or stands open."""
+    """A message of its own, or one more in a message that waits or stands open. A request that is told already is not told again."""
     subject, now_us, run = thing.subject, tx.now_us, thing.member.get("run")
+    if thing.news == "needs_approval" and _asks(tx, receiver, thing.member):
+        return
     if thing.news in IN_PLACE and run is not None and routes.changes(receiver):
         (asked,) = tx.one("outbox_tells", run, receiver, "needs_approval")
         if asked is not None:
@@ -185,6 +187,11 @@ def _tell(tx: Transaction, receiver: str, thing: Thing, wait_us: int, routes: Ro
         message = put(tx, receiver, thing, subject, now_us + wait_us, is_open=thing.joins or is_list, routes=routes)
     if not is_list and run is not None:
         tx.run("outbox_run_insert", run, message)
+
+
+def _asks(tx: Transaction, receiver: str, member: Mapping[str, Any]) -> bool:
+    """Whether a receiver is told of a request."""
+    return bool(tx.one("outbox_asks", member["run"], receiver, member["approval"])[0])
 
 
 def put(
@@ -325,13 +332,16 @@ class Retell:
         self.routes = routes
 
     def apply(self, tx: Transaction) -> int:
-        """Those that are open, in the order in which they were asked."""
+        """Those that are open, in the order in which they were asked; what is not followed yet is first, else it would be told again."""
+        follow = Follow(self.routes)
+        while follow.apply(tx):
+            pass
         told = 0
         for row in tx.named("approvals_open", "", REQUESTS_MAX):
             member = {"seq": tx.records, "run": row["run"], "approval": row["id"]}
             thing = Thing("needs_approval", f"bundle/{approving.bundle_of(row)}", member, joins=True)
             for receiver, wait_us in self.routes.of(thing.news):
-                if tx.one("outbox_tells", row["run"], receiver, thing.news)[0] is None:
+                if not _asks(tx, receiver, member):
                     _tell(tx, receiver, thing, wait_us, self.routes)
                     told += 1
         return told

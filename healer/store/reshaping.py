@@ -14,6 +14,8 @@ from healer.store.transaction import Transaction, dumps
 
 AT_ONCE: Final = 100
 """So many messages are looked at in one transaction."""
+CLOSED: Final = "-"
+"""The form of what needs nobody any more: whatever changes it tells it anew, and so it is looked at no more."""
 
 
 class Reshape:
@@ -25,20 +27,17 @@ class Reshape:
         self.forms = dict(forms)
 
     def apply(self, tx: Transaction) -> bool:
-        """The next ones, in the order in which they were made; of what needs nobody any more it is written down alone."""
+        """The next ones; of what needs nobody any more it is written down alone."""
         rows = tx.named("outbox_otherwise", dumps(self.forms), AT_ONCE)
         for row in rows:
-            form = self.forms[row["receiver"]]
             if _is_open(tx, row):
-                tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
+                tx.run("outbox_touch_form", self.forms[row["receiver"]], tx.now_us, tx.now_us, tx.now_us, row["id"])
             else:
-                tx.run("outbox_form", form, row["id"])
+                tx.run("outbox_form", CLOSED, row["id"])
         return len(rows) == AT_ONCE
 
 
 def _is_open(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Whether somebody may still do something with it: decide a request, or look after what was not done."""
-    if row["news"] not in outbox.ANSWERED:
-        return False
     wanting = outbox.wanting(tx, row)
     return wanting == "needs_approval" or (bool(wanting) and row["answered_us"] is None)

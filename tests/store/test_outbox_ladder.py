@@ -256,6 +256,30 @@ def test_who_hears_from_now_on_is_told_what_waits_for_a_person(kit: Any, follow:
     assert messages(kit, "receiver", "count") == [("ops", 2), ("new", 2)]
 
 
+@pytest.mark.parametrize("followed", [True, False])
+def test_what_is_asked_in_between_is_told_once(kit: Any, follow: Any, followed: bool) -> None:
+    """Also where the record of it was not followed yet."""
+    asked_for(kit, "a")
+    follow()
+    asked_for(kit, "b")
+    if followed:
+        follow()
+    kit.do(outbox.Retell(dataclasses.replace(ROUTES, hears={"ops": ALL, "new": ALL})))
+    follow()
+    members = [[one["approval"] for one in transaction.loads(text)] for (text,) in messages(kit, "members")]
+    assert [len(one) for one in members] == [2, 2]
+    assert all(len(set(one)) == len(one) for one in members)
+    assert sorted(members[0]) == sorted(members[1])
+
+
+def test_a_message_has_each_request_once(kit: Any, follow: Any) -> None:
+    asked_for(kit, "a")
+    follow()
+    kit.connection.execute("UPDATE followed SET seq = 0")
+    follow()
+    assert messages(kit, "count") == [(1,)]
+
+
 def test_since_when_it_fails(kit: Any, follow: Any) -> None:
     fail(kit, "a")
     follow()

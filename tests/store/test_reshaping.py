@@ -54,7 +54,11 @@ def test_what_is_decided_or_answered_or_asks_nothing_is_let_be(kit: Any, follow:
         sent(kit, number)
     kit.now_us += S
     before = messages(kit, "version", "changed_us")
-    assert looks(kit, ops="buttons", chat="buttons") == [(number, "buttons", None) for number in numbers]
+    closed = reshaping.CLOSED
+    forms = [closed, closed, "", closed]
+    assert looks(kit, ops="buttons", chat="buttons") == [
+        (number, form, None) for number, form in zip(numbers, forms, strict=True)
+    ]
     assert messages(kit, "version", "changed_us") == before
 
 
@@ -97,3 +101,24 @@ def test_many_are_looked_at_in_pieces(kit: Any, follow: Any, monkeypatch: pytest
     assert messages(kit, "form") == [("buttons",), ("buttons",), ("",)]
     assert kit.do(reshaping.Reshape(NOW)) is False
     assert messages(kit, "form") == [("buttons",)] * 3
+
+
+def test_what_is_over_is_looked_at_once_and_lists_never(kit: Any, follow: Any) -> None:
+    """So that a history of any length costs nothing when the next form comes."""
+    fail(kit, "c", "succeeded")
+    asked_for(kit, "a")
+    follow()
+    decide(kit)
+    follow()
+    for (number,) in messages(kit, "id"):
+        sent(kit, number)
+    kit.connection.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)"
+        " INSERT INTO outbox (receiver, news, subject, members, count, state, open, made_us, changed_us)"
+        " SELECT receiver, news, subject, members, count, state, 0, made_us, changed_us FROM outbox, n"
+    )
+    assert [kit.do(reshaping.Reshape(NOW)) for _ in range(2)] == [True, False]
+    assert kit.do(reshaping.Reshape({"ops": "none"})) is False
+    assert {form for news, form in messages(kit, "news", "form") if news == "succeeded"} == {""}
+    plan = kit.rows(f"EXPLAIN QUERY PLAN {kit.store.writer.tx._sql['outbox_otherwise']}", "{}", 1)
+    assert any("USING INDEX outbox_form" in row[-1] for row in plan), plan

@@ -40,6 +40,12 @@ SELECT id, members, count FROM outbox WHERE receiver = ? AND news = ? AND subjec
 SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
     WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent');
 
+-- name: outbox_asks
+-- Whether a receiver is, or will be, told of a request of a run.
+SELECT EXISTS (SELECT 1 FROM outbox_run r JOIN outbox o ON o.id = r.message, json_each(o.members) one
+    WHERE r.run = ? AND o.receiver = ? AND o.news = 'needs_approval' AND o.state IN ('waiting', 'sent')
+    AND json_extract(one.value, '$.approval') = ?);
+
 -- name: outbox_failed_in_place
 -- What a message asked for came to something that somebody has to look after, whoever looked after it before: who has a copy reads that too;
 -- the time in which it has to be answered is that of one of them.
@@ -63,8 +69,10 @@ UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
 WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
 
 -- name: outbox_otherwise
--- What was told in another form than that which its receiver (a JSON object: receiver → form) has now.
-SELECT o.* FROM outbox o JOIN json_each(?) f ON f.key = o.receiver WHERE o.state = 'sent' AND o.form <> f.value ORDER BY o.id LIMIT ?;
+-- What needs somebody and was told in another form than that which its receiver (a JSON object: receiver → form) has now, by the index of
+-- what is open.
+SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key AND o.form <> f.value
+WHERE o.state = 'sent' AND o.form <> '-' AND o.news IN ('needs_approval', 'failed', 'unknown', 'not_done') LIMIT ?;
 
 -- name: outbox_touch_form
 -- As `outbox_touch_run`, of one that was sent.

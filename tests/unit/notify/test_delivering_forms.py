@@ -9,6 +9,7 @@ import pytest
 
 from healer import plugins
 from healer.notify import delivering
+from healer.store import reshaping
 
 
 class Shows:
@@ -116,3 +117,30 @@ async def test_a_channel_that_does_not_say_it_is_one_that_never_changes(desk: An
 
     Shows(desk, property(form))
     assert await desk.told() == []
+
+
+async def test_what_is_asked_meanwhile_waits_for_no_history(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each turn looks at a piece, and tells what came."""
+    monkeypatch.setattr(reshaping, "AT_ONCE", 2)
+    for key in "abcde":
+        desk.ask(key, asks=True, rule=f"web/alerts/{key}")
+    await desk.told()
+    Shows(desk, "buttons")
+    desk.ask("f", asks=True, rule="web/alerts/f")
+    assert [message.id for message in await desk.told()] == ["n-1", "n-2", "n-6"]
+    assert desk.deliverer._woken.is_set()
+    assert [len(await desk.told()) for _ in range(3)] == [2, 1, 0]
+    assert desk.rows("json_array_length(members)") == [(1,)] * 6
+    assert desk.rows("form") == [("buttons https://healer.example.org",)] * 6
+
+
+async def test_the_row_of_what_needs_nobody_any_more_says_so(desk: Any) -> None:
+    desk.ask("web01", asks=True)
+    desk.ask("web02", rule="web/alerts/other")
+    desk.end("failed")
+    await desk.told()
+    assert desk.rows("form") == [("https://healer.example.org",)] * 2
+    desk.say("reject")
+    await desk.deliverer.answer("n-2", "key:bo")
+    await desk.told()
+    assert desk.rows("form") == [(reshaping.CLOSED,)] * 2
