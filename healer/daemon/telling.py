@@ -152,9 +152,14 @@ class Telling:
                 self._close_soon(channel)
 
     def _close_soon(self, channel: plugins.Notifier) -> None:
-        task = asyncio.create_task(channel.close())
+        task = asyncio.create_task(self._close(channel))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _close(self, channel: plugins.Notifier) -> None:
+        """Once what goes by it has ended."""
+        await self.deliverer.done_with(channel)
+        await channel.close()
 
     def _log(self, channel: str) -> Any:
         def log(level: str, message: str) -> None:

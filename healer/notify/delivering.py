@@ -57,7 +57,8 @@ class Deliverer:
         self._routes = routing.NOBODY
         self._receivers: Mapping[str, Receiver] = {}
         self._woken = asyncio.Event()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[str, tuple[Receiver | None, asyncio.Task[None]]] = {}
+        """Receiver → as it was when its messages were begun, and who delivers them."""
         self._is_silent = False
         self._is_new = False
         """Others may hear now: what waits for a person is told to all who were not told."""
@@ -91,7 +92,7 @@ class Deliverer:
                 await self.turn()
                 await self._wait()
         finally:
-            for task in self._under_way.values():
+            for _, task in self._under_way.values():
                 task.cancel()
             await self.settled()
 
@@ -105,7 +106,13 @@ class Deliverer:
     async def settled(self) -> None:
         """Until nothing is on its way."""
         while self._under_way:
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            await asyncio.gather(*(task for _, task in self._under_way.values()), return_exceptions=True)
+
+    async def done_with(self, channel: plugins.Notifier) -> None:
+        """Until nothing goes by a channel that no receiver has any more: a call that is cut off may have taken effect."""
+        tasks = [task for had, task in self._under_way.values() if had is not None and had.channel is channel]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _follow(self) -> None:
         """Make messages of what was recorded, and pass on what nobody has answered."""
@@ -193,17 +200,17 @@ class Deliverer:
         for row in await self._store.reader.all("outbox_due", self._clock(), self._busy(), DUE):
             due.setdefault(row["receiver"], []).append(row)
         for name, rows in due.items():
-            task = asyncio.create_task(self._deliver_all(name, rows), name=f"notify {name}")
-            self._under_way[name] = task
+            receiver = self._receivers.get(name)
+            task = asyncio.create_task(self._deliver_all(name, receiver, rows), name=f"notify {name}")
+            self._under_way[name] = receiver, task
             task.add_done_callback(functools.partial(self._ended, name))
 
     def _ended(self, name: str, _: asyncio.Task[None]) -> None:
         del self._under_way[name]
         self.wake()
 
-    async def _deliver_all(self, name: str, rows: list[dict[str, Any]]) -> None:
+    async def _deliver_all(self, name: str, receiver: Receiver | None, rows: list[dict[str, Any]]) -> None:
         """In their order: where one has to wait for its channel, so do those behind it."""
-        receiver = self._receivers.get(name)
         for row in rows:
             if receiver is None:
                 unit: Any = self._failed(row, "no receiver has this name any more")
@@ -246,6 +253,8 @@ class Deliverer:
                     reference = await receiver.channel.send(receiver.options, message)
                     telemetry.count("notifications_sent")
                 elif receiver.channel.updates and reference:
+                    if row["shown"]:
+                        await self._store.insist(reshaping.Unsure(row["id"]))
                     reference = await self._update(receiver, reference, message)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
         form = form if message.asks or message.answerable else reshaping.CLOSED

@@ -41,3 +41,16 @@ def _is_open(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Whether somebody may still do something with it: decide a request, or look after what was not done."""
     wanting = outbox.wanting(tx, row)
     return wanting == "needs_approval" or (bool(wanting) and row["answered_us"] is None)
+
+
+class Unsure:
+    """A message is about to be changed: until its channel says yes nobody knows what it shows, whatever ends the call."""
+
+    weight = 1
+
+    def __init__(self, message: int) -> None:
+        self.message = message
+
+    def apply(self, tx: Transaction) -> None:
+        """Write it down."""
+        tx.run("outbox_unsure", self.message)

@@ -82,6 +82,10 @@ WHERE id = ?;
 -- name: outbox_form
 UPDATE outbox SET form = ? WHERE id = ?;
 
+-- name: outbox_unsure
+-- What it shows is not known any more: the next time it is sent, whatever it says.
+UPDATE outbox SET shown = '' WHERE id = ?;
+
 -- name: outbox_due
 -- But for receivers (a JSON array) that have something on its way, or are not to be asked yet.
 SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? AND state IN ('waiting', 'sent')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import types
 from typing import Any
 
@@ -47,4 +48,30 @@ async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
         assert key is not None
         read = tickets.read(key, made.rpartition("/")[2], 1_790_000_000 * S)
         assert (read.approval, read.person, read.expires_us) == ("a-1", "ana", ASKED.expires_us)
+    await opened.close()
+
+
+async def test_a_channel_is_closed_once_nothing_goes_by_it() -> None:
+    """What a reload cut off might have been posted, and would be once more."""
+    opened = store.Store.open(None, lambda: 1_790_000_000 * S, loop=None)
+    made = telling.Telling(types.SimpleNamespace(store=opened, clock=lambda: 0))  # type: ignore[arg-type]
+    ends, order = asyncio.Event(), list[str]()
+
+    class Channel:
+        async def close(self) -> None:
+            order.append("closed")
+
+    async def done_with(channel: Any) -> None:
+        assert isinstance(channel, Channel)
+        await ends.wait()
+        order.append("ended")
+
+    made.deliverer.done_with = done_with  # type: ignore[method-assign]
+    made._channels["slack"] = None, Channel()  # type: ignore[assignment]
+    closing = asyncio.create_task(made.close())
+    await asyncio.sleep(0)
+    assert order == []
+    ends.set()
+    await closing
+    assert order == ["ended", "closed"]
     await opened.close()

@@ -33,6 +33,15 @@ def given(desk: Any) -> list[tuple[str, str]]:
     return [(what, message.id) for what, _, message in desk.channel.given]
 
 
+async def begun(shows: Shows) -> None:
+    """A turn, until its channel was given something and does not answer."""
+    holds = shows.channel.holds = asyncio.Event()
+    await shows.desk.deliverer.turn()
+    async with asyncio.timeout(20):
+        while not holds._waiters:
+            await asyncio.sleep(0)
+
+
 async def test_what_is_open_is_changed_once(desk: Any) -> None:
     desk.ask("web01", asks=True)
     desk.ask("web02", rule="web/alerts/other")
@@ -84,11 +93,7 @@ async def test_what_was_on_its_way_meanwhile_is_changed_too(desk: Any, before: s
         await desk.told()
         desk.ask("web02", asks=True)
     old = Shows(desk, before)
-    old.channel.holds = asyncio.Event()
-    await desk.deliverer.turn()
-    async with asyncio.timeout(20):
-        while not old.channel.holds._waiters:
-            await asyncio.sleep(0)
+    await begun(old)
     Shows(desk, "buttons")
     await desk.deliverer.turn()
     old.channel.holds.set()
@@ -144,3 +149,44 @@ async def test_the_row_of_what_needs_nobody_any_more_says_so(desk: Any) -> None:
     await desk.deliverer.answer("n-2", "key:bo")
     await desk.told()
     assert desk.rows("form") == [(reshaping.CLOSED,)] * 2
+
+
+@pytest.mark.parametrize("ends", ["lost", "killed"])
+async def test_a_change_that_may_have_been_made_is_made_anew(desk: Any, ends: str) -> None:
+    """Also where the message is to look again as it did before it: nobody knows how it looks."""
+    Shows(desk, "none")
+    desk.ask("web01", asks=True)
+    await desk.told()
+    cut = Shows(desk, "buttons")
+    if ends == "lost":
+        cut.channel.fails = [plugins.Undelivered("Slack cannot be reached")]
+        assert await desk.told() == []
+    else:
+        await begun(cut)
+        routes = desk.deliverer._routes
+        (task,) = [task for _, task in desk.deliverer._under_way.values()]
+        task.cancel()
+        await desk.deliverer.settled()
+        desk.deliverer = delivering.Deliverer(desk.store, lambda: desk.now_us, desk.around)
+        desk.deliverer._routes = routes
+    Shows(desk, "none")
+    desk.now_us += 5_000_000
+    await desk.told()
+    assert given(desk) == [("send", "n-1"), ("update", "n-1")]
+
+
+async def test_who_closes_a_channel_waits_for_what_goes_by_it(desk: Any) -> None:
+    old = Shows(desk, "none")
+    desk.ask("web01", asks=True)
+    await begun(old)
+    waits = asyncio.create_task(desk.deliverer.done_with(old.channel))
+    Shows(desk, "buttons")
+    await desk.deliverer.turn()
+    assert not waits.done()
+    await desk.deliverer.done_with(desk.channel)
+    assert old.channel.holds is not None
+    old.channel.holds.set()
+    await waits
+    await desk.deliverer.settled()
+    await desk.told()
+    assert given(desk) == [("send", "n-1"), ("update", "n-1")]
