@@ -358,6 +358,8 @@ class Daemon:
     def _on_decided(self, decided: deciding.Decided) -> None:
         if decided.queued:
             self.dispatcher.wake()
+        if decided.tells:
+            self.telling.wake()
         self.planner.decided(decided.runs)
 
     def _on_claimed(self, changed: dict[str, str], look_us: int | None) -> None:

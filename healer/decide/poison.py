@@ -73,6 +73,7 @@ def _join(decided: deciding.Decided, more: deciding.Decided) -> None:
     decided.runs |= more.runs
     decided.queued += more.queued
     decided.next_look_us = more.next_look_us
+    decided.tells |= more.tells
 
 
 async def _tried(opened: store.Store, one: deciding.Decide) -> deciding.Decided | Exception:

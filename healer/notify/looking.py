@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from healer import inline, model, plugins, quoting
 from healer.policy import reasons
-from healer.store import reader, transaction
+from healer.store import outbox, reader, transaction
 
 HISTORY_US: Final = 30 * 86_400_000_000
 TARGETS_SHOWN: Final = 20
@@ -56,6 +56,11 @@ async def runs(read: reader.Reader, ids: Iterable[str]) -> dict[str, dict[str, A
             found[row["run"]]["targets"].append(row["target"].partition(":")[2] or row["target"])
             found[row["run"]]["groups"].append(tuple(transaction.loads(row["value"])["groups"]))
     return found
+
+
+def wants(run: Mapping[str, Any]) -> str:
+    """The class of what a run did not do that its alert still asks for, as `outbox.wanting`; '' for nothing."""
+    return outbox.undone(run["state"], run["reason"]) if run["fires"] else ""
 
 
 def targets(of: Sequence[Mapping[str, Any]]) -> str:

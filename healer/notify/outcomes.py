@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from healer import plugins
@@ -61,28 +61,30 @@ async def one(read: reader.Reader, around: looking.Around, row: Mapping[str, Any
     details += await looking.output(read, around, run) if state in ("failed", "timed_out", "unknown") else ()
     words = f" {state.replace('_', ' ')} on "
     short = looking.short(run["id"])
-    answerable = _answerable(row) and state != "succeeded"
+    answerable = _answerable(row, [run])
     return plugins.Message(
         id=f"n-{row['id']}", news=row["news"], level=STATES.get(state, "info"),
         title=(
             plugins.Strong(str(run["action"])), words, plugins.Strong(looking.share(around, [run])), f" – {around.environment}"
         ),
-        rows=tuple(rows), status=_answered(row), answerable=answerable, ways=(looking.answering(row),) if answerable else (),
+        rows=tuple(rows), status=_answered(row, [run]), answerable=answerable, ways=(looking.answering(row),) if answerable else (),
         details=details, link=looking.link(around, f"/ui/runs/{run['id']}"), foot=f"{short} · healer explain {short}",
     )  # fmt: skip
 
 
-def _answerable(row: Mapping[str, Any]) -> bool:
-    """Whether somebody may still say that they look after it."""
-    return row["news"] in outbox.ANSWERED and row["answered_us"] is None
+def _answerable(row: Mapping[str, Any], runs: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether somebody may still say that they look after it: nobody did, and it needs somebody."""
+    return row["news"] in outbox.ANSWERED and row["answered_us"] is None and any(map(looking.wants, runs))
 
 
-def _answered(row: Mapping[str, Any]) -> plugins.Text:
-    return (
-        (f"{row['answered_by']} looks after it since ", plugins.When(row["answered_us"]))
-        if row["answered_us"] is not None
-        else ()
-    )
+def _answered(row: Mapping[str, Any], runs: Collection[Mapping[str, Any]]) -> plugins.Text:
+    """Who looks after it; that nobody has to any more."""
+    if row["answered_us"] is not None:
+        return f"{row['answered_by']} looks after it since ", plugins.When(row["answered_us"])
+    if row["news"] not in outbox.ANSWERED or any(map(looking.wants, runs)):
+        return ()
+    is_undone = any(outbox.undone(run["state"], run["reason"]) for run in runs)
+    return ("It fires no more: nobody has to look after it.",) if is_undone else ()
 
 
 async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, Any]) -> plugins.Message | None:
@@ -105,12 +107,13 @@ async def many(read: reader.Reader, around: looking.Around, row: Mapping[str, An
     said = [plugins.Row("and", (f"{'up to ' if waits else ''}{more} more, not listed",))] if more else []
     count = len(runs) + more
     many = f"{'up to ' if waits and more else ''}{count} run{'' if count == 1 else 's'}"
+    answerable = _answerable(row, runs.values())
     word = "waits" if waits and count == 1 else WORDS[row["news"]]
     return plugins.Message(
         id=f"n-{row['id']}", news=row["news"], level=LEVELS.get(row["news"], "warning"),
         title=(plugins.Strong(many), f" {word} – {around.environment}"),
-        rows=(*rows[:LINES], *said), status=_answered(row), answerable=_answerable(row),
-        ways=(looking.answering(row),) if _answerable(row) else (),
+        rows=(*rows[:LINES], *said), status=_answered(row, runs.values()), answerable=answerable,
+        ways=(looking.answering(row),) if answerable else (),
         link=looking.link(around, "/ui/runs"), foot=LISTS.get(row["news"], ""),
     )  # fmt: skip
 

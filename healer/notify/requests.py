@@ -10,7 +10,7 @@ from typing import Any, Final
 from healer import plugins
 from healer.notify import looking
 from healer.policy import approvals, reasons
-from healer.store import approving, reader, reviewing, transaction
+from healer.store import approving, outbox, reader, reviewing, transaction
 
 DIGEST: Final = 16
 """So many characters of a digest are in a button: enough that nobody finds another request of the same."""
@@ -59,9 +59,13 @@ async def made(
     )  # fmt: skip
     details += (*became.details(), *await _failures(read, around, failed, named))
     is_answered = row["answered_us"] is not None
-    after = (f" · {row['answered_by']} looks after it since ", plugins.When(row["answered_us"])) if is_answered else ()
+    answerable = not is_answered and any(looking.wants(run) in outbox.FAILED for run in failed)
+    after: plugins.Text = ()
+    if is_answered:
+        after = f" · {row['answered_by']} looks after it since ", plugins.When(row["answered_us"])
+    elif failed and not answerable:
+        after = (" · what failed fires no more: nobody has to look after it",)
     about = looking.differing(shown)
-    answerable = bool(failed) and not is_answered
     return plugins.Message(
         id=f"n-{row['id']}", news="needs_approval", level="warning" if open_ else _level(asked, runs),
         title=(plugins.Strong(str(first["action"])), " wants to run on " if open_ else " on ",

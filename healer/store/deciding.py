@@ -92,6 +92,8 @@ class Decided:
     """run id → its state now."""
     queued: int
     next_look_us: int | None
+    tells: bool = False
+    """Whether a message says something else now."""
 
 
 class Decide:
@@ -147,9 +149,9 @@ class Decide:
 
     def _row(self, tx: Transaction, outcome: Outcome, decided: Decided, internal: list[tuple[Any, ...]]) -> None:
         for word in outcome.alerts:
-            _alert(tx, word, outcome)
+            decided.tells |= _alert(tx, word, outcome)
         for source, key in outcome.expired:
-            _expire(tx, source, key, outcome.at_us)
+            decided.tells |= _expire(tx, source, key, outcome.at_us)
         for n, result in enumerate(outcome.results):
             if isinstance(result, Internal):
                 internal.append((
@@ -209,19 +211,27 @@ def _keep_past(tx: Transaction, seq: int) -> None:
         tx.run("past_drop_oldest")
 
 
-def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> None:
+def _alert(tx: Transaction, word: AlertWord, outcome: Outcome) -> bool:
+    """Whether a message says something else now."""
+    tells = False
     if word.full:
         telemetry.count("alerts_refused")
-        return
+        return tells
     if word.firing and word.opens:
         _open(tx, [(word, outcome)])
-        return
+        return tells
     if word.firing:
         tx.run("alert_seen", outcome.at_us, outcome.seq, word.severity, word.summary, word.source, word.key)
         following.sign_came(tx, word.source, word.key)
     elif tx.run("alert_close", outcome.at_us, "resolved", outcome.seq, word.source, word.key):
         telemetry.count("alerts_resolved")
+        tells = _fires_no_more(tx, word.source, word.key)
     _explain(tx, [word])
+    return tells
+
+
+def _fires_no_more(tx: Transaction, source: str, key: str) -> bool:
+    return tx.run("outbox_touch_alert", tx.now_us, tx.now_us, tx.now_us, source, key) > 0
 
 
 def _open(tx: Transaction, opening: Sequence[tuple[AlertWord, Outcome]]) -> None:
@@ -251,9 +261,11 @@ def _explain(tx: Transaction, words: Sequence[AlertWord]) -> None:
     ])  # fmt: skip
 
 
-def _expire(tx: Transaction, source: str, key: str, at_us: int) -> None:
-    if tx.run("alert_close", at_us, "ttl", 0, source, key):
-        tx.audit("alert_expired", actor="daemon", source=source, alert=key)
+def _expire(tx: Transaction, source: str, key: str, at_us: int) -> bool:
+    if not tx.run("alert_close", at_us, "ttl", 0, source, key):
+        return False
+    tx.audit("alert_expired", actor="daemon", source=source, alert=key)
+    return _fires_no_more(tx, source, key)
 
 
 def _append(tx: Transaction, row: journal.Row, cause: int, ordinal: int) -> None:

@@ -270,10 +270,14 @@ def wanting(tx: Transaction, row: Mapping[str, Any]) -> str:
 def _undone(tx: Transaction, run: str) -> str:
     """The class of what a run did not do that its alert still asks for; '' for nothing."""
     found = tx.one("run_standing", run)
-    if found is None:
-        return ""
-    news = notices.news({"kind": "transition", "state": found[0], "reason": found[1]})
-    return news if news in ANSWERED and tx.one("run_still_fires", run, run)[0] else ""
+    news = undone(found[0], found[1]) if found is not None else ""
+    return news if news and tx.one("run_still_fires", run, run)[0] else ""
+
+
+def undone(state: str, reason: str) -> str:
+    """The class of what a run that stands so did not do; '' for nothing that somebody has to look after."""
+    news = notices.news({"kind": "transition", "state": state, "reason": reason})
+    return news if news in ANSWERED else ""
 
 
 class Sent:

@@ -19,7 +19,8 @@ CLOSED: Final = "-"
 
 
 class Reshape:
-    """What is open of what was told in another form is due. `forms`: receiver → the form of now. The result: whether there may be more."""
+    """What was told in another form is due, where it is not written that it needs nobody; of what was told before that was written, what is
+    open. `forms`: receiver → the form of now. The result: whether there may be more."""
 
     weight = 4
 
@@ -30,7 +31,7 @@ class Reshape:
         """The next ones; of what needs nobody any more it is written down alone."""
         rows = tx.named("outbox_otherwise", dumps(self.forms), AT_ONCE)
         for row in rows:
-            if _is_open(tx, row):
+            if row["form"] or _is_open(tx, row):
                 tx.run("outbox_touch_form", self.forms[row["receiver"]], tx.now_us, tx.now_us, tx.now_us, row["id"])
             else:
                 tx.run("outbox_form", CLOSED, row["id"])

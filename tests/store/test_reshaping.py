@@ -103,6 +103,19 @@ def test_many_are_looked_at_in_pieces(kit: Any, follow: Any, monkeypatch: pytest
     assert messages(kit, "form") == [("buttons",)] * 3
 
 
+def test_what_was_told_with_a_button_is_told_anew_though_it_needs_nobody_any_more(kit: Any, follow: Any) -> None:
+    """Else the button stays, where nobody hears it."""
+    run = fail(kit, "a")
+    follow()
+    for number in (1, 2):
+        sent(kit, number)
+    assert looks(kit)[0] == (1, "buttons", kit.now_us)
+    sent(kit)
+    kit.connection.execute("UPDATE outbox SET form = 'buttons' WHERE id = 1")
+    kit.connection.execute("INSERT INTO run_alert VALUES (?, 's', 'k', 1, 1)", [run])
+    assert looks(kit, ops="none")[0] == (1, "none", kit.now_us)
+
+
 def test_what_is_over_is_looked_at_once_and_lists_never(kit: Any, follow: Any) -> None:
     """So that a history of any length costs nothing when the next form comes."""
     fail(kit, "c", "succeeded")

@@ -62,6 +62,12 @@ UPDATE outbox SET version = version + 1, changed_us = ?,
     due_us = CASE WHEN state = 'sent' AND tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
 WHERE id IN (SELECT message FROM outbox_run WHERE run = ?) AND state IN ('waiting', 'sent');
 
+-- name: outbox_touch_alert
+-- The same for an alert that fires no more, of what somebody may still do something with.
+UPDATE outbox SET version = version + 1, changed_us = ?, due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+WHERE state = 'sent' AND form <> '-' AND news IN ('needs_approval', 'failed', 'unknown', 'not_done') AND id IN (
+    SELECT told.message FROM run_alert ra JOIN outbox_run told ON told.run = ra.run WHERE ra.source = ? AND ra.key = ?);
+
 -- name: outbox_touch_subject
 -- The same for all that tell of a thing which is over: nothing joins them any more.
 UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
@@ -173,7 +179,10 @@ SELECT NOT EXISTS (SELECT 1 FROM run_alert WHERE run = ?) OR EXISTS (
 -- name: told_runs
 -- What messages say of runs, by their ids (a JSON array).
 SELECT r.id, r.state, r.reason, r.detail, r.rule, r.action, r.controller, r.kind, r.subject, r.parameters, r.dry_run, r.actor, r.changed_us,
-    r.ended_us, (SELECT count(*) FROM attempt a WHERE a.run = r.id AND a.started_us IS NOT NULL) AS tries
+    r.ended_us, (SELECT count(*) FROM attempt a WHERE a.run = r.id AND a.started_us IS NOT NULL) AS tries,
+    NOT EXISTS (SELECT 1 FROM run_alert WHERE run = r.id) OR EXISTS (
+        SELECT 1 FROM run_alert ra JOIN alert a ON a.source = ra.source AND a.key = ra.key
+        WHERE ra.run = r.id AND a.status = 'firing' AND a.cycle = ra.cycle) AS fires
 FROM run r WHERE r.id IN (SELECT value FROM json_each(?));
 
 -- name: told_targets

@@ -78,6 +78,7 @@ async def test_times_in_sentences_are_moments(desk: Any, shown: Any) -> None:
 
 async def test_a_list_of_failures_names_the_command_by_which_it_is_answered(desk: Any) -> None:
     runs = [desk.ask("h1"), desk.ask("h2")]
+    desk.end("failed")
     (row,) = (await listed(desk, "failed", runs)).ways
     assert (row.label, row.text) == ("answer", ("healer notify answer n-7",))
     assert (await listed(desk, "succeeded", runs)).ways == ()
