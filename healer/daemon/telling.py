@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shlex
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -125,7 +126,9 @@ class Telling:
         held = self._channels.get(name)
         if held is not None and held[0] == account:
             return held[1]
-        context = plugins.NotifierContext(name, self._daemon.resolve, self._log(name), self._identity, self.link)
+        context = plugins.NotifierContext(
+            name, self._daemon.resolve, self._log(name), self._identity, self.link, self.standing
+        )
         try:
             made = receivers.notifier(name)(account, context)
         except errors.HealerError as error:
@@ -144,6 +147,14 @@ class Telling:
             return ""
         ticket = tickets.Ticket(asked.request, person, tickets.ends(asked.expires_us, self._daemon.clock()))
         return public.rstrip("/") + tickets.PATH + tickets.sign(await ticketing.key(self._daemon.store), ticket)
+
+    def standing(self, person: str) -> str:
+        """What changes with the roles of a principal, `plugins.NotifierContext.standing`; '' where nobody is sent a link."""
+        if not self._daemon.revision.settings.server.public_url:
+            return ""
+        known = self._daemon.services.gate.keys.directory.of_person("link:", person)
+        held = {role.name: role.as_json() for role in known.roles} if known is not None else {}
+        return hashlib.sha256(orjson.dumps(held, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     def _let_go(self, used: set[plugins.Notifier]) -> None:
         for name, (_, channel) in [*self._channels.items()]:

@@ -295,7 +295,7 @@ class Deliverer:
 def _form(receiver: Receiver, link: str) -> str:
     """How messages to a receiver look: by its channel's account, and with pages at this address."""
     try:
-        said = str(receiver.channel.form)[:FORM_MAX]
+        said = str(receiver.channel.form_of(receiver.options))[:FORM_MAX]
     except Exception as error:  # a stranger's code, as above
         logger.opt(exception=error).warning(
             "{} does not say how its messages look: {}", receiver.channel.context.name, error

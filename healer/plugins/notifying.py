@@ -104,18 +104,25 @@ async def _nowhere(_asked: Asked, _person: str) -> str:
     return ""
 
 
+def _nobody(_person: str) -> str:
+    """No roles."""
+    return ""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotifierContext:
     """What a channel is given beside its account. `identity(person, kind)`: who a principal is there (`slack`, `email`), '' for nobody
     known. `link(asked, person)`: the address by which this principal, and whoever else has it, decides a request once and without a key:
     for a message that goes to them alone, of a channel without buttons of its own; '' without `server.public_url`, and for somebody whose
-    word on it would not count."""
+    word on it would not count. `standing(person)`: a short text that is another one where the roles of a principal are, so that
+    a message with links is told anew then."""
 
     name: str
     resolve: Callable[[SecretRef], model.Secret]
     log: Callable[[str, str], None]
     identity: Callable[[str, str], str]
     link: Callable[[Asked, str], Awaitable[str]] = _nowhere
+    standing: Callable[[str], str] = _nobody
 
 
 class NoAccount(Options):
@@ -146,6 +153,11 @@ class Notifier(abc.ABC):
         """How it shows what somebody may do with a message, as far as its account says that (buttons, or none): where this is another one
         than before, what is open is changed in place."""
         return ""
+
+    def form_of(self, to: Any) -> str:
+        """The same of a receiver, `to` its options, where it is not that of all."""
+        del to
+        return self.form
 
     @abc.abstractmethod
     async def send(self, to: Any, message: Message) -> str:

@@ -88,6 +88,11 @@ class Slack(plugins.Notifier):
         """By its account, Slack can tell of a click, or cannot."""
         return "buttons" if self._hears else "no buttons"
 
+    def form_of(self, to: SlackOptions) -> str:
+        """One person alone has links for as long as their word counts."""
+        is_linked = to.principal is not None and not self._hears
+        return f"{self.form} {self.context.standing(str(to.principal))}".strip() if is_linked else self.form
+
     @property
     def _hears(self) -> bool:
         return self.account.app_token is not None or self.account.signing_secret is not None

@@ -51,6 +51,25 @@ async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
     await opened.close()
 
 
+def test_the_standing_of_a_person_is_another_one_with_their_roles() -> None:
+    """Only where there are links that would come or go with it."""
+
+    def standing(person: str, roles: tuple[str, ...], url: str | None = "https://ops.example.org") -> str:
+        directory = access.Directory({}, {"bo": access.Person("bo", roles)})
+        settings = project.Settings.model_validate({"server": {"public_url": url} if url else {}})
+        gate = types.SimpleNamespace(keys=types.SimpleNamespace(directory=directory))
+        daemon: Any = types.SimpleNamespace(
+            revision=types.SimpleNamespace(settings=settings), services=types.SimpleNamespace(gate=gate),
+            store=types.SimpleNamespace(writer=types.SimpleNamespace()), clock=None,
+        )  # fmt: skip
+        return telling.Telling(daemon).standing(person)
+
+    assert standing("bo", ("approver", "readonly")) == standing("bo", ("readonly", "approver"))
+    assert len({standing("bo", ("approver",)), standing("bo", ("readonly",)), standing("bo", ())}) == 3
+    assert standing("nobody", ("approver",)) == standing("bo", ())
+    assert standing("bo", ("approver",), None) == ""
+
+
 async def test_a_channel_is_closed_once_nothing_goes_by_it() -> None:
     """What a reload cut off might have been posted, and would be once more."""
     opened = store.Store.open(None, lambda: 1_790_000_000 * S, loop=None)

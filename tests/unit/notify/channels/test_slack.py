@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import sys
 from typing import Any
 
@@ -341,3 +342,15 @@ def test_what_is_written_in_healer_yaml() -> None:
     for given in ({}, {"channel": "C0OPS", "principal": "ana"}, {"channel": "#ops"}):
         with pytest.raises(pydantic.ValidationError):
             slack.Slack.Options.model_validate(given)
+
+
+async def test_how_it_looks_to_one_person_is_another_thing_with_their_roles(site: Any) -> None:
+    """Where they have links; where a click is heard its buttons are anybody's."""
+    standing = {"ana": "one"}
+    site.channel.context = dataclasses.replace(site.channel.context, standing=lambda person: standing[person])
+    ana = slack.Slack.Options(principal="ana")
+    assert [site.channel.form_of(to) for to in (site.ops, ana)] == ["buttons"] * 2
+    site.channel.account = site.channel.account.model_copy(update={"app_token": None})
+    assert [site.channel.form_of(to) for to in (site.ops, ana)] == ["no buttons", "no buttons one"]
+    standing["ana"] = ""
+    assert site.channel.form_of(ana) == "no buttons"
