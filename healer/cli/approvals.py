@@ -84,9 +84,20 @@ def _needs(item: dict[str, Any], *, roles: bool = False) -> str:
 @location.options
 @location.JSON
 def show(where: location.Where, request: str, as_json: bool) -> None:
-    """Exactly what would run, on what, and what people said. REQUEST is its id or its run's."""
-    found = client.Client(where).get(f"{client.API}/approvals/{client.segment(request)}")
-    terminal.in_full(found, _in_full, as_json=as_json)
+    """Exactly what would run, on what, and what people said. REQUEST is its id or its run's, or that of many alike (b-…)."""
+    asked = client.Client(where)
+    if not request.startswith(BUNDLE):
+        found = asked.get(f"{client.API}/approvals/{client.segment(request)}")
+        terminal.in_full(found, _in_full, as_json=as_json)
+        return
+    items = [asked.get(f"{client.API}/approvals/{client.segment(one)}") for one in _chosen(asked, (request,), ())]
+    terminal.in_full({"items": items, "next": None}, _each_in_full, as_json=as_json)
+
+
+def _each_in_full(page: dict[str, Any]) -> Iterator[str]:
+    for number, item in enumerate(page["items"]):
+        yield from ("",) if number else ()
+        yield from _in_full(item if isinstance(item, dict) else {})
 
 
 def _in_full(item: dict[str, Any]) -> Iterator[str]:
@@ -157,7 +168,7 @@ def _say(
         else:
             terminal.echo(_told(done if isinstance(done, dict) else {}))
         return errors.EXIT_OK
-    chosen = _chosen(asked, requests, on)
+    chosen = [*_chosen(asked, requests, on).values()]
     if not yes:
         for item in chosen:
             click.echo(_one(item), err=True)
@@ -177,8 +188,8 @@ def _say(
     return errors.EXIT_FOUND if refused else errors.EXIT_OK
 
 
-def _chosen(asked: client.Client, requests: tuple[str, ...], on: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The open requests that are meant, of many alike those on the targets that are named."""
+def _chosen(asked: client.Client, requests: tuple[str, ...], on: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The open requests that are meant by their ids, of many alike those on the targets that are named."""
     found: dict[str, dict[str, Any]] = {}
     for request in requests:
         if request.startswith(BUNDLE):
@@ -190,7 +201,7 @@ def _chosen(asked: client.Client, requests: tuple[str, ...], on: tuple[str, ...]
     if not found:
         what = f"an open request of {', '.join(requests)}" + (f" on {', '.join(on)}" if on else "")
         raise errors.NotFound("healer approvals", what=what)
-    return list(found.values())
+    return found
 
 
 def _is_on(item: dict[str, Any], on: tuple[str, ...]) -> bool:

@@ -298,7 +298,9 @@ def page(answer: Any) -> dict[str, Any]:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path."""
+    """A text as one segment of a path. Raises `usage.WrongUse` for an empty one, which would name another path."""
+    if not text:
+        raise usage.WrongUse(detail="a name or an id is wanted, and '' is none")
     return urllib.parse.quote(text, safe="")
 
 

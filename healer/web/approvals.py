@@ -38,17 +38,27 @@ class Words(Word):
 
 
 async def index(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:
-    """The open requests; with `bundle` those that are alike."""
+    """The open requests; with `bundle` those that are alike, by a beginning of their name."""
     query = queries.Query(request, "limit", "after", "bundle")
     limit, after, bundle = query.limit(), query.after(str), query.text("bundle")
     start = after[0] if after else ""
     if bundle:
-        every = await services.store.reader.all("approvals_open", start, OPEN_MAX)
-        rows = [row for row in every if approving.bundle_of(row) == bundle][: limit + 1]
+        rows = [row for row in await alike(services, bundle) if row["id"] > start][: limit + 1]
     else:
         rows = await services.store.reader.all("approvals_open", start, limit + 1)
     following = queries.cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
     return answers.page([await _shown(services, row) for row in rows[:limit]], following)
+
+
+async def alike(services: Services, name: str) -> list[dict[str, Any]]:
+    """Those open requests that are alike and have a name which begins so, by their ids; none: there are none. Raises `errors.Ambiguous`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in await services.store.reader.all("approvals_open", "", OPEN_MAX):
+        if (bundle := approving.bundle_of(row)).startswith(name):
+            found.setdefault(bundle, []).append(row)
+    if len(found) > 1:
+        raise reads.several(name, sorted(found))
+    return next(iter(found.values()), [])
 
 
 async def show(request: web.Request, services: Services, _caller: access.Principal) -> web.StreamResponse:

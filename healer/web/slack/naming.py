@@ -14,7 +14,7 @@ from healer.notify import looking
 from healer.notify.channels import _slack_blocks as blocks
 from healer.notify.channels import _slack_values as values
 from healer.notify.channels import _visible as visible
-from healer.store import approving, reads, reviewing, transaction
+from healer.store import reviewing, transaction
 from healer.web import approvals, shapes, within
 from healer.web.services import Services
 from healer.web.slack import deciding
@@ -50,15 +50,10 @@ async def by_name(services: Services, who: access.Principal, word: reviewing.Wor
 
 async def _alike(services: Services, name: str) -> Sequence[Row]:
     """Those open requests that are alike and have a name which begins so. Raises `errors.NotFound`, `errors.Ambiguous`."""
-    found: dict[str, list[Row]] = {}
-    for row in await services.store.reader.all("approvals_open", "", approvals.OPEN_MAX):
-        if (bundle := approving.bundle_of(row)).startswith(name):
-            found.setdefault(bundle, []).append(row)
+    found = await approvals.alike(services, name)
     if not found:
         raise errors.NotFound("healer approvals", what=f"an open request of {name[:80]!r}")
-    if len(found) > 1:
-        raise reads.several(name, sorted(found))
-    return next(iter(found.values()))
+    return found
 
 
 async def _one(services: Services, name: str) -> Row:

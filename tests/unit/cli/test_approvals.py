@@ -117,3 +117,26 @@ def test_what_follows_in_its_list_is_shown_with_it(ask: Any, daemon: Any) -> Non
     assert (
         'heal on host:web1  {"service": "nginx"}, then reboot on host:web1, host:web2  {"how": "hard"}' in asked.stderr
     )
+
+
+def test_those_that_are_alike_are_shown_one_by_one(ask: Any, daemon: Any) -> None:
+    """By a beginning of their name too: the daemon says which they are."""
+    daemon["GET /api/v1/approvals"] = {"items": MANY[:2], "next": None}
+    for number in (1, 2):
+        daemon[f"GET /api/v1/approvals/a-{number}"] = MANY[number - 1]
+    lines = ask("approvals", "show", "b-7f").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line and not line.startswith(" ")] == ["a-1", "a-2"]
+    assert daemon.requests[0].query.get("bundle") == "b-7f"
+    told = json.loads(ask("approvals", "show", "b-7f", "--json").stdout)
+    assert [one["id"] for one in told["items"]] == ["a-1", "a-2"]
+    daemon["GET /api/v1/approvals"] = {"items": [], "next": None}
+    assert "an open request of b-7f" in ask("approvals", "show", "b-7f").stderr
+
+
+@pytest.mark.parametrize("words", [("show", ""), ("approve", ""), ("reject", "", "a-1")])
+def test_an_empty_name_is_none(ask: Any, daemon: Any, words: tuple[str, ...]) -> None:
+    done = ask("approvals", *words)
+    assert done.exit_code == 2
+    assert "an id is wanted" in done.stderr
+    assert "/api/" not in done.stderr
+    assert not daemon.requests

@@ -335,6 +335,8 @@ def test_a_cursor_that_leads_nowhere_ends(daemon, asked):
 
 def test_segment():
     assert client.segment("a/../b?c") == "a%2F..%2Fb%3Fc"
+    with pytest.raises(usage.WrongUse, match="an id is wanted"):
+        client.segment("")
 
 
 def test_without_a_key_it_is_said_where_one_is_made(healer, daemon):

@@ -111,6 +111,11 @@ async def test_requests_that_are_alike_are_one_and_each_may_be_chosen(room: Any,
     assert [one["id"] for one in found["items"]] == ["a-1", "a-2", "a-3"]
     _, rest = await room.ask("GET", f"/approvals?bundle={bundles['a-1']}&limit=3&after={found['next']}", "readonly")
     assert ([one["id"] for one in rest["items"]], rest["next"]) == (["a-4"], None)
+    _, found = await room.ask("GET", f"/approvals?bundle={bundles['a-1'][:-3]}", "readonly")
+    assert [one["id"] for one in found["items"]] == ["a-1", "a-2", "a-3", "a-4"]
+    status, answer = await room.ask("GET", "/approvals?bundle=b-", "readonly")
+    assert (status, answer["code"], answer["near"]) == (409, "ambiguous", sorted({*bundles.values()}))
+    assert (await room.ask("GET", "/approvals?bundle=b-zzzz", "readonly"))[1]["items"] == []
     wish = {"requests": ["a-2", "a-4", "a-2", "a-9"], "reason": "looked at both"}
     status, body = await room.ask("POST", "/approvals/approve", "laptop", json=wish)
     assert (status, body["items"]) == (200, [
