@@ -43,14 +43,15 @@ class File(NamedTuple):
         return json.dumps("/".join((*self.parents, self.name)).encode("utf-8", "replace").decode())
 
 
-def place(folder: str, target: str) -> pathlib.Path:
+def place(folder: str, target: str, *, dry: bool) -> pathlib.Path:
     """The path of the folder. Raises `Refused` where it is not one of this machine."""
     this = os.uname().nodename
     if "," in target:
         raise Refused(f"one target at a time is wanted, got {target}")
     if not folder.startswith("/"):
         path = pathlib.Path.cwd().parents[1] / "hosts" / target / folder
-        path.mkdir(parents=True, exist_ok=True)
+        if not dry:
+            path.mkdir(parents=True, exist_ok=True)
         return path
     if target not in ("localhost", this, this.partition(".")[0]):
         raise Refused(f"{folder} of {target} cannot be reached from here, and that of this machine is not meant")
@@ -107,7 +108,7 @@ def main() -> int:
     """0 where the folder is within its limit at the end."""
     given = json.load(sys.stdin)
     dry, limit = os.environ.get("HEALER_DRY_RUN") == "1", given["limit_mib"] * MIB
-    path = place(given["folder"], os.environ["HEALER_TARGET"])
+    path = place(given["folder"], os.environ["HEALER_TARGET"], dry=dry)
     try:
         with opened(path.parts[1:]) as root:
             seen = sorted(files(root, os.fstat(root).st_dev))

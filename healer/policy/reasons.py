@@ -84,7 +84,13 @@ _ALL: Final = (
         "{limit} alerts are open already, so this one is not followed and nothing is done for it.",
         "raise alerts_max:",
     ),
-    Reason("controller_forbidden", "validity", "refused", "{controller} may not do this: {detail}", "healer validate"),
+    Reason(
+        "controller_forbidden",
+        "validity",
+        "refused",
+        "{controller} may not do this: {detail}",
+        "healer controllers list",
+    ),
     Reason("cooldown", "cooldown", "deferred", "{action} ran on {target} {ago} ago; again after {left}.", "cooldown:"),
     Reason("rate_limited", "rate", "deferred", "{n} of {limit} runs in {window} used ({budget}).", "rate_limit:"),
     Reason(

@@ -131,6 +131,10 @@ class Checker:
 
     def _bound(self, document: config.Document, spec: Controller, name: str, at: config.Mark | None) -> None:
         hosts = self.inventories.get(spec.inventory, targets.EMPTY)
+        if templates.is_template(name):
+            message = f"targets of a controller are written out, and {name!r} is a template"
+            document.error("unknown_target", message, at, "name hosts, or group:NAME")
+            return
         if spec.inventory in self.incomplete:
             return
         if name.startswith("group:"):
@@ -139,7 +143,7 @@ class Checker:
                 message = f"no group {group!r} in {spec.inventory or 'this machine'}"
                 document.error("unknown_target", message, at, nearby.like(group, hosts.groups))
         else:
-            self._target(document, spec, name, at)
+            self._target(document, spec, name, at, hint="a host as the inventory names it, or group:NAME")
 
     # --- rules ------------------------------------------------------------------------------------------------------------
 
@@ -293,7 +297,14 @@ class Checker:
                 self._target(document, spec, text, where, action=entry.name)
 
     def _target(
-        self, document: config.Document, spec: Controller, text: str, at: config.Mark | None, *, action: str = ""
+        self,
+        document: config.Document,
+        spec: Controller,
+        text: str,
+        at: config.Mark | None,
+        *,
+        action: str = "",
+        hint: str = NAMED,
     ) -> None:
         if templates.is_template(text) or spec.inventory in self.incomplete:
             return
@@ -303,7 +314,7 @@ class Checker:
             where = "a cluster" if objects.reaches(spec) else spec.inventory or "this machine"
             message = f"no target {text!r} for the controller {spec.name} ({where}): {found.reason}"
             open_ = "a template ends with }}" if "{{" in text else ""
-            document.error("unknown_target", message, at, found.nearest or open_ or NAMED)
+            document.error("unknown_target", message, at, found.nearest or open_ or hint)
         elif action:
             for problem in targets.forbidden(spec, action, "", [found]):
                 if problem.target:

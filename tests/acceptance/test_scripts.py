@@ -52,6 +52,15 @@ def test_clean_disk_removes_the_oldest_until_it_fits(full: pathlib.Path, tmp_pat
     }
 
 
+def test_clean_disk_makes_no_folder_in_a_dry_run(tmp_path: pathlib.Path) -> None:
+    here = tmp_path / "a" / "b" / "c"
+    here.mkdir(parents=True)
+    assert clean(here, "disk", "web01", dry=True).returncode == 1
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+    assert clean(here, "disk", "web01").returncode == 0
+    assert (tmp_path / "a" / "hosts" / "web01" / "disk").is_dir()
+
+
 def test_clean_disk_removes_nothing_in_a_dry_run(full: pathlib.Path, tmp_path: pathlib.Path) -> None:
     done = clean(tmp_path, str(full), dry=True)
     assert done.returncode == 0

@@ -183,6 +183,8 @@ CATALOG: list[tuple[str, dict[str, str], list[str]]] = [
                                  "  here: {type: local}\ndefault: site\n"}, ["unknown_action"]),
     ("targets of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, targets: [group:web, ⟦group:wbe, ⟦db1]}\n"
                                  "  here: {type: local}\ndefault: site\n"}, ["unknown_target", "unknown_target"]),
+    ("a template as a target of a controller", {"controllers.yaml": "controllers:\n  site: {type: ansible, targets: [web01, ⟦\"{{ event.x }}\"]}\n"
+                                 "  here: {type: local}\ndefault: site\n"}, ["unknown_target"]),
     ("a target that is not the controller's", {
         "controllers.yaml": "controllers:\n  site: {type: ansible, targets: [web02]}\n  here: {type: local}\ndefault: site\n",
         **ran("name: restart, target: ⟦web01, parameters: {service: x}")}, ["controller_forbidden"]),
