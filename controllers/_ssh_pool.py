@@ -18,6 +18,8 @@ from healer.controllers import _ssh_far, _ssh_talk, _ssh_worker
 JOBS_AT_ONCE: Final = 7
 QUESTIONS_AT_ONCE: Final = 2
 QUESTION_S: Final = 20.0
+SHELLS_FIRST: Final = 1
+"""So many jobs of a connection are begun by a shell: a worker takes longer to start, and one job may be all there is."""
 
 
 class Address(NamedTuple):
@@ -57,6 +59,7 @@ class Connection:
         self.jobs = asyncio.Semaphore(JOBS_AT_ONCE)
         self.questions = asyncio.Semaphore(QUESTIONS_AT_ONCE)
         self.working = 0
+        self._begun = 0
         self._freed = asyncio.Event()
         self._workers: list[_ssh_talk.Talk] = []
         self._starting = asyncio.Lock()
@@ -87,7 +90,8 @@ class Connection:
 
     async def worker(self, pauses_s: Sequence[float] = _ssh_talk.PLACE_S) -> _ssh_talk.Talk | None:
         """A session that takes an order at once, to be given back with `keep`; None where a job needs one of its own."""
-        if (talk := self._waiting()) or not self.known.python:
+        self._begun += 1
+        if (talk := self._waiting()) or not self.known.python or self._begun <= SHELLS_FIRST:
             return talk
         async with self._starting:  # whether the Python there does is found out once
             if (talk := self._waiting()) or not self.known.python:

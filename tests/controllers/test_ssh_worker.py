@@ -14,12 +14,18 @@ from typing import Any
 
 import pytest
 
-from healer.controllers import _ssh_far, _ssh_worker
+from healer.controllers import _ssh_far, _ssh_pool, _ssh_worker
 
 WaitAsync = Callable[..., Awaitable[None]]
 site_module: Any = sys.modules["ssh_site"]
 TOKEN = site_module.TOKEN
 PARENT = "#!/bin/sh\necho $PPID\n"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first job of a connection has a worker too."""
+    monkeypatch.setattr(_ssh_pool, "SHELLS_FIRST", 0)
 
 
 async def parent(site: Any, number: int) -> int:
@@ -49,6 +55,17 @@ async def test_jobs_one_after_another_share_a_session(ssh_one: Any, wait_for_asy
         assert ssh_one.server.left() == []
     assert seen == set(ssh_one.workers())
     assert len(seen) == 1
+
+
+async def test_the_first_job_of_a_connection_waits_for_no_worker(
+    ssh_one: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    ssh_one.script("parent.sh", PARENT)
+    await parent(ssh_one, 1)
+    await wait_for_async(lambda: ssh_one.server.left() == [])
+    assert ssh_one.workers() == []
+    assert await parent(ssh_one, 2) in ssh_one.workers()
 
 
 async def test_jobs_at_once_have_each_their_own(ssh_one: Any, wait_for_async: WaitAsync) -> None:
