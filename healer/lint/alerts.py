@@ -5,6 +5,7 @@ Only what is certain is told; beside an event without such a word such a test is
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,10 @@ _WORDS: Final = {"status": shapes.STATUSES, "severity": shapes.SEVERITIES}
 NO_NUMBER: Final = (
     "a condition makes no number of a text: let the sender compare, or send the number as a field of its own"
 )
+
+
+PATHS_KEPT: Final = 4096
+"""Rules ask of few paths over and over."""
 
 
 class Vain(NamedTuple):
@@ -277,6 +282,7 @@ def _key(item: conditions.Value, within: str, defined: str) -> str:
     return f"for a key write {within}{name} is {defined}" if '"' not in item.value else ""
 
 
+@functools.lru_cache(maxsize=PATHS_KEPT)
 def kind_of(names: tuple[Any, ...]) -> str:
     """The kind of what stands there in every alert (as `values.kind` has it); '' where that is not known."""
     if names[0] != "alert" or len(names) > 3 or any(isinstance(one, int) for one in names):
@@ -334,6 +340,7 @@ def compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]
         yield from ((test.item.steps, "==", one) for one in (items if isinstance(items, list) else ()))
 
 
+@functools.lru_cache(maxsize=PATHS_KEPT)
 def named(steps: values.Steps) -> tuple[Any, str]:
     names = tuple(one[0] if isinstance(one, tuple) else one for one in steps)
     return names, "event" + "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in names)
