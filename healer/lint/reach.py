@@ -29,9 +29,10 @@ def check(scope: Scope, told: Told) -> None:
     """Tell of each rule of a ruleset that can never fire, and of each value that a field never has."""
     closed = scope.alerts_alone
     for rule in scope.ruleset.rules:
-        found = [never(normal.normal(pattern.test)) for pattern in rule.condition.patterns]
+        tests = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
+        found = [never(test) for test in tests]
         kind = rule.condition.kind
-        dead = [_dead(normal.normal(pattern.test), closed) for pattern in rule.condition.patterns]
+        dead = [why is not None or _dead(test, closed, may_be=True) for why, test in zip(found, tests, strict=True)]
         if (kind == "all" and any(dead)) or (kind == "any" and all(dead)):
             told.never.add(scope.document.place(scope.name_of(rule)))
         if kind == "all" or (kind == "any" and all(found)):
@@ -39,13 +40,12 @@ def check(scope: Scope, told: Told) -> None:
                 mark = scope.mark_of(one.leaf, one.leaf.text)
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
-        for pattern in rule.condition.patterns if closed else ():
-            for test in alerts.checks(normal.normal(pattern.test)):
-                for vain in alerts.impossible(test):
-                    mark = scope.mark_of(test.leaf, test.leaf.text)
-                    told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
-                    if alerts.is_trapped(test.leaf):
-                        told.advise("trap-contains", scope.document, test.leaf, "")
+        for test in (one for node in tests if closed for one in alerts.checks(node)):
+            for vain in alerts.impossible(test):
+                mark = scope.mark_of(test.leaf, test.leaf.text)
+                told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
+                if alerts.is_trapped(test.leaf):
+                    told.advise("trap-contains", scope.document, test.leaf, "")
 
 
 def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> dict[tuple[str, errors.Place], str]:
@@ -58,14 +58,20 @@ def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> dict[tuple[str,
     return {(traps[at][0], errors.Place(*traps[at][1:])): try_ for at, try_ in found}
 
 
-def _dead(node: normal.Normal, closed: bool) -> bool:
-    """Whether a test holds for no event, also by what is told of each of its values (`closed`)."""
+def _dead(node: normal.Normal, closed: bool, *, may_be: bool = False) -> bool:
+    """Whether a test holds for no event, also by what is told of each of its values (`closed`). `may_be`: `never` of it
+    is known to find nothing."""
     if isinstance(node, normal.Check):
+        if not may_be and never(node) is not None:
+            return True
         found = list(alerts.impossible(node)) if closed else []
         listed = list(alerts.compared(node.leaf.test)) if isinstance(node.leaf.test, conditions.Member) else []
-        return never(node) is not None or (len(found) >= max(1, len(listed)) and all(one.false for one in found))
-    dead = (_dead(part, closed) for part in node.parts)
-    return all(dead) if isinstance(node, normal.AnyOf) else never(node) is not None or any(dead)
+        return len(found) >= max(1, len(listed)) and all(one.false for one in found)
+    if isinstance(node, normal.AnyOf):
+        return all(_dead(part, closed) for part in node.parts)
+    return (not may_be and never(node) is not None) or any(
+        _dead(part, closed, may_be=isinstance(part, normal.Check)) for part in node.parts
+    )
 
 
 # --- tests that exclude each other --------------------------------------------------------------------------------------------
