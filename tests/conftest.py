@@ -51,6 +51,8 @@ LONG = (
     "controllers/test_ansible_why.py",
     "controllers/test_run_on.py",
     "controllers/test_run_on_plans.py",
+    "controllers/test_ssh_far.py",
+    "controllers/test_ssh_lost.py",
     "docs/test_own_controller.py",
     "rulebooks/test_differential.py",
     "rulebooks/test_upstream_examples.py",

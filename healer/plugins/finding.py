@@ -75,12 +75,17 @@ def _package(kind: Kind) -> str:
 
 def _shipped(kind: Kind) -> dict[str, pathlib.Path]:
     """The files of the plugins that ship, by name; where there are two of a name, the module."""
-    package = importlib.import_module(_package(kind))
+    folders = tuple(importlib.import_module(_package(kind)).__path__)
+    changed = tuple(pathlib.Path(folder).stat().st_mtime_ns for folder in folders)
+    return _files(folders, changed, ("*.yml", "*.py") if kind == "formats" else ("*.py",))
+
+
+@functools.lru_cache(maxsize=32)
+def _files(folders: tuple[str, ...], _changed: tuple[int, ...], patterns: tuple[str, ...]) -> dict[str, pathlib.Path]:
     return {
         path.stem: path
-        for pattern in ("*.yml", "*.py")
-        if pattern == "*.py" or kind == "formats"
-        for folder in package.__path__
+        for pattern in patterns
+        for folder in folders
         for path in pathlib.Path(folder).glob(pattern)
         if _NAME.fullmatch(path.stem)
     }
