@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer import errors
@@ -31,8 +31,10 @@ def check(scope: Scope, told: Told) -> None:
     for rule in scope.ruleset.rules:
         tests = [normal.normal(pattern.test) for pattern in rule.condition.patterns]
         found = [never(test) for test in tests]
+        checks = [one for node in tests if closed for one in alerts.checks(node)]
+        vain = {id(one): list(alerts.impossible(one)) for one in checks}
         kind = rule.condition.kind
-        dead = [why is not None or _dead(test, closed, may_be=True) for why, test in zip(found, tests, strict=True)]
+        dead = [why is not None or _dead(test, vain, may_be=True) for why, test in zip(found, tests, strict=True)]
         if (kind == "all" and any(dead)) or (kind == "any" and all(dead)):
             told.never.add(scope.document.place(scope.name_of(rule)))
         if kind == "all" or (kind == "any" and all(found)):
@@ -40,10 +42,10 @@ def check(scope: Scope, told: Told) -> None:
                 mark = scope.mark_of(one.leaf, one.leaf.text)
                 message = f"the condition of the rule {rule.name!r} never holds: {one.why}"
                 told.tell(scope.document, "unreachable", message, mark, "mend it, or take the rule out")
-        for test in (one for node in tests if closed for one in alerts.checks(node)):
-            for vain in alerts.impossible(test):
+        for test in checks:
+            for value in vain[id(test)]:
                 mark = scope.mark_of(test.leaf, test.leaf.text)
-                told.tell(scope.document, vain.code, vain.why, mark, vain.try_, vain.severity)
+                told.tell(scope.document, value.code, value.why, mark, value.try_, value.severity)
                 if alerts.is_trapped(test.leaf):
                     told.advise("trap-contains", scope.document, test.leaf, "")
 
@@ -58,19 +60,19 @@ def bettered(told: Told, before: Iterable[errors.Diagnostic]) -> dict[tuple[str,
     return {(traps[at][0], errors.Place(*traps[at][1:])): try_ for at, try_ in found}
 
 
-def _dead(node: normal.Normal, closed: bool, *, may_be: bool = False) -> bool:
-    """Whether a test holds for no event, also by what is told of each of its values (`closed`). `may_be`: `never` of it
-    is known to find nothing."""
+def _dead(node: normal.Normal, vain: Mapping[int, Sequence[alerts.Vain]], *, may_be: bool = False) -> bool:
+    """Whether a test holds for no event, also by what is told of each of its values (`vain`, by the `id` of a check). `may_be`: `never` of
+    it is known to find nothing."""
     if isinstance(node, normal.Check):
         if not may_be and never(node) is not None:
             return True
-        found = list(alerts.impossible(node)) if closed else []
+        found = vain.get(id(node), ())
         listed = list(alerts.compared(node.leaf.test)) if isinstance(node.leaf.test, conditions.Member) else []
         return len(found) >= max(1, len(listed)) and all(one.false for one in found)
     if isinstance(node, normal.AnyOf):
-        return all(_dead(part, closed) for part in node.parts)
+        return all(_dead(part, vain) for part in node.parts)
     return (not may_be and never(node) is not None) or any(
-        _dead(part, closed, may_be=isinstance(part, normal.Check)) for part in node.parts
+        _dead(part, vain, may_be=isinstance(part, normal.Check)) for part in node.parts
     )
 
 
