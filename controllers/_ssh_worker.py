@@ -1,7 +1,7 @@
 """A session of `ssh` that stays for the next job, where the far side has Python: the near side of `_away/worker`.
 
 A job of a session of its own costs the far side a process of sshd, a login shell, a shell and the tools that `_ssh_far.RUN` needs, which
-together take longer than most scripts. One that stays forks.
+together take longer than most scripts. One that stays starts the script alone.
 """
 
 from __future__ import annotations
