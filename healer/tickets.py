@@ -45,11 +45,18 @@ class TicketOver(errors.RequestError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """`approval`: the id of the request; `person`: a principal of `healer.yaml`; `expires_us`: of the journal's time."""
+    """`approval`: the id of the request; `person`: a principal of `healer.yaml`; `expires_us`: of the journal's time; `to`: the `address`
+    of theirs that the link was sent to, '' where that is nobody's but the channel's."""
 
     approval: str
     person: str
     expires_us: int
+    to: str = ""
+
+
+def address(kind: str, identity: str) -> str:
+    """What a ticket says of an identity (`slack`, `email`) of its person; '' for none."""
+    return hashlib.sha256(f"{kind}:{identity}".encode()).hexdigest()[:16] if identity else ""
 
 
 def ends(expires_us: int | None, now_us: int) -> int:
@@ -60,7 +67,7 @@ def ends(expires_us: int | None, now_us: int) -> int:
 
 def sign(key: bytes, ticket: Ticket) -> str:
     """The ticket as it stands in a link. The same ticket gives the same text. Raises ValueError for a key that is none."""
-    said = orjson.dumps([ticket.approval, ticket.person, ticket.expires_us])
+    said = orjson.dumps([ticket.approval, ticket.person, ticket.expires_us, *([ticket.to] if ticket.to else [])])
     return base64.urlsafe_b64encode(said + _mac(key, said)).decode("ascii").rstrip("=")
 
 
@@ -75,12 +82,11 @@ def read(key: bytes, text: str, now_us: int) -> Ticket:
     said, mac = whole[:-_MAC_BYTES], whole[-_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(key, said)):
         raise NoTicket
-    approval, person, expires_us = orjson.loads(said)
-    found = Ticket(approval, person, expires_us)
+    found = Ticket(*orjson.loads(said))
     if not hmac.compare_digest(sign(key, found), text):  # the last character has bits that no byte is made of
         raise NoTicket
-    if now_us >= expires_us:
-        raise TicketOver("ask for a new one, or decide it by: healer approvals", until=model.iso(expires_us))
+    if now_us >= found.expires_us:
+        raise TicketOver("ask for a new one, or decide it by: healer approvals", until=model.iso(found.expires_us))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import shlex
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -126,11 +127,13 @@ class Telling:
         held = self._channels.get(name)
         if held is not None and held[0] == account:
             return held[1]
-        context = plugins.NotifierContext(
-            name, self._daemon.resolve, self._log(name), self._identity, self.link, self.standing
-        )
         try:
-            made = receivers.notifier(name)(account, context)
+            kind = receivers.notifier(name)
+            link = functools.partial(self.link, kind.identity)
+            context = plugins.NotifierContext(
+                name, self._daemon.resolve, self._log(name), self._identity, link, self.standing
+            )
+            made = kind(account, context)
         except errors.HealerError as error:
             logger.bind(channel=name).error("the channel {} cannot be used: {}", name, error.message)
             return None
@@ -139,13 +142,15 @@ class Telling:
         self._channels[name] = account, made
         return made
 
-    async def link(self, asked: plugins.Asked, person: str) -> str:
-        """The signed link by which a principal decides a request, `plugins.NotifierContext.link`; '' for one whose word would not count."""
+    async def link(self, kind: str, asked: plugins.Asked, person: str) -> str:
+        """The signed link by which a principal decides a request, `plugins.NotifierContext.link`; '' for one whose word would not count.
+        `kind`: the identity by which the channel finds people."""
         public, services = self._daemon.revision.settings.server.public_url, self._daemon.services
         caller = services.gate.keys.directory.of_person("link:", person) if public else None
         if not public or caller is None or not await approvals.has_a_say(services, caller, asked.request):
             return ""
-        ticket = tickets.Ticket(asked.request, person, tickets.ends(asked.expires_us, self._daemon.clock()))
+        to, until_us = self._identity(person, kind), tickets.ends(asked.expires_us, self._daemon.clock())
+        ticket = tickets.Ticket(asked.request, person, until_us, tickets.address(kind, to))
         return public.rstrip("/") + tickets.PATH + tickets.sign(await ticketing.key(self._daemon.store), ticket)
 
     def standing(self, person: str) -> str:
@@ -179,8 +184,8 @@ class Telling:
         return log
 
     def _identity(self, person: str, kind: str) -> str:
-        known = self._daemon.heard.directory.people.get(person)
-        return str(getattr(known, kind, "")) if known is not None else ""
+        known = self._daemon.services.gate.keys.directory.people.get(person)
+        return str(getattr(known, kind, "")) if known is not None and kind else ""
 
     def _around(self) -> looking.Around:
         settings = self._daemon.revision.settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from loguru import logger
 
 from healer import errors, model, plugins, store, telemetry
 from healer.notify import looking, making, routing
-from healer.store import outbox, reshaping
+from healer.store import answering, outbox, reshaping
 
 DUE: Final = 100
 SEND_S: Final = 20.0
@@ -29,6 +30,7 @@ WAIT_MAX_S: Final = 3600.0
 """No channel puts us off for longer."""
 GIVEN_UP_US: Final = 86_400_000_000
 """A message that could not be delivered for so long is not tried again."""
+PLACE_DIGITS: Final = 16
 FORM_MAX: Final = 100
 """Characters of what a channel says of its form."""
 BREATH_S: Final = 0.02
@@ -129,10 +131,13 @@ class Deliverer:
             await self._store.insist(outbox.Escalate(self._routes))
 
     async def _reshape(self) -> None:
-        """What somebody may still do something with is told anew where it looks otherwise now: a piece of it at a time."""
+        """What somebody may still do something with is told anew where it looks otherwise now, or is elsewhere: a piece of it at a time."""
         link = self._around().link
-        forms = {name: _form(one, link) for name, one in self._receivers.items() if one.channel.updates}
-        if await self._store.insist(reshaping.Reshape(forms)):
+        looks = {
+            name: (_form(one, link) if one.channel.updates else None, _place(one))
+            for name, one in self._receivers.items()
+        }
+        if await self._store.insist(reshaping.Reshape(looks)):
             self._is_otherwise = True
             self.wake()
 
@@ -141,7 +146,7 @@ class Deliverer:
         number = message.removeprefix("n-")
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
             raise errors.NotFound("healer notify outbox", what=f"the message {message[:80]!r}")
-        who: str = await self._store.submit(outbox.Answer(int(number), actor))
+        who: str = await self._store.submit(answering.Answer(int(number), actor))
         self.wake()
         return who
 
@@ -232,7 +237,8 @@ class Deliverer:
         try:
             return await self._deliver(receiver, row)
         except plugins.Undelivered as error:
-            return self._failed(row, error.reason, error.retry_after_s, final=error.final)
+            said = f"{error.reason}; {error.try_}" if error.try_ else error.reason
+            return self._failed(row, said, error.retry_after_s, final=error.final)
         except TimeoutError:
             return self._failed(row, f"the channel took longer than {SEND_S:g} s")
         except Exception as error:  # a channel is a stranger's code, and its mistake is no end of ours
@@ -246,28 +252,69 @@ class Deliverer:
         message, form = await making.made(self._store.reader, around, row, self._clock()), _form(receiver, around.link)
         if message is None:
             return outbox.End(row["id"], "dropped", "there is nothing to tell any more")
-        shown, reference = making.digest(message, form), row["reference"] or ""
-        if shown != row["shown"]:
-            async with asyncio.timeout(SEND_S):
-                if row["reference"] is None:
-                    reference = await receiver.channel.send(receiver.options, message)
-                    telemetry.count("notifications_sent")
-                elif receiver.channel.updates and reference:
-                    if row["shown"]:
-                        await self._store.insist(reshaping.Unsure(row["id"]))
-                    reference = await self._update(receiver, reference, message)
+        shown, is_open = making.digest(message, form), bool(message.asks or message.answerable)
+        reference, place = await self._told(receiver, row, message, shown=shown, is_open=is_open)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
-        form = form if message.asks or message.answerable else reshaping.CLOSED
-        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays, form=form)
+        form = form if is_open else reshaping.CLOSED
+        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays, form=form, place=place)
+
+    async def _told(
+        self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message, *, shown: str, is_open: bool
+    ) -> tuple[str, str]:
+        """Under which reference, and where, a message is told now. What somebody may do something with is sent to where its receiver is
+        now; what was told elsewhere offers nothing there any more, and links of one person never stand where another one reads."""
+        reference, where, place = row["reference"], row["place"], _place(receiver)
+        if reference is None:
+            reference, where = await self._send(receiver, message), place
+        elif is_open and where != place:
+            await self._unsure(row)
+            await self._leave(receiver, row, message)
+            reference, where = await self._send(receiver, message), place
+        elif shown != row["shown"] and receiver.channel.updates and reference and _is_by(where, receiver):
+            await self._unsure(row)
+            if _place(receiver) != place:
+                raise plugins.Undelivered("its receiver is somewhere else since a moment")
+            reference = await self._update(receiver, reference, message)
+        return reference, where
+
+    async def _unsure(self, row: Mapping[str, Any]) -> None:
+        if row["shown"]:
+            await self._store.insist(reshaping.Unsure(row["id"]))
+
+    async def _send(self, receiver: Receiver, message: plugins.Message) -> str:
+        async with asyncio.timeout(SEND_S):
+            reference = await receiver.channel.send(receiver.options, message)
+        telemetry.count("notifications_sent")
+        return reference
+
+    async def _leave(self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message) -> None:
+        """Where it was told before it says that this is over. A channel that refuses that keeps nobody from being told."""
+        reference = row["reference"]
+        if not (receiver.channel.updates and reference and _is_by(row["place"], receiver)):
+            return
+        said = plugins.Row("moved", (f"the receiver {receiver.name} is somewhere else now, and this is told there",))
+        left = dataclasses.replace(
+            message, rows=(*message.rows, said), asks=(), answerable=False, ways=(), details=(), link=""
+        )
+        try:
+            async with asyncio.timeout(SEND_S):
+                await receiver.channel.update(receiver.options, reference, left)
+        except plugins.Undelivered as error:
+            if not error.final:
+                raise
+            logger.bind(receiver=receiver.name).warning(
+                "the message n-{} stays as it is where {} was before: {}", row["id"], receiver.name, error.reason
+            )
 
     async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:
         """In place; what somebody has to look after is sent anew where the message is not there any more, or cannot be changed."""
         try:
-            reference = await receiver.channel.update(receiver.options, reference, message)
+            async with asyncio.timeout(SEND_S):
+                reference = await receiver.channel.update(receiver.options, reference, message)
         except plugins.Undelivered as error:
             if not (error.final and (message.answerable or message.asks)):
                 raise
-            reference = await receiver.channel.send(receiver.options, message)
+            return await self._send(receiver, message)
         telemetry.count("notifications_updated")
         return reference
 
@@ -302,6 +349,24 @@ def _form(receiver: Receiver, link: str) -> str:
         )
         said = ""
     return f"{said} {link}".strip()
+
+
+def _place(receiver: Receiver) -> str:
+    """Where a receiver is: its channel, and a digest of what that says of the rest."""
+    try:
+        said = str(receiver.channel.place_of(receiver.options))
+    except Exception as error:  # a stranger's code, as above
+        logger.opt(exception=error).warning(
+            "{} does not say where {} is: {}", receiver.channel.context.name, receiver.name, error
+        )
+        said = ""
+    digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:PLACE_DIGITS]
+    return f"{receiver.channel.context.name} {digest}"
+
+
+def _is_by(place: str, receiver: Receiver) -> bool:
+    """Whether what was told there can be changed by the receiver's channel of now; '': told before this was written down."""
+    return not place or place.partition(" ")[0] == receiver.channel.context.name
 
 
 async def _checked(receiver: Receiver) -> model.Health:

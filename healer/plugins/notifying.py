@@ -159,6 +159,12 @@ class Notifier(abc.ABC):
         del to
         return self.form
 
+    def place_of(self, to: Any) -> str:
+        """Where a receiver is, `to` its options: what waits for a person is told anew where this is another text than before. By its
+        options and, where these name a principal, by who that is there. Nobody is shown it."""
+        person = str(getattr(to, "principal", None) or "")
+        return f"{to} {self.context.identity(person, self.identity) if person and self.identity else ''}"
+
     @abc.abstractmethod
     async def send(self, to: Any, message: Message) -> str:
         """Deliver to a receiver, `to` its options; a reference under which it can be changed ('': it cannot). Raises `Undelivered`."""

@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from healer import errors
 from healer.audit import notices
 from healer.store import approving
 from healer.store.transaction import Transaction, dumps, loads
@@ -281,15 +280,15 @@ def undone(state: str, reason: str) -> str:
 
 
 class Sent:
-    """A message is with its channel, under a reference. `version`: that which was shown, so that what changed since is sent too. `form`:
-    how it looks there (`reshaping`)."""
+    """A message is with its channel, under a reference. `version`: that which was shown, so that what changed since is sent too. `form`,
+    `place`: how it looks and where that is (`reshaping`)."""
 
     weight = 1
 
     def __init__(
-        self, message: int, reference: str, shown: str, version: int, *, stays_open: bool, form: str = ""
-    ) -> None:
-        self.parameters = (reference, shown, form), int(stays_open), version, message
+        self, message: int, reference: str, shown: str, version: int, *, stays_open: bool, form: str = "", place: str = ""
+    ) -> None:  # fmt: skip
+        self.parameters = (reference, shown, form, place), int(stays_open), version, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
@@ -376,21 +375,3 @@ class Drop:
     def apply(self, tx: Transaction) -> bool:
         """Of one that was sent there is nothing to give up."""
         return tx.run("outbox_drop", f"given up by {self.actor}", tx.now_us, self.message) > 0
-
-
-class Answer:
-    """Somebody looks after what a message tells: it goes to nobody else. The result: who does, which the first who said so stays."""
-
-    weight = 1
-
-    def __init__(self, message: int, actor: str) -> None:
-        self.message = message
-        self.actor = actor
-
-    def apply(self, tx: Transaction) -> str:
-        """Raises `errors.NotFound`."""
-        tx.run("outbox_answer", self.actor, tx.now_us, tx.now_us, tx.now_us, self.message)
-        rows = tx.named("outbox_one", self.message)
-        if not rows:
-            raise errors.NotFound("healer notify outbox", what=f"the message n-{self.message}")
-        return str(rows[0]["answered_by"])

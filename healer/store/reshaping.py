@@ -1,7 +1,8 @@
-"""Messages that look otherwise from now on: clicks are heard that nobody heard before, or are not any more; pages have another address.
+"""Messages that look otherwise from now on, or are to be elsewhere: clicks are heard that nobody heard before, or are not any more; pages
+have another address; a receiver is another channel or person.
 
-Each row has the form in which its message was told, or is about to be: so that what is open is told anew once, and whatever ends the
-process in between loses nothing. Caller: `notify`.
+Each row has the form in which its message was told, or is about to be, and the place where it was told: so that what is open is told anew
+once, and whatever ends the process in between loses nothing. Caller: `notify`.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ CLOSED: Final = "-"
 
 
 class Reshape:
-    """What was told in another form is due, where it is not written that it needs nobody; of what was told before that was written, what is
-    open. `forms`: receiver → the form of now. The result: whether there may be more."""
+    """What was told in another form or elsewhere is due, where it is not written that it needs nobody; of what was told before that was
+    written, what is open. `looks`: receiver → the form (None: as it is) and the place of now. The result: whether there may be more."""
 
     weight = 4
 
-    def __init__(self, forms: Mapping[str, str]) -> None:
-        self.forms = dict(forms)
+    def __init__(self, looks: Mapping[str, tuple[str | None, str]]) -> None:
+        self.looks = dict(looks)
 
     def apply(self, tx: Transaction) -> bool:
         """The next ones; of what needs nobody any more it is written down alone."""
-        rows = tx.named("outbox_otherwise", dumps(self.forms), AT_ONCE)
+        rows = tx.named("outbox_otherwise", dumps(self.looks), AT_ONCE)
         for row in rows:
             if row["form"] or _is_open(tx, row):
-                tx.run("outbox_touch_form", self.forms[row["receiver"]], tx.now_us, tx.now_us, tx.now_us, row["id"])
+                form, _ = self.looks[row["receiver"]]
+                tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
             else:
                 tx.run("outbox_form", CLOSED, row["id"])
         return len(rows) == AT_ONCE

@@ -87,10 +87,8 @@ class Review:
                 else "you have none here"
             )
             raise MayNotApprove(actor=self.who.person, reason=f"a role like {_roles(asked)} is wanted, {yours}")
-        if self.word == "approve" and approvals.excluded(asked, self.who.identities, requester):
-            raise MayNotApprove(actor=self.who.person, reason="you asked for it")
-        if self.word == "approve" and author and author in self.who.identities:
-            raise MayNotApprove(actor=self.who.person, reason="you changed its rule last")
+        if self.word == "approve" and (bar := barred(asked, self.who, requester, author)):
+            raise MayNotApprove(actor=self.who.person, reason=bar)
         new = tx.run(
             "review_insert", self.approval, self.who.person, " ".join(self.roles), int(self.word == "approve"), self.reason, tx.now_us
         )  # fmt: skip
@@ -140,6 +138,13 @@ class Review:
         asking.go_on(tx, candidates.run_row(tx, run), self.standing_of)
         telemetry.count("approvals_approved")
         return Reviewed(self.approval, run, "approved")
+
+
+def barred(asked: tuple[policy.limits.Approval, ...], who: access.Principal, requester: str, author: str) -> str:
+    """Why somebody may only reject, whatever their roles; '' where they may approve."""
+    if approvals.excluded(asked, who.identities, requester):
+        return "you asked for it"
+    return "you changed its rule last" if author and author in who.identities else ""
 
 
 def review_of(person: str, roles: str, approves: int) -> approvals.Review:

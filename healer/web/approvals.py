@@ -175,6 +175,13 @@ async def has_a_say(services: Services, caller: access.Principal, approval: str)
     return policy.may_review(asked, review.roles)
 
 
+async def barred(services: Services, caller: access.Principal, approval: str) -> str:
+    """Why they may only reject a request; '' where they may approve it, as far as who they are is concerned."""
+    row = await _row(services, approval)
+    asked = policy.from_json(transaction.loads(row["asked"]))
+    return reviewing.barred(asked, caller, row["requester"], row["author"] or "")
+
+
 def said(made: reviewing.Reviewed) -> dict[str, Any]:
     """What a word came to."""
     return {"id": made.approval, "run": made.run, "state": made.state, "stood": made.stood}

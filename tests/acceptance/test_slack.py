@@ -6,8 +6,11 @@ import asyncio
 import dataclasses
 import json
 import pathlib
+import re
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -237,3 +240,43 @@ async def test_a_reload_says_what_waits_for_a_receiver_that_it_takes_away(site: 
     assert told in (await asyncio.to_thread(site.daemon.healer, "reload", "--preview")).stdout
     assert told in (await asyncio.to_thread(site.daemon.healer, "reload")).stdout
     assert "1 message waits for the receiver 'ops'" in site.daemon.said()
+
+
+async def test_who_hears_instead_is_asked_and_nobody_reads_their_link(site: Site) -> None:
+    """A receiver that is another person, or a person who is another user of Slack: the message of before offers nothing any more."""
+
+    def tell(person: str, user: str = "U7ANA") -> None:
+        told = SETTINGS.replace("{channel: C0OPS}", f"{{principal: {person}}}").replace("U7ANA", user)
+        told = told.replace("API", "").replace("URL", site.fake.api_url)
+        site.daemon.write("healer.yaml", f'{told}server: {{public_url: "https://healer.example.org"}}\n')
+
+    def links(posted: Any) -> list[str]:
+        return re.findall(r"https://healer\.example\.org(/ui/decide/[\w-]+)", json.dumps(posted.blocks))
+
+    site.settings = lambda _: tell("ana")  # type: ignore[method-assign]
+    await site.start("")
+    await asyncio.to_thread(site.daemon.break_host, "h1")
+    await site.fake.until(lambda: site.fake.posts() and links(site.fake.posts()[0]), 30)
+    (ana,) = site.fake.posts()
+    (first,) = links(ana)
+    for number, (person, user) in enumerate([("bo", "U7ANA"), ("ana", "U7ANA"), ("ana", "U9CY")], 2):
+        tell(person, user)
+        done = await asyncio.to_thread(site.daemon.healer, "reload")
+        assert done.returncode == 0, done.stdout + done.stderr
+        await site.fake.until(lambda wanted=number: len(site.fake.posts()) == wanted, 30)
+        *before, last = site.fake.posts()
+        await site.fake.until(lambda told=last: links(told), 30)
+        assert [links(one) for one in before] == [[] for _ in before]
+        assert "is told there" in before[-1].words
+    assert [one.channel for one in site.fake.posts()] == ["D7ANA", "D8BO", "D7ANA", "D9CY"]
+
+    def look() -> str:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(site.daemon.url.rstrip("/") + first, timeout=30)
+        with caught.value as answer:
+            return f"{answer.code} {answer.read().decode()}"
+
+    page = await asyncio.to_thread(look)
+    assert page.startswith("403 ")
+    assert "does not name for ana any more" in page
+    assert site.daemon.lines() == []

@@ -9,7 +9,7 @@ import pytest
 from told import ALL, ANA, MINUTE, ROUTES, S, asked_for, fail, messages, runs_in, sent
 
 from healer import errors
-from healer.store import notes, outbox, reviewing, transaction
+from healer.store import answering, notes, outbox, reviewing, transaction
 
 # --- what nobody answers --------------------------------------------------------------------------------------------------
 
@@ -67,12 +67,29 @@ def test_a_failure_is_over_with_its_alert(kit: Any, follow: Any, resolved: bool,
 def test_who_answers_first_has_it(kit: Any, follow: Any) -> None:
     fail(kit, "a")
     follow(LADDER)
-    assert kit.do(outbox.Answer(1, "slack:T/U = ana")) == "slack:T/U = ana"
-    assert kit.do(outbox.Answer(1, "key:bo")) == "slack:T/U = ana"
+    assert kit.do(answering.Answer(1, "slack:T/U = ana")) == "slack:T/U = ana"
+    assert kit.do(answering.Answer(1, "key:bo")) == "slack:T/U = ana"
     kit.now_us += 10 * MINUTE
     assert escalate(kit) == 0
     with pytest.raises(errors.NotFound):
-        kit.do(outbox.Answer(7, "key:bo"))
+        kit.do(answering.Answer(7, "key:bo"))
+
+
+def test_what_needs_nobody_any_more_nobody_looks_after(kit: Any, follow: Any) -> None:
+    fail(kit, "a", "succeeded")
+    asked_for(kit, "b")
+    kit.now_us += 5 * MINUTE
+    follow()
+    ((approval,),) = kit.rows("SELECT id FROM approval")
+    says = reviewing.Review(
+        approval, "reject", who=ANA, roles=["approver"], reason="", standing_of=lambda _: kit.standing
+    )
+    kit.do(says)
+    news = dict(messages(kit, "news", "id"))
+    for number in (news["succeeded"], news["needs_approval"]):
+        with pytest.raises(answering.NothingToAnswer):
+            kit.do(answering.Answer(number, "key:bo"))
+    assert set(messages(kit, "answered_by")) == {("",)}
 
 
 def test_where_there_is_no_ladder_nothing_waits_for_an_answer(kit: Any, follow: Any) -> None:
@@ -96,12 +113,12 @@ def test_an_answer_to_what_was_given_up_sends_nothing(kit: Any, follow: Any) -> 
     fail(kit, "a")
     follow()
     kit.do(outbox.End(1, "failed", "no such channel", passes_on=True))
-    kit.do(outbox.Answer(1, "key:ana"))
+    kit.do(answering.Answer(1, "key:ana"))
     assert messages(kit, "state", "due_us", "answered_by")[0] == ("failed", None, "key:ana")
 
 
 def test_an_answer_is_that_of_those_who_were_told_less_of_it(kit: Any, follow: Any) -> None:
-    one, two, other = ({"run": f"r-{name}"} for name in "abc")
+    one, two, other = ({"run": fail(kit, name)} for name in "abc")
 
     def tell(receiver: str, members: list[dict[str, str]], subject: str = "s", count: int = 0) -> int:
         kit.connection.execute(
@@ -114,12 +131,12 @@ def test_an_answer_is_that_of_those_who_were_told_less_of_it(kit: Any, follow: A
     said = tell("ops", [one, two])
     less, more = tell("second", [two]), tell("boss", [one, two, other])
     apart, elsewhere, cut = tell("x", [two, other]), tell("y", [two], "t"), tell("z", [one], count=60)
-    kit.do(outbox.Answer(said, "key:ana"))
+    kit.do(answering.Answer(said, "key:ana"))
     told = dict(kit.rows("SELECT id, unanswered_us FROM outbox"))
     assert told == {said: None, less: None, more: 9, apart: 9, elsewhere: 9, cut: 9}
-    kit.do(outbox.Answer(less, "key:bo"))
+    kit.do(answering.Answer(less, "key:bo"))
     assert kit.rows("SELECT id FROM outbox WHERE answered_by = 'key:bo'") == []
-    kit.do(outbox.Answer(more, "key:bo"))
+    kit.do(answering.Answer(more, "key:bo"))
     told = kit.rows("SELECT id FROM outbox WHERE unanswered_us IS NULL")
     assert {number for (number,) in told} == {said, less, more, apart}
 
@@ -130,7 +147,7 @@ def test_an_answer_is_that_of_all_who_were_told_the_same(kit: Any, follow: Any) 
     follow(routes)
     fail(kit, "b")
     follow(routes)
-    kit.do(outbox.Answer(1, "key:ana"))
+    kit.do(answering.Answer(1, "key:ana"))
     told = {
         (receiver, count, subject.startswith("more/")): who
         for receiver, count, subject, who in messages(kit, "receiver", "count", "subject", "answered_by")
@@ -217,7 +234,7 @@ def test_a_failure_of_what_was_asked_for_has_to_be_answered(kit: Any, follow: An
     routes = dataclasses.replace(LADDER, ladder={"third": frozenset({"failed"})})
     asked_for(kit, "a")
     follow(routes)
-    kit.do(outbox.Answer(1, "key:bo"))
+    kit.do(answering.Answer(1, "key:bo"))
     decided(kit, "failed")
     follow(routes)
     assert messages(kit, "receiver", "news", "answered_by") == [("ops", "needs_approval", "")]
@@ -231,7 +248,7 @@ def test_a_failure_that_somebody_looks_after_goes_nowhere(kit: Any, follow: Any)
     follow(LADDER)
     decided(kit, "failed")
     follow(LADDER)
-    kit.do(outbox.Answer(1, "key:bo"))
+    kit.do(answering.Answer(1, "key:bo"))
     kit.now_us += 60 * MINUTE
     assert escalate(kit) == 0
 
@@ -328,12 +345,12 @@ def test_other_failures_of_the_rule_are_messages_of_their_own(kit: Any, follow: 
 def test_what_joins_what_was_answered_has_to_be_answered(kit: Any, follow: Any) -> None:
     asked_for(kit, "a")
     follow(LADDER)
-    kit.do(outbox.Answer(1, "key:ana"))
+    kit.do(answering.Answer(1, "key:ana"))
     assert messages(kit, "answered_by", "unanswered_us") == [("key:ana", None)]
     asked_for(kit, "b")
     follow(LADDER)
     assert messages(kit, "answered_by", "answered_us", "unanswered_us") == [("", None, kit.now_us + 10 * MINUTE)]
-    kit.do(outbox.Answer(1, "key:ana"))
+    kit.do(answering.Answer(1, "key:ana"))
     assert messages(kit, "answered_by", "unanswered_us") == [("key:ana", None)]
     kit.now_us += 10 * MINUTE
     assert escalate(kit) == 0

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from told import ANA, S, asked_for, fail, messages, sent
 
-from healer.store import outbox, reshaping, reviewing
+from healer.store import answering, outbox, reshaping, reviewing
 
-NOW = {"ops": "buttons"}
+HERE = "slack C1"
+NOW = {"ops": ("buttons", HERE)}
 
 
 def decide(kit: Any) -> None:
@@ -21,7 +22,8 @@ def decide(kit: Any) -> None:
 
 def looks(kit: Any, **forms: str) -> list[tuple[Any, ...]]:
     """(number, form, due) of all messages, once all were looked at."""
-    while kit.do(reshaping.Reshape(forms or NOW)):
+    found = {name: (form, HERE) for name, form in forms.items()}
+    while kit.do(reshaping.Reshape(found or NOW)):
         pass
     return messages(kit, "id", "form", "due_us")
 
@@ -34,7 +36,7 @@ def test_an_open_request_is_told_anew_once(kit: Any, follow: Any) -> None:
     kit.now_us += S
     assert looks(kit) == [(1, "buttons", kit.now_us)]
     ((version,),) = messages(kit, "version")
-    kit.do(outbox.Sent(1, "C1:1", "abd", version, stays_open=True, form="buttons"))
+    kit.do(outbox.Sent(1, "C1:1", "abd", version, stays_open=True, form="buttons", place=HERE))
     assert looks(kit) == [(1, "buttons", None)]
     assert looks(kit, ops="none") == [(1, "none", kit.now_us)]
     assert looks(kit, chat="buttons") == [(1, "none", kit.now_us)]
@@ -48,7 +50,7 @@ def test_what_is_decided_or_answered_or_asks_nothing_is_let_be(kit: Any, follow:
     decide(kit)
     numbers = [number for (number,) in messages(kit, "id")]
     assert messages(kit, "news") == [("failed",), ("failed",), ("succeeded",), ("needs_approval",)]
-    kit.do(outbox.Answer(1, "key:bo"))
+    kit.do(answering.Answer(1, "key:bo"))
     follow()
     for number in numbers:
         sent(kit, number)
@@ -131,7 +133,24 @@ def test_what_is_over_is_looked_at_once_and_lists_never(kit: Any, follow: Any) -
         " SELECT receiver, news, subject, members, count, state, 0, made_us, changed_us FROM outbox, n"
     )
     assert [kit.do(reshaping.Reshape(NOW)) for _ in range(2)] == [True, False]
-    assert kit.do(reshaping.Reshape({"ops": "none"})) is False
+    assert kit.do(reshaping.Reshape({"ops": ("none", HERE)})) is False
     assert {form for news, form in messages(kit, "news", "form") if news == "succeeded"} == {""}
     plan = kit.rows(f"EXPLAIN QUERY PLAN {kit.store.writer.tx._sql['outbox_otherwise']}", "{}", 1)
     assert any("USING INDEX outbox_form" in row[-1] for row in plan), plan
+
+
+def test_what_was_told_elsewhere_is_told_anew_once(kit: Any, follow: Any) -> None:
+    """Also by a channel that changes nothing, which has no form that could be another one; what is due is let be."""
+    asked_for(kit, "a")
+    follow()
+    ((version,),) = messages(kit, "version")
+    kit.do(outbox.Sent(1, "C1:1", "abc", version, stays_open=True, form="buttons", place=HERE))
+    elsewhere = reshaping.Reshape({"ops": (None, "slack C2")})
+    assert kit.do(reshaping.Reshape({"ops": (None, HERE)})) is False
+    assert messages(kit, "due_us") == [(None,)]
+    kit.now_us += S
+    assert kit.do(elsewhere) is False
+    told = messages(kit, "form", "place", "due_us", "version")
+    assert told == [("buttons", HERE, kit.now_us, version + 1)]
+    assert kit.do(elsewhere) is False
+    assert messages(kit, "form", "place", "due_us", "version") == told

@@ -38,6 +38,17 @@ def test_the_format_stays_what_it_is() -> None:
     )
     raw = base64.urlsafe_b64decode(tickets.sign(KEY, TICKET) + "==")
     assert raw[:-32] == b'["a-0123456789ab","ana",2000000]'
+    to = tickets.address("slack", "T02AB/U7ANA")
+    addressed = tickets.Ticket("a-0123456789ab", "ana", 2_000_000, to)
+    raw = base64.urlsafe_b64decode(tickets.sign(KEY, addressed) + "==")
+    assert raw[:-32] == b'["a-0123456789ab","ana",2000000,"897f69e2bb7681b0"]'
+    assert tickets.read(KEY, tickets.sign(KEY, addressed), 0) == addressed
+
+
+def test_an_address_is_of_one_kind_and_one_identity() -> None:
+    named = [tickets.address(kind, one) for kind in ("slack", "email") for one in ("T02AB/U7ANA", "T02AB/U8BO")]
+    assert len({*named, tickets.address("", "")}) == 5
+    assert tickets.address("slack", "") == ""
 
 
 def test_changed_at_any_character_it_is_refused() -> None:

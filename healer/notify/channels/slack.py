@@ -93,6 +93,10 @@ class Slack(plugins.Notifier):
         is_linked = to.principal is not None and not self._hears
         return f"{self.form} {self.context.standing(str(to.principal))}".strip() if is_linked else self.form
 
+    def place_of(self, to: SlackOptions) -> str:
+        """Of this workspace."""
+        return f"{self.account.team} {super().place_of(to)}"
+
     @property
     def _hears(self) -> bool:
         return self.account.app_token is not None or self.account.signing_secret is not None

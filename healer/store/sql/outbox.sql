@@ -75,14 +75,15 @@ UPDATE outbox SET version = version + 1, changed_us = ?, open = 0,
 WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
 
 -- name: outbox_otherwise
--- What needs somebody and was told in another form than that which its receiver (a JSON object: receiver → form) has now, by the index of
--- what is open.
-SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key AND o.form <> f.value
+-- What needs somebody and was told in another form, or elsewhere, than its receiver (a JSON object: receiver → [form, place]) has it now, by
+-- the index of what is open. What is due is told as it is to be in any case.
+SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key
+    AND (o.form <> json_extract(f.value, '$[0]') OR (o.place <> json_extract(f.value, '$[1]') AND o.due_us IS NULL))
 WHERE o.state = 'sent' AND o.form <> '-' AND o.news IN ('needs_approval', 'failed', 'unknown', 'not_done') LIMIT ?;
 
 -- name: outbox_touch_form
 -- As `outbox_touch_run`, of one that was sent.
-UPDATE outbox SET form = ?, version = version + 1, changed_us = ?, due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+UPDATE outbox SET form = coalesce(?, form), version = version + 1, changed_us = ?, due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
 WHERE id = ?;
 
 -- name: outbox_form
@@ -107,7 +108,7 @@ SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS 
 SELECT * FROM outbox WHERE id = ?;
 
 -- name: outbox_sent
-UPDATE outbox SET state = 'sent', reference = ?, shown = ?, form = ?, sent_us = ?, changed_us = ?, tries = 0, error = '', failing_us = NULL,
+UPDATE outbox SET state = 'sent', reference = ?, shown = ?, form = ?, place = ?, sent_us = ?, changed_us = ?, tries = 0, error = '', failing_us = NULL,
     open = CASE WHEN ? THEN open ELSE 0 END, due_us = CASE WHEN version = ? THEN NULL ELSE due_us END
 WHERE id = ? AND state IN ('waiting', 'sent');
 

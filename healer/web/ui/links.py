@@ -29,6 +29,13 @@ class NobodyAnyMore(errors.RequestError):
     status = 403
 
 
+class OtherAddress(errors.RequestError):
+    """this link was sent to an address that healer.yaml does not name for {person} any more"""
+
+    code = "other-address"
+    status = 403
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Link:
     """What a link says, and whom its person acts as now."""
@@ -62,15 +69,19 @@ async def decide(view: views.View, form: forms.Form) -> web.StreamResponse:
 
 
 async def _link(view: views.View) -> Link:
-    """Raises `tickets.NoTicket`, `tickets.TicketOver`, `NobodyAnyMore`."""
+    """Raises `tickets.NoTicket`, `tickets.TicketOver`, `NobodyAnyMore`, `OtherAddress`."""
     text = view.request.match_info["ticket"]
     key = await ticketing.known_key(view.services.store.reader)
     if key is None:
         raise tickets.NoTicket
     ticket = tickets.read(key, text, view.services.clock())
-    caller = view.services.gate.keys.directory.of_person(tickets.actor(text), ticket.person)
+    directory = view.services.gate.keys.directory
+    caller = directory.of_person(tickets.actor(text), ticket.person)
     if caller is None:
         raise NobodyAnyMore(person=ticket.person)
+    known = directory.people[ticket.person]
+    if ticket.to not in ("", *(tickets.address(kind, getattr(known, kind)) for kind in access.IDENTITIES)):
+        raise OtherAddress("decide it by: healer approvals", person=ticket.person)
     return Link(text, ticket, caller)
 
 
@@ -81,7 +92,8 @@ async def _page(view: views.View, link: Link, refused: str = "") -> web.Response
     said = " ".join(one for one in (refused, _said(item, used_us is not None)) if one)
     token = "" if said else view.kept.token_for(f"ticket {link.text}")
     status = http.HTTPStatus.CONFLICT if refused else http.HTTPStatus.OK
-    return await requests.page(view, item, token=token, may="", person=link.ticket.person, status=status, said=said)
+    bar, person = await approvals.barred(view.services, link.caller, item["id"]), link.ticket.person
+    return await requests.page(view, item, token=token, may="", bar=bar, person=person, status=status, said=said)
 
 
 def _said(item: Mapping[str, Any], used: bool) -> str:

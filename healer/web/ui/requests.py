@@ -53,7 +53,11 @@ async def show(view: views.View, _form: forms.Form) -> web.StreamResponse:
     """One request, by a beginning of its id or of its run's."""
     view.query()
     item = await view.told("GET /approvals/{id}")
-    return await page(view, item, token=view.session.token if view.session else "", may=_may(view))
+    token, bar = (
+        view.session.token if view.session else "",
+        await approvals.barred(view.services, view.caller, item["id"]),
+    )
+    return await page(view, item, token=token, may=_may(view), bar=bar)
 
 
 def _may(view: views.View) -> str:
@@ -62,12 +66,13 @@ def _may(view: views.View) -> str:
 
 
 async def page(
-    view: views.View, item: Mapping[str, Any], *, token: str, may: str, person: str = "", status: int = 200, said: str = ""
+    view: views.View, item: Mapping[str, Any], *, token: str, may: str, bar: str, person: str = "", status: int = 200, said: str = ""
 ) -> web.Response:  # fmt: skip
-    """One request with its form. `may`: why it has none; `person`: whose word it would be, behind a link; `said`: what came of it."""
+    """One request with its form. `may`: why it has none; `bar`: why it can only be rejected; `person`: whose word it would be, behind a
+    link; `said`: what came of it."""
     about = await described(view.services, item)
     return view.page(
-        "confirm.html", f"Request {item['id']}", status, item=item, about=about, proof=token, may=may, person=person, said=said,
+        "confirm.html", f"Request {item['id']}", status, item=item, about=about, proof=token, may=may, bar=bar, person=person, said=said,
         needs=needs, linked=bool(person),
     )  # fmt: skip
 

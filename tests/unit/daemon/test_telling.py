@@ -17,7 +17,9 @@ S = 1_000_000
 ASKED = plugins.Asked("a-1", "r-1", ("host:web1",), "0" * 16, expires_us=1_790_000_900 * S)
 
 
-DIRECTORY = access.Directory({}, {"ana": access.Person("ana", ("approver",)), "cy": access.Person("cy", ("readonly",))})
+DIRECTORY = access.Directory(
+    {}, {"ana": access.Person("ana", ("approver",), slack="T02AB/U7ANA"), "cy": access.Person("cy", ("readonly",))}
+)
 
 
 @pytest.mark.parametrize(("url", "person", "wanted"), [
@@ -40,7 +42,7 @@ async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
         return approval == "a-1" and access.allows(caller, "approvals.decide")
 
     monkeypatch.setattr(approvals, "has_a_say", has_a_say, raising=False)
-    made = await telling.Telling(daemon).link(ASKED, person)
+    made = await telling.Telling(daemon).link("slack", ASKED, person)
     assert made.startswith(wanted)
     assert bool(made) is bool(wanted)
     if made:
@@ -48,6 +50,7 @@ async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
         assert key is not None
         read = tickets.read(key, made.rpartition("/")[2], 1_790_000_000 * S)
         assert (read.approval, read.person, read.expires_us) == ("a-1", "ana", ASKED.expires_us)
+        assert read.to == tickets.address("slack", "T02AB/U7ANA")
     await opened.close()
 
 

@@ -354,3 +354,21 @@ async def test_how_it_looks_to_one_person_is_another_thing_with_their_roles(site
     assert [site.channel.form_of(to) for to in (site.ops, ana)] == ["no buttons", "no buttons one"]
     standing["ana"] = ""
     assert site.channel.form_of(ana) == "no buttons"
+
+
+async def test_it_is_where_its_workspace_and_channel_or_person_are(site: Any) -> None:
+    """A person is who they are in Slack, whatever their name; another token is no other place."""
+    channel, options = site.channel, slack.Slack.Options
+    identity = {"ana": "T02AB/U7ANA", "bo": "T02AB/U7ANA"}
+    channel.context = dataclasses.replace(
+        channel.context, identity=lambda person, kind: identity[person] if kind == "slack" else ""
+    )
+    before = channel.place_of(options(principal="ana"))
+    found = {channel.place_of(to) for to in (site.ops, options(channel="C9"), options(principal="bo"))}
+    assert len({*found, before}) == 4
+    channel.account = channel.account.model_copy(update={"app_token": None})
+    assert channel.place_of(options(principal="ana")) == before
+    identity["ana"] = "T02AB/U9CY"
+    assert channel.place_of(options(principal="ana")) != before
+    channel.account = channel.account.model_copy(update={"team": "T9"})
+    assert channel.place_of(site.ops) not in found

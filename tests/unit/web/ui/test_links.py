@@ -9,7 +9,7 @@ from typing import Any
 import loguru
 import pytest
 
-from healer import tickets
+from healer import access, tickets
 from healer.store import ticketing
 
 RUN = "r-" + "a" * 26
@@ -206,6 +206,32 @@ async def test_roles_are_those_of_now(room: Any, browser: Any, asked: Any, ana: 
     assert "ana, who is not in healer.yaml any more" in answer.said
     assert await state_of(room) == ("open", [])
     people(ana=("oncall",))
+    assert (await made.post(path, fields)).status == 303
+
+
+async def test_sent_to_an_address_that_is_not_theirs_any_more_it_is_refused(
+    room: Any, browser: Any, asked: Any, ana: None
+) -> None:
+    """Whoever was taken for ana has it."""
+    await asked()
+    keys, made = room.services.gate.keys, await browser()
+
+    def known(**identities: str) -> None:
+        person = access.Person("ana", ("approver",), **identities)
+        keys.use(access.Directory({}, {"ana": person}), keys.files)
+
+    key, to = await ticketing.key(room.services.store), tickets.address("slack", "T02AB/U7ANA")
+    path = tickets.PATH + tickets.sign(key, tickets.Ticket("a-1", "ana", 1 << 60, to))
+    known(slack="T02AB/U7ANA")
+    fields = form(await made.get(path))
+    for identities in ({"slack": "T02AB/U9CY"}, {}, {"email": "T02AB/U7ANA"}):
+        known(**identities)
+        for answer in (await made.get(path), await made.post(path, fields)):
+            assert answer.status == 403
+            assert "an address that healer.yaml does not name for ana any more" in answer.said
+            assert "scripts/restart.sh" not in answer.text
+    assert await state_of(room) == ("open", [])
+    known(slack="T02AB/U7ANA", email="ana@example.org")
     assert (await made.post(path, fields)).status == 303
 
 
