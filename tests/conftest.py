@@ -36,7 +36,9 @@ NO_SHARED = "HEALER_SHARED is set to nothing: the shared references are left out
 LONG = (
     "acceptance/test_activations.py",
     "acceptance/test_api_machine.py",
+    "acceptance/test_bad_start.py",
     "acceptance/test_crash_matrix.py",
+    "acceptance/test_dead_letters.py",
     "acceptance/test_dynamic_hosts.py",
     "acceptance/test_full_disk.py",
     "acceptance/test_kills.py",
