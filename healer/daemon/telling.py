@@ -142,15 +142,15 @@ class Telling:
         self._channels[name] = account, made
         return made
 
-    async def link(self, kind: str, asked: plugins.Asked, person: str) -> str:
+    async def link(self, kind: str, asked: plugins.Asked, person: str, identity: str) -> str:
         """The signed link by which a principal decides a request, `plugins.NotifierContext.link`; '' for one whose word would not count.
-        `kind`: the identity by which the channel finds people."""
+        `kind`: by which identities the channel finds people."""
         public, services = self._daemon.revision.settings.server.public_url, self._daemon.services
-        caller = services.gate.keys.directory.of_person("link:", person) if public else None
+        to = tickets.address(kind, identity)
+        caller = services.gate.keys.directory.of_person("link:", person) if public and to else None
         if not public or caller is None or not await approvals.has_a_say(services, caller, asked.request):
             return ""
-        to, until_us = self._identity(person, kind), tickets.ends(asked.expires_us, self._daemon.clock())
-        ticket = tickets.Ticket(asked.request, person, until_us, tickets.address(kind, to))
+        ticket = tickets.Ticket(asked.request, person, tickets.ends(asked.expires_us, self._daemon.clock()), to)
         return public.rstrip("/") + tickets.PATH + tickets.sign(await ticketing.key(self._daemon.store), ticket)
 
     def standing(self, person: str) -> str:

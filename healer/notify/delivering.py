@@ -118,15 +118,15 @@ class Deliverer:
 
     async def _follow(self) -> None:
         """Make messages of what was recorded, and pass on what nobody has answered."""
+        if self._is_otherwise:  # first: what is new joins nothing that stands where its receiver was before
+            self._is_otherwise = False
+            await self._reshape()
         unit = outbox.Follow(self._routes)
         while await self._store.insist(unit):
             telemetry.count("notifications_behind")
         if self._is_new:
             self._is_new = False
             await self._store.insist(outbox.Retell(self._routes))
-        if self._is_otherwise:
-            self._is_otherwise = False
-            await self._reshape()
         if await self._store.reader.all("outbox_unanswered", self._clock(), 1):
             await self._store.insist(outbox.Escalate(self._routes))
 
@@ -137,7 +137,7 @@ class Deliverer:
             name: (_form(one, link) if one.channel.updates else None, _place(one))
             for name, one in self._receivers.items()
         }
-        if await self._store.insist(reshaping.Reshape(looks)):
+        if await self._store.insist(reshaping.Reshape(looks, self._routes)):
             self._is_otherwise = True
             self.wake()
 
@@ -217,10 +217,10 @@ class Deliverer:
     async def _deliver_all(self, name: str, receiver: Receiver | None, rows: list[dict[str, Any]]) -> None:
         """In their order: where one has to wait for its channel, so do those behind it."""
         for row in rows:
-            if receiver is None:
-                unit: Any = self._failed(row, "no receiver has this name any more")
-            else:
-                unit = await self._tried(receiver, row)
+            by = receiver or self._stand_in(row)
+            unit: Any = (
+                self._failed(row, "no receiver has this name any more") if by is None else await self._tried(by, row)
+            )
             await self._store.insist(unit)
             is_later = isinstance(unit, outbox.Later)
             if not is_later:
@@ -228,17 +228,27 @@ class Deliverer:
             if self._receivers.get(name) is not receiver:
                 self._is_otherwise = True  # it was told as it was to look before
                 return
-            if is_later:
+            if is_later and not row["leaving"]:
                 self._put_off[name] = unit.due_us
                 return
 
+    def _stand_in(self, row: Mapping[str, Any]) -> Receiver | None:
+        """By whom what was told to a receiver that is gone can be changed; nothing new is told by them."""
+        able = (
+            one
+            for one in self._receivers.values()
+            if one.channel.updates and row["place"] and _is_by(row["place"], one)
+        )
+        return next(able, None) if row["reference"] else None
+
     async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
         """What is written of one try."""
+        place = _place(receiver)
         try:
             return await self._deliver(receiver, row)
         except plugins.Undelivered as error:
             said = f"{error.reason}; {error.try_}" if error.try_ else error.reason
-            return self._failed(row, said, error.retry_after_s, final=error.final)
+            return self._failed(row, said, error.retry_after_s, final=error.final, place=place)
         except TimeoutError:
             return self._failed(row, f"the channel took longer than {SEND_S:g} s")
         except Exception as error:  # a channel is a stranger's code, and its mistake is no end of ours
@@ -252,6 +262,10 @@ class Deliverer:
         message, form = await making.made(self._store.reader, around, row, self._clock()), _form(receiver, around.link)
         if message is None:
             return outbox.End(row["id"], "dropped", "there is nothing to tell any more")
+        if row["leaving"]:
+            return await self._leave(receiver, row, message)
+        if row["receiver"] != receiver.name and (message.asks or message.answerable):
+            raise plugins.Undelivered("no receiver has this name any more")
         shown, is_open = making.digest(message, form), bool(message.asks or message.answerable)
         reference, place = await self._told(receiver, row, message, shown=shown, is_open=is_open)
         stays = bool(message.asks) or row["news"] in outbox.LASTING
@@ -261,21 +275,18 @@ class Deliverer:
     async def _told(
         self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message, *, shown: str, is_open: bool
     ) -> tuple[str, str]:
-        """Under which reference, and where, a message is told now. What somebody may do something with is sent to where its receiver is
-        now; what was told elsewhere offers nothing there any more, and links of one person never stand where another one reads."""
+        """Under which reference, and where, a message is told now. What somebody may do something with is changed only where its receiver
+        is; what came of it is told wherever it was asked."""
         reference, where, place = row["reference"], row["place"], _place(receiver)
         if reference is None:
             reference, where = await self._send(receiver, message), place
-        elif is_open and where != place:
-            await self._unsure(row)
-            await self._leave(receiver, row, message)
-            reference, where = await self._send(receiver, message), place
         elif shown != row["shown"] and receiver.channel.updates and reference and _is_by(where, receiver):
             await self._unsure(row)
-            if _place(receiver) != place:
+            place = _place(receiver)  # nothing is waited for until the channel has it
+            if is_open and where not in ("", place):
                 raise plugins.Undelivered("its receiver is somewhere else since a moment")
             reference = await self._update(receiver, reference, message)
-        return reference, where
+        return reference, where or place
 
     async def _unsure(self, row: Mapping[str, Any]) -> None:
         if row["shown"]:
@@ -287,24 +298,19 @@ class Deliverer:
         telemetry.count("notifications_sent")
         return reference
 
-    async def _leave(self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message) -> None:
-        """Where it was told before it says that this is over. A channel that refuses that keeps nobody from being told."""
-        reference = row["reference"]
-        if not (receiver.channel.updates and reference and _is_by(row["place"], receiver)):
-            return
-        said = plugins.Row("moved", (f"the receiver {receiver.name} is somewhere else now, and this is told there",))
-        left = dataclasses.replace(
-            message, rows=(*message.rows, said), asks=(), answerable=False, ways=(), details=(), link=""
-        )
-        try:
-            async with asyncio.timeout(SEND_S):
-                await receiver.channel.update(receiver.options, reference, left)
-        except plugins.Undelivered as error:
-            if not error.final:
-                raise
-            logger.bind(receiver=receiver.name).warning(
-                "the message n-{} stays as it is where {} was before: {}", row["id"], receiver.name, error.reason
+    async def _leave(self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message) -> Any:
+        """Where its receiver was before it says so, and offers nothing any more."""
+        if receiver.channel.updates and row["reference"] and _is_by(row["place"], receiver):
+            said = plugins.Row(
+                "moved", (f"the receiver {row['receiver']} is somewhere else now: nothing changes here any more",)
             )
+            left = dataclasses.replace(
+                message, rows=(*message.rows, said), asks=(), answerable=False, ways=(), details=(), link=""
+            )
+            async with asyncio.timeout(SEND_S):
+                await receiver.channel.update(receiver.options, row["reference"], left)
+            telemetry.count("notifications_updated")
+        return outbox.End(row["id"], "dropped", "its receiver was there before")
 
     async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:
         """In place; what somebody has to look after is sent anew where the message is not there any more, or cannot be changed."""
@@ -318,15 +324,23 @@ class Deliverer:
         telemetry.count("notifications_updated")
         return reference
 
-    def _failed(self, row: Mapping[str, Any], reason: str, after_s: float | None = None, *, final: bool = False) -> Any:
+    def _failed(
+        self, row: Mapping[str, Any], reason: str, after_s: float | None = None, *, final: bool = False, place: str | None = None
+    ) -> Any:  # fmt: skip
         telemetry.count("notifications_failed")
         now_us = self._clock()
         bound = logger.bind(receiver=row["receiver"], news=row["news"])
         if final or now_us - (row["failing_us"] or now_us) > GIVEN_UP_US:
+            if row["leaving"]:
+                bound.warning(
+                    "the message n-{} stays as it is where {} was before: {}", row["id"], row["receiver"], reason
+                )
+                return outbox.End(row["id"], "dropped", f"its receiver was there before; it stays as it is: {reason}")
             bound.error(
                 "the message n-{} to {} is given up: {}; healer notify outbox", row["id"], row["receiver"], reason
             )
-            return outbox.End(row["id"], "failed", reason, passes_on=True)
+            refused = place if row["reference"] is None else None
+            return outbox.End(row["id"], "failed", reason, passes_on=True, place=refused)
         told = self._told_when.get(row["id"], 0) if row["tries"] else 0
         if after_s is not None:
             self._told_when[row["id"]] = told + 1

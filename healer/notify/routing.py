@@ -32,6 +32,11 @@ class Routing:
         if wait_us is not None:
             yield from ((name, wait_us) for name, heard in self.hears.items() if news in heard)
 
+    def still(self, rung: int, receiver: str, news: str) -> bool:
+        """Whether a receiver hears of a class, at once (rung 0) or of what others left unanswered."""
+        heard = self.hears.get(receiver, frozenset()) if news in self.waits_us or rung else frozenset()
+        return news in heard or (rung > 0 and news in self.ladder.get(receiver, ()))
+
     def changes(self, receiver: str) -> bool:
         """Whether a message to a receiver can be changed once it was sent."""
         return receiver not in self.unchanging

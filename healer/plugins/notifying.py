@@ -99,7 +99,7 @@ class Undelivered(errors.HealerError):
         self.final = final
 
 
-async def _nowhere(_asked: Asked, _person: str) -> str:
+async def _nowhere(_asked: Asked, _person: str, _address: str) -> str:
     """No link."""
     return ""
 
@@ -112,16 +112,17 @@ def _nobody(_person: str) -> str:
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotifierContext:
     """What a channel is given beside its account. `identity(person, kind)`: who a principal is there (`slack`, `email`), '' for nobody
-    known. `link(asked, person)`: the address by which this principal, and whoever else has it, decides a request once and without a key:
-    for a message that goes to them alone, of a channel without buttons of its own; '' without `server.public_url`, and for somebody whose
-    word on it would not count. `standing(person)`: a short text that is another one where the roles of a principal are, so that
+    known. `link(asked, person, identity)`: the address by which this principal, and whoever else has it, decides a request once and
+    without a key: for a message that goes to them alone, of a channel without buttons of its own. `identity`: who they are there, as the
+    message was addressed; it holds as long as that is theirs. '' without `server.public_url`, without an identity, and for somebody
+    whose word would not count. `standing(person)`: a short text that is another one where the roles of a principal are, so that
     a message with links is told anew then."""
 
     name: str
     resolve: Callable[[SecretRef], model.Secret]
     log: Callable[[str, str], None]
     identity: Callable[[str, str], str]
-    link: Callable[[Asked, str], Awaitable[str]] = _nowhere
+    link: Callable[[Asked, str, str], Awaitable[str]] = _nowhere
     standing: Callable[[str], str] = _nobody
 
 

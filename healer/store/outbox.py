@@ -55,6 +55,10 @@ class Routes(Protocol):
         """(receiver, how long to wait) of a class."""
         ...
 
+    def still(self, rung: int, receiver: str, news: str) -> bool:
+        """Whether a receiver hears of a class, at once (rung 0) or of what others left unanswered."""
+        ...
+
     def changes(self, receiver: str) -> bool:
         """Whether a message to a receiver can be changed once it was sent."""
         ...
@@ -313,17 +317,19 @@ class Later:
 
 class End:
     """It is not delivered. `passes_on`: its channel refuses it, so that what needs somebody is for the next receiver; else there is nothing
-    to tell any more."""
+    to tell any more. `place`: where it was refused, None for nowhere."""
 
     weight = 1
 
-    def __init__(self, message: int, state: str, error: str, *, passes_on: bool = False) -> None:
-        self.parameters = state, error, passes_on, message
+    def __init__(
+        self, message: int, state: str, error: str, *, passes_on: bool = False, place: str | None = None
+    ) -> None:
+        self.parameters = state, error, place, passes_on, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
-        state, error, passes_on, message = self.parameters
-        tx.run("outbox_end", state, error, tx.now_us, int(passes_on), tx.now_us, message)
+        state, error, place, passes_on, message = self.parameters
+        tx.run("outbox_end", state, error, place, tx.now_us, int(passes_on), tx.now_us, message)
 
 
 class Retell:

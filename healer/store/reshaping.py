@@ -20,24 +20,43 @@ CLOSED: Final = "-"
 
 
 class Reshape:
-    """What was told in another form or elsewhere is due, where it is not written that it needs nobody; of what was told before that was
-    written, what is open. `looks`: receiver → the form (None: as it is) and the place of now. The result: whether there may be more."""
+    """What was told in another form is due, where it is not written that it needs nobody; of what was told before that was written, what is
+    open. What is open elsewhere is told anew, by a message of its own, and left there. `looks`: receiver → the form (None: as it is) and
+    the place of now. The result: whether there may be more."""
 
     weight = 4
 
-    def __init__(self, looks: Mapping[str, tuple[str | None, str]]) -> None:
+    def __init__(self, looks: Mapping[str, tuple[str | None, str]], routes: outbox.Routes) -> None:
         self.looks = dict(looks)
+        self.routes = routes
 
     def apply(self, tx: Transaction) -> bool:
         """The next ones; of what needs nobody any more it is written down alone."""
+        for receiver, (_, place) in self.looks.items():
+            tx.run("outbox_apart", receiver, place)
         rows = tx.named("outbox_otherwise", dumps(self.looks), AT_ONCE)
         for row in rows:
-            if row["form"] or _is_open(tx, row):
-                form, _ = self.looks[row["receiver"]]
-                tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
-            else:
+            form, place = self.looks[row["receiver"]]
+            is_elsewhere = row["place"] not in ("", place)
+            if not ((row["form"] and not is_elsewhere) or _is_open(tx, row)):
                 tx.run("outbox_form", CLOSED, row["id"])
-        return len(rows) == AT_ONCE
+            elif is_elsewhere:
+                self._move(tx, row)
+            else:
+                tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
+        refused = tx.named("outbox_refused", dumps(self.looks), AT_ONCE)
+        for row in refused:
+            if self.routes.still(row["rung"], row["receiver"], row["news"]) and _is_open(tx, row):
+                tx.run("outbox_again", tx.now_us, tx.now_us, row["id"])
+            tx.run("outbox_placed", row["id"])
+        return AT_ONCE in (len(rows), len(refused))
+
+    def _move(self, tx: Transaction, row: Mapping[str, Any]) -> None:
+        hears = self.routes.still(row["rung"], row["receiver"], row["news"])
+        if hears:
+            (message,) = tx.one("outbox_move", tx.now_us, tx.now_us, row["id"])
+            tx.run("outbox_move_runs", message, row["id"])
+        tx.run("outbox_leave", tx.now_us, tx.now_us, int(hears), row["id"])
 
 
 def _is_open(tx: Transaction, row: Mapping[str, Any]) -> bool:

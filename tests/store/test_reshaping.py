@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
-from told import ANA, S, asked_for, fail, messages, sent
+from told import ALL, ANA, MINUTE, ROUTES, S, asked_for, fail, messages, sent
 
 from healer.store import answering, outbox, reshaping, reviewing
 
@@ -23,7 +24,7 @@ def decide(kit: Any) -> None:
 def looks(kit: Any, **forms: str) -> list[tuple[Any, ...]]:
     """(number, form, due) of all messages, once all were looked at."""
     found = {name: (form, HERE) for name, form in forms.items()}
-    while kit.do(reshaping.Reshape(found or NOW)):
+    while kit.do(reshaping.Reshape(found or NOW, ROUTES)):
         pass
     return messages(kit, "id", "form", "due_us")
 
@@ -99,9 +100,9 @@ def test_many_are_looked_at_in_pieces(kit: Any, follow: Any, monkeypatch: pytest
         follow()
     for number in (1, 2, 3):
         sent(kit, number)
-    assert kit.do(reshaping.Reshape(NOW)) is True
+    assert kit.do(reshaping.Reshape(NOW, ROUTES)) is True
     assert messages(kit, "form") == [("buttons",), ("buttons",), ("",)]
-    assert kit.do(reshaping.Reshape(NOW)) is False
+    assert kit.do(reshaping.Reshape(NOW, ROUTES)) is False
     assert messages(kit, "form") == [("buttons",)] * 3
 
 
@@ -132,25 +133,48 @@ def test_what_is_over_is_looked_at_once_and_lists_never(kit: Any, follow: Any) -
         " INSERT INTO outbox (receiver, news, subject, members, count, state, open, made_us, changed_us)"
         " SELECT receiver, news, subject, members, count, state, 0, made_us, changed_us FROM outbox, n"
     )
-    assert [kit.do(reshaping.Reshape(NOW)) for _ in range(2)] == [True, False]
-    assert kit.do(reshaping.Reshape({"ops": ("none", HERE)})) is False
+    assert [kit.do(reshaping.Reshape(NOW, ROUTES)) for _ in range(2)] == [True, False]
+    assert kit.do(reshaping.Reshape({"ops": ("none", HERE)}, ROUTES)) is False
     assert {form for news, form in messages(kit, "news", "form") if news == "succeeded"} == {""}
     plan = kit.rows(f"EXPLAIN QUERY PLAN {kit.store.writer.tx._sql['outbox_otherwise']}", "{}", 1)
     assert any("USING INDEX outbox_form" in row[-1] for row in plan), plan
 
 
-def test_what_was_told_elsewhere_is_told_anew_once(kit: Any, follow: Any) -> None:
-    """Also by a channel that changes nothing, which has no form that could be another one; what is due is let be."""
-    asked_for(kit, "a")
+@pytest.mark.parametrize("hears", [True, False])
+def test_what_was_told_elsewhere_is_another_message_there(kit: Any, follow: Any, hears: bool) -> None:
+    """Also by a channel that changes nothing, which has no form that could be another one. Who hears other news now is told nothing."""
+    run = asked_for(kit, "a")
     follow()
     ((version,),) = messages(kit, "version")
     kit.do(outbox.Sent(1, "C1:1", "abc", version, stays_open=True, form="buttons", place=HERE))
-    elsewhere = reshaping.Reshape({"ops": (None, "slack C2")})
-    assert kit.do(reshaping.Reshape({"ops": (None, HERE)})) is False
+    routes = ROUTES if hears else dataclasses.replace(ROUTES, hears={"ops": frozenset({"paused"})})
+    assert kit.do(reshaping.Reshape({"ops": (None, HERE)}, routes)) is False
     assert messages(kit, "due_us") == [(None,)]
     kit.now_us += S
-    assert kit.do(elsewhere) is False
-    told = messages(kit, "form", "place", "due_us", "version")
-    assert told == [("buttons", HERE, kit.now_us, version + 1)]
-    assert kit.do(elsewhere) is False
-    assert messages(kit, "form", "place", "due_us", "version") == told
+    for _ in range(2):
+        assert kit.do(reshaping.Reshape({"ops": (None, "slack C2")}, routes)) is False
+        left, *told = messages(kit, "state", "reference", "due_us", "open", "leaving")
+        assert left == ("sent", "C1:1", kit.now_us, 0, 1)
+        assert told == [("waiting", None, kit.now_us, 1, 0)] * hears
+    assert kit.rows("SELECT run, message FROM outbox_run ORDER BY message") == [(run, 1), (run, 2)][: 1 + hears]
+    kit.do(outbox.End(1, "dropped", "it was there before"))
+    assert messages(kit, "state", "due_us")[0] == ("dropped", None)
+
+
+def test_who_must_answer_what_is_left_is_asked_in_its_time(kit: Any, follow: Any) -> None:
+    """Where nobody is told of it instead."""
+    ladder = dataclasses.replace(ROUTES, hears={"ops": ALL}, ladder={"boss": ALL}, after_us=MINUTE)
+    deaf = dataclasses.replace(ladder, hears={"ops": frozenset({"paused"})})
+    fail(kit, "a")
+    follow(ladder)
+    ((until_us, version),) = messages(kit, "unanswered_us", "version")
+    kit.do(outbox.Sent(1, "C1:1", "abc", version, stays_open=False, form="buttons", place=HERE))
+    kit.do(reshaping.Reshape({"ops": ("buttons", "slack C2")}, ladder))
+    assert messages(kit, "unanswered_us") == [(None,), (until_us,)]
+    kit.do(outbox.Sent(2, "C2:1", "abc", 0, stays_open=False, form="buttons", place="slack C2"))
+    kit.do(reshaping.Reshape({"ops": ("buttons", HERE)}, deaf))
+    for number in (1, 2):
+        kit.do(outbox.End(number, "dropped", "it was there before"))
+    kit.now_us += MINUTE
+    assert kit.do(outbox.Escalate(deaf)) == 1
+    assert messages(kit, "receiver") == [("ops",), ("ops",), ("boss",)]

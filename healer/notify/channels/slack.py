@@ -103,8 +103,9 @@ class Slack(plugins.Notifier):
 
     async def send(self, to: SlackOptions, message: plugins.Message) -> str:
         """Post it; `channel:ts`, and marks of what its thread has. Raises `plugins.Undelivered`."""
-        channel = await self._channel(to)
-        made = await self._blocks(to, message)
+        who = self._who(to)
+        channel = await self._channel(to, who)
+        made = await self._blocks(to, who, message)
         answer = await self._call(
             "chat_postMessage", channel=channel, text=blocks.summary(message), blocks=made, **_KEPT
         )
@@ -120,7 +121,10 @@ class Slack(plugins.Notifier):
         if found is None:
             raise plugins.Undelivered(f"{reference[:80]!r} is no message of Slack", final=True)
         channel, at, marks = found[1], found[2], found[3] or ""
-        summary, made = blocks.summary(message), await self._blocks(to, message)
+        who = self._who(to)
+        if (message.asks or message.answerable) and not await self._is_at(to, who, channel):
+            raise plugins.Undelivered("it is not where its receiver is", final=True)
+        summary, made = blocks.summary(message), await self._blocks(to, who, message)
         await self._call(
             "chat_update", channel=channel, ts=at, text=summary, blocks=made, link_names=False, parse="none"
         )
@@ -131,14 +135,24 @@ class Slack(plugins.Notifier):
                 known.append(reply.mark)
         return await self._with_thread(channel, at, known, message)
 
-    async def _blocks(self, to: SlackOptions, message: plugins.Message) -> list[blocks.Block]:
+    def _who(self, to: SlackOptions) -> str:
+        """Who a principal is here now (`T…/U…`), once for all of a message: where it goes, and whose links it has."""
+        return "" if to.principal is None else self.context.identity(str(to.principal), "slack")
+
+    async def _is_at(self, to: SlackOptions, who: str, channel: str) -> bool:
+        """Whether a message of a channel is where its receiver is, as far as that matters: with buttons it is anybody's."""
+        if to.channel is not None:
+            return str(to.channel) == channel
+        return self._hears or await self._channel(to, who) == channel
+
+    async def _blocks(self, to: SlackOptions, who: str, message: plugins.Message) -> list[blocks.Block]:
         """With buttons where Slack can tell of a click on them; else with the commands in their place, and to one person alone with links
         by which they decide."""
         if self._hears:
             return blocks.blocks(message)
         links = []
         for one in message.asks if to.principal is not None else ():
-            if url := await self.context.link(one, str(to.principal)):
+            if url := await self.context.link(one, str(to.principal), who):
                 where = ", ".join(target.removeprefix("host:") for target in one.targets) or one.request
                 links.append((f"{where}  {one.about}".rstrip(), url))
         rows = (*message.rows, *message.ways)
@@ -170,10 +184,10 @@ class Slack(plugins.Notifier):
             await self._sleep(error.retry_after_s)
             await self._call("chat_postMessage", **given)
 
-    async def _channel(self, to: SlackOptions) -> str:
+    async def _channel(self, to: SlackOptions, who: str) -> str:
         if to.channel is not None:
             return str(to.channel)
-        team, _, user = self.context.identity(str(to.principal), "slack").partition("/")
+        team, _, user = who.partition("/")
         if not user:
             try_ = f'principals: {{{to.principal}: {{slack: "{self.account.team}/U…"}}}} in healer.yaml'
             raise plugins.Undelivered(f"nobody knows who {to.principal} is in Slack", final=True, try_=try_)
@@ -217,7 +231,7 @@ class Slack(plugins.Notifier):
     async def _where(self, to: SlackOptions) -> str:
         """Raises `api.Failed`, `plugins.Undelivered`."""
         if to.channel is None:
-            return f", to {to.principal}: {await self._channel(to)}"
+            return f", to {to.principal}: {await self._channel(to, self._who(to))}"
         try:
             answer = await self._api.call("conversations_info", channel=str(to.channel))
         except api.Failed as error:

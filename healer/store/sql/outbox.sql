@@ -33,18 +33,19 @@ UPDATE outbox SET members = ?, count = ?, due_us = ?, unanswered_us = ?, changed
 
 -- name: outbox_copies
 -- What a receiver has of a class and subject already.
-SELECT id, members, count FROM outbox WHERE receiver = ? AND news = ? AND subject = ? AND state IN ('waiting', 'sent') ORDER BY id DESC LIMIT 20;
+SELECT id, members, count FROM outbox
+    WHERE receiver = ? AND news = ? AND subject = ? AND state IN ('waiting', 'sent') AND leaving = 0 ORDER BY id DESC LIMIT 20;
 
 -- name: outbox_tells
 -- The message of a class by which a receiver is, or will be, told of a run; NULL: there is none.
 SELECT max(o.id) FROM outbox_run r JOIN outbox o ON o.id = r.message
-    WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent');
+    WHERE r.run = ? AND o.receiver = ? AND o.news = ? AND o.state IN ('waiting', 'sent') AND o.leaving = 0;
 
 -- name: outbox_asks
 -- Whether a receiver is, or will be, told of a request of a run.
 SELECT EXISTS (SELECT 1 FROM outbox_run r JOIN outbox o ON o.id = r.message, json_each(o.members) one
     WHERE r.run = ? AND o.receiver = ? AND o.news = 'needs_approval' AND o.state IN ('waiting', 'sent')
-    AND json_extract(one.value, '$.approval') = ?);
+    AND o.leaving = 0 AND json_extract(one.value, '$.approval') = ?);
 
 -- name: outbox_failed_in_place
 -- What a message asked for came to something that somebody has to look after, whoever looked after it before: who has a copy reads that too;
@@ -76,15 +77,44 @@ WHERE subject = ? AND open = 1 AND state IN ('waiting', 'sent');
 
 -- name: outbox_otherwise
 -- What needs somebody and was told in another form, or elsewhere, than its receiver (a JSON object: receiver → [form, place]) has it now, by
--- the index of what is open. What is due is told as it is to be in any case.
-SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key
-    AND (o.form <> json_extract(f.value, '$[0]') OR (o.place <> json_extract(f.value, '$[1]') AND o.due_us IS NULL))
-WHERE o.state = 'sent' AND o.form <> '-' AND o.news IN ('needs_approval', 'failed', 'unknown', 'not_done') LIMIT ?;
+-- the index of what is open.
+SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key AND (o.form <> json_extract(f.value, '$[0]')
+    OR (o.place <> '' AND o.place <> json_extract(f.value, '$[1]')))
+WHERE o.state = 'sent' AND o.form <> '-' AND o.leaving = 0 AND o.news IN ('needs_approval', 'failed', 'unknown', 'not_done') LIMIT ?;
 
 -- name: outbox_touch_form
 -- As `outbox_touch_run`, of one that was sent.
-UPDATE outbox SET form = coalesce(?, form), version = version + 1, changed_us = ?, due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
+UPDATE outbox SET form = coalesce(?, form), version = version + 1, changed_us = ?,
+    due_us = CASE WHEN tries = 0 THEN min(coalesce(due_us, ?), ?) ELSE due_us END
 WHERE id = ?;
+
+-- name: outbox_leave
+-- It stands where its receiver was before. Where another message takes its place nobody has to answer it any more.
+UPDATE outbox SET leaving = 1, open = 0, tries = 0, error = '', failing_us = NULL, due_us = ?, changed_us = ?, version = version + 1,
+    unanswered_us = CASE WHEN ? THEN NULL ELSE unanswered_us END
+WHERE id = ?;
+
+-- name: outbox_move
+-- The same to be told where its receiver is now.
+INSERT INTO outbox (receiver, news, subject, members, count, state, open, due_us, made_us, changed_us, unanswered_us, rung, answered_by, answered_us)
+SELECT receiver, news, subject, members, count, 'waiting', open, ?, made_us, ?, unanswered_us, rung, answered_by, answered_us
+    FROM outbox WHERE id = ? RETURNING id;
+
+-- name: outbox_move_runs
+INSERT INTO outbox_run (run, message) SELECT run, ? FROM outbox_run WHERE message = ?;
+
+-- name: outbox_apart
+-- Nothing joins what stands where a receiver was before: it is told where they are now.
+UPDATE outbox SET open = 0 WHERE receiver = ? AND open = 1 AND state = 'sent' AND place <> '' AND place <> ?
+    AND news IN ('breaker_open', 'paused', 'source_silent', 'storm');
+
+-- name: outbox_refused
+-- What somebody has to look after and a channel refused where its receiver (as above) was before.
+SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key AND o.place <> '' AND o.place <> json_extract(f.value, '$[1]')
+WHERE o.state = 'failed' AND o.reference IS NULL AND o.news IN ('failed', 'unknown', 'not_done') LIMIT ?;
+
+-- name: outbox_placed
+UPDATE outbox SET place = '' WHERE id = ?;
 
 -- name: outbox_form
 UPDATE outbox SET form = ? WHERE id = ?;
@@ -117,8 +147,8 @@ UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, failing_us = coalesc
 
 -- name: outbox_end
 -- What needs somebody and cannot be told here is for the next receiver at once.
-UPDATE outbox SET state = ?, error = ?, due_us = NULL, open = 0, changed_us = ?,
-    unanswered_us = CASE WHEN unanswered_us IS NOT NULL AND ? THEN ? END
+UPDATE outbox SET state = ?, error = ?, place = coalesce(?, place), due_us = NULL, open = 0, changed_us = ?,
+    unanswered_us = CASE WHEN leaving THEN unanswered_us WHEN unanswered_us IS NOT NULL AND ? THEN ? END
 WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_drop

@@ -42,7 +42,7 @@ async def test_a_link_is_for_one_person_who_has_a_say_and_one_request(
         return approval == "a-1" and access.allows(caller, "approvals.decide")
 
     monkeypatch.setattr(approvals, "has_a_say", has_a_say, raising=False)
-    made = await telling.Telling(daemon).link("slack", ASKED, person)
+    made = await telling.Telling(daemon).link("slack", ASKED, person, "T02AB/U7ANA")
     assert made.startswith(wanted)
     assert bool(made) is bool(wanted)
     if made:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from healer import plugins
-from healer.notify import delivering
-from healer.store import reshaping
+from healer.notify import delivering, routing
+from healer.store import outbox, pausing, reshaping
+
+ALL = frozenset(outbox.notices.NEWS)
 
 
 class Places:
@@ -18,7 +20,9 @@ class Places:
         self.desk = desk
         self.where = "C1"
 
-    def move(self, where: str, *, kind: str = "fake", updates: bool = True) -> None:
+    def move(
+        self, where: str, *, kind: str = "fake", updates: bool = True, routes: Any = None, name: str = "ops"
+    ) -> None:
         """A reload, after which the receiver is there, maybe by another channel."""
         self.where = where
         given, channel = self.desk.channel.given, self.desk.channel
@@ -28,14 +32,15 @@ class Places:
             made.given = given
             self.desk.channel = made
         self.desk.channel.place_of = lambda _: self.where
-        receiver = delivering.Receiver("ops", self.desk.channel, None)
-        self.desk.deliverer.use(self.desk.deliverer._routes, {"ops": receiver})
+        receiver = delivering.Receiver(name, self.desk.channel, None)
+        self.desk.deliverer.use(routes or self.desk.deliverer._routes, {name: receiver})
 
 
 @pytest.fixture
 async def places(desk: Any) -> Any:
     """One open request is told at C1."""
     found = Places(desk)
+    desk.routes = desk.deliverer._routes
     found.move("C1")
     desk.ask("web01", asks=True)
     assert len(await desk.told()) == 1
@@ -44,21 +49,27 @@ async def places(desk: Any) -> Any:
 
 
 def given(desk: Any) -> list[tuple[str, str, bool]]:
-    """(what a channel was told to do, of which message, whether it can be decided there)."""
-    return [(what, reference, bool(message.asks)) for what, reference, message in desk.channel.given]
+    """(what a channel was told to do, of which message, whether somebody can do something there)."""
+    return [
+        (what, reference, bool(message.asks or message.answerable)) for what, reference, message in desk.channel.given
+    ]
+
+
+LEFT, TOLD = ("update", "ref-1", False), ("send", "", True)
 
 
 async def test_it_is_told_there_and_offers_nothing_where_it_was(desk: Any, places: Places, shown: Any) -> None:
     places.move("C2")
     left, told = await desk.told()
-    assert given(desk) == [("update", "ref-1", False), ("send", "", True)]
+    assert given(desk) == [LEFT, TOLD]
     assert (left.answerable, left.ways, left.details, left.link) == (False, (), (), "")
-    assert "moved: the receiver ops is somewhere else now, and this is told there" in shown(left)
+    assert "moved: the receiver ops is somewhere else now: nothing changes here any more" in shown(left)
     assert told.asks
     assert await desk.told() == []
     desk.say("approve")
     await desk.told()
-    ((reference,),) = desk.rows("reference")
+    assert desk.rows("state", "due_us") == [("dropped", None), ("sent", None)]
+    _, (reference,) = desk.rows("reference")
     assert given(desk)[-1] == ("update", reference, False)
     assert reference != "ref-1"
     del desk.channel.given[:]
@@ -77,18 +88,22 @@ async def test_back_again_it_is_told_once_more(desk: Any, places: Places) -> Non
     assert [what for what, _, _ in given(desk)] == ["update", "send"] * 2
 
 
-async def test_what_was_told_before_anybody_wrote_down_where_is_told_anew(desk: Any, places: Places) -> None:
+async def test_what_was_told_before_anybody_wrote_down_where_is_taken_to_be_there(desk: Any, places: Places) -> None:
     desk.store.writer.tx.connection.execute("UPDATE outbox SET place = ''")
-    places.move("C1")
+    places.move("C2")
+    assert await desk.told() == []
+    desk.ask("web02", asks=True)
     await desk.told()
-    assert given(desk) == [("update", "ref-1", False), ("send", "", True)]
+    places.move("C3")
+    await desk.told()
+    assert given(desk) == [("update", "ref-1", True), LEFT, TOLD], "whatever is told of it says where"
 
 
 async def test_what_came_of_it_is_told_where_it_was_asked(desk: Any, places: Places) -> None:
     desk.say("reject")
     places.move("C2")
     await desk.told()
-    assert given(desk) == [("update", "ref-1", False)]
+    assert given(desk) == [LEFT]
 
 
 @pytest.mark.parametrize(("kind", "updates"), [("mail", True), ("mail", False), ("fake", False)])
@@ -96,10 +111,8 @@ async def test_by_another_channel_it_is_only_told(desk: Any, places: Places, kin
     """What it was told by cannot be reached by this one, or changes nothing."""
     places.move("ops@example.org", kind=kind, updates=updates)
     await desk.told()
-    assert given(desk) == [("send", "", True)]
-    desk.say("approve")
-    await desk.told()
-    assert given(desk)[1:] == ([("update", "ref-1", False)] if updates else [])
+    assert given(desk) == [TOLD]
+    assert desk.rows("state") == [("dropped",), ("sent",)]
 
 
 async def test_by_another_channel_what_needs_nobody_is_let_be(desk: Any, places: Places) -> None:
@@ -109,36 +122,40 @@ async def test_by_another_channel_what_needs_nobody_is_let_be(desk: Any, places:
     assert desk.rows("state", "due_us", "form") == [("sent", None, reshaping.CLOSED)]
 
 
-@pytest.mark.parametrize("final", [True, False])
-async def test_a_place_that_cannot_be_changed(desk: Any, places: Places, final: bool) -> None:
-    """For good, it keeps nobody from being told; for now, it is tried again before anything is told elsewhere."""
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (plugins.Undelivered("not in there", final=True), "dropped"),
+        (plugins.Undelivered("slowly", retry_after_s=3000.0), "sent"),
+    ],
+)
+async def test_a_place_that_cannot_be_changed_keeps_nobody_from_being_told(
+    desk: Any, places: Places, error: Exception, state: str
+) -> None:
     places.move("C2")
-    desk.channel.fails = [plugins.Undelivered("not in there", final=final)]
+    desk.channel.fails = [error]
     await desk.told()
-    if not final:
-        assert given(desk) == []
-        ((desk.now_us,),) = desk.rows("due_us")
+    assert given(desk) == [TOLD]
+    desk.ask("web02", rule="web/alerts/other")
+    desk.end("failed")
+    await desk.told()
+    assert given(desk)[1:] == [TOLD], "nor of what comes next"
+    assert desk.rows("state")[0] == (state,)
+    if state == "sent":
+        desk.now_us += 3000 * 1_000_000
         await desk.told()
-    assert given(desk) == [*([] if final else [("update", "ref-1", False)]), ("send", "", True)]
+        assert given(desk)[2:] == [LEFT]
 
 
-async def test_a_try_that_fails_between_the_two_is_made_again(desk: Any, places: Places) -> None:
+async def test_after_a_day_the_place_of_before_is_let_be(desk: Any, places: Places) -> None:
     places.move("C2")
-    desk.channel.fails = []
-    send = desk.channel.send
-
-    async def fails(to: Any, message: plugins.Message) -> str:
-        raise plugins.Undelivered("busy")
-
-    desk.channel.send = fails
+    desk.channel.fails = [plugins.Undelivered("slowly", retry_after_s=5.0)]
     await desk.told()
-    assert given(desk) == [("update", "ref-1", False)]
-    desk.channel.send = send
-    places.move("C1")
-    ((due_us,),) = desk.rows("due_us")
-    desk.now_us = due_us
+    desk.channel.fails = [plugins.Undelivered("slowly", retry_after_s=5.0)]
+    desk.now_us += delivering.GIVEN_UP_US + 1
     await desk.told()
-    assert given(desk)[1:] == [("update", "ref-1", True)], "what it offered is there again"
+    ((state, error), _) = desk.rows("state", "error")
+    assert (state, "it stays as it is: slowly" in error) == ("dropped", True)
 
 
 async def test_a_receiver_that_moves_in_the_middle_is_told_where_it_is(
@@ -156,10 +173,9 @@ async def test_a_receiver_that_moves_in_the_middle_is_told_where_it_is(
     desk.ask("web02", asks=True)
     await desk.told()
     assert given(desk) == []
-    ((due_us,),) = desk.rows("due_us")
-    desk.now_us = due_us
+    places.move("C2")  # which the reload says that changed it
     await desk.told()
-    assert given(desk) == [("update", "ref-1", False), ("send", "", True)]
+    assert given(desk) == [LEFT, TOLD]
 
 
 async def test_a_channel_that_does_not_say_where_is_one_place(desk: Any, places: Places) -> None:
@@ -171,3 +187,68 @@ async def test_a_channel_that_does_not_say_where_is_one_place(desk: Any, places:
         desk.channel.place_of = fails
         await desk.told()
     assert [what for what, _, _ in given(desk)] == ["update", "send"]
+
+
+async def test_who_does_not_hear_of_such_is_not_told_of_it_elsewhere(desk: Any, places: Places) -> None:
+    """Neither one that hears other news from then on, nor one that hears what others left unanswered."""
+    paused = routing.Routing({"ops": frozenset({"paused"}), "night": ALL}, dict.fromkeys(ALL, 0))
+    places.move("C2", routes=paused)
+    await desk.told()
+    assert given(desk) == [LEFT]
+    ladder = routing.Routing({"night": ALL}, dict.fromkeys(ALL, 0), ladder={"ops": ALL}, after_us=60_000_000)
+    desk.ask("web02", asks=True)
+    places.move("C2", routes=desk.routes)
+    await desk.told()
+    del desk.channel.given[:]
+    places.move("C3", routes=ladder)
+    await desk.told()
+    assert [what for what, _, _ in given(desk)] == ["update"]
+
+
+async def test_what_a_wrong_place_refused_is_told_at_the_right_one(desk: Any, places: Places) -> None:
+    """A failure that nobody looks after, once; not one that somebody does."""
+    for number, key in enumerate(("web02", "web03"), 1):
+        desk.ask(key, rule=f"web/alerts/{number}")
+        desk.end("failed")
+    await desk.told()
+    places.move("typo")
+    del desk.channel.given[:]
+    no = plugins.Undelivered("no such channel", final=True)
+    desk.channel.fails = [no] * 6
+    await desk.told()
+    assert desk.rows("state", "news")[3:] == [("failed", "needs_approval"), ("failed", "failed"), ("failed", "failed")]
+    desk.channel.fails = []
+    await desk.deliverer.answer("n-6", "key:bo")
+    del desk.channel.given[:]
+    places.move("C1")
+    await desk.told()
+    assert given(desk) == [TOLD, TOLD], "the request, and the failure that nobody looks after"
+    assert sorted(message.news for _, _, message in desk.channel.given) == ["failed", "needs_approval"]
+    places.move("typo")
+    places.move("C1")
+    assert await desk.told() == []
+
+
+async def test_what_lasts_is_joined_only_where_its_receiver_is(desk: Any, places: Places) -> None:
+    desk.do(pausing.Pause("all", "os:root", "first"))
+    await desk.told()
+    del desk.channel.given[:]
+    places.move("C2")
+    desk.do(pausing.Pause("all", "os:root", "second"))
+    await desk.told()
+    assert [(what, message.news) for what, _, message in desk.channel.given if message.news == "paused"] == [
+        ("send", "paused")
+    ]
+
+
+async def test_what_came_of_it_is_told_to_who_has_another_name_now(desk: Any, places: Places) -> None:
+    """What offers something goes on doing so: it waits for a receiver of that name to come back, or for its end."""
+    desk.routes = routing.Routing({"night": ALL}, dict.fromkeys(ALL, 0))
+    places.move("C1", routes=desk.routes, name="night")
+    await desk.told()
+    assert given(desk) == [TOLD]
+    del desk.channel.given[:]
+    desk.say("reject")
+    await desk.told()
+    made = [(what, message.id, bool(message.asks)) for what, _, message in desk.channel.given]
+    assert sorted(made) == [("update", "n-1", False), ("update", "n-2", False)]

@@ -45,7 +45,8 @@ async def site() -> AsyncIterator[Site]:
     def resolve(ref: plugins.SecretRef) -> model.Secret:
         return model.Secret(ref.secret, secrets[ref.secret])
 
-    async def link(asked: plugins.Asked, person: str) -> str:
+    async def link(asked: plugins.Asked, person: str, identity: str) -> str:
+        assert identity == people[person]
         return f"https://healer.example.org/ui/decide/{asked.request}-of-{person}" if person != "far" else ""
 
     people = {"ana": f"{fake_slack.TEAM}/U7ANA", "far": "T9FAR/U1", "bot": f"{fake_slack.TEAM}/U0BOT"}

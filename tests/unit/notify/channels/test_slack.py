@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import sys
 from typing import Any
 
@@ -98,7 +97,7 @@ async def test_who_gets_no_link_has_the_page(site: Any) -> None:
     """Without `server.public_url`, or a principal of that name, there is none."""
     site.channel.account = site.channel.account.model_copy(update={"app_token": None})
     made = await site.channel._blocks(
-        slack.Slack.Options(principal="far"), message(link="https://healer.example.org/ui/approvals/a-1")
+        slack.Slack.Options(principal="far"), "T9FAR/U1", message(link="https://healer.example.org/ui/approvals/a-1")
     )
     assert "decide" not in fake_slack.words(made)
     assert fake_slack.words(made).count("Open") == 1
@@ -342,33 +341,3 @@ def test_what_is_written_in_healer_yaml() -> None:
     for given in ({}, {"channel": "C0OPS", "principal": "ana"}, {"channel": "#ops"}):
         with pytest.raises(pydantic.ValidationError):
             slack.Slack.Options.model_validate(given)
-
-
-async def test_how_it_looks_to_one_person_is_another_thing_with_their_roles(site: Any) -> None:
-    """Where they have links; where a click is heard its buttons are anybody's."""
-    standing = {"ana": "one"}
-    site.channel.context = dataclasses.replace(site.channel.context, standing=lambda person: standing[person])
-    ana = slack.Slack.Options(principal="ana")
-    assert [site.channel.form_of(to) for to in (site.ops, ana)] == ["buttons"] * 2
-    site.channel.account = site.channel.account.model_copy(update={"app_token": None})
-    assert [site.channel.form_of(to) for to in (site.ops, ana)] == ["no buttons", "no buttons one"]
-    standing["ana"] = ""
-    assert site.channel.form_of(ana) == "no buttons"
-
-
-async def test_it_is_where_its_workspace_and_channel_or_person_are(site: Any) -> None:
-    """A person is who they are in Slack, whatever their name; another token is no other place."""
-    channel, options = site.channel, slack.Slack.Options
-    identity = {"ana": "T02AB/U7ANA", "bo": "T02AB/U7ANA"}
-    channel.context = dataclasses.replace(
-        channel.context, identity=lambda person, kind: identity[person] if kind == "slack" else ""
-    )
-    before = channel.place_of(options(principal="ana"))
-    found = {channel.place_of(to) for to in (site.ops, options(channel="C9"), options(principal="bo"))}
-    assert len({*found, before}) == 4
-    channel.account = channel.account.model_copy(update={"app_token": None})
-    assert channel.place_of(options(principal="ana")) == before
-    identity["ana"] = "T02AB/U9CY"
-    assert channel.place_of(options(principal="ana")) != before
-    channel.account = channel.account.model_copy(update={"team": "T9"})
-    assert channel.place_of(site.ops) not in found
