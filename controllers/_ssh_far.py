@@ -1,4 +1,4 @@
-"""What runs on the far side of `ssh`: fixed shell texts, and the words in which they are asked and answer.
+"""What runs on the far side of `ssh`: fixed shell texts, and the words in which they are told what to do. What became of it: `_ssh_ask`.
 
 No data is in a command: a text and a name that matches `NAME` are all of it. Folder, arguments, variables, parameters and the
 script come over standard input, as lines and counted bytes. The texts want a POSIX sh, /proc and the tools of `TOOLS`, as
@@ -73,7 +73,7 @@ printf "healer: ready %s %s %s %s %s\\n%s\\n" "$boot.$id" "$exact" "$mode" "${{S
 """Makes the user's own folder, once with an id of its own, and says what is here: `ready BOOT.ID EXACT MODE SHELL
 PYTHON`, then the folder's path in a line of its own."""
 
-_SWEEP: Final = """marked() {
+SWEEP: Final = """marked() {
   if printf "x\\000y\\000" | grep -qzxF y 2>/dev/null; then
     grep -lzxF "HEALER_MARK=$name." /proc/[0-9]*/environ 2>/dev/null
     return
@@ -138,7 +138,7 @@ if [ -n "$why" ]; then
 fi
 set +C
 relay() {{ trap "" HUP PIPE XFSZ; ulimit -f {OUTPUT_BYTES // 512 + 1} 2>/dev/null; exec tee "$name.$1" 2>/dev/null; }}
-{_SWEEP}grouped() {{
+{SWEEP}grouped() {{
   for one in /proc/[0-9]*/stat; do
     IFS= read -r line 2>/dev/null <"$one" || continue
     rest=${{line##*)}}
@@ -186,91 +186,6 @@ if IFS= read -r kept && [ "$kept" = "$nonce" ]; then exec rm -rf "$name".*; fi
 [ -z "$script" ] || exec rm -f "$script"
 """
 """Runs a job, once under its name, and streams what it says. See `order` for what it reads and `Mark` for what it tells of itself."""
-
-ASK: Final = f"""
-umask 077
-trap : HUP PIPE
-IFS= read -r base && read -r what out err || exit 64
-{_SWEEP}lost() {{
-  [ -n "$(marked)" ] || return 1
-  [ "$what" = end ] || return 0
-  sweep TERM
-  tries=$(({KILL_AFTER_S} * 10))
-  while [ "$tries" -gt 0 ] && [ -n "$(marked)" ]; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
-  sweep KILL
-}}
-[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r id <id || {{
-  if [ "$what" = end ] && lost; then printf "healer: none lost\\n"; else printf "healer: gone\\n"; fi
-  exit
-}}
-IFS= read -r boot </proc/sys/kernel/random/boot_id
-alive() {{
-  [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
-  IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
-  [ "$(born "$now")" = "$(born "$line")" ]
-}}
-born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
-look() {{
-  state=unknown
-  waits=10
-  while :; do
-    line=
-    if [ -e "$name.claim" ]; then IFS= read -r line <"$name.claim"
-    elif [ "$what" = peek ]; then state=absent; return
-    else
-      set -C
-      {{ printf "none %s never\\n" "$boot" >"$name.claim"; }} 2>/dev/null
-      set +C
-    fi
-    [ -z "$line" ] && [ "$waits" -gt 0 ] || break
-    waits=$((waits - 1))
-    [ "$waits" -gt 8 ] || sleep 0.1 || sleep 1
-  done
-  pid=${{line%% *}}; then=${{line#* }}; then=${{then%% *}}
-  case $line in "none "*) state=absent; return;; "") return;; esac
-  for turn in 1 2; do
-    status=
-    [ ! -s "$name.status" ] || IFS= read -r status <"$name.status"
-    case $status in *" end")
-      state="ended $status"
-      [ ! -e "$name.drained" ] || state="drained $status"
-      return;;
-    esac
-    if alive; then state=running; return; fi
-  done
-}}
-stop() {{
-  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
-  sweep "$1"
-}}
-look
-if [ "$state" = absent ] && lost; then state=lost; fi
-if [ "$what" = end ] && [ "$state" = running ]; then
-  : >"$name.cancel"
-  tries=$(({KILL_AFTER_S} * 10))
-  told=
-  while [ "$state" = running ]; do
-    child=
-    [ ! -s "$name.child" ] || read -r child <"$name.child"
-    if [ -n "$child" ] && [ -z "$told" ]; then told=1; stop TERM; fi
-    [ "$tries" -gt 0 ] || {{ [ -z "$child" ] || stop KILL; [ "$tries" -gt -30 ] || break; }}
-    sleep 0.1 || sleep 1
-    tries=$((tries - 1))
-    look
-  done
-fi
-if [ "$what" = drop ]; then
-  case $state in running|unknown|lost) ;; absent) rm -f "$name".*.script;; *)
-    case $state in ended*) if alive; then kill -TERM "-$pid" 2>/dev/null; fi;; esac
-    rm -rf "$name".*;;
-  esac
-fi
-printf "healer: %s %s\\n" "$boot.$id" "$state"
-[ ! -s "$name.out" ] || tail -c +$((out + 1)) "$name.out"
-[ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
-"""
-"""Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has, so that it never
-starts, `end` ends it before, `drop` removes what an end has left."""
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -330,35 +245,7 @@ def order(
     return sent + (script + (b"go\n" if place.exact else b"") if script and not text else b"go\n")
 
 
-def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0) -> bytes:
-    """What `ASK` reads."""
-    return f"{place.folder}\n{what} {out} {err}\n".encode()
-
-
 # --- answers ----------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Seen:
-    """What `ASK` saw: `gone` where the folder itself is missing, `lost` where a job was at work whose files are. `boot`: as of `Place`."""
-
-    state: Literal["running", "ended", "drained", "absent", "unknown", "gone", "lost"]
-    boot: str = ""
-    status: tuple[str, ...] = ()
-
-
-def seen(answer: bytes) -> tuple[Seen, bytes] | None:
-    """The first line of an answer, read, and the output behind it; None where it is no answer."""
-    at = 0 if answer.startswith(b"healer: ") else answer.find(b"\nhealer: ") + 1  # a login shell may greet first
-    line, end, rest = answer[at:].partition(b"\n")
-    words = line.decode("ascii", "replace").split()
-    if not end or words[:1] != ["healer:"]:
-        return None
-    if words[1:] == ["gone"]:
-        return Seen("gone"), rest
-    if len(words) < 3 or words[2] not in ("running", "ended", "drained", "absent", "unknown", "lost"):
-        return None
-    return Seen(words[2], words[1], tuple(words[3:])), rest  # type: ignore[arg-type]
 
 
 def place_of(answer: bytes) -> Place:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from healer import model
-from healer.controllers import _shimmed, _ssh_course, _ssh_end, _ssh_far, _ssh_job, _ssh_pool
+from healer.controllers import _shimmed, _ssh_ask, _ssh_course, _ssh_end, _ssh_job, _ssh_pool
 
 LOOKS_S: Final = (0.05, 2.0)
 AGAIN_S: Final = (0.2, 10.0)
@@ -135,7 +135,7 @@ class Attempt:
             await self._stop()
             raise
 
-    async def _looked(self, what: Any) -> _ssh_far.Seen | None:
+    async def _looked(self, what: Any) -> _ssh_ask.Seen | None:
         """What the host says, with its output handed on; None where it is silent until the patience is over."""
         pause_s = AGAIN_S[0]
         while True:
@@ -147,14 +147,14 @@ class Attempt:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, AGAIN_S[1])
 
-    async def look(self, what: Any) -> _ssh_far.Seen:
+    async def look(self, what: Any) -> _ssh_ask.Seen:
         """One look. Raises `Unreachable`, or what the network brings."""
         seen, out, err = await self.pool.look(self.where, self.name, what, *self.heard.count)
         self.hear(False, out)
         self.hear(True, err)
         return seen
 
-    async def _judged(self, seen: _ssh_far.Seen, *, last: bool) -> _ssh_end.End | None:
+    async def _judged(self, seen: _ssh_ask.Seen, *, last: bool) -> _ssh_end.End | None:
         """The end, where it has one; what is left of it there is removed."""
         if seen.state == "absent":
             known = self.record.read()

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
-from healer.controllers import _ssh_far, _ssh_talk, _ssh_worker
+from healer.controllers import _ssh_ask, _ssh_far, _ssh_talk, _ssh_worker
 
 JOBS_AT_ONCE: Final = 7
 QUESTIONS_AT_ONCE: Final = 2
@@ -132,12 +132,12 @@ class Connection:
             return True
         return False
 
-    async def look(self, name: str, what: Any, out: int = 0, err: int = 0) -> tuple[_ssh_far.Seen, bytes, bytes]:
+    async def look(self, name: str, what: Any, out: int = 0, err: int = 0) -> tuple[_ssh_ask.Seen, bytes, bytes]:
         """What became of a job, with its output from offsets on. Raises OSError where no answer comes."""
         for last in (False, True):
-            command = _ssh_far.command(_ssh_far.ASK, name, self.known.shell)
-            status, told, errors = await self._ask(command, _ssh_far.question(self.known, what, out, err))
-            answer = _ssh_far.seen(told)
+            command = _ssh_far.command(_ssh_ask.ASK, name, self.known.shell)
+            status, told, errors = await self._ask(command, _ssh_ask.question(self.known, what, out, err))
+            answer = _ssh_ask.seen(told)
             if answer is None or status is None:
                 raise ConnectionResetError("the connection was closed before it answered")
             if answer[0].state != "gone" or last:
@@ -198,7 +198,7 @@ class Pool:
 
     async def look(
         self, address: Address, name: str, what: Any, out: int, err: int
-    ) -> tuple[_ssh_far.Seen, bytes, bytes]:
+    ) -> tuple[_ssh_ask.Seen, bytes, bytes]:
         """What became of a job. Over a connection of its own where the server has no place for a question beside the jobs: one that
         ends them must not wait for them. Raises `Unreachable`, or what the network brings."""
         async with self.lease(address) as connection:

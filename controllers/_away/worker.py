@@ -1,7 +1,7 @@
 """What stays on the far side of an `ssh` connection where there is Python: it runs jobs one after another without a session for each.
 
 Sent there over standard input by `_ssh_worker`, one text with `around`; it imports no more than it must, and Python may be 3.8. It does
-what the shell text `_ssh_far.RUN` does, with the same files, marks and ends, so that `_ssh_far.ASK` says what became of a job whichever
+what the shell text `_ssh_far.RUN` does, with the same files, marks and ends, so that `_ssh_ask.ASK` says what became of a job whichever
 way it was begun. A job goes on when the connection breaks, and is supervised to its end; then nothing of this remains.
 
 An order is a line `NAME NONCE LIMIT BINARY ENVIRONMENT ID LENGTH…`, then as many bytes as the lengths say: folder, standard input, script,

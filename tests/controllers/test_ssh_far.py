@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from healer import model
-from healer.controllers import _shimmed, _ssh_far, _ssh_talk, _ssh_worker
+from healer.controllers import _shimmed, _ssh_ask, _ssh_far, _ssh_talk, _ssh_worker
 
 WaitAsync = Callable[..., Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("far_sides")
@@ -56,7 +56,7 @@ async def test_cancelling_kills_what_does_not_hear(
 ) -> None:
     monkeypatch.setattr(_ssh_far, "RUN", _ssh_far.RUN.replace("timeout -k 10", "timeout -k 1"))
     monkeypatch.setattr(_ssh_worker, "TEXT", _ssh_worker.TEXT.replace(b"KILL_AFTER_S = 10.0", b"KILL_AFTER_S = 1.0"))
-    monkeypatch.setattr(_ssh_far, "ASK", _ssh_far.ASK.replace("tries=$((10 * 10))", "tries=10"))
+    monkeypatch.setattr(_ssh_ask, "ASK", _ssh_ask.ASK.replace("tries=$((10 * 10))", "tries=10"))
     task = work.start("stubborn.sh")
     await wait_for_async(lambda: work.begun)
     assert len(work.site.marked()) >= 4

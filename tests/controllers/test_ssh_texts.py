@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from healer.child import jobs
-from healer.controllers import _run_on, _run_on_report, _ssh_end, _ssh_far, _ssh_talk
+from healer.controllers import _run_on, _run_on_report, _ssh_ask, _ssh_end, _ssh_far, _ssh_talk
 
 
-@pytest.mark.parametrize("text", [_ssh_far.PROBE, _ssh_far.RUN, _ssh_far.ASK, _run_on.PYTHON, _run_on_report.FETCH])
+@pytest.mark.parametrize("text", [_ssh_far.PROBE, _ssh_far.RUN, _ssh_ask.ASK, _run_on.PYTHON, _run_on_report.FETCH])
 def test_texts_may_be_handed_on_by_any_login_shell(text: str) -> None:
     assert "'" not in text
     assert _ssh_far.command(text, "r-1-1", "/bin/fish") == f"exec /bin/sh -c 'name=r-1-1\n{text}'"
@@ -85,11 +85,11 @@ def test_far_sides_of_other_tools(shell: Any, exact: bool, mode: Any) -> None:
     assert sieve.feed(out) == (b'{"a": 1}' + value.encode("utf-8", "surrogateescape"), ["drained both"])
     output, marks = _ssh_talk.Sieve("N" * 32).feed(err)
     assert (output, marks[-1], marks[0][:8]) == (b"err\n", "drained both", "ended 3 ")
-    seen = _ssh_far.seen(shell(_ssh_far.ASK, "r-1", _ssh_far.question(place, "find"))[0])
+    seen = _ssh_ask.seen(shell(_ssh_ask.ASK, "r-1", _ssh_ask.question(place, "find"))[0])
     assert seen is not None
     status = _ssh_end.status_of(seen[0].status, 5)
     assert (seen[0].state, seen[1][:8], status.code if status else None) == ("drained", b'{"a": 1}', 3)
-    shell(_ssh_far.ASK, "r-1", _ssh_far.question(place, "drop"))
+    shell(_ssh_ask.ASK, "r-1", _ssh_ask.question(place, "drop"))
     assert [path.name for path in pathlib.Path(place.folder).iterdir()] == ["id"]
 
 
@@ -147,12 +147,12 @@ def test_unfit_far_sides(answer: bytes, words: str) -> None:
     "answer", [b"", b"healer", b"healer: x\n", b"xhealer: b absent\n", b"healer: b nonsense\n", b"bash: x\n"]
 )
 def test_what_is_no_answer(answer: bytes) -> None:
-    assert _ssh_far.seen(answer) is None
+    assert _ssh_ask.seen(answer) is None
 
 
 def test_greetings_of_a_login_shell_are_passed_over() -> None:
     answer = b"Welcome!\nhealer: b running\nhealer: b absent\n"
-    assert _ssh_far.seen(answer) == (_ssh_far.Seen("running", "b"), b"healer: b absent\n")
+    assert _ssh_ask.seen(answer) == (_ssh_ask.Seen("running", "b"), b"healer: b absent\n")
 
 
 @pytest.mark.parametrize("words", [[], ["0", "1", "2", "0"], ["a", "1", "2", "0", "end"], ["0", "1", "2", "0", "en"]])

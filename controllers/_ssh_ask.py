@@ -1,0 +1,124 @@
+"""What became of a job of `ssh`: the text that says it on the far side, how it is asked and what it answers.
+
+The files that it looks at, and what may be in a text, are those of `_ssh_far`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final, Literal
+
+from healer.controllers._ssh_far import KILL_AFTER_S, SWEEP, Place
+
+ASK: Final = f"""
+umask 077
+trap : HUP PIPE
+IFS= read -r base && read -r what out err || exit 64
+{SWEEP}lost() {{
+  [ -n "$(marked)" ] || return 1
+  [ "$what" = end ] || return 0
+  sweep TERM
+  tries=$(({KILL_AFTER_S} * 10))
+  while [ "$tries" -gt 0 ] && [ -n "$(marked)" ]; do sleep 0.1 || sleep 1; tries=$((tries - 1)); done
+  sweep KILL
+}}
+[ ! -L "$base" ] && cd -P -- "$base" 2>/dev/null && [ -O . ] && [ -s id ] && IFS= read -r id <id || {{
+  if [ "$what" = end ] && lost; then printf "healer: none lost\\n"; else printf "healer: gone\\n"; fi
+  exit
+}}
+IFS= read -r boot </proc/sys/kernel/random/boot_id
+alive() {{
+  [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
+  IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
+  [ "$(born "$now")" = "$(born "$line")" ]
+}}
+born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
+look() {{
+  state=unknown
+  waits=10
+  while :; do
+    line=
+    if [ -e "$name.claim" ]; then IFS= read -r line <"$name.claim"
+    elif [ "$what" = peek ]; then state=absent; return
+    else
+      set -C
+      {{ printf "none %s never\\n" "$boot" >"$name.claim"; }} 2>/dev/null
+      set +C
+    fi
+    [ -z "$line" ] && [ "$waits" -gt 0 ] || break
+    waits=$((waits - 1))
+    [ "$waits" -gt 8 ] || sleep 0.1 || sleep 1
+  done
+  pid=${{line%% *}}; then=${{line#* }}; then=${{then%% *}}
+  case $line in "none "*) state=absent; return;; "") return;; esac
+  for turn in 1 2; do
+    status=
+    [ ! -s "$name.status" ] || IFS= read -r status <"$name.status"
+    case $status in *" end")
+      state="ended $status"
+      [ ! -e "$name.drained" ] || state="drained $status"
+      return;;
+    esac
+    if alive; then state=running; return; fi
+  done
+}}
+stop() {{
+  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
+  sweep "$1"
+}}
+look
+if [ "$state" = absent ] && lost; then state=lost; fi
+if [ "$what" = end ] && [ "$state" = running ]; then
+  : >"$name.cancel"
+  tries=$(({KILL_AFTER_S} * 10))
+  told=
+  while [ "$state" = running ]; do
+    child=
+    [ ! -s "$name.child" ] || read -r child <"$name.child"
+    if [ -n "$child" ] && [ -z "$told" ]; then told=1; stop TERM; fi
+    [ "$tries" -gt 0 ] || {{ [ -z "$child" ] || stop KILL; [ "$tries" -gt -30 ] || break; }}
+    sleep 0.1 || sleep 1
+    tries=$((tries - 1))
+    look
+  done
+fi
+if [ "$what" = drop ]; then
+  case $state in running|unknown|lost) ;; absent) rm -f "$name".*.script;; *)
+    case $state in ended*) if alive; then kill -TERM "-$pid" 2>/dev/null; fi;; esac
+    rm -rf "$name".*;;
+  esac
+fi
+printf "healer: %s %s\\n" "$boot.$id" "$state"
+[ ! -s "$name.out" ] || tail -c +$((out + 1)) "$name.out"
+[ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
+"""
+"""Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has, so that it never
+starts, `end` ends it before, `drop` removes what an end has left."""
+
+
+def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0) -> bytes:
+    """What `ASK` reads."""
+    return f"{place.folder}\n{what} {out} {err}\n".encode()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What `ASK` saw: `gone` where the folder itself is missing, `lost` where a job was at work whose files are. `boot`: as of `Place`."""
+
+    state: Literal["running", "ended", "drained", "absent", "unknown", "gone", "lost"]
+    boot: str = ""
+    status: tuple[str, ...] = ()
+
+
+def seen(answer: bytes) -> tuple[Seen, bytes] | None:
+    """The first line of an answer, read, and the output behind it; None where it is no answer."""
+    at = 0 if answer.startswith(b"healer: ") else answer.find(b"\nhealer: ") + 1  # a login shell may greet first
+    line, end, rest = answer[at:].partition(b"\n")
+    words = line.decode("ascii", "replace").split()
+    if not end or words[:1] != ["healer:"]:
+        return None
+    if words[1:] == ["gone"]:
+        return Seen("gone"), rest
+    if len(words) < 3 or words[2] not in ("running", "ended", "drained", "absent", "unknown", "lost"):
+        return None
+    return Seen(words[2], words[1], tuple(words[3:])), rest  # type: ignore[arg-type]
