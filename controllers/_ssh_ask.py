@@ -10,6 +10,11 @@ from typing import Final, Literal
 
 from healer.controllers._ssh_far import KILL_AFTER_S, SWEEP, Place
 
+DEAD_WAITS: Final = 1
+"""So many tenths of a second a word of the end is waited for where whoever supervised it is dead: it may just have come."""
+LOST_WAITS: Final = 30
+"""The same where nobody knows who supervised it."""
+
 ASK: Final = f"""
 umask 077
 trap : HUP PIPE
@@ -33,12 +38,28 @@ alive() {{
   [ "$(born "$now")" = "$(born "$line")" ]
 }}
 born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
+traced() {{
+  for one in "$name".child "$name".out "$name".err "$name".status "$name".drained "$name".cancel "$name".*.script; do
+    [ -e "$one" ] || continue
+    pid=${{one%.script}}
+    [ "$pid" != "$one" ] && [ -e "/proc/${{pid##*.}}" ] || return 0
+  done
+  return 1
+}}
+told() {{
+  status=
+  [ ! -s "$name.status" ] || IFS= read -r status <"$name.status"
+  case $status in *" end") ;; *) return 1;; esac
+  state="ended $status"
+  [ ! -e "$name.drained" ] || state="drained $status"
+}}
 look() {{
   state=unknown
   waits=10
   while :; do
     line=
     if [ -e "$name.claim" ]; then IFS= read -r line <"$name.claim"
+    elif traced; then [ -e "$name.claim" ] || break
     elif [ "$what" = peek ]; then state=absent; return
     else
       set -C
@@ -49,17 +70,17 @@ look() {{
     waits=$((waits - 1))
     [ "$waits" -gt 8 ] || sleep 0.1 || sleep 1
   done
+  case $line in "none "*) state=absent; return;; esac
   pid=${{line%% *}}; then=${{line#* }}; then=${{then%% *}}
-  case $line in "none "*) state=absent; return;; "") return;; esac
-  for turn in 1 2; do
-    status=
-    [ ! -s "$name.status" ] || IFS= read -r status <"$name.status"
-    case $status in *" end")
-      state="ended $status"
-      [ ! -e "$name.drained" ] || state="drained $status"
-      return;;
-    esac
-    if alive; then state=running; return; fi
+  ! told || return 0
+  if alive; then state=running; return; fi
+  waits={DEAD_WAITS}
+  [ -e "$name.claim" ] || waits={LOST_WAITS}
+  while ! told; do
+    if [ -n "$(marked)" ]; then state=running; return; fi
+    [ "$waits" -gt 0 ] || return
+    waits=$((waits - 1))
+    sleep 0.1 || sleep 1
   done
 }}
 stop() {{
@@ -92,8 +113,10 @@ printf "healer: %s %s\\n" "$boot.$id" "$state"
 [ ! -s "$name.out" ] || tail -c +$((out + 1)) "$name.out"
 [ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
 """
-"""Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has, so that it never
-starts, `end` ends it before, `drop` removes what an end has left."""
+"""Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has and nothing is left of, so
+that it never starts, `end` ends it before, `drop` removes what an end has left. It is `running` as long as its supervisor lives or
+something bears its mark. All files of a job but its script are made after its claim, so that one without a claim has lost it; a script is
+no trace while whoever made it lives, who may be before the claim."""
 
 
 def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0) -> bytes:
