@@ -37,7 +37,15 @@ alive() {{
   IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
   [ "$(born "$now")" = "$(born "$line")" ]
 }}
-born() {{ rest=${{1##*)}}; set -- $rest; case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac; }}
+born() {{
+  rest=${{1##*)}}
+  set -- $rest
+  case $1 in
+  Z|X) printf gone;;
+  T|t) [ -s "$name.child" ] && printf stopped || printf %s "${{20}}";;
+  *) printf %s "${{20}}";;
+  esac
+}}
 traced() {{
   for one in "$name".child "$name".out "$name".err "$name".status "$name".drained "$name".cancel "$name".*.script; do
     [ -e "$one" ] || continue
@@ -84,7 +92,7 @@ look() {{
   done
 }}
 stop() {{
-  kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null
+  if alive && [ -n "$child" ]; then kill "-$1" "-$child" 2>/dev/null || kill "-$1" "$child" 2>/dev/null; fi
   sweep "$1"
 }}
 look

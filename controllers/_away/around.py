@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import select
 import signal
+import time
 
 PIECE = 64 << 10
 HEAD_BYTES_MAX = 1 << 20
+KILL_AFTER_S = 10.0
+TICK_S = 5.0
+FILES_MAX = 256
 RESTORED = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ)
 
 
@@ -194,15 +199,17 @@ def grouped(group: int) -> bool:
     return any(int(one[2]) == group and one[0] not in (b"Z", b"X") for one in words)
 
 
-def sweep(name: bytes, number: int) -> None:
-    """Signal whatever came of a job, whatever sessions it made."""
-    mark = b"HEALER_MARK=" + name + b"."
+def sweep(name: bytes, number: int) -> bool:
+    """Signal whatever came of a job, whatever sessions it made; whether something of it is there."""
+    mark, found = b"HEALER_MARK=" + name + b".", False
     for pid, environment in processes(b"environ"):
         if mark in environment.split(b"\0"):
             try:
                 os.kill(pid, number)
+                found = True
             except OSError:
                 continue
+    return found
 
 
 def clear_away(path: bytes) -> None:
@@ -216,3 +223,90 @@ def clear_away(path: bytes) -> None:
         os.rmdir(path)
     except OSError:
         return
+
+
+# --- where the worker is killed -----------------------------------------------------------------------------------------
+
+
+class Guard:
+    """A process beside the worker, which holds the deadline of a job whose worker was killed or stopped. What it has to know stands in
+    memory that the two share, so that a job costs it nothing."""
+
+    def __init__(self) -> None:
+        self.board = mmap.mmap(-1, mmap.PAGESIZE)
+        self.pid = 0
+        self.alive = -1
+
+    def stand(self) -> None:
+        """Be there. Where no process can be made, the worker alone holds deadlines."""
+        try:
+            if self.pid and os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                return
+            if self.alive >= 0:
+                os.close(self.alive)
+            self.pid, self.alive = 0, -1
+            gone, self.alive = os.pipe()
+        except OSError:
+            return
+        try:
+            self.pid = os.fork()
+        except OSError:
+            self.pid = -1
+        if self.pid:
+            self.pid = max(0, self.pid)
+            os.close(gone)
+            return
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_IGN)
+            kept = os.dup(gone) if gone > 3 else gone
+            nowhere = os.open("/dev/null", os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            os.dup2(kept, 3)
+            os.closerange(4, FILES_MAX)
+            self.watch(3)
+        finally:
+            os._exit(0)
+
+    def tell(self, name: bytes, until: float) -> None:
+        """What is at work, before it begins."""
+        line = b"%b %.2f\n" % (name, until)
+        self.board[: len(line)] = line
+
+    def forget(self) -> None:
+        """It has ended."""
+        self.board[:1] = b"\n"
+
+    def told(self) -> list[bytes]:
+        """A name and a time, or nothing."""
+        return self.board[: mmap.PAGESIZE].partition(b"\n")[0].split()
+
+    def watch(self, gone: int) -> None:
+        """Until the worker is gone, and nothing is left of its job."""
+        poll = select.poll()
+        poll.register(gone, 0)
+        before: list[bytes] = []
+        while True:
+            over, job = bool(poll.poll(TICK_S * 1000)), self.told()
+            late = time.monotonic() - float(job[1]) if job else 0.0
+            if over and not (job and sweep(job[0], 0)):
+                return
+            if job and ((over and late >= 0) or (job == before and late > KILL_AFTER_S + TICK_S)):
+                self.end(job[0])
+            elif over:
+                time.sleep(min(TICK_S, max(0.01, -late)))
+            before = job
+
+    def end(self, name: bytes) -> None:
+        """TERM, and KILL after the grace."""
+        until = time.monotonic() + KILL_AFTER_S
+        sweep(name, signal.SIGTERM)
+        sweep(name, signal.SIGCONT)
+        while time.monotonic() < until:
+            if not sweep(name, 0):
+                return
+            time.sleep(0.1)
+        sweep(name, signal.SIGKILL)

@@ -2,7 +2,8 @@
 
 Sent there over standard input by `_ssh_worker`, one text with `around`; it imports no more than it must, and Python may be 3.8. It does
 what the shell text `_ssh_far.RUN` does, with the same files, marks and ends, so that `_ssh_ask.ASK` says what became of a job whichever
-way it was begun. A job goes on when the connection breaks, and is supervised to its end; then nothing of this remains.
+way it was begun. A job goes on when the connection breaks, and is supervised to its end; then nothing of this remains. `Guard` is a
+child of it that holds the deadline where it is killed or stopped.
 
 An order is a line `NAME NONCE LIMIT BINARY ENVIRONMENT ID LENGTH…`, then as many bytes as the lengths say: folder, standard input, script,
 variables, arguments. After its end `NONCE` and a newline let it remove what is left of the job and be free for the next one.
@@ -17,7 +18,9 @@ import sys
 import time
 
 from healer.controllers._away.around import (
+    KILL_AFTER_S,
     PIECE,
+    Guard,
     Lost,
     Order,
     Said,
@@ -35,7 +38,6 @@ from healer.controllers._away.around import (
 )
 
 OUTPUT_BYTES = 1 << 20
-KILL_AFTER_S = 10.0
 GROUP_S = 2.0
 LOOK_S = 0.1
 ASKED_S = 1.0
@@ -54,10 +56,12 @@ class Refused(Exception):
 
 class Job:
     """One under its name: `begin`, then `follow` it to the end of all that it wrote. `login`: the environment of a login;
-    `wakes`: a pipe that SIGCHLD writes to."""
+    `wakes`: a pipe that SIGCHLD writes to; `guard` is told how long it may be at work."""
 
-    def __init__(self, order: Order, said: Said, login: dict[bytes, bytes], boot: bytes, wakes: int) -> None:
-        self.order, self.said, self.login, self.boot, self.wakes = order, said, login, boot, wakes
+    def __init__(
+        self, order: Order, said: Said, login: dict[bytes, bytes], boot: bytes, wakes: int, guard: Guard
+    ) -> None:
+        self.order, self.said, self.login, self.boot, self.wakes, self.guard = order, said, login, boot, wakes, guard
         self.folder = -1
         self.began = ""
         self.script = b""
@@ -94,6 +98,7 @@ class Job:
         except OSError as error:
             self.remove(self.script, self.name(b".claim") if claimed else b"")
             raise Refused("used" if isinstance(error, FileExistsError) else "room") from None
+        self.guard.tell(order.name, time.monotonic() + order.limit_s)
         self.start(*pipes)
 
     def start(self, given: tuple[int, int], out: tuple[int, int], err: tuple[int, int]) -> None:
@@ -134,6 +139,7 @@ class Job:
         status = f"{code} {self.began} {ended} {int(asked)} end"
         self.remove(self.script)  # its room is for the word of the end, where the disk is full
         noted = self.note(b".status", status.encode() + b"\n")
+        self.guard.forget()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a `drop` ends what only waits for somebody to close the pipes
         self.said.tell(1, "ended " + status)
         while self.pipes:
@@ -323,10 +329,12 @@ def serve() -> None:
     boot = read(b"/proc/sys/kernel/random/boot_id").strip()
     words = (word.partition(b"=") for word in read(b"/proc/self/environ").split(b"\0"))
     login = {key: value for key, _, value in words if key}  # `os.environ` has a locale that Python adds
+    guard = Guard()
     while True:
         order = next_order()
         said = Said(order.nonce)
-        job = Job(order, said, login, boot, wakes)
+        guard.stand()
+        job = Job(order, said, login, boot, wakes, guard)
         try:
             job.begin()
         except Refused as error:

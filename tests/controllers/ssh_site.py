@@ -188,8 +188,8 @@ class Site:
         return found
 
     def workers(self) -> list[int]:
-        """The sessions on its servers that stay for the next job."""
-        found = []
+        """The sessions on its servers that stay for the next job; those beside them that guard their jobs, once they are gone."""
+        found: dict[int, int] = {}
         for path in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 ours = any(
@@ -197,11 +197,12 @@ class Site:
                     for server in self.servers
                 )
                 words = (path / "cmdline").read_bytes().split(b"\0")
+                parent = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
             except OSError:
                 continue
             if ours and words[-2:] == [b"healer", b""]:
-                found.append(int(path.name))
-        return found
+                found[int(path.name)] = parent
+        return [pid for pid, parent in found.items() if parent not in found]
 
     def hear(self, stream: str, piece: bytes) -> None:
         self.heard.append((stream, piece))

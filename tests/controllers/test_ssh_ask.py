@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import pathlib
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from healer.controllers import _shimmed, _ssh_end, _ssh_job
+from healer.controllers import _shimmed, _ssh_ask, _ssh_end, _ssh_far, _ssh_job, _ssh_worker
 
 WaitAsync = Callable[..., Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("far_sides")
 site_module: Any = sys.modules["ssh_site"]
 TOKEN = site_module.TOKEN
 ENDED = "0 1.00 2.00 0 end\n"
+QUIET = """#!/bin/sh
+exec >/dev/null 2>&1
+echo x >"$HEALER_AT/begun"
+while [ ! -e "$HEALER_AT/go" ]; do sleep 0.02; done
+"""
+"""Writes nothing, so that it does not end where nobody reads."""
+
+
+@pytest.fixture(autouse=True)
+def quiet(work: Any) -> Iterator[None]:
+    """The script; what a test leaves at work ends with it."""
+    work.site.script("quiet.sh", QUIET)
+    yield
+    kill(work.site.marked())
+
+
+def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """KILL comes a second after TERM."""
+    monkeypatch.setattr(_ssh_far, "RUN", _ssh_far.RUN.replace("timeout -k 10", "timeout -k 1"))
+    text = _ssh_worker.TEXT.replace(b"KILL_AFTER_S = 10.0", b"KILL_AFTER_S = 1.0")
+    monkeypatch.setattr(_ssh_worker, "TEXT", text.replace(b"TICK_S = 5.0", b"TICK_S = 0.2"))
+    monkeypatch.setattr(_ssh_ask, "ASK", _ssh_ask.ASK.replace("tries=$((10 * 10))", "tries=10"))
 
 
 def folder_of(site: Any) -> pathlib.Path:
@@ -87,3 +112,93 @@ async def test_a_job_whose_claim_is_removed_is_followed_to_its_end(work: Any, wa
     work.go()
     assert (await task).state == "succeeded"
     assert (work.at / "begun").read_text() == "x\n"
+
+
+# --- whoever supervised it is gone --------------------------------------------------------------------------------------
+
+
+def supervisors(work: Any) -> list[int]:
+    """Of the job that is at work: the worker, or the shells of its session that run none of it. They are killed at once, as a group can be."""
+    (claim,) = folder_of(work.site).glob("*.claim")
+    pid = int(claim.read_text().split()[0])
+    group = os.getpgid(pid)
+    ours = set(work.site.marked())
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getpgid(int(path.name)) == group and int(path.name) not in ours:
+                found.append(int(path.name))
+    return found
+
+
+def kill(pids: list[int], number: int = signal.SIGKILL) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+async def test_what_goes_on_without_its_supervisor_is_running(work: Any, wait_for_async: WaitAsync) -> None:
+    task = work.start("quiet.sh")
+    await wait_for_async(lambda: work.begun)
+    killed = supervisors(work)
+    kill(killed)
+    await wait_for_async(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in killed))
+    assert work.site.marked()
+    for _ in range(3):
+        assert (await work.site.controller.find(work.job())).state == "running"
+    work.go()
+    outcome = await task
+    assert (outcome.state, "supervisor" in outcome.summary) == ("unknown", True)
+    assert not work.site.marked()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_deadline_is_held_without_the_supervisor(
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    sooner(monkeypatch)
+    task = work.start("quiet.sh", deadline_s=3.0)
+    await wait_for_async(lambda: work.begun)
+    stopped = supervisors(work)
+    kill(stopped, number)
+    try:
+        await wait_for_async(lambda: not work.site.marked(), what="the end of the job")
+        found = await work.site.controller.find(work.job(deadline_s=3.0))
+        assert found.state == "unknown", found
+    finally:
+        kill(stopped, signal.SIGCONT)
+    assert (await task).state in ("unknown", "timed_out")
+
+
+async def test_a_stubborn_job_is_killed_without_the_supervisor(
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, far_sides: str
+) -> None:
+    """Without the shells only its process group: `timeout` knows no other."""
+    sooner(monkeypatch)
+    apart = "(trap '' TERM; exec setsid sleep 300) >/dev/null &" if far_sides == "python" else ""
+    deaf = f"#!/bin/sh\ntrap '' TERM\n{apart}\nsleep 300 &\necho x >$HEALER_AT/begun\nwhile :; do sleep 300; done\n"
+    work.site.script("deaf.sh", deaf)
+    task = work.start("deaf.sh", deadline_s=2.0)
+    await wait_for_async(lambda: work.begun)
+    kill(supervisors(work))
+    assert (await task).state == "unknown"
+    assert not work.site.marked()
+
+
+async def test_a_job_that_kills_its_parent_keeps_its_deadline(work: Any, wait_for_async: WaitAsync) -> None:
+    work.site.script("parent.sh", "#!/bin/sh\nkill -9 $PPID\nsleep 300\n")
+    outcome = await work.start("parent.sh", deadline_s=2.0)
+    assert outcome.state in ("unknown", "failed")
+    assert not work.site.marked()
+
+
+async def test_cancelling_reaches_a_job_without_a_supervisor(work: Any, wait_for_async: WaitAsync) -> None:
+    work.site.script("apart.sh", '#!/bin/sh\nsetsid sleep 300 &\necho x >"$HEALER_AT/begun"\nsleep 300\n')
+    task = work.start("apart.sh")
+    await wait_for_async(lambda: work.begun)
+    kill(supervisors(work))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not work.site.marked()
+    assert (await work.site.controller.find(work.job("apart.sh"))).state == "unknown"

@@ -219,7 +219,7 @@ async def test_of_jobs_at_once_one_finds_out(ssh_one: Any, monkeypatch: pytest.M
 def test_its_text_is_one_program_of_an_old_python() -> None:
     program = ast.parse(_ssh_worker.TEXT, feature_version=(3, 8))
     modules = [one.names[0].name for one in ast.walk(program) if isinstance(one, ast.Import)]
-    assert {*modules} == {"errno", "os", "select", "signal", "sys", "time"}
+    assert {*modules} == {"errno", "mmap", "os", "select", "signal", "sys", "time"}
     assert [one.module for one in ast.walk(program) if isinstance(one, ast.ImportFrom)] == ["__future__"]
     assert _ssh_worker.BEGIN.count("'") == 2
     assert "\n" not in _ssh_worker.BEGIN
@@ -239,3 +239,18 @@ def test_a_probe_says_whether_python_may_be_tried() -> None:
     for word in ("yes", "no"):
         place = _ssh_far.place_of(f"healer: ready b bc plain /bin/sh {word}\n/tmp/x\n".encode())
         assert place.python is (word == "yes")
+
+
+async def test_who_guards_deadlines_is_made_again(ssh_one: Any, wait_for_async: WaitAsync) -> None:
+    ssh_one.script("parent.sh", PARENT)
+    worker = await parent(ssh_one, 1)
+    await waiting(ssh_one, wait_for_async)
+    children = pathlib.Path(f"/proc/{worker}/task/{worker}/children")
+    (guard,) = map(int, children.read_text().split())
+    os.kill(guard, signal.SIGKILL)
+    assert await parent(ssh_one, 2) == worker
+    await waiting(ssh_one, wait_for_async)
+    (another,) = map(int, children.read_text().split())
+    assert another != guard
+    os.kill(worker, signal.SIGKILL)
+    await wait_for_async(lambda: not pathlib.Path(f"/proc/{another}").exists(), what="it to go with the worker")
