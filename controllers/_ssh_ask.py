@@ -14,6 +14,8 @@ DEAD_WAITS: Final = 1
 """So many tenths of a second a word of the end is waited for where whoever supervised it is dead: it may just have come."""
 LOST_WAITS: Final = 30
 """The same where nobody knows who supervised it."""
+CHILD_WAITS: Final = 3
+"""So often a job whose end is asked for is looked at until what bears its mark is ended without its group being known."""
 
 ASK: Final = f"""
 umask 077
@@ -98,14 +100,19 @@ stop() {{
 look
 if [ "$state" = absent ] && lost; then state=lost; fi
 if [ "$what" = end ] && [ "$state" = running ]; then
-  : >"$name.cancel"
+  {{ printf "" >"$name.cancel"; }} 2>/dev/null || {{ rm -f "$name".*.script; printf "" >"$name.cancel"; }} 2>/dev/null
   tries=$(({KILL_AFTER_S} * 10))
   told=
+  waited=0
   while [ "$state" = running ]; do
     child=
     [ ! -s "$name.child" ] || read -r child <"$name.child"
-    if [ -n "$child" ] && [ -z "$told" ]; then told=1; stop TERM; fi
-    [ "$tries" -gt 0 ] || {{ [ -z "$child" ] || stop KILL; [ "$tries" -gt -30 ] || break; }}
+    waited=$((waited + 1))
+    if [ "$told" != "${{child:-none}}" ] && {{ [ -n "$child" ] || [ "$waited" -gt {CHILD_WAITS} ]; }}; then
+      told=${{child:-none}}
+      stop TERM
+    fi
+    [ "$tries" -gt 0 ] || {{ stop KILL; [ "$tries" -gt -30 ] || break; }}
     sleep 0.1 || sleep 1
     tries=$((tries - 1))
     look

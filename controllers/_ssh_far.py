@@ -159,7 +159,7 @@ supervise() {{
     exec $mode timeout -k {KILL_AFTER_S} "$limit" "$@"
   }} &
   child=$!
-  printf "%s\\n" "$child" >"$name.child"
+  {{ printf "%s\\n" "$child" >"$name.child"; }} 2>/dev/null
   [ ! -e "$name.cancel" ] || kill -TERM "-$child" 2>/dev/null || kill -TERM "$child"
   while :; do wait "$child" 2>/dev/null; code=$?; kill -0 "$child" 2>/dev/null || break; done
   read -r ended rest </proc/uptime
@@ -180,7 +180,7 @@ supervise() {{
 }}
 exec 5>&2
 {{ supervise "$@" 2>&1 >&3 3>&- | relay err >&5 3>&- 5>&-; }} 3>&1 | relay out 5>&-
-: >"$name.drained"
+{{ printf "" >"$name.drained"; }} 2>/dev/null
 if [ -s "$name.err" ]; then tell "drained both" >&2; tell "drained both"; else tell "drained alone"; fi
 if IFS= read -r kept && [ "$kept" = "$nonce" ]; then exec rm -rf "$name".*; fi
 [ -z "$script" ] || exec rm -f "$script"

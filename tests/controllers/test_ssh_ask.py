@@ -202,3 +202,36 @@ async def test_cancelling_reaches_a_job_without_a_supervisor(work: Any, wait_for
         await task
     assert not work.site.marked()
     assert (await work.site.controller.find(work.job("apart.sh"))).state == "unknown"
+
+
+# --- no room ----------------------------------------------------------------------------------------------------------
+
+
+async def test_cancelling_reaches_a_job_whose_child_is_not_written_down(work: Any, wait_for_async: WaitAsync) -> None:
+    task = work.start("quiet.sh")
+    await wait_for_async(lambda: work.begun)
+    (child,) = folder_of(work.site).glob("*.child")
+    child.write_text("")
+    (folder_of(work.site) / child.name.replace(".child", ".cancel")).mkdir()  # no file can be made
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not work.site.marked()
+    assert (await work.site.controller.find(work.job("quiet.sh"))).outcome.state == "cancelled"
+
+
+async def test_cancelling_needs_no_file_there(
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell ends where a redirection of a special built-in has no room."""
+    ask = _ssh_ask.ASK.replace('"$name.cancel"; }', '"$name.missing/cancel"; }')
+    assert ask != _ssh_ask.ASK
+    monkeypatch.setattr(_ssh_ask, "ASK", ask)
+    task = work.start("quiet.sh")
+    await wait_for_async(lambda: work.begun)
+    next(folder_of(work.site).glob("*.child")).unlink()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not work.site.marked()
+    assert (await work.site.controller.find(work.job("quiet.sh"))).state == "ended"
