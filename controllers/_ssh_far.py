@@ -152,11 +152,12 @@ supervise() {{
   read -r began rest </proc/uptime
   printf %s "$json" | {{
     exec 5>&-
-    [ "$mode" = plain ] && mode=
-    HEALER_MARK=$name. ; export HEALER_MARK
     cd
-    while [ "$envs" -gt 0 ]; do export "$1"; shift; envs=$((envs - 1)); done
-    exec $mode timeout -k {KILL_AFTER_S} "$limit" "$@"
+    healer__mode=$mode healer__left=$envs healer__limit=$limit healer__mark=$name.
+    [ "$mode" = setsid ] || healer__mode=
+    while [ "$healer__left" -gt 0 ]; do export "$1"; shift; healer__left=$((healer__left - 1)); done
+    HEALER_MARK=$healer__mark; export HEALER_MARK
+    exec $healer__mode timeout -k {KILL_AFTER_S} "$healer__limit" "$@"
   }} &
   child=$!
   {{ printf "%s\\n" "$child" >"$name.child"; }} 2>/dev/null

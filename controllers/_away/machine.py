@@ -165,7 +165,8 @@ def prepared(order: dict[str, Any], work: pathlib.Path, revision: pathlib.Path) 
     locale = (own.get("LC_ALL") or own.get("LANG") or "").lower()
     if "utf-8" not in locale and "utf8" not in locale:
         own["LC_ALL"] = "C.UTF-8"  # Ansible refuses any other
-    return argv, {**own, **{name: filled(value) for name, value in order["env"].items()}}
+    env = {**own, **{name: filled(value) for name, value in order["env"].items()}}
+    return argv, {**env, **{name: own[name] for name in ("HEALER_MARK",) if name in own}}
 
 
 def run(zipped: pathlib.Path) -> int:

@@ -104,10 +104,11 @@ class Job:
     def start(self, given: tuple[int, int], out: tuple[int, int], err: tuple[int, int]) -> None:
         """The child, in a session of its own, with its pipes and files."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        environment = {**self.login, b"HEALER_MARK": self.order.name + b"."}
+        environment = {**self.login}
         for one in self.order.environment:
             key, _, value = one.partition(b"=")
             environment[key] = value
+        environment[b"HEALER_MARK"] = self.order.name + b"."
         argv = self.order.argv + ([os.path.join(self.order.folder, self.script)] if self.script else [])
         try:
             go_home(self.login)

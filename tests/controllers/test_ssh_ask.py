@@ -235,3 +235,22 @@ async def test_cancelling_needs_no_file_there(
         await task
     assert not work.site.marked()
     assert (await work.site.controller.find(work.job("quiet.sh"))).state == "ended"
+
+
+async def test_a_variable_does_not_take_the_mark_away(work: Any, wait_for_async: WaitAsync) -> None:
+    work.site.script("apart.sh", '#!/bin/sh\nsetsid sleep 300 &\necho x >"$HEALER_AT/begun"\nsleep 300\n')
+    job = work.site.job("apart.sh", environment={"HEALER_AT": str(work.at), "HEALER_MARK": "another"})
+    task = asyncio.create_task(work.site.controller.run(job, work.site.hear))
+    await wait_for_async(lambda: work.begun)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not work.site.marked()
+
+
+async def test_variables_of_a_job_are_not_those_of_the_shell_that_starts_it(work: Any) -> None:
+    names = ("name", "mode", "limit", "envs", "count", "value", "exact", "child", "script", "base", "size", "IFS")
+    environment = {name: f"of {name}" for name in names}
+    outcome = await work.site.run(("/usr/bin/env",), environment=environment)
+    assert outcome.state == "succeeded", outcome
+    assert {f"{name}=of {name}" for name in names if name != "IFS"} <= set(work.site.said().decode().splitlines())
