@@ -132,7 +132,7 @@ why=used
 {{ why=room; printf "%s %s %s\\n" "$$" "$boot" "$own" && why=; }} 2>/dev/null >"$name.claim"
 if [ -n "$why" ]; then
   [ -z "$script" ] || rm -f "$script"
-  [ "$why" = used ] || rm -f "$name.claim"
+  if [ "$why" = room ]; then rm -f "$name.claim"; elif [ ! -e "$name.claim" ]; then why=room; fi
   tell "refused $why"
   exit
 fi

@@ -122,13 +122,22 @@ def test_of_two_that_begin_at_once_one_does(shell: Any, tmp_path: pathlib.Path) 
     assert (tmp_path / "ran").read_text() == "x\n" * 10
 
 
-def test_no_room_there_is_said_and_leaves_nothing(shell: Any) -> None:
+@pytest.mark.parametrize(
+    ("done", "failing"),
+    [('printf "%s %s %s\\n" "$$"', 'false "$$"'), ('>"$name.claim"', '>"$name.missing/claim"')],
+    ids=["no block", "no inode"],
+)
+def test_no_room_there_is_said_and_leaves_nothing(shell: Any, done: str, failing: str) -> None:
     place = _ssh_far.place_of(shell(_ssh_far.PROBE, "", b"")[0])
     data = _ssh_far.order(place, "N" * 32, 5, ["sh"], {}, "", b"echo x\n")
-    full = _ssh_far.RUN.replace('printf "%s %s %s\\n" "$$"', 'false "$$"')
+    full = _ssh_far.RUN.replace(done, failing)
     assert full != _ssh_far.RUN
     assert b"refused room" in shell(full, "r-1", data)[0]
     assert [path.name for path in pathlib.Path(place.folder).iterdir()] == ["id"]
+    claim = pathlib.Path(place.folder) / "r-1.claim"
+    claim.write_text("of another\n")
+    assert b"refused used" in shell(full if "missing" in failing else _ssh_far.RUN, "r-1", data)[0]
+    assert claim.read_text() == "of another\n"
 
 
 @pytest.mark.parametrize(
