@@ -151,13 +151,23 @@ supervise() {{
   trap : HUP PIPE INT TERM
   read -r began rest </proc/uptime
   printf %s "$json" | {{
-    exec 5>&-
+    exec 3>&- 4>&- 5>&-
     cd
+    unset OLDPWD
+    healer__timeout=timeout
     healer__mode=$mode healer__left=$envs healer__limit=$limit healer__mark=$name.
     [ "$mode" = setsid ] || healer__mode=
-    while [ "$healer__left" -gt 0 ]; do export "$1"; shift; healer__left=$((healer__left - 1)); done
+    while [ "$healer__left" -gt 0 ]; do
+      case $1 in PATH=*)
+        healer__timeout=$(command -v timeout)
+        [ -z "$healer__mode" ] || healer__mode=$(command -v setsid);;
+      esac
+      export "$1"
+      shift
+      healer__left=$((healer__left - 1))
+    done
     HEALER_MARK=$healer__mark; export HEALER_MARK
-    exec $healer__mode timeout -k {KILL_AFTER_S} "$healer__limit" "$@"
+    exec ${{healer__mode:+"$healer__mode"}} "$healer__timeout" -k {KILL_AFTER_S} "$healer__limit" "$@"
   }} &
   child=$!
   {{ printf "%s\\n" "$child" >"$name.child"; }} 2>/dev/null

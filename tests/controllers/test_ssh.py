@@ -242,3 +242,22 @@ async def test_plan_connects_to_nobody(ssh_one: Any) -> None:
     assert "pl4nted" not in str(plan)
     assert not ssh_one.controller.pool._open
     assert "Accepted" not in ssh_one.server.log.read_text()
+
+
+async def test_a_path_of_the_job_alone_is_where_its_program_is_looked_for(ssh_one: Any, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "timeout"
+    tool.write_text("#!/bin/sh\necho mine\n")
+    tool.chmod(0o755)
+    environment = {"PATH": str(tmp_path / "bin")}
+    for number, argv in enumerate([("/bin/echo", "mine"), ("timeout",)]):
+        outcome = await ssh_one.run(argv, token=f"{TOKEN}{number}", environment=environment)
+        assert (outcome.state, ssh_one.said()) == ("succeeded", b"mine\n"), outcome
+        ssh_one.heard.clear()
+
+
+async def test_a_job_has_no_file_open_but_its_own(ssh_one: Any) -> None:
+    ssh_one.script("open.sh", '#!/bin/sh\nls /proc/$$/fd; test -z "${OLDPWD+x}" && echo \'"clean"\'\n')
+    outcome = await ssh_one.run("open.sh")
+    open_ = [int(line) for line in ssh_one.said().split()[:-1]]
+    assert (outcome.result, [one for one in open_ if one < 10]) == ("clean", [0, 1, 2]), open_
