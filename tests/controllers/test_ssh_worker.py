@@ -248,6 +248,7 @@ async def test_who_guards_deadlines_is_made_again(ssh_one: Any, wait_for_async: 
     children = pathlib.Path(f"/proc/{worker}/task/{worker}/children")
     (guard,) = map(int, children.read_text().split())
     os.kill(guard, signal.SIGKILL)
+    await wait_for_async(lambda: b") Z " in pathlib.Path(f"/proc/{guard}/stat").read_bytes())
     assert await parent(ssh_one, 2) == worker
     await waiting(ssh_one, wait_for_async)
     (another,) = map(int, children.read_text().split())
