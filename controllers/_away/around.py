@@ -199,6 +199,14 @@ def grouped(group: int) -> bool:
     return any(int(one[2]) == group and one[0] not in (b"Z", b"X") for one in words)
 
 
+def stopped(pid: int) -> bool:
+    """Whether a process was sent a SIGSTOP."""
+    try:
+        return read(b"/proc/%d/stat" % pid).rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except OSError:
+        return False
+
+
 def sweep(name: bytes, number: int) -> bool:
     """Signal whatever came of a job, whatever sessions it made; whether something of it is there."""
     mark, found = b"HEALER_MARK=" + name + b".", False
@@ -289,12 +297,13 @@ class Guard:
         poll = select.poll()
         poll.register(gone, 0)
         before: list[bytes] = []
+        worker = os.getppid()
         while True:
             over, job = bool(poll.poll(TICK_S * 1000)), self.told()
             late = time.monotonic() - float(job[1]) if job else 0.0
             if over and not (job and sweep(job[0], 0)):
                 return
-            if job and ((over and late >= 0) or (job == before and late > KILL_AFTER_S + TICK_S)):
+            if job and late >= 0 and (over or (job == before and (late > KILL_AFTER_S + TICK_S or stopped(worker)))):
                 self.end(job[0])
             elif over:
                 time.sleep(min(TICK_S, max(0.01, -late)))
