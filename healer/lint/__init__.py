@@ -25,6 +25,7 @@ from healer.lint import (
     safety,
     scope,
     severities,
+    sums,
     traps,
     truths,
     unread,
@@ -39,6 +40,7 @@ CHECKS: Final[tuple[scope.Check, ...]] = (
     order.check,
     traps.check,
     truths.check,
+    sums.check,
     brakes.check,
 )
 """Those that need the rules alone."""

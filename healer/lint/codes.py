@@ -108,6 +108,9 @@ trap-literal | warning
 trap-match | warning
   of the alternatives of `match` only the first has to be at the start
   parentheses around them
+trap-missing-sum | warning
+  a test with a sum that holds where a field of it is missing: what is missing or null counts as nothing in `+` and `-`
+  `… is defined and …`
 trap-name-twice | warning
   two conditions of `all` have one name; such a rule never fires
   give each its own

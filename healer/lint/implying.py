@@ -95,11 +95,11 @@ def plain(steps: values.Steps) -> values.Steps:
 class Facts:
     """What is known of each event that meets some tests, all of them."""
 
-    __slots__ = ("_tests", "_texts", "fields")
+    __slots__ = ("_texts", "fields", "tests")
 
     def __init__(self, tests: tuple[normal.Normal, ...] = ()) -> None:
         self.fields: dict[values.Steps, Values] = {}
-        self._tests = tests
+        self.tests = tests
         self._texts: frozenset[str] | None = None
         for test in tests:
             one = bounds(test) if isinstance(test, normal.Check) else _single(test)
@@ -115,19 +115,23 @@ class Facts:
     @property
     def opaque(self) -> bool:
         """Whether some test says nothing of a field."""
-        return any(not isinstance(one, normal.Check) or not bounds(one) for one in self._tests)
+        return any(not isinstance(one, normal.Check) or not bounds(one) for one in self.tests)
 
     @property
     def texts(self) -> frozenset[str]:
         """The tests by their meaning."""
         if self._texts is None:
-            self._texts = frozenset(map(meaning, self._tests))
+            self._texts = frozenset(map(meaning, self.tests))
         return self._texts
 
     @property
     def impossible(self) -> bool:
         """Whether no event meets the tests."""
-        return any(one.empty for one in self.fields.values()) or any(map(_is_false, self._tests))
+        fields = self.fields
+        if any(one.empty for one in fields.values()) or any(map(_is_false, self.tests)):
+            return True
+        above = len(fields) > 1 and min(map(len, fields)) < max(map(len, fields))
+        return above and any((found := self.of(steps)) is not None and found.empty for steps in fields)
 
     def of(self, steps: values.Steps) -> Values | None:
         """What a field may be; None where nothing is known. One that leads on to something holds it, or is null as that is."""
@@ -148,7 +152,7 @@ class Facts:
 
     def _with(self, steps: values.Steps, upper: Values) -> Facts:
         made = Facts()
-        made.fields, made._tests, made._texts = {**self.fields, steps: upper}, self._tests, self._texts
+        made.fields, made.tests, made._texts = {**self.fields, steps: upper}, self.tests, self._texts
         return made
 
     def has(self, steps: values.Steps) -> bool:
