@@ -127,11 +127,26 @@ class Facts:
     @property
     def impossible(self) -> bool:
         """Whether no event meets the tests."""
+        return self.excluding or any(map(_is_false, self.tests))
+
+    @property
+    def excluding(self) -> bool:
+        """Whether what the tests ask of a field leaves nothing of it."""
         fields = self.fields
-        if any(one.empty for one in fields.values()) or any(map(_is_false, self.tests)):
+        if any(one.empty for one in fields.values()):
             return True
         above = len(fields) > 1 and min(map(len, fields)) < max(map(len, fields))
-        return above and any((found := self.of(steps)) is not None and found.empty for steps in fields)
+        if above and any((found := self.of(steps)) is not None and found.empty for steps in fields):
+            return True
+        return any(isinstance(one, normal.Check) and self._found_nowhere(one) for one in self.tests)
+
+    def _found_nowhere(self, check: normal.Check) -> bool:
+        """Whether a regular expression fails on each of the few texts that its field may be."""
+        test = check.leaf.test
+        if not isinstance(test, conditions.Search) or not isinstance(test.value, conditions.Path):
+            return False
+        known = self.of(test.value.steps)
+        return known is not None and _found(test, not check.negated, known)
 
     def of(self, steps: values.Steps) -> Values | None:
         """What a field may be; None where nothing is known. One that leads on to something holds it, or is null as that is."""

@@ -21,6 +21,11 @@ _LAST: Final[Cut] = (1,)
 _ALL: Final[Spans] = ((_FIRST, _LAST),)
 POINTS_MAX: Final = 100
 """A list of more elements is not looked into."""
+KINDS_MAX: Final = 3
+_KINDS: Final = {
+    "numbers": "a number", "nan": "a number", "texts": "a text", "t": "true", "f": "false", "l": "a list", "g": "a list", "m": "a mapping",
+    "x": "something else", "missing": "missing", "z": "null",
+}  # fmt: skip
 
 
 class Values(NamedTuple):
@@ -59,6 +64,13 @@ class Values(NamedTuple):
             *(Values(frozenset({one})) for one in sorted(self.others)), *(Values(numbers=(one,)) for one in self.numbers),
             *(Values(texts=(one,)) for one in self.texts),
         ]  # fmt: skip
+
+    @property
+    def kinds(self) -> list[str]:
+        """What they are, in words; of too many nothing."""
+        named = {"numbers": self.numbers, "texts": self.texts, **dict.fromkeys(self.others, True)}
+        found = list(dict.fromkeys(word for kind, word in _KINDS.items() if named.get(kind)))
+        return found if len(found) <= KINDS_MAX else []
 
     def points(self) -> list[Any] | None:
         """Each by its kind and value, where they can be counted; None where they cannot."""

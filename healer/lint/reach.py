@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from healer import errors
 from healer.engine import conditions, leaves, normal, values
-from healer.lint import alerts, implying
+from healer.lint import alerts, implying, ranges
 from healer.lint.scope import Scope, Told
 
 _INVERSE: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
@@ -106,7 +106,41 @@ def never(node: normal.Normal) -> Never | None:
                     return Never(part.leaf, why)
         elif inner := never(part):
             return inner
-    return None
+    return _excluding(parts) if len(parts) > 1 and _on_one_field(parts) else None
+
+
+def _on_one_field(parts: Iterable[normal.Normal]) -> bool:
+    """Whether two tests look at one field, or at one and what is below it."""
+    leaves_ = (check.leaf.test for part in parts for check in alerts.checks(part))
+    read = [implying.plain(steps) for test in leaves_ for steps in conditions.paths(test)]
+    known = set(read)
+    return len(known) < len(read) or any(steps[:at] in known for steps in read for at in range(1, len(steps)))
+
+
+def _excluding(parts: tuple[normal.Normal, ...]) -> Never | None:
+    """Tests of which the kinds of values exclude each other: another kind is never equal, and never unequal."""
+    if not implying.Facts(parts).excluding:
+        return None
+    number = next(at for at in range(1, len(parts) + 1) if implying.Facts(parts[:at]).excluding)
+    last = parts[number - 1]
+    leaf = next(alerts.checks(last)).leaf
+    if (one := implying.Facts((last,))).excluding:
+        return None  # a trap of its own
+    before = implying.Facts(parts[: number - 1])
+    for steps in dict.fromkeys((*one.fields, *before.fields)):
+        had, wanted = before.of(steps), one.of(steps)
+        if had is not None and wanted is not None and (had & wanted).empty:
+            return Never(leaf, _of_kinds(alerts.named(steps)[1], had, wanted))
+    return Never(leaf, f"`{leaf.text}` fails on all that another test leaves")
+
+
+def _of_kinds(shown: str, had: ranges.Values, wanted: ranges.Values) -> str:
+    if ranges.MISSING in (had, wanted):
+        return f"`{shown}` would have to be there and not be there"
+    kinds, others = had.kinds, wanted.kinds
+    if not kinds or not others or not set(kinds).isdisjoint(others):
+        return f"no value of `{shown}` meets this test and those before it"
+    return f"`{shown}` would have to be {' or '.join(kinds)}, and {' or '.join(others)}"
 
 
 def _told_nowhere_else(check: normal.Check) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from healer import config, rulebook, testing
 from healer.engine import leaves, normal
-from healer.lint import implying
+from healer.lint import implying, reach
 
 PATHS = ("event.a", "event.b", "event.a.b", 'event.a["b"]', "event.a[0]", "event.a[-1]", 'event["a"].b', "event.a.b.c")
 OPERATORS = ("==", "!=", "<", ">", "<=", ">=")
@@ -94,6 +94,8 @@ def test_what_is_said_to_follow_follows(seed: int) -> None:
             continue
         meets, follows = (leaves.condition(one, tally) for one in known)
         branches = implying.branches(known[0])
+        if reach.never(known[0]) is not None:
+            assert [event for event in EVENTS if meets(event)] == [], f"{first} is said never to hold"
         if not branches:
             impossible += 1
             assert [event for event in EVENTS if meets(event)] == [], f"{first} is said to hold for no event"

@@ -59,6 +59,26 @@ def why(text: str) -> str:
         ("event.b == 1 and event.a.b < event.a.b", "`event.a.b < event.a.b` compares a field with itself"),
         ("not (event.a == event.a)", "`event.a == event.a` compares a field with itself"),
         ('1 == "1" or 1 + 1 > 2', '`1 == "1"` is always false'),
+        ('event.a > 400 and event.a != ""', "`event.a` would have to be a number, and a text or null"),
+        ('event.a == 1 and event.a != "1"', "`event.a` would have to be a number, and a text or null"),
+        ('event.a == 1 and not (event.a == "1")', "`event.a` would have to be a number, and a text or null"),
+        ("event.a == true and event.a != 0", "`event.a` would have to be true, and a number or null"),
+        ('event.a is match("x") and event.a is not defined', "`event.a` would have to be there and not be there"),
+        ('event.a == "a" and event.a is match("b")', '`event.a is match("b")` fails on all that another test leaves'),
+        (
+            'event.a is not search("a") and event.a in ["a", "ba"]',
+            '`event.a in ["a", "ba"]` fails on all that another test leaves',
+        ),
+        ("event.a.x == 1 and event.a == 2", "`event.a` would have to be a list or a mapping, and a number"),
+        ("event.a == 2 and event.a.x == 1", "`event.a` would have to be a number, and a list or a mapping"),
+        (
+            "event.a contains 1 and event.a == 2 and event.b == 1",
+            "no value of `event.a` meets this test and those before it",
+        ),
+        (
+            'event.b == 1 and (event.a == 1 or event.a == 2) and event.a != "x"',
+            "`event.a` would have to be a number, and a text or null",
+        ),
     ],
 )
 def test_what_excludes_each_other(text: str, said: str) -> None:
@@ -97,6 +117,16 @@ def test_what_excludes_each_other(text: str, said: str) -> None:
         "event.a == 1 or false",
         "event.a + 1 == 1",
         '"a text"',
+        'event.a == 5 and event.a not in ["a"]',
+        'event.a != 1 and event.a != "1"',
+        'event.a == "ab" and event.a is match("a")',
+        'event.a in ["a", "b"] and event.a is not match("b")',
+        'event.a == 5 and event.a is match("x")',
+        "event.a.x == 1 and event.a != null",
+        "event.a.x != 1 and event.a == null",
+        "event.a contains 1 and event.a == [1, 2]",
+        "event.a == 1 and not (event.a is defined)",
+        "event.a is search('x') and event.a.b is defined",
     ],
 )
 def test_what_may_hold(text: str) -> None:
