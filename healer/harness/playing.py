@@ -22,7 +22,10 @@ SAID_OF: Final = ("fired", "runs", "decisions", "approvals")
 
 @dataclasses.dataclass(slots=True)
 class Said:
-    """What a rule came to: its decision with the sentence of the gate, or why it did not fire, with each condition's values."""
+    """What a rule came to: its decision with the sentence of the gate, or why it did not fire, with each condition's values.
+
+    `first` of a decision: the reason that it had then, whatever became of its run.
+    """
 
     at_us: int
     event: str
@@ -120,7 +123,8 @@ class _Played:
 
     async def _decision(self, decision: Mapping[str, Any]) -> Said:
         rows = await self._on.store.reader.all("decisions_of", decision["seq"])
-        return Said(decision["at_us"], f"e-{decision['seq']}", explain.fired(rows[decision["n"]], decision["seq"]))
+        told = explain.fired(rows[decision["n"]], decision["seq"]) | {"first": decision["reason"]}
+        return Said(decision["at_us"], f"e-{decision['seq']}", told)
 
     async def _why_not(self, event: Mapping[str, Any], rule: str) -> list[Said]:
         revision = self._on.revision

@@ -31,6 +31,8 @@ _ALWAYS: Final = (
     "fact",
     "count",
 )
+_WAITED: Final = ("deferred", "awaiting_approval")
+"""Outcomes of decisions on runs that may go on."""
 _RUN: Final = re.compile(r"\b(r-[0-9a-z]{6})[0-9a-z]{20}\b")
 """A run's id, and what is shown of it."""
 VALUE_MAX: Final = 300
@@ -145,7 +147,7 @@ def _said(told: Sequence[playing.Said], plain: bool) -> Iterator[str]:
 def _alike(one: playing.Said) -> tuple[Any, ...]:
     told = one.told
     seen = None if told["fired"] else [*_condition(told, True)]
-    return told["rule"], told["fired"], told["reason"], told.get("outcome"), told.get("action"), seen
+    return told["rule"], told["fired"], told["reason"], told.get("outcome"), told.get("state"), told.get("action"), seen
 
 
 def _word(told: Mapping[str, Any]) -> str:
@@ -156,7 +158,10 @@ def _word(told: Mapping[str, Any]) -> str:
     if told.get("outcome") == "queued":
         return f"{said}, now {told['state']}" if told.get("state") else said
     shown = _RUN.sub(r"\1", sentence)
-    return f"{said} by {reason}: {shown}" if reason and sentence else said
+    by = f" by {reason}: {shown}" if reason and sentence else ""
+    if told["outcome"] in _WAITED and told["state"] not in (None, told["outcome"]) and not told["decided_again"]:
+        return f"{said} by {told['first']}, now {told['state']}{by if told['state'] in _WAITED else ''}"
+    return f"{said}{by}"
 
 
 def _condition(told: Mapping[str, Any], plain: bool) -> Iterator[str]:

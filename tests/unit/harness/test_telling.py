@@ -48,6 +48,14 @@ rulebooks/case_test.yml:5:34: runs from 1m to 5m
     0s  e-2  web/web/down: restart queued, now succeeded
     1m  e-3  web/web/down: restart deferred by cooldown: restart ran on host:web1 60 s ago; again after 9 min.
 """),
+    "a pause held it and it went on": (f"steps: [{{pause: {{scope: all, for: 1h}}}}, {{at: 1s, {DOWN}}}, {{at: 5m, resume: {{scope: all}}}}]\n"
+                                       "    expect: [{at: 6m, runs: []}]", """
+rulebooks/case_test.yml:5:23: runs up to 6m
+  not expected  {rule: web/web/down, action: restart, target: host:web1, status: succeeded, reason: unverified}
+                faked: succeeded
+  what rules and gates said
+    1s  e-2  web/web/down: restart deferred by paused, now succeeded
+"""),
     "the rule did not fire": ("steps: [{at: 5s, event: {alert: {name: Down, target: web1, status: firing}}}]\n"
                               "    expect: [{at: 2h, runs: [{rule: down}]}]", """
 rulebooks/case_test.yml:5:23: runs up to 2h
