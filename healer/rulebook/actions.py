@@ -66,6 +66,9 @@ def read(document: config.Document, rule: config.Map) -> tuple[engine.Action, ..
     if "action" in rule and "actions" in rule:
         message = "a rule has either action: or actions:, not both"
         document.error("action-twice", message, rule.keys_at.get("actions"), "list all of them below actions:")
+        _action(document, rule["action"], rule.values_at.get("action"), 0)  # what is wrong in them is told too
+        if rule["actions"]:
+            _listed(document, rule)
         return None
     if "action" in rule:
         one = _action(document, rule["action"], rule.values_at.get("action"), 0)
@@ -75,6 +78,10 @@ def read(document: config.Document, rule: config.Map) -> tuple[engine.Action, ..
             "missing-key", "a rule needs action: or actions:", rule.mark, "for no action write: action: {none: }"
         )
         return None
+    return _listed(document, rule)
+
+
+def _listed(document: config.Document, rule: config.Map) -> tuple[engine.Action, ...] | None:
     items = rule["actions"]
     if not isinstance(items, config.Seq) or len(items) > ACTIONS_MAX:
         fields.wrong_type(

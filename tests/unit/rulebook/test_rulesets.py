@@ -67,6 +67,16 @@ def test_a_key_that_stands_twice_hides_no_other_mistake() -> None:
     assert (twice.severity, twice.try_) == ("warning", "the last one counts")  # as upstream reads it
 
 
+def test_an_action_beside_actions_hides_no_other_mistake() -> None:
+    book = with_rule(
+        action={"debg": None}, actions=["debug", {"debug": None}, "run_playbook", {"none": None, "debug": None}]
+    )
+    document, _ = read(book)
+    assert sorted(found.code for found in document.diagnostics) == [
+        "action-keyword", "action-shape", "action-twice", "wrong-type", "wrong-type",
+    ]  # fmt: skip
+
+
 def test_the_default_life_of_an_event_is_two_hours() -> None:
     assert read(changed())[1][0].default_events_ttl_s == 7200
 
@@ -88,7 +98,7 @@ def test_the_default_life_of_an_event_is_two_hours() -> None:
         (with_rule(name=""), "empty-name"), (with_rule(name="{{ nope }}"), "template"), (with_rule(enabled="no"), "wrong-type"),
         (with_rule(lock="x"), "unknown-key"), (with_rule(policy={"windows": {"allow": 5}}), "options"), (with_rule(policy={"timeout": "0s"}), "options"), (with_rule(condition=5), "wrong-type"),
         (with_rule(action="absent"), "missing-key"), (with_rule(action="absent", actions=[]), "missing-key"),
-        (with_rule(actions=[]), "action-twice"),
+        (with_rule(actions=[]), "action-twice"), (with_rule(actions=[{"none": None}]), "action-twice"),
         (with_rule(action={"debg": None}), "action-keyword"), (with_rule(action={"run_job_template": {}}), "missing-key"),
         (with_rule(action={}), "action-shape"), (with_rule(action={"none": None, "debug": None}), "action-shape"),
         (with_rule(action={"run_playbook": {}}), "missing-key"), (with_rule(action={"run_playbook": None}), "wrong-type"),
