@@ -11,6 +11,7 @@ import difflib
 import itertools
 import math
 import os
+import pathlib
 import shlex
 import stat
 import types
@@ -206,7 +207,14 @@ def _near_file(path: str) -> str:
             names = [one.name for one in itertools.islice(found, NEAR_FILES_MAX) if one.name.isprintable()]
     except OSError:
         return ""
-    return errors.nearest(name, names)
+    return errors.nearest(name, _alike(name, names))
+
+
+def _alike(name: str, names: Sequence[str]) -> list[str]:
+    """Those that are near without their endings: `.yml` makes no two alike."""
+    stems = {one: pathlib.PurePath(one).stem for one in names}
+    near = set(difflib.get_close_matches(pathlib.PurePath(name).stem, set(stems.values()), n=NEAR_FILES_MAX))
+    return [one for one in names if stems[one] in near]
 
 
 def _no_option(name: str, ctx: click.Context, given: Sequence[str]) -> WrongUse:

@@ -242,6 +242,16 @@ def test_names_of_files_that_could_steer_a_terminal_are_not_proposed(files):
     assert said(files("send", "event.json")).endswith("\n  try  healer send --help\n")
 
 
+@pytest.mark.parametrize(("given", "try_"), [
+    ("nothere.yml", "healer validate --help"), ("b.yml", "healer validate --help"), ("heeler.yml", "did you mean 'healer.yaml'?"),
+    ("healer.yml", "did you mean 'healer.yaml'?"), ("a.yaml", "did you mean 'a.yml'?"), ("a.json", "healer validate --help"),
+])  # fmt: skip
+def test_an_ending_alone_makes_no_two_files_alike(files, given, try_):
+    for name in ("healer.yaml", "a.yml"):
+        pathlib.Path(name).write_text("")
+    assert said(files("validate", given)).endswith(f"\n  try  {try_}\n")
+
+
 @pytest.mark.parametrize("args", [[], ["--"]])
 def test_no_command_shows_the_help_once(healer, args):
     done = healer(*args)
