@@ -21,6 +21,10 @@ _TEMPLATED: Final = re.compile(r"(['\"])\s*\{\{.*?\}\}\s*\1")
 _MATCHING: Final = ("match",)
 NAMED: Final = ("labels", "annotations")
 """What has names of the sender's own, and a text below each."""
+_TIMES: Final = frozenset({("alert", "startsAt"), ("alert", "endsAt"), ("meta", "received_at")})
+"""Times as texts of ISO 8601, where only alerts come."""
+_YEAR: Final = re.compile(r"(19|20|21)\d\d")
+_DATE: Final = re.compile(r"(19|20|21)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 LOOKED_THROUGH_MAX: Final = 2_000
 """Characters of a test that are looked through for a template."""
 
@@ -82,7 +86,19 @@ def _is_text(value: conditions.Value, scope: Scope) -> bool:
     if not isinstance(value, conditions.Path):
         return isinstance(value, conditions.Literal) and isinstance(value.value, str)
     names = implying.plain(value.steps)
-    return (len(names) > 1 and names[-2] in NAMED) or (scope.alerts_alone and alerts.text_or_kind(names) == "s")
+    if len(names) > 1 and names[-2] in NAMED:
+        return True
+    return scope.alerts_alone and (names in _TIMES or alerts.text_or_kind(names) == "s")
+
+
+def _is_time(literal: str, beside: conditions.Value, scope: Scope) -> bool:
+    """Whether a text of digits is a date, beside a text: those come in the order of time. A year alone is one beside a time."""
+    if not isinstance(beside, conditions.Path):
+        return False
+    names = implying.plain(beside.steps)
+    if scope.alerts_alone and (names in _TIMES or names == ("alert", "started_at")):  # which stays as it is sent
+        return bool(_YEAR.fullmatch(literal) or _DATE.fullmatch(literal))
+    return _is_text(beside, scope) and _DATE.fullmatch(literal) is not None
 
 
 def _of_test(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str, str, str]]:
@@ -90,6 +106,8 @@ def _of_test(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str, st
     if isinstance(test, conditions.Compare):
         for side, beside in ((test.left, test.right), (test.right, test.left)):
             if not isinstance(side, conditions.Literal) or not isinstance(side.value, str):
+                continue
+            if _is_time(side.value, beside, scope):
                 continue
             if test.op not in ("==", "!=") and _NUMBER.fullmatch(side.value) and not _templated(leaf):
                 message = f'"{side.value}" is compared as a text: "9" is more than "10", and a number never matches'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healer import config, engine, rulebook
+from healer.lint import alerts
 
 HEAD = "- name: web\n  hosts: all\n  sources: [{healer.api: {}}]\n  rules:\n"
 MMR = HEAD.replace("  rules:", "  match_multiple_rules: true\n  rules:")
@@ -135,3 +136,18 @@ def test_what_is_claimed_is_what_the_engine_does() -> None:
     assert fired(SEVERAL[2][1], [{"a": 1}, {"a": 1}], mmr=True) > 0
     assert fired(SEVERAL[3][1], [{"k": "a", "h": 1}, {"k": "b", "h": 1}]) == 0
     assert fired("facts.x == 1", [{"x": 1}]) == 0
+
+
+@pytest.mark.parametrize(("text", "advised"), [
+    ('event.alert.startsAt > "2026"', None), ('"2026" <= event.alert["endsAt"]', None), ('event.meta.received_at < "20260601"', None),
+    ('event.alert.labels.day >= "20260601"', None), ('event.alert.started_at > "2026"', None), ('event.alert.startsAt > "2026-06-01"', None),
+    ('event.alert.labels.free_mb > "2048"', alerts.NO_NUMBER), ('event.alert.labels.day >= "20261301"', alerts.NO_NUMBER),
+    ('event.alert.startsAt > "90"', alerts.NO_NUMBER), ('event.alert.annotations.x > "90"', alerts.NO_NUMBER),
+])  # fmt: skip
+def test_a_date_in_quotes_is_no_number(linted, rules, text, advised):
+    found = [one.try_ for one in linted(rules(f"condition: {text!r}")) if one.code == "trap-text-order"]
+    assert found == ([] if advised is None else [advised])
+    (open_,) = [
+        one.try_ for one in linted(rules("condition: event.x > '2026'", head=HEAD)) if one.code == "trap-text-order"
+    ]
+    assert open_ == "write 2026 without quotes"
