@@ -62,8 +62,10 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
             try_ = f"compare it: {shown}{_BELOW.get(kind, '')} == …"
             yield Vain(f"`{shown}` is {KINDS[kind]} and alone never true", try_, false=True)
     yield from _of_pattern(check)
-    for steps, op, value in compared(test):
-        yield from _of_literal(check, *named(steps), op, value)
+    pairs = list(compared(test))
+    found = [one for steps, op, value in pairs for one in _of_literal(check, *named(steps), op, value)]
+    dead = len(found) == len(pairs) and all(one.false for one in found)
+    yield from found if dead else (one._replace(code="unreachable-value") for one in found)
 
 
 def _of_literal(check: normal.Check, names: tuple[Any, ...], shown: str, op: str, value: Any) -> Iterator[Vain]:

@@ -31,8 +31,11 @@ unknown-path | warning
   a path that no event of the sources can have, a name that no template of the rule has: such a test never holds, such a template fails
   the field as the source has it; `healer sources show NAME` lists them
 unreachable | warning
-  a condition that never holds: it is false whatever comes, its tests on one field exclude each other, or a field has no such value or type
+  a condition, or a test in it, that never holds: it is false whatever comes, tests on one field exclude each other, or no such value comes
   mend it, or take the rule out
+unreachable-value | warning
+  a value that a field never has, in a test that holds all the same: of others in its list, or always, with `not` before it
+  a value that the field has, or leave it out
 shadowed | warning, of an action hint
   a rule that never gets an event, since those before it take them all (an event fires one rule); an action hidden by another of its name
   put the narrower rule first, or `match_multiple_rules: true`

@@ -28,6 +28,7 @@ BY_NAME = {
     "no-action-file",
     "ambiguous-file",
     "unknown-principal",
+    "unreachable-value",
     *(code for code, *_ in folders._WRITTEN.values()),
 }
 """Codes that stand behind a name in the source."""

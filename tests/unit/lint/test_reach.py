@@ -177,12 +177,12 @@ def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, want
     [
         ('event.alert.status == "fireing"', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
         ('event.alert.status == "Resolved"', "`event.alert.status` is never 'Resolved'", "did you mean 'resolved'?"),
-        ('event.alert.severity in ["critical", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
+        ('event.alert.severity in ["urgent"]', "`event.alert.severity` is never 'urgent'", "it is one of: critical, error, warning, info, unknown"),
         ("event.alert.name == 5", "`event.alert.name` is a text, so this is always false", "put quotes around the value"),
         ("event.alert.labels.disk > 90", "`event.alert.labels.disk` is a text, so this is always false", alerts.NO_NUMBER),
         ("event.alert.labels.on == true", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
         ("not (event.alert.labels.on == true)", "`event.alert.labels.on` is a text, so this is always false", "put quotes around the value"),
-        ("event.alert.name in ['x', 5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
+        ("event.alert.name in [5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
         ('event.alert.name == ["x"]', "`event.alert.name` is a text, so this is always false", ""),
         ('event.alert.cycle == "1"', "`event.alert.cycle` is a number, so this is always false", "compare it with a number, without quotes"),
         ("event.alert.cycle != true", "`event.alert.cycle` is a number, so this is always false", ""),
@@ -196,6 +196,26 @@ def test_a_condition_that_is_false_whatever_comes(linted, rules, condition, want
 )  # fmt: skip
 def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message, try_):
     assert [(said, advice) for _, said, advice in told(linted(rules(f"condition: {text}")))] == [(message, try_)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "try_"),
+    [
+        ('event.alert.severity in ["critical", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
+        ("event.alert.name in ['x', 5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
+        ('not (event.alert.status == "fireing")', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
+        ('not (event.alert.name in [5])', "`event.alert.name` is a text and never 5", "put quotes around the value"),
+    ],
+)  # fmt: skip
+def test_a_value_that_it_never_has_in_a_test_that_lives(linted, rules, text, message, try_):
+    found = linted(rules(f"condition: {text!r}"))
+    assert told(found) == []
+    assert [(one.message, one.try_) for one in found if one.code == "unreachable-value"] == [(message, try_)]
+
+
+def test_a_list_of_which_nothing_is_left_is_dead(linted, rules):
+    found = linted(rules("condition: 'event.alert.severity in [\"page\", 5]'"))
+    assert [one.code for one in found if one.code.startswith("unreach")] == ["unreachable", "unreachable"]
 
 
 @pytest.mark.parametrize(
