@@ -25,7 +25,6 @@ from healer.lint import (
     safety,
     scope,
     severities,
-    sums,
     traps,
     truths,
     unread,
@@ -40,7 +39,6 @@ CHECKS: Final[tuple[scope.Check, ...]] = (
     order.check,
     traps.check,
     truths.check,
-    sums.check,
     brakes.check,
 )
 """Those that need the rules alone."""

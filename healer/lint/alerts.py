@@ -64,8 +64,9 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
     yield from _of_pattern(check)
     pairs = list(compared(test))
     found = [one for steps, op, value in pairs for one in _of_literal(check, *named(steps), op, value)]
-    dead = len(found) == len(pairs) and all(one.false for one in found)
-    yield from found if dead else (one._replace(code="unreachable-value") for one in found)
+    if found:
+        dead = len(found) == len(pairs) and all(one.false for one in found)
+        yield from found if dead else (one._replace(code="unreachable-value") for one in found)
 
 
 def _of_literal(check: normal.Check, names: tuple[Any, ...], shown: str, op: str, value: Any) -> Iterator[Vain]:

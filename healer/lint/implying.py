@@ -133,12 +133,24 @@ class Facts:
     def excluding(self) -> bool:
         """Whether what the tests ask of a field leaves nothing of it."""
         fields = self.fields
-        if any(one.empty for one in fields.values()):
-            return True
-        above = len(fields) > 1 and min(map(len, fields)) < max(map(len, fields))
-        if above and any((found := self.of(steps)) is not None and found.empty for steps in fields):
-            return True
-        return any(isinstance(one, normal.Check) and self._found_nowhere(one) for one in self.tests)
+        above = set[values.Steps]()
+        for steps, upper in fields.items():
+            if upper.empty:
+                return True
+            for at in range(1, len(steps)):
+                if steps[:at] in fields:
+                    above.add(steps[:at])
+        for steps in above:
+            if (found := self.of(steps)) is not None and found.empty:
+                return True
+        for test in self.tests:
+            if (
+                isinstance(test, normal.Check)
+                and isinstance(test.leaf.test, conditions.Search)
+                and self._found_nowhere(test)
+            ):
+                return True
+        return False
 
     def _found_nowhere(self, check: normal.Check) -> bool:
         """Whether a regular expression fails on each of the few texts that its field may be."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healer import errors
@@ -15,6 +15,8 @@ from healer.engine import conditions, leaves, normal, values
 from healer.lint import alerts, implying, ranges
 from healer.lint.scope import Scope, Told
 
+TESTS_MAX: Final = 200
+"""Of more tests joined by `and` is not asked which kinds of values they leave."""
 _INVERSE: Final = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 
 
@@ -86,6 +88,7 @@ def never(node: normal.Normal) -> Never | None:
         return found[0] if all(found) else None
     parts = node.parts if isinstance(node, normal.All) else (node,)
     fields: dict[Any, _Field] = {}
+    wanted = 0
     for part in parts:
         if isinstance(part, normal.Check) and _told_nowhere_else(part):
             turned = part.negated and leaves.constant(part._replace(negated=False))
@@ -101,27 +104,39 @@ def never(node: normal.Normal) -> Never | None:
             return Never(part.leaf, f"`{part.leaf.text}` compares a field with itself")
         if isinstance(part, normal.Check):
             for name, shown, want in _wants(part):
+                wanted += 1
                 field = fields.setdefault(name, _Field(shown))
                 if (why := field.take(*want)) and implying.Facts(parts).impossible:
                     return Never(part.leaf, why)
         elif inner := never(part):
             return inner
-    return _excluding(parts) if len(parts) > 1 and _on_one_field(parts) else None
+    if len(parts) == 1 or (wanted == len(parts) == len(fields) and not _nested(fields)):
+        return None  # each asks for a field of its own
+    return _excluding(parts) if _on_one_field(parts) else None
 
 
 def _on_one_field(parts: Iterable[normal.Normal]) -> bool:
     """Whether two tests look at one field, or at one and what is below it."""
-    leaves_ = (check.leaf.test for part in parts for check in alerts.checks(part))
-    read = [implying.plain(steps) for test in leaves_ for steps in conditions.paths(test)]
+    tests = (check.leaf.test for part in parts for check in alerts.checks(part))
+    read = [implying.plain(steps) for test in tests for steps in conditions.paths(test)]
     known = set(read)
-    return len(known) < len(read) or any(steps[:at] in known for steps in read for at in range(1, len(steps)))
+    return len(known) < len(read) or _nested(known)
+
+
+def _nested(known: Collection[tuple[Any, ...]]) -> bool:
+    """Whether a path leads on from another."""
+    for steps in known:
+        for at in range(1, len(steps)):
+            if steps[:at] in known:
+                return True
+    return False
 
 
 def _excluding(parts: tuple[normal.Normal, ...]) -> Never | None:
     """Tests of which the kinds of values exclude each other: another kind is never equal, and never unequal."""
-    if not implying.Facts(parts).excluding:
+    if len(parts) > TESTS_MAX or not implying.Facts(parts).excluding:
         return None
-    number = next(at for at in range(1, len(parts) + 1) if implying.Facts(parts[:at]).excluding)
+    number = 1 + bisect.bisect_left(range(1, len(parts)), True, key=lambda at: implying.Facts(parts[:at]).excluding)
     last = parts[number - 1]
     leaf = next(alerts.checks(last)).leaf
     if (one := implying.Facts((last,))).excluding:

@@ -1,17 +1,21 @@
 """A sum or difference in a test (`trap-missing-sum`): what is missing or null counts as nothing there, so that such a test may hold of all
 that lacks the field.
 
-Each test is asked as the engine has it, with the field taken away; beside a test that fails where the field is missing nothing is told.
+Caller: `traps`. Each test is asked as the engine has it, with the field taken away; beside a test that fails then nothing is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from healer import engine
 from healer.engine import conditions, leaves, normal, values
 from healer.lint import alerts, implying, reach
 from healer.lint.scope import Scope, Told
+
+TESTS_MAX: Final = 50
+"""Of a condition with more tests that have to hold together nothing is told."""
 
 Place = tuple[str, values.Steps]
 """A field: the name of the earlier condition ('' of the event at hand), and its path as it leads through maps."""
@@ -25,21 +29,23 @@ class Held(NamedTuple):
     always: bool
 
 
-def check(scope: Scope, told: Told) -> None:
-    """Tell of each sum in a ruleset by which a test may hold without the field; a condition that asks for its absence knows it."""
-    for rule in scope.ruleset.rules:
-        if not any(_has_sum(leaf.test) for one in rule.condition.patterns for leaf in conditions.leaves(one.test)):
-            continue
-        kind, patterns = rule.condition.kind, rule.condition.patterns
-        there = {one.name: implying.branches(normal.normal(one.test)) for one in patterns if kind != "any"}
-        for pattern in patterns:
-            found: dict[int, tuple[conditions.Leaf, dict[Place, bool]]] = {}
-            for one in held(pattern.test):
-                if not _is_there(one.place, there, scope):
-                    places = found.setdefault(id(one.leaf), (one.leaf, {}))[1]
-                    places[one.place] = places.get(one.place, False) or one.always
-            for leaf, places in found.values():
-                _tell(scope, told, leaf, places)
+def check(scope: Scope, told: Told, rule: engine.Rule) -> None:
+    """Tell of each sum in a rule by which a test may hold without the field; a condition that asks for its absence knows it."""
+    kind, patterns = rule.condition.kind, rule.condition.patterns
+    there = {one.name: implying.branches(normal.normal(one.test)) for one in patterns if kind != "any"}
+    for pattern in patterns:
+        found: dict[int, tuple[conditions.Leaf, dict[Place, bool]]] = {}
+        for one in held(pattern.test):
+            if not _is_there(one.place, there, scope):
+                places = found.setdefault(id(one.leaf), (one.leaf, {}))[1]
+                places[one.place] = places.get(one.place, False) or one.always
+        for leaf, places in found.values():
+            _tell(scope, told, leaf, places)
+
+
+def is_in(leaf: conditions.Leaf) -> bool:
+    """Whether a test has a sum."""
+    return ("+" in leaf.text or "-" in leaf.text) and any(isinstance(one, conditions.Arithmetic) for one in leaf.test)
 
 
 def _tell(scope: Scope, told: Told, leaf: conditions.Leaf, places: dict[Place, bool]) -> None:
@@ -79,7 +85,7 @@ def held(test: conditions.Test) -> Iterator[Held]:
     """The tests with a sum that may hold where one of its fields is missing, and the whole condition with them."""
     asked = {implying.plain(one) for leaf in conditions.leaves(test) for one in _absent(leaf.test)}
     for facts in implying.branches(normal.normal(test)):
-        for one in facts.tests:
+        for one in facts.tests if len(facts.tests) <= TESTS_MAX else ():
             if not isinstance(one, normal.Check):
                 continue
             for place in dict.fromkeys(_places(one.leaf.test)):
@@ -119,10 +125,6 @@ def _left(node: normal.Normal, place: Place) -> normal.Normal | bool:
 
 def _reads(node: Any) -> bool:
     return bool(conditions.paths(node) or conditions.bound(node))
-
-
-def _has_sum(test: conditions.Simple) -> bool:
-    return any(isinstance(one, conditions.Arithmetic) for one in test)
 
 
 def _places(node: Any, within: bool = False) -> Iterator[Place]:

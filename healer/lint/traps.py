@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from healer import config, engine, templates
 from healer.engine import conditions, values
-from healer.lint import alerts, implying, meeting, shapes, texts
+from healer.lint import alerts, implying, meeting, shapes, sums, texts
 from healer.lint.scope import Scope, Told
 from healer.rulebook import grammar
 
@@ -33,14 +33,18 @@ def check(scope: Scope, told: Told) -> None:
     """Tell of each trap in the rules of a ruleset."""
     for rule in scope.ruleset.rules:
         earlier: list[str] = []
+        summed = False
         for pattern in rule.condition.patterns:
             for leaf in conditions.leaves(pattern.test):
+                summed = summed or sums.is_in(leaf)
                 for code, message, shown, try_ in (*_of_text(leaf, earlier, scope), *_of_test(leaf, scope)):
                     told.tell(scope.document, code, message, scope.mark_of(leaf, shown), try_)
                 for code, try_ in _of_bare(leaf, scope):
                     told.advise(code, scope.document, leaf, try_)
             if rule.condition.kind == "all":
                 earlier.append(pattern.name)
+        if summed:
+            sums.check(scope, told, rule)
         _several(scope, told, rule)
         _times(scope, told, rule)
         _facts(scope, told, rule)
@@ -107,9 +111,9 @@ def _of_test(leaf: conditions.Leaf, scope: Scope) -> Iterator[tuple[str, str, st
         for side, beside in ((test.left, test.right), (test.right, test.left)):
             if not isinstance(side, conditions.Literal) or not isinstance(side.value, str):
                 continue
-            if _is_time(side.value, beside, scope):
-                continue
             if test.op not in ("==", "!=") and _NUMBER.fullmatch(side.value) and not _templated(leaf):
+                if _is_time(side.value, beside, scope):
+                    continue
                 message = f'"{side.value}" is compared as a text: "9" is more than "10", and a number never matches'
                 try_ = alerts.NO_NUMBER if _is_text(beside, scope) else f"write {side.value} without quotes"
                 yield "trap-text-order", message, leaf.text, try_

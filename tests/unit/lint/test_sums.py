@@ -129,3 +129,11 @@ def test_what_is_told_is_so(linted: Any, rules: Any, seed: int) -> None:
         silent += not paths
     assert claims > 5
     assert silent > 5
+
+
+def test_of_very_many_tests_nothing_is_told(linted: Any, rules: Any) -> None:
+    def text(count: int) -> str:
+        return " and ".join(f"event.a{number} + 1 < 5" for number in range(count))
+
+    assert len(told(linted(rules(f"condition: {text(50)!r}", head=HEAD)))) == 50
+    assert told(linted(rules(f"condition: {text(51)!r}", head=HEAD))) == []
