@@ -15,7 +15,7 @@ from loguru import logger
 from healer import access, errors, model, plugins, project, tickets
 from healer.daemon import proving, quiet
 from healer.explain import ahead, plans
-from healer.notify import delivering, looking, routing
+from healer.notify import delivering, looking, places, routing
 from healer.project import receivers
 from healer.store import ticketing
 from healer.web import approvals, queries
@@ -53,11 +53,11 @@ class Telling:
     def use(self, revision: project.Revision) -> None:
         """From now on people hear as this revision says. A channel whose account is the same goes on."""
         told = revision.settings.notifications
-        named: dict[str, delivering.Receiver] = {}
+        named: dict[str, places.Receiver] = {}
         for one in receivers.receivers(told):
             channel = self._channel(told, one.channel)
             if channel is not None:
-                named[one.name] = delivering.Receiver(one.name, channel, one.options)
+                named[one.name] = places.Receiver(one.name, channel, one.options)
         self._let_go({one.channel for one in named.values()})
         unchanging = [name for name, one in named.items() if not one.channel.updates]
         self.deliverer.use(routing.of(told, named, unchanging), named)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import orjson
 from loguru import logger
 
 from healer import errors, model, plugins, store, telemetry
-from healer.notify import looking, making, routing
+from healer.notify import looking, making, places, routing
 from healer.store import answering, outbox, reshaping
 
 DUE: Final = 100
@@ -30,23 +29,13 @@ WAIT_MAX_S: Final = 3600.0
 """No channel puts us off for longer."""
 GIVEN_UP_US: Final = 86_400_000_000
 """A message that could not be delivered for so long is not tried again."""
-PLACE_DIGITS: Final = 16
-FORM_MAX: Final = 100
-"""Characters of what a channel says of its form."""
 BREATH_S: Final = 0.02
 """What comes within so short a time is followed in one transaction."""
 LEAST_S: Final = 0.02
+LEFT: Final = "\x1f"
+"""Behind a receiver's name: what stands where it was before has a lane of its own, which holds up nothing."""
 IDLE_S: Final = 60.0
 """It looks again after so long, whatever it heard."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Receiver:
-    """A name of `notifications.receivers`: its channel, and what it says of itself there."""
-
-    name: str
-    channel: plugins.Notifier
-    options: Any
 
 
 class Deliverer:
@@ -57,21 +46,21 @@ class Deliverer:
         self._clock = clock
         self._around = around
         self._routes = routing.NOBODY
-        self._receivers: Mapping[str, Receiver] = {}
+        self._receivers: Mapping[str, places.Receiver] = {}
         self._woken = asyncio.Event()
-        self._under_way: dict[str, tuple[Receiver | None, asyncio.Task[None]]] = {}
-        """Receiver → as it was when its messages were begun, and who delivers them."""
+        self._under_way: dict[str, tuple[places.Receiver | None, asyncio.Task[None]]] = {}
+        """Lane → its receiver as it was when its messages were begun, and who delivers them."""
         self._is_silent = False
         self._is_new = False
         """Others may hear now: what waits for a person is told to all who were not told."""
         self._is_otherwise = False
         """Messages may look otherwise now, and not all of them were looked at."""
         self._put_off: dict[str, int] = {}
-        """Receiver → when its channel is asked again."""
+        """Lane → when its channel is asked again."""
         self._told_when: dict[int, int] = {}
         """Message → how many of its tries failed so that the channel said when to come again: they make no later wait longer."""
 
-    def use(self, routes: routing.Routing, receivers: Mapping[str, Receiver]) -> None:
+    def use(self, routes: routing.Routing, receivers: Mapping[str, places.Receiver]) -> None:
         """From now on these hear, and hear so."""
         self._routes, self._receivers = routes, dict(receivers)
         self._is_new, self._is_otherwise, self._put_off = True, True, {}
@@ -134,7 +123,7 @@ class Deliverer:
         """What somebody may still do something with is told anew where it looks otherwise now, or is elsewhere: a piece of it at a time."""
         link = self._around().link
         looks = {
-            name: (_form(one, link) if one.channel.updates else None, _place(one))
+            name: (places.form(one, link) if one.channel.updates else None, places.of(one))
             for name, one in self._receivers.items()
         }
         if await self._store.insist(reshaping.Reshape(looks, self._routes)):
@@ -171,7 +160,7 @@ class Deliverer:
         found = await asyncio.gather(*map(_checked, asked))
         return [(one.name, one.channel.context.name, said) for one, said in zip(asked, found, strict=True)]
 
-    def _known(self, receiver: str) -> Receiver:
+    def _known(self, receiver: str) -> places.Receiver:
         known = self._receivers.get(receiver)
         if known is None:
             near = errors.nearest(receiver, self._receivers) or f"there are: {', '.join(self._receivers) or 'none'}"
@@ -194,7 +183,7 @@ class Deliverer:
             return
 
     def _busy(self) -> str:
-        """Receivers that have something on its way, or are not to be asked yet, as JSON."""
+        """Lanes that have something on its way, or are not to be asked yet, as JSON."""
         now_us = self._clock()
         self._put_off = {name: until_us for name, until_us in self._put_off.items() if until_us > now_us}
         return orjson.dumps([*self._under_way, *self._put_off]).decode()
@@ -203,21 +192,23 @@ class Deliverer:
         """Give each receiver that is idle what is due for it."""
         due: dict[str, list[dict[str, Any]]] = {}
         for row in await self._store.reader.all("outbox_due", self._clock(), self._busy(), DUE):
-            due.setdefault(row["receiver"], []).append(row)
-        for name, rows in due.items():
-            receiver = self._receivers.get(name)
-            task = asyncio.create_task(self._deliver_all(name, receiver, rows), name=f"notify {name}")
-            self._under_way[name] = receiver, task
-            task.add_done_callback(functools.partial(self._ended, name))
+            due.setdefault(row["receiver"] + (LEFT if row["leaving"] else ""), []).append(row)
+        for lane, rows in due.items():
+            receiver = self._receivers.get(rows[0]["receiver"])
+            task = asyncio.create_task(self._deliver_all(lane, receiver, rows), name=f"notify {rows[0]['receiver']}")
+            self._under_way[lane] = receiver, task
+            task.add_done_callback(functools.partial(self._ended, lane))
 
-    def _ended(self, name: str, _: asyncio.Task[None]) -> None:
-        del self._under_way[name]
+    def _ended(self, lane: str, _: asyncio.Task[None]) -> None:
+        del self._under_way[lane]
         self.wake()
 
-    async def _deliver_all(self, name: str, receiver: Receiver | None, rows: list[dict[str, Any]]) -> None:
+    async def _deliver_all(self, lane: str, receiver: places.Receiver | None, rows: list[dict[str, Any]]) -> None:
         """In their order: where one has to wait for its channel, so do those behind it."""
         for row in rows:
-            by = receiver or self._stand_in(row)
+            by = receiver
+            if by is None or (row["leaving"] and not places.is_by(row["place"], by)):
+                by = self._stand_in(row) or receiver
             unit: Any = (
                 self._failed(row, "no receiver has this name any more") if by is None else await self._tried(by, row)
             )
@@ -225,41 +216,44 @@ class Deliverer:
             is_later = isinstance(unit, outbox.Later)
             if not is_later:
                 self._told_when.pop(row["id"], None)
-            if self._receivers.get(name) is not receiver:
+            if self._receivers.get(row["receiver"]) is not receiver:
                 self._is_otherwise = True  # it was told as it was to look before
                 return
-            if is_later and not row["leaving"]:
-                self._put_off[name] = unit.due_us
+            if is_later:
+                self._put_off[lane] = unit.due_us
                 return
 
-    def _stand_in(self, row: Mapping[str, Any]) -> Receiver | None:
+    def _stand_in(self, row: Mapping[str, Any]) -> places.Receiver | None:
         """By whom what was told to a receiver that is gone can be changed; nothing new is told by them."""
         able = (
             one
             for one in self._receivers.values()
-            if one.channel.updates and row["place"] and _is_by(row["place"], one)
+            if one.channel.updates and row["place"] and places.is_by(row["place"], one)
         )
         return next(able, None) if row["reference"] else None
 
-    async def _tried(self, receiver: Receiver, row: dict[str, Any]) -> Any:
+    async def _tried(self, receiver: places.Receiver, row: dict[str, Any]) -> Any:
         """What is written of one try."""
-        place = _place(receiver)
+        place = places.of(receiver)
         try:
             return await self._deliver(receiver, row)
         except plugins.Undelivered as error:
             said = f"{error.reason}; {error.try_}" if error.try_ else error.reason
             return self._failed(row, said, error.retry_after_s, final=error.final, place=place)
         except TimeoutError:
-            return self._failed(row, f"the channel took longer than {SEND_S:g} s")
+            return self._failed(row, f"the channel took longer than {SEND_S:g} s", place=place)
         except Exception as error:  # a channel is a stranger's code, and its mistake is no end of ours
             logger.opt(exception=error).warning(
                 "the message n-{} could not be told to {}: {}", row["id"], receiver.name, error
             )
-            return self._failed(row, f"{type(error).__name__}: {error}"[:300])
+            return self._failed(row, f"{type(error).__name__}: {error}"[:300], place=place)
 
-    async def _deliver(self, receiver: Receiver, row: dict[str, Any]) -> Any:
+    async def _deliver(self, receiver: places.Receiver, row: dict[str, Any]) -> Any:
         around = self._around()
-        message, form = await making.made(self._store.reader, around, row, self._clock()), _form(receiver, around.link)
+        message, form = (
+            await making.made(self._store.reader, around, row, self._clock()),
+            places.form(receiver, around.link),
+        )
         if message is None:
             return outbox.End(row["id"], "dropped", "there is nothing to tell any more")
         if row["leaving"]:
@@ -267,40 +261,36 @@ class Deliverer:
         if row["receiver"] != receiver.name and (message.asks or message.answerable):
             raise plugins.Undelivered("no receiver has this name any more")
         shown, is_open = making.digest(message, form), bool(message.asks or message.answerable)
-        reference, place = await self._told(receiver, row, message, shown=shown, is_open=is_open)
-        stays = bool(message.asks) or row["news"] in outbox.LASTING
-        form = form if is_open else reshaping.CLOSED
-        return outbox.Sent(row["id"], reference, shown, row["version"], stays_open=stays, form=form, place=place)
-
-    async def _told(
-        self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message, *, shown: str, is_open: bool
-    ) -> tuple[str, str]:
-        """Under which reference, and where, a message is told now. What somebody may do something with is changed only where its receiver
-        is; what came of it is told wherever it was asked."""
-        reference, where, place = row["reference"], row["place"], _place(receiver)
+        reference, where = row["reference"], row["place"]
+        place = places.of(receiver)
         if reference is None:
             reference, where = await self._send(receiver, message), place
-        elif shown != row["shown"] and receiver.channel.updates and reference and _is_by(where, receiver):
+        elif shown != row["shown"] or (is_open and where not in ("", place)):
             await self._unsure(row)
-            place = _place(receiver)  # nothing is waited for until the channel has it
+            place = places.of(receiver)  # nothing is waited for from here until the channel has it
             if is_open and where not in ("", place):
-                raise plugins.Undelivered("its receiver is somewhere else since a moment")
-            reference = await self._update(receiver, reference, message)
-        return reference, where or place
+                return reshaping.Move(row["id"], place, self._routes)
+            if receiver.channel.updates and reference and places.is_by(where, receiver):
+                reference = await self._update(receiver, reference, message)
+        stays = bool(message.asks) or row["news"] in outbox.LASTING
+        form = form if is_open else reshaping.CLOSED
+        return outbox.Sent(
+            row["id"], reference, shown, row["version"], stays_open=stays, form=form, place=where or place
+        )
 
     async def _unsure(self, row: Mapping[str, Any]) -> None:
         if row["shown"]:
             await self._store.insist(reshaping.Unsure(row["id"]))
 
-    async def _send(self, receiver: Receiver, message: plugins.Message) -> str:
+    async def _send(self, receiver: places.Receiver, message: plugins.Message) -> str:
         async with asyncio.timeout(SEND_S):
             reference = await receiver.channel.send(receiver.options, message)
         telemetry.count("notifications_sent")
         return reference
 
-    async def _leave(self, receiver: Receiver, row: Mapping[str, Any], message: plugins.Message) -> Any:
+    async def _leave(self, receiver: places.Receiver, row: Mapping[str, Any], message: plugins.Message) -> Any:
         """Where its receiver was before it says so, and offers nothing any more."""
-        if receiver.channel.updates and row["reference"] and _is_by(row["place"], receiver):
+        if receiver.channel.updates and row["reference"] and places.is_by(row["place"], receiver):
             said = plugins.Row(
                 "moved", (f"the receiver {row['receiver']} is somewhere else now: nothing changes here any more",)
             )
@@ -310,9 +300,10 @@ class Deliverer:
             async with asyncio.timeout(SEND_S):
                 await receiver.channel.update(receiver.options, row["reference"], left)
             telemetry.count("notifications_updated")
-        return outbox.End(row["id"], "dropped", "its receiver was there before")
+            return outbox.End(row["id"], "dropped", "its receiver was there before")
+        return outbox.End(row["id"], "dropped", "its receiver was there before, by another channel: it stays as it is")
 
-    async def _update(self, receiver: Receiver, reference: str, message: plugins.Message) -> str:
+    async def _update(self, receiver: places.Receiver, reference: str, message: plugins.Message) -> str:
         """In place; what somebody has to look after is sent anew where the message is not there any more, or cannot be changed."""
         try:
             async with asyncio.timeout(SEND_S):
@@ -339,8 +330,7 @@ class Deliverer:
             bound.error(
                 "the message n-{} to {} is given up: {}; healer notify outbox", row["id"], row["receiver"], reason
             )
-            refused = place if row["reference"] is None else None
-            return outbox.End(row["id"], "failed", reason, passes_on=True, place=refused)
+            return outbox.End(row["id"], "failed", reason, passes_on=True, place=place)
         told = self._told_when.get(row["id"], 0) if row["tries"] else 0
         if after_s is not None:
             self._told_when[row["id"]] = told + 1
@@ -350,40 +340,10 @@ class Deliverer:
         bound.warning(
             "the message n-{} to {} is tried again in {:.0f} s: {}", row["id"], row["receiver"], wait_s, reason
         )
-        return outbox.Later(row["id"], reason, now_us + round(wait_s * 1_000_000))
+        return outbox.Later(row["id"], reason, now_us + round(wait_s * 1_000_000), place)
 
 
-def _form(receiver: Receiver, link: str) -> str:
-    """How messages to a receiver look: by its channel's account, and with pages at this address."""
-    try:
-        said = str(receiver.channel.form_of(receiver.options))[:FORM_MAX]
-    except Exception as error:  # a stranger's code, as above
-        logger.opt(exception=error).warning(
-            "{} does not say how its messages look: {}", receiver.channel.context.name, error
-        )
-        said = ""
-    return f"{said} {link}".strip()
-
-
-def _place(receiver: Receiver) -> str:
-    """Where a receiver is: its channel, and a digest of what that says of the rest."""
-    try:
-        said = str(receiver.channel.place_of(receiver.options))
-    except Exception as error:  # a stranger's code, as above
-        logger.opt(exception=error).warning(
-            "{} does not say where {} is: {}", receiver.channel.context.name, receiver.name, error
-        )
-        said = ""
-    digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:PLACE_DIGITS]
-    return f"{receiver.channel.context.name} {digest}"
-
-
-def _is_by(place: str, receiver: Receiver) -> bool:
-    """Whether what was told there can be changed by the receiver's channel of now; '': told before this was written down."""
-    return not place or place.partition(" ")[0] == receiver.channel.context.name
-
-
-async def _checked(receiver: Receiver) -> model.Health:
+async def _checked(receiver: places.Receiver) -> model.Health:
     """What a channel says of a receiver; a channel that fails at it cannot be used."""
     try:
         async with asyncio.timeout(SEND_S):

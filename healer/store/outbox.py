@@ -301,18 +301,18 @@ class Sent:
 
 
 class Later:
-    """It could not be delivered, and is tried again."""
+    """It could not be delivered (at `place`), and is tried again."""
 
     weight = 1
 
-    def __init__(self, message: int, error: str, due_us: int) -> None:
+    def __init__(self, message: int, error: str, due_us: int, place: str | None = None) -> None:
         self.due_us = due_us
-        self.parameters = error, due_us, message
+        self.parameters = error, due_us, place, message
 
     def apply(self, tx: Transaction) -> None:
         """Write it down."""
-        error, due_us, message = self.parameters
-        tx.run("outbox_later", error, due_us, tx.now_us, tx.now_us, message)
+        error, due_us, place, message = self.parameters
+        tx.run("outbox_later", error, due_us, place, tx.now_us, tx.now_us, message)
 
 
 class End:

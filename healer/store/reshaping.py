@@ -33,7 +33,9 @@ class Reshape:
     def apply(self, tx: Transaction) -> bool:
         """The next ones; of what needs nobody any more it is written down alone."""
         for receiver, (_, place) in self.looks.items():
+            tx.run("outbox_adopt", place, receiver)
             tx.run("outbox_apart", receiver, place)
+            tx.run("outbox_hurry", tx.now_us, receiver, place)
         rows = tx.named("outbox_otherwise", dumps(self.looks), AT_ONCE)
         for row in rows:
             form, place = self.looks[row["receiver"]]
@@ -41,22 +43,40 @@ class Reshape:
             if not ((row["form"] and not is_elsewhere) or _is_open(tx, row)):
                 tx.run("outbox_form", CLOSED, row["id"])
             elif is_elsewhere:
-                self._move(tx, row)
+                _move(tx, row, self.routes)
             else:
                 tx.run("outbox_touch_form", form, tx.now_us, tx.now_us, tx.now_us, row["id"])
         refused = tx.named("outbox_refused", dumps(self.looks), AT_ONCE)
         for row in refused:
             if self.routes.still(row["rung"], row["receiver"], row["news"]) and _is_open(tx, row):
-                tx.run("outbox_again", tx.now_us, tx.now_us, row["id"])
+                tx.run("outbox_revive", tx.now_us, tx.now_us, row["id"])
             tx.run("outbox_placed", row["id"])
         return AT_ONCE in (len(rows), len(refused))
 
-    def _move(self, tx: Transaction, row: Mapping[str, Any]) -> None:
-        hears = self.routes.still(row["rung"], row["receiver"], row["news"])
-        if hears:
-            (message,) = tx.one("outbox_move", tx.now_us, tx.now_us, row["id"])
-            tx.run("outbox_move_runs", message, row["id"])
-        tx.run("outbox_leave", tx.now_us, tx.now_us, int(hears), row["id"])
+
+class Move:
+    """A message that somebody can do something with again stands where its receiver was before: it is told where they are."""
+
+    weight = 1
+
+    def __init__(self, message: int, place: str, routes: outbox.Routes) -> None:
+        self.message = message
+        self.place = place
+        self.routes = routes
+
+    def apply(self, tx: Transaction) -> None:
+        """Unless it was done meanwhile."""
+        for row in tx.named("outbox_one", self.message):
+            if row["state"] == "sent" and not row["leaving"] and row["place"] not in ("", self.place):
+                _move(tx, row, self.routes)
+
+
+def _move(tx: Transaction, row: Mapping[str, Any], routes: outbox.Routes) -> None:
+    hears = routes.still(row["rung"], row["receiver"], row["news"])
+    if hears:
+        (message,) = tx.one("outbox_move", tx.now_us, tx.now_us, row["id"])
+        tx.run("outbox_move_runs", message, row["id"])
+    tx.run("outbox_leave", tx.now_us, tx.now_us, int(hears), row["id"])
 
 
 def _is_open(tx: Transaction, row: Mapping[str, Any]) -> bool:

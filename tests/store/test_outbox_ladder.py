@@ -354,3 +354,12 @@ def test_what_joins_what_was_answered_has_to_be_answered(kit: Any, follow: Any) 
     assert messages(kit, "answered_by", "unanswered_us") == [("key:ana", None)]
     kit.now_us += 10 * MINUTE
     assert escalate(kit) == 0
+
+
+def test_what_was_refused_and_passed_on_waits_for_nothing(kit: Any, follow: Any) -> None:
+    """Else it would never be trimmed."""
+    fail(kit, "a")
+    follow(LADDER)
+    kit.do(outbox.End(1, "failed", "not in there", passes_on=True, place="slack C1"))
+    assert escalate(kit) == 1
+    assert messages(kit, "receiver", "state", "due_us", "place")[0] == ("ops", "failed", None, "slack C1")

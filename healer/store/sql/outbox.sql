@@ -111,10 +111,24 @@ UPDATE outbox SET open = 0 WHERE receiver = ? AND open = 1 AND state = 'sent' AN
 -- name: outbox_refused
 -- What somebody has to look after and a channel refused where its receiver (as above) was before.
 SELECT o.* FROM json_each(?) f CROSS JOIN outbox o ON o.receiver = f.key AND o.place <> '' AND o.place <> json_extract(f.value, '$[1]')
-WHERE o.state = 'failed' AND o.reference IS NULL AND o.news IN ('failed', 'unknown', 'not_done') LIMIT ?;
+WHERE o.state = 'failed' AND o.news IN ('failed', 'unknown', 'not_done') LIMIT ?;
 
 -- name: outbox_placed
 UPDATE outbox SET place = '' WHERE id = ?;
+
+-- name: outbox_revive
+-- It is told as if it had never been.
+UPDATE outbox SET state = 'waiting', reference = NULL, shown = '', tries = 0, error = '', failing_us = NULL, due_us = ?, changed_us = ?
+WHERE id = ?;
+
+-- name: outbox_hurry
+-- What waits for its next try where its receiver was before is tried at once.
+UPDATE outbox SET due_us = ?, tries = 0, error = '', failing_us = NULL, place = ''
+WHERE receiver = ? AND state = 'waiting' AND tries > 0 AND place <> '' AND place <> ?;
+
+-- name: outbox_adopt
+-- What was told before anybody wrote down where is where its receiver is at the first look.
+UPDATE outbox SET place = ? WHERE receiver = ? AND place = '' AND state = 'sent' AND leaving = 0;
 
 -- name: outbox_form
 UPDATE outbox SET form = ? WHERE id = ?;
@@ -124,14 +138,15 @@ UPDATE outbox SET form = ? WHERE id = ?;
 UPDATE outbox SET shown = '' WHERE id = ?;
 
 -- name: outbox_due
--- But for receivers (a JSON array) that have something on its way, or are not to be asked yet.
+-- But for lanes (a JSON array: names of receivers, with U+001F behind them for what stands where they were before) that have something on
+-- its way, or are not to be asked yet.
 SELECT * FROM outbox WHERE due_us IS NOT NULL AND due_us <= ? AND state IN ('waiting', 'sent')
-    AND receiver NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?;
+    AND receiver || CASE WHEN leaving THEN char(31) ELSE '' END NOT IN (SELECT value FROM json_each(?)) ORDER BY leaving, id LIMIT ?;
 
 -- name: outbox_next
--- When there is something to do next, but for these receivers.
+-- When there is something to do next, but for these lanes.
 SELECT min(at) AS at FROM (SELECT min(due_us) AS at FROM outbox WHERE due_us IS NOT NULL AND state IN ('waiting', 'sent')
-        AND receiver NOT IN (SELECT value FROM json_each(?))
+        AND receiver || CASE WHEN leaving THEN char(31) ELSE '' END NOT IN (SELECT value FROM json_each(?))
     UNION ALL SELECT min(unanswered_us) FROM outbox WHERE unanswered_us IS NOT NULL);
 
 -- name: outbox_one
@@ -143,7 +158,7 @@ UPDATE outbox SET state = 'sent', reference = ?, shown = ?, form = ?, place = ?,
 WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_later
-UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, failing_us = coalesce(failing_us, ?), changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
+UPDATE outbox SET tries = tries + 1, error = ?, due_us = ?, place = CASE WHEN reference IS NULL THEN coalesce(?, place) ELSE place END, failing_us = coalesce(failing_us, ?), changed_us = ? WHERE id = ? AND state IN ('waiting', 'sent');
 
 -- name: outbox_end
 -- What needs somebody and cannot be told here is for the next receiver at once.
@@ -174,7 +189,7 @@ WHERE answered_us IS NULL AND EXISTS (
 SELECT * FROM outbox WHERE unanswered_us IS NOT NULL AND unanswered_us <= ? ORDER BY unanswered_us, id LIMIT ?;
 
 -- name: outbox_passed_on
-UPDATE outbox SET unanswered_us = ?, due_us = ?, changed_us = ?, version = version + 1 WHERE id = ?;
+UPDATE outbox SET unanswered_us = ?, due_us = CASE WHEN state IN ('waiting', 'sent') THEN ? END, changed_us = ?, version = version + 1 WHERE id = ?;
 
 -- name: outbox_settle
 UPDATE outbox SET unanswered_us = NULL, changed_us = ?, version = version + 1 WHERE id = ?;

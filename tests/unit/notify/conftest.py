@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from healer import access, model, plugins, policy, store
-from healer.notify import delivering, looking, routing
+from healer.notify import delivering, looking, places, routing
 from healer.policy import limits
 from healer.store import asking, claiming, deciding, finishing, journal, outbox, reviewing
 
@@ -75,7 +75,7 @@ class Desk:
     def use(self, routes: routing.Routing, *names: str) -> None:
         """These hear; by the one channel all of them."""
         known = {*routes.hears, *routes.ladder, *names}
-        self.deliverer.use(routes, {name: delivering.Receiver(name, self.channel, None) for name in known})
+        self.deliverer.use(routes, {name: places.Receiver(name, self.channel, None) for name in known})
 
     def around(self) -> looking.Around:
         """What is true beside the rows."""

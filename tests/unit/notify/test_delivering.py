@@ -11,7 +11,7 @@ import pytest
 from loguru import logger
 
 from healer import errors, model, plugins
-from healer.notify import delivering, routing
+from healer.notify import delivering, places, routing
 from healer.store import outbox
 
 ALL = frozenset(outbox.notices.NEWS)
@@ -183,7 +183,7 @@ async def test_a_channel_that_hangs_holds_up_no_other(desk: Any) -> None:
     slow.holds = asyncio.Event()
     routes = routing.Routing({"ops": frozenset({"failed"}), "slow": frozenset({"failed"})}, {"failed": 0})
     desk.deliverer.use(
-        routes, {"ops": delivering.Receiver("ops", desk.channel, None), "slow": delivering.Receiver("slow", slow, None)}
+        routes, {"ops": places.Receiver("ops", desk.channel, None), "slow": places.Receiver("slow", slow, None)}
     )
     desk.ask("web01")
     desk.end("failed")
@@ -226,7 +226,7 @@ async def test_many_that_hang_leave_room_for_others(desk: Any, monkeypatch: pyte
     routes = routing.Routing({"a": news, "b": news, "ops": news}, {"failed": 0})
     desk.deliverer.use(
         routes,
-        {name: delivering.Receiver(name, desk.channel if name == "ops" else slow, None) for name in ("a", "b", "ops")},
+        {name: places.Receiver(name, desk.channel if name == "ops" else slow, None) for name in ("a", "b", "ops")},
     )
     for number in range(3):
         desk.ask(f"web{number}", rule=f"web/alerts/{number}")
@@ -325,7 +325,7 @@ async def test_whether_receivers_can_be_reached(desk: Any, monkeypatch: pytest.M
     desk.channel.check = check
     monkeypatch.setattr(delivering, "SEND_S", 0.01)
     names = (*said, "hangs")
-    desk.deliverer.use(desk.deliverer._routes, {name: delivering.Receiver(name, desk.channel, name) for name in names})
+    desk.deliverer.use(desk.deliverer._routes, {name: places.Receiver(name, desk.channel, name) for name in names})
     found = {name: (channel, health.ok, health.detail) for name, channel, health in await desk.deliverer.check()}
     assert found == {
         "ops": ("fake", True, "#ops"), "mute": ("fake", False, "the channel did not say"), "wrong": ("fake", False, "ValueError: x"),

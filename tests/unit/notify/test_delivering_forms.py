@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from healer import plugins
-from healer.notify import delivering
+from healer.notify import delivering, places
 from healer.store import reshaping
 
 
@@ -24,7 +24,7 @@ class Shows:
 
     def use(self) -> None:
         """A reload."""
-        receiver = delivering.Receiver("ops", self.channel, None)
+        receiver = places.Receiver("ops", self.channel, None)
         self.desk.deliverer.use(self.desk.deliverer._routes, {"ops": receiver})
 
 

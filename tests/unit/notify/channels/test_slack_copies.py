@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from healer.notify import delivering
+from healer.notify import places
 from healer.notify.channels import _slack_values as values
 from healer.notify.channels import slack
 from healer.store import outbox, people
@@ -22,7 +22,7 @@ class Copies:
         routes = dataclasses.replace(desk.deliverer._routes, ladder={"second": NEWS}, after_us=10 * MINUTE)
         known = {"ops": site.ops, "second": slack.Slack.Options(principal="ana")}
         desk.deliverer.use(
-            routes, {name: delivering.Receiver(name, site.channel, options) for name, options in known.items()}
+            routes, {name: places.Receiver(name, site.channel, options) for name, options in known.items()}
         )
 
     async def passed_on(self) -> tuple[Any, Any]:
@@ -88,7 +88,7 @@ def hears(site: Any, desk: Any, **ways: Any) -> None:
     """The account has these ways back from now on."""
     neither = {"app_token": None, "signing_secret": None}
     site.channel.account = site.channel.account.model_copy(update={**neither, **ways})
-    desk.deliverer.use(desk.deliverer._routes, {"ops": delivering.Receiver("ops", site.channel, site.ops)})
+    desk.deliverer.use(desk.deliverer._routes, {"ops": places.Receiver("ops", site.channel, site.ops)})
 
 
 async def test_buttons_go_and_come_with_who_hears_them(desk: Any, site: Any) -> None:
