@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 KINDS: Final = ("and", "or", "not", "all", "any", "not_all")
 DEPTH_MAX: Final = 100
+NOT_SHOWN: Final = "of an earlier event, not shown"
+"""What is said of a path of an event that is not at hand: not that it is missing, nobody knows."""
 _NAMELESS: Final = re.compile(r"m(_[0-9]+)?")
 """The name of a pattern that its author did not name."""
 _NEGATIVE: Final = re.compile(r"!=|\bnot\b")

@@ -231,6 +231,8 @@ def seen_text(row: outline.Row) -> str:
 
 def _seen(seen: Mapping[str, Any]) -> str:
     path = terminal.clean(seen.get("path") or "event")
+    if seen.get("unknown"):
+        return f"{path} is {outline.NOT_SHOWN}"
     return f"{path} is missing" if seen.get("missing") else f"{path} = {terminal.one_line_json(seen.get('value'), 80)}"
 
 

@@ -9,6 +9,7 @@ a firing that is still to come: `waits` (for the other conditions of its rule), 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,16 +32,31 @@ def explain(of: session.Session, event: dict[str, Any], now: float) -> list[dict
             entry["reason"] = "disabled"
         else:
             taken_by = verdict(of, number, event, now, entry, taken_by)
+            if entry["reason"] == "fires" and (together := _together(of, number, event, now)):
+                entry["tests"] = tests_of(rule, together)
         entry["fires"] = entry["reason"] == "fires"
         told.append(entry)
     return told
+
+
+def _together(of: session.Session, number: int, event: dict[str, Any], now: float) -> dict[str, dict[str, Any]]:
+    """The events of the match that an event completes, by their names; nothing where it is alone, or completes several."""
+    made = of.compiled.live[number]
+    if not made.steps:
+        return {}
+    met = [pattern for pattern, branch in enumerate(made.branches) if branch.holds(event)]
+    entry = memory.Entry(0, event, 0, round(now * 1_000_000), fact=False)
+    rows = [*itertools.islice(of.chains[number].rows_with(met, entry), 2)]
+    if len(rows) != 1:
+        return {}
+    return {name: one.body for name, one in zip(of.chains[number].names, rows[0], strict=True)}
 
 
 def tests_of(rule: rules.Rule, events: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Each simple test of the rule's condition: its text and place, the values seen, whether it holds.
 
     `events` are those of a match, by their names; one under `""` stands for every pattern that has none of its own. Of a test that needs an
-    event that is not there, `holds` is None.
+    event that is not there, `holds` is None, and what it would see of that is `unknown`.
     """
     return [shown(events) for shown in _prepared(rule)]
 
@@ -114,7 +130,10 @@ def _test(rule: rules.Rule, pattern: conditions.Pattern, check: normal.Check) ->
 
 
 def _seen(path: str, get: values.Getter, event: dict[str, Any] | None) -> dict[str, Any]:
-    found = values.MISSING if event is None else get(event)
+    """What stands at a path. Of an event that is not at hand nothing is said: `unknown`, which is neither there nor missing."""
+    if event is None:
+        return {"path": path, "unknown": True}
+    found = get(event)
     if found is values.MISSING or found is values.BROKEN:
         return {"path": path, "missing": True}
     return {"path": path, "missing": False, "value": found}

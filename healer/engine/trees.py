@@ -28,16 +28,15 @@ _COMPUTED: Final = ("vars.", "{{")
 
 
 class Test(NamedTuple):
-    """A simple test. `there`: paths without which it never holds; `sides`: (as it is named, its value); `element`: the one that decided.
-
-    The last two are functions of what was seen, by path.
+    """A simple test. `there`: paths without which it never holds; `sides`: (as it is named, its value, the paths that this is made of);
+    `element`: the one that decided. The values of the last two are functions of what was seen, by path.
     """
 
     number: int
     text: str
     negated: bool
     there: tuple[str, ...]
-    sides: tuple[tuple[str, leaves.Evaluate], ...]
+    sides: tuple[tuple[str, leaves.Evaluate, frozenset[str]], ...]
     element: Callable[[dict[str, Any]], Told | None] | None
 
 
@@ -143,16 +142,16 @@ def _values(test: conditions.Simple) -> tuple[conditions.Value, ...]:
     return () if isinstance(test, conditions.Constant) else (test.value,)
 
 
-def _sides(leaf: conditions.Leaf) -> Iterator[tuple[str, leaves.Evaluate]]:
+def _sides(leaf: conditions.Leaf) -> Iterator[tuple[str, leaves.Evaluate, frozenset[str]]]:
     """Sums, and what a variable or a template stands for."""
     computed = any(mark in leaf.text for mark in _COMPUTED)
     sides = _values(leaf.test)
     named = _VARIABLE.findall(leaf.text) if sum(isinstance(one, conditions.Literal) for one in sides) == 1 else []
     for word, side in zip(("left", "right"), sides, strict=False):
         if isinstance(side, conditions.Arithmetic):
-            yield _text(side), leaves.value(_keyed(side))
+            yield _text(side), leaves.value(_keyed(side)), frozenset(_read(side))
         elif isinstance(side, conditions.Literal) and computed:
-            yield named[0] if len(named) == 1 else word, leaves.value(side)
+            yield named[0] if len(named) == 1 else word, leaves.value(side), frozenset()
 
 
 def _text(side: conditions.Value) -> str:
@@ -165,6 +164,13 @@ def _text(side: conditions.Value) -> str:
 
 def _path(place: conditions.Path | conditions.Bound) -> str:
     return explaining.path_text(place.steps, f"events.{place.name}" if isinstance(place, conditions.Bound) else "event")
+
+
+def _read(side: conditions.Value) -> Iterator[str]:
+    if isinstance(side, conditions.Arithmetic):
+        yield from (*_read(side.left), *_read(side.right))
+    elif isinstance(side, conditions.Path | conditions.Bound):
+        yield _path(side)
 
 
 def _keyed(node: Any) -> Any:
@@ -273,11 +279,12 @@ def _told(node: Node, tests: Tests, *, looked: bool) -> Told:
 def _of_test(node: Test, test: Mapping[str, Any], *, looked: bool) -> Told:
     told: Told = {"kind": "test", "holds": test["holds"] if looked else None, "test": node.number}
     if node.sides or node.element is not None:
-        seen = {one["path"]: one["value"] for one in test["seen"] if not one["missing"]}
+        unknown = {one["path"] for one in test["seen"] if one.get("unknown")}
+        seen = {one["path"]: one["value"] for one in test["seen"] if "value" in one}
         if node.element is not None and (element := node.element(seen)) is not None:
             told["element"] = element
         if node.sides:
-            told["sides"] = [_side(name, get(seen)) for name, get in node.sides]
+            told["sides"] = [_side(name, get(seen)) for name, get, read in node.sides if not read & unknown]
     return told
 
 

@@ -176,7 +176,8 @@ def _condition(told: Mapping[str, Any], plain: bool) -> Iterator[str]:
 
 
 def _seen(one: Mapping[str, Any]) -> str:
-    return f"{one['path']} is {'not there' if one['missing'] else value(one['value'])}"
+    said = outline.NOT_SHOWN if one.get("unknown") else "not there" if one["missing"] else value(one["value"])
+    return f"{one['path']} is {said}"
 
 
 def flow(fields: Mapping[str, Any]) -> str:

@@ -145,6 +145,8 @@ def _seen(row: outline.Row) -> str:
 
 def _value(seen: Mapping[str, Any]) -> str:
     path = seen.get("path") or "event"
+    if seen.get("unknown"):
+        return f"{path} is {outline.NOT_SHOWN}"
     return f"{path} is missing" if seen.get("missing") else f"{path} = {_short(seen.get('value'))}"
 
 

@@ -155,3 +155,15 @@ def test_hostile_trees_steer_nothing(shown, answer):
     made = [line for line in listed.splitlines() if "@all" in line and line.lstrip().startswith("- ")]
     assert made
     assert all(line.lstrip().startswith(("- ✓ ``", "- · ``")) for line in made)
+
+
+def test_what_is_of_an_earlier_event_is_not_called_missing():
+    condition = {"all": ["events.s << event.kind == 1", "event.host == events.s.host and event.t < events.s.t + 5"]}
+    rule = {"name": "r", "condition": condition, "action": {"none": None}}
+    made = testing.load([{"name": "s", "hosts": "all", "sources": [], "rules": [rule]}])[0].rules[0]
+    tests = engine.tests_of(made, {"": {"host": "h", "t": 1}})
+    lines = "\n".join(explanation.condition_lines(tests, fired=True, tree=engine.tree_of(made, tests, fired=True)))
+    assert 'event.host = "h", events.s.host is of an earlier event, not shown\n' in lines
+    assert lines.endswith("event.t = 1, events.s.t is of an earlier event, not shown")
+    assert "missing" not in lines.partition("event.host ==")[2]
+    assert "+ 5 =" not in lines

@@ -160,3 +160,53 @@ def test_what_is_told_of_a_not_all_is_what_happens_also_where_some_wait() -> Non
             seen[told["alone"][0]] += 1
             assert ("plain" in fired) == (told["alone"][0] != "complete"), (event, told)
     assert min(seen["complete"], seen["alone"], seen["no-match"]) > 50
+
+
+JOINED = """
+- name: s
+  hosts: all
+  sources: []
+  rules:
+    - name: joins
+      condition:
+        all:
+          - events.s << event.kind == "a"
+          - event.kind == "b" and event.host == events.s.host and event.t < events.s.t + 5
+      action: {none: }
+"""
+LATE = {"kind": "b", "host": "h", "t": 1}
+
+
+def seen_of(made: engine.Session, event: dict[str, Any]) -> dict[str, Any]:
+    (told,) = made.explain(event)
+    return {one["path"]: one for test in told["tests"] for one in test["seen"]}
+
+
+def test_what_is_of_another_event_is_unknown_and_not_missing() -> None:
+    made = engine.Session(testing.load(JOINED)[0])
+    seen = seen_of(made, LATE)
+    assert seen["events.s.host"] == {"path": "events.s.host", "unknown": True}
+    assert seen["events.s.t"] == {"path": "events.s.t", "unknown": True}
+    (told,) = made.explain(LATE)
+    assert [test["holds"] for test in told["tests"]] == [False, True, None, None]
+    (told,) = made.explain({"kind": "a", "host": "h"})
+    assert (told["reason"], told["tests"][0]["holds"]) == ("waits", True)
+
+
+def test_a_match_that_the_event_completes_shows_the_fields_of_its_partner() -> None:
+    made = engine.Session(testing.load(JOINED)[0])
+    made.post({"kind": "a", "host": "h", "t": 9}, 1)
+    seen = seen_of(made, LATE)
+    assert seen["events.s.host"] == {"path": "events.s.host", "missing": False, "value": "h"}
+    assert seen["events.s.t"] == {"path": "events.s.t", "missing": False, "value": 9}
+    (told,) = made.explain(LATE)
+    assert (told["reason"], [test["holds"] for test in told["tests"]]) == ("fires", [True] * 4)
+
+
+def test_of_several_matches_no_partner_is_shown() -> None:
+    made = engine.Session(testing.load(JOINED)[0])
+    made.post({"kind": "a", "host": "h", "t": 9}, 1)
+    made.post({"kind": "a", "host": "h", "t": 8}, 2)
+    (told,) = made.explain(LATE, 3)
+    assert told["reason"] == "fires"
+    assert seen_of(made, LATE)["events.s.t"] == {"path": "events.s.t", "unknown": True}

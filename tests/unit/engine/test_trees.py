@@ -75,6 +75,14 @@ def test_each_part_with_what_it_came_to(condition: Any, event: dict[str, Any], t
     assert short(tree(condition, event)) == told
 
 
+def test_no_sum_is_made_up_of_what_is_not_at_hand() -> None:
+    condition = {"all": ["events.one << event.a == 1", "event.b < events.one.t + 5 and event.d < event.c + 1"]}
+    found = tree(condition, {"b": 1, "c": 2, "d": 0})
+    first, second = found["parts"][1]["parts"]
+    assert first["sides"] == []
+    assert second["sides"] == [{"path": "event.c + 1", "missing": False, "value": 3}]
+
+
 def test_what_a_join_asks_of_two_events() -> None:
     condition = {
         "all": [

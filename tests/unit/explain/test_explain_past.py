@@ -90,3 +90,25 @@ async def test_what_is_too_far_behind_a_snapshot_is_told_without_its_memory(
         box.post({"a": 1, "h": "x"})
     (once,) = (await box.why(rule="once", memory=as_then(box)))["rules"]
     assert (once["exact"], once["reason"]) == (False, "throttled")
+
+
+JOINS = """\
+- name: rs
+  hosts: all
+  sources: [{healer.api: {}}]
+  rules:
+    - name: pair
+      condition: {all: [events.s << event.k == 1, event.k == 2 and event.host == events.s.host], timeout: 20 seconds}
+      action: {none: {}}
+"""
+
+
+async def test_a_join_that_fired_shows_the_fields_of_its_partner_or_that_they_are_not_known(make_box: Any) -> None:
+    box = await make_box({"rulebooks/act.yml": JOINS})
+    box.post({"k": 1, "host": "h"})
+    box.post({"k": 2, "host": "h"})
+    wanted = {"path": "events.s.host", "missing": False, "value": "h"}
+    for memory, partner in ((as_then(box), wanted), (None, {"path": "events.s.host", "unknown": True})):
+        (one,) = (await box.why(memory=memory))["rules"]
+        assert one["fired"]
+        assert [seen for test in one["conditions"] for seen in test["seen"]][-1] == partner
