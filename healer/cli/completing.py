@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 1.0
 ITEMS_MAX: Final = 200
+PAGED: Final = frozenset({"runs", "events", "quarantine", "approvals", "locks"})
+"""Lists that come in pages. The others are given whole, and refuse a `limit`."""
 PLAIN: Final = re.compile(r"[A-Za-z0-9_./@][A-Za-z0-9_./@+:-]*")
 _DECLARED: Final = {"actions": "actions.y*ml", "controllers": "controllers.y*ml", "sources": "healer.y*ml"}
 """The file in which a key lists what has this name, for where no daemon answers."""
@@ -44,10 +46,11 @@ def _listed(path: str, name: str, about: str = "", **query: str) -> Names:
 def _items(where: location.Where, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     from healer.cli import client
 
-    asked = client.Client(where, TIMEOUT_S)
-    found: list[dict[str, Any]] = client.page(asked.get(f"{client.API}/{path}", {**(query or {}), "limit": ITEMS_MAX}))[
-        "items"
-    ]
+    asked: dict[str, str | int | None] = {**(query or {})}
+    if path in PAGED:
+        asked["limit"] = ITEMS_MAX
+    answer = client.Client(where, TIMEOUT_S).get(f"{client.API}/{path}", asked)
+    found: list[dict[str, Any]] = client.page(answer)["items"]
     return found
 
 

@@ -64,6 +64,9 @@ def test_a_first_word_imports_no_command(complete, monkeypatch):
         (["explain", "e"], "events", [{"id": "e-2"}], ["e-2"]),
         (["events", "quarantine", "drop", ""], "quarantine", [{"event": "e-8"}], ["e-8"]),
         (["approvals", "approve", ""], "approvals", [{"id": "a-1", "bundle": "b-1"}], ["a-1", "b-1"]),
+        (["policy", "show", "--for", "cl"], "actions", [{"name": "clean"}], ["clean"]),
+        (["controllers", "check", ""], "controllers", [{"name": "local"}], ["local"]),
+        (["sources", "show", ""], "sources", [{"name": "am"}], ["am"]),
         (["actions", "run", "cl"], "actions", [{"name": "clean"}, {"name": "other"}], ["clean"]),
         (
             ["pause", "--rule", ""],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import urllib.parse
 from typing import Any
 
 import pytest
 
 from healer import access
+from healer.cli import client, completing, location
 from healer.web import routes, rows
 from healer.web.ui import doors
 
@@ -22,6 +24,37 @@ def asked(route: routes.Route) -> str:
         .replace("{receiver}", "ops")
         .replace("{path:.+}", "open/door")
     )
+
+
+def asked_for_completion(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """(path, query) of all that is asked of a daemon while a shell completes a line."""
+    found: set[tuple[str, str]] = set()
+
+    def get(_client: Any, path: str, query: Any = None, **_more: Any) -> Any:
+        found.add((path, urllib.parse.urlencode(query or {})))
+        return {"items": [], "next": None}
+
+    monkeypatch.setattr(client.Client, "get", get)
+    where = location.Where(pathlib.Path(), "http://127.0.0.1:1")
+    for names in {one for some in completing.NAMES.values() for one in some.values()}:
+        assert list(names(where)) == []
+    return found
+
+
+async def test_what_completion_asks_for_is_answered(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = asked_for_completion(monkeypatch)
+    assert {path.rpartition("/")[2] for path, _ in found} >= {
+        "actions",
+        "controllers",
+        "sources",
+        "scopes",
+        "runs",
+        "silences",
+        "keys",
+    }
+    for path, query in sorted(found):
+        status, told = await room.ask("GET", f"{path}?{query}")
+        assert (path, status) == (path, 200), told
 
 
 async def test_every_route_of_the_app_is_in_the_table(room: Any) -> None:
