@@ -37,8 +37,16 @@ def reason(environ: Mapping[str, str], asked: bool) -> str:
     following = environ.get("GITHUB_EVENT_NAME", "")
     if following in _FOLLOWING and _follows_a_fork(following, environ.get("GITHUB_EVENT_PATH", "")):
         return _FOLLOWING[following]
-    source, target = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"), environ.get("CI_MERGE_REQUEST_PROJECT_ID")
-    return "a merge request of another project" if source and target and source != target else ""
+    return _merged(
+        *(environ.get(f"CI_MERGE_REQUEST_{name}", "") for name in ("IID", "PROJECT_ID", "SOURCE_PROJECT_ID"))
+    )
+
+
+def _merged(number: str, target: str, source: str) -> str:
+    """Of a merge request of GitLab; each is '' where it is not told."""
+    if source and target:
+        return "a merge request of another project" if source != target else ""
+    return "a merge request of a project that is not told" if number or source or target else ""
 
 
 def _event(path: str) -> Any:

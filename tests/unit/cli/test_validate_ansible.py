@@ -29,7 +29,12 @@ def project(tmp_path, monkeypatch):
     for name, text in FILES.items():
         (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "p" / name).write_text(text)
-    for name in ("GITHUB_EVENT_NAME", "CI_MERGE_REQUEST_PROJECT_ID", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID"):
+    for name in (
+        "GITHUB_EVENT_NAME",
+        "CI_MERGE_REQUEST_IID",
+        "CI_MERGE_REQUEST_PROJECT_ID",
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "p"

@@ -10,6 +10,8 @@ import pytest
 from healer import errors, lint, plugins, project
 from healer.lint import untrusted
 
+UNTOLD = "a merge request of a project that is not told"
+
 
 def event(tmp_path: pathlib.Path, head: object, base: object = "us/heal") -> dict[str, str]:
     sides = {
@@ -43,7 +45,11 @@ def test_what_cannot_be_read_is_not_trusted(tmp_path, text):
         ({}, ""), ({"GITHUB_EVENT_NAME": "push"}, ""), ({untrusted.VARIABLE: "1"}, untrusted.VARIABLE), ({untrusted.VARIABLE: "0"}, ""),
         ({"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1"}, ""),
         ({"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2", "CI_MERGE_REQUEST_PROJECT_ID": "1"}, "a merge request of another project"),
-        ({"CI_MERGE_REQUEST_PROJECT_ID": "1"}, ""),
+        ({"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1", "CI_MERGE_REQUEST_IID": "7"}, ""),
+        ({"CI_MERGE_REQUEST_PROJECT_ID": "1"}, UNTOLD), ({"CI_MERGE_REQUEST_IID": "7"}, UNTOLD),
+        ({"CI_MERGE_REQUEST_PROJECT_ID": "1", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": ""}, UNTOLD),
+        ({"CI_MERGE_REQUEST_IID": "7", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1"}, UNTOLD),
+        ({"CI_MERGE_REQUEST_IID": "", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "", "CI_MERGE_REQUEST_PROJECT_ID": ""}, ""),
     ],
 )  # fmt: skip
 def test_what_else_says_so(environ, wanted):
