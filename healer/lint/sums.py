@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from healer import engine
 from healer.engine import conditions, leaves, normal, values
-from healer.lint import alerts, implying, reach
+from healer.lint import alerts, implying, reach, texts
 from healer.lint.scope import Scope, Told
 
 TESTS_MAX: Final = 50
@@ -33,10 +33,11 @@ def check(scope: Scope, told: Told, rule: engine.Rule) -> None:
     """Tell of each sum in a rule by which a test may hold without the field; a condition that asks for its absence knows it."""
     kind, patterns = rule.condition.kind, rule.condition.patterns
     there = {one.name: implying.branches(normal.normal(one.test)) for one in patterns if kind != "any"}
-    for pattern in patterns:
+    for number, pattern in enumerate(patterns):
+        earlier = tuple(one.name for one in patterns[:number]) if kind == "all" else ()
         found: dict[int, tuple[conditions.Leaf, dict[Place, bool]]] = {}
         for one in held(pattern.test):
-            if not _is_there(one.place, there, scope):
+            if not _is_there(one.place, there, scope) and not _is_trapped(one, earlier):
                 places = found.setdefault(id(one.leaf), (one.leaf, {}))[1]
                 places[one.place] = places.get(one.place, False) or one.always
         for leaf, places in found.values():
@@ -72,6 +73,13 @@ def _is_there(place: Place, there: dict[str, list[implying.Facts]], scope: Scope
     if alone and alerts.kind_of(steps) and not alerts.may_lack(steps):
         return True
     return bool(name) and all(_has(facts, steps) for facts in there.get(name, ()))
+
+
+def _is_trapped(one: Held, earlier: tuple[str, ...]) -> bool:
+    """Whether a field is meant to be of an earlier event, and is not (`trap-binding`): that it is there is not what to ask for."""
+    read = [found for found in texts.of_condition(one.leaf.text, earlier) if not one.place[0]]
+    meant = any(found.name and implying.plain((found.name, *found.steps)) == one.place[1] for found in read)
+    return meant and not any(found.root == "event" and implying.plain(found.steps) == one.place[1] for found in read)
 
 
 def _has(facts: implying.Facts, steps: values.Steps) -> bool:

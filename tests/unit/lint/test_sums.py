@@ -75,6 +75,20 @@ def test_of_an_earlier_event(linted, rules):
     assert of("event.k == 1", "event.i < events.f.n + 2 and event.j == events.f.n") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("event.i + events.f.n < 5", ["may hold where `event.i` is missing"]),
+        ("event.i < 2 + event.j + events.f.n", ["may hold where `event.j` is missing"]),
+        ("event.i < events.f.n + event.f.n + 1", ["may hold where `event.f.n` is missing"]),
+    ],
+)
+def test_what_is_no_field_of_an_earlier_event_but_meant_to_be_is_told_once(linted, rules, text, said):
+    found = linted(rules(f"condition: {{all: ['events.f << event.k == 1', '{text}']}}", head=HEAD))
+    assert "trap-binding" in {one.code for one in found}
+    assert [one for one, _ in told(found)] == said
+
+
 PATHS = ("event.a", "event.b", "event.a.c")
 OPERATORS = ("==", "!=", "<", ">", "<=", ">=")
 VALUES: tuple[Any, ...] = (
