@@ -294,26 +294,6 @@ def cli() -> None:
     """auto-healer: takes alerts, finds the rule, runs the action, and proves what it did."""
 
 
-class _AtOnce(io.BufferedWriter):
-    """A buffer that keeps nothing back."""
-
-    def write(self, data: Any, /) -> int:
-        """Write all of it. Raises `OSError`."""
-        written = super().write(data)
-        self.flush()
-        return written
-
-
-def _whole(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A stream without a buffer (PYTHONUNBUFFERED) as one that writes all of a text.
-
-    By itself Python takes the part that a pipe has room for as the whole, and says nothing of the rest.
-    """
-    encoding, errors_, lines = stream.encoding, stream.errors, stream.line_buffering
-    raw: Any = stream.detach()
-    return io.TextIOWrapper(_AtOnce(raw), encoding, errors_, line_buffering=lines, write_through=True)
-
-
 def main() -> None:
     """The entry point `healer`."""
     sys.excepthook = _unexpected
@@ -326,7 +306,9 @@ def main() -> None:
             with contextlib.suppress(io.UnsupportedOperation):
                 stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding shows \xb7 for ·
             if isinstance(stream.buffer, io.RawIOBase):
-                setattr(sys, name, _whole(stream))
+                from healer.cli import writing
+
+                setattr(sys, name, writing.whole(stream))
     cli.main(prog_name="healer")
 
 
