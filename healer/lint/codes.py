@@ -31,7 +31,7 @@ unknown-path | warning
   a path that no event of the sources can have, a name that no template of the rule has: such a test never holds, such a template fails
   the field as the source has it; `healer sources show NAME` lists them
 unreachable | warning
-  a condition, or a test in it, that never holds: it is false whatever comes, tests on one field exclude each other, or no such value comes
+  a condition, or a test in it, that never holds: it is false whatever comes, two tests exclude each other, or no such value comes
   mend it, or take the rule out
 unreachable-value | warning
   a value that a field never has, in a test that holds all the same: of others in its list, or always, with `not` before it

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from healer import errors
 from healer.engine import conditions, leaves, normal, values
-from healer.lint import alerts, implying, ranges
+from healer.lint import alerts, implying, opposing, ranges
 from healer.lint.scope import Scope, Told
 
 TESTS_MAX: Final = 200
@@ -112,7 +112,7 @@ def never(node: normal.Normal) -> Never | None:
             return inner
     if len(parts) == 1 or (wanted == len(parts) == len(fields) and not _nested(fields)):
         return None  # each asks for a field of its own
-    return _excluding(parts) if _on_one_field(parts) else None
+    return (_excluding(parts) or _opposed(parts)) if _on_one_field(parts) else None
 
 
 def _on_one_field(parts: Iterable[normal.Normal]) -> bool:
@@ -147,6 +147,15 @@ def _excluding(parts: tuple[normal.Normal, ...]) -> Never | None:
         if had is not None and wanted is not None and (had & wanted).empty:
             return Never(leaf, _of_kinds(alerts.named(steps)[1], had, wanted))
     return Never(leaf, f"`{leaf.text}` fails on all that another test leaves")
+
+
+def _opposed(parts: tuple[normal.Normal, ...]) -> Never | None:
+    """Two tests that ask the same and want other answers."""
+    found = opposing.opposed(parts)
+    if found is None:
+        return None
+    before, last = (f"not ({one.leaf.text})" if one.negated else one.leaf.text for one in found)
+    return Never(found[1].leaf, f"`{last}` holds only where `{before}` does not")
 
 
 def _of_kinds(shown: str, had: ranges.Values, wanted: ranges.Values) -> str:
