@@ -71,9 +71,11 @@ def impossible(check: normal.Check) -> Iterator[Vain]:
 
 def _of_literal(check: normal.Check, names: tuple[Any, ...], shown: str, op: str, value: Any) -> Iterator[Vain]:
     """One value that a field is compared with."""
-    listed, given = isinstance(check.leaf.test, conditions.Member), values.kind(value)
-    false = not (listed and check.negated)
-    kind = kind_of(names) or ("" if op == "!=" or check.negated else text_or_kind(names))
+    test, given = check.leaf.test, values.kind(value)
+    listed = isinstance(test, conditions.Member)
+    wanted = test.negated is check.negated if isinstance(test, conditions.Member) else (op == "!=") is check.negated
+    false = wanted or not listed
+    kind = kind_of(names) or (text_or_kind(names) if wanted else "")
     if kind and given in "snbl" and kind != given:
         why = f" and never {words([value])}" if listed else ", so this is always false"
         yield Vain(f"`{shown}` is {KINDS[kind]}{why}", _mended(kind, given, op, shown), false)
@@ -84,8 +86,8 @@ def _of_literal(check: normal.Check, names: tuple[Any, ...], shown: str, op: str
             else f"compare it: {shown}{_BELOW.get(kind, '')} == …"
         )
         yield Vain(f"`{shown}` is {KINDS[kind]} and never null", try_, false)
-    elif op == "==":
-        yield from _of_words(names, shown, value, false=not check.negated)
+    elif op in ("==", "!="):
+        yield from _of_words(names, shown, value, false=wanted)
 
 
 def _of_words(names: tuple[Any, ...], shown: str, value: Any, *, false: bool) -> Iterator[Vain]:
@@ -333,12 +335,12 @@ def _mended(kind: str, given: str, op: str, shown: str) -> str:
 
 
 def compared(test: conditions.Simple) -> Iterator[tuple[values.Steps, str, Any]]:
-    """(path, operator, literal) of a comparison, of `in` one for each element."""
+    """(path, operator, literal) of a comparison, of `in` and `not in` one for each element."""
     if isinstance(test, conditions.Compare):
         for one, other, op in ((test.left, test.right, test.op), (test.right, test.left, _TURNED[test.op])):
             if isinstance(one, conditions.Path) and isinstance(other, conditions.Literal):
                 yield one.steps, op, other.value
-    elif isinstance(test, conditions.Member) and isinstance(test.item, conditions.Path) and not test.negated:
+    elif isinstance(test, conditions.Member) and isinstance(test.item, conditions.Path):
         items = test.items.value if isinstance(test.items, conditions.Literal) else ()
         yield from ((test.item.steps, "==", one) for one in (items if isinstance(items, list) else ()))
 

@@ -34,7 +34,7 @@ unreachable | warning
   a condition, or a test in it, that never holds: it is false whatever comes, two tests exclude each other, or no such value comes
   mend it, or take the rule out
 unreachable-value | warning
-  a value that a field never has, in a test that holds all the same: of others in its list, or always, with `not` before it
+  a value that a field never has, in a test that holds all the same: of others in its list, or always, by `!=`, `not in` or `not`
   a value that the field has, or leave it out
 shadowed | warning, of an action hint
   a rule that never gets an event, since those before it take them all (an event fires one rule); an action hidden by another of its name

@@ -204,6 +204,10 @@ def test_a_value_that_a_word_of_an_alert_never_has(linted, rules, text, message,
         ('event.alert.severity in ["critical", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
         ("event.alert.name in ['x', 5]", "`event.alert.name` is a text and never 5", "put quotes around the value"),
         ('not (event.alert.status == "fireing")', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
+        ('event.alert.status != "fireing"', "`event.alert.status` is never 'fireing'", "did you mean 'firing'?"),
+        ('event.alert.severity not in ["high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
+        ('event.alert.severity not in ["info", "high"]', "`event.alert.severity` is never 'high'", "it is one of: critical, error, warning, info, unknown"),
+        ('event.alert.name not in ["x", 5]', "`event.alert.name` is a text and never 5", "put quotes around the value"),
         ('not (event.alert.name in [5])', "`event.alert.name` is a text and never 5", "put quotes around the value"),
     ],
 )  # fmt: skip
@@ -211,6 +215,18 @@ def test_a_value_that_it_never_has_in_a_test_that_lives(linted, rules, text, mes
     found = linted(rules(f"condition: {text!r}"))
     assert told(found) == []
     assert [(one.message, one.try_) for one in found if one.code == "unreachable-value"] == [(message, try_)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'not (event.alert.status != "fireing")', 'not (event.alert.severity not in ["page", "high"])', "not (event.alert.cycle not in ['1'])",
+        'event.alert.severity in ["page"]',
+    ],
+)  # fmt: skip
+def test_a_test_of_values_that_it_never_has_alone_is_dead(linted, rules, text):
+    found = linted(rules(f"condition: {text!r}"))
+    assert {one.code for one in found if one.code.startswith("unreach")} == {"unreachable"}
 
 
 def test_a_list_of_which_nothing_is_left_is_dead(linted, rules):
@@ -221,7 +237,8 @@ def test_a_list_of_which_nothing_is_left_is_dead(linted, rules):
 @pytest.mark.parametrize(
     "text",
     [
-        'event.alert.status != "fireing"', 'event.alert.severity_raw == "high"', "event.alert.cycle > 2", 'event.alert.status == "firing"',
+        'event.alert.status != "firing"', 'event.alert.severity not in ["info"]', "event.alert.name not in ['x', null]", "event.alert.labels.a not in [5]",
+        'event.alert.severity_raw == "high"', "event.alert.cycle > 2", 'event.alert.status == "firing"',
         'event.alert.labels.disk == "90"', 'event.alert.status is match("fir")', "event.alert.labels.x != null",
         "not event.alert.name", "not event.alert", "event.alert != null", "event.alert.labels != null", "event.alert.cycle > 1.5",
         "event.alert.generatorURL", "event.alert.started_at", "event.alert.labels.a.b", 'event.alert is search("x")',
