@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final, Literal
 
-from healer.controllers._ssh_far import KILL_AFTER_S, SWEEP, Place
+from healer.controllers._ssh_far import GROUPED, KILL_AFTER_S, SWEEP, Place
 
 DEAD_WAITS: Final = 1
 """So many tenths of a second a word of the end is waited for where whoever supervised it is dead: it may just have come."""
@@ -21,7 +21,7 @@ ASK: Final = f"""
 umask 077
 trap : HUP PIPE
 IFS= read -r base && read -r what out err || exit 64
-{SWEEP}lost() {{
+{SWEEP}{GROUPED}lost() {{
   [ -n "$(marked)" ] || return 1
   [ "$what" = end ] || return 0
   sweep TERM
@@ -37,16 +37,26 @@ IFS= read -r boot </proc/sys/kernel/random/boot_id
 alive() {{
   [ "$then" = "$boot" ] && [ "$pid" -gt 1 ] || return 1
   IFS= read -r now 2>/dev/null </proc/$pid/stat || return 1
-  [ "$(born "$now")" = "$(born "$line")" ]
+  [ "$(born "$now")" = "$(born "$line")" ] || return 1
+  case ${{now##*)}} in " T "*|" t "*) ;; *) return 0;; esac
+  [ -s "$name.child" ] && read -r child <"$name.child" || return 0
+  kept && grouped
 }}
 born() {{
   rest=${{1##*)}}
   set -- $rest
-  case $1 in
-  Z|X) printf gone;;
-  T|t) [ -s "$name.child" ] && printf stopped || printf %s "${{20}}";;
-  *) printf %s "${{20}}";;
-  esac
+  case $1 in Z|X) printf gone;; *) printf %s "${{20}}";; esac
+}}
+kept() {{
+  of=$child
+  hops=4
+  while [ "$of" != "$pid" ]; do
+    [ "$of" -gt 1 ] && [ "$hops" -gt 0 ] && IFS= read -r stat 2>/dev/null <"/proc/$of/stat" || return 1
+    rest=${{stat##*)}}
+    set -- $rest
+    of=$2
+    hops=$((hops - 1))
+  done
 }}
 traced() {{
   for one in "$name".child "$name".out "$name".err "$name".status "$name".drained "$name".cancel "$name".*.script; do
@@ -129,8 +139,9 @@ printf "healer: %s %s\\n" "$boot.$id" "$state"
 [ ! -s "$name.err" ] || tail -c +$((err + 1)) "$name.err" >&2
 """
 """Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has and nothing is left of, so
-that it never starts, `end` ends it before, `drop` removes what an end has left. It is `running` as long as its supervisor lives or
-something bears its mark. All files of a job but its script are made after its claim, so that one without a claim has lost it; a script is
+that it never starts, `end` ends it before, `drop` removes what an end has left. It is `running` as long as its supervisor lives (one that
+is stopped: as long as it has not reaped its child, so that the group is certainly the job's, and that group lives) or something bears its
+mark. All files of a job but its script are made after its claim, so that one without a claim has lost it; a script is
 no trace while whoever made it lives, who may be before the claim."""
 
 

@@ -87,6 +87,17 @@ sweep() {
 }
 """
 """Signals what came of a job, whatever sessions it made. Not every grep reads lines that end with NUL."""
+GROUPED: Final = """grouped() {
+  for one in /proc/[0-9]*/stat; do
+    IFS= read -r stat 2>/dev/null <"$one" || continue
+    rest=${stat##*)}
+    set -- $rest
+    [ "$3" != "$child" ] || case $1 in Z|X) ;; *) return 0;; esac
+  done
+  return 1
+}
+"""
+"""Whether somebody of the process group of a job is alive."""
 
 RUN: Final = f"""
 umask 077
@@ -138,16 +149,7 @@ if [ -n "$why" ]; then
 fi
 set +C
 relay() {{ trap "" HUP PIPE XFSZ; ulimit -f {OUTPUT_BYTES // 512 + 1} 2>/dev/null; exec tee "$name.$1" 2>/dev/null; }}
-{SWEEP}grouped() {{
-  for one in /proc/[0-9]*/stat; do
-    IFS= read -r line 2>/dev/null <"$one" || continue
-    rest=${{line##*)}}
-    set -- $rest
-    [ "$3" != "$child" ] || case $1 in Z|X) ;; *) return 0;; esac
-  done
-  return 1
-}}
-supervise() {{
+{SWEEP}{GROUPED}supervise() {{
   trap : HUP PIPE INT TERM
   read -r began rest </proc/uptime
   printf %s "$json" | {{

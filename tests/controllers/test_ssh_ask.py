@@ -26,6 +26,10 @@ echo x >"$HEALER_AT/begun"
 while [ ! -e "$HEALER_AT/go" ]; do sleep 0.02; done
 """
 """Writes nothing, so that it does not end where nobody reads."""
+BARE = """#!/bin/sh
+exec env -i HEALER_AT="$HEALER_AT" /bin/sh -c 'exec >/dev/null 2>&1; echo $$ >"$HEALER_AT/begun"; sleep 300; :'
+"""
+"""Bears no mark."""
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +206,43 @@ async def test_cancelling_reaches_a_job_without_a_supervisor(work: Any, wait_for
         await task
     assert not work.site.marked()
     assert (await work.site.controller.find(work.job("apart.sh"))).state == "unknown"
+
+
+async def bare(work: Any, wait_for_async: WaitAsync, **given: Any) -> tuple[asyncio.Task[Any], int]:
+    """A job without a mark that is at work, and its process."""
+    work.site.script("bare.sh", BARE)
+    task = work.start("bare.sh", **given)
+    await wait_for_async(lambda: work.begun and (work.at / "begun").read_text().endswith("\n"))
+    return task, int((work.at / "begun").read_text())
+
+
+def at_work(pid: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_a_job_without_a_mark_whose_supervisor_is_stopped_is_running_and_can_be_cancelled(
+    work: Any, wait_for_async: WaitAsync
+) -> None:
+    task, pid = await bare(work, wait_for_async)
+    stopped = supervisors(work)
+    kill(stopped, signal.SIGSTOP)
+    try:
+        assert (await work.site.controller.find(work.job("bare.sh"))).state == "running"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not at_work(pid)
+        assert next(folder_of(work.site).glob("*.cancel"), None)
+    finally:
+        kill(stopped, signal.SIGCONT)
+        kill([pid])
+    async with asyncio.timeout(30):
+        while (found := await work.site.controller.find(work.job("bare.sh"))).state != "ended":
+            await asyncio.sleep(0)
+    assert found.outcome.state == "cancelled"
 
 
 # --- no room ----------------------------------------------------------------------------------------------------------
