@@ -199,6 +199,33 @@ def grouped(group: int) -> bool:
     return any(int(one[2]) == group and one[0] not in (b"Z", b"X") for one in words)
 
 
+class Group:
+    """A process group, as long as it is certainly the same: somebody of it who was there at a look is there at the next one, so that its
+    number is nobody else's. Ended ones count for that as long as nobody has waited for them."""
+
+    def __init__(self, leader: bytes, start: bytes) -> None:
+        self.number = int(leader)
+        self.known = {(self.number, start)}
+
+    def alive(self) -> bool:
+        """Whether it is the same, and somebody of it is alive."""
+        there = {}
+        for pid, stat in processes(b"stat"):
+            words = stat.rpartition(b")")[2].split()
+            if int(words[2]) == self.number:
+                there[pid, words[19]] = words[0] not in (b"Z", b"X")
+        self.known = {*there} if self.known & {*there} else set()
+        return bool(self.known) and any(there.values())
+
+    def signal(self, number: int) -> None:
+        """To all of it."""
+        if self.alive():
+            try:
+                os.kill(-self.number, number)
+            except OSError:
+                return
+
+
 def stopped(pid: int) -> bool:
     """Whether a process was sent a SIGSTOP."""
     try:
@@ -208,7 +235,7 @@ def stopped(pid: int) -> bool:
 
 
 def sweep(name: bytes, number: int) -> bool:
-    """Signal whatever came of a job, whatever sessions it made; whether something of it is there."""
+    """Signal whatever bears the mark of a job, whatever sessions it made; whether something does."""
     mark, found = b"HEALER_MARK=" + name + b".", False
     for pid, environment in processes(b"environ"):
         if mark in environment.split(b"\0"):
@@ -282,14 +309,25 @@ class Guard:
     def tell(self, name: bytes, until: float) -> None:
         """What is at work, before it begins."""
         line = b"%b %.2f\n" % (name, until)
-        self.board[: len(line)] = line
+        self.board[1 : len(line)] = line[1:]
+        self.board[:1] = line[:1]  # what is read half written is nothing
+
+    def add(self, child: int) -> None:
+        """Its process, once it has one: it bears no mark where it drops its environment."""
+        try:
+            start = read(b"/proc/%d/stat" % child).rpartition(b")")[2].split()[19]
+        except (OSError, IndexError):
+            return
+        at, words = self.board.find(b"\n"), b"%d %b\n" % (child, start)
+        self.board[at + 1 : at + 1 + len(words)] = words
+        self.board[at : at + 1] = b" "
 
     def forget(self) -> None:
         """It has ended."""
         self.board[:1] = b"\n"
 
     def told(self) -> list[bytes]:
-        """A name and a time, or nothing."""
+        """A name, a time, and its process with its start; or nothing."""
         return self.board[: mmap.PAGESIZE].partition(b"\n")[0].split()
 
     def watch(self, gone: int) -> None:
@@ -297,25 +335,38 @@ class Guard:
         poll = select.poll()
         poll.register(gone, 0)
         before: list[bytes] = []
+        group: Group | None = None
         worker = os.getppid()
         while True:
             over, job = bool(poll.poll(TICK_S * 1000)), self.told()
             late = time.monotonic() - float(job[1]) if job else 0.0
-            if over and not (job and sweep(job[0], 0)):
+            if job != before:
+                group = Group(*job[2:4]) if job[3:] else None
+            if over and not (job and left(job[0], group)):
                 return
             if job and late >= 0 and (over or (job == before and (late > KILL_AFTER_S + TICK_S or stopped(worker)))):
-                self.end(job[0])
+                self.end(job[0], group)
             elif over:
                 time.sleep(min(TICK_S, max(0.01, -late)))
             before = job
 
-    def end(self, name: bytes) -> None:
+    def end(self, name: bytes, group: Group | None) -> None:
         """TERM, and KILL after the grace."""
         until = time.monotonic() + KILL_AFTER_S
-        sweep(name, signal.SIGTERM)
-        sweep(name, signal.SIGCONT)
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            if group is not None:
+                group.signal(number)
+            sweep(name, number)
         while time.monotonic() < until:
-            if not sweep(name, 0):
+            if not left(name, group):
                 return
             time.sleep(0.1)
+        if group is not None:
+            group.signal(signal.SIGKILL)
         sweep(name, signal.SIGKILL)
+
+
+def left(name: bytes, group: Group | None) -> bool:
+    """Whether something of a job is there: what bears its mark, or its process group."""
+    alive = group is not None and group.alive()
+    return sweep(name, 0) or alive

@@ -113,6 +113,7 @@ class Job:
         try:
             go_home(self.login)
             self.child = spawn(argv, environment, (given[0], out[1], err[1]))
+            self.guard.add(self.child)
         except OSError as error:
             name = argv[0][:NAME_SHOWN].decode("utf-8", "replace")
             os.write(err[1], f"healer: {name} cannot be run: {error.strerror}\n".encode("utf-8", "replace"))

@@ -208,9 +208,9 @@ async def test_cancelling_reaches_a_job_without_a_supervisor(work: Any, wait_for
     assert (await work.site.controller.find(work.job("apart.sh"))).state == "unknown"
 
 
-async def bare(work: Any, wait_for_async: WaitAsync, **given: Any) -> tuple[asyncio.Task[Any], int]:
+async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: Any) -> tuple[asyncio.Task[Any], int]:
     """A job without a mark that is at work, and its process."""
-    work.site.script("bare.sh", BARE)
+    work.site.script("bare.sh", text)
     task = work.start("bare.sh", **given)
     await wait_for_async(lambda: work.begun and (work.at / "begun").read_text().endswith("\n"))
     return task, int((work.at / "begun").read_text())
@@ -243,6 +243,25 @@ async def test_a_job_without_a_mark_whose_supervisor_is_stopped_is_running_and_c
         while (found := await work.site.controller.find(work.job("bare.sh"))).state != "ended":
             await asyncio.sleep(0)
     assert found.outcome.state == "cancelled"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_the_deadline_of_a_job_without_a_mark_is_held_without_the_supervisor(
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, number: int, deaf: bool
+) -> None:
+    sooner(monkeypatch)
+    text = BARE.replace("exec >", 'trap "" TERM; exec >') if deaf else BARE
+    task, pid = await bare(work, wait_for_async, text, deadline_s=2.0)
+    stopped = supervisors(work)
+    kill(stopped, number)
+    try:
+        assert at_work(pid)
+        await wait_for_async(lambda: not at_work(pid), what="the end of the job")
+    finally:
+        kill(stopped, signal.SIGCONT)
+        kill([pid])
+    assert (await task).state in ("unknown", "timed_out")
 
 
 # --- no room ----------------------------------------------------------------------------------------------------------
