@@ -333,9 +333,10 @@ def serve() -> None:
     login = {key: value for key, _, value in words if key}  # `os.environ` has a locale that Python adds
     guard = Guard()
     while True:
+        select.select([0], [], [])
+        guard.stand()  # before the order is read, so that nothing of it is in its memory
         order = next_order()
         said = Said(order.nonce)
-        guard.stand()
         job = Job(order, said, login, boot, wakes, guard)
         try:
             job.begin()

@@ -241,6 +241,29 @@ def test_a_probe_says_whether_python_may_be_tried() -> None:
         assert place.python is (word == "yes")
 
 
+def holds(pid: int, needle: bytes) -> bool:
+    """Whether the memory of a process has some bytes."""
+    with pathlib.Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, _, end = line.split()[0].partition("-")
+            if line.split()[1].startswith("rw"):
+                memory.seek(int(start, 16))
+                if needle in memory.read(int(end, 16) - int(start, 16)):
+                    return True
+    return False
+
+
+async def test_who_guards_deadlines_knows_nothing_of_the_job(ssh_one: Any, wait_for_async: WaitAsync) -> None:
+    ssh_one.script("parent.sh", f"#!/bin/sh\necho $PPID\n# {'text of a script' * 9}\n")
+    outcome = await ssh_one.run("parent.sh", parameters={"password": "word of a secret" * 9})
+    assert outcome.state == "succeeded"
+    await waiting(ssh_one, wait_for_async)
+    (guard,) = map(int, pathlib.Path(f"/proc/{outcome.result}/task/{outcome.result}/children").read_text().split())
+    assert holds(guard, b"HEALER_MARK")
+    assert not holds(guard, b"text of a script" * 2)
+    assert not holds(guard, b"word of a secret" * 2)
+
+
 async def test_who_guards_deadlines_is_made_again(ssh_one: Any, wait_for_async: WaitAsync) -> None:
     ssh_one.script("parent.sh", PARENT)
     worker = await parent(ssh_one, 1)
