@@ -6,6 +6,7 @@ The files that it looks at, and what may be in a text, are those of `_ssh_far`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Final, Literal
 
 from healer.controllers._ssh_far import GROUPED, KILL_AFTER_S, SWEEP, Place
@@ -20,7 +21,8 @@ CHILD_WAITS: Final = 3
 ASK: Final = f"""
 umask 077
 trap : HUP PIPE
-IFS= read -r base && read -r what out err || exit 64
+IFS= read -r base && read -r what out err limit || exit 64
+grace={KILL_AFTER_S}
 {SWEEP}{GROUPED}lost() {{
   [ -n "$(marked)" ] || return 1
   [ "$what" = end ] || return 0
@@ -73,6 +75,14 @@ told() {{
   state="ended $status"
   [ ! -e "$name.drained" ] || state="drained $status"
 }}
+overdue() {{
+  case ${{line##* }} in at[0-9]*) ;; *) return;; esac
+  [ "$what" != end ] && [ "$limit" -gt 0 ] && [ "$then" = "$boot" ] || return
+  at=${{line##* at}}
+  read -r now rest </proc/uptime
+  late=$((${{now%%.*}} - ${{at%%.*}} - limit - 2 * grace))
+  if [ "$late" -gt "$grace" ]; then sweep KILL; elif [ "$late" -gt 0 ]; then sweep TERM; sweep CONT; fi
+}}
 look() {{
   state=unknown
   waits=10
@@ -97,7 +107,7 @@ look() {{
   waits={DEAD_WAITS}
   [ -e "$name.claim" ] || waits={LOST_WAITS}
   while ! told; do
-    if [ -n "$(marked)" ]; then state=running; return; fi
+    if [ -n "$(marked)" ]; then overdue; state=running; return; fi
     [ "$waits" -gt 0 ] || return
     waits=$((waits - 1))
     sleep 0.1 || sleep 1
@@ -141,13 +151,17 @@ printf "healer: %s %s\\n" "$boot.$id" "$state"
 """Says what became of a job, with its output from two offsets on: `peek` looks, `find` claims what nobody has and nothing is left of, so
 that it never starts, `end` ends it before, `drop` removes what an end has left. It is `running` as long as its supervisor lives (one that
 is stopped: as long as it has not reaped its child, so that the group is certainly the job's, and that group lives) or something bears its
-mark. All files of a job but its script are made after its claim, so that one without a claim has lost it; a script is
-no trace while whoever made it lives, who may be before the claim."""
+mark; what still does when the deadline is over by two graces (who else holds it has done so by then), without
+a supervisor, is ended by whoever asks. All files of a job but its
+script are made after its claim, so that one without a claim has lost it; a script is no trace while whoever made it lives, who may be
+before the claim."""
 
 
-def question(place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0) -> bytes:
-    """What `ASK` reads."""
-    return f"{place.folder}\n{what} {out} {err}\n".encode()
+def question(
+    place: Place, what: Literal["peek", "find", "end", "drop"], out: int = 0, err: int = 0, limit_s: float = 0
+) -> bytes:
+    """What `ASK` reads. `limit_s`: the deadline of the job, 0 where it is not to be held."""
+    return f"{place.folder}\n{what} {out} {err} {math.ceil(limit_s)}\n".encode()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ coreutils and busybox have them; they hold no single quote, so that any login sh
 Why files by name in one folder and no folder by name, and no perl or python: each process costs a far side 1 ms, and a script's
 own cost is hardly more. In the user's folder, for a name (a token and a hash of the target):
 
-NAME.claim     who runs it: made by whom comes first (O_EXCL), also by a `find` that wants it never to start, where no other file is
+NAME.claim     who, and since when: made by whom comes first (O_EXCL), also by a `find` that wants it never to start, where no other file is
 NAME.PID.script, NAME.out, NAME.err, NAME.child (its process group), NAME.cancel (its end was asked for)
 id             of the folder: another one has another, so that having no trace of a job there says nothing
 NAME.status    how it ended: one line that ends with ` end`, so that a half of it is none
@@ -138,9 +138,10 @@ else
 fi
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 read -r own </proc/$$/stat
+read -r began rest </proc/uptime
 set -C
 why=used
-{{ why=room; printf "%s %s %s\\n" "$$" "$boot" "$own" && why=; }} 2>/dev/null >"$name.claim"
+{{ why=room; printf "%s %s %s at%s\\n" "$$" "$boot" "$own" "$began" && why=; }} 2>/dev/null >"$name.claim"
 if [ -n "$why" ]; then
   [ -z "$script" ] || rm -f "$script"
   if [ "$why" = room ]; then rm -f "$name.claim"; elif [ ! -e "$name.claim" ]; then why=room; fi

@@ -149,7 +149,7 @@ class Attempt:
 
     async def look(self, what: Any) -> _ssh_ask.Seen:
         """One look. Raises `Unreachable`, or what the network brings."""
-        seen, out, err = await self.pool.look(self.where, self.name, what, *self.heard.count)
+        seen, out, err = await self.pool.look(self.where, self.name, what, *self.heard.count, self.job.deadline_s)
         self.hear(False, out)
         self.hear(True, err)
         return seen

@@ -132,11 +132,13 @@ class Connection:
             return True
         return False
 
-    async def look(self, name: str, what: Any, out: int = 0, err: int = 0) -> tuple[_ssh_ask.Seen, bytes, bytes]:
+    async def look(
+        self, name: str, what: Any, out: int = 0, err: int = 0, limit_s: float = 0
+    ) -> tuple[_ssh_ask.Seen, bytes, bytes]:
         """What became of a job, with its output from offsets on. Raises OSError where no answer comes."""
         for last in (False, True):
             command = _ssh_far.command(_ssh_ask.ASK, name, self.known.shell)
-            status, told, errors = await self._ask(command, _ssh_ask.question(self.known, what, out, err))
+            status, told, errors = await self._ask(command, _ssh_ask.question(self.known, what, out, err, limit_s))
             answer = _ssh_ask.seen(told)
             if answer is None or status is None:
                 raise ConnectionResetError("the connection was closed before it answered")
@@ -197,19 +199,19 @@ class Pool:
             self._release(connection)
 
     async def look(
-        self, address: Address, name: str, what: Any, out: int, err: int
+        self, address: Address, name: str, what: Any, out: int, err: int, limit_s: float = 0
     ) -> tuple[_ssh_ask.Seen, bytes, bytes]:
         """What became of a job. Over a connection of its own where the server has no place for a question beside the jobs: one that
         ends them must not wait for them. Raises `Unreachable`, or what the network brings."""
         async with self.lease(address) as connection:
             try:
-                return await connection.look(name, what, out, err)
+                return await connection.look(name, what, out, err, limit_s)
             except Exception as error:
                 if not _ssh_talk.no_place(error):
                     raise
         async with self._aside(address) as another:
             await another.probe()
-            return await another.look(name, what, out, err)
+            return await another.look(name, what, out, err, limit_s)
 
     @contextlib.asynccontextmanager
     async def _aside(self, address: Address) -> AsyncIterator[Connection]:

@@ -93,8 +93,8 @@ class Job:
                 self.write(self.script, order.script, os.O_EXCL, 0o700 if order.binary else 0o600)
             claim = os.open(self.name(b".claim"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.folder)
             claimed = True
-            with_all(claim, pid + b" " + self.boot + b" " + own + b"\n")
             self.began = uptime()
+            with_all(claim, b" ".join([pid, self.boot, own, b"at" + self.began.encode()]) + b"\n")
         except OSError as error:
             self.remove(self.script, self.name(b".claim") if claimed else b"")
             raise Refused("used" if isinstance(error, FileExistsError) else "room") from None

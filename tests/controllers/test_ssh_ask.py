@@ -42,10 +42,13 @@ def quiet(work: Any) -> Iterator[None]:
 
 def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     """KILL comes a second after TERM."""
-    monkeypatch.setattr(_ssh_far, "RUN", _ssh_far.RUN.replace("timeout -k 10", "timeout -k 1"))
+    run = _ssh_far.RUN.replace('" -k 10 "', '" -k 1 "')
+    assert run != _ssh_far.RUN
+    monkeypatch.setattr(_ssh_far, "RUN", run)
     text = _ssh_worker.TEXT.replace(b"KILL_AFTER_S = 10.0", b"KILL_AFTER_S = 1.0")
     monkeypatch.setattr(_ssh_worker, "TEXT", text.replace(b"TICK_S = 5.0", b"TICK_S = 0.2"))
-    monkeypatch.setattr(_ssh_ask, "ASK", _ssh_ask.ASK.replace("tries=$((10 * 10))", "tries=10"))
+    text = _ssh_ask.ASK.replace("tries=$((10 * 10))", "tries=10").replace("grace=10", "grace=1")
+    monkeypatch.setattr(_ssh_ask, "ASK", text)
 
 
 def folder_of(site: Any) -> pathlib.Path:
@@ -206,6 +209,31 @@ async def test_cancelling_reaches_a_job_without_a_supervisor(work: Any, wait_for
         await task
     assert not work.site.marked()
     assert (await work.site.controller.find(work.job("apart.sh"))).state == "unknown"
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_what_a_job_left_without_its_supervisor_ends_with_its_deadline(
+    work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, deaf: bool
+) -> None:
+    """Whoever asks ends it, where nobody is there who does: it bears the mark, and may be the job's own work."""
+    sooner(monkeypatch)
+    trap = "trap '' TERM; " if deaf else ""
+    text = f"#!/bin/sh\n({trap}exec setsid sleep 300) >/dev/null 2>&1 </dev/null &\n"
+    work.site.script("leaves.sh", text + QUIET.partition("\n")[2])
+    task = work.start("leaves.sh", deadline_s=4.0)
+    await wait_for_async(lambda: work.begun)
+    killed = supervisors(work)
+    guards = [int(pid) for one in killed for pid in children(one) if int(pid) not in work.site.marked()]
+    kill([*killed, *guards])
+    work.go()
+    await wait_for_async(lambda: len(work.site.marked()) == 1, what="the end of the script")
+    assert (await work.site.controller.find(work.job("leaves.sh", deadline_s=4.0))).state == "running"
+    assert (await task).state == "unknown"
+    assert not work.site.marked()
+
+
+def children(pid: int) -> list[str]:
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: Any) -> tuple[asyncio.Task[Any], int]:

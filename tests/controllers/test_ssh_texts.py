@@ -124,7 +124,7 @@ def test_of_two_that_begin_at_once_one_does(shell: Any, tmp_path: pathlib.Path) 
 
 @pytest.mark.parametrize(
     ("done", "failing"),
-    [('printf "%s %s %s\\n" "$$"', 'false "$$"'), ('>"$name.claim"', '>"$name.missing/claim"')],
+    [('printf "%s %s %s at%s\\n" "$$"', 'false "$$"'), ('>"$name.claim"', '>"$name.missing/claim"')],
     ids=["no block", "no inode"],
 )
 def test_no_room_there_is_said_and_leaves_nothing(shell: Any, done: str, failing: str) -> None:
