@@ -301,7 +301,7 @@ async def test_host_that_was_restarted_says_nothing(work: Any, wait_for_async: W
     await wait_for_async(lambda: work.begun)
     await drop(task, work.site.controller)
     work.go()
-    await wait_for_async(lambda: not work.site.marked())
+    await wait_for_async(lambda: [*work.site.server.temporary.glob("healer-*/*.drained")])
     folder = pathlib.Path(work.job().work_dir)
     (folder / "sent").write_text((folder / "sent").read_text().split()[0] + " 00000000-another-boot\n")
     for path in work.site.server.temporary.glob("healer-*/*"):
