@@ -53,6 +53,7 @@ LONG = (
     "controllers/test_ansible_why.py",
     "controllers/test_run_on.py",
     "controllers/test_run_on_plans.py",
+    "controllers/test_ssh_ask.py",
     "controllers/test_ssh_far.py",
     "controllers/test_ssh_lost.py",
     "docs/test_own_controller.py",

@@ -237,10 +237,11 @@ def children(pid: int) -> list[str]:
 
 
 async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: Any) -> tuple[asyncio.Task[Any], int]:
-    """A job without a mark that is at work, and its process."""
+    """A job without a mark that is at work, and its process; whoever supervises it has written down its child."""
     work.site.script("bare.sh", text)
     task = work.start("bare.sh", **given)
     await wait_for_async(lambda: work.begun and (work.at / "begun").read_text().endswith("\n"))
+    await wait_for_async(lambda: any(one.read_text() for one in folder_of(work.site).glob("*.child")))
     return task, int((work.at / "begun").read_text())
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -24,10 +25,12 @@ TRUE = ("/bin/true",)
 
 
 async def test_what_was_never_begun_for_want_of_the_network_may_be_tried_again(ssh_one: Any) -> None:
-    ssh_one.server.stop()
-    with pytest.raises(model.NotBegunError, match=r"refuses connections: is sshd running there"):
-        await ssh_one.run(TRUE)
-    found = await ssh_one.controller.find(ssh_one.job(TRUE))
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # a port that nobody listens at, nor can
+        ssh_one.controller = ssh_one.made(port=held.getsockname()[1])
+        with pytest.raises(model.NotBegunError, match=r"refuses connections: is sshd running there"):
+            await ssh_one.run(TRUE)
+        found = await ssh_one.controller.find(ssh_one.job(TRUE))
     assert (found.state, "refuses connections" in found.detail) == ("unknown", True)
 
 
