@@ -18,7 +18,7 @@ from healer.child import jobs, launcher, shim, starting
 
 WaitAsync = Callable[..., Awaitable[None]]
 ENV = {"PATH": "/usr/bin:/bin"}
-UNTIL_GO = "import os, sys, time\nprint(1, flush=True)\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
+UNTIL_GO = "import os, sys, time\nprint(1, flush=True)\nwhile not os.path.exists(sys.argv[1]) and os.path.isdir(os.path.dirname(sys.argv[1])): time.sleep(0.01)\n"
 
 
 @pytest.fixture
