@@ -3,3 +3,4 @@
 ALTER TABLE outbox ADD COLUMN place TEXT NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_refused ON outbox (receiver) WHERE state = 'failed' AND news IN ('failed', 'unknown', 'not_done');
+CREATE INDEX outbox_open ON outbox (receiver) WHERE open = 1;

@@ -124,11 +124,12 @@ WHERE id = ?;
 -- name: outbox_hurry
 -- What waits for its next try where its receiver was before is tried at once.
 UPDATE outbox SET due_us = ?, tries = 0, error = '', failing_us = NULL, place = ''
-WHERE receiver = ? AND state = 'waiting' AND tries > 0 AND place <> '' AND place <> ?;
+WHERE receiver = ? AND state = 'waiting' AND due_us IS NOT NULL AND tries > 0 AND place <> '' AND place <> ?;
 
 -- name: outbox_adopt
--- What was told before anybody wrote down where is where its receiver is at the first look.
-UPDATE outbox SET place = ? WHERE receiver = ? AND place = '' AND state = 'sent' AND leaving = 0;
+-- What was told before anybody wrote down where is where its receiver is at the first look: of what may be told anew.
+UPDATE outbox SET place = ? WHERE receiver = ? AND place = '' AND leaving = 0
+    AND state = 'sent' AND form <> '-' AND news IN ('needs_approval', 'failed', 'unknown', 'not_done');
 
 -- name: outbox_form
 UPDATE outbox SET form = ? WHERE id = ?;
