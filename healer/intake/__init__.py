@@ -16,11 +16,10 @@ from typing import Any, Final
 import orjson
 
 from healer import errors, model, store, telemetry
+from healer.intake import pairs
 from healer.store import journal, letters
 
 BYTES_IN_FLIGHT_MAX: Final = 64 << 20
-REPEAT_WINDOW_US: Final = 60_000_000
-REPEATS_MAX: Final = 100_000
 _UNREAD: Final = "unread\x1f"
 """Before the digest of a part that could not be read: ids that senders give are printable."""
 
@@ -114,8 +113,7 @@ class Intake:
         self._backlog = backlog
         self._backlog_max = backlog_max
         self._in_flight = 0
-        self._repeats: dict[tuple[str, str], tuple[int, int]] = {}
-        self._being_written: dict[tuple[str, str], asyncio.Future[int | None]] = {}
+        self._words = pairs.Words(clock)
         self._heard = heard
         self._hearing: dict[str, list[set[str]]] = {}
         self._taking: dict[int, tuple[str, Data]] = {}
@@ -127,9 +125,8 @@ class Intake:
 
     async def recall(self) -> None:
         """After a start: what pairs of senders said a short while ago."""
-        since_us = self._clock() - REPEAT_WINDOW_US
-        for row in reversed(await self._store.reader.all("repeats_since", since_us, REPEATS_MAX - 1)):
-            self._repeats[row["source"], row["repeat"]] = row["at_us"], row["seq"]
+        since_us = self._clock() - pairs.WINDOW_US
+        self._words.recall(reversed(await self._store.reader.all("repeats_since", since_us, pairs.WORDS_MAX - 1)))
 
     def admit(self) -> None:
         """Whether another row is taken now. Raises `errors.Unavailable`, `errors.BacklogFull`."""
@@ -195,14 +192,13 @@ class Intake:
 
     async def _take(self, of: _Taken, data: Data) -> Accepted:
         text = orjson.dumps(of.meta).decode() if of.meta else None
-        source, repeats, loop = of.source, of.repeats, asyncio.get_running_loop()
-        # An int: the position of the same word, less than a minute ago; a future: of one that is being written.
-        rows: list[journal.Row | int | asyncio.Future[int | None]] = []
+        source, repeats = of.source, of.repeats
+        rows: list[journal.Row | pairs.Position] = []
         ours: dict[str, journal.Row] = {}
         size = len(of.raw or b"")
         try:
             for at, (value, body) in enumerate(data):
-                if repeats and repeats[at] and (seen := self._seen(source, repeats[at])) is not None:
+                if repeats and repeats[at] and (seen := self._words.find(source, repeats[at])) is not None:
                     rows.append(seen)
                     continue
                 encoded = orjson.dumps(value) if body is None else body
@@ -214,9 +210,9 @@ class Intake:
                 if of.deliveries and of.deliveries[at]:
                     row.delivery, row.digest = of.deliveries[at], _digest((row,))
                 rows.append(row)
-                if repeats and repeats[at]:
-                    ours[repeats[at]] = row
-                    self._being_written[(source, repeats[at])] = loop.create_future()
+                if said:
+                    ours[said] = row
+                    self._words.begin(source, said)
             fresh = [row for row in rows if isinstance(row, journal.Row)]
             aside = [*of.aside()] if of.unread else []
             if of.delivery and (fresh or aside):  # of the whole: it is taken whole or not at all
@@ -226,9 +222,11 @@ class Intake:
                 size += len(row.body or b"")
             await self._bounded(fresh + aside, of.raw, size)
         except BaseException:
-            self._written(source, dict.fromkeys(ours))
+            for word in ours:
+                self._words.end(source, word, None)
             raise
-        self._written(source, ours)
+        for word, row in ours.items():
+            self._words.end(source, word, row.seq)
         if len(fresh) == len(rows):
             made = self._accepted(fresh)
         else:
@@ -248,46 +246,73 @@ class Intake:
         finally:
             self._in_flight -= size
 
-    async def take_one(
-        self, source: str, value: Mapping[str, Any], body: bytes, actor: str, *, meta: str | None = None, raw: bytes | None = None,
-        repeat: str = "",
-    ) -> int:  # fmt: skip
+    async def take_one(self, source: str, value: Mapping[str, Any], body: bytes, actor: str) -> int:
         """The short way of `take` for one small event without a delivery id; its position. 0, and nothing is done: it has to go the long
-        way, since it is large, was said already, or nothing can be taken now."""
-        size = len(body) + len(raw or b"")
-        said = source, repeat
-        if (
-            self.stopped
-            or self._backlog() > self._backlog_max
-            or self._in_flight + size > BYTES_IN_FLIGHT_MAX
-            or len(body) > journal.INLINE_MAX
-            or (raw is not None and len(raw) > journal.INLINE_MAX)
-            or (repeat and (said in self._being_written or said in self._repeats))
-        ):
+        way, since it is large, or nothing can be taken now."""
+        row = journal.Row("event", source, body, data=value, actor=actor)
+        size = len(body)
+        if not self._is_short(row, size):
             return 0
-        row = journal.Row("event", source, body, data=value, actor=actor, meta=meta, raw=raw)
         self._in_flight += size
         try:
-            await (self._alone(said, row) if repeat else self._store.submit(journal.Append((row,))))
+            await self._store.submit(journal.Append((row,)))
         finally:
             self._in_flight -= size
         return row.seq
 
-    async def _alone(self, said: tuple[str, str], row: journal.Row) -> None:
-        """Write a row whose word another one of a pair may bring meanwhile."""
-        source, row.repeat = said
-        mark = self._begin_saying(source, ((row.data, row.body),))
-        told = self._being_written[said] = asyncio.get_running_loop().create_future()
+    async def take_rows(self, rows: Sequence[journal.Row]) -> list[int | Exception]:
+        """As `take_one`, of rows that came at the same time: for each its position, or why it could not be written. They are one unit of
+        the store, which costs much less than one each. 0 also where a row's word (`repeat`) was said already by another one of its pair.
+        """
+        told: list[int | Exception] = [0] * len(rows)
+        short, marks, size = [], [], 0
+        for at, row in enumerate(rows):
+            each = len(row.body or b"") + len(row.raw or b"")
+            said = row.repeat is not None and self._words.find(row.source, row.repeat) is not None
+            if said or not self._is_short(row, each):
+                continue
+            short.append(at)
+            size += each
+            self._in_flight += each
+            if row.repeat is not None:
+                self._words.begin(row.source, row.repeat)
+                marks.append(self._begin_saying(row.source, ((row.data, row.body),)))
         try:
-            await self._store.submit(journal.Append((row,)))
-        except BaseException:
-            told.set_result(None)
-            raise
-        else:
-            told.set_result(row.seq)
-            self._remember(said, row.seq)
+            for at, one in zip(short, await self._write([rows[at] for at in short]), strict=True):
+                told[at] = one
         finally:
-            del self._being_written[said], self._taking[mark]
+            self._in_flight -= size
+            for mark in marks:
+                del self._taking[mark]
+            for at in short:
+                row, position = rows[at], told[at]
+                if row.repeat is not None:
+                    self._words.end(
+                        row.source, row.repeat, position if isinstance(position, int) and position else None
+                    )
+        return told
+
+    def _is_short(self, row: journal.Row, size: int) -> bool:
+        """Whether a row can be taken as it is: the long way keeps what is large in files, and says why nothing can be taken now."""
+        return not (
+            self.stopped
+            or self._backlog() > self._backlog_max
+            or self._in_flight + size > BYTES_IN_FLIGHT_MAX
+            or len(row.body or b"") > journal.INLINE_MAX
+            or (row.raw is not None and len(row.raw) > journal.INLINE_MAX)
+        )
+
+    async def _write(self, rows: list[journal.Row]) -> Sequence[int | Exception]:
+        """Write rows as one unit; for each its position, or why it could not be. One that cannot be taken keeps no other from it."""
+        if not rows:
+            return ()
+        try:
+            await self._store.submit(journal.Append(rows))
+        except errors.StoreError as error:
+            return [error] * len(rows)
+        except Exception as error:  # which of them it is shows when each comes alone
+            return [error] if len(rows) == 1 else [one for row in rows for one in await self._write([row])]
+        return [row.seq for row in rows]
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
         blobs: list[journal.Blob] = []
@@ -305,27 +330,12 @@ class Intake:
         if rows:
             await self._store.submit(journal.Append(rows, blobs))
 
-    def _seen(self, source: str, repeat: str) -> int | asyncio.Future[int | None] | None:
-        """Where the same word of the same source came less than a minute ago (the other one of a redundant pair)."""
-        writing = self._being_written.get((source, repeat))
-        if writing is not None:
-            return writing
-        seen = self._repeats.get((source, repeat))
-        return seen[1] if seen is not None and self._clock() - seen[0] < REPEAT_WINDOW_US else None
-
     async def _seen_again(self, source: str, data: Data, rows: Sequence[journal.Row | int]) -> None:
         for (value, _), row in zip(data, rows, strict=True):
             alert = value.get("alert") if isinstance(row, int) else None
             if isinstance(alert, Mapping) and isinstance(alert.get("key"), str):
                 await self._store.submit(SeenAgain(source, alert["key"]))
                 self._heard(source, alert["key"], self._clock())
-
-    def _written(self, source: str, ours: Mapping[str, journal.Row | None]) -> None:
-        """Tell those who brought the same words meanwhile where they stand; None: they could not be written."""
-        for repeat, row in ours.items():
-            self._being_written.pop((source, repeat)).set_result(row.seq if row is not None else None)
-            if row is not None:
-                self._remember((source, repeat), row.seq)
 
     @staticmethod
     def _accepted(rows: Sequence[journal.Row | int]) -> Accepted:
@@ -345,13 +355,6 @@ class Intake:
                 made.ids.append(f"e-{row.seq}")
             made.positions.append(0 if row.duplicate else row.seq)
         return made
-
-    def _remember(self, said: tuple[str, str], seq: int) -> None:
-        now_us = self._clock()
-        if len(self._repeats) >= REPEATS_MAX:
-            fresh = {name: seen for name, seen in self._repeats.items() if now_us - seen[0] < REPEAT_WINDOW_US}
-            self._repeats = fresh if len(fresh) < REPEATS_MAX else {}
-        self._repeats[said] = (now_us, seq)
 
 
 def _keys(data: Data) -> Iterator[str]:

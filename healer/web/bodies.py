@@ -110,6 +110,24 @@ def _free(_size: int) -> None:
     """No room is counted."""
 
 
+def is_here(request: web.BaseRequest) -> bool:
+    """Whether the body came with its headers, so that `here` gives it."""
+    return request.content.is_eof()
+
+
+def here(request: web.BaseRequest, bytes_max: int = BYTES_MAX, *, more: Callable[[int], None] = _free) -> bytes:
+    """As `read`, of a body that `is_here`."""
+    _bounded(request, bytes_max)
+    try:
+        body = request.content.read_nowait()
+    except web.RequestPayloadError as error:
+        raise _broken(error) from error
+    more(len(body))
+    if len(body) > bytes_max:
+        raise errors.TooLarge(limit=bytes_max)
+    return body
+
+
 async def read(
     request: web.BaseRequest, bytes_max: int = BYTES_MAX, slow_s: float = SLOW_S, *, more: Callable[[int], None] = _free
 ) -> bytes:
@@ -117,24 +135,26 @@ async def read(
 
     Raises `errors.TooLarge` at the first byte too many, `SlowBody`, `Crowded`, `errors.RequestError` for a broken one.
     """
-    length = request.content_length
-    if length is not None and length > bytes_max:
-        raise errors.TooLarge(limit=bytes_max)
-    content = request.content
+    if is_here(request):  # no timer is needed
+        return here(request, bytes_max, more=more)
+    _bounded(request, bytes_max)
     try:
-        if content.is_eof():  # it came with its headers: no timer is needed
-            body = content.read_nowait()
-            more(len(body))
-        else:
-            async with asyncio.timeout(slow_s):
-                body = await _collect(request, bytes_max, more)
+        async with asyncio.timeout(slow_s):
+            return await _collect(request, bytes_max, more)
     except TimeoutError:
         raise SlowBody(seconds=slow_s) from None
     except web.RequestPayloadError as error:
-        raise errors.RequestError(detail=f"the body cannot be read: {error}"[:300]) from error
-    if len(body) > bytes_max:
+        raise _broken(error) from error
+
+
+def _bounded(request: web.BaseRequest, bytes_max: int) -> None:
+    length = request.content_length
+    if length is not None and length > bytes_max:
         raise errors.TooLarge(limit=bytes_max)
-    return body
+
+
+def _broken(error: Exception) -> errors.RequestError:
+    return errors.RequestError(detail=f"the body cannot be read: {error}"[:300])
 
 
 async def _collect(request: web.BaseRequest, bytes_max: int, more: Callable[[int], None]) -> bytes:

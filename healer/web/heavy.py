@@ -49,13 +49,14 @@ class Refused(errors.RequestError):
 
 @dataclasses.dataclass(slots=True)
 class Read:
-    """What a body is, for `Intake.take` with `whole=False`: of each event what is looked at of it (`{"alert": {"key": …}}`, or nothing)
-    and its JSON; `repeats` and `deliveries` belong to them in order. `unread`: values that cannot be read (those of more than 64 KiB of
-    JSON as a text, how it begins) with the reason. A `greeting` has nothing beside it."""
+    """What a body is, for `Intake.take`: of each event its JSON, and what is looked at of it (`{"alert": {"key": …}}`, or nothing); of a
+    small body (`small`) the whole event, whose JSON is made when it is needed. `repeats` and `deliveries` belong to them in order.
+    `unread`: values that cannot be read (those of more than 64 KiB of JSON as a text, how it begins) with the reason. A `greeting` has
+    nothing beside it."""
 
     greeting: plugins.Greeting | None = None
     remark: str = ""
-    events: list[tuple[Mapping[str, Any], bytes]] = dataclasses.field(default_factory=list)
+    events: list[tuple[Mapping[str, Any], bytes | None]] = dataclasses.field(default_factory=list)
     repeats: list[str] = dataclasses.field(default_factory=list)
     deliveries: list[str] = dataclasses.field(default_factory=list)
     unread: list[tuple[Any, str]] = dataclasses.field(default_factory=list)

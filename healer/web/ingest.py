@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from healer import access, errors
@@ -82,14 +81,6 @@ async def commit(
     """Journal the events and answer 202; counted for the source."""
     if not data and not unread:
         return answers.json({"accepted": 0, "duplicates": 0, "ids": []}, 202)
-    if len(data) == 1 and whole and not (delivery or unread or (deliveries_of and deliveries_of[0])):
-        (value, body), repeat = data[0], repeats[0] if repeats else ""
-        text = orjson.dumps(meta).decode() if meta else None
-        encoded = orjson.dumps(value) if body is None else body
-        if seq := await services.intake.take_one(source, value, encoded, actor, meta=text, raw=raw, repeat=repeat):
-            services.tally.took(source, 1, 0)
-            services.heard(source, 1)
-            return answers.taken(seq)
     taken = await services.intake.take(
         source, data, actor=actor, delivery=delivery, meta=meta, raw=raw, repeats=repeats or (),
         deliveries=deliveries_of, unread=unread, whole=whole, digest=digest,

@@ -12,7 +12,7 @@ from healer import access, errors, model, store
 from healer import explain as explains
 from healer.audit import records
 from healer.store import letters, reads
-from healer.web import answers, hooks, queries, shapes
+from healer.web import answers, hooks, queries, shapes, small
 from healer.web.services import Services
 
 ALERT_STATUSES: Final = ("firing", "resolved")
@@ -71,7 +71,7 @@ async def raw(request: web.Request, services: Services, _caller: access.Principa
         raise errors.NotFound(what=f"the request of e-{seq}")
     spec = services.revision().sources.get(str(row.get("source")))
     if not beside and spec is not None and spec.type == hooks.TYPE:
-        kept = hooks.body_in(bytes(kept))
+        kept = small.body_in(bytes(kept))
     return web.Response(body=bytes(kept), headers={**answers.JSON_HEADERS, "Content-Type": "application/octet-stream"})
 
 

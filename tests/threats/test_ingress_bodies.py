@@ -17,7 +17,7 @@ import sending
 from hypothesis import strategies as st
 
 from healer.intake import strict
-from healer.web import bodies, hooks, routes, serving
+from healer.web import arrivals, bodies, routes, serving
 
 OPEN = {"none": True}
 HEAD = b"POST /hooks/open/door HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -135,7 +135,7 @@ async def test_a06_many_events(room: Any) -> None:
 async def test_a06_parsing_comes_after_proving(room: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU → of whom nobody knows no body is parsed."""
     parsed: list[bytes] = []
-    monkeypatch.setattr(hooks.strict, "parse", lambda body, **_: parsed.append(body) or {})
+    monkeypatch.setattr(arrivals.strict, "parse", lambda body, **_: parsed.append(body) or {})
     body = SHAPES["100,000 deep"][0]
     proof = sending.PROOFS[name]("k3y", body, sending.NOW_S)
     sending.hook(room, proof.auth, proof.secret)

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import hashlib
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,68 +13,34 @@ import pytest
 
 from healer import errors, intake, store
 from healer.decide import tail
+from healer.intake import pairs
 from healer.store import journal, letters
 
 S = 1_000_000
-
-
-class Kit:
-    """An intake over a store in memory, or on disk with a folder; its clock and backlog are set by hand."""
-
-    def __init__(self, folder: pathlib.Path | None = None, **more: Any) -> None:
-        self.now_us = 100 * S
-        self.backlog = 0
-        self.short = False
-        self.heard: list[tuple[str, str, int]] = []
-        self.store = store.Store.open(folder, lambda: self.now_us, loop=None)
-        self.intake = intake.Intake(
-            self.store, lambda: self.now_us, lambda: self.backlog, heard=lambda *told: self.heard.append(told), **more
-        )
-
-    async def take(self, *data: Any, **more: Any) -> intake.Accepted:
-        """The short way at first where it is one event and the kit goes that way, as `ingest` does."""
-        if self.short and len(data) == 1 and not more.keys() - {"repeats", "source"}:
-            source, repeat = more.get("source", "am"), *more.get("repeats", [""])
-            if seq := await self.intake.take_one(source, data[0], orjson.dumps(data[0]), "key:ci", repeat=repeat):
-                return intake.Accepted(1, 0, [f"e-{seq}"], [seq])
-        return await self.intake.take(
-            more.pop("source", "am"), [(one, None) for one in data], actor=more.pop("actor", "key:ci"), **more
-        )
-
-    def rows(self, sql: str = "SELECT seq, kind, source, body, actor FROM journal ORDER BY seq") -> list[Any]:
-        return list(self.store.writer.tx.connection.execute(sql))
-
-
-@pytest.fixture(params=["", "the short way"])
-def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
-    made = Kit()
-    made.short = bool(request.param)
-    yield made
-    made.store.writer.close()
 
 
 def alert(key: str = "k") -> dict[str, Any]:
     return {"alert": {"key": key, "status": "firing"}}
 
 
-async def test_what_is_taken_is_a_row_of_its_own(kit: Kit) -> None:
+async def test_what_is_taken_is_a_row_of_its_own(kit: Any) -> None:
     taken = await kit.take({"a": 1}, {"b": [True]})
     assert taken == intake.Accepted(2, 0, ["e-1", "e-2"], [1, 2])
     assert kit.rows() == [(1, "event", "am", b'{"a":1}', "key:ci"), (2, "event", "am", b'{"b":[true]}', "key:ci")]
 
 
-async def test_the_bytes_that_came_are_the_bytes_that_are_kept(kit: Kit) -> None:
+async def test_the_bytes_that_came_are_the_bytes_that_are_kept(kit: Any) -> None:
     await kit.intake.take("am", [({"a": 1.0}, b'{ "a": 1.0 }')], actor="x", meta={"endpoint": "/am"}, depth=2)
     assert kit.rows("SELECT body, meta, depth FROM journal") == [(b'{ "a": 1.0 }', '{"endpoint":"/am"}', 2)]
 
 
-async def test_nothing_is_a_delivery_too(kit: Kit) -> None:
+async def test_nothing_is_a_delivery_too(kit: Any) -> None:
     assert await kit.take() == intake.Accepted(0, 0, [], [])
 
 
 @pytest.mark.parametrize(("backlog", "refused"), [(9, False), (10, False), (11, True)])
-async def test_the_backlog_is_bounded(backlog: int, refused: bool) -> None:
-    kit = Kit(backlog_max=10)
+async def test_the_backlog_is_bounded(make_kit: Any, backlog: int, refused: bool) -> None:
+    kit = make_kit(backlog_max=10)
     kit.backlog = backlog
     if refused:
         with pytest.raises(errors.BacklogFull) as caught:
@@ -88,7 +53,7 @@ async def test_the_backlog_is_bounded(backlog: int, refused: bool) -> None:
     kit.store.writer.close()
 
 
-async def test_nothing_is_taken_while_it_stops(kit: Kit) -> None:
+async def test_nothing_is_taken_while_it_stops(kit: Any) -> None:
     kit.intake.stopped = True
     with pytest.raises(errors.Unavailable, match="stopping"):
         await kit.take({})
@@ -109,7 +74,7 @@ async def test_what_is_on_its_way_is_bounded(tmp_path: pathlib.Path, monkeypatch
     await kept.close()
 
 
-async def test_what_failed_is_on_its_way_no_more(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_failed_is_on_its_way_no_more(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "BYTES_IN_FLIGHT_MAX", 3)
     for _ in range(3):
         with pytest.raises(Exception, match="NOT NULL"):
@@ -117,7 +82,7 @@ async def test_what_failed_is_on_its_way_no_more(kit: Kit, monkeypatch: pytest.M
     assert (await kit.take({"a": 1})).ids == ["e-1"]
 
 
-async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Kit) -> None:
+async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Any) -> None:
     first = await kit.take({"a": 1}, {"a": 2}, delivery="d")
     again = await kit.take({"a": 1}, {"a": 2}, delivery="d")
     assert (again.accepted, again.duplicates, again.ids, again.positions) == (0, 2, first.ids, [0, 0])
@@ -126,7 +91,7 @@ async def test_a_second_delivery_is_told_the_first_ones_ids(kit: Kit) -> None:
     ]  # fmt: skip
 
 
-async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Kit) -> None:
+async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Any) -> None:
     await kit.take({"a": 1}, delivery="d")
     again = await kit.take({"a": 7}, {"a": 8}, {"a": 9}, delivery="d")
     assert (again.accepted, again.duplicates, again.ids, again.conflict) == (0, 3, ["e-1"], True)
@@ -134,14 +99,14 @@ async def test_other_events_under_a_known_id_are_not_taken_not_even_one(kit: Kit
     assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
 
 
-async def test_events_may_have_ids_of_their_own(kit: Kit) -> None:
+async def test_events_may_have_ids_of_their_own(kit: Any) -> None:
     assert (await kit.take({"a": 1}, {"a": 2}, deliveries=["1", "2"])).accepted == 2
     taken = await kit.take({"a": 2}, {"a": 3}, {"a": 9}, deliveries=["2", "3", "1"])
     assert (taken.accepted, taken.duplicates, taken.conflict) == (1, 2, True)
     assert [row[3] for row in kit.rows()] == [b'{"a":1}', b'{"a":2}', b'{"a":3}']
 
 
-async def test_what_could_not_be_read_is_a_row_that_says_so(kit: Kit) -> None:
+async def test_what_could_not_be_read_is_a_row_that_says_so(kit: Any) -> None:
     taken = await kit.take({"a": 1}, unread=[("x" * 5, "alerts[1]: no object")], meta={"endpoint": "am"}, delivery="d")
     assert (taken.accepted, taken.ids, taken.quarantined) == (1, ["e-1"], 1)
     [(kind, body, meta)] = kit.rows("SELECT kind, body, meta FROM journal WHERE seq = 2")
@@ -154,13 +119,13 @@ async def test_what_could_not_be_read_is_a_row_that_says_so(kit: Kit) -> None:
     assert (alone.accepted, alone.ids, alone.quarantined) == (0, [], 1)
 
 
-async def test_without_an_id_nothing_is_made_up(kit: Kit) -> None:
+async def test_without_an_id_nothing_is_made_up(kit: Any) -> None:
     await kit.take({"a": 1})
     assert (await kit.take({"a": 1})).accepted == 1
     assert kit.rows("SELECT * FROM delivery") == []
 
 
-async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Kit) -> None:
+async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Any) -> None:
     assert (await kit.take(alert(), repeats=["w"])).ids == ["e-1"]
     kit.now_us += 60 * S - 1
     again = await kit.take(alert(), repeats=["w"])
@@ -170,7 +135,7 @@ async def test_the_other_one_of_a_pair_is_a_duplicate_for_a_minute(kit: Kit) -> 
     assert (await kit.take(alert(), repeats=["w"])).ids == ["e-2"]
 
 
-async def test_the_next_process_knows_what_was_said_a_short_while_ago(kit: Kit) -> None:
+async def test_the_next_process_knows_what_was_said_a_short_while_ago(kit: Any) -> None:
     await kit.take(alert("old"), repeats=["old"])
     kit.now_us += 50 * S
     await kit.take(alert("a"), repeats=["a"])
@@ -186,7 +151,7 @@ async def test_the_next_process_knows_what_was_said_a_short_while_ago(kit: Kit) 
     assert (await kit.take(alert("a"), repeats=["a"])).accepted == 1
 
 
-async def test_a_pair_that_delivers_at_the_same_moment_counts_once(kit: Kit) -> None:
+async def test_a_pair_that_delivers_at_the_same_moment_counts_once(kit: Any) -> None:
     go = asyncio.Event()
     commit = kit.intake._commit
 
@@ -205,15 +170,15 @@ async def test_a_pair_that_delivers_at_the_same_moment_counts_once(kit: Kit) -> 
     assert taken[0].ids == taken[1].ids
     assert taken[2].ids[1] == taken[0].ids[0]
     assert len(kit.rows()) == 3
-    assert kit.intake._being_written == {}
+    assert kit.intake._words._writing == {}
 
 
-async def test_the_same_word_twice_in_one_delivery_counts_once(kit: Kit) -> None:
+async def test_the_same_word_twice_in_one_delivery_counts_once(kit: Any) -> None:
     taken = await kit.take(alert(), alert(), repeats=["w", "w"])
     assert (taken.accepted, taken.duplicates, taken.ids) == (1, 1, ["e-1", "e-1"])
 
 
-async def test_a_word_that_could_not_be_written_is_nobodys(kit: Kit) -> None:
+async def test_a_word_that_could_not_be_written_is_nobodys(kit: Any) -> None:
     go = asyncio.Event()
 
     async def fails(*what: Any) -> None:
@@ -233,20 +198,20 @@ async def test_a_word_that_could_not_be_written_is_nobodys(kit: Kit) -> None:
     assert (await kit.take(alert(), repeats=["w"])).accepted == 1
 
 
-async def test_a_word_is_its_sources_own_and_an_empty_one_is_none(kit: Kit) -> None:
+async def test_a_word_is_its_sources_own_and_an_empty_one_is_none(kit: Any) -> None:
     await kit.take(alert(), repeats=["w"])
     assert (await kit.take(alert(), repeats=["w"], source="other")).accepted == 1
     for _ in range(2):
         assert (await kit.take(alert(), repeats=[""])).accepted == 1
 
 
-async def test_new_and_known_in_one_delivery(kit: Kit) -> None:
+async def test_new_and_known_in_one_delivery(kit: Any) -> None:
     await kit.take(alert("a"), repeats=["a"])
     taken = await kit.take(alert("a"), alert("b"), repeats=["a", "b"])
     assert (taken.accepted, taken.duplicates, taken.ids, taken.positions) == (1, 1, ["e-1", "e-2"], [0, 2])
 
 
-async def test_the_alert_of_a_known_word_was_heard_of(kit: Kit) -> None:
+async def test_the_alert_of_a_known_word_was_heard_of(kit: Any) -> None:
     tx = kit.store.writer.tx
     tx.run("alert_open", "am", "k", 1, 5, 5, 10, 1, 1, "n", "t", "critical", "s", "{}")
     await kit.take(alert(), repeats=["w"])
@@ -256,35 +221,35 @@ async def test_the_alert_of_a_known_word_was_heard_of(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, {"alert": None}, {"alert": []}, {"alert": {"key": 1}}])
-async def test_a_known_word_without_an_alert_is_only_counted(kit: Kit, event: Any) -> None:
+async def test_a_known_word_without_an_alert_is_only_counted(kit: Any, event: Any) -> None:
     await kit.take(event, repeats=["w"])
     assert (await kit.take(event, repeats=["w"])).duplicates == 1
     assert kit.heard == []
 
 
-async def test_words_are_forgotten_when_there_are_too_many(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "REPEATS_MAX", 3)
+async def test_words_are_forgotten_when_there_are_too_many(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "WORDS_MAX", 3)
     for name in "abc":
         await kit.take(alert(), repeats=[name])
     kit.now_us += 61 * S
     await kit.take(alert(), repeats=["d"])
     for name in "efgh":
         await kit.take(alert(), repeats=[name])
-    assert len(kit.intake._repeats) <= 3
+    assert len(kit.intake._words._seen) <= 3
     assert (await kit.take(alert(), repeats=["h"])).duplicates == 1
 
 
 async def test_a_word_that_is_forgotten_meanwhile_is_answered_all_the_same(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
+    kit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "REPEATS_MAX", 1)
+    monkeypatch.setattr(pairs, "WORDS_MAX", 1)
     await kit.take(alert(), repeats=["a"])
     taken = await kit.take(alert(), alert("b"), alert("c"), repeats=["a", "b", "c"])
     assert (taken.duplicates, taken.ids) == (1, ["e-1", "e-2", "e-3"])
 
 
-async def test_large_bodies_and_requests_are_kept_aside(tmp_path: pathlib.Path) -> None:
-    kit = Kit(tmp_path)
+async def test_large_bodies_and_requests_are_kept_aside(make_kit: Any, tmp_path: pathlib.Path) -> None:
+    kit = make_kit(tmp_path)
     small, large = {"x": "y" * (journal.INLINE_MAX - 8)}, {"x": "y" * (journal.INLINE_MAX - 7)}
     assert len(orjson.dumps(small)) == journal.INLINE_MAX
     raw = b"[" + orjson.dumps(small) + b"," + orjson.dumps(large) + b"]"
@@ -319,41 +284,26 @@ async def test_of_what_is_no_whole_event_the_decider_is_given_the_json(tmp_path:
     await kept.close()
 
 
-async def test_the_other_one_of_a_pair_is_known_by_what_is_no_whole_event_too(kit: Kit) -> None:
+async def test_the_other_one_of_a_pair_is_known_by_what_is_no_whole_event_too(kit: Any) -> None:
     part = [({"alert": {"key": "k"}}, orjson.dumps(alert() | {"more": 1}))]
     assert (await kit.take(alert(), repeats=["w"])).accepted == 1
     assert (await kit.intake.take("am", part, actor="x", repeats=["w"], whole=False)).duplicates == 1
     assert kit.heard == [("am", "k", kit.now_us)]
 
 
-async def test_a_refused_request_leaves_no_row(kit: Kit) -> None:
+async def test_a_refused_request_leaves_no_row(kit: Any) -> None:
     with pytest.raises(TypeError):
         await kit.take({"x": 1}, {"x": 2**70})
     assert kit.rows() == []
 
 
-async def test_by_the_short_way_goes_what_is_small_and_new(kit: Kit) -> None:
-    most = b"x" * journal.INLINE_MAX
-    take = kit.intake.take_one
-    assert await take("am", {}, most, "key:ci", meta='{"a":1}', raw=most, repeat="w") == 1
-    for said in ({"repeat": "w"}, {"raw": most + b"x"}):
-        assert await take("am", {}, b"{}", "key:ci", **said) == 0
-    assert await take("am", {}, most + b"x", "key:ci") == 0
-    kit.now_us += 10**9
-    assert await take("am", {}, b"{}", "key:ci", repeat="w") == 0
-    kit.intake.stopped = True
-    assert await take("am", {}, b"{}", "key:ci") == 0
-    [row] = kit.rows("SELECT source, body, actor, meta, raw, depth, raw_hash FROM journal")
-    assert row == ("am", most, "key:ci", '{"a":1}', most, 0, None)
-
-
 async def test_a_large_body_that_finds_no_space_leaves_no_row(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    make_kit: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_data: bytes) -> journal.Blob:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    kit = Kit(tmp_path)
+    kit = make_kit(tmp_path)
     monkeypatch.setattr(kit.store.blobs, "keep", full)
     large = {"x": "y" * journal.INLINE_MAX}
     with pytest.raises(errors.StoreFull):
@@ -362,8 +312,8 @@ async def test_a_large_body_that_finds_no_space_leaves_no_row(
     await kit.store.close()
 
 
-async def test_who_listens_hears_of_alerts_before_they_are_on_disk(tmp_path: pathlib.Path) -> None:
-    kit, large = Kit(tmp_path), {"x": "x" * (journal.INLINE_MAX + 1)}  # a large one is kept by a thread at first
+async def test_who_listens_hears_of_alerts_before_they_are_on_disk(make_kit: Any, tmp_path: pathlib.Path) -> None:
+    kit, large = make_kit(tmp_path), {"x": "x" * (journal.INLINE_MAX + 1)}  # a large one is kept by a thread at first
     with kit.intake.hearing("am") as spoken, kit.intake.hearing("am") as too:
         taking = asyncio.create_task(kit.take(alert("a") | large, alert("b"), {"x": 1}, repeats=["a", "b", ""]))
         await asyncio.sleep(0)
@@ -378,7 +328,7 @@ async def test_who_listens_hears_of_alerts_before_they_are_on_disk(tmp_path: pat
     kit.store.writer.close()
 
 
-async def test_what_could_not_be_taken_is_not_on_its_way(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_could_not_be_taken_is_not_on_its_way(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kit.store, "submit", _fails)
     with pytest.raises(errors.Unavailable):
         await kit.take(alert("a"), repeats=["a"])
