@@ -137,16 +137,17 @@ class Format:
 
     def __post_init__(self) -> None:
         """Whoever calls it, `sys.exit()` in it is a mistake of its own (`calling.called`)."""
-        for name in ("greeting", "remark"):
-            object.__setattr__(self, name, functools.partial(calling.called, getattr(self, name)))
+        for name, none in (("greeting", _no_greeting), ("remark", _nothing_said)):
+            if (how := getattr(self, name)) is not none:
+                object.__setattr__(self, name, functools.partial(calling.called, how))
         object.__setattr__(self, "read", functools.partial(calling.called, _read_whole, self.read))
 
 
 def _read_whole(read: Callable[..., Sequence[Element | Wrong]], *given: Any) -> Any:
     found: Any = read(*given)
-    return (
-        found if isinstance(found, Sequence) else list(found)
-    )  # of one that goes on reading while it is asked for the next
+    if type(found) is list or isinstance(found, Sequence):
+        return found
+    return list(found)  # of one that goes on reading while it is asked for the next
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------------

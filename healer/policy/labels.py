@@ -82,12 +82,15 @@ def of_alert(alert: Mapping[str, Any], source: str) -> dict[str, str]:
     for name, value in given.items() if isinstance(given, Mapping) else ():
         if len(made) >= LABELS_MAX:
             break
-        if isinstance(value, _PLAIN) and not isinstance(value, bool):
+        if type(value) is str and type(name) is str:  # as nearly all are
+            made[name[:TEXT_MAX]] = value[:TEXT_MAX]
+        elif isinstance(value, _PLAIN) and not isinstance(value, bool):
             made[str(name)[:TEXT_MAX]] = str(value)[:TEXT_MAX]
     for name, key in (("alertname", "name"), ("severity", "severity"), ("target", "target")):
         if isinstance(value := alert.get(key), str):
             made.setdefault(name, value[:TEXT_MAX])
-    return made | {"source": source}
+    made["source"] = source
+    return made
 
 
 def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str], words: Mapping[str, Sequence[str]]) -> bool:

@@ -55,11 +55,14 @@ class Hook:
     """When they were opened last, in the loop's time."""
     media: tuple[str, ...] = dataclasses.field(init=False)
     """The content types that it takes."""
+    actor: str = dataclasses.field(init=False)
+    """Who its events are of, in the journal."""
     early: bool = dataclasses.field(init=False)
     """Whether the proof is looked at before the body is read."""
 
     def __post_init__(self) -> None:
         self.media = (*TAKEN, *self.format.media)
+        self.actor = f"source:{self.source}"
         self.early = not proving.needs_body(self.options.auth)
 
 
@@ -160,11 +163,9 @@ def make_row(one: Delivery) -> bool:
     if read is None or delivery or (each and each[0]):
         return False
     ((event, _),), (repeat,) = read.events, read.repeats
-    source = one.hook.source
-    one.row = journal.Row(
-        "event", source, one.exact or orjson.dumps(event), data=event, actor=f"source:{source}", meta=orjson.dumps(one.meta).decode(),
-        raw=one.raw,
-    )  # fmt: skip
+    hook, meta = one.hook, orjson.dumps(one.meta).decode()
+    encoded = one.exact or orjson.dumps(event)
+    one.row = journal.Row("event", hook.source, encoded, data=event, actor=hook.actor, meta=meta, raw=one.raw)
     one.row.repeat = repeat or None
     return True
 

@@ -109,7 +109,7 @@ class Hooks:
         delivery, each = one.ids()
         events = read.events if one.exact is None else [(read.events[0][0], one.exact)]
         return await ingest.commit(
-            services, hook.source, events, actor=f"source:{hook.source}", delivery=delivery, meta=one.meta, raw=one.raw,
+            services, hook.source, events, actor=hook.actor, delivery=delivery, meta=one.meta, raw=one.raw,
             repeats=read.repeats, deliveries_of=each, unread=read.unread, whole=not large,
             digest=hashlib.sha256(one.body).hexdigest() if delivery else "",
         )  # fmt: skip

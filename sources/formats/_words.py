@@ -90,10 +90,10 @@ def fill(field: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> dict[s
     for word, below in _DECIDES:
         if (said := own.get(word)) is not None:
             text(field, said, below)
-    made = {**own, **found, **own}
-    for word, said in own.items():
-        if said is None and word in found:
-            made[word] = found[word]
+    made = {**own, **found}
+    for word in own.keys() & found.keys():
+        if (said := own[word]) is not None:
+            made[word] = said
     return made
 
 
