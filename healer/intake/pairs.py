@@ -23,7 +23,7 @@ class Words:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._seen: dict[tuple[str, str], tuple[int, int]] = {}
-        self._writing: dict[tuple[str, str], asyncio.Future[int | None]] = {}
+        self._writing: dict[tuple[str, str], asyncio.Future[int | None] | None] = {}
 
     def recall(self, rows: Iterable[Any]) -> None:
         """After a start: what was said, the oldest first, as the statement `repeats_since` gives it."""
@@ -33,18 +33,23 @@ class Words:
     def find(self, source: str, word: str) -> Position | None:
         """Where the same word of the same source came less than a minute ago."""
         said = source, word
-        if (writing := self._writing.get(said)) is not None:
+        if said in self._writing:
+            writing = self._writing[said]
+            if writing is None:  # the first who waits
+                writing = self._writing[said] = asyncio.get_running_loop().create_future()
             return writing
         seen = self._seen.get(said)
         return seen[1] if seen is not None and self._clock() - seen[0] < WINDOW_US else None
 
     def begin(self, source: str, word: str) -> None:
         """Somebody writes it from now on; `end` has to follow."""
-        self._writing[source, word] = asyncio.get_running_loop().create_future()
+        self._writing[source, word] = None
 
     def end(self, source: str, word: str, position: int | None) -> None:
         """Tell those who brought the same word meanwhile where it stands; None: it could not be written."""
-        self._writing.pop((source, word)).set_result(position)
+        writing = self._writing.pop((source, word))
+        if writing is not None:
+            writing.set_result(position)
         if position is None:
             return
         now_us = self._clock()

@@ -174,6 +174,7 @@ async def journal_all(several: list[Delivery]) -> list[Exception | None]:
     """Write the rows; one that has no position afterwards has to go the long way."""
     services = several[0].services
     told: list[Exception | None] = []
+    counts: dict[str, int] = {}
     written = await services.intake.take_rows([one.row for one in several if one.row is not None])
     for one, position in zip(several, written, strict=True):
         if isinstance(position, Exception):
@@ -182,8 +183,10 @@ async def journal_all(several: list[Delivery]) -> list[Exception | None]:
         told.append(None)
         one.seq = position
         if position:
-            services.tally.took(one.hook.source, 1, 0)
-            services.heard(one.hook.source, 1)
+            counts[one.hook.source] = counts.get(one.hook.source, 0) + 1
+    for source, count in counts.items():
+        services.tally.took(source, count, 0)
+        services.heard(source, count)
     return told
 
 

@@ -18,6 +18,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes import ending
+
 TOKEN = "t0ken-of-the-api"
 USER, PASSWORD = "healer", "p4ss:wörd"
 PROMPTS = (
@@ -193,7 +195,7 @@ class Fake:
             yield self
         finally:
             self.release.set()
-            await runner.cleanup()
+            await ending.cleanup(runner)
 
     @web.middleware
     async def _guard(

@@ -21,6 +21,8 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from tests.fakes import ending
+
 _spec = importlib.util.spec_from_file_location("kube_wire", pathlib.Path(__file__).with_name("kube_wire.py"))
 assert _spec is not None
 assert _spec.loader is not None
@@ -151,7 +153,7 @@ class Fake:
         finally:
             self.release.set()
             self.lingering.set()
-            await runner.cleanup()
+            await ending.cleanup(runner)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from healer import errors, model, plugins
 from healer.controllers import http
+from tests.fakes import ending
 
 TOKEN = "r-0123456789abcdefghjkmnpqrs-1"
 SECRETS = {"env:API_TOKEN": "t0ken-of-the-api", "env:API_PASSWORD": "p4ss:wörd"}
@@ -107,7 +108,7 @@ class Server:
             yield self
         finally:
             self.release.set()
-            await runner.cleanup()
+            await ending.cleanup(runner)
 
 
 class Site:

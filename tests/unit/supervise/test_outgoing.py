@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from healer.supervise import outgoing
+from tests.fakes import ending
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,7 +44,7 @@ async def site(handler: Handler = well, tls: ssl.SSLContext | None = None) -> As
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/x"
     finally:
-        await runner.cleanup()
+        await ending.cleanup(runner)
 
 
 def certificate(folder: pathlib.Path) -> ssl.SSLContext:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from healer.web import fetching
+from tests.fakes import ending
 
 NAME = "sns.eu-west-1.amazonaws.com"
 URL = f"https://{NAME}/a.pem"
@@ -90,7 +91,7 @@ class Far:
             yield self
         finally:
             self.release.set()
-            await runner.cleanup()
+            await ending.cleanup(runner)
 
 
 @pytest.fixture
