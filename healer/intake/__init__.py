@@ -117,6 +117,7 @@ class Intake:
         self._heard = heard
         self._hearing: dict[str, list[set[str]]] = {}
         self._taking: dict[int, tuple[str, Data]] = {}
+        self._begun: dict[int, int] = {}
         self.stopped = False
 
     async def tick(self) -> None:
@@ -225,13 +226,15 @@ class Intake:
             for word in ours:
                 self._words.end(source, word, None)
             raise
-        for word, row in ours.items():
-            self._words.end(source, word, row.seq)
+        for word, row in ours.items():  # what was not taken was not said
+            self._words.end(source, word, None if row.conflict else row.seq, fresh=not row.duplicate)
         if len(fresh) == len(rows):
             made = self._accepted(fresh)
         else:
             known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
             await self._seen_again(source, data, known)
+            if of.delivery and not fresh and not aside and isinstance(known[0], int):
+                await self._store.submit(journal.Named(source, of.delivery, of.digest, known[0]))
             made = self._accepted(known)
         made.quarantined = sum(not row.duplicate for row in aside)
         made.duplicates += len(aside) - made.quarantined
@@ -260,36 +263,32 @@ class Intake:
             self._in_flight -= size
         return row.seq
 
-    async def take_rows(self, rows: Sequence[journal.Row]) -> list[int | Exception]:
-        """As `take_one`, of rows that came at the same time: for each its position, or why it could not be written. They are one unit of
-        the store, which costs much less than one each. 0 also where a row's word (`repeat`) was said already by another one of its pair.
-        """
-        told: list[int | Exception] = [0] * len(rows)
-        short, marks, size = [], [], 0
-        for at, row in enumerate(rows):
-            each = len(row.body or b"") + len(row.raw or b"")
-            said = row.repeat is not None and self._words.find(row.source, row.repeat) is not None
-            if said or not self._is_short(row, each):
-                continue
-            short.append(at)
-            size += each
-            self._in_flight += each
-            if row.repeat is not None:
-                self._words.begin(row.source, row.repeat)
-                marks.append(self._begin_saying(row.source, ((row.data, row.body),)))
+    def begin(self, row: journal.Row) -> bool:
+        """Whether a row can go the short way: a small event that is alone in its delivery, without an id, and whose word (`repeat`) no
+        other one of a pair has said. Then it is on its way: `write` has to follow, and ends that."""
+        size = _size(row)
+        word = row.repeat
+        if (word is not None and self._words.find(row.source, word) is not None) or not self._is_short(row, size):
+            return False
+        if word is not None:
+            self._begun[id(row)] = self._begin_saying(row.source, ((row.data, row.body),))
+            self._words.begin(row.source, word)
+        self._in_flight += size
+        return True
+
+    async def write(self, rows: Sequence[journal.Row]) -> list[int | Exception]:
+        """Rows that have begun, as one unit of the store, which costs much less than one each: for each its position, or why it could not
+        be written. One that cannot be keeps no other from it."""
+        told: list[int | Exception] = []
         try:
-            for at, one in zip(short, await self._write([rows[at] for at in short]), strict=True):
-                told[at] = one
+            told = await self._written(rows)
         finally:
-            self._in_flight -= size
-            for mark in marks:
-                del self._taking[mark]
-            for at in short:
-                row, position = rows[at], told[at]
+            for at, row in enumerate(rows):
+                self._in_flight -= _size(row)
                 if row.repeat is not None:
-                    self._words.end(
-                        row.source, row.repeat, position if isinstance(position, int) and position else None
-                    )
+                    del self._taking[self._begun.pop(id(row))]
+                    position = told[at] if told else None
+                    self._words.end(row.source, row.repeat, position if isinstance(position, int) else None)
         return told
 
     def _is_short(self, row: journal.Row, size: int) -> bool:
@@ -302,16 +301,17 @@ class Intake:
             or (row.raw is not None and len(row.raw) > journal.INLINE_MAX)
         )
 
-    async def _write(self, rows: list[journal.Row]) -> Sequence[int | Exception]:
-        """Write rows as one unit; for each its position, or why it could not be. One that cannot be taken keeps no other from it."""
-        if not rows:
-            return ()
+    async def _written(self, rows: Sequence[journal.Row]) -> list[int | Exception]:
         try:
             await self._store.submit(journal.Append(rows))
         except errors.StoreError as error:
             return [error] * len(rows)
         except Exception as error:  # which of them it is shows when each comes alone
-            return [error] if len(rows) == 1 else [one for row in rows for one in await self._write([row])]
+            if len(rows) == 1:
+                return [error]
+            alone = (self._store.submit(journal.Append((row,))) for row in rows)
+            ends = await asyncio.gather(*alone, return_exceptions=True)
+            return [end if isinstance(end, Exception) else row.seq for row, end in zip(rows, ends, strict=True)]
         return [row.seq for row in rows]
 
     async def _commit(self, rows: list[journal.Row], raw: bytes | None) -> None:
@@ -355,6 +355,10 @@ class Intake:
                 made.ids.append(f"e-{row.seq}")
             made.positions.append(0 if row.duplicate else row.seq)
         return made
+
+
+def _size(row: journal.Row) -> int:
+    return len(row.body or b"") + len(row.raw or b"")
 
 
 def _keys(data: Data) -> Iterator[str]:

@@ -45,15 +45,15 @@ class Words:
         """Somebody writes it from now on; `end` has to follow."""
         self._writing[source, word] = None
 
-    def end(self, source: str, word: str, position: int | None) -> None:
-        """Tell those who brought the same word meanwhile where it stands; None: it could not be written."""
+    def end(self, source: str, word: str, position: int | None, *, fresh: bool = True) -> None:
+        """Tell those who brought the same word meanwhile where it stands; None: it could not be written. `fresh`: it was said just now."""
         writing = self._writing.pop((source, word))
         if writing is not None:
             writing.set_result(position)
-        if position is None:
+        if position is None or not fresh:
             return
         now_us = self._clock()
         if len(self._seen) >= WORDS_MAX:
-            fresh = {said: seen for said, seen in self._seen.items() if now_us - seen[0] < WINDOW_US}
-            self._seen = fresh if len(fresh) < WORDS_MAX else {}
+            kept = {said: seen for said, seen in self._seen.items() if now_us - seen[0] < WINDOW_US}
+            self._seen = kept if len(kept) < WORDS_MAX else {}
         self._seen[source, word] = now_us, position

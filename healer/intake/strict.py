@@ -153,7 +153,7 @@ def _named() -> Iterator[None]:
         yield
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in error.doc else ""  # that of NDJSON is told already
-        raise errors.NotJson(detail=f"{error.msg} at {line}column {error.colno}") from error
+        raise errors.NotJson(detail=f"{error.msg.removesuffix(' at')} at {line}column {error.colno}") from error
     except RecursionError as error:
         raise errors.TooDeep(limit=DEPTH_MAX) from error
 

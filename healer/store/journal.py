@@ -107,6 +107,23 @@ class Append:
         return self.rows
 
 
+class Named:
+    """The id of a delivery of which nothing is journaled, since the other one of a pair had brought all of it: it counts all the same.
+    `position`: where that stands."""
+
+    weight = 1
+
+    def __init__(self, source: str, delivery: str, digest: str, position: int) -> None:
+        self.source = source
+        self.delivery = delivery
+        self.digest = digest
+        self.position = position
+
+    def apply(self, tx: Transaction) -> None:
+        """Keep it, unless it is known."""
+        tx.run("delivery_keep", self.source, self.delivery, self.position, self.digest, tx.now_us)
+
+
 def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     """Insert the rows of all units, in order, in as few statements as can be."""
     fresh: list[Row] = []
@@ -115,7 +132,7 @@ def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     known = _known_deliveries(tx, [row for unit in units for row in unit.rows if row.delivery])
     named: list[tuple[Any, ...]] = []
     for unit in units:
-        if len(unit.rows) > 1 and _known_whole(tx, unit.rows, known):
+        if len(unit.rows) > 1 and _known_whole(tx, unit.rows, known, fresh):
             continue
         for row in unit.rows:
             row.duplicate = False
@@ -213,17 +230,31 @@ def _known_deliveries(tx: Transaction, rows: Sequence[Row]) -> _Deliveries:
     return {(source, name): (seq, digest, at_us) for source, name, seq, digest, at_us in found}
 
 
-def _known_whole(tx: Transaction, rows: Sequence[Row], known: _Deliveries) -> bool:
+def _known_whole(tx: Transaction, rows: Sequence[Row], known: _Deliveries, fresh: Sequence[Row]) -> bool:
     """Whether the id of a delivery of several rows, which stands at its first, came before: then none of them is taken."""
     first = rows[0]
     if not first.delivery or any(row.delivery for row in rows[1:]) or not _known_delivery(tx, first, known):
         return False
+    # Of another delivery its first row stands for all.
+    count = 1 if first.conflict else _rows_of_delivery(tx, first.seq, len(rows), fresh)
+    start, at_us = first.seq, first.at_us
     for number, row in enumerate(rows):
         row.duplicate = True
         row.digest = first.digest
-        # Of another delivery nobody knows how many rows it has.
-        row.seq, row.at_us = first.seq + (0 if first.conflict else number), first.at_us
+        row.seq, row.at_us = start + min(number, count - 1), at_us
     return True
+
+
+def _rows_of_delivery(tx: Transaction, seq: int, now: int, fresh: Sequence[Row]) -> int:
+    """How many rows came of the delivery whose first row is `seq`. `now`: how many would come of it now, with nothing of a pair; `fresh`:
+    rows of this batch, which are not written yet."""
+    if fresh and seq >= fresh[0].seq:
+        rows = fresh[seq - fresh[0].seq :][:now]
+        if rows[0].raw is None and rows[0].raw_hash is None:
+            return now
+        return sum(row.raw_hash is not None and row.raw_hash == rows[0].raw_hash for row in rows) or 1
+    found = tx.one("delivery_rows", now, seq)
+    return now if found is None or not found[0] else int(found[0])
 
 
 def _known_delivery(tx: Transaction, row: Row, known: _Deliveries) -> bool:

@@ -29,6 +29,11 @@ BATCH_BYTES: Final = 3 * 8192
 """What a batch adds to the log at least: the pages that it touches."""
 EPOCH_GUARD: Final = "SELECT epoch FROM instance"
 
+_OF_A_VALUE: Final = (
+    sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, TypeError, ValueError, OverflowError,
+)  # fmt: skip
+"""What is raised for a value that cannot be stored or bound."""
+
 CommittedRows = Callable[[list[journal.Row]], None]
 
 
@@ -132,7 +137,11 @@ class Writer:
             taken, stop = self._take()
             if not taken:
                 continue
-            results = self._batch([unit for unit, _ in taken])
+            units = [unit for unit, _ in taken]
+            try:
+                results = self._batch(units)
+            except Exception as error:  # a mistake of ours: without a word nothing would be written any more
+                results = self._failed(units, error)
             settled = [(future, result, error) for (_, future), (result, error) in zip(taken, results, strict=True)]
             self._tell(settled, self.tx.take_appended())
             if self._dead is not None:
@@ -199,7 +208,7 @@ class Writer:
         mark = self.tx.mark()
         try:
             done = journal.insert_guarded(self.tx, rows)
-        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError):
+        except _OF_A_VALUE:
             done = False
         if not done:
             self.tx.back_to(mark)
@@ -239,8 +248,8 @@ class Writer:
         connection = self.tx.connection
         try:
             journal.append_all(self.tx, appends)
-        except sqlite3.Error as error:
-            if _ends_batch(error):
+        except Exception as error:  # a value that cannot be bound is none of SQLite's
+            if isinstance(error, sqlite3.Error) and _ends_batch(error):
                 raise
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -18,7 +17,7 @@ from loguru import logger
 from healer import errors, plugins, redacting
 from healer.intake import strict
 from healer.store import journal
-from healer.web import bodies, buckets, deliveries, heavy, proving, small, sns
+from healer.web import auth, bodies, buckets, deliveries, heavy, proving, small, sns
 from healer.web.services import Services
 
 TAKEN: Final = (bodies.JSON, bodies.CLOUDEVENTS)
@@ -85,6 +84,8 @@ class Delivery:
     hook: Hook
     token: str | None
     proved: Proved | None = None
+    secrets: proving.Secrets = ()
+    """By which it was proved; those of the hook may be others by now."""
     value: Any = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     read: heavy.Read | None = None
@@ -128,8 +129,7 @@ def admit(one: Delivery) -> bool:
     services, hook = one.services, one.hook
     if one.proved is None:
         _before_body(one)
-        with services.room.place() as more:
-            one.proved = _behind_body(one, bodies.here(one.request, hook.options.max_body, more=more))
+        one.proved = _behind_body(one, bodies.here(one.request, hook.options.max_body))
     if not hook.options.auth.none:
         services.gate.throttle.right(one.request.remote)
     _not_too_fast(services, hook)
@@ -163,6 +163,8 @@ def make_row(one: Delivery) -> bool:
     if read is None or delivery or (each and each[0]):
         return False
     ((event, _),), (repeat,) = read.events, read.repeats
+    if type(event) is not dict or not isinstance(repeat, str):  # of a stranger's format
+        raise TypeError(f"the format {one.hook.format.name} gave no event with a text as its word")
     hook, meta = one.hook, orjson.dumps(one.meta).decode()
     encoded = one.exact or orjson.dumps(event)
     one.row = journal.Row("event", hook.source, encoded, data=event, actor=hook.actor, meta=meta, raw=one.raw)
@@ -170,50 +172,50 @@ def make_row(one: Delivery) -> bool:
     return True
 
 
+def begin(one: Delivery) -> bool:
+    """Whether the row goes the short way."""
+    return one.row is not None and one.services.intake.begin(one.row)
+
+
 async def journal_all(several: list[Delivery]) -> list[Exception | None]:
-    """Write the rows; one that has no position afterwards has to go the long way."""
-    services = several[0].services
+    """Write the rows that have begun."""
+    written = await several[0].services.intake.write([one.row for one in several if one.row is not None])
     told: list[Exception | None] = []
-    counts: dict[str, int] = {}
-    written = await services.intake.take_rows([one.row for one in several if one.row is not None])
     for one, position in zip(several, written, strict=True):
         if isinstance(position, Exception):
             told.append(position)
-            continue
-        told.append(None)
-        one.seq = position
-        if position:
-            counts[one.hook.source] = counts.get(one.hook.source, 0) + 1
-    for source, count in counts.items():
-        services.tally.took(source, count, 0)
-        services.heard(source, count)
+        else:
+            one.seq = position
+            told.append(None)
     return told
 
 
 def headers_of(one: Delivery) -> dict[str, str]:
     hook = one.hook
-    return deliveries.headers_of(one.request, hook.proof_headers, proving.sent(hook.options.auth, hook.secrets))
+    return deliveries.headers_of(one.request, hook.proof_headers, proving.sent(hook.options.auth, one.secrets))
 
 
-STAGES: Final = (admit, parse, understand, make_row)
+STAGES: Final = (admit, parse, understand, make_row, begin)
 """Of each: what is left where one says no has to go the long way."""
 
 
 # --- proof ----------------------------------------------------------------------------------------------------------------
 
 
-async def authentic(one: Delivery, more: Callable[[int], None]) -> Proved:
+async def authentic(one: Delivery) -> Proved:
     """Wait for the body, and look at the proof: before that where it can be. A body that is here needs no such thing (`admit`).
 
     Raises `proving.Unproved`, also while a secret cannot be read: an alert that is refused comes again, a forged one must not.
     """
     request, hook, services = one.request, one.hook, one.services
     _before_body(one)
-    body = await bodies.read(request, hook.options.max_body, more=more)
-    if hook.options.auth.sns is not None:
-        topics = hook.options.auth.sns.topics
-        found = await sns.verify(topics, body, services.certificates, services.wall() / 1_000_000)
-        return Proved(body, delivery=found.message_id)
+    room = services.room_of_known if hook.early and not hook.options.auth.none else services.room
+    with room.place(auth.machine(request.remote or "")) as more:
+        body = await bodies.read(request, hook.options.max_body, more=more)
+        if hook.options.auth.sns is not None:
+            topics = hook.options.auth.sns.topics
+            found = await sns.verify(topics, body, services.certificates, services.wall() / 1_000_000)
+            return Proved(body, delivery=found.message_id)
     return _behind_body(one, body)
 
 
@@ -238,6 +240,7 @@ def _prove(one: Delivery, body: bytes) -> str:
     except proving.Unproved as error:
         logger.bind(source=hook.source).warning("{}: every delivery is refused until it can be", error.reason)
         raise
+    one.secrets = hook.secrets
     proving.verify(wanted, given, hook.secrets, services.wall() / 1_000_000)
     return proving.signed_id(wanted, given, hook.secrets)
 

@@ -20,6 +20,8 @@ from healer.intake import strict
 BYTES_MAX: Final = 2 << 20
 SMALL_MAX: Final = 64 << 10
 HELD_MAX: Final = 64 << 20
+EACH_MAX: Final = 16 << 20
+"""Of one machine: as much as the largest body of a hook may be."""
 SLOW_S: Final = 10.0
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -74,36 +76,49 @@ class Crowded(errors.Unavailable):
 
 
 class Room:
-    """How many bytes of bodies may be held at once that nobody has proved yet: one of a stranger costs as much as one of a sender."""
+    """How many bytes of bodies may be on their way at once, and how many of those of one machine: nobody who lets his wait takes the
+    place of all others."""
 
-    def __init__(self, bytes_max: int = HELD_MAX) -> None:
+    def __init__(self, bytes_max: int = HELD_MAX, each_max: int = EACH_MAX) -> None:
         self.left = bytes_max
+        self.each_max = each_max
+        self.held: dict[str, int] = {}
+        """By machine."""
 
-    def place(self) -> Place:
+    def place(self, machine: str) -> Place:
         """For one body."""
-        return Place(self)
+        return Place(self, machine)
 
 
 class Place:
     """For one body, as a context: what it gives takes so many bytes more, and raises `Crowded`. All is given back at the end."""
 
-    __slots__ = ("_held", "_room")
+    __slots__ = ("_held", "_machine", "_room")
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, machine: str) -> None:
         self._room = room
+        self._machine = machine
         self._held = 0
 
     def __enter__(self) -> Callable[[int], None]:
         return self._more
 
     def __exit__(self, *_: object) -> None:
-        self._room.left += self._held
+        room = self._room
+        room.left += self._held
+        if self._held:
+            room.held[self._machine] -= self._held
+            if not room.held[self._machine]:
+                del room.held[self._machine]
 
     def _more(self, size: int) -> None:
-        if size > self._room.left:
+        room, already = self._room, self._room.held.get(self._machine, 0)
+        if size > room.left or already + size > room.each_max:
             raise Crowded
-        self._room.left -= size
-        self._held += size
+        if size:
+            room.left -= size
+            room.held[self._machine] = already + size
+            self._held += size
 
 
 def _free(_size: int) -> None:
@@ -115,14 +130,13 @@ def is_here(request: web.BaseRequest) -> bool:
     return request.content.is_eof()
 
 
-def here(request: web.BaseRequest, bytes_max: int = BYTES_MAX, *, more: Callable[[int], None] = _free) -> bytes:
-    """As `read`, of a body that `is_here`."""
+def here(request: web.BaseRequest, bytes_max: int = BYTES_MAX) -> bytes:
+    """As `read`, of a body that `is_here`: it takes no more room than it has already."""
     _bounded(request, bytes_max)
     try:
         body = request.content.read_nowait()
     except web.RequestPayloadError as error:
         raise _broken(error) from error
-    more(len(body))
     if len(body) > bytes_max:
         raise errors.TooLarge(limit=bytes_max)
     return body
@@ -136,7 +150,7 @@ async def read(
     Raises `errors.TooLarge` at the first byte too many, `SlowBody`, `Crowded`, `errors.RequestError` for a broken one.
     """
     if is_here(request):  # no timer is needed
-        return here(request, bytes_max, more=more)
+        return here(request, bytes_max)
     _bounded(request, bytes_max)
     try:
         async with asyncio.timeout(slow_s):

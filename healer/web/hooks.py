@@ -74,10 +74,13 @@ class Hooks:
         try:
             _from_there(request, hook)
             if hook.options.auth.sns is not None or not bodies.is_here(request):
-                with services.room.place() as more:
-                    one.proved = await arrivals.authentic(one, more)
-            await self._together.through(one, request.content_length or len(one.body))
-            return answers.taken(one.seq) if one.seq else await self._take(one)
+                one.proved = await arrivals.authentic(one)
+            await self._together.through(one, request.content_length or request.content.total_bytes)
+            if not one.seq:
+                return await self._take(one)
+            services.tally.took(hook.source, 1, 0)
+            services.heard(hook.source, 1)
+            return answers.taken(one.seq)
         except errors.HealerError as error:
             if hook.redact and one.proved is not None and isinstance(error, errors.RequestError):
                 vars(error)["reason"] = f"{error.code} (nothing is quoted, since parts of such bodies are not kept)"

@@ -296,6 +296,9 @@ class Services:
     certificates: sns.Certificates = dataclasses.field(init=False)
     attempts: attempts.Attempts = dataclasses.field(init=False)
     room: bodies.Room = dataclasses.field(default_factory=bodies.Room)
+    """For bodies of which nobody knows yet who sends them."""
+    room_of_known: bodies.Room = dataclasses.field(default_factory=bodies.Room)
+    """For those of senders who have proved themselves before."""
     tally: tally.Tally = dataclasses.field(default_factory=tally.Tally)
 
     def __post_init__(self) -> None:

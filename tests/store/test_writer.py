@@ -101,6 +101,31 @@ async def test_what_queued_up_is_one_commit(box: Box, tmp_path: pathlib.Path) ->
     assert [one.seq for rows in results for one in rows] == list(range(1, 101)) == box.rows == seqs(tmp_path)
 
 
+@pytest.mark.parametrize("more", [{"delivery": "d"}, {}])
+async def test_a_value_that_cannot_be_bound_is_its_own_rows_alone(box: Box, tmp_path: pathlib.Path, more: Any) -> None:
+    hold = await held(box)
+    units = [journal.Append([row()]), journal.Append([row(meta="\ud800", **more)]), journal.Append([row(meta=2**70)])]
+    waiting = [box.store.writer.submit(unit) for unit in [*units, journal.Append([row()])]]
+    hold.go.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in results] == [list, UnicodeEncodeError, OverflowError, list]
+    assert seqs(tmp_path) == [1, 2]
+    assert (await box.store.submit(journal.Append([row()])))[0].seq == 3
+    assert box.fatal == []
+
+
+async def test_a_mistake_of_ours_ends_the_writer_with_a_word(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("x")
+
+    monkeypatch.setattr(box.store.writer, "_note", broken)
+    with pytest.raises(errors.StoreError):
+        await box.store.submit(journal.Append([row()]))
+    assert {type(one) for one in box.fatal} == {ZeroDivisionError}
+    with pytest.raises(errors.StoreError):
+        await box.store.submit(journal.Append([row()]))
+
+
 async def test_a_batch_has_a_size(tmp_path: pathlib.Path) -> None:
     box = Box()
     box.store = store.Store.open(tmp_path, lambda: 1, loop=asyncio.get_running_loop(), batch_rows_max=10)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from healer import access, errors
-from healer.web import bodies, evidence, signing
+from healer.web import auth, bodies, evidence, signing
 from healer.web.services import Services, Slack
 
 BODY_MAX: Final = 1 << 20
@@ -98,7 +98,7 @@ class Signed:
         throttle = services.gate.throttle
         try:
             _is_form(request)
-            with services.room.place() as more:
+            with services.room.place(auth.machine(request.remote or "")) as more:
                 body = await bodies.read(request, BODY_MAX, more=more)
             given = evidence.Given(body, request.headers)
             signing.by_form(signing.SLACK, given, _keys(slack), services.wall() / 1_000_000)

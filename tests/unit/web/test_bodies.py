@@ -200,14 +200,27 @@ def test_values_have_names_for_people(value: Any, name: str) -> None:
 
 def test_bodies_on_their_way_take_room_until_they_are_done() -> None:
     room = bodies.Room(10)
-    with room.place() as one, room.place() as other:
+    with room.place("a") as one, room.place("b") as other:
         one(6)
         other(4)
         with pytest.raises(bodies.Crowded):
             one(1)
         one(0)
-    with room.place() as again:
+    with room.place("a") as again:
         again(10)
+    assert (room.left, room.held) == (10, {})
+
+
+def test_one_machine_takes_no_more_than_its_share_of_the_room() -> None:
+    room = bodies.Room(10, 4)
+    with room.place("a") as one, room.place("a") as two:
+        one(3)
+        two(1)
+        with pytest.raises(bodies.Crowded):
+            two(1)
+        with room.place("b") as other:
+            other(4)
+    assert (room.left, room.held) == (10, {})
 
 
 def test_a_form_that_has_a_field_twice_is_called_a_form() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +42,8 @@ class Line:
         return [None] * len(items)
 
     async def all(self, items: str, size: int = 1) -> list[Any]:
-        return await asyncio.gather(*(self.together.through(item, size) for item in items), return_exceptions=True)
+        async with asyncio.timeout(30):
+            return await asyncio.gather(*(self.together.through(item, size) for item in items), return_exceptions=True)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ async def test_what_a_stage_raises_is_of_its_item_alone(line: Line) -> None:
 async def test_a_stage_that_raises_what_no_future_holds(line: Line) -> None:
     line.fails = {("1", "a"): StopIteration("x")}
     [a, b] = await line.all("ab")
-    assert (type(a), str(a), b) == (RuntimeError, "StopIteration: x", None)
+    assert (type(a), str(a), b) == (RuntimeError, "coroutine raised StopIteration", None)
 
 
 async def test_what_the_ending_says_is_told_to_each(line: Line) -> None:
@@ -119,17 +122,98 @@ async def test_who_comes_while_others_end_does_not_wait_for_them(line: Line) -> 
     await slow
 
 
-async def test_who_gives_up_costs_nobody_anything(line: Line) -> None:
+async def test_what_nobody_waits_for_is_not_worked_on(line: Line) -> None:
     tasks = [asyncio.create_task(line.together.through(item, 1)) for item in "abc"]
-    tasks[1].add_done_callback(lambda _: line.said.append("gone"))
+    asyncio.get_running_loop().call_soon(tasks[1].cancel)  # behind their first steps, before what those ask for
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in ends] == [type(None), asyncio.CancelledError, type(None)]
+    assert line.said == ["1a", "1c", "2a", "2c", ["a", "c"]]
+
+
+async def test_who_gives_up_later_keeps_no_other_from_hearing(line: Line) -> None:
+    go = asyncio.Event()
+
+    async def ends(items: list[str]) -> list[Exception | None]:
+        await go.wait()
+        return [None] * len(items)
+
+    line.ends = ends
+    tasks = [asyncio.create_task(line.together.through(item, 1)) for item in "abc"]
+    while ["a", "b", "c"] not in line.said:
+        await asyncio.sleep(0)
+    tasks[0].cancel()
     await asyncio.sleep(0)
-    tasks[1].cancel()
-    assert [type(one) for one in await asyncio.gather(*tasks, return_exceptions=True)] == [
-        type(None),
-        asyncio.CancelledError,
-        type(None),
-    ]
-    assert ["a", "c"] in line.said or ["a", "b", "c"] in line.said
+    go.set()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in ended] == [asyncio.CancelledError, type(None), type(None)]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), StopAsyncIteration("x"), KeyError("y")])
+async def test_whatever_a_stage_raises_keeps_nobody_waiting(line: Line, error: Exception) -> None:
+    line.fails = {("1", "a"): error}
+    a, b = await line.all("ab")
+    assert isinstance(a, Exception)
+    assert b is None
+
+
+async def test_an_ending_that_is_cancelled_cancels_who_waits(line: Line) -> None:
+    async def ends(_items: list[str]) -> list[Exception | None]:
+        raise asyncio.CancelledError
+
+    line.ends = ends
+    assert [type(one) for one in await line.all("ab")] == [asyncio.CancelledError] * 2
+
+
+async def test_an_ending_that_tells_too_little_is_a_mistake_that_all_hear_of(line: Line) -> None:
+    async def ends(_items: list[str]) -> list[Exception | None]:
+        return [None]
+
+    line.ends = ends
+    assert [str(one) for one in await line.all("abc")] == ["1 ends of 3 items"] * 3
+
+
+async def test_what_was_refused_is_let_go_at_once(line: Line) -> None:
+    class Item(str):
+        __slots__ = ("__weakref__",)
+
+    items = [Item("a"), Item("b"), Item("c")]
+    line.fails = {("1", "a"): ValueError("x"), ("2", "b"): ValueError("y")}
+
+    async def ends(_items: list[str]) -> list[Exception | None]:
+        return [ValueError("z")]
+
+    line.ends = ends
+    there = [weakref.ref(item) for item in items]
+    gc.disable()
+    try:
+        for item in items:
+            with pytest.raises(ValueError, match=r"x|y|z"):
+                await line.together.through(item, 1)
+        del item
+        items.clear()
+        line.said.clear()
+        line.fails.clear()
+        assert [one() for one in there] == [None] * 3
+    finally:
+        gc.enable()
+
+
+async def test_between_two_helpings_the_loop_looks_at_what_else_there_is(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "AT_ONCE", 1)
+    loop = asyncio.get_running_loop()
+
+    def other(left: int) -> None:
+        line.said.append("other")
+        if left:
+            loop.call_soon(other, left - 1)
+
+    loop.call_soon(other, 8)
+    await line.all("abc")
+    worked = [one for one in line.said if one in ("1a", "1b", "1c", "other")]
+    assert worked.index("1a") + 1 < worked.index("1b")
+    assert worked.index("1b") + 1 < worked.index("1c")
 
 
 async def test_not_more_than_so_many_at_once(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
