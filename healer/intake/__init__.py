@@ -117,7 +117,6 @@ class Intake:
         self._heard = heard
         self._hearing: dict[str, list[set[str]]] = {}
         self._taking: dict[int, tuple[str, Data]] = {}
-        self._begun: dict[int, int] = {}
         self.stopped = False
 
     async def tick(self) -> None:
@@ -176,20 +175,18 @@ class Intake:
         taken = _Taken(source, actor, delivery, deliveries, meta, raw, kind, repeats, unread, depth, whole, digest)
         if not repeats:
             return await self._take(taken, data)
-        mark = self._begin_saying(source, data)
+        self._begin_saying(taken, source, data)
         try:
             return await self._take(taken, data)
         finally:
-            del self._taking[mark]
+            del self._taking[id(taken)]
 
-    def _begin_saying(self, source: str, data: Data) -> int:
-        """Who listens to the source knows which alerts are spoken of, while they are on their way too: until the place of `_taking` that
-        this gives is deleted."""
+    def _begin_saying(self, of: object, source: str, data: Data) -> None:
+        """Who listens to the source knows which alerts are spoken of, while they are on their way too: until the place of `of` in `_taking`
+        is deleted."""
         for spoken in self._hearing.get(source, ()):
             spoken.update(_keys(data))
-        said = source, data
-        self._taking[id(said)] = said
-        return id(said)
+        self._taking[id(of)] = source, data
 
     async def _take(self, of: _Taken, data: Data) -> Accepted:
         text = orjson.dumps(of.meta).decode() if of.meta else None
@@ -271,7 +268,7 @@ class Intake:
         if (word is not None and self._words.find(row.source, word) is not None) or not self._is_short(row, size):
             return False
         if word is not None:
-            self._begun[id(row)] = self._begin_saying(row.source, ((row.data, row.body),))
+            self._begin_saying(row, row.source, ((row.data, row.body),))
             self._words.begin(row.source, word)
         self._in_flight += size
         return True
@@ -286,7 +283,7 @@ class Intake:
             for at, row in enumerate(rows):
                 self._in_flight -= _size(row)
                 if row.repeat is not None:
-                    del self._taking[self._begun.pop(id(row))]
+                    del self._taking[id(row)]
                     position = told[at] if told else None
                     self._words.end(row.source, row.repeat, position if isinstance(position, int) else None)
         return told

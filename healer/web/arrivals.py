@@ -157,7 +157,7 @@ def understand(one: Delivery) -> bool:
 
 
 def make_row(one: Delivery) -> bool:
-    """The row of a single event without an id."""
+    """The row of a single event without an id; whether it goes the short way, which it has begun then."""
     read = one.read
     delivery, each = one.ids()
     if read is None or delivery or (each and each[0]):
@@ -169,25 +169,26 @@ def make_row(one: Delivery) -> bool:
     encoded = one.exact or orjson.dumps(event)
     one.row = journal.Row("event", hook.source, encoded, data=event, actor=hook.actor, meta=meta, raw=one.raw)
     one.row.repeat = repeat or None
-    return True
-
-
-def begin(one: Delivery) -> bool:
-    """Whether the row goes the short way."""
-    return one.row is not None and one.services.intake.begin(one.row)
+    return one.services.intake.begin(one.row)
 
 
 async def journal_all(several: list[Delivery]) -> list[Exception | None]:
     """Write the rows that have begun."""
-    written = await several[0].services.intake.write([one.row for one in several if one.row is not None])
-    told: list[Exception | None] = []
-    for one, position in zip(several, written, strict=True):
-        if isinstance(position, Exception):
-            told.append(position)
-        else:
-            one.seq = position
-            told.append(None)
-    return told
+    services = several[0].services
+    written = await services.intake.write([one.row for one in several if one.row is not None])
+    return [_taken(services, one, position) for one, position in zip(several, written, strict=True)]
+
+
+def _taken(services: Services, one: Delivery, position: int | Exception) -> Exception | None:
+    if isinstance(position, Exception):
+        return position
+    one.seq = position
+    try:
+        services.tally.took(one.hook.source, 1, 0)
+        services.heard(one.hook.source, 1)
+    except Exception as error:  # a mistake of ours: of this delivery alone
+        return error
+    return None
 
 
 def headers_of(one: Delivery) -> dict[str, str]:
@@ -195,7 +196,7 @@ def headers_of(one: Delivery) -> dict[str, str]:
     return deliveries.headers_of(one.request, hook.proof_headers, proving.sent(hook.options.auth, one.secrets))
 
 
-STAGES: Final = (admit, parse, understand, make_row, begin)
+STAGES: Final = (admit, parse, understand, make_row)
 """Of each: what is left where one says no has to go the long way."""
 
 

@@ -76,11 +76,7 @@ class Hooks:
             if hook.options.auth.sns is not None or not bodies.is_here(request):
                 one.proved = await arrivals.authentic(one)
             await self._together.through(one, request.content_length or request.content.total_bytes)
-            if not one.seq:
-                return await self._take(one)
-            services.tally.took(hook.source, 1, 0)
-            services.heard(hook.source, 1)
-            return answers.taken(one.seq)
+            return answers.taken(one.seq) if one.seq else await self._take(one)
         except errors.HealerError as error:
             if hook.redact and one.proved is not None and isinstance(error, errors.RequestError):
                 vars(error)["reason"] = f"{error.code} (nothing is quoted, since parts of such bodies are not kept)"

@@ -45,9 +45,8 @@ class Kit:
         return list(self.store.writer.tx.connection.execute(sql))
 
     def state(self) -> Any:
-        """(bytes in flight, words that are being written, what is being said, what has begun)"""
-        known = self.intake
-        return known._in_flight, known._words._writing, known._taking, known._begun
+        """(bytes in flight, words that are being written, what is being said)"""
+        return self.intake._in_flight, self.intake._words._writing, self.intake._taking
 
     async def short_way(self, *rows: journal.Row) -> list[int | Exception]:
         """What came of rows that came together; 0: it has to go the long way."""

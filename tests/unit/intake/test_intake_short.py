@@ -116,7 +116,7 @@ async def test_what_could_not_be_begun_leaves_nothing(kit: Any) -> None:
         kit.intake.begin(kit.row(alert("a"), repeat=["no text"]))
     with pytest.raises(AttributeError), kit.intake.hearing("am"):
         kit.intake.begin(kit.row(7, repeat="w"))
-    assert kit.state() == (0, {}, {}, {})
+    assert kit.state() == (0, {}, {})
 
 
 async def test_bytes_on_their_way_are_counted_until_they_are_on_disk(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ async def test_bytes_on_their_way_are_counted_until_they_are_on_disk(kit: Any, m
     assert await kit.intake.write([first]) == [1]
     assert kit.intake.begin(third := kit.row({}, b"12345678"))
     assert await kit.intake.write([second, third]) == [2, 3]
-    assert kit.state() == (0, {}, {}, {})
+    assert kit.state() == (0, {}, {})
 
 
 async def test_words_that_could_not_be_written_are_not_on_their_way(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,4 +140,4 @@ async def test_words_that_could_not_be_written_are_not_on_their_way(kit: Any, mo
         during.setattr(kit.store, "submit", fails)
         told = await kit.short_way(kit.row(alert("a"), repeat="a"), kit.row(alert("b")))
     assert [type(one) for one in told] == [ZeroDivisionError] * 2
-    assert kit.state() == (0, {}, {}, {})
+    assert kit.state() == (0, {}, {})

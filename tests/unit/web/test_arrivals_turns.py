@@ -89,6 +89,20 @@ async def test_what_comes_in_one_turn_is_one_unit_and_counted(room: Any, at_once
     assert heard == [("am", 1)] * 3
 
 
+async def test_a_mistake_in_counting_is_of_its_own_delivery_alone(room: Any, at_once: Send) -> None:
+    told: list[str] = []
+
+    def heard(source: str, _count: int) -> None:
+        told.append(source)
+        if len(told) == 2:
+            raise ZeroDivisionError
+
+    room.services.heard = heard
+    answers = await at_once(*(request(alert(name)) for name in "abc"))
+    assert [status for status, _ in answers] == [202, 500, 202]
+    assert len(await room.rows()) == 3
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_not_more_bytes_than_so_many_in_one_turn(
     at_once: Send, turns: list[int], chunked: bool, monkeypatch: pytest.MonkeyPatch
