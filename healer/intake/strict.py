@@ -31,10 +31,9 @@ def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max
 
     `level`: that of the outermost value; 0 where it only wraps the body that is meant.
     """
-    escape = body.find(b"\\u00")
     try:
         value = orjson.loads(body)
-        exact = _exact(value, body, escape >= 0)
+        exact = _exact(value, body)
     except orjson.JSONDecodeError as error:
         return _slow(body, error, level, nodes_max, string_max)
     except TypeError:
@@ -45,7 +44,7 @@ def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max
     # Each value but the first follows a comma or an opening bracket, a byte of its own; what stands in texts only makes the count larger.
     if (
         len(body) > string_max
-        or (escape >= 0 and body.find(b"\\u0000", escape) >= 0)
+        or b"\\u0000" in body
         or (len(body) >= nodes_max and body.count(b",") + containers >= nodes_max)
     ):
         _bound(value, level, nodes_max, string_max)
@@ -54,15 +53,16 @@ def parse(body: bytes, *, level: int = 1, nodes_max: int = NODES_MAX, string_max
     return value
 
 
-def _exact(value: Any, body: bytes, escapes: bool) -> bool:
-    """Whether a writer of JSON would write the value as just these bytes; white space around it does not count. `escapes`: whether one of
-    a character of ASCII may stand in it.
+def _exact(value: Any, body: bytes) -> bool:
+    """Whether a writer of JSON would write the value as just these bytes; white space around it does not count.
 
     Go's encoder ends with a line end and escapes `&`, `<` and `>`, which stand nowhere but in texts (https://pkg.go.dev/encoding/json).
     """
     body = body.strip(_BLANK)
     written = orjson.dumps(value)
-    if escapes:
+    if written == body:
+        return True
+    if len(written) < len(body):
         written = written.replace(b"&", b"\\u0026").replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
     return written == body or _as_python_writes(value, body)
 

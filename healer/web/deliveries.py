@@ -93,9 +93,12 @@ def headers_of(
     """
     kept: dict[str, str] = {}
     room = ALL_MAX
+    first, *more = secrets or ("",)
     for name, value in request.headers.items():
         lower = _plain_name(name)
-        if not lower or lower in without or lower in kept or any(map(value.__contains__, secrets)):
+        if not lower or lower in without or lower in kept:
+            continue
+        if (first and first in value) or (more and any(map(value.__contains__, more))):
             continue
         text = value[:VALUE_MAX]
         if not text.isascii() or "\0" in text:

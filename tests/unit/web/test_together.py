@@ -96,6 +96,19 @@ async def test_what_the_ending_says_is_told_to_each(line: Line) -> None:
     assert (a, repr(b), c) == (None, "ValueError('x')", None)
 
 
+async def test_an_ending_is_held_until_it_is_done(line: Line) -> None:
+    held = []
+
+    async def ends(items: list[str]) -> list[Exception | None]:
+        held.append(asyncio.current_task() in line.together._tasks)  # the loop itself keeps tasks weakly
+        return [None] * len(items)
+
+    line.ends = ends
+    await line.all("a")
+    await asyncio.sleep(0)
+    assert (held, line.together._tasks) == ([True], set())
+
+
 async def test_where_the_ending_fails_all_hear_of_it(line: Line) -> None:
     async def ends(_items: list[str]) -> list[Exception | None]:
         raise ValueError("x")
