@@ -225,14 +225,20 @@ class Intake:
             raise
         for word, row in ours.items():  # what was not taken was not said
             self._words.end(source, word, None if row.conflict else row.seq, fresh=not row.duplicate)
+        taken = [*fresh, *aside]
+        if of.delivery and taken and taken[0].conflict:  # none of it is
+            return Accepted(0, len(rows) + len(aside), [f"e-{taken[0].seq}"], [0] * len(rows), conflict=True)
         if len(fresh) == len(rows):
             made = self._accepted(fresh)
         else:
             known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
             await self._seen_again(source, data, known)
-            if of.delivery and not fresh and not aside and isinstance(known[0], int):
-                await self._store.submit(journal.Named(source, of.delivery, of.digest, known[0]))
             made = self._accepted(known)
+            if of.delivery and not (taken and taken[0].duplicate):
+                positions = [row if isinstance(row, int) else row.seq for row in known]
+                made.conflict = await self._store.submit(
+                    journal.Told(source, of.delivery, of.digest, of.actor, positions)
+                )
         made.quarantined = sum(not row.duplicate for row in aside)
         made.duplicates += len(aside) - made.quarantined
         return made

@@ -11,13 +11,13 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from healer import model, telemetry
 
 if TYPE_CHECKING:
     from healer.store.transaction import Transaction
 
-CONFLICT: Final = "conflict"
-"""In the place of a duplicate row's digest: other bytes came under its delivery's id before."""
 ROWS_PER_STATEMENT: Final = 500
 INLINE_MAX: Final = 16_384
 """Bodies and outputs up to this many bytes stand in the database, larger ones in files."""
@@ -28,14 +28,9 @@ class Row:
     row alone, on its way in."""
 
     __slots__ = (
-        "actor", "at_us", "body", "body_hash", "cause", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
+        "actor", "at_us", "body", "body_hash", "cause", "conflict", "data", "delivery", "depth", "digest", "duplicate", "kind", "meta",
         "ordinal", "raw", "raw_hash", "repeat", "seq", "source",
     )  # fmt: skip
-
-    @property
-    def conflict(self) -> bool:
-        """Whether its delivery's id came before with other bytes."""
-        return self.duplicate and self.digest == CONFLICT
 
     def __init__(
         self,
@@ -73,6 +68,8 @@ class Row:
         self.seq = 0
         self.at_us = 0
         self.duplicate = False
+        self.conflict = False
+        """Whether its delivery's id came before with other bytes."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -107,21 +104,28 @@ class Append:
         return self.rows
 
 
-class Named:
-    """The id of a delivery of which nothing is journaled, since the other one of a pair had brought all of it: it counts all the same.
-    `position`: where that stands."""
+class Told:
+    """Where the events of a delivery stand (`positions`), of which the other one of a pair had brought some, or all: its id counts all the
+    same, and who repeats it is told these. The result is whether other bytes came under the id before."""
 
     weight = 1
 
-    def __init__(self, source: str, delivery: str, digest: str, position: int) -> None:
+    def __init__(self, source: str, delivery: str, digest: str, actor: str, positions: Sequence[int]) -> None:
         self.source = source
         self.delivery = delivery
         self.digest = digest
-        self.position = position
+        self.actor = actor
+        self.positions = positions
 
-    def apply(self, tx: Transaction) -> None:
-        """Keep it, unless it is known."""
-        tx.run("delivery_keep", self.source, self.delivery, self.position, self.digest, tx.now_us)
+    def apply(self, tx: Transaction) -> bool:
+        """Keep it, unless the id is another's."""
+        before = tx.all("delivery_find", self.source, self.delivery)
+        if before and before[0][3] != self.digest:
+            _conflict(tx, self.actor, self.source, self.delivery, before[0][2], self.digest)
+            return True
+        text = orjson.dumps(self.positions).decode()
+        tx.run("delivery_told", self.source, self.delivery, self.positions[0], self.digest, tx.now_us, text)
+        return False
 
 
 def append_all(tx: Transaction, units: Sequence[Append]) -> None:
@@ -132,16 +136,16 @@ def append_all(tx: Transaction, units: Sequence[Append]) -> None:
     known = _known_deliveries(tx, [row for unit in units for row in unit.rows if row.delivery])
     named: list[tuple[Any, ...]] = []
     for unit in units:
-        if len(unit.rows) > 1 and _known_whole(tx, unit.rows, known, fresh):
+        if len(unit.rows) > 1 and _known_whole(tx, unit.rows, known):
             continue
         for row in unit.rows:
-            row.duplicate = False
+            row.duplicate = row.conflict = False
             if row.delivery and _known_delivery(tx, row, known):
                 continue
             tx.last_seq += 1
             row.seq, row.at_us = tx.last_seq, tx.now_us
             if row.delivery:
-                known[row.source, row.delivery] = row.seq, row.digest, tx.now_us
+                known[row.source, row.delivery] = row.seq, row.digest, tx.now_us, None
                 named.append((row.source, row.delivery, row.seq, row.digest, tx.now_us))
             fresh.append(row)
     tx.run_many("delivery_insert", named)
@@ -220,41 +224,31 @@ def _guarded_statement(rows: int) -> str:
     return f"INSERT INTO journal ({_COLUMNS}) SELECT {columns} FROM (VALUES {values}) WHERE {guard}"
 
 
-_Deliveries = dict[tuple[str, str], tuple[int, str, int]]
-"""(position, digest, time) by source and id."""
+_Deliveries = dict[tuple[str, str], tuple[int, str, int, str | None]]
+"""(position, digest, time, positions as JSON) by source and id."""
 
 
 def _known_deliveries(tx: Transaction, rows: Sequence[Row]) -> _Deliveries:
     """What came before under the ids of the rows."""
     found = tx.all_many("delivery_find", [(row.source, row.delivery) for row in rows])
-    return {(source, name): (seq, digest, at_us) for source, name, seq, digest, at_us in found}
+    return {(source, name): tuple(before) for source, name, *before in found}
 
 
-def _known_whole(tx: Transaction, rows: Sequence[Row], known: _Deliveries, fresh: Sequence[Row]) -> bool:
+def _known_whole(tx: Transaction, rows: Sequence[Row], known: _Deliveries) -> bool:
     """Whether the id of a delivery of several rows, which stands at its first, came before: then none of them is taken."""
     first = rows[0]
     if not first.delivery or any(row.delivery for row in rows[1:]) or not _known_delivery(tx, first, known):
         return False
-    # Of another delivery its first row stands for all.
-    count = 1 if first.conflict else _rows_of_delivery(tx, first.seq, len(rows), fresh)
-    start, at_us = first.seq, first.at_us
+    start, at_us, told = first.seq, first.at_us, known[first.source, first.delivery][3]
+    positions = [start + number for number in range(len(rows))] if told is None else orjson.loads(told)
+    if first.conflict or len(positions) > len(
+        rows
+    ):  # which of them these are nobody knows: its first row stands for all
+        positions = []
     for number, row in enumerate(rows):
-        row.duplicate = True
-        row.digest = first.digest
-        row.seq, row.at_us = start + min(number, count - 1), at_us
+        row.duplicate, row.conflict, row.at_us = True, first.conflict, at_us
+        row.seq = positions[number] if number < len(positions) else start
     return True
-
-
-def _rows_of_delivery(tx: Transaction, seq: int, now: int, fresh: Sequence[Row]) -> int:
-    """How many rows came of the delivery whose first row is `seq`. `now`: how many would come of it now, with nothing of a pair; `fresh`:
-    rows of this batch, which are not written yet."""
-    if fresh and seq >= fresh[0].seq:
-        rows = fresh[seq - fresh[0].seq :][:now]
-        if rows[0].raw is None and rows[0].raw_hash is None:
-            return now
-        return sum(row.raw_hash is not None and row.raw_hash == rows[0].raw_hash for row in rows) or 1
-    found = tx.one("delivery_rows", now, seq)
-    return now if found is None or not found[0] else int(found[0])
 
 
 def _known_delivery(tx: Transaction, row: Row, known: _Deliveries) -> bool:
@@ -262,18 +256,15 @@ def _known_delivery(tx: Transaction, row: Row, known: _Deliveries) -> bool:
     before = known.get((row.source, row.delivery))
     if before is None:
         return False
-    row.seq, digest, row.at_us = before
+    row.seq, digest, row.at_us, _ = before
     row.duplicate = True
     telemetry.count("deliveries_duplicate")
-    if digest != row.digest:
-        telemetry.count("deliveries_conflict")
-        tx.audit(
-            "delivery_conflict",
-            actor=row.actor,
-            source=row.source,
-            delivery=row.delivery,
-            event=row.seq,
-            digest=row.digest,
-        )
-        row.digest = CONFLICT
+    row.conflict = digest != row.digest
+    if row.conflict:
+        _conflict(tx, row.actor, row.source, row.delivery, row.seq, row.digest)
     return True
+
+
+def _conflict(tx: Transaction, actor: str, source: str, delivery: str, seq: int, digest: str) -> None:
+    telemetry.count("deliveries_conflict")
+    tx.audit("delivery_conflict", actor=actor, source=source, delivery=delivery, event=seq, digest=digest)

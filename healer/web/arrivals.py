@@ -210,8 +210,10 @@ async def authentic(one: Delivery) -> Proved:
     """
     request, hook, services = one.request, one.hook, one.services
     _before_body(one)
-    room = services.room_of_known if hook.early and not hook.options.auth.none else services.room
-    with room.place(auth.machine(request.remote or "")) as more:
+    proved = hook.early and not hook.options.auth.none
+    room = services.room_of_known if proved else services.room
+    known = proved or services.gate.throttle.knows(request.remote)
+    with room.place(auth.machine(request.remote or ""), known) as more:
         body = await bodies.read(request, hook.options.max_body, more=more)
         if hook.options.auth.sns is not None:
             topics = hook.options.auth.sns.topics

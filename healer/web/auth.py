@@ -181,18 +181,17 @@ class Throttle:
         """Whether nobody more of an address can wait; never of one that was right a short while ago."""
         here = self._of_address.get(machine(address or ""), 0)
         return (
-            here > 0
-            and (here >= self._of_address_max or self.waiting >= self._waiting_max)
-            and not self._knows(address)
+            here > 0 and (here >= self._of_address_max or self.waiting >= self._waiting_max) and not self.knows(address)
         )
 
-    def _knows(self, address: str | None) -> bool:
+    def knows(self, address: str | None) -> bool:
+        """Whether somebody at this address proved who they are within ten minutes."""
         return asyncio.get_running_loop().time() - self._right.get(address or "", -KNOWN_S) < KNOWN_S
 
     async def wait(self, address: str | None) -> None:
         """Before a 401. Raises `TooManyFailures`."""
         telemetry.count("authentications_failed")
-        if self._knows(address):
+        if self.knows(address):
             return
         known = machine(address or "")
         here = self._of_address.get(known, 0)

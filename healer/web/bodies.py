@@ -21,7 +21,7 @@ BYTES_MAX: Final = 2 << 20
 SMALL_MAX: Final = 64 << 10
 HELD_MAX: Final = 64 << 20
 EACH_MAX: Final = 16 << 20
-"""Of one machine: as much as the largest body of a hook may be."""
+"""Of one machine that nobody knows: as much as the largest body of a hook may be."""
 SLOW_S: Final = 10.0
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -76,8 +76,8 @@ class Crowded(errors.Unavailable):
 
 
 class Room:
-    """How many bytes of bodies may be on their way at once, and how many of those of one machine: nobody who lets his wait takes the
-    place of all others."""
+    """How many bytes of bodies may be on their way at once, and how many of those of one machine of which nothing right came yet: nobody
+    who lets his wait takes the place of all others."""
 
     def __init__(self, bytes_max: int = HELD_MAX, each_max: int = EACH_MAX) -> None:
         self.left = bytes_max
@@ -85,19 +85,20 @@ class Room:
         self.held: dict[str, int] = {}
         """By machine."""
 
-    def place(self, machine: str) -> Place:
-        """For one body."""
-        return Place(self, machine)
+    def place(self, machine: str, known: bool) -> Place:
+        """For one body. `known`: something right came of the machine a while ago, which may stand for many senders."""
+        return Place(self, machine, known)
 
 
 class Place:
     """For one body, as a context: what it gives takes so many bytes more, and raises `Crowded`. All is given back at the end."""
 
-    __slots__ = ("_held", "_machine", "_room")
+    __slots__ = ("_held", "_known", "_machine", "_room")
 
-    def __init__(self, room: Room, machine: str) -> None:
+    def __init__(self, room: Room, machine: str, known: bool) -> None:
         self._room = room
         self._machine = machine
+        self._known = known
         self._held = 0
 
     def __enter__(self) -> Callable[[int], None]:
@@ -113,7 +114,7 @@ class Place:
 
     def _more(self, size: int) -> None:
         room, already = self._room, self._room.held.get(self._machine, 0)
-        if size > room.left or already + size > room.each_max:
+        if size > room.left or (not self._known and already + size > room.each_max):
             raise Crowded
         if size:
             room.left -= size

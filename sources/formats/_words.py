@@ -172,7 +172,8 @@ def each(
         try:
             found.append(read(f"{field}[{index}]", value))
         except errors.InvalidField as error:
-            found.append(plugins.Wrong(value, error))
+            # Without its traceback, which would keep the whole request until garbage is collected.
+            found.append(plugins.Wrong(value, error.with_traceback(None)))
     return found
 
 

@@ -130,7 +130,7 @@ def deep(_make_kit: Any, _folder: pathlib.Path) -> None:
 CASES: Final[faults.Cases] = {
     "4 the clock goes back": (clock_goes_back, time_goes_back),
     "5 delivered twice": (delivered_twice, not_known),
-    "5 other content": (other_content, faults.statement("delivery_find", "SELECT source, id, 1, 'y', 0 FROM delivery CROSS JOIN (VALUES (?, ?))")),
+    "5 other content": (other_content, faults.statement("delivery_find", "SELECT source, id, 1, 'y', 0, NULL FROM delivery CROSS JOIN (VALUES (?, ?))")),
     "6 a bad one among good ones": (bad_among_good, faults.without_transactions),
     "6 a row of which processes die": (dies_of_a_row, lambda patch: patch.setattr(stumbling, "CAREFUL_DEATHS", 1 << 30)),
     "6 nested without end": (deep, lambda patch: patch.setattr(strict, "DEPTH_MAX", 1 << 30)),

@@ -114,6 +114,17 @@ async def test_a_value_that_cannot_be_bound_is_its_own_rows_alone(box: Box, tmp_
     assert box.fatal == []
 
 
+async def test_what_a_try_together_noted_of_a_row_is_gone_when_it_is_tried_alone(box: Box) -> None:
+    hold = await held(box)
+    wrong = journal.Append([row(meta="\ud800", delivery="d", digest="x")])
+    waiting = [box.store.writer.submit(unit) for unit in (wrong, journal.Append([row(delivery="d", digest="y")]))]
+    hold.go.set()
+    _, [taken] = await asyncio.gather(*waiting, return_exceptions=True)
+    assert (taken.duplicate, taken.conflict, taken.digest) == (False, False, "y")
+    [again] = await box.store.submit(journal.Append([row(delivery="d", digest="y")]))
+    assert (again.seq, again.duplicate, again.conflict) == (taken.seq, True, False)
+
+
 async def test_a_mistake_of_ours_ends_the_writer_with_a_word(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("x")
@@ -122,8 +133,6 @@ async def test_a_mistake_of_ours_ends_the_writer_with_a_word(box: Box, monkeypat
     with pytest.raises(errors.StoreError):
         await box.store.submit(journal.Append([row()]))
     assert {type(one) for one in box.fatal} == {ZeroDivisionError}
-    with pytest.raises(errors.StoreError):
-        await box.store.submit(journal.Append([row()]))
 
 
 async def test_a_batch_has_a_size(tmp_path: pathlib.Path) -> None:

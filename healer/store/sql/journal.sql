@@ -36,20 +36,13 @@ SELECT meta, body FROM journal WHERE kind = 'fact' AND source = ? ORDER BY seq;
 
 -- name: delivery_find
 -- What came under these ids before.
-SELECT d.source, d.id, d.seq, d.digest, d.seen_us FROM (VALUES (?, ?)) AS wanted
+SELECT d.source, d.id, d.seq, d.digest, d.seen_us, d.positions FROM (VALUES (?, ?)) AS wanted
 CROSS JOIN delivery AS d WHERE d.source = wanted.column1 AND d.id = wanted.column2;
 
--- name: delivery_rows
--- How many rows came of a delivery whose first row this is (at most so many): those behind it with the same request; NULL where the
--- request was not kept. What the other one of a pair had brought already has no row.
-SELECT CASE WHEN first.raw IS NOT NULL THEN 1 WHEN first.raw_hash IS NOT NULL THEN (
-    SELECT count(*) FROM journal AS behind WHERE behind.seq >= first.seq AND behind.seq < first.seq + ? AND behind.source = first.source
-        AND behind.raw_hash = first.raw_hash) END
-FROM journal AS first WHERE first.seq = ?;
-
--- name: delivery_keep
--- Of a delivery of which nothing is journaled.
-INSERT INTO delivery (source, id, seq, digest, seen_us) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING;
+-- name: delivery_told
+-- Where the events of a delivery stand of which a pair had brought some, or all: then nothing else keeps its id.
+INSERT INTO delivery (source, id, seq, digest, seen_us, positions) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (source, id) DO UPDATE SET positions = excluded.positions WHERE digest = excluded.digest AND positions IS NULL;
 
 -- name: delivery_insert
 INSERT INTO delivery (source, id, seq, digest, seen_us) VALUES (?, ?, ?, ?, ?);

@@ -98,7 +98,7 @@ class Signed:
         throttle = services.gate.throttle
         try:
             _is_form(request)
-            with services.room.place(auth.machine(request.remote or "")) as more:
+            with services.room.place(auth.machine(request.remote or ""), throttle.knows(request.remote)) as more:
                 body = await bodies.read(request, BODY_MAX, more=more)
             given = evidence.Given(body, request.headers)
             signing.by_form(signing.SLACK, given, _keys(slack), services.wall() / 1_000_000)

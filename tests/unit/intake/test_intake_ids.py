@@ -73,7 +73,7 @@ async def test_of_a_delivery_that_a_pair_had_brought_in_part_no_others_ids_are_t
     await kit.take(alert("z"), repeats=["z"], raw=b"another")
     kit.now_us += 62 * S
     again = await kit.take(alert("a"), alert("b"), repeats=["a", "b"], delivery="1", digest="x", raw=raw)
-    assert told(again) == (0, 2, ["e-2", "e-2"])
+    assert told(again) == (0, 2, ["e-1", "e-2"])
     assert told(await kit.take(alert("b"), repeats=["b"])) == (1, 0, ["e-4"])
 
 
@@ -84,11 +84,8 @@ async def test_of_several_rows_each_keeps_its_own_id(kit: Any) -> None:
     assert first.ids == ["e-1", "e-2", "e-3"]
     await kit.take(alert("z"), alert("y"), raw=b"another")
     kit.now_us += 62 * S
-    assert (await kit.take(*both, repeats=["a", "b", "c"], delivery="1", digest="x", raw=RAW)).ids == [
-        "e-2",
-        "e-3",
-        "e-3",
-    ]
+    again = await kit.take(*both, repeats=["a", "b", "c"], delivery="1", digest="x", raw=RAW)
+    assert (again.ids, again.accepted) == (first.ids, 0)
 
 
 async def test_the_id_of_what_a_pair_had_brought_wholly_is_known_too(kit: Any) -> None:
@@ -100,8 +97,40 @@ async def test_the_id_of_what_a_pair_had_brought_wholly_is_known_too(kit: Any) -
     assert told(await kit.take(alert("a"), repeats=["a"])) == (1, 0, ["e-2"])
 
 
-async def test_an_id_that_is_known_stays_what_it_was(kit: Any) -> None:
+async def test_what_a_pair_had_brought_by_several_deliveries_is_told_as_it_was(kit: Any) -> None:
+    await kit.take(alert("x"), alert("w"), repeats=["x", "w"], raw=RAW)
+    await kit.take(alert("y"), repeats=["y"])
+    first = await kit.take(alert("x"), alert("y"), repeats=["x", "y"], delivery="3", digest="x")
+    kit.now_us += 63 * S
+    again = await kit.take(alert("x"), alert("y"), repeats=["x", "y"], delivery="3", digest="x")
+    assert told(first) == told(again) == (0, 2, ["e-1", "e-3"])
+
+
+async def test_of_a_delivery_of_which_a_pair_said_a_part_meanwhile_no_others_id_is_told(kit: Any) -> None:
+    await kit.take(alert("a"), repeats=["a"])
+    await kit.take(alert("a"), alert("b"), alert("c"), repeats=["a", "b", "c"], delivery="1", digest="x")
+    kit.now_us += 62 * S
+    await kit.take(alert("a"), repeats=["a"])
+    again = await kit.take(alert("a"), alert("b"), alert("c"), repeats=["a", "b", "c"], delivery="1", digest="x")
+    assert told(again) == (0, 3, ["e-4", "e-2", "e-2"])
+
+
+async def test_other_bytes_under_a_known_id_are_told_also_where_a_pair_had_brought_them(kit: Any) -> None:
     await kit.take(alert("z"), delivery="1", digest="z")
     await kit.take(alert("a"), repeats=["a"])
-    await kit.take(alert("a"), repeats=["a"], delivery="1", digest="x")
-    assert kit.rows("SELECT seq, digest FROM delivery") == [(1, "z")]
+    assert (await kit.take(alert("a"), repeats=["a"], delivery="1", digest="x")).conflict
+    assert kit.rows("SELECT seq, digest, positions FROM delivery") == [(1, "z", None)]
+    assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
+
+
+async def test_a_word_twice_under_anothers_id_is_not_waited_for(kit: Any) -> None:
+    await kit.take(alert("a"), delivery="1", digest="x")
+    again = await kit.take(alert("b"), alert("b"), repeats=["b", "b"], delivery="1", digest="y")
+    assert (again.conflict, told(again), again.positions) == (True, (0, 2, ["e-1"]), [0, 0])
+    assert (await kit.take(alert("b"), repeats=["b"])).accepted == 1
+
+
+async def test_parts_that_could_not_be_read_are_not_taken_under_anothers_id_either(kit: Any) -> None:
+    await kit.take(alert("a"), delivery="1", digest="x")
+    again = await kit.take(unread=[(7, "no object")], delivery="1", digest="y")
+    assert (again.conflict, told(again), again.quarantined) == (True, (0, 1, ["e-1"]), 0)

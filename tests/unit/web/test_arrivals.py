@@ -128,14 +128,12 @@ async def test_a_pair_at_the_same_moment_counts_once(hooked: Any) -> None:
     assert len(await hooked.rows()) == 1
 
 
+@pytest.mark.parametrize(("event", "word"), [({}, ["no text"]), ({}, 7), ({}, None), (7, "w"), (["x"], "")])
 async def test_what_a_strangers_format_gives_is_of_its_own_delivery_alone(
-    hooked: Any, monkeypatch: pytest.MonkeyPatch
+    hooked: Any, monkeypatch: pytest.MonkeyPatch, event: Any, word: Any
 ) -> None:
-    gives = plugins.find("formats", "github").FORMAT.read
-
-    def read(body: Any, headers: Any) -> Any:
-        [element] = gives(body, headers)
-        return [plugins.Element(element.event, ["no text"])]  # type: ignore[arg-type]
+    def read(_body: Any, _headers: Any) -> Any:
+        return [plugins.Element(event, word)]
 
     form, alerts = plugins.Format("github", resolves=False, read=read), plugins.find("formats", "alertmanager").FORMAT
     monkeypatch.setattr(

@@ -185,8 +185,7 @@ async def test_events_with_ids_of_their_own_go_by_these(
 
 
 async def test_who_lets_bodies_wait_keeps_nobody_who_is_known_from_delivering(room: Any, at_once: Send) -> None:
-    full = room.services.room
-    full.left = 0
+    room.services.room.left = 0
     slow = asyncio.create_task(at_once(request(alert("a"))[:-5]))
     assert [status for status, _ in await at_once(request(alert("b")))] == [202]
     async with asyncio.timeout(30):
@@ -201,3 +200,19 @@ async def test_of_whom_nobody_knows_bodies_take_the_room_of_strangers(room: Any,
     begun = request(b'{"a": 1}', "open/door", None)[:-3]
     [(status, told)] = await at_once(begun)
     assert (status, told["code"]) == (503, "busy")
+
+
+async def test_an_address_of_which_nothing_right_came_has_a_share_of_that_room(room: Any, at_once: Send) -> None:
+    room.services.room.each_max = 5
+    begun = request(b'{"a": 1}', "open/door", None)[:-1]
+    [(status, told)] = await at_once(begun)
+    assert (status, told["code"], room.services.room.held) == (503, "busy", {})
+    room.services.room.held["127.0.0.2"] = 5
+    assert [status for status, _ in await at_once(request(alert("a")))] == [202]
+    slow = asyncio.create_task(at_once(begun))
+    async with asyncio.timeout(30):
+        while "127.0.0.1" not in room.services.room.held:
+            await asyncio.sleep(0)
+    assert room.services.room.held == {"127.0.0.1": 7, "127.0.0.2": 5}
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)

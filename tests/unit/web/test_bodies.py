@@ -200,26 +200,30 @@ def test_values_have_names_for_people(value: Any, name: str) -> None:
 
 def test_bodies_on_their_way_take_room_until_they_are_done() -> None:
     room = bodies.Room(10)
-    with room.place("a") as one, room.place("b") as other:
+    with room.place("a", known=False) as one, room.place("b", known=False) as other:
         one(6)
         other(4)
         with pytest.raises(bodies.Crowded):
             one(1)
         one(0)
-    with room.place("a") as again:
+    with room.place("a", known=False) as again:
         again(10)
     assert (room.left, room.held) == (10, {})
 
 
 def test_one_machine_takes_no_more_than_its_share_of_the_room() -> None:
     room = bodies.Room(10, 4)
-    with room.place("a") as one, room.place("a") as two:
+    with room.place("a", known=False) as one, room.place("a", known=False) as two:
         one(3)
         two(1)
         with pytest.raises(bodies.Crowded):
             two(1)
-        with room.place("b") as other:
+        with room.place("b", known=False) as other:
             other(4)
+        with room.place("a", known=True) as proxy:
+            proxy(2)
+            with pytest.raises(bodies.Crowded):
+                proxy(5)
     assert (room.left, room.held) == (10, {})
 
 
