@@ -132,3 +132,13 @@ def test_a_key_of_another_request_is_told_with_what_came_first() -> None:
     ) as raised:
         deliveries.checked(intake.Accepted(0, 2, ["e-7", "e-8"], [7, 8], conflict=True), "key:ana\x1fk")
     assert "new key" in raised.value.try_
+
+
+@pytest.mark.parametrize(
+    ("secrets", "kept"),
+    [((), "abcd"), (("uno",), "bcd"), (("uno", "due"), "cd"), (("uno", "due", "tre"), "d"), (("tre",), "abd")],
+)
+def test_what_repeats_any_of_the_secrets_is_left_out(secrets: tuple[str, ...], kept: str) -> None:
+    texts = {"a": "it is uno", "b": "due of it", "c": "tre", "d": "quattro"}
+    said = request(*((f"x-{name}", text) for name, text in texts.items()))
+    assert deliveries.headers_of(said, secrets=secrets) == {f"x-{name}": texts[name] for name in kept}
