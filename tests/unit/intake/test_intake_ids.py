@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from healer import errors, intake
@@ -120,7 +121,12 @@ async def test_other_bytes_under_a_known_id_are_told_also_where_a_pair_had_broug
     await kit.take(alert("a"), repeats=["a"])
     assert (await kit.take(alert("a"), repeats=["a"], delivery="1", digest="x")).conflict
     assert kit.rows("SELECT seq, digest, positions FROM delivery") == [(1, "z", None)]
-    assert [kind for (kind,) in kit.rows("SELECT kind FROM audit")] == ["delivery_conflict"]
+    [record] = [orjson.loads(text) for (text,) in kit.rows("SELECT record FROM audit")]
+    wanted = {
+        "kind": "delivery_conflict", "actor": "key:ci", "source": "am", "delivery": "1", "event": 1, "digest": "x",
+    }  # fmt: skip
+    assert {name: record[name] for name in wanted} == wanted
+    assert not (await kit.take(alert("a"), repeats=["a"], delivery="2", digest="x")).conflict
 
 
 async def test_a_word_twice_under_anothers_id_is_not_waited_for(kit: Any) -> None:
