@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from tests import processes
+
 ACTIONS: Final = "actions: {mark: {playbook: mark.yml, cooldown: 0 seconds, impact: low}}\n"
 RULES: Final = """\
 - name: marks
@@ -155,7 +157,7 @@ def test_a_daemon_that_is_killed_while_it_asks_leaves_nothing(daemon: Any, wait_
     daemon.start("--mode", "active")
     wait_for(lambda: pid.exists() and pid.read_text().strip())
     daemon.kill()
-    wait_for(lambda: not alive(int(pid.read_text())))
+    wait_for(lambda: not processes.runs(int(pid.read_text())))
     daemon.hold.unlink()
     daemon.start("--mode", "active")
     daemon.ready()
@@ -170,12 +172,4 @@ def test_a_stop_while_it_asks(daemon: Any, wait_for: Callable[..., None]) -> Non
     daemon.start("--mode", "active")
     wait_for(lambda: pid.exists() and pid.read_text().strip())
     assert daemon.stop() == 0
-    assert not alive(int(pid.read_text()))
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended may not have been waited for yet."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except FileNotFoundError:
-        return False
+    assert not processes.runs(int(pid.read_text()))

@@ -10,6 +10,7 @@ from typing import Any
 
 from healer import model, plugins
 from healer.controllers import ansible, ssh
+from tests import processes
 
 BASTION = model.Target("host", "bastion", "bastion", "127.0.0.9")
 INVENTORY = f"""
@@ -127,15 +128,8 @@ class Site:
 
     def marked(self) -> list[int]:
         """The processes of ansible-playbook and of what it made that are alive there."""
-        found = []
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                ours = f"{self.machine.temporary}/".encode() in (path / "environ").read_bytes()
-                if ours and (path / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X"):
-                    found.append(int(path.name))
-            except OSError:
-                continue
-        return found
+        ours = f"{self.machine.temporary}/".encode()
+        return [pid for pid in processes.pids() if ours in processes.read(pid, "environ") and processes.runs(pid)]
 
     def files(self) -> set[str]:
         """What lies in the user's folder there, without what is kept of revisions."""

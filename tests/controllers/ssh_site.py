@@ -16,6 +16,7 @@ from typing import Any
 
 from healer import model, plugins
 from healer.controllers import ssh
+from tests import processes
 
 KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or "/usr/sbin/sshd"
@@ -102,18 +103,15 @@ class Sshd:
 
 
 def _tree(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            found += [int(child), *_tree(int(child))]
-    return found
+    return [one for child in processes.children(pid) for one in (child, *_tree(child))]
 
 
 def _name(pid: int) -> str:
-    try:
-        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+    return processes.read(pid, "comm").decode().strip()
+
+
+def _environ(pid: int) -> list[bytes]:
+    return processes.read(pid, "environ").split(b"\0")
 
 
 class Site:
@@ -175,34 +173,18 @@ class Site:
 
     def marked(self, token: str = TOKEN) -> list[int]:
         """The processes of an attempt on its servers that are alive, whatever session they made."""
-        found = []
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                known = (path / "environ").read_bytes().split(b"\0")
-                ours = any(f"TMPDIR={server.temporary}".encode() in known for server in self.servers)
-                if ours and f"HEALER_TOKEN={token}".encode() in known:
-                    state = (path / "stat").read_bytes().rpartition(b")")[2].split()[0]
-                    found += [int(path.name)] if state not in (b"Z", b"X") else []
-            except OSError:
-                continue
-        return found
+        word = f"HEALER_TOKEN={token}".encode()
+        return [pid for pid in self._processes() if word in _environ(pid) and processes.runs(pid)]
 
     def workers(self) -> list[int]:
         """The sessions on its servers that stay for the next job; those beside them that guard their jobs, once they are gone."""
-        found: dict[int, int] = {}
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                ours = any(
-                    f"TMPDIR={server.temporary}".encode() in (path / "environ").read_bytes().split(b"\0")
-                    for server in self.servers
-                )
-                words = (path / "cmdline").read_bytes().split(b"\0")
-                parent = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
-            except OSError:
-                continue
-            if ours and words[-2:] == [b"healer", b""]:
-                found[int(path.name)] = parent
-        return [pid for pid, parent in found.items() if parent not in found]
+        found = {pid for pid in self._processes() if processes.read(pid, "cmdline").endswith(b"\0healer\0")}
+        return sorted(found - {child for pid in found for child in processes.children(pid)})
+
+    def _processes(self) -> list[int]:
+        """All that were begun by a log-in at one of its servers."""
+        ours = {f"TMPDIR={server.temporary}".encode() for server in self.servers}
+        return [pid for pid in processes.pids() if not ours.isdisjoint(_environ(pid))]
 
     def hear(self, stream: str, piece: bytes) -> None:
         self.heard.append((stream, piece))

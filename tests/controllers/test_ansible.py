@@ -18,6 +18,7 @@ import pytest
 
 from healer import errors, model, plugins
 from healer.controllers import _ansible_command, ansible
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 
@@ -366,8 +367,7 @@ async def test_deadline_ends_the_workers_too(site: Site, wait_for_async: WaitAsy
     assert outcome.state == "timed_out"
     assert outcome.per_target == {"host:web01.example.org": "timed_out"}
     marker = str(site.tmp_path / "go").encode()
-    left = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if p.exists() and marker in p.read_bytes()]
-    assert left == []
+    assert processes.with_words(marker) == []
 
 
 async def test_check(site: Site) -> None:

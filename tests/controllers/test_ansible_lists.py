@@ -18,6 +18,7 @@ from hypothesis import strategies
 
 from healer import errors, inventory, model, plugins
 from healer.controllers import _ansible_command, _playbook, _shimmed, ansible
+from tests import processes
 
 SCRIPT = "#!/bin/sh\n"
 LIST = """cat <<'LIST'
@@ -57,14 +58,6 @@ class Site:
         assert path.is_relative_to(self.folder)
         found: dict[str, Any] = json.loads(path.read_bytes())
         return found
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended may not have been waited for yet."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
@@ -136,7 +129,7 @@ async def test_one_that_hangs_or_floods_is_bounded(site: Site, monkeypatch: pyte
         await site.listed()
     assert failed.value.message == "ansible-inventory took longer than 2 s"
     pid = int((site.root.parent / "pid").read_text())
-    assert not alive(pid)
+    assert not processes.runs(pid)
     monkeypatch.setattr(_ansible_command, "LISTING_S", 60.0)
     monkeypatch.setattr(_ansible_command, "LISTING_BYTES", 100_000)
     site.folder = site.folder.with_name("plan-hosts-2")
@@ -157,7 +150,7 @@ async def test_cancelled_it_leaves_nothing_at_work(site: Site, wait_for_async: C
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert not alive(int(pid.read_text()))
+    assert not processes.runs(int(pid.read_text()))
 
 
 async def test_it_is_refused_where_there_is_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +220,7 @@ async def test_a_check_that_is_cut_off_leaves_nothing_at_work(
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert not alive(int(pid.read_text()))
+    assert not processes.runs(int(pid.read_text()))
 
 
 NAMES = strategies.text(min_size=1, max_size=8) | strategies.text("ab1.:-@!&~*?,[]{}'\"\\%= ", min_size=1, max_size=6)

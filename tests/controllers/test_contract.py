@@ -15,6 +15,7 @@ import pytest
 from healer import model, plugins
 from healer.controllers import ansible, local
 from healer.testing import contracts
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 PASSWORD = "a-password-of-the-contract"
@@ -76,13 +77,7 @@ async def at_once(_: Callable[[], bool]) -> None:
 
 def _runs(part: str) -> bool:
     """Whether a process has that in its command line."""
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if part.encode() in path.read_bytes():
-                return True
-        except OSError:
-            continue
-    return False
+    return bool(processes.with_words(part.encode()))
 
 
 @pytest.fixture

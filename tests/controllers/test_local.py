@@ -20,6 +20,7 @@ import pytest
 from healer import model, plugins
 from healer.child import jobs
 from healer.controllers import _shimmed, local
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 
@@ -220,15 +221,15 @@ async def test_secret_is_seen_by_the_child_alone(site: Site, wait_for_async: Wai
     site.script("use.py", "#!/usr/bin/env python3\nimport json, os, sys, time\ngiven = json.load(sys.stdin)\n"
         "print(len(given['nested']['token']), len(os.environ['HEALER_PARAM_TOKEN']), flush=True)\n"
         "while not os.path.exists('go'): time.sleep(0.01)\n")  # fmt: skip
-    secret = model.Secret("env:T", "pl4nted-s3cret")
+    secret = model.Secret("env:T", "pl4nted-0f-it5")
     running = asyncio.ensure_future(site.run("use.py", parameters={"token": secret, "nested": {"token": secret}}))
     await wait_for_async(lambda: site.heard)
-    lines = [path.read_bytes() for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    shown = processes.with_words(b"pl4nted-0f-it5")
     (site.revision / "go").touch()
     outcome = await running
     assert outcome.state == "succeeded", outcome
     assert site.stdout() == b"14 14\n"
-    assert [line for line in lines if b"pl4nted" in line] == []
+    assert shown == []
     assert [path for path in site.work.rglob("*") if path.is_file() and b"pl4nted" in path.read_bytes()] == []
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from healer.child import jobs
 from healer.controllers import _oc_words
+from tests import processes
 
 DEPLOYMENT = ".*/deployments/cart"
 
@@ -153,7 +154,7 @@ async def test_a_cancelled_run_ends_kubectl_and_leaves_no_secret(cluster: Any, w
     running = asyncio.create_task(cluster.controller.run(job, cluster.hear))
     await wait_for_async(cluster.fake.hung.is_set)
     told = [
-        pathlib.Path(f"/proc/{pid}/{what}").read_bytes()
+        processes.read(pid, what)
         for pid in jobs.pids_with("HEALER_TOKEN", job.token)
         for what in ("cmdline", "environ")
     ]

@@ -14,6 +14,7 @@ import pytest
 
 from healer import model
 from healer.controllers import _shimmed
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 INJECTION = "{{ lookup('pipe', 'id') }}"
@@ -254,7 +255,7 @@ async def test_where_its_program_is_killed_it_has_failed_and_nothing_stays(
     site: Any, wait_for_async: WaitAsync
 ) -> None:
     task = await begun(site, wait_for_async)
-    commands = {pid: pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in site.ssh.marked()}
+    commands = {pid: processes.read(pid, "cmdline").split(b"\0") for pid in site.ssh.marked()}
     (program,) = [pid for pid, argv in commands.items() if argv[1:2] == [b"-I"]]
     os.kill(program, signal.SIGKILL)
     outcome = await task

@@ -19,6 +19,7 @@ import pytest
 from healer import model
 from healer.child import jobs, shim, starting
 from healer.controllers import _shimmed
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 
@@ -139,7 +140,7 @@ async def test_what_a_lost_shim_left_is_ended_in_its_place(
         os.utime(site.folder / "started", (0, 0))  # long ago
     ended = await asyncio.gather(running, return_exceptions=True)
     assert isinstance(ended[0], asyncio.CancelledError) if "asked" in way else ended[0].state == "unknown"
-    await wait_for_async(lambda: not pathlib.Path(f"/proc/{child}").exists() or shim.Process(child).state == "Z")
+    await wait_for_async(lambda: not processes.runs(child))
 
 
 async def nothing(_job: model.Job) -> None:

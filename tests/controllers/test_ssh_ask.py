@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from healer.controllers import _shimmed, _ssh_ask, _ssh_end, _ssh_far, _ssh_job, _ssh_worker
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("far_sides")
@@ -131,10 +132,10 @@ def supervisors(work: Any) -> list[int]:
     group = os.getpgid(pid)
     ours = set(work.site.marked())
     found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if os.getpgid(int(path.name)) == group and int(path.name) not in ours:
-                found.append(int(path.name))
+    for one in processes.pids():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(one) == group and one not in ours:
+                found.append(one)
     return found
 
 
@@ -223,17 +224,13 @@ async def test_what_a_job_left_without_its_supervisor_ends_with_its_deadline(
     task = work.start("leaves.sh", deadline_s=4.0)
     await wait_for_async(lambda: work.begun)
     killed = supervisors(work)
-    guards = [int(pid) for one in killed for pid in children(one) if int(pid) not in work.site.marked()]
+    guards = [pid for one in killed for pid in processes.children(one) if pid not in work.site.marked()]
     kill([*killed, *guards])
     work.go()
     await wait_for_async(lambda: len(work.site.marked()) == 1, what="the end of the script")
     assert (await work.site.controller.find(work.job("leaves.sh", deadline_s=4.0))).state == "running"
     assert (await task).state == "unknown"
     assert not work.site.marked()
-
-
-def children(pid: int) -> list[str]:
-    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: Any) -> tuple[asyncio.Task[Any], int]:
@@ -243,13 +240,6 @@ async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: 
     await wait_for_async(lambda: work.begun and (work.at / "begun").read_text().endswith("\n"))
     await wait_for_async(lambda: any(one.read_text() for one in folder_of(work.site).glob("*.child")))
     return task, int((work.at / "begun").read_text())
-
-
-def at_work(pid: int) -> bool:
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 async def test_a_job_without_a_mark_whose_supervisor_is_stopped_is_running_and_can_be_cancelled(
@@ -263,7 +253,7 @@ async def test_a_job_without_a_mark_whose_supervisor_is_stopped_is_running_and_c
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not at_work(pid)
+        assert not processes.runs(pid)
         assert next(folder_of(work.site).glob("*.cancel"), None)
     finally:
         kill(stopped, signal.SIGCONT)
@@ -285,8 +275,8 @@ async def test_the_deadline_of_a_job_without_a_mark_is_held_without_the_supervis
     stopped = supervisors(work)
     kill(stopped, number)
     try:
-        assert at_work(pid)
-        await wait_for_async(lambda: not at_work(pid), what="the end of the job")
+        assert processes.runs(pid)
+        await wait_for_async(lambda: not processes.runs(pid), what="the end of the job")
     finally:
         kill(stopped, signal.SIGCONT)
         kill([pid])

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from healer.child import jobs, shim, starting
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 ENV = {"PATH": "/usr/bin:/bin"}
@@ -53,10 +54,6 @@ def alive(pid: int) -> bool:
     return pid in {one.pid for one in shim.processes()}
 
 
-def children(pid: int) -> list[int]:
-    return [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 async def test_it_is_ended_with_a_cancelled_run(tmp_path: pathlib.Path, wait_for_async: WaitAsync) -> None:
     job = Job(tmp_path / "j", [sys.executable, "-c", ESCAPES.replace("STAYS", "120")])
     pid = await job.pid(wait_for_async)
@@ -78,6 +75,6 @@ async def test_many_that_end_leave_no_zombies(tmp_path: pathlib.Path, wait_for_a
     program = "for _ in $(seq 30); do (setsid sleep 0.01 &) ; done; echo made; exec sleep 120"
     job = Job(tmp_path / "j", ["/bin/sh", "-c", program])
     await wait_for_async(lambda: job.said == b"made\n")
-    await wait_for_async(lambda: len(children(job.process.pid)) == 1)
+    await wait_for_async(lambda: len(processes.children(job.process.pid)) == 1)
     jobs.cancel(tmp_path / "j")
     assert (await job.following).cancelled

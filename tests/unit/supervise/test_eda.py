@@ -20,6 +20,7 @@ import pytest
 from healer import errors, supervise
 from healer.project import listeners, locating
 from healer.supervise import eda
+from tests import processes
 
 WaitFor = Callable[..., Awaitable[None]]
 
@@ -338,19 +339,12 @@ BLOCKED = (
 )
 
 
-def gone(pid: int) -> bool:
-    try:
-        return ") Z " in pathlib.Path("/proc", str(pid), "stat").read_text()
-    except OSError:
-        return True
-
-
 async def test_stopping_ends_a_blocked_source_and_its_children(bench: Bench, wait_for_async: WaitFor) -> None:
     bench.plugin(BLOCKED)
     async with running(bench.source("mine"), bench.journal):
         await wait_for_async(lambda: bench.journal.events)
     [event] = bench.journal.events
-    await wait_for_async(lambda: gone(event["pid"]) and gone(event["child"]))
+    await wait_for_async(lambda: not processes.runs(event["pid"]) and not processes.runs(event["child"]))
 
 
 async def test_the_daemons_death_ends_a_blocked_source_and_its_children(bench: Bench, wait_for_async: WaitFor) -> None:
@@ -372,7 +366,7 @@ async def test_the_daemons_death_ends_a_blocked_source_and_its_children(bench: B
     daemon.send_signal(signal.SIGKILL)
     await daemon.wait()
     event = json.loads(record.read_text())
-    await wait_for_async(lambda: gone(event["pid"]) and gone(event["child"]))
+    await wait_for_async(lambda: not processes.runs(event["pid"]) and not processes.runs(event["child"]))
 
 
 async def test_logging_of_the_plugin_reaches_the_log(bench: Bench) -> None:
