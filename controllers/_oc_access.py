@@ -89,7 +89,8 @@ class Access:
                 env=env, limit=SAID_MAX,
             )  # fmt: skip
             try:
-                out, err = await asyncio.wait_for(process.communicate(), limit_s)
+                async with asyncio.timeout(limit_s):
+                    out, err = await process.communicate()
             except TimeoutError:
                 return Answer(-1, "", f"no answer within {limit_s:g} s")
             finally:

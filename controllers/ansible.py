@@ -280,7 +280,8 @@ async def _ask(*argv: str) -> tuple[int, str]:
             env={**base, **own},
         )  # fmt: skip
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), CHECK_LIMIT_S)
+            async with asyncio.timeout(CHECK_LIMIT_S):
+                said, _ = await process.communicate()
         except TimeoutError:
             return -1, f"no answer within {CHECK_LIMIT_S:g} s"
         finally:

@@ -322,13 +322,15 @@ class Follower:
                     raise Lost if self._was_started() else await self._never()
                 pause_s = _PAUSE_MIN_S if moved else min(pause_s * 1.5, _PAUSE_MAX_S)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(gone.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):
+                        await gone.wait()
 
     async def stop(self, grace_s: float) -> Status | None:
         """Cancel the job and wait for its end, at most `grace_s` and `CANCEL_LIMIT_S` long."""
         cancel(self.folder)
         try:
-            return await asyncio.wait_for(self.wait(), grace_s + CANCEL_LIMIT_S)
+            async with asyncio.timeout(grace_s + CANCEL_LIMIT_S):
+                return await self.wait()
         except (TimeoutError, Lost, NeverStarted, OSError):
             return None
 

@@ -92,10 +92,7 @@ class EdaSource:
                     raise SourceDied(name=self.name, reason=self._reason(reason, process.returncode))
             finally:
                 await _stop(process, writer)
-                for task in filter(None, (output, self._answering)):
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                await _ended(*filter(None, (output, self._answering)))
 
     async def _spawn(self, theirs: socket.socket) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -219,3 +216,13 @@ async def _stop(process: asyncio.subprocess.Process, writer: asyncio.StreamWrite
 
 def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message, default=str).encode() + b"\n"
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for their ends; our own cancelling is not taken for theirs. Raises what one of them raised."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()

@@ -284,6 +284,25 @@ async def test_cancel_needs_no_space(
     assert status.cancelled
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_cancelling_at_the_moment_of_the_end_is_not_lost(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """The kernel tells of the shim's end in one turn of the loop, and some turns later somebody cancels who follows it."""
+    told = asyncio.Event()
+    monkeypatch.setattr(jobs, "_exit_of", lambda _pid: contextlib.nullcontext(told))
+    monkeypatch.setattr(jobs.Follower, "_alive", lambda _: True)
+    following = asyncio.create_task(jobs.Follower(tmp_path, Heard()).wait())
+    await asyncio.sleep(0)
+    told.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asked = following.cancel()
+    (ended,) = await asyncio.gather(following, return_exceptions=True)
+    assert asked or turns
+    assert isinstance(ended, asyncio.CancelledError) is asked
+
+
 def test_argument_list_of_the_shim_shows_nothing(tmp_path: pathlib.Path, wait_for: Wait) -> None:
     spec = python("import time; time.sleep(120)", stdin=b"s3cret of this one")
     folder = prepared(
