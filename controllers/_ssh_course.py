@@ -62,7 +62,7 @@ class Course:
             except network() as error:
                 if not self.connection.alive:
                     raise Again from error
-                if not _ssh_talk.no_place(error) or not self.connection.working:
+                if not _ssh_talk.no_place(error) or not (self.connection.working or freed.is_set()):
                     raise NeverSent(f"no session can be opened: {getattr(error, 'reason', '') or error}") from error
                 await freed.wait()  # the server allows fewer than we would ask for: it is another job's turn
             else:

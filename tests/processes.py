@@ -1,6 +1,11 @@
 """What tests ask of the processes of this machine. Each can end between two looks, also one of another test: it has nothing then."""
 
 import pathlib
+import signal
+from typing import Final
+
+PF_EXITING: Final = 0x4
+SIGKILL: Final = 1 << signal.SIGKILL - 1
 
 
 def pids() -> list[int]:
@@ -17,9 +22,12 @@ def read(pid: int, name: str) -> bytes:
 
 
 def runs(pid: int) -> bool:
-    """Whether it is there and has not ended; one that has ended may not have been waited for yet."""
-    state = read(pid, "stat").rpartition(b")")[2].split()[:1]
-    return bool(state) and state[0] not in (b"Z", b"X")
+    """Whether it is there and not at its end: neither to be waited for, nor killed already, nor on its way out (proc(5))."""
+    fields = read(pid, "stat").rpartition(b")")[2].split()
+    if not fields or fields[0] in (b"Z", b"X") or int(fields[6]) & PF_EXITING:
+        return False
+    pending = [line.split() for line in read(pid, "status").splitlines() if line.startswith((b"SigPnd", b"ShdPnd"))]
+    return bool(pending) and not any(int(mask, 16) & SIGKILL for _, mask in pending)
 
 
 def children(pid: int) -> list[int]:

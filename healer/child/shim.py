@@ -328,6 +328,9 @@ def main(path: str) -> int:
         descriptor = folder.reserve_status()
     except OSError as error:
         return unprepared(error)
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    )  # who sees the claim may ask for the end; it is heard from listen() on
     try:
         claimed = folder.claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}')
     except OSError as error:

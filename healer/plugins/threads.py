@@ -66,5 +66,5 @@ async def apart(subject: str, work: Callable[[], T]) -> T:
             return await done
     except TimeoutError:
         if done.done() and not done.cancelled():
-            raise  # the work's own
+            return done.result()  # its own error, or what came as the time was over
         raise contracts.Blind(f"a look at {subject} has not come back after {LIMIT_S:g} s") from None

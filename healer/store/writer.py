@@ -96,10 +96,13 @@ class Writer:
         if self._loop is None:
             return self._inline(unit)
         future: asyncio.Future[Any] = self._loop.create_future()
-        if self._dead is not None:
-            future.set_exception(errors.StoreError(reason=str(self._dead)))
+        dead = self._dead
+        if dead is not None:
+            future.set_exception(errors.StoreError(reason=str(dead)))
             return future
         self._queue.put((unit, future))
+        if self._dead is not None:  # since then, and it may have looked through the queue before
+            self._fail_queued()
         return future
 
     def now(self, unit: Unit) -> Any:

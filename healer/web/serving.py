@@ -45,25 +45,24 @@ _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nServer: healer\r\nRetry-Aft
 
 
 class _Refused(asyncio.Protocol):
-    """A connection too many: told so and closed. `told`: when the log had it last, in the loop's time."""
+    """A connection too many: told so and closed."""
 
-    def __init__(self, told: list[float]) -> None:
-        self._told = told
+    def __init__(self, door: _Door) -> None:
+        self._door = door
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        telemetry.count("connections_refused")
-        if _is_due(self._told):
-            logger.warning("all connections are taken: new ones are answered 503 (connections_refused counts them)")
-        typing.cast("asyncio.Transport", transport).write(_FULL)  # uvloop's is none by its class
-        transport.close()
+        self._door.refuse(transport)
 
 
 class _Door:
-    """Whom a connection is let in from. `gate` knows of which address too many wait already; `most`: connections of one address."""
+    """Whom a connection is let in from. `is_full`: whether all are taken; `gate` knows of which address too many wait already; `most`:
+    connections of one address."""
 
     def __init__(
-        self, fresh: dict[object, asyncio.TimerHandle], gate: auth.Gate, *, most: int, headers_s: float, park_s: float = PARKED_S
+        self, is_full: Callable[[], bool], fresh: dict[object, asyncio.TimerHandle], gate: auth.Gate, *,
+        most: int, headers_s: float, park_s: float = PARKED_S,
     ) -> None:  # fmt: skip
+        self.is_full = is_full
         self._fresh = fresh
         self._gate = gate
         self._most = most
@@ -72,9 +71,13 @@ class _Door:
         self._parked = 0
         self._of_machine: dict[str, int] = {}
         self._told: list[float] = []
+        self._full_told: list[float] = []
 
     def enter(self, connection: web.RequestHandler, transport: asyncio.BaseTransport) -> Callable[[], None] | None:
         """What has to be done once it is gone; None: it is not let in, and ends by itself."""
+        if self.is_full():  # those of one turn of the loop are all made before the first of them is here
+            self.refuse(transport)
+            return None
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             open_ = typing.cast("asyncio.Transport", transport)  # uvloop's is none by its class
@@ -83,7 +86,7 @@ class _Door:
                 return None
             name = auth.machine(peer[0])
             if self._of_machine.get(name, 0) >= self._most:
-                self._refuse(open_, peer[0])
+                self._refuse_more(open_, peer[0])
                 return None
             self._of_machine[name] = self._of_machine.get(name, 0) + 1
         else:
@@ -91,6 +94,14 @@ class _Door:
         loop = asyncio.get_running_loop()
         self._fresh[connection] = loop.call_later(self._headers_s, _end_if_fresh, self._fresh, connection)
         return functools.partial(self._leave, connection, name)
+
+    def refuse(self, transport: asyncio.BaseTransport) -> None:
+        """Tell a connection that all are taken, and close it."""
+        telemetry.count("connections_refused")
+        if _is_due(self._full_told):
+            logger.warning("all connections are taken: new ones are answered 503 (connections_refused counts them)")
+        typing.cast("asyncio.Transport", transport).write(_FULL)  # uvloop's is none by its class
+        transport.close()
 
     def _leave(self, connection: web.RequestHandler, name: str) -> None:
         if (timer := self._fresh.pop(connection, None)) is not None:
@@ -114,7 +125,7 @@ class _Door:
         self._parked -= 1
         open_.abort()
 
-    def _refuse(self, open_: asyncio.Transport, address: str) -> None:
+    def _refuse_more(self, open_: asyncio.Transport, address: str) -> None:
         telemetry.count("connections_of_address_refused")
         if _is_due(self._told):
             logger.warning(
@@ -279,12 +290,14 @@ class Listening:
         served = self._runner.server
         assert served is not None  # noqa: S101 - start() comes first
         loop = asyncio.get_running_loop()
-        told: list[float] = []
-        door = _Door(self._app[problems.FRESH], self._app[auth.GATE], most=self.per_address, headers_s=self._headers_s)
+        door = _Door(
+            lambda: len(served.connections) >= connections_max, self._app[problems.FRESH], self._app[auth.GATE],
+            most=self.per_address, headers_s=self._headers_s,
+        )  # fmt: skip
 
         def make() -> asyncio.BaseProtocol:
-            if len(served.connections) >= connections_max:
-                return _Refused(told)
+            if door.is_full():
+                return _Refused(door)
             return _Connection(served, door, loop=loop, **self._options)
 
         return make
@@ -316,11 +329,19 @@ def holder(port: int, proc: pathlib.Path = pathlib.Path("/proc")) -> str:
     found = _listening(port, proc)
     for folder in proc.glob("[0-9]*") if found else ():
         try:
-            if any(f"{link.readlink()}" in found for link in (folder / "fd").iterdir()):
+            if any(_leads_to(link) in found for link in (folder / "fd").iterdir()):
                 return f" by {(folder / 'comm').read_text(errors='replace').strip()} (pid {folder.name})"
         except OSError:
             continue  # it has ended meanwhile, or is not ours to look at
     return next((f" by a process of the user with id {uid}" for uid in found.values()), "")
+
+
+def _leads_to(descriptor: pathlib.Path) -> str:
+    """Where a descriptor of a process leads; nowhere once it is closed, as the one is by which they were listed."""
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def _listening(port: int, proc: pathlib.Path) -> dict[str, str]:

@@ -7,13 +7,14 @@ import http.server
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import threading
 import urllib.request
 from typing import Any
 
 import pytest
+
+from tests import ports
 
 
 class _Sender:
@@ -25,8 +26,7 @@ class _Sender:
             pytest.skip(f"{names[0]} is not installed")
         folder.mkdir()
         self.folder, self.program = folder, found
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = ports.free()
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, *arguments: str) -> None:

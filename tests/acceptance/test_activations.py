@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import pathlib
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+
+from tests import ports
 
 BOOK: Final = """\
 - name: rs
@@ -65,7 +66,7 @@ def test_one_rulebook_on_three_times(daemon: Any, wait_for: Callable[..., None])
         daemon.write(f"inventory/{name}", HOST % (f"{name}01", sys.executable))
     daemon.start()
     daemon.ready()
-    wait_for(lambda: daemon.states() == ["simulated", "succeeded", "succeeded"])
+    wait_for(lambda: daemon.states() == ["simulated", "succeeded", "succeeded"], 120)
     lines = sorted(daemon.effects.read_text().splitlines())
     assert lines == ["hallo egon-of-eu ticker egon-of-eu eu01", "howdy sam ticker sam us01"]
     assert {run["rule"] for run in daemon.runs()} == {"eu/rs/heard", "us/rs/heard", "quiet/rs/heard"}
@@ -80,7 +81,7 @@ def test_one_rulebook_on_three_times(daemon: Any, wait_for: Callable[..., None])
     wait_for(lambda: daemon.states().count("simulated") == 2)
     assert sorted(run["rule"] for run in daemon.runs() if run["rule"].endswith("pair")) == ["quiet/rs/pair"]
     daemon.event({"a": 1})
-    wait_for(lambda: daemon.states().count("succeeded") == 3)
+    wait_for(lambda: daemon.states().count("succeeded") == 3, 120)
     assert sorted(run["rule"] for run in daemon.runs() if run["rule"].endswith("pair")) == [
         "quiet/rs/pair",
         "us/rs/pair",
@@ -113,9 +114,7 @@ activations:
 @pytest.fixture
 def sharing(daemon: Any) -> Any:
     """(daemon, port): two activations of a rulebook that listens with TLS."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
+    port = ports.free()
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", daemon.base / "key.pem", "-out", daemon.base / "cert.pem"],

@@ -21,6 +21,7 @@ def test_what_is_beyond_a_cap_is_refused_and_told(daemon: Any, wait_for: Callabl
     assert {run["reason"] for run in daemon.runs() if run["state"] == "refused"} == {"alerts_full"}
     assert len(daemon.lines()) == 2
     wait_for(lambda: daemon.status()["caps"]["facts"]["refused"] == 2, what="the facts")
+    wait_for(lambda: daemon.status()["caps"]["backlog"]["used"] == 0, what="their commit")
     caps = daemon.status()["caps"]
     assert caps == {
         "alerts": {"used": 2, "limit": 2, "refused": 2}, "approvals": {"used": 0, "limit": 1000, "refused": 0},

@@ -109,6 +109,7 @@ def seen_by_all(daemon: Any, wait_for: Callable[..., None], outs: dict[str, path
     assert "NAMED_SECRET" not in seen["seen"]
     allowed = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "NAMED", "PLAIN"}
     assert set(seen["seen"]) <= allowed
+    assert daemon.stop() == 0  # it takes away what it does not need any more
     for path in [daemon.data, *daemon.data.rglob("*")]:
         if not path.is_symlink() and "revisions" not in path.parts:
             assert not path.stat().st_mode & 0o077, path

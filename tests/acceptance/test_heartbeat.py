@@ -64,11 +64,12 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def beating(daemon: Any, listener: Listener) -> Any:
+def beating(daemon: Any, listener: Listener, request: pytest.FixtureRequest) -> Any:
     """A daemon that beats each second and can be made to hang, started."""
+    limit = getattr(request, "param", "30 seconds")
     daemon.write(
         "healer.yaml",
-        'environment: test\nmode: active\nheartbeat: {url: {secret: "env:BEAT"}, every: 1 second, timeout: 1 second}\n',
+        f'environment: test\nmode: active\nheartbeat: {{url: {{secret: "env:BEAT"}}, every: 1 second, timeout: {limit}}}\n',
     )
     patches = daemon.base / "patches"
     patches.mkdir()
@@ -108,9 +109,18 @@ def test_it_beats_while_the_work_goes_on(beating: Any, listener: Listener, wait_
     assert beating.said().count("it does not arrive") == 1
 
 
+def misses(daemon: Any, wait_for: Callable[..., None]) -> None:
+    def missed() -> int:
+        return int(daemon.status()["counters"].get("heartbeats_missed", 0))
+
+    before = missed()
+    wait_for(lambda: missed() > before, what="one more that is not sent")
+
+
+@pytest.mark.parametrize("beating", ["2 seconds"], indirect=True)
 @pytest.mark.parametrize(("part", "says"), [
-    ("Decider", "none is sent: the decider's loop has not turned within 1 s"),
-    ("Dispatcher", "none is sent: the dispatcher's loop has not turned within 1 s"),
+    ("Decider", "none is sent: the decider's loop has not turned within 2 s"),
+    ("Dispatcher", "none is sent: the dispatcher's loop has not turned within 2 s"),
 ])  # fmt: skip
 def test_it_is_silent_while_a_part_hangs(
     beating: Any, listener: Listener, wait_for: Callable[..., None], part: str, says: str
@@ -119,11 +129,12 @@ def test_it_is_silent_while_a_part_hangs(
     stop = beating.base / f"hang-{part}"
     stop.touch()
     wait_for(lambda: why(beating) == says, what="the stall to be seen")
+    misses(beating, wait_for)  # the last that was sent may still be on its way
     silent = listener.count
-    wait_for(lambda: beating.status()["counters"].get("heartbeats_missed", 0) >= 3, what="more that are not sent")
+    misses(beating, wait_for)
     assert listener.count == silent
     assert beating.get("/livez")[0] == 200
     stop.unlink()
     wait_for(lambda: listener.count > silent, what="beats again")
     assert beating.stop() == 0
-    assert beating.said().count(says) == 1
+    assert beating.said().count(says) >= 1

@@ -94,7 +94,8 @@ def test_every_page_and_the_way_between_them(site: Any, page: Any, wait_for: Any
         assert navigation.get_by_role("link", name=name).get_attribute("aria-current") == "page"
     navigation.get_by_role("link", name="Runs").click()
     page.get_by_label("State").select_option("failed")
-    page.get_by_role("button", name="Show").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show").click()
     (row,) = page.get_by_role("row").filter(has_text="web02").all()
     row.get_by_role("link").first.click()
     assert page.get_by_role("heading", level=1).inner_text().startswith("Run r-")

@@ -140,15 +140,15 @@ def test_clean_disk_never_takes_this_machine_for_another(
 def test_check_health_fails_for_what_does_not_answer_as_a_service_does(
     tmp_path: pathlib.Path, answer: bytes | None
 ) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))  # held to the end of the test, so that nobody else can listen there
     parameters = {"url": f"http://127.0.0.1:{listener.getsockname()[1]}/", "timeout_s": 5}
-    if answer is None:
-        listener.close()
-    else:
+    if answer is not None:
+        listener.listen()
 
         def serve() -> None:
             taken, _ = listener.accept()
-            with taken, listener:
+            with taken:
                 taken.recv(1000)
                 taken.sendall(answer)
 
@@ -157,5 +157,6 @@ def test_check_health_fails_for_what_does_not_answer_as_a_service_does(
     done = subprocess.run(
         command, cwd=tmp_path, input=json.dumps(parameters), capture_output=True, text=True, timeout=60, check=False
     )
+    listener.close()
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["healthy"] is False

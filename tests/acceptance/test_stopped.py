@@ -28,7 +28,8 @@ def stopped(daemon: Any, wait_for: WaitFor) -> Callable[[str], str]:
         daemon.break_host("h1")
         wait_for(lambda: len(daemon.lines()) == 1, 60, "the attempt to begin")
         assert daemon.stop() == 0
-        assert (daemon.children(), daemon.rows("SELECT * FROM lock")) == ([], [])
+        wait_for(lambda: daemon.children() == [], what="its shim to end")
+        assert daemon.rows("SELECT * FROM lock") == []
         daemon.hold.unlink()
         return str(daemon.lines()[0][0])
 

@@ -353,7 +353,7 @@ def test_a_breaker_opens_tries_and_closes(failing: Any, wait_for: WaitFor) -> No
     assert "open" in healer(failing, "breakers")
     for number in range(10, 14):
         failing.event({"heal": f"h{number}"})
-    wait_for(lambda: failing.states().count("failed") == 5, 60, "two trials to fail, one after the other")
+    wait_for(lambda: failing.states().count("failed") >= 5, 60, "two trials to fail, one after the other")
     failing.bad.unlink()
     wait_for(lambda: len(failing.runs()) == 7 and {*failing.states()} == {"failed", "succeeded"}, 60, "it to close")
     closed = records(failing, "breaker_closed")

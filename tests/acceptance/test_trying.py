@@ -167,6 +167,7 @@ def test_a_kill_amid_a_plan_leaves_no_process_and_the_next_start_makes_it(daemon
     daemon.ready()
     assert left.isdisjoint(path.name for path in work.iterdir())
     daemon.stop()
-    assert (daemon.children(), [*work.iterdir()]) == ([], [])
+    wait_for(lambda: daemon.children() == [], what="its processes to end")
+    assert [*work.iterdir()] == []
     assert daemon.rows("SELECT state FROM plan") == [("wanted",)]
     assert not daemon.effects.exists()

@@ -65,7 +65,7 @@ def test_a_sequential_ruleset_and_what_its_playbooks_give(daemon: Any, wait_for:
     daemon.start()
     daemon.ready()
     daemon.hold.unlink()
-    wait_for(lambda: daemon.states() == ["succeeded"] * 6)
+    wait_for(lambda: daemon.states() == ["succeeded"] * 6, 120)
     done = lines(daemon)
     assert done.index("begin-first") < done.index("begin-other")
     assert {"free-12-run_playbook"} == {line for line in done if line.startswith("free")}

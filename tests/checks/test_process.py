@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from healer import plugins
+from tests import processes
 
 Make = Callable[..., plugins.Check]
 WaitAsync = Callable[..., Awaitable[None]]
@@ -53,8 +54,7 @@ async def test_by_name(made: Make, tmp_path: pathlib.Path, wait_for_async: WaitA
     reading = await check.look()
     assert (reading.ok, reading.detail) == (False, f"no process is named {program.name}")
     child = subprocess.Popen([program], stdin=subprocess.PIPE)
-    comm = pathlib.Path("/proc", str(child.pid), "comm")
-    await wait_for_async(lambda: comm.read_text().startswith("probed-service"))
+    await wait_for_async(lambda: program.name.encode() in processes.read(child.pid, "cmdline"))
     reading = await check.look()
     assert reading.ok
     assert str(child.pid) in reading.detail

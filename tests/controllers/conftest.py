@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from healer import model, plugins
-from healer.controllers import _aap_api, _aap_attempt, _http_door, _ssh_far, _ssh_pool, aap
+from healer.controllers import _aap_api, _aap_attempt, _http_door, _ssh_far, _ssh_pool, _ssh_worker, aap
 
 
 def _beside(name: str) -> Any:
@@ -143,6 +143,7 @@ async def http_one(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> A
 def far_sides(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A far side where jobs are begun by the worker, and one that lacks Python."""
     monkeypatch.setattr(_ssh_pool, "SHELLS_FIRST", 0)
+    monkeypatch.setattr(_ssh_worker, "START_S", 60.0)
     if request.param == "shell":
         without = _ssh_far.PROBE.replace("command -v python3", "false")
         assert without != _ssh_far.PROBE

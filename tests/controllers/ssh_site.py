@@ -16,7 +16,7 @@ from typing import Any
 
 from healer import model, plugins
 from healer.controllers import ssh
-from tests import processes
+from tests import ports, processes
 
 KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or "/usr/sbin/sshd"
@@ -39,9 +39,7 @@ class Sshd:
         self.temporary.mkdir(mode=0o700)
         self.host_key = keypair(folder / "host")
         (folder / "authorized").write_text(authorized)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = ports.free()
         lines = [
             f"Port {self.port}", "ListenAddress 0.0.0.0", f"HostKey {self.host_key}", f"AuthorizedKeysFile {folder / 'authorized'}",
             "PidFile none", "UsePAM no", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
@@ -238,6 +236,10 @@ class Work:
     @property
     def begun(self) -> bool:
         return (self.at / "begun").exists()
+
+    def written_down(self) -> bool:
+        """Whether whoever supervises the job there has written down its child."""
+        return any(one.read_text() for one in self.site.server.temporary.glob("healer-*/*.child"))
 
     def go(self) -> None:
         (self.at / "go").touch()

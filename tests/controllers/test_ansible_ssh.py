@@ -15,6 +15,7 @@ import pytest
 
 from healer import model, plugins
 from healer.controllers import ansible
+from tests import processes
 
 HOST: Final = (
     "web01 ansible_host=127.0.0.1 ansible_port={port} ansible_ssh_private_key_file={key} ansible_python_interpreter={python}"
@@ -68,7 +69,7 @@ class Site:
 
     def alive(self) -> bool:
         """Whether the task is at work there."""
-        return pathlib.Path(f"/proc/{self.pid()}").exists()
+        return processes.runs(self.pid())
 
 
 @pytest.fixture
@@ -101,15 +102,15 @@ async def test_what_a_cancelled_run_does_there_ends_with_it(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await wait_for_async(lambda: not site.alive(), timeout_s=10, what="the end of the task there")
+    await wait_for_async(lambda: not site.alive(), what="the end of the task there")
     assert [one.name for one in site.effects.iterdir()] == ["began"]
 
 
 async def test_nothing_that_the_run_is_given_lets_it_go_on(site: Site, wait_for_async: Callable[..., Any]) -> None:
-    job = site.job(deadline_s=8.0, ansible_ssh_pipelining=True, ansible_pipelining=True, ansible_ssh_use_tty=False)
+    job = site.job(deadline_s=20.0, ansible_ssh_pipelining=True, ansible_pipelining=True, ansible_ssh_use_tty=False)
     outcome = await site.run(job)
     assert (outcome.state, site.began()) == ("timed_out", True), outcome
-    await wait_for_async(lambda: not site.alive(), timeout_s=10, what="the end of the task there")
+    await wait_for_async(lambda: not site.alive(), what="the end of the task there")
 
 
 async def test_with_it_a_task_is_done_as_without(site: Site) -> None:

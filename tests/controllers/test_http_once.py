@@ -45,10 +45,10 @@ async def test_what_changes_nothing_and_gets_no_answer_has_failed(http_one: Any,
 
 @pytest.mark.parametrize(("method", "state"), [("POST", "unknown"), ("DELETE", "unknown"), ("GET", "failed")])
 async def test_an_answer_that_takes_too_long(http_one: Any, method: str, state: str) -> None:
-    http_one.made(timeout="0.2s")
+    http_one.made(timeout="1.5s")
     http_one.server.usual = http_site.hang
     outcome = await http_one.run(method=method)
-    assert (outcome.state, "none within 0." in outcome.summary, len(http_one.server.got)) == (state, True, 1)
+    assert (outcome.state, "none within 1." in outcome.summary, len(http_one.server.got)) == (state, True, 1)
 
 
 @pytest.mark.parametrize(("method", "state"), [("POST", "unknown"), ("GET", "timed_out")])

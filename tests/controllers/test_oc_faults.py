@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -122,7 +123,7 @@ async def test_a_deadline_ends_kubectl(cluster: Any) -> None:
 async def test_a_node_that_is_closed_and_not_emptied_in_time_is_not_drained(cluster: Any) -> None:
     cluster.pod("on-node", spec={"nodeName": "n1"}, owner=("ReplicaSet", "cart-1"))
     cluster.fake.fault("POST", ".*/eviction", way="hang")
-    outcome = await cluster.run("drain", "node/n1", deadline_s=3.0, force=True)
+    outcome = await cluster.run("drain", "node/n1", deadline_s=10.0, force=True)
     assert outcome.state in ("timed_out", "failed"), outcome.summary
     assert outcome.per_target == {"k8s:a/node/n1": outcome.state}
     assert cluster.fake.object("Node", "n1")["spec"]["unschedulable"] is True
@@ -143,7 +144,8 @@ async def test_a_child_that_is_killed_leaves_its_targets_unknown(cluster: Any, w
     shim = jobs.read_claim(pathlib.Path(job.work_dir)).pid
     for pid in jobs.pids_with("HEALER_TOKEN", job.token):
         if pid != shim:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the shim ends what it leaves
+                os.kill(pid, signal.SIGKILL)
     outcome = await running
     assert (outcome.state, {*outcome.per_target.values()}) == ("unknown", {"unknown"})
 

@@ -294,6 +294,6 @@ async def test_it_keeps_the_contract_of_controllers(cluster: Any, wait_for_async
         options=f'{{type: oc, server: "{cluster.fake.url}", token: {{secret: "env:KUBE_TOKEN"}}, ca: ca.pem, namespaces: [shop]}}',
         job=cluster.job("rollout restart"), endless=endless, effects=lambda: len(cluster.fake.changes()),
         began=lambda: wait_for_async(lambda: [one for one in cluster.fake.changes() if one.method == "DELETE"]), gone=gone, project_dir=cluster.folder,
-        secrets={"env:KUBE_TOKEN": token}, holds_loop_s=1.0,  # the fake cluster is on the same loop
+        secrets={"env:KUBE_TOKEN": token}, stops_within_s=60, holds_loop_s=60,  # the fake cluster is on the same loop
     )  # fmt: skip
     assert await contracts.controller(oc.Oc, case) == []

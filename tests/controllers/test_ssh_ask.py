@@ -165,13 +165,13 @@ async def test_the_deadline_is_held_without_the_supervisor(
     work: Any, wait_for_async: WaitAsync, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     sooner(monkeypatch)
-    task = work.start("quiet.sh", deadline_s=3.0)
+    task = work.start("quiet.sh", deadline_s=8.0)
     await wait_for_async(lambda: work.begun)
     stopped = supervisors(work)
     kill(stopped, number)
     try:
         await wait_for_async(lambda: not work.site.marked(), what="the end of the job")
-        found = await work.site.controller.find(work.job(deadline_s=3.0))
+        found = await work.site.controller.find(work.job(deadline_s=8.0))
         assert found.state == "unknown", found
     finally:
         kill(stopped, signal.SIGCONT)
@@ -186,7 +186,7 @@ async def test_a_stubborn_job_is_killed_without_the_supervisor(
     apart = "(trap '' TERM; exec setsid sleep 300) >/dev/null &" if far_sides == "python" else ""
     deaf = f"#!/bin/sh\ntrap '' TERM\n{apart}\nsleep 300 &\necho x >$HEALER_AT/begun\nwhile :; do sleep 300; done\n"
     work.site.script("deaf.sh", deaf)
-    task = work.start("deaf.sh", deadline_s=2.0)
+    task = work.start("deaf.sh", deadline_s=6.0)
     await wait_for_async(lambda: work.begun)
     kill(supervisors(work))
     assert (await task).state == "unknown"
@@ -238,7 +238,7 @@ async def bare(work: Any, wait_for_async: WaitAsync, text: str = BARE, **given: 
     work.site.script("bare.sh", text)
     task = work.start("bare.sh", **given)
     await wait_for_async(lambda: work.begun and (work.at / "begun").read_text().endswith("\n"))
-    await wait_for_async(lambda: any(one.read_text() for one in folder_of(work.site).glob("*.child")))
+    await wait_for_async(work.written_down)
     return task, int((work.at / "begun").read_text())
 
 
@@ -271,7 +271,7 @@ async def test_the_deadline_of_a_job_without_a_mark_is_held_without_the_supervis
 ) -> None:
     sooner(monkeypatch)
     text = BARE.replace("exec >", 'trap "" TERM; exec >') if deaf else BARE
-    task, pid = await bare(work, wait_for_async, text, deadline_s=2.0)
+    task, pid = await bare(work, wait_for_async, text, deadline_s=6.0)
     stopped = supervisors(work)
     kill(stopped, number)
     try:
@@ -288,7 +288,7 @@ async def test_the_deadline_of_a_job_without_a_mark_is_held_without_the_supervis
 
 async def test_cancelling_reaches_a_job_whose_child_is_not_written_down(work: Any, wait_for_async: WaitAsync) -> None:
     task = work.start("quiet.sh")
-    await wait_for_async(lambda: work.begun)
+    await wait_for_async(lambda: work.begun and work.written_down())
     (child,) = folder_of(work.site).glob("*.child")
     child.write_text("")
     (folder_of(work.site) / child.name.replace(".child", ".cancel")).mkdir()  # no file can be made
@@ -307,7 +307,7 @@ async def test_cancelling_needs_no_file_there(
     assert ask != _ssh_ask.ASK
     monkeypatch.setattr(_ssh_ask, "ASK", ask)
     task = work.start("quiet.sh")
-    await wait_for_async(lambda: work.begun)
+    await wait_for_async(lambda: work.begun and work.written_down())
     next(folder_of(work.site).glob("*.child")).unlink()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

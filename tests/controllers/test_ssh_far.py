@@ -14,6 +14,7 @@ import pytest
 
 from healer import model
 from healer.controllers import _shimmed, _ssh_ask, _ssh_far, _ssh_talk, _ssh_worker
+from tests import processes
 
 WaitAsync = Callable[..., Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("far_sides")
@@ -59,7 +60,7 @@ async def test_cancelling_kills_what_does_not_hear(
     monkeypatch.setattr(_ssh_ask, "ASK", _ssh_ask.ASK.replace("tries=$((10 * 10))", "tries=10"))
     task = work.start("stubborn.sh")
     await wait_for_async(lambda: work.begun)
-    assert len(work.site.marked()) >= 4
+    await wait_for_async(lambda: len(work.site.marked()) >= 4, what="all of it to run")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -161,7 +162,7 @@ async def test_deadline(work: Any) -> None:
 
 
 async def test_deadline_is_held_there_though_the_connection_is_cut(work: Any, wait_for_async: WaitAsync) -> None:
-    task = work.start(deadline_s=1.5)
+    task = work.start(deadline_s=6.0)
     await wait_for_async(lambda: work.begun)
     work.site.server.stop()  # nobody can be asked, nobody tells it to end
     await wait_for_async(lambda: not work.site.marked(), what="the far side to end it")
@@ -192,12 +193,13 @@ async def test_job_goes_on_when_its_connection_is_cut(work: Any, wait_for_async:
 
 
 async def test_service_that_holds_the_pipe_is_not_waited_for(work: Any, wait_for_async: WaitAsync) -> None:
-    work.site.script("serve.sh", "#!/bin/sh\nHEALER_MARK= setsid sleep 300 &\necho $! >$HEALER_AT/pid\necho started\n")
+    begins = "HEALER_MARK= setsid sh -c 'echo $$ >$HEALER_AT/pid; exec sleep 300' &\nuntil [ -s $HEALER_AT/pid ]; do sleep 0.01; done"
+    work.site.script("serve.sh", f"#!/bin/sh\n{begins}\necho started\n")
     outcome = await work.start("serve.sh")
     pid = int((work.at / "pid").read_text())
     try:
         assert (outcome.state, work.site.said()) == ("succeeded", b"started\n")
-        assert pathlib.Path(f"/proc/{pid}").exists()
+        assert processes.runs(pid)
         await wait_for_async(lambda: work.site.server.left() == [])
     finally:
         os.kill(pid, 9)
@@ -334,7 +336,9 @@ async def test_some_hosts_ended_and_some_were_never_told(work: Any, wait_for_asy
     await wait_for_async(lambda: work.begun)
     await drop(task, work.site.controller)
     work.go()
-    await wait_for_async(lambda: not work.site.marked())
+    await wait_for_async(
+        lambda: not work.site.marked() and any(name.endswith("drained") for name in work.site.server.left())
+    )
     work.site.controller = work.site.made()
     found = await work.site.controller.find(work.job(targets=hosts(2)))
     assert (found.state, found.outcome.state) == ("ended", "failed")

@@ -48,8 +48,9 @@ async def test_jobs_wait_for_a_place_as_long_as_one_is_at_work(
     narrow = work.site.serve("narrow", "MaxSessions 1")
     work.site.know(narrow.known())
     work.site.controller = work.site.made(port=narrow.port)
-    tasks = [work.start(token=f"{TOKEN}{number}") for number in range(4)]
+    tasks = [work.start(token=f"{TOKEN}0")]
     await wait_for_async(lambda: work.begun)
+    tasks += [work.start(token=f"{TOKEN}{number}") for number in range(1, 4)]
     refused = b"no more sessions"
     await wait_for_async(lambda: narrow.log.read_bytes().count(refused) >= 3, what="the others to be refused")
     assert (work.at / "begun").read_text() == "x\n"
@@ -70,12 +71,15 @@ async def test_a_job_whose_files_are_removed_there_is_not_begun_again(
 ) -> None:
     """Neither its own absence nor a new folder says that it never began."""
     task = work.start()
-    await wait_for_async(lambda: work.begun)
+    await wait_for_async(lambda: work.begun and work.written_down())
     shutil.rmtree(next(work.site.server.temporary.iterdir()))
-    work.site.server.cut()
-    if cut:
+    if cut:  # and nobody can be asked until its end
+        work.site.server.stop()
         work.go()
         await wait_for_async(lambda: not work.site.marked())
+        work.site.server.start()
+    else:
+        work.site.server.cut()
     outcome = await task
     words = "temporary files were removed" if cut else "its files on root@127.0.0.1"
     assert (outcome.state, words in outcome.summary) == ("unknown", True), outcome
@@ -110,7 +114,7 @@ async def test_cancelling_reaches_a_job_whose_files_are_removed_there(
     work: Any, wait_for_async: WaitAsync, harm: Callable[[pathlib.Path], None]
 ) -> None:
     task = work.start()
-    await wait_for_async(lambda: work.begun)
+    await wait_for_async(lambda: work.begun and work.written_down())
     harm(next(work.site.server.temporary.iterdir()))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -26,6 +26,7 @@ PARENT = "#!/bin/sh\necho $PPID\n"
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first job of a connection has a worker too."""
     monkeypatch.setattr(_ssh_pool, "SHELLS_FIRST", 0)
+    monkeypatch.setattr(_ssh_worker, "START_S", 60.0)
 
 
 async def parent(site: Any, number: int) -> int:
@@ -69,7 +70,9 @@ async def test_the_first_job_of_a_connection_waits_for_no_worker(
 
 
 async def test_jobs_at_once_have_each_their_own(ssh_one: Any, wait_for_async: WaitAsync) -> None:
-    ssh_one.script("parent.sh", "#!/bin/sh\nsleep 0.5\necho $PPID\n")
+    at = f"'{ssh_one.folder}/at'"
+    all_begun = f'until [ "$(wc -l <{at})" -ge 3 ]; do sleep 0.05; done'
+    ssh_one.script("parent.sh", f"#!/bin/sh\necho x >>{at}\n{all_begun}\necho $PPID\n")
     assert len(set(await asyncio.gather(*(parent(ssh_one, number) for number in range(3))))) == 3
     await waiting(ssh_one, wait_for_async, 3)
     assert len(ssh_one.workers()) == 3

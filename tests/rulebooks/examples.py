@@ -29,6 +29,8 @@ BEFORE: Final = 1_767_225_600
 """What a source that marks its events with the time begins at (seconds since 1970)."""
 FEEDBACK: Final = {"set_fact": ("fact", "fact"), "post_event": ("event", "event"), "retract_fact": ("retract", "fact")}
 """Action → the step that it makes, and the argument that has it."""
+UNREACHABLE: Final = ("NewConnectionError", "name resolution", "ConnectTimeout", "Network is unreachable", "ProxyError")
+"""What pip says where there is no network."""
 _INSTALLED: Final = pathlib.Path(ansible_rulebook.__file__).parent
 
 
@@ -40,23 +42,23 @@ def fetch(version: str, folder: pathlib.Path) -> pathlib.Path | None:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         wanted = ["--no-deps", "--no-binary", ":all:", "--dest", scratch, f"ansible-rulebook=={version}"]
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *wanted]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
-        if done.returncode:
-            unreachable = (
-                "NewConnectionError",
-                "name resolution",
-                "ConnectTimeout",
-                "Network is unreachable",
-                "ProxyError",
-            )
-            assert any(words in done.stderr for words in unreachable), done.stderr[-2000:]
+        for _ in range(3):  # a server that is busy, or a line that breaks, is asked again
+            done = subprocess.run(pip, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                break
+        else:
+            assert any(words in done.stderr for words in UNREACHABLE), done.stderr[-2000:]
             return None
         (packed,) = pathlib.Path(scratch).glob("*.tar.gz")
         with tarfile.open(packed) as archive:
             inside = f"ansible_rulebook-{version}/tests/"
             archive.extractall(scratch, [one for one in archive if one.name.startswith(inside)], filter="data")
         tests.parent.mkdir(exist_ok=True)
-        pathlib.Path(scratch, inside).rename(tests)
+        try:
+            pathlib.Path(scratch, inside).rename(tests)
+        except OSError:
+            if not tests.is_dir():  # else another process of the tests was first
+                raise
     return tests
 
 

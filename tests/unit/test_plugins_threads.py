@@ -21,7 +21,8 @@ def hang() -> Any:
     go.set()
 
 
-async def test_what_it_gives_and_raises_comes_through() -> None:
+async def test_what_it_gives_and_raises_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_under_way", {})  # some of another test may be just ending
     assert await plugins.apart("x", lambda: 7) == 7
 
     def fails() -> int:
@@ -48,7 +49,30 @@ async def test_one_that_hangs_is_given_up_and_not_begun_again(
     monkeypatch.setattr(threads, "HANGS_S", -1.0)
     with pytest.raises(plugins.Blind, match="an earlier look at /gone has not come back"):
         await plugins.apart("/gone", lambda: True)
+    monkeypatch.setattr(threads, "LIMIT_S", 60.0)
     assert await plugins.apart("/there", lambda: True)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_comes_as_the_time_is_over_is_given(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
+    """Never an error without a word: its answer, or that there was none."""
+    limit = asyncio.timeout(60)
+    monkeypatch.setattr(asyncio, "timeout", lambda _: limit)
+    go = threading.Event()
+    asked = asyncio.ensure_future(plugins.apart("/slow", lambda: go.wait(60) and 7))
+    await asyncio.sleep(0)
+    ((number, _),) = [(key, one) for key, one in threads._under_way.items() if one[0] == "/slow"]
+    go.set()
+    while number in threads._under_way:  # the thread ends and wakes the loop meanwhile
+        pass
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if not asked.done():
+        limit.reschedule(0)
+    try:
+        assert await asked == 7
+    except plugins.Blind as error:
+        assert "has not come back" in str(error)
 
 
 async def test_so_many_at_once(hang: Callable[[], bool], monkeypatch: pytest.MonkeyPatch) -> None:

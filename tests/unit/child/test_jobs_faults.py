@@ -57,6 +57,26 @@ class Scene:
         return len(list(self.effects.iterdir()))
 
 
+ASKED_TO_END: Final = """
+import signal
+plain = folder.claim
+def claim(content):
+    claimed = plain(content)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return claimed
+folder.claim = claim
+"""
+
+
+def test_an_end_that_is_asked_for_as_soon_as_there_is_a_claim_is_heard(tmp_path: pathlib.Path) -> None:
+    scene = Scene(tmp_path)
+    scene.away = ASKED_TO_END
+    assert scene.shim().wait(60) == 0
+    status = jobs.look(scene.folder)
+    assert isinstance(status, jobs.Status)
+    assert status.cancelled
+
+
 def late_shim(scene: Scene) -> None:
     """Killed between T3 and the effect: what a start called `absent` stays so, also when its shim comes after all."""
     hold(jobs.look(scene.folder) == "absent", "it was never started")

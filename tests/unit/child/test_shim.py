@@ -215,7 +215,7 @@ def pids_told(run: Run, count: int) -> list[int]:
 
 
 def test_timeout_kills_the_whole_tree(run: Run) -> None:
-    status = run.start(STUBBORN, timeout_s=1.0, kill_after_s=0.2).end()
+    status = run.start(STUBBORN, timeout_s=5.0, kill_after_s=0.2).end()
     assert (status["timed_out"], status["cancelled"], status["signal"]) == (True, False, 9)
     pids = pids_told(run, 2)
     assert len(pids) == 2
@@ -228,7 +228,7 @@ import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (print("tidied", flush=True), sys.exit(7)))
 time.sleep(60)
 """
-    status = run.start(program, timeout_s=1.0, kill_after_s=20.0).end()
+    status = run.start(program, timeout_s=5.0, kill_after_s=20.0).end()
     assert (status["timed_out"], status["exit_code"], run.text("stdout")) == (True, 7, "tidied\n")
 
 

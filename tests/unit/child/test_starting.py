@@ -129,12 +129,13 @@ async def test_launcher_that_hangs_is_ended_and_the_start_is_an_error(
 ) -> None:
     first = starting.start(prepared(tmp_path / "a", "/bin/true"))
     assert (await end_of(tmp_path / "a", first)).exit_code == 0
-    hanging = pid_of_launcher()
-    os.kill(hanging, signal.SIGSTOP)
+    hanging = starting._launcher
+    assert hanging is not None
+    os.kill(pid_of_launcher(), signal.SIGSTOP)
     monkeypatch.setattr(starting, "ANSWER_S", 0.05)
     with pytest.raises(TimeoutError):
         starting.start(prepared(tmp_path / "b", "/bin/true"))
-    assert not pathlib.Path(f"/proc/{hanging}").exists()
+    assert hanging._process.wait(60) == -signal.SIGKILL
     monkeypatch.undo()
     assert jobs.look(tmp_path / "b") == "absent"
 

@@ -20,7 +20,7 @@ import pytest
 from healer import errors, supervise
 from healer.project import listeners, locating
 from healer.supervise import eda
-from tests import processes
+from tests import ports, processes
 
 WaitFor = Callable[..., Awaitable[None]]
 
@@ -163,12 +163,6 @@ async def test_a_source_that_goes_on_after_its_filter_failed_logs_which_one(benc
     assert any("lost one: KeyError: 'x' (in the filter 1 of 1, " in line for line in bench.said)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 async def posted(url: str, body: Any) -> int:
     """The status of a POST, tried until the server listens."""
     end = time.monotonic() + 30
@@ -183,7 +177,7 @@ async def posted(url: str, body: Any) -> int:
 
 
 async def test_webhook_answers_only_once_the_journal_has_it(bench: Bench, wait_for_async: WaitFor) -> None:
-    port = free_port()
+    port = ports.free()
     bench.journal.gate.clear()
     source = bench.source("ansible.eda.webhook", {"host": "127.0.0.1", "port": port})
     async with running(source, bench.journal):
@@ -197,7 +191,7 @@ async def test_webhook_answers_only_once_the_journal_has_it(bench: Bench, wait_f
 
 
 async def test_a_listener_runs_once_its_port_answers(bench: Bench) -> None:
-    port, ran = free_port(), asyncio.Event()
+    port, ran = ports.free(), asyncio.Event()
     source = bench.source("ansible.eda.webhook", {"host": "127.0.0.1", "port": port})
     source._listens = listeners.Address("0.0.0.0", port)
     source.on_running = ran.set
@@ -237,7 +231,7 @@ async def test_a_port_that_nobody_answers_at_is_told(bench: Bench, monkeypatch: 
     monkeypatch.setattr(eda, "LISTENING_MAX_S", 0.01)
     bench.plugin("import asyncio\nasync def main(queue, args):\n    await asyncio.Event().wait()\n")
     source = bench.source("mine")
-    source._listens = listeners.Address("127.0.0.1", free_port())
+    source._listens = listeners.Address("127.0.0.1", ports.free())
     ran = asyncio.Event()
     source.on_running = ran.set
     async with running(source, bench.journal):

@@ -41,6 +41,7 @@ async def test_an_answer_that_is_none_changes_nothing(kit: Kit, kind: str, behav
     await kit.look(sender)  # the same again is not told again
     assert len(kit.said) == 1
     kit.fake.fault = {}
+    sender._options = sender._options.model_copy(update={"timeout": 30.0})
     looked = await kit.look(sender)
     assert (looked.why, kit.open()) == ("", ["fp-web02"])
     assert "INFO reconcile am: the sender can be asked again" in kit.said

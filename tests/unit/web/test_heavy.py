@@ -103,20 +103,20 @@ async def test_a_child_gives_what_reading_here_gives(
     name: str, mapping: dict[str, Any] | None, body: bytes, form: bool
 ) -> None:
     wanted = here(heavy_child.format_of(name, mapping), {"x-a": "b"}, body, form)
-    assert await heavy.Heavy().read(name, mapping, {"x-a": "b"}, body, form) == wanted
+    assert await heavy.Heavy(timeout_s=300).read(name, mapping, {"x-a": "b"}, body, form) == wanted
     assert mapping is None or (len(wanted.events), len(wanted.unread)) == (2, 1)
 
 
 async def test_the_headers_reach_the_format(runs: Callable[[str], None]) -> None:
     runs(reading('[plugins.Element({"is": headers["x-is"], "alert": {"key": 3}}, "w", "d")]'))
-    read = await heavy.Heavy().read("toy", None, {"x-is": "ü"}, b"{}", False)
+    read = await heavy.Heavy(timeout_s=300).read("toy", None, {"x-is": "ü"}, b"{}", False)
     assert read == heavy.Read(events=[({}, '{"is":"ü","alert":{"key":3}}'.encode())], repeats=["w"], deliveries=["d"])
 
 
 async def test_a_greeting_comes_back(runs: Callable[[str], None]) -> None:
     more = ', greeting=lambda body, _: plugins.Greeting(body["told"], {"a": [1]}, "https://x/")'
     runs(reading("[]", more))
-    read = await heavy.Heavy().read("toy", None, {}, b'{"told": "a \xc3\xbc"}', False)
+    read = await heavy.Heavy(timeout_s=300).read("toy", None, {}, b'{"told": "a \xc3\xbc"}', False)
     assert read == heavy.Read(plugins.Greeting("a ü", {"a": [1]}, "https://x/"))
 
 
@@ -137,7 +137,7 @@ async def test_what_a_body_deserves_is_told_as_it_is_told_here(name: str, body: 
     with pytest.raises(errors.RequestError) as wanted:
         here(heavy_child.format_of(name, None), {}, body, form)
     with pytest.raises(heavy.Refused) as caught:
-        await heavy.Heavy().read(name, None, {}, body, form)
+        await heavy.Heavy(timeout_s=300).read(name, None, {}, body, form)
     got, said = caught.value, wanted.value
     assert (got.code, got.status, got.message, got.try_) == (said.code, said.status, said.message, said.try_)
     assert type(got).code == errors.RequestError.code  # no other error is told as this one
@@ -148,7 +148,7 @@ async def test_problems_and_what_to_try_come_back(runs: Callable[[str], None]) -
     error = f'errors.InvalidField("do that", field="a", detail="{{b}}", problems={problems})'
     runs(reading(f"(_ for _ in ()).throw({error})"))
     with pytest.raises(heavy.Refused) as caught:
-        await heavy.Heavy().read("toy", None, {}, b"{}", False)
+        await heavy.Heavy(timeout_s=300).read("toy", None, {}, b"{}", False)
     got = caught.value
     assert (got.message, got.try_, got.fields["problems"]) == ("a: {b}", "do that", problems)
 
@@ -156,11 +156,11 @@ async def test_problems_and_what_to_try_come_back(runs: Callable[[str], None]) -
 async def test_events_are_bounded_in_number_and_together(runs: Callable[[str], None]) -> None:
     many = b'{"alerts":[' + b"{}," * 10_000 + b"{}]}"
     with pytest.raises(heavy.Refused) as caught:
-        await heavy.Heavy().read("alertmanager", None, {}, many, False)
+        await heavy.Heavy(timeout_s=300).read("alertmanager", None, {}, many, False)
     assert (caught.value.code, caught.value.status) == ("too-many-events", 413)
     runs(reading('[plugins.Element({"group": body})] * 1000'))
     with pytest.raises(heavy.Refused) as caught:
-        await heavy.Heavy().read("toy", None, {}, b'"' + b"x" * 200_000 + b'"', False)
+        await heavy.Heavy(timeout_s=300).read("toy", None, {}, b'"' + b"x" * 200_000 + b'"', False)
     assert (caught.value.code, caught.value.status) == ("too-large", 413)
 
 
@@ -186,7 +186,7 @@ async def test_a_child_that_dies_is_a_delivery_for_later(
 ) -> None:
     runs(code)
     with pytest.raises(errors.Unavailable, match="ended before it was done"):
-        await heavy.Heavy().read("toy", None, {}, LARGE, False)
+        await heavy.Heavy(timeout_s=300).read("toy", None, {}, LARGE, False)
     assert why in said[-1]
 
 
@@ -195,13 +195,13 @@ async def test_a_child_that_cannot_be_started_is_one_that_died(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(errors.Unavailable):
-        await heavy.Heavy().read("generic", None, {}, b"{}", False)
+        await heavy.Heavy(timeout_s=300).read("generic", None, {}, b"{}", False)
     assert "cannot be started" in said[-1]
 
 
 async def test_a_format_that_is_not_there_any_more_is_no_mistake_of_the_sender(said: list[str]) -> None:
     with pytest.raises(errors.Unavailable):
-        await heavy.Heavy().read("nobodys", None, {}, b"{}", False)
+        await heavy.Heavy(timeout_s=300).read("nobodys", None, {}, b"{}", False)
     assert "nobodys" in said[-1]
 
 
@@ -233,7 +233,7 @@ async def test_who_is_cancelled_leaves_no_process(
 ) -> None:
     noted = tmp_path / "pid"
     runs(f"import os, pathlib, signal; pathlib.Path({str(noted)!r}).write_text(str(os.getpid())); signal.pause()")
-    one = heavy.Heavy(at_once=1)
+    one = heavy.Heavy(at_once=1, timeout_s=300)
     reading_it = asyncio.create_task(one.read("generic", None, {}, LARGE, False))
     await wait_for_async(lambda: noted.is_file() and noted.read_text())
     reading_it.cancel()
@@ -269,7 +269,7 @@ def test_what_is_ended_while_it_begins_is_ended(runs: Callable[[str], None], mon
 
 async def test_the_line_is_bounded(runs: Callable[[str], None], tmp_path: pathlib.Path, wait_for_async: Wait) -> None:
     runs(f"import os, signal; open({str(tmp_path)!r} + f'/{{os.getpid()}}', 'w').close(); signal.pause()")
-    busy = heavy.Heavy(at_once=2)
+    busy = heavy.Heavy(at_once=2, timeout_s=300)
     tasks = [asyncio.create_task(busy.read("generic", None, {}, b"{}", False)) for _ in range(18)]
     await wait_for_async(lambda: len([*tmp_path.iterdir()]) == 2)
     with pytest.raises(errors.Unavailable, match="wait to be read"):
@@ -291,7 +291,7 @@ async def test_the_line_is_bounded(runs: Callable[[str], None], tmp_path: pathli
 
 
 async def test_who_waits_in_line_is_read_in_the_end() -> None:
-    one = heavy.Heavy(at_once=1)
+    one = heavy.Heavy(at_once=1, timeout_s=300)
     four = [orjson.dumps({"name": f"n{number}"}) for number in range(4)]
     found = await asyncio.gather(*(one.read("generic", None, {}, body, False) for body in four))
     assert [orjson.loads(read.events[0][1])["alert"]["name"] for read in found] == ["n0", "n1", "n2", "n3"]

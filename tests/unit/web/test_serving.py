@@ -33,7 +33,7 @@ async def test_a_port_that_is_taken(room: Any) -> None:
     assert (await room.ask("GET", "/health"))[0] == 200
 
 
-def test_who_holds_a_port_is_read_from_proc(tmp_path: pathlib.Path) -> None:
+def test_who_holds_a_port_is_read_from_proc(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net").mkdir()
     sockets = "  sl  local_address …\n   0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 1001 0 4711 1\n"
     (tmp_path / "net" / "tcp").write_text(sockets)
@@ -42,6 +42,16 @@ def test_who_holds_a_port_is_read_from_proc(tmp_path: pathlib.Path) -> None:
     (tmp_path / "812" / "fd").mkdir(parents=True)
     (tmp_path / "812" / "comm").write_text("java\n")
     (tmp_path / "812" / "fd" / "7").symlink_to("socket:[4711]")
+    for number in (3, 4, 5, 6, 8, 9):  # those of which the process has just closed some
+        (tmp_path / "812" / "fd" / f"{number}").symlink_to("gone")
+    there = pathlib.Path.readlink
+
+    def readlink(path: pathlib.Path) -> pathlib.Path:
+        if str(found := there(path)) == "gone":
+            raise FileNotFoundError(path)
+        return found
+
+    monkeypatch.setattr(pathlib.Path, "readlink", readlink)
     assert serving.holder(8080, tmp_path) == " by java (pid 812)"
 
 
@@ -96,10 +106,10 @@ async def test_headers_too_many_are_said_to_be(room: Any) -> None:
     assert orjson.loads(body)["detail"] == "the request has more than 100 headers"
 
 
-async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -> None:
+async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any], wait_for_async: Any) -> None:
     async with open_room(connections_max=2, headers_s=60) as room:
         held = [await asyncio.open_connection("127.0.0.1", room.port) for _ in range(2)]
-        await asyncio.sleep(0)
+        await wait_for_async(lambda: len(room.listening._runner.server.connections) == 2)
         reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
         answer = await asyncio.wait_for(reader.read(), 20)
         assert answer.startswith(b"HTTP/1.1 503 ")
@@ -109,6 +119,25 @@ async def test_a_connection_too_many_is_told_so(open_room: Callable[..., Any]) -
             one.close()
             await one.wait_closed()
         assert (await room.ask("GET", "/health"))[0] == 200
+
+
+async def test_no_more_are_held_of_those_that_come_in_one_turn(
+    open_room: Callable[..., Any], wait_for_async: Any
+) -> None:
+    async with open_room(connections_max=2, headers_s=60) as room:
+        came = [socket.create_connection(("127.0.0.1", room.port)) for _ in range(20)]  # the loop sees none meanwhile
+        for one in came:
+            one.setblocking(False)
+        loop = asyncio.get_running_loop()
+        heads = [asyncio.create_task(loop.sock_recv(one, 13)) for one in came]
+        await wait_for_async(lambda: sum(one.done() for one in heads) >= 18)
+        assert {one.result() for one in heads if one.done()} == {b"HTTP/1.1 503 "}
+        assert len(room.listening._runner.server.connections) == 2
+        for one in heads:
+            one.cancel()
+        await asyncio.gather(*heads, return_exceptions=True)
+        for one in came:
+            one.close()
 
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -189,14 +218,16 @@ async def test_a_connection_without_a_request_is_ended(open_room: Callable[..., 
 
 
 async def test_a_connection_with_one_is_kept(open_room: Callable[..., Any], wait_for_async: Any) -> None:
-    async with open_room(headers_s=0.05) as room:
+    async with open_room(headers_s=60) as room:
         reader, writer = await asyncio.open_connection("127.0.0.1", room.port)
-        silent, other = await asyncio.open_connection("127.0.0.1", room.port)
+        _, other = await asyncio.open_connection("127.0.0.1", room.port)
+        fresh = room.listening._app[problems.FRESH]
+        await wait_for_async(lambda: len(fresh) == 2)
         request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
         writer.write(request)
         assert b" 200 " in await reader.readline()
-        with contextlib.suppress(ConnectionResetError):
-            await asyncio.wait_for(silent.read(), 20)  # its time is over, and so would be that of the first
+        (silent,) = fresh  # nothing ends the first one when its time is over
+        assert silent.transport.get_extra_info("peername") == other.get_extra_info("sockname")
         await reader.readuntil(b"}")
         writer.write(request)
         assert b" 200 " in await asyncio.wait_for(reader.readline(), 20)
