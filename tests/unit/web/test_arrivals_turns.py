@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -37,6 +38,13 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, Any]:
     return int(head[0].split()[1]), orjson.loads(await reader.readexactly(length))
 
 
+def arrived(room: Any, count: int) -> None:
+    """Hold the loop until the system has brought what was sent to so many connections of the daemon."""
+    served = [one.transport.get_extra_info("socket") for one in room.listening._runner.server.connections]
+    while len(select.select(served, [], [], 30)[0]) < count:
+        pass
+
+
 Send = Callable[..., Any]
 
 
@@ -54,6 +62,7 @@ async def at_once(room: Any) -> AsyncIterator[Send]:
             await reader.readuntil(b"}")
         for (_, writer), each in zip(both, requests, strict=True):
             writer.write(each)
+        arrived(room, len(requests))
         async with asyncio.timeout(30):
             return [await answer(reader) for reader, _ in both]
 
