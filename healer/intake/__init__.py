@@ -205,8 +205,11 @@ class Intake:
                 said = repeats[at] or None if repeats else None
                 row = journal.Row(of.kind, source, encoded, data=known_as, actor=of.actor, meta=text, depth=of.depth)
                 row.repeat = said
-                if of.deliveries and of.deliveries[at]:
-                    row.delivery, row.digest = of.deliveries[at], _digest((row,))
+                if of.deliveries and of.deliveries[at]:  # alone or in a batch it is the same, however it was written
+                    row.delivery, row.digest = (
+                        of.deliveries[at],
+                        _digest_of(encoded if known_as is None else orjson.dumps(value)),
+                    )
                 rows.append(row)
                 if said:
                     ours[said] = row
@@ -382,7 +385,8 @@ async def _position(writing: asyncio.Future[int | None]) -> int:
 
 def _digest(rows: Sequence[journal.Row]) -> str:
     """What the events of a delivery are: of one, its bytes."""
-    digest = hashlib.sha256(rows[0].body or b"")
-    for row in rows[1:]:
-        digest.update(b"\n" + (row.body or b""))
-    return digest.hexdigest()
+    return _digest_of(b"\n".join(row.body or b"" for row in rows))
+
+
+def _digest_of(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

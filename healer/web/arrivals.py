@@ -118,7 +118,7 @@ class Delivery:
             whole = in_signed or deliveries.named_by(self.request, named, hook.format.delivery_ids)
             if whole or not in_body:
                 return whole, []
-        return (own[0], []) if len(own) == 1 else ("", own)
+        return "", own
 
 
 # --- stages ---------------------------------------------------------------------------------------------------------------

@@ -195,6 +195,38 @@ async def test_each_event_of_a_body_may_have_an_id_of_its_own(room: Any) -> None
     assert [letters.unread(row["meta"]) != "" for row in await room.rows()] == [False, False, False, True]
 
 
+async def test_an_element_is_the_same_alone_and_among_others(room: Any) -> None:
+    """No conflict, and what is bad beside the only one that can be read is held."""
+    found = room.revision.sources["open"]
+    found.options = found.options.model_copy(update={"format": "cloudevents"})
+    batch, alone = "application/cloudevents-batch+json", "application/cloudevents+json"
+
+    def one(number: int, **more: Any) -> dict[str, Any]:
+        return {"specversion": "1.0", "type": "t", "source": "/s", "id": str(number), **more}
+
+    async def send(*events: Any, form: str = batch, **how: Any) -> tuple[int, int, int]:
+        body = json.dumps(events if form == batch else events[0], **how)
+        _, made = await room.ask("POST", "/hooks/open/door", None, data=body, headers={"Content-Type": form})
+        return made["accepted"], made["duplicates"], made.get("quarantined", 0)
+
+    def conflicts() -> int:
+        rows = room.services.store.writer.tx.connection.execute("SELECT 1 FROM audit WHERE kind = 'delivery_conflict'")
+        return len(rows.fetchall())
+
+    assert await send(one(1)) == (1, 0, 0)
+    assert await send(one(1), {"id": "A"}) == (0, 1, 1)
+    assert await send(one(1), {"id": "A"}) == (0, 2, 0)
+    assert await send(one(2), {"id": "B"}) == (1, 0, 1)
+    assert await send(one(2), {"id": "B"}, one(3)) == (1, 2, 0)
+    assert await send(one(3), form=alone) == (0, 1, 0)
+    assert await send(one(3), form=alone, indent=2) == (0, 1, 0)
+    assert await send(one(4), form=alone, indent=2) == (1, 0, 0)
+    assert await send(one(4), one(5)) == (1, 1, 0)
+    assert conflicts() == 0
+    assert await send(one(4, data="another")) == (0, 1, 0)
+    assert conflicts() == 1
+
+
 @pytest.mark.parametrize(("kind", "body", "status"), [
     ("application/json", b'{"x": 1}', 202), ("application/json", b'"text"', 202), ("text/plain", b"text", 415), ("application/xml", b"<x/>", 415),
     ("application/vnd.acme+json", b"{}", 415), ("application/json", b"", 400),
