@@ -94,7 +94,8 @@ def _in_full(item: dict[str, Any]) -> Iterator[str]:
     rows = {
         "where": item.get("place"), "path": _path(item), "format": _format(item), "auth": _auth(item),
         "heard by": _rulesets(item, 20) or "nobody", "limits": ", ".join(_limits(item)), "does": _told(item),
-        "refused": _once(item.get("refused"), "why"), "greeted": _once(item.get("greeted"), "what"), "looks like": _likely(item),
+        "refused": _once(item.get("refused"), "why"), "greeted": _once(item.get("greeted"), "what"), "visit": item.get("visit"),
+        "looks like": _likely(item),
     }  # fmt: skip
     for label, value in rows.items():
         if value:

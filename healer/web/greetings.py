@@ -48,10 +48,21 @@ def consent(request: web.Request, origins: Sequence[str], rate: plugins.RateShap
     return answer
 
 
-def _topic(url: str, topics: Collection[str]) -> str:
-    """Which of the source's topics an address is about, '' for none: nothing confirms that."""
+def _topic(url: str, topics: Collection[str] | None) -> str:
+    """Which of the source's topics an address is about (None: it takes any), '' for none: nothing confirms that."""
     said = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).get("TopicArn", [""])
-    return said[0] if said[0] in topics else ""
+    return said[0] if topics is None or said[0] in topics else ""
+
+
+def _hand_over(services: Services, source: str, url: str, topics: Collection[str] | None) -> str:
+    """Show the address to the operator, where it is SNS's own and does nothing but confirm; what to say of it. It holds a code, which is
+    not for a log."""
+    try:
+        sns.visit(url, _topic(url, topics))
+    except (errors.HealerError, ValueError) as error:
+        return f"it is not shown: {getattr(error, 'reason', 'it is no address')}"
+    services.tally.to_visit[source] = url
+    return "healer sources show has the address"
 
 
 class Greetings:
@@ -65,10 +76,14 @@ class Greetings:
     ) -> web.StreamResponse:
         """200; what the operator should know is logged and shown with the source."""
         said = tally.one_line(greeting.told)
+        services.tally.to_visit.pop(source, None)
+        confirm = options.auth.sns is not None and options.auth.sns.confirm and len(self._visits) < VISITS_MAX
+        if greeting.visit and not confirm:
+            topics = None if options.auth.sns is None else options.auth.sns.topics
+            said += f"; {_hand_over(services, source, greeting.visit, topics)}"
         logger.bind(source=source).info("{}: {}", source, said)
         services.tally.greeted[source] = services.clock(), said
-        confirm = options.auth.sns is not None and options.auth.sns.confirm
-        if greeting.visit and confirm and len(self._visits) < VISITS_MAX:
+        if greeting.visit and confirm:
             visit = asyncio.create_task(self._visit(services, source, greeting.visit, options.auth.sns.topics))
             self._visits.add(visit)
             visit.add_done_callback(self._visits.discard)
@@ -82,6 +97,7 @@ class Greetings:
             await sns.confirm(url, _topic(url, topics), services.fetch)
         except errors.HealerError as error:
             said = f"the subscription could not be confirmed: {getattr(error, 'reason', error.message)}"
+            said += f"; {_hand_over(services, source, url, topics)}"
             logger.bind(source=source).warning("{}: {}", source, tally.one_line(said))
         else:
             said = "the subscription is confirmed"

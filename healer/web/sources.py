@@ -38,7 +38,7 @@ async def show(request: web.Request, services: Services, _caller: access.Princip
         near = errors.nearest(name, revision.sources)
         raise errors.NotFound(near or "healer sources", what=f"the source {name[:200]!r}")
     shown = _shown(services, revision, name, services.sources())
-    return answers.json(shown | _in_full(services, revision.sources[name], shown["error"]))
+    return answers.json(shown | _in_full(services, name, revision.sources[name], shown["error"]))
 
 
 def _shown(services: Services, revision: Revision, name: str, how: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -59,13 +59,13 @@ def _shown(services: Services, revision: Revision, name: str, how: Mapping[str, 
     }  # fmt: skip
 
 
-def _in_full(services: Services, spec: Any, error: str | None) -> dict[str, Any]:
+def _in_full(services: Services, name: str, spec: Any, error: str | None) -> dict[str, Any]:
     """What lists leave out. `url_said`: whether `server.public_url` has the address, which is the daemon's own else."""
     at, said = senders.base(services)
     address = senders.url(at, spec.type, spec.options)
     made: dict[str, Any] = {
         "options": hiding.hidden(spec.args), "url": address, "url_said": said, "secrets": [], "proof": None, "proofs": [],
-        "fields": [], "setup": "",
+        "fields": [], "setup": "", "visit": services.tally.to_visit.get(name),
     }  # fmt: skip
     if address is None or spec.type != hooks.TYPE:
         return made

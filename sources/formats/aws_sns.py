@@ -98,7 +98,7 @@ def _alarm(message: _part.Part, sent_at: Any) -> dict[str, Any]:
 SETUP = """SNS -> the topic -> Create subscription:
   Protocol: HTTPS               Endpoint: HOOK_URL
   Enable raw message delivery: off (raw messages are not signed)
-  It stays pending until its SubscribeURL was visited: `confirm: true` at the source, or by hand
+  It stays pending until its SubscribeURL was visited: `confirm: true` at the source, or by hand: `healer sources show` has it then
 CloudWatch -> the alarm -> Notification: the topic for In alarm and for OK.
 """
 FORMAT = plugins.Format(

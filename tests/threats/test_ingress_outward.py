@@ -209,10 +209,10 @@ async def test_a10_a_subscription_is_shown_and_not_visited(room: Any) -> None:
     fetch = Fetch()
     to_sns(room, fetch)
     assert (await send(room, of_sns(HOST + PEM, HOST + VISIT)))[0] == 200
-    assert (fetch.asked, room.services.tally.greeted["open"][1][:40]) == (
-        [HOST + PEM],
-        f"SNS wants the subscription to {TOPIC}"[:40],
-    )
+    told = f"SNS wants the subscription to {TOPIC} confirmed: its SubscribeURL has to be visited; healer sources show has the address"
+    assert (fetch.asked, room.services.tally.greeted["open"][1]) == ([HOST + PEM], told)
+    status, shown = await room.ask("GET", "/sources/open")
+    assert (status, shown["visit"]) == (200, HOST + VISIT)
     assert await room.rows() == []
 
 

@@ -122,4 +122,23 @@ async def test_a_subscription_is_confirmed_only_where_the_source_says_so(
     assert answer.status == 200
     await asyncio.gather(*greeter._visits)
     assert len(fetch.urls) == fetched
-    assert told in room.services.tally.greeted["open"][1]
+    said_of_it = room.services.tally.greeted["open"][1]
+    assert told in said_of_it
+    by_hand = visit == VISIT and not (confirm and error is None)
+    _, shown = await room.ask("GET", "/sources/open")
+    assert shown["visit"] == (visit if by_hand else None)
+    assert ("healer sources show has the address" in said_of_it) == by_hand
+    assert "t0ken" not in said_of_it
+
+
+@pytest.mark.parametrize(("visit", "shown"), [
+    (VISIT, True), (VISIT.replace("eu-west-1.amazonaws.com", "eu-west-2.amazonaws.com"), False),
+    (VISIT.replace("sns.", "s3."), False), (VISIT + "&x=y", False), ("https://[", False), (VISIT.replace("Confirm", "Un"), False),
+])  # fmt: skip
+async def test_whoever_may_send_does_not_choose_which_address_is_shown(room: Any, visit: str, shown: bool) -> None:
+    said = options(room, auth={"basic": {"user": "sns", "password": {"secret": "env:X"}}})
+    greeter = greetings.Greetings()
+    await greeter.answer(room.services, "open", said, plugins.Greeting("asks", visit=visit))
+    assert room.services.tally.to_visit == ({"open": visit} if shown else {})
+    await greeter.answer(room.services, "open", said, plugins.Greeting("it was ended"))
+    assert room.services.tally.to_visit == {}
