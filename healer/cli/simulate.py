@@ -98,6 +98,8 @@ def _items(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _more(found: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(more := found.get("more"), int) and more:
         yield f"{more} more events of the body were not looked at"
+    for why in unread if isinstance(unread := found.get("unread"), list) else ():
+        yield f"a part of the body cannot be read and would be held in quarantine: {terminal.clean(why)}"
 
 
 def _rules(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:

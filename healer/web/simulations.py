@@ -15,7 +15,7 @@ from aiohttp import web
 
 from healer import access, errors, plugins, redacting
 from healer.store import journal, letters, reads
-from healer.web import actions, answers, bodies, hooks, ingest, queries, webhook
+from healer.web import actions, answers, bodies, hooks, ingest, queries, tally, webhook
 from healer.web.services import Revision, Services, Simulation
 
 EVENTS_MAX: Final = 20
@@ -46,24 +46,28 @@ class Asked(pydantic.BaseModel):
 
 
 async def simulate(request: web.Request, services: Services, caller: access.Principal) -> web.StreamResponse:
-    """200 `{"items": […], "more": n}`: of each event its rules, and how many events of the body were not looked at."""
+    """200 `{"items": […], "more": n, "unread": […]}`: of each event its rules, how many events were not looked at, and why parts of the
+    body cannot be read."""
     queries.Query(request)
     asked = await bodies.document(request, Asked)
     if (asked.event is None) == (asked.id is None):
         raise errors.InvalidField(field="event", detail="either an event or the id of one is wanted")
     if asked.plan:
         access.demand(caller, MAY_PLAN, access.EVERYTHING)
-    wanted = [one async for one in _wanted(services, asked, caller)]
+    unread: list[str] = []
+    wanted = [one async for one in _wanted(services, asked, caller, unread)]
     items = [await services.simulate(one) for one in wanted[:EVENTS_MAX]]
     if asked.rule and not any(one["rules"] for one in items):
         known = [*_rules(services.revision())]
         last = {name.rpartition("/")[2]: name for name in known}
         near = errors.nearest(asked.rule, [*last, *known])
         raise errors.NotFound(near, what=f"a rule {asked.rule[:200]!r} that would hear of it")
-    return answers.json({"items": items, "more": max(0, len(wanted) - EVENTS_MAX)})
+    return answers.json({"items": items, "more": max(0, len(wanted) - EVENTS_MAX), "unread": unread[:EVENTS_MAX]})
 
 
-async def _wanted(services: Services, asked: Asked, caller: access.Principal) -> AsyncIterator[Simulation]:
+async def _wanted(
+    services: Services, asked: Asked, caller: access.Principal, unread: list[str]
+) -> AsyncIterator[Simulation]:
     shown: dict[str, Any] = {"rule": asked.rule or "", "why": asked.why, "plans": asked.plan}
     if asked.id is not None:
         if asked.source is not None:
@@ -80,20 +84,24 @@ async def _wanted(services: Services, asked: Asked, caller: access.Principal) ->
     spec = services.revision().sources[name]
     if spec.type == hooks.TYPE:
         actor, meta = f"source:{name}", orjson.dumps({"endpoint": spec.options.path, "headers": {}}).decode()
-    for event in _events(spec, asked.event or {}):
+    for event in _events(spec, asked.event or {}, unread):
         yield Simulation(source=name, body=orjson.dumps(event), actor=actor, meta=meta, **shown)
 
 
-def _events(spec: Any, given: dict[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """The events that a source of this kind makes of what it gets."""
+def _events(spec: Any, given: dict[str, Any], unread: list[str]) -> Iterable[Mapping[str, Any]]:
+    """The events that a source of this kind makes of what it gets. `unread` takes why others cannot be made; raises it where none can."""
     if spec.type == hooks.TYPE:
         made: list[Mapping[str, Any]] = []
         wanted = redacting.paths(spec.options.redact)
         elements, _ = redacting.read(hooks.reader_of(spec.options).read, given, plugins.NO_HEADERS, wanted)
         for one in elements:
             if isinstance(one, plugins.Wrong):
+                unread.append(tally.one_line(one.error.message))
+            else:
+                made.append(one.event)
+        if not made:
+            for one in elements:
                 raise one.error
-            made.append(one.event)
         return made
     if spec.type == ingest.SOURCE:
         return [ingest.event_of(given, "")]

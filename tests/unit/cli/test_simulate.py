@@ -47,6 +47,7 @@ FOUND = {
         }
     ],
     "more": 2,
+    "unread": ["alerts[1].status: text is wanted"],
 }  # fmt: skip
 
 GOLDEN = f"""\
@@ -75,6 +76,7 @@ odd/rs/r: would not fire: its ruleset could not digest the event
 1 other rule listens, and would not fire: --why says why
 There is more: not all that the event would lead to was looked at
 2 more events of the body were not looked at
+a part of the body cannot be read and would be held in quarantine: alerts[1].status: text is wanted
 """
 
 

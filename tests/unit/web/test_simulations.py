@@ -24,7 +24,7 @@ async def ask(room: Any, body: Any, key: str = "readonly") -> tuple[int, Any]:
 
 async def test_an_event_is_looked_at_as_the_api_would_take_it_and_nothing_is_journaled(room: Any) -> None:
     status, answer = await ask(room, {"event": {"a": 1, "meta": {"hosts": ["x"]}}, "why": True})
-    assert (status, answer) == (200, {"items": [{"event": {"id": None}, "rules": []}], "more": 0})
+    assert (status, answer) == (200, {"items": [{"event": {"id": None}, "rules": []}], "more": 0, "unread": []})
     (wanted,) = room.simulated
     assert (wanted.source, json.loads(wanted.body)) == ("healer.api", {"a": 1, "client_meta": {"hosts": ["x"]}})
     assert (wanted.why, wanted.plans, wanted.actor) == (True, False, "key:readonly")
@@ -37,6 +37,15 @@ async def test_a_webhooks_body_is_read_in_its_format_and_each_of_its_events_is_l
     assert [json.loads(one.body)["alert"]["name"] for one in room.simulated] == ["A", "B"]
     assert {one.actor for one in room.simulated} == {"source:am"}
     assert json.loads(room.simulated[0].meta) == {"endpoint": "alertmanager", "headers": {}}
+
+
+async def test_what_the_hook_would_hold_in_quarantine_is_told_and_the_rest_looked_at(room: Any) -> None:
+    bad = {"status": 5}
+    status, answer = await ask(room, {"event": BODY | {"alerts": [bad, alert("A"), bad]}, "source": "am"})
+    assert (status, len(answer["items"])) == (200, 1)
+    assert answer["unread"] == [f"alerts[{at}].status: text is wanted, got a number" for at in (0, 2)]
+    status, answer = await ask(room, {"event": BODY | {"alerts": [bad]}, "source": "am"})
+    assert (status, answer["code"], "alerts[0].status" in answer["detail"]) == (400, "invalid-field", True)
 
 
 async def test_of_a_body_with_very_many_some_are_looked_at(room: Any) -> None:
