@@ -65,7 +65,7 @@ def content_type(request: web.BaseRequest, taken: Collection[str]) -> str:
     name, _, parameters = given.partition(";")
     name = name.strip().lower()
     if name not in taken or parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
-        raise errors.WrongContentType(got=given[:80], wanted=", ".join(sorted(taken)))
+        raise errors.WrongContentType(got=given[:80], wanted=", ".join(sorted({*taken})))
     return name
 
 

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import http_exceptions, web
+from aiohttp import HttpVersion11, http_exceptions, web
 from loguru import logger
 
 from healer import errors, telemetry
@@ -48,6 +48,19 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except Exception as error:  # noqa: BLE001 - outermost: whatever it is, the daemon goes on and the sender gets an answer
         answer = _unknown(request, error)
     return request.app[PAGES](request, answer) if _is_page(request) else answer
+
+
+async def expected(request: web.Request) -> web.StreamResponse | None:
+    """What `Expect` is answered with before the body comes (RFC 9110, 10.1.1): 100 or, without its text, 417."""
+    if request.version < HttpVersion11:
+        return None
+    if request.headers["Expect"].lower() != "100-continue":
+        return answers.problem(
+            "expectation-failed", http.HTTPStatus.EXPECTATION_FAILED, "only Expect: 100-continue is known"
+        )
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer has not begun
+    return None
 
 
 def _is_page(request: web.Request) -> bool:

@@ -305,9 +305,9 @@ def build(services: Services) -> web.Application:
     for route in rows:
         guarded = _guarded(route, services)
         for path in route.paths:
-            app.router.add_route(route.method, path, guarded)
+            app.router.add_route(route.method, path, guarded, expect_handler=problems.expected)
             if route.permission == PUBLIC:
-                app.router.add_route("HEAD", path, guarded)
+                app.router.add_route("HEAD", path, guarded, expect_handler=problems.expected)
     return app
 
 

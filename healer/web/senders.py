@@ -23,9 +23,9 @@ _PROOFS: Final = {
     "bearer": "the header  Authorization: Bearer {value}",
     "basic": "HTTP Basic: the user {user}, the password {value}",
     "header": "the header  {name}: {value}",
-    "hmac": "the header  {header}: {prefix}HMAC-{algorithm} ({encoding}), of the key {value}",
+    "hmac": "the header  {header}: {prefix}HMAC-{algorithm} ({encoding}){timed}, of the key {value}",
     "gitlab": "the secret token, or a signature of the signing token: {value}",
-    "grafana": "an HMAC signature in the header {header}, of the secret {value}",
+    "grafana": "an HMAC signature in the header {header}{timed}, of the secret {value}",
     "sns": "the signature of Amazon SNS, for the topics of the source",
     "url_token": "the end of the URL: {token} is {value}",
     "none": "nothing: whoever reaches the port may send",
@@ -58,7 +58,15 @@ def proof(auth: Any) -> str:
     """How a sender proves itself, in a line for who sets it up; `auth`: that of a webhook's options."""
     said = getattr(auth, auth.kind)
     of = {name: getattr(said, name, "") for name in ("user", "name", "header", "prefix", "algorithm", "encoding")}
-    return _PROOFS.get(auth.kind, _SIGNED).format(value=_value(auth), token=TOKEN, **of)
+    return _PROOFS.get(auth.kind, _SIGNED).format(value=_value(auth), token=TOKEN, timed=_timed(auth.kind, said), **of)
+
+
+def _timed(kind: str, said: Any) -> str:
+    """What is signed beside the body, and where it stands."""
+    header = getattr(said, "timestamp", None)
+    if kind == "hmac" and header:
+        return f" of the time (seconds since 1970, in the header {header}), {said.separator!r} and the body"
+    return f", with the time in the header {header} (Timestamp header of the contact point)" if header else ""
 
 
 def setup(form: plugins.Format, address: str, auth: Any) -> str:

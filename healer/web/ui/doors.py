@@ -96,9 +96,9 @@ def attach(app: web.Application, services: Services, rows: Mapping[str, Row]) ->
     kept = sessions.Sessions(services.gate.keys, services.clock)
     for page in table():
         guarded = _guarded(page, services, ask, kept)
-        app.router.add_route(page.method, page.path, guarded)
+        app.router.add_route(page.method, page.path, guarded, expect_handler=problems.expected)
         if page.method == "GET":
-            app.router.add_route("HEAD", page.path, guarded)
+            app.router.add_route("HEAD", page.path, guarded, expect_handler=problems.expected)
 
     def in_words(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
         return _in_words(_view(request, services, ask, kept), answer)

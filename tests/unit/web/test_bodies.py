@@ -65,6 +65,12 @@ def test_of_two_encodings_none_is_overlooked(second: str) -> None:
         bodies.content_type(test_utils.make_mocked_request("POST", "/", headers=headers), TAKEN)
 
 
+def test_what_is_wanted_is_named_once() -> None:
+    with pytest.raises(errors.WrongContentType) as caught:
+        bodies.content_type(request(Content_Type="text/plain"), (bodies.JSON, bodies.CLOUDEVENTS, bodies.CLOUDEVENTS))
+    assert caught.value.message.count(bodies.CLOUDEVENTS) == 1
+
+
 def test_no_content_type_is_json() -> None:
     assert bodies.content_type(request(), TAKEN) == bodies.JSON
 

@@ -166,6 +166,15 @@ def test_what_a_log_has_of_a_path(asked: str, shown: str) -> None:
     assert problems.shown_path(asked) == shown
 
 
+@pytest.mark.parametrize(("given", "status"), [("100-continue", 200), ("100-CONTINUE", 200), ("s3cret", 417)])
+async def test_what_a_sender_expects_is_answered_in_our_form(room: Any, given: str, status: int) -> None:
+    async with room.session.get(room.url("/health"), headers={"Expect": given}) as answer:
+        text = await answer.text()
+    assert (answer.status, "s3cret" in text) == (status, False)
+    if status == 417:
+        assert (answer.content_type, jsonlib.loads(text)["code"]) == ("application/problem+json", "expectation-failed")
+
+
 def test_no_input_gives_a_5xx(open_room: Callable[..., Any]) -> None:
     async def check() -> None:
         async with open_room() as room:
