@@ -328,9 +328,8 @@ def main(path: str) -> int:
         descriptor = folder.reserve_status()
     except OSError as error:
         return unprepared(error)
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM}
-    )  # who sees the claim may ask for the end; it is heard from listen() on
+    # Who sees the claim may ask for the end: it is heard from listen() on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         claimed = folder.claim(f'{{"pid": {own.pid}, "started": {own.started}, "boot_id": "{boot_id()}"}}')
     except OSError as error:

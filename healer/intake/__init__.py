@@ -205,11 +205,9 @@ class Intake:
                 said = repeats[at] or None if repeats else None
                 row = journal.Row(of.kind, source, encoded, data=known_as, actor=of.actor, meta=text, depth=of.depth)
                 row.repeat = said
-                if of.deliveries and of.deliveries[at]:  # alone or in a batch it is the same, however it was written
-                    row.delivery, row.digest = (
-                        of.deliveries[at],
-                        _digest_of(encoded if known_as is None else orjson.dumps(value)),
-                    )
+                if of.deliveries and of.deliveries[at]:
+                    row.delivery = of.deliveries[at]  # alone or in a batch it is the same, however it was written
+                    row.digest = _digest_of(encoded if known_as is None else orjson.dumps(value))
                 rows.append(row)
                 if said:
                     ours[said] = row
