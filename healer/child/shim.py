@@ -202,12 +202,16 @@ class Shim:
                 time.sleep(SCAN_S)  # no descriptor, no memory: the child goes on, and is looked at again
         return self.stopping_since is not None
 
+    def is_asked_to_end(self) -> bool:
+        """By a signal, by a file, or by the end of what it is tied to."""
+        alone = self.tied_to and os.getppid() != self.tied_to  # the launcher ends with the daemon
+        return bool(self.asked_to_end or alone or os.path.exists("cancel"))  # noqa: PTH110
+
     def step(self, deadline: float, kill_after_s: float) -> None:
         """One look at the clock, the wishes and the output."""
         now = time.monotonic()
         if self.stopping_since is None:
-            alone = self.tied_to and os.getppid() != self.tied_to  # the launcher ends with the daemon
-            self.status["cancelled"] = bool(self.asked_to_end or alone or os.path.exists("cancel"))  # noqa: PTH110
+            self.status["cancelled"] = self.is_asked_to_end()
             self.status["timed_out"] = not self.status["cancelled"] and now >= deadline
             if self.status["cancelled"] or self.status["timed_out"]:
                 self.kill(signal.SIGTERM, whole_tree=True)
@@ -369,7 +373,10 @@ def serve(descriptor: int) -> int:
         shim.listen()
         folder.sync()
         job = folder.read_job()
-        shim.run(job)
+        if shim.is_asked_to_end():
+            shim.status["cancelled"] = True  # before anything was started
+        else:
+            shim.run(job)
     except Exception as error:  # noqa: BLE001 - whatever it is, without a status nobody would learn how it ended
         shim.status["error"] = words(error, job)
     if job and not shim.scrubbed:

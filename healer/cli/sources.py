@@ -94,12 +94,13 @@ def _in_full(item: dict[str, Any]) -> Iterator[str]:
     rows = {
         "where": item.get("place"), "path": _path(item), "format": _format(item), "auth": _auth(item),
         "heard by": _rulesets(item, 20) or "nobody", "limits": ", ".join(_limits(item)), "does": _told(item),
-        "refused": _once(item.get("refused"), "why"), "greeted": _once(item.get("greeted"), "what"), "visit": item.get("visit"),
-        "looks like": _likely(item),
+        "refused": _once(item.get("refused"), "why"), "greeted": _once(item.get("greeted"), "what"), "looks like": _likely(item),
     }  # fmt: skip
     for label, value in rows.items():
         if value:
             yield f"  {label:<10}  {terminal.clean(value)}"
+    for address in visit if isinstance(visit := item.get("visit"), list) else ():
+        yield f"  {'visit':<10}  {terminal.clean(address)}"
     options = item.get("options")
     for key, value in options.items() if isinstance(options, Mapping) else ():
         yield f"  {'option':<10}  {terminal.clean(key)}: {terminal.one_line_json(value)}"

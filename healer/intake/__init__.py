@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from healer import errors, model, store, telemetry
-from healer.intake import pairs
+from healer.intake import digests, pairs
 from healer.store import journal, letters
 
 BYTES_IN_FLIGHT_MAX: Final = 64 << 20
@@ -77,7 +76,7 @@ class _Taken:
             meta = letters.meta_of_unread(why, dict(self.meta or {}))
             row = journal.Row(self.kind, self.source, orjson.dumps(body), data=body, actor=self.actor, meta=meta)
             if not self.delivery:
-                row.digest = _digest((row,))
+                row.digest = digests.of_rows((row,))
                 row.delivery = f"{_UNREAD}{row.digest}"
             yield row
 
@@ -207,7 +206,7 @@ class Intake:
                 row.repeat = said
                 if of.deliveries and of.deliveries[at]:
                     row.delivery = of.deliveries[at]  # alone or in a batch it is the same, however it was written
-                    row.digest = _digest_of(encoded if known_as is None else orjson.dumps(value))
+                    row.digest = digests.alone(value, encoded, of.whole)
                 rows.append(row)
                 if said:
                     ours[said] = row
@@ -216,7 +215,7 @@ class Intake:
             aside = [*of.aside()] if of.unread else []
             if of.delivery and (fresh or aside):  # of the whole: it is taken whole or not at all
                 first = (fresh or aside)[0]
-                first.delivery, first.digest = of.delivery, of.digest or _digest(fresh or aside)
+                first.delivery, first.digest = of.delivery, of.digest or digests.of_rows(fresh or aside)
             for row in aside:
                 size += len(row.body or b"")
             await self._bounded(fresh + aside, of.raw, size)
@@ -235,6 +234,7 @@ class Intake:
             known = [row if isinstance(row, journal.Row | int) else await _position(row) for row in rows]
             await self._seen_again(source, data, known)
             made = self._accepted(known)
+            made.conflict |= await self._named(of, data, known)
             if of.delivery and not (taken and taken[0].duplicate):
                 positions = [row if isinstance(row, int) else row.seq for row in known]
                 made.conflict = await self._store.submit(
@@ -243,6 +243,17 @@ class Intake:
         made.quarantined = sum(not row.duplicate for row in aside)
         made.duplicates += len(aside) - made.quarantined
         return made
+
+    async def _named(self, of: _Taken, data: Data, known: Sequence[journal.Row | int]) -> bool:
+        """Keep the ids of events whose words the other one of a pair had said; whether one of them was another's."""
+        conflict = False
+        for at, name in enumerate(of.deliveries):
+            if name and isinstance(position := known[at], int):
+                value, body = data[at]
+                digest = digests.alone(value, orjson.dumps(value) if body is None else body, of.whole)
+                told = journal.Told(of.source, name, digest, of.actor, [position])
+                conflict |= await self._store.submit(told)
+        return conflict
 
     async def _bounded(self, rows: list[journal.Row], raw: bytes | None, size: int) -> None:
         if size + self._in_flight > BYTES_IN_FLIGHT_MAX and self._in_flight:
@@ -379,12 +390,3 @@ async def _position(writing: asyncio.Future[int | None]) -> int:
     if position is None:
         raise errors.Unavailable(reason="the same word came twice at once and could not be written")
     return position
-
-
-def _digest(rows: Sequence[journal.Row]) -> str:
-    """What the events of a delivery are: of one, its bytes."""
-    return _digest_of(b"\n".join(row.body or b"" for row in rows))
-
-
-def _digest_of(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()

@@ -193,10 +193,7 @@ def _taken(services: Services, one: Delivery, position: int | Exception) -> Exce
 
 def headers_of(one: Delivery) -> dict[str, str]:
     hook = one.hook
-    sent = proving.sent(hook.options.auth, one.secrets)
-    if one.token is not None:  # a proxy repeats it as it stands in the path, perhaps escaped
-        sent = (*sent, one.request.raw_path.partition("?")[0].rpartition("/")[2])
-    return deliveries.headers_of(one.request, hook.proof_headers, sent)
+    return deliveries.headers_of(one.request, hook.proof_headers, proving.sent(hook.options.auth, one.secrets))
 
 
 STAGES: Final = (admit, parse, understand, make_row)

@@ -21,6 +21,8 @@ from healer.web.services import Services
 
 VISITS_MAX: Final = 8
 """At once."""
+SHOWN_MAX: Final = 100
+"""Topics of a source whose address is shown, the newest."""
 
 
 def of(form: plugins.Format, options: Any, value: Any, headers: Mapping[str, str]) -> plugins.Greeting | None:
@@ -58,10 +60,15 @@ def _hand_over(services: Services, source: str, url: str, topics: Collection[str
     """Show the address to the operator, where it is SNS's own and does nothing but confirm; what to say of it. It holds a code, which is
     not for a log."""
     try:
-        sns.visit(url, _topic(url, topics))
+        topic = _topic(url, topics)
+        sns.visit(url, topic)
     except (errors.HealerError, ValueError) as error:
         return f"it is not shown: {getattr(error, 'reason', 'it is no address')}"
-    services.tally.to_visit[source] = url
+    shown = services.tally.to_visit.setdefault(source, {})
+    shown.pop(topic, None)
+    if len(shown) >= SHOWN_MAX:
+        del shown[next(iter(shown))]
+    shown[topic] = url
     return "healer sources show has the address"
 
 
@@ -76,7 +83,6 @@ class Greetings:
     ) -> web.StreamResponse:
         """200; what the operator should know is logged and shown with the source."""
         said = tally.one_line(greeting.told)
-        services.tally.to_visit.pop(source, None)
         confirm = options.auth.sns is not None and options.auth.sns.confirm and len(self._visits) < VISITS_MAX
         if greeting.visit and not confirm:
             topics = None if options.auth.sns is None else options.auth.sns.topics
@@ -101,5 +107,6 @@ class Greetings:
             logger.bind(source=source).warning("{}: {}", source, tally.one_line(said))
         else:
             said = "the subscription is confirmed"
+            services.tally.to_visit.get(source, {}).pop(_topic(url, topics), None)
             logger.bind(source=source).info("{}: {}", source, said)
         services.tally.greeted[source] = services.clock(), tally.one_line(said)

@@ -32,9 +32,7 @@ HIDDEN: Final = (("/hooks/", 1), ("/ui/decide/", 0))
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Around every request, also those that no route takes."""
-    fresh = request.app[FRESH]
-    if fresh and (timer := fresh.pop(request.protocol, None)) is not None:
-        timer.cancel()
+    _is_here(request)
     try:
         return await handler(request)
     except errors.HealerError as error:
@@ -50,11 +48,19 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     return request.app[PAGES](request, answer) if _is_page(request) else answer
 
 
+def _is_here(request: web.Request) -> None:
+    """Its connection has brought a request in time."""
+    fresh = request.app[FRESH]
+    if fresh and (timer := fresh.pop(request.protocol, None)) is not None:
+        timer.cancel()
+
+
 async def expected(request: web.Request) -> web.StreamResponse | None:
     """What `Expect` is answered with before the body comes (RFC 9110, 10.1.1): 100 or, without its text, 417."""
     if request.version < HttpVersion11:
         return None
     if request.headers["Expect"].lower() != "100-continue":
+        _is_here(request)
         return answers.problem(
             "expectation-failed", http.HTTPStatus.EXPECTATION_FAILED, "only Expect: 100-continue is known"
         )

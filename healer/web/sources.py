@@ -65,7 +65,7 @@ def _in_full(services: Services, name: str, spec: Any, error: str | None) -> dic
     address = senders.url(at, spec.type, spec.options)
     made: dict[str, Any] = {
         "options": hiding.hidden(spec.args), "url": address, "url_said": said, "secrets": [], "proof": None, "proofs": [],
-        "fields": [], "setup": "", "visit": services.tally.to_visit.get(name),
+        "fields": [], "setup": "", "visit": [*services.tally.to_visit.get(name, {}).values()],
     }  # fmt: skip
     if address is None or spec.type != hooks.TYPE:
         return made

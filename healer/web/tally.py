@@ -28,8 +28,8 @@ class Tally:
         """Source → when its sender was refused the last time (µs), and why: for `status`, of sources with a path of their own."""
         self.greeted: dict[str, tuple[int, str]] = {}
         """Source → when its sender made sure of us the last time (µs), and what came of it."""
-        self.to_visit: dict[str, str] = {}
-        """Source → the address by which a person confirms what its sender asked for."""
+        self.to_visit: dict[str, dict[str, str]] = {}
+        """Source → topic → the address by which a person confirms the subscription to it that its sender asked for last."""
         self.suggested: dict[str, str] = {}
         """Source → the format that its last delivery looked like, '' for none: of those that name none of a sender's own."""
 

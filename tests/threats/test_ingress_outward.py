@@ -212,7 +212,7 @@ async def test_a10_a_subscription_is_shown_and_not_visited(room: Any) -> None:
     told = f"SNS wants the subscription to {TOPIC} confirmed: its SubscribeURL has to be visited; healer sources show has the address"
     assert (fetch.asked, room.services.tally.greeted["open"][1]) == ([HOST + PEM], told)
     status, shown = await room.ask("GET", "/sources/open")
-    assert (status, shown["visit"]) == (200, HOST + VISIT)
+    assert (status, shown["visit"]) == (200, [HOST + VISIT])
     assert await room.rows() == []
 
 

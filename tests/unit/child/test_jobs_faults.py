@@ -75,6 +75,7 @@ def test_an_end_that_is_asked_for_as_soon_as_there_is_a_claim_is_heard(tmp_path:
     status = jobs.look(scene.folder)
     assert isinstance(status, jobs.Status)
     assert status.cancelled
+    assert scene.count() == 0
 
 
 def late_shim(scene: Scene) -> None:

@@ -101,7 +101,7 @@ def test_one_in_full_ends_with_what_is_pasted(ask, daemon):
 
 def test_what_befell_it(ask, daemon):
     daemon["GET /api/v1/sources/am"] = AM | {
-        "refused": REFUSED, "greeted": {"at": "2026-03-01T02:00:00Z", "what": "confirmed"}, "visit": "https://sns/?Token=t", "suggested": "grafana", "format": "generic",
+        "refused": REFUSED, "greeted": {"at": "2026-03-01T02:00:00Z", "what": "confirmed"}, "visit": ["https://sns/?Token=t"], "suggested": "grafana", "format": "generic",
         "resolves": False, "error": "x", "silent": True, "alert_ttl_s": 3600, "rate_limit": {"count": 5, "within_s": 600.0}, "events": 1,
     }  # fmt: skip
     told = ask("sources", "show", "am").stdout.splitlines()
@@ -113,8 +113,8 @@ def test_what_befell_it(ask, daemon):
         "  does        running, SILENT, 1 event since the start, the last 2026-03-01 03:00:00 +01:00, it failed with: x",
         "  refused     2026-03-01 03:00:01 +01:00: no token",
         "  greeted     2026-03-01 03:00:00 +01:00: confirmed",
-        "  visit       https://sns/?Token=t",
         "  looks like  its last delivery looks like that of grafana: write  format: grafana",
+        "  visit       https://sns/?Token=t",
     ]
 
 

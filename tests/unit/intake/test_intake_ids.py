@@ -140,3 +140,18 @@ async def test_parts_that_could_not_be_read_are_not_taken_under_anothers_id_eith
     await kit.take(alert("a"), delivery="1", digest="x")
     again = await kit.take(unread=[(7, "no object")], delivery="1", digest="y")
     assert (again.conflict, told(again), again.quarantined) == (True, (0, 1, ["e-1"]), 0)
+
+
+async def test_an_events_own_id_counts_where_its_word_was_said(make_kit: Any) -> None:
+    """The other one of a pair said it under another id: who repeats it later, once the word may come again, is known by theirs."""
+    kit = make_kit()
+
+    async def one(name: str, **more: Any) -> Any:
+        return told(await kit.take(alert("a") | more, repeats=["a"], deliveries=[name]))
+
+    assert [await one("A"), await one("B")] == [(1, 0, ["e-1"]), (0, 1, ["e-1"])]
+    kit.now_us += 120 * S
+    assert [await one("B"), await one("C")] == [(0, 1, ["e-1"]), (1, 0, ["e-2"])]
+    taken = await kit.take(alert("a") | {"x": 1}, repeats=["a"], deliveries=["B"])
+    assert (taken.conflict, taken.accepted) == (True, 0)
+    kit.store.writer.close()

@@ -126,7 +126,7 @@ async def test_a_subscription_is_confirmed_only_where_the_source_says_so(
     assert told in said_of_it
     by_hand = visit == VISIT and not (confirm and error is None)
     _, shown = await room.ask("GET", "/sources/open")
-    assert shown["visit"] == (visit if by_hand else None)
+    assert shown["visit"] == ([visit] if by_hand else [])
     assert ("healer sources show has the address" in said_of_it) == by_hand
     assert "t0ken" not in said_of_it
 
@@ -135,10 +135,20 @@ async def test_a_subscription_is_confirmed_only_where_the_source_says_so(
     (VISIT, True), (VISIT.replace("eu-west-1.amazonaws.com", "eu-west-2.amazonaws.com"), False),
     (VISIT.replace("sns.", "s3."), False), (VISIT + "&x=y", False), ("https://[", False), (VISIT.replace("Confirm", "Un"), False),
 ])  # fmt: skip
-async def test_whoever_may_send_does_not_choose_which_address_is_shown(room: Any, visit: str, shown: bool) -> None:
+async def test_no_address_but_one_of_sns_is_shown(room: Any, visit: str, shown: bool) -> None:
     said = options(room, auth={"basic": {"user": "sns", "password": {"secret": "env:X"}}})
     greeter = greetings.Greetings()
     await greeter.answer(room.services, "open", said, plugins.Greeting("asks", visit=visit))
-    assert room.services.tally.to_visit == ({"open": visit} if shown else {})
-    await greeter.answer(room.services, "open", said, plugins.Greeting("it was ended"))
-    assert room.services.tally.to_visit == {}
+    assert room.services.tally.to_visit == ({"open": {TOPIC: visit}} if shown else {})
+
+
+async def test_each_topic_has_its_address_and_the_newest_are_shown(room: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greetings, "SHOWN_MAX", 2)
+    said = options(room, auth={"basic": {"user": "sns", "password": {"secret": "env:X"}}})
+    greeter = greetings.Greetings()
+    for topic, code in (("a", 1), ("b", 2), ("a", 3), ("c", 4)):
+        visit = VISIT.replace(TOPIC, f"{TOPIC}-{topic}").replace("t0ken", f"t0ken{code}")
+        await greeter.answer(room.services, "open", said, plugins.Greeting("asks", visit=visit))
+    await greeter.answer(room.services, "open", said, plugins.Greeting("another was ended"))
+    shown = room.services.tally.to_visit["open"]
+    assert [(name, url[-1]) for name, url in shown.items()] == [(f"{TOPIC}-a", "3"), (f"{TOPIC}-c", "4")]

@@ -145,8 +145,9 @@ async def test_no_header_of_a_proxy_keeps_the_token_of_a_url(room: Any) -> None:
         f"/hooks/open/door/{TOKEN.replace(TOKEN[0], f'%{ord(TOKEN[0]):02x}', 1)}"  # what need not be escaped may be
     )
     target = yarl.URL(room.url(escaped), encoded=True)
-    async with room.session.post(target, json={}, headers=dict.fromkeys(names, escaped)) as answer:
-        assert answer.status == 202
+    for at in (target, room.url(f"/hooks/open/door/{TOKEN}")):  # a proxy may have taken the escapes out
+        async with room.session.post(at, json={}, headers=dict.fromkeys(names, escaped)) as answer:
+            assert answer.status == 202
     for row in await room.rows():
         assert TOKEN[1:] not in row["meta"]
         assert "user-agent" in row["meta"]

@@ -173,6 +173,7 @@ async def test_what_a_sender_expects_is_answered_in_our_form(room: Any, given: s
     assert (answer.status, "s3cret" in text) == (status, False)
     if status == 417:
         assert (answer.content_type, jsonlib.loads(text)["code"]) == ("application/problem+json", "expectation-failed")
+        assert not room.listening._app[problems.FRESH]
 
 
 def test_no_input_gives_a_5xx(open_room: Callable[..., Any]) -> None:
