@@ -99,9 +99,8 @@ def _events(spec: Any, given: dict[str, Any], unread: list[str]) -> Iterable[Map
                 unread.append(tally.one_line(one.error.message))
             else:
                 made.append(one.event)
-        if not made:
-            for one in elements:
-                raise one.error
+        if elements and not made:
+            raise elements[0].error
         return made
     if spec.type == ingest.SOURCE:
         return [ingest.event_of(given, "")]

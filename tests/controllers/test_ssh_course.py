@@ -10,6 +10,10 @@ import pytest
 
 from healer.controllers import _ssh_course
 
+ATTEMPT: Any = None
+ORDER: Any = None
+"""Neither is looked at before a session is open."""
+
 
 class Connection:
     """One with a job at work."""
@@ -32,7 +36,7 @@ class Course(_ssh_course.Course):
     """Opened at its second try; `befalls` comes while the first one is refused."""
 
     def __init__(self, connection: Any, befalls: Any) -> None:
-        super().__init__(connection, None)  # type: ignore[arg-type]
+        super().__init__(connection, ATTEMPT)
         self.befalls = befalls
         self.tries = 0
 
@@ -46,7 +50,7 @@ class Course(_ssh_course.Course):
 async def test_a_place_that_was_freed_while_it_was_refused_is_asked_for_again() -> None:
     connection = Connection()
     course = Course(connection, connection.free)
-    await course.open(None)  # type: ignore[arg-type]
+    await course.open(ORDER)
     assert (course.tries, connection.working) == (2, 0)
 
 
@@ -55,7 +59,7 @@ async def test_where_nobody_is_at_work_no_place_comes() -> None:
     connection.working = 0
     course = Course(connection, lambda: None)
     with pytest.raises(_ssh_course.NeverSent, match="no session can be opened"):
-        await course.open(None)  # type: ignore[arg-type]
+        await course.open(ORDER)
     assert course.tries == 1
 
 
